@@ -1,0 +1,148 @@
+"""The targets: each is one function, and the first line of its docstring is its line in `make help`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tools import size as _size
+from tools.env import ROOT, ensure, members
+
+__all__ = ["main"]
+
+_MAKES = ("dist", "docs/_build", "dovetail-demo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the target named first, with the rest as its arguments."""
+    name, *rest = arguments or ["help"]
+    if name not in TARGETS:
+        print(f"tools: there is no target {name!r}; there are {', '.join(TARGETS)}", file=sys.stderr)
+        return 2
+    return TARGETS[name](rest)
+
+
+def demo(arguments: list[str]) -> int:
+    """train a small model, draw what it learned, and leave the files in dovetail-demo/"""
+    return _python(ensure(), "-m", "dovetail", "demo", *arguments)
+
+
+def test(arguments: list[str]) -> int:
+    """run the tests; those against PyTorch only where it is installed"""
+    python = ensure("test")
+    if _has(python, "torch"):
+        return _pytest(python, *arguments)
+    print("NOT RUN: tests/parity compares with PyTorch, which is not installed here. To run it: make parity", flush=True)
+    code = _pytest(python, "--ignore=tests/parity", "-m", "not gpu and not soak and not parity", *arguments)
+    print("NOT RUN: tests/parity (PyTorch is not installed; make parity)", flush=True)
+    return code
+
+
+def parity(arguments: list[str]) -> int:
+    """install PyTorch beside us and compare values, gradients, shapes, types and errors"""
+    return _pytest(ensure("test", "parity"), "-m", "not gpu and not soak", *(arguments or ["tests/parity"]))
+
+
+def lint(arguments: list[str]) -> int:
+    """ruff over everything (rules, then form), mypy over the core"""
+    python = ensure("lint")
+    runs = (("ruff", "check", ".", *arguments), ("ruff", "format", "--check", "."), ("mypy",))
+    return max([_python(python, "-m", *run) for run in runs])
+
+
+def docs(arguments: list[str]) -> int:
+    """build the documentation into docs/_build/html; a warning is an error"""
+    return _python(ensure("docs"), "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *arguments)
+
+
+def bench(arguments: list[str]) -> int:
+    """measure side by side with PyTorch"""
+    return _python(ensure("bench"), "-m", "benchmarks", *arguments)
+
+
+def size(arguments: list[str]) -> int:
+    """count the core's code lines by subsystem; fail above the ceiling"""
+    return _size.main()
+
+
+def wheels(arguments: list[str]) -> int:
+    """build a wheel of the core and of every plugin into dist/"""
+    python = ensure("build")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    for folder in members():
+        if code := _python(python, "-m", "build", "--wheel", "--outdir", str(ROOT / "dist"), str(folder), *arguments):
+            return code
+    for wheel in sorted((ROOT / "dist").glob("*.whl")):
+        print(f"{wheel.stat().st_size / 1000:8.0f} kB  {wheel.relative_to(ROOT)}")
+    return 0
+
+
+def test_gpu(arguments: list[str]) -> int:
+    """run every op, layer and optimizer row on a CUDA device, where there is one"""
+    if not (shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()):
+        print("NOT RUN: there is no NVIDIA GPU on this machine; the same rows ran on the stand-in for CuPy in `make test`.")
+        print("0 passed, 0 failed, 0 skipped")
+        return 0
+    return _python(ensure("gpu"), "-m", "pytest", "-m", "gpu", "tests/gpu", *arguments)
+
+
+def soak(arguments: list[str]) -> int:
+    """run the long tests at full counts (minutes)"""
+    return _python(ensure("test"), "-m", "pytest", "-m", "soak", *arguments)
+
+
+def clean(arguments: list[str]) -> int:
+    """remove what the targets built; .venv stays (delete it to start anew)"""
+    for name in _MAKES:
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+    for top in ("core", "plugins", "tests", "tools", "docs", "benchmarks"):
+        for cache in list((ROOT / top).rglob("__pycache__")):
+            shutil.rmtree(cache, ignore_errors=True)
+    return 0
+
+
+def show_help(arguments: list[str]) -> int:
+    """list the targets"""
+    for name, target in TARGETS.items():
+        print(f"  make {name:10} {target.__doc__}")
+    print('Arguments: make test ARGS="-k conv". Without make: python3 -m tools TARGET [ARGUMENTS]')
+    print("DOVETAIL_HERE=1 uses the Python that runs as it is, and installs nothing.")
+    return 0
+
+
+def _python(python: str, *arguments: str) -> int:
+    return subprocess.run([python, *arguments], cwd=ROOT, check=False).returncode
+
+
+def _pytest(python: str, *arguments: str) -> int:
+    """Run pytest with a worker a core, one BLAS thread a worker; a later `-n` in the arguments wins."""
+    workers = min(os.cpu_count() or 1, 8)
+    spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    command = [python, "-m", "pytest", "-q", *spread, *arguments]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **_ONE_THREAD}, check=False).returncode
+
+
+def _has(python: str, module: str) -> bool:
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    return _python(python, "-c", code) == 0
+
+
+TARGETS: dict[str, Callable[[list[str]], int]] = {
+    "demo": demo,
+    "test": test,
+    "lint": lint,
+    "docs": docs,
+    "bench": bench,
+    "parity": parity,
+    "size": size,
+    "wheels": wheels,
+    "test-gpu": test_gpu,
+    "soak": soak,
+    "clean": clean,
+    "help": show_help,
+}
