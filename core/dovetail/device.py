@@ -1,0 +1,140 @@
+"""Where arrays live, and the one place that knows NumPy from CuPy."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from .errors import DeviceError, TypeMismatch, say
+
+__all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
+
+_NDARRAY = np.ndarray
+
+
+def cupy() -> ModuleType:
+    """Import CuPy on first demand, or say how to get it.
+
+    Raises a DeviceError (a RuntimeError) where CuPy or a GPU is missing.
+    """
+    try:
+        import cupy as module
+    except ImportError as error:
+        raise DeviceError(
+            say("cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'")
+        ) from None
+    try:
+        count = module.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy raises its own types for a missing driver
+        raise DeviceError(say("cuda", f"no usable GPU ({error})", "", "use device='cpu'")) from None
+    if count == 0:
+        raise DeviceError(say("cuda", "no GPU was found", "", "use device='cpu'"))
+    return module
+
+
+def xp(array: Any) -> Any:
+    """Return the module that computes on this array: ``numpy``, or ``cupy`` for an array on a GPU."""
+    if array.__class__ is _NDARRAY:
+        return np
+    module = sys.modules.get("cupy")
+    if module is not None and isinstance(array, module.ndarray):
+        return module
+    return np
+
+
+class Device:
+    """Where a tensor lives: ``device('cpu')``, ``device('cuda')``, ``device('cuda', 1)``.
+
+    >>> import dovetail as dv
+    >>> dv.device("cuda:1").index, dv.device("cpu")
+    (1, device(type='cpu'))
+    """
+
+    __slots__ = ("_restore", "index", "type")
+
+    def __init__(self, type: str | Device | int = "cpu", index: int | None = None) -> None:
+        if isinstance(type, Device):
+            index, type = type.index, type.type
+        elif isinstance(type, int) and not isinstance(type, bool):
+            index, type = type, "cuda"
+        elif not isinstance(type, str):
+            raise TypeMismatch(say("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'"))
+        name, _, number = type.partition(":")
+        if name not in ("cpu", "cuda"):
+            raise DeviceError(say("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'"))
+        if number:
+            if not number.isdecimal() or index is not None:
+                raise DeviceError(say("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'"))
+            index = int(number)
+        self.type, self.index = name, index
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and self.type == other.type and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Device, (self.type, self.index)
+
+    def __enter__(self) -> Device:
+        self._restore = default.device
+        default.device = self
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        default.device = self._restore
+
+
+CPU = Device("cpu")
+
+
+class default:
+    """The device on which factories make tensors when none is named."""
+
+    device: Device = CPU
+
+
+def to_device(where: Any) -> Device:
+    """Return a Device for what users write: None, a name, an index, or a Device."""
+    if where is None:
+        return default.device
+    return where if where.__class__ is Device else Device(where)
+
+
+def device_of(array: Any) -> Device:
+    """Return where this raw array lives."""
+    if array.__class__ is _NDARRAY or xp(array) is np:
+        return CPU
+    return Device("cuda", int(array.device.id))
+
+
+def module_for(where: Device) -> Any:
+    """Return the array module that makes arrays on this device."""
+    return np if where.type == "cpu" else cupy()
+
+
+def move(array: Any, where: Device, copy: bool = False) -> Any:
+    """Return the raw array on another device; the same array where it already is, unless ``copy``.
+
+    This is the only way between host and GPU; no operation takes it unasked.
+    """
+    if where.type == "cpu":
+        if array.__class__ is _NDARRAY or xp(array) is np:
+            return array.copy() if copy else array
+        return xp(array).asnumpy(array)
+    module = cupy()
+    index = module.cuda.runtime.getDevice() if where.index is None else where.index
+    if xp(array) is module and int(array.device.id) == index:
+        return array.copy() if copy else array
+    with module.cuda.Device(index):
+        return module.asarray(array) if xp(array) is np else module.array(array)

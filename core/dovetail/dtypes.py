@@ -1,0 +1,304 @@
+"""Element types, and the rules by which they promote (PyTorch's).
+
+A tensor of more dimensions outranks one of none, and both outrank a Python number; within a rank the
+category (bool < integer < float < complex) decides, and within a category the width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DtypeError, TypeMismatch, say
+
+__all__ = [
+    "can_cast",
+    "dtype",
+    "finfo",
+    "from_numpy_dtype",
+    "get_default_dtype",
+    "iinfo",
+    "promote_types",
+    "result_dtype",
+    "set_default_dtype",
+    "to_numpy_dtype",
+]
+
+_BOOL, _INT, _FLOAT, _COMPLEX = range(4)
+
+
+class dtype:
+    """The type of a tensor's elements, such as ``dovetail.float32``.
+
+    >>> import dovetail
+    >>> dovetail.float32.itemsize, dovetail.float32.is_floating_point
+    (4, True)
+    """
+
+    __slots__ = ("category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name", "np")
+
+    def __init__(self, name: str, numpy_dtype: Any, category: int) -> None:
+        self.name, self.np, self.category = name, np.dtype(numpy_dtype), category
+        self.itemsize = self.np.itemsize
+        self.is_floating_point, self.is_complex = category == _FLOAT, category == _COMPLEX
+        self.is_signed = category >= _FLOAT or self.np.kind == "i"
+
+    def __repr__(self) -> str:
+        return f"dovetail.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dtype_named, (self.name,)
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts have this type: ``float64`` gives ``complex128``."""
+        return complex128 if self.itemsize == 8 and self.category == _FLOAT else self if self.is_complex else complex64
+
+    def to_real(self) -> dtype:
+        """The type of a complex type's parts: ``complex64`` gives ``float32``."""
+        return {complex64: float32, complex128: float64}.get(self, self)
+
+
+def dtype_named(name: str) -> dtype:
+    """The type of this name, such as ``"float32"``; a KeyError where there is none."""
+    return bfloat16_dtype() if name == "bfloat16" else TYPES[name]
+
+
+bool_ = dtype("bool", np.bool_, _BOOL)
+uint8 = dtype("uint8", np.uint8, _INT)
+int8 = dtype("int8", np.int8, _INT)
+int16 = dtype("int16", np.int16, _INT)
+int32 = dtype("int32", np.int32, _INT)
+int64 = dtype("int64", np.int64, _INT)
+uint16 = dtype("uint16", np.uint16, _INT)
+uint32 = dtype("uint32", np.uint32, _INT)
+uint64 = dtype("uint64", np.uint64, _INT)
+float16 = dtype("float16", np.float16, _FLOAT)
+float32 = dtype("float32", np.float32, _FLOAT)
+float64 = dtype("float64", np.float64, _FLOAT)
+complex64 = dtype("complex64", np.complex64, _COMPLEX)
+complex128 = dtype("complex128", np.complex128, _COMPLEX)
+
+ALIASES = {
+    "half": float16,
+    "float": float32,
+    "double": float64,
+    "short": int16,
+    "int": int32,
+    "long": int64,
+    "cfloat": complex64,
+    "cdouble": complex128,
+}
+TYPES: dict[str, dtype] = {
+    t.name: t
+    for t in (
+        bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, float32, float64, complex64, complex128,
+    )
+}  # fmt: skip
+_FROM_NUMPY: dict[Any, dtype] = {t.np: t for t in TYPES.values()}
+HALF: set[Any] = {float16.np}  # the types in which references do not compute; bfloat16 joins when it is made
+
+
+def bfloat16_dtype() -> dtype:
+    """Return ``dovetail.bfloat16``, made when it is first asked for (ml_dtypes is imported then)."""
+    found = TYPES.get("bfloat16")
+    if found is None:
+        import ml_dtypes
+
+        found = TYPES["bfloat16"] = dtype("bfloat16", ml_dtypes.bfloat16, _FLOAT)
+        _FROM_NUMPY[found.np] = found
+        HALF.add(found.np)
+    return found
+
+
+class _Default:
+    """The type that floats without a type of their own get."""
+
+    float: dtype = float32
+
+
+def get_default_dtype() -> dtype:
+    """Return the type that Python floats become: ``float32`` unless it was set.
+
+    >>> import dovetail
+    >>> dovetail.get_default_dtype()
+    dovetail.float32
+    """
+    return _Default.float
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the type that Python floats become. Raises a TypeError for a type that is not floating.
+
+    >>> import dovetail
+    >>> dovetail.set_default_dtype(dovetail.float64); dovetail.tensor(1.5).dtype
+    dovetail.float64
+    >>> dovetail.set_default_dtype(dovetail.float32)
+    """
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeMismatch(say("set_default_dtype", f"only floating-point types are supported as the default type, got {d!r}"))
+    _Default.float = d
+
+
+def from_numpy_dtype(kind: Any) -> dtype:
+    """Return our type for NumPy's. Raises a TypeError for a type that tensors do not have.
+
+    >>> import numpy
+    >>> from_numpy_dtype(numpy.dtype("f4"))
+    dovetail.float32
+    """
+    found = _FROM_NUMPY.get(kind)
+    if found is None:
+        kind = np.dtype(kind)
+        if kind.name == "bfloat16":
+            return bfloat16_dtype()
+        found = _FROM_NUMPY.get(kind.newbyteorder("="))
+        if found is None:
+            raise TypeMismatch(say("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}"))
+    return found
+
+
+_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
+
+
+def to_numpy_dtype(kind: Any) -> np.dtype[Any]:
+    """Return NumPy's type for ours, or for Python's ``float``, ``int`` and ``bool`` (as PyTorch takes them)."""
+    if kind.__class__ is dtype:
+        return kind.np
+    if kind in _PYTHON:
+        return _PYTHON[kind].np
+    raise TypeMismatch(say("dtype", f"got {kind!r} ({type(kind).__name__})", "expected a dovetail dtype such as dovetail.float32"))
+
+
+_PROMOTED: dict[tuple[dtype, dtype], dtype] = {}
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """Return the smallest type that holds both, as PyTorch's table has it.
+
+    >>> import dovetail as dv
+    >>> dv.promote_types(dv.int64, dv.float16), dv.promote_types(dv.uint8, dv.int8)
+    (dovetail.float16, dovetail.int16)
+    """
+    if type1 is type2:
+        return type1
+    found = _PROMOTED.get((type1, type2))
+    if found is None:
+        found = _PROMOTED[type1, type2] = _promote(type1, type2)
+    return found
+
+
+def _promote(a: dtype, b: dtype) -> dtype:
+    if a.category != b.category:
+        low, high = sorted((a, b), key=lambda t: t.category)
+        if high.is_complex and low is float64:
+            return complex128
+        return high
+    if a.category == _FLOAT and a.itemsize == b.itemsize == 2:
+        return float32  # float16 with bfloat16
+    if a.category == _INT:
+        mixed = np.promote_types(a.np, b.np)
+        if mixed.kind == "f":
+            raise DtypeError(say("promote_types", f"promotion of {a} with {b} is not supported", "", "cast one of them first"))
+        return from_numpy_dtype(mixed)
+    return a if a.itemsize > b.itemsize else b
+
+
+def scalar_dtype(value: Any) -> dtype:
+    """The type that a Python number stands for: int64, the default float, its complex type, or bool."""
+    if isinstance(value, bool | np.bool_):
+        return bool_
+    if isinstance(value, int | np.integer):
+        return int64
+    if isinstance(value, float | np.floating):
+        return _Default.float
+    return _Default.float.to_complex()
+
+
+def combine_ranks(dims: dtype | None, zeros: dtype | None, numbers: dtype | None) -> dtype:
+    """Combine what tensors with dimensions, 0-d tensors and Python numbers say of the result's type."""
+    out = dims
+    for weaker in (zeros, numbers):
+        if weaker is None:
+            continue
+        if out is None:
+            out = weaker
+        elif weaker.category > out.category:
+            # a weaker participant of a higher category decides the category only; a float keeps its width
+            out = out.to_complex() if out.is_floating_point else promote_types(out, weaker)
+    assert out is not None, "no array among the arguments; are the op's parameters annotated `Array`?"
+    return out
+
+
+def result_dtype(values: Any) -> dtype:
+    """Return the type that an operation on these raw arrays and Python numbers has."""
+    ranks: list[dtype | None] = [None, None, None]
+    for value in values:
+        if value is None:
+            continue
+        kind = getattr(value, "dtype", None)
+        rank, one = (2, scalar_dtype(value)) if kind is None else (0 if value.ndim else 1, from_numpy_dtype(kind))
+        ranks[rank] = one if ranks[rank] is None else promote_types(ranks[rank], one)  # type: ignore[arg-type]
+    return combine_ranks(*ranks)
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether values of one type may become another without losing their category.
+
+    >>> import dovetail as dv
+    >>> dv.can_cast(dv.int64, dv.float32), dv.can_cast(dv.float32, dv.int64)
+    (True, False)
+    """
+    return from_.category <= to.category
+
+
+class finfo:
+    """The numeric limits of a floating-point type: ``bits eps max min tiny smallest_normal resolution dtype``.
+
+    >>> import dovetail as dv
+    >>> dv.finfo(dv.float32).eps
+    1.1920928955078125e-07
+    """
+
+    __slots__ = ("bits", "dtype", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
+
+    def __init__(self, type: dtype | None = None) -> None:
+        type = type or _Default.float
+        if type.category < _FLOAT:
+            raise TypeMismatch(say("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers"))
+        if type.name == "bfloat16":
+            import ml_dtypes
+
+            info: Any = ml_dtypes.finfo(type.np)
+        else:
+            info = np.finfo(type.np)
+        self.dtype, self.bits = type.to_real().name, info.bits
+        self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
+        self.tiny = self.smallest_normal = float(info.smallest_normal)
+        self.resolution = float(info.resolution)
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """The numeric limits of an integer type: ``bits max min dtype``.
+
+    >>> import dovetail as dv
+    >>> dv.iinfo(dv.int8).max
+    127
+    """
+
+    __slots__ = ("bits", "dtype", "max", "min")
+
+    def __init__(self, type: dtype) -> None:
+        if type.category != _INT:
+            raise TypeMismatch(say("iinfo", f"requires an integer type, got {type}", "", "use finfo for floats"))
+        info = np.iinfo(type.np)
+        self.dtype, self.bits, self.max, self.min = type.name, info.bits, int(info.max), int(info.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -1,0 +1,139 @@
+"""Every error a user can meet, and how a message is formed.
+
+Each class also derives from the built-in that PyTorch raises in the same place, so that programs that catch still catch.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DecodeError",
+    "DeviceError",
+    "DovetailError",
+    "DtypeError",
+    "FormatError",
+    "GradError",
+    "HashMismatch",
+    "ManifestError",
+    "NameClashError",
+    "NonFiniteError",
+    "OutOfMemory",
+    "PluginError",
+    "RangeError",
+    "ShapeError",
+    "TypeMismatch",
+    "UnknownAttribute",
+    "UnknownNameError",
+    "UnsafeArchiveError",
+    "UnsupportedError",
+    "ValueRangeError",
+    "WorkerError",
+    "say",
+]
+
+
+def say(where: str, what: str, expected: str = "", remedy: str = "") -> str:
+    """Form a message by the house formula.
+
+    ``where: what is wrong, with the values received; what was expected; the usual remedy``.
+
+    >>> say("conv2d", "input has 4 channels", "weight expects 3", "is the input channels-last?")
+    'conv2d: input has 4 channels; weight expects 3; is the input channels-last?'
+    """
+    return f"{where}: " + "; ".join(part for part in (what, expected, remedy) if part)
+
+
+class DovetailError(Exception):
+    """The root of every error that Dovetail raises on purpose."""
+
+
+class ShapeError(DovetailError, RuntimeError):
+    """Shapes that do not fit together."""
+
+
+class DtypeError(DovetailError, RuntimeError):
+    """An element type that the operation does not take."""
+
+
+class DeviceError(DovetailError, RuntimeError):
+    """Arrays on different devices, or a device that is not there."""
+
+
+class GradError(DovetailError, RuntimeError):
+    """A gradient that was asked for and cannot be given."""
+
+
+class UnsupportedError(DovetailError, NotImplementedError):
+    """PyTorch has this; Dovetail does not, and says so. (A NotImplementedError is a RuntimeError.)"""
+
+
+class TypeMismatch(DovetailError, TypeError):
+    """An argument of a type that the operation does not take."""
+
+
+class RangeError(DovetailError, IndexError):
+    """An index, a dimension or a label outside its range."""
+
+
+class ValueRangeError(DovetailError, ValueError):
+    """A value outside what the parameter allows."""
+
+
+class FormatError(DovetailError, RuntimeError):
+    """A file that is not what its reader expects.
+
+    ``path`` names the file, ``offset`` the byte (or None), ``reason`` what is wrong there.
+    """
+
+    def __init__(self, path: object, offset: int | None, reason: str) -> None:
+        self.path, self.offset, self.reason = path, offset, reason
+        at = "" if offset is None else f" at byte {offset}"
+        super().__init__(f"{path}{at}: {reason}")
+
+    def __reduce__(self) -> tuple[type, tuple[object, int | None, str]]:
+        return type(self), (self.path, self.offset, self.reason)
+
+
+class DecodeError(FormatError):
+    """A sample (an image, a sound, a text) that cannot be decoded."""
+
+
+class UnsafeArchiveError(FormatError):
+    """An archive that would write outside its target or grow past its bound."""
+
+
+class HashMismatch(FormatError):
+    """A file whose SHA-256 is not the one that was declared."""
+
+
+class WorkerError(DovetailError, RuntimeError):
+    """A loader worker that died, hung or failed."""
+
+
+class OutOfMemory(DovetailError, RuntimeError, MemoryError):
+    """An allocation that failed."""
+
+
+class NonFiniteError(DovetailError, RuntimeError):
+    """A NaN or an infinity where finite numbers were asked for."""
+
+
+class PluginError(DovetailError, RuntimeError):
+    """A plugin that failed; the message names plugin, distribution and the command that disables it."""
+
+
+class ManifestError(PluginError):
+    """A plugin manifest that is wrong; the message names file, line, field and what was expected."""
+
+
+class NameClashError(PluginError):
+    """Two plugins that claim one name."""
+
+
+class UnknownNameError(DovetailError, LookupError, ValueError):
+    """A registry key that nobody provides; the message suggests the nearest ones."""
+
+    __str__ = Exception.__str__
+
+
+class UnknownAttribute(DovetailError, AttributeError):
+    """A name that a module or tensor does not have."""

@@ -1,0 +1,131 @@
+"""From raw draws to uniform numbers, and the arithmetic that PyTorch's compiled code does on them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..errors import DtypeError, ValueRangeError, say
+from ..generator import Generator
+
+__all__ = [
+    "DistributionError",
+    "Shape",
+    "as_dtype",
+    "demand",
+    "demand_floating",
+    "finish",
+    "fma",
+    "is_floating",
+    "narrow",
+    "size_of",
+    "uniform24",
+    "uniform53",
+]
+
+Shape: TypeAlias = int | tuple[int, ...]
+
+_SPLIT = float(2**27 + 1)
+_CHUNK = 1 << 13  # elements: what a chunk needs stays in the processor's cache
+
+
+class DistributionError(ValueRangeError, RuntimeError):
+    """A parameter outside what its distribution allows (PyTorch raises a RuntimeError here)."""
+
+
+def demand(condition: bool, where: str, what: str, expected: str) -> None:
+    """Raise a DistributionError unless the condition holds."""
+    if not condition:
+        raise DistributionError(say(where, what, expected))
+
+
+def size_of(shape: Shape) -> int:
+    """Return the number of elements of a shape.
+
+    >>> size_of((2, 3)), size_of(4), size_of(())
+    (6, 4, 1)
+    """
+    return math.prod(shape) if isinstance(shape, tuple) else int(shape)
+
+
+def is_floating(dtype: np.dtype) -> bool:
+    """Say whether this is a real floating type (bfloat16, which NumPy files under 'V', is one).
+
+    >>> is_floating(np.dtype("f2")), is_floating(np.dtype("c8"))
+    (True, False)
+    """
+    return dtype.kind == "f" or dtype.name == "bfloat16"
+
+
+def demand_floating(where: str, dtype: np.dtype) -> None:
+    """Raise a DtypeError for a type that is not a real floating one."""
+    if not is_floating(dtype):
+        raise DtypeError(say(where, f"dtype is {dtype}", "expected a floating type", "draw floats, then convert"))
+
+
+def uniform24(gen: Generator, count: int) -> np.ndarray:
+    """Draw float32 numbers of [0, 1) with 24 bits: one 32-bit draw each."""
+    bits = gen._words(count) & np.uint32(0xFFFFFF)
+    out = bits.view(np.int32).astype(np.float32)
+    out *= np.float32(2.0**-24)
+    return out
+
+
+def uniform53(gen: Generator, count: int) -> np.ndarray:
+    """Draw float64 numbers of [0, 1) with 53 bits: two 32-bit draws each."""
+    bits = gen._long_words(count)
+    bits &= np.uint64(2**53 - 1)
+    out = bits.view(np.int64).astype(np.float64)
+    out *= 2.0**-53
+    return out
+
+
+def narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Convert float64 values as PyTorch does: to 16 bits by way of float32, to an integer by truncation."""
+    if dtype.itemsize == 2 and is_floating(dtype):
+        values = values.astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return values.astype(dtype, copy=False)
+
+
+def fma(a: np.ndarray, b: float, c: float) -> np.ndarray:
+    """Return a * b + c in float64 with a single rounding, which is what PyTorch's compiled code does.
+
+    The product's error is found by Dekker's splitting, the sum's by Knuth's two-sum.
+
+    >>> fma(np.array([1 + 2.0**-30]), 1 - 2.0**-30, -1.0)
+    array([-8.67361738e-19])
+    """
+    if c == 0 or math.frexp(b)[0] == 0.5 or abs(b) > 1e290:
+        return a * b + c
+    out = np.empty_like(a)
+    for start in range(0, len(a), _CHUNK):
+        out[start : start + _CHUNK] = _fused(a[start : start + _CHUNK], b, c)
+    return out
+
+
+def _fused(a: np.ndarray, b: float, c: float) -> np.ndarray:
+    product = a * b
+    part = a * _SPLIT
+    high = part - (part - a)
+    low = a - high
+    split = b * _SPLIT
+    b_high = split - (split - b)
+    b_low = b - b_high
+    error = ((high * b_high - product) + high * b_low + low * b_high) + low * b_low
+    total = product + c
+    moved = total - product
+    total += (product - (total - moved)) + (c - moved) + error
+    return total
+
+
+def finish(values: np.ndarray, shape: Shape) -> np.ndarray:
+    """Give flat draws their shape."""
+    return values if values.shape == shape else values.reshape(shape)
+
+
+def as_dtype(dtype: Any) -> np.dtype:
+    """Return the NumPy type for what a caller passed."""
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(dtype)
