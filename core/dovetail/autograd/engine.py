@@ -1,0 +1,288 @@
+"""backward(): walk the graph from the results to the leaves, newest node first.
+
+Every node is younger than the producers of its inputs, so a heap on the clock is a valid order. The gradients of one
+call live in a table of that call: backward may run inside backward, and in several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from ..errors import GradError, say
+from .modes import GRAD, STATE
+from .node import HookedNode, Leaf, Node, Output, Tensor, wrap
+
+__all__ = ["run"]
+
+
+class _Late:
+    """What the engine needs from the ops, filled in when they are defined (the ops import the engine)."""
+
+    add: Callable[[Tensor, Tensor], Tensor]
+    fit: Callable[[Tensor, tuple[int, ...]], Tensor]  # undo broadcasting
+    cast: Callable[[Tensor, Any], Tensor]
+    clone: Callable[[Tensor], Tensor]
+    iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
+
+
+late = _Late
+
+Edge = Any  # Node | Leaf | Output
+
+
+def run(
+    roots: Sequence[tuple[Edge, Tensor]],
+    *,
+    keep: bool = False,
+    create_graph: bool = False,
+    wanted: Sequence[Edge] | None = None,
+    accumulate: bool = True,
+) -> dict[Edge, Tensor]:
+    """Send each root's gradient backward.
+
+    With `wanted` only the paths to those edges are walked and what arrives there is returned (or accumulated in the
+    leaves among them, with `accumulate`). `keep` leaves the kept values for another run; `create_graph` records the
+    gradient rules themselves.
+    """
+    word = STATE.word
+    STATE.word = (word | GRAD) if create_graph else (word & ~GRAD)
+    try:
+        walk = _Walk(keep, create_graph, wanted)
+        for edge, g in roots:
+            walk.send(edge, g)
+        walk.go()
+        return walk.finish(accumulate, roots)
+    finally:
+        STATE.word = word
+
+
+class _Walk:
+    """The state of one backward call."""
+
+    def __init__(self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None) -> None:
+        self.keep, self.create_graph = keep, create_graph
+        self.table: dict[Any, Any] = {}  # gradients of nodes that have not run yet
+        self.heap: list[tuple[int, Node]] = []
+        self.leaves: dict[Leaf, Tensor] = {}
+        self.wanted = None if wanted is None else set(wanted)
+        self.found: dict[Edge, Tensor] = {}
+        self.reaches: dict[Any, bool] = {}
+
+    def send(self, edge: Edge, g: Tensor) -> None:
+        """Add a gradient to what an edge has received, undoing broadcasting and promotion."""
+        g = _fitted(g, edge)
+        if edge.__class__ is Leaf:
+            had = self.leaves.get(edge)
+            self.leaves[edge] = g if had is None else late.add(had, g)
+        elif edge.__class__ is Output:
+            node = edge.node
+            slots = self.table.get(node)
+            if slots is None:
+                slots = self.table[node] = [None] * node.extra
+                heappush(self.heap, (-node.seq, node))
+            had = slots[edge.index]
+            slots[edge.index] = g if had is None else late.add(had, g)
+        else:
+            had = self.table.get(edge)
+            if had is None:
+                self.table[edge] = g
+                heappush(self.heap, (-edge.seq, edge))
+            else:
+                self.table[edge] = late.add(had, g)
+
+    def go(self) -> None:
+        """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
+        table, heap, leaves = self.table, self.heap, self.leaves
+        summed: set[Leaf] = set()
+        keep, create_graph, special = self.keep, self.create_graph, self.wanted is not None
+        following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
+        while heap or following is not None:
+            if following is None or (heap and heap[0][0] < -following.seq):
+                if following is not None:
+                    heappush(heap, (-following.seq, following))
+                following = heappop(heap)[1]
+            node, following = following, None
+            g = table.pop(node)
+            if special or node.__class__ is not Node:
+                g = self.arrive(node, g)
+                if g is None:
+                    continue
+            saved = node.saved
+            if saved is None:
+                raise GradError(_TWICE)
+            for box in node.boxes:
+                if box[0] > node.seq:
+                    raise GradError(_stale(node, box))
+            if create_graph:
+                grads = node.plan.again(node, g)
+            else:
+                grads = node.plan.backward(g, saved)
+                if not keep and node.plan.frees:
+                    node.saved, node.boxes = None, ()
+            if node.__class__ is HookedNode:
+                grads = _after(node, grads, g)
+            for edge, r in zip(node.edges, grads):
+                if r is None or edge is None:
+                    continue
+                a = r._a
+                if a.shape != edge.shape or a.dtype is not edge.dtype:
+                    r = _fitted(r, edge)
+                kind = edge.__class__
+                if kind is Node:
+                    had = table.get(edge)
+                    if had is not None:
+                        table[edge] = late.add(had, r)
+                        continue
+                    table[edge] = r
+                    if following is None or edge.seq > following.seq:
+                        edge, following = following, edge
+                    if edge is not None:
+                        heappush(heap, (-edge.seq, edge))
+                elif kind is Leaf:
+                    had = leaves.get(edge)
+                    if had is None:
+                        leaves[edge] = r
+                    elif edge in summed:
+                        had._a += r._a  # our own sum, seen by nobody else
+                    else:
+                        leaves[edge] = late.add(had, r)
+                        if not create_graph:
+                            summed.add(edge)
+                else:
+                    self.send(edge, r)
+
+    def arrive(self, node: Node, g: Any) -> Any:
+        """Hooks, and what was asked for: returns the gradient, or None where nothing wanted lies further back."""
+        if node.__class__ is HookedNode:
+            g = _before(node, g)
+        if self.wanted is None:
+            return g
+        if g.__class__ is list:
+            for edge in self.wanted:
+                if edge.__class__ is Output and edge.node is node and g[edge.index] is not None:
+                    self.found[edge] = g[edge.index]
+        elif node in self.wanted:
+            self.found[node] = g
+        return g if self.leads(node) else None
+
+    def leads(self, start: Node) -> bool:
+        """Whether an edge of this node, or of one behind it, is wanted."""
+        known, wanted = self.reaches, self.wanted
+        assert wanted is not None
+        stack = [start]
+        while stack:
+            node = stack[-1]
+            if node in known:
+                stack.pop()
+                continue
+            behind = [e.node if e.__class__ is Output else e for e in node.edges if e is not None]
+            later = [e for e in behind if e.__class__ is not Leaf and e not in known]
+            if later:
+                stack.extend(later)
+                continue
+            hit = any(e in wanted for e in node.edges if e is not None)
+            known[node] = hit or any(known.get(e, False) for e in behind)
+            stack.pop()
+        return known[start]
+
+    def finish(self, accumulate: bool, roots: Sequence[tuple[Edge, Tensor]]) -> dict[Edge, Tensor]:
+        """Hand the leaves their gradients."""
+        taken = {id(g._a) for _, g in roots}  # arrays that belong to somebody: a leaf's gradient owns its memory
+        for edge, g in self.leaves.items():
+            if self.wanted is not None and edge not in self.wanted:
+                continue
+            if edge.hooks:
+                g = _call_hooks(edge.hooks, g)
+                taken.add(id(g._a))
+            self.found[edge] = g
+            if accumulate:
+                self.collect(edge, g, taken)
+        return self.found
+
+    def collect(self, edge: Leaf, g: Tensor, taken: set[int]) -> None:
+        """Add a gradient to a leaf's."""
+        a = g._a
+        if edge.grad is not None:
+            if self.create_graph or edge.grad._n is not None:
+                edge.grad = late.add(edge.grad, g)
+            else:
+                late.iadd(edge.grad, g)
+        elif self.create_graph:
+            edge.grad = late.clone(g) if id(a) in taken else g
+        else:
+            mine = a.base is None and id(a) not in taken and a.flags.c_contiguous
+            edge.grad = wrap(a if mine else a.copy())
+        taken.add(id(a))
+        if edge.after:
+            owner = edge.owner()
+            for hook in list(edge.after.values()):
+                hook(owner)
+
+
+def _fitted(g: Tensor, edge: Edge) -> Tensor:
+    """Undo what broadcasting and promotion did on the way from this edge."""
+    a = g._a
+    if a.shape != edge.shape:
+        g = late.fit(g, edge.shape)
+    return late.cast(g, edge.dtype) if a.dtype != edge.dtype else g
+
+
+def _before(node: Node, g: Any) -> Any:
+    """The hooks on a node's results, then those on the node."""
+    for index, table in sorted(node.hooks["grad"].items()):
+        if g.__class__ is not list:
+            g = _call_hooks(table, g)
+        elif g[index] is not None:
+            g[index] = _call_hooks(table, g[index])
+    many = g.__class__ is list
+    for hook in list(node.hooks["pre"].values()):
+        new = hook(tuple(g) if many else (g,))
+        if new is not None:
+            new = new if isinstance(new, tuple) else (new,)
+            g = list(new) if many else new[0]
+    for index, owner in node.hooks["retain"].items():
+        keeper, value = owner(), g[index] if many else g
+        if keeper is not None and value is not None:
+            had = getattr(keeper, "_grad", None)
+            keeper._grad = wrap(value._a.copy(), value._n) if had is None else late.add(had, value)
+    return g
+
+
+def _after(node: Node, grads: Any, g: Any) -> Any:
+    """The hooks that see a node's work."""
+    for hook in list(node.hooks["post"].values()):
+        new = hook(tuple(grads), tuple(g) if g.__class__ is list else (g,))
+        if new is not None:
+            grads = new if isinstance(new, tuple) else (new,)
+    return grads
+
+
+def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
+    for hook in list(table.values()):
+        new = hook(g)
+        if new is not None:
+            if not isinstance(new, Tensor):
+                raise GradError(say("register_hook", f"the hook returned {type(new).__name__}", "expected a Tensor or None"))
+            g = new
+    return g
+
+
+_TWICE = say(
+    "backward",
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
+    "the values kept for the gradient were freed by the first backward",
+    "pass retain_graph=True the first time",
+)
+
+
+def _stale(node: Node, box: list[Any]) -> str:
+    where = "" if box[2] is None else f" by {box[2]}"
+    return say(
+        node.plan.op.name,
+        "one of the variables needed for gradient computation has been modified by an inplace operation"
+        f"{where} (a value that {node.plan.op.name} kept is now at version {box[1]})",
+        "kept values must stay as they were until backward",
+        "use the out-of-place form, or clone() before changing",
+    )

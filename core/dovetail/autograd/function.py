@@ -1,0 +1,248 @@
+"""Function: an operation whose forward and backward the user writes, on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..device import xp
+from ..errors import GradError, TypeMismatch, say
+from .modes import GRAD, STATE, enable_grad, no_grad
+from .node import CLASSES, Leaf, Node, Output, Tensor, changed, tick, wrap
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]
+
+
+class FunctionCtx:
+    """What forward hands to backward: kept tensors, and any attribute that the user sets.
+
+    ``needs_input_grad`` says, per argument, whether its gradient is asked for.
+    """
+
+    needs_input_grad: tuple[bool, ...] = ()
+    _inputs: tuple[Any, ...] = ()
+    _to_save: tuple[Any, ...] = ()
+    _not_differentiable: tuple[Tensor, ...] = ()
+    _dirty: tuple[Tensor, ...] = ()
+    _materialize = True
+    _kept: Any = None
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors; read them in backward as ``ctx.saved_tensors``."""
+        for t in tensors:
+            if t is not None and t.__class__ not in CLASSES:
+                raise TypeMismatch(
+                    say("save_for_backward", f"can only save variables, but got {type(t).__name__}", "", "set it as an attribute of ctx")
+                )
+        self._to_save = tensors
+
+    save_for_forward = save_for_backward
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """The kept tensors. Raises a GradError after they were freed or when one was changed in place."""
+        if self._kept is None:
+            if not self._to_save:
+                return ()
+            raise GradError(
+                say(
+                    type(self).__name__,
+                    "Trying to backward through the graph a second time "
+                    "(or directly access saved tensors after they have already been freed)",
+                    "",
+                    "pass retain_graph=True the first time",
+                )
+            )
+        _, values = self._kept
+        out: list[Tensor | None] = []
+        for t, version in values:
+            if t is None:
+                out.append(None)
+                continue
+            if t._v[1] != version:
+                raise GradError(
+                    say(
+                        type(self).__name__,
+                        f"one of the variables needed for gradient computation has been modified by an inplace operation by {t._v[2]}",
+                        "",
+                        "clone() it before changing",
+                    )
+                )
+            out.append(t)
+        return tuple(out)
+
+    saved_variables = saved_tensors
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Say which results have no gradient."""
+        self._not_differentiable = tensors
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Say which inputs forward changed in place."""
+        self._dirty = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether a missing gradient reaches backward as zeros (the default) or as None."""
+        self._materialize = value
+
+
+class Function:
+    """Subclass it with static ``forward(ctx, ...)`` and ``backward(ctx, *grads)``; call it by ``apply``.
+
+    >>> import dovetail as dv
+    >>> class Double(dv.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return x * 2
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return g * 2
+    >>> x = dv.tensor(3., requires_grad=True)
+    >>> Double.apply(x).backward()
+    >>> x.grad
+    tensor(2.)
+    """
+
+    generate_vmap_rule = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise GradError(say(type(self).__name__, "Functions are not instantiated", "", f"call {type(self).__name__}.apply(...)"))
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Compute the result; to be written by the subclass."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """Return one gradient per argument of forward; to be written by the subclass."""
+        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function.")
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run forward and record how to run backward."""
+        ctx: Any = type(f"{cls.__name__}Backward", (FunctionCtx,), {})()
+        recording = STATE.word & GRAD
+        tensors = [a for a in args if a.__class__ in CLASSES]
+        ctx.needs_input_grad = tuple(a.__class__ in CLASSES and a._n is not None for a in args)
+        separate = cls.__dict__.get("setup_context") or getattr(cls, "setup_context", None)
+        with no_grad():
+            if separate is not None:
+                out = cls.forward(*args, **kwargs)
+                separate(ctx, args, out)
+            else:
+                out = cls.forward(ctx, *args, **kwargs)
+        for t in ctx._dirty:
+            changed(t._v, cls.__name__)
+        if not recording or not any(t._n is not None for t in tensors):
+            return out
+        return _record(cls, ctx, args, out)
+
+
+def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> Any:
+    """Make the node of a call and tie its results to it."""
+    outs = list(out) if isinstance(out, tuple | list) else [out]
+    node = Node.__new__(Node)
+    node.plan = _Plan(cls, ctx, [o.shape if o.__class__ in CLASSES else None for o in outs], outs)
+    node.edges = tuple(a._n if a.__class__ in CLASSES else None for a in args)
+    node.saved, node.boxes = (ctx,), ()
+    node.seq, node.extra = tick(), len(outs)
+    node.shape, node.dtype = (), None
+    results = []
+    inputs = {id(a): a for a in args if a.__class__ in CLASSES}
+    for k, o in enumerate(outs):
+        if o.__class__ not in CLASSES or any(o is t for t in ctx._not_differentiable) or o._a.dtype.kind not in "fcV":
+            results.append(o)
+            continue
+        if any(o is t for t in ctx._dirty):
+            if o._n.__class__ is Leaf:
+                raise GradError(say(cls.__name__, "a leaf Variable that requires grad is being used in an in-place operation"))
+            made = o
+        else:
+            made = wrap(o._a, None, o._v) if id(o) in inputs or o._n is not None else o
+        made._n = Output(node, k, o._a)
+        results.append(made)
+    kept: list[tuple[Any, int]] = []
+    for t in ctx._to_save:
+        if t is None:
+            kept.append((None, 0))
+            continue
+        at = next((k for k, o in enumerate(outs) if o is t), None)
+        own = wrap(t._a, Output(node, at, t._a) if at is not None else t._n, t._v) if at is not None else t
+        kept.append((own, t._v[1]))
+    ctx._kept = (None, kept)
+    return results[0] if not isinstance(out, tuple | list) else type(out)(results) if type(out) in (tuple, list) else tuple(results)
+
+
+class _Plan:
+    """How the engine runs a user's backward: the same face as the plan of an op."""
+
+    kept = ()
+
+    def __init__(self, cls: type[Function], ctx: Any, shapes: list[Any], outs: list[Any]) -> None:
+        self.cls, self.ctx, self.shapes = cls, ctx, shapes
+        self.dtypes = [o._a.dtype if o.__class__ in CLASSES else None for o in outs]
+        self.modules = [xp(o._a) if o.__class__ in CLASSES else np for o in outs]
+        self.op = self
+        self.frees = bool(ctx._to_save)
+        self.name = cls.__name__
+
+    def backward(self, g: Any, saved: Any) -> Any:
+        """Run the user's backward on tensors and check what it returns."""
+        ctx = saved[0]
+        grads = g if g.__class__ is list else [g]
+        if ctx._materialize:
+            grads = [
+                wrap(self.modules[k].zeros(self.shapes[k], self.dtypes[k])) if h is None and self.shapes[k] is not None else h
+                for k, h in enumerate(grads)
+            ]
+        found = self.cls.backward(ctx, *grads)
+        found = found if isinstance(found, tuple) else (found,)
+        count = len(ctx.needs_input_grad)
+        if len(found) > count and all(f is None for f in found[count:]):
+            found = found[:count]
+        if len(found) != count:
+            raise GradError(
+                say(
+                    f"{self.name}Backward",
+                    f"returned an incorrect number of gradients (expected {count}, got {len(found)})",
+                    "one per argument of forward, None where there is none",
+                )
+            )
+        for i, f in enumerate(found):
+            if f is not None and f.__class__ not in CLASSES:
+                raise TypeMismatch(say(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})"))
+        # the user may return the same tensor twice, or one that was kept: the leaves must not share it
+        return tuple(None if f is None else wrap(f._a.view(), f._n, f._v) for f in found)
+
+    def again(self, node: Node, g: Any) -> Any:
+        """With create_graph the user's operations are recorded like any others."""
+        with enable_grad():
+            return self.backward(g, node.saved)
+
+
+def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a backward that must not itself be differentiated: its results carry a node that raises."""
+
+    def inside(ctx: Any, *grads: Any) -> Any:
+        with no_grad():
+            found = function(ctx, *grads)
+        if not STATE.word & GRAD or not any(g is not None and g._n is not None for g in grads):
+            return found
+        many = found if isinstance(found, tuple) else (found,)
+        out = tuple(None if f is None else _Refuse.apply(f.detach().requires_grad_()) for f in many)
+        return out if isinstance(found, tuple) else out[0]
+
+    return inside
+
+
+class _Refuse(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return wrap(x._a)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        raise GradError(say("backward", "trying to differentiate twice a function that was marked with @once_differentiable"))

@@ -1,0 +1,227 @@
+"""The bare Tensor and the graph behind it: nodes, leaves, and edges between them.
+
+A tensor holds an array (`_a`), what produced it (`_n`: None, a Leaf, a Node, or one Output of a Node) and a version
+box that it shares with its views (`_v`). A node holds edges, never input tensors: nothing is kept alive by accident,
+and an in-place change of a tensor does not change the history of its past values.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "tick", "wrap"]
+
+tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
+
+# A version box is a plain list, the cheapest thing to make: [clock of the last change, count, where, views]
+Box = list[Any]
+
+
+class Tensor:
+    """The array with a history; its operators and methods are bound in dovetail.tensor."""
+
+    __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_grad", "_n", "_v")
+    _a: Any
+    _n: Any
+    _v: Any
+    _grad: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        CLASSES.add(cls)
+
+    if TYPE_CHECKING:  # what dovetail.tensor binds, for a type checker
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __floordiv__(self, other: Any) -> Any: ...
+        def __mod__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __rpow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __and__(self, other: Any) -> Any: ...
+        def __or__(self, other: Any) -> Any: ...
+        def __xor__(self, other: Any) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+        def __le__(self, other: Any) -> Any: ...
+        def __gt__(self, other: Any) -> Any: ...
+        def __ge__(self, other: Any) -> Any: ...
+        def __eq__(self, other: object) -> Any: ...
+        def __ne__(self, other: object) -> Any: ...
+        def __hash__(self) -> int: ...
+        def __neg__(self) -> Any: ...
+        def __invert__(self) -> Any: ...
+        def __abs__(self) -> Any: ...
+        def __getitem__(self, index: Any) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+        def __len__(self) -> int: ...
+        def __bool__(self) -> bool: ...
+        def __int__(self) -> int: ...
+        def __float__(self) -> float: ...
+        def __index__(self) -> int: ...
+
+
+CLASSES: set[Any] = {Tensor}  # membership by identity costs less than isinstance, and subclasses enter on their own
+_new = Tensor.__new__
+
+
+def wrap(array: Any, edge: Any = None, box: Any = None) -> Tensor:
+    """Make a tensor around a raw array, sharing a version box if one is given."""
+    out = _new(Tensor)
+    out._a = array
+    out._n = edge
+    out._v = [0, 0, None, None] if box is None else box
+    return out
+
+
+def detached(t: Tensor) -> Tensor:
+    """The same array and version box without the history."""
+    return wrap(t._a, None, t._v)
+
+
+class Leaf:
+    """Where a gradient ends: the gradient of a tensor that the user made, and its hooks."""
+
+    __slots__ = ("__weakref__", "after", "dtype", "grad", "hooks", "owner", "shape")
+
+    def __init__(self, owner: Tensor) -> None:
+        self.shape, self.dtype = owner._a.shape, owner._a.dtype
+        self.grad: Tensor | None = None
+        self.hooks: dict[int, Callable[..., Any]] | None = None
+        self.after: dict[int, Callable[..., Any]] | None = None
+        self.owner = weakref.ref(owner)
+
+    def name(self) -> str:
+        """PyTorch's name for this end of the graph."""
+        return "AccumulateGrad"
+
+    @property
+    def variable(self) -> Tensor | None:
+        """The tensor whose gradient is collected here."""
+        return self.owner()
+
+    @property
+    def next_functions(self) -> tuple[Any, ...]:
+        """Nothing lies behind a leaf."""
+        return ()
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
+def leaf(t: Tensor) -> Leaf:
+    """Make this tensor a leaf that requires a gradient, keeping the gradient that it already has."""
+    new = Leaf(t)
+    new.grad = t.__dict__.pop("_kept_grad", None) if hasattr(t, "__dict__") and t.__dict__ else None
+    t._n = new
+    return new
+
+
+class Node:
+    """One recorded op call: how to turn the gradient of its result into those of its inputs.
+
+    `plan` says which rules to run; `edges` where their results go; `saved` holds what the rules asked for by name
+    and `boxes` the version boxes of the arrays among it; `seq` is the clock at which the node was made.
+    """
+
+    __slots__ = ("__weakref__", "boxes", "dtype", "edges", "extra", "hooks", "plan", "saved", "seq", "shape")
+
+    def name(self) -> str:
+        """The name of the op, as PyTorch writes it: ``MulBackward0``."""
+        base = self.plan.op.name.rpartition(".")[2].strip("_")
+        return "".join(part.capitalize() for part in base.split("_")) + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The producers of the inputs, as (node, output index)."""
+        return tuple(
+            (e.node, e.index) if e.__class__ is Output else (e, 0) for e in self.edges if e is not None
+        )  # fmt: skip
+
+    def register_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(grad_inputs, grad_outputs)`` when this node has run; a returned tuple replaces the former."""
+        return _add_hook(self, "post", hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(grad_outputs)`` before this node runs; a returned tuple replaces them."""
+        return _add_hook(self, "pre", hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class HookedNode(Node):
+    """A node that somebody listens to. Its class is the flag, so that other nodes pay nothing."""
+
+    __slots__ = ()
+
+
+class Output:
+    """An edge to one of several results of a node."""
+
+    __slots__ = ("__weakref__", "dtype", "index", "node", "shape")
+
+    def __init__(self, node: Node, index: int, array: Any) -> None:
+        self.node, self.index, self.shape, self.dtype = node, index, array.shape, array.dtype
+
+    def __repr__(self) -> str:
+        return repr(self.node)
+
+
+class Handle:
+    """What registering a hook returns: ``remove()`` takes it back."""
+
+    _ids = itertools.count()
+
+    def __init__(self, table: dict[int, Any]) -> None:
+        self.id = next(Handle._ids)
+        self._table = table
+
+    def remove(self) -> None:
+        """Take the hook back; a second call does nothing."""
+        self._table.pop(self.id, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+def hooks_of(node: Node) -> dict[str, dict[int, Any]]:
+    """The hooks of a node, which becomes a HookedNode: 'pre' and 'post' on the node, 'grad' and 'retain' on its results."""
+    if node.__class__ is Node:
+        node.__class__ = HookedNode
+        node.hooks = {"pre": {}, "post": {}, "grad": {}, "retain": {}}
+    return node.hooks
+
+
+def _add_hook(node: Node, kind: str, hook: Callable[..., Any]) -> Handle:
+    table = hooks_of(node)[kind]
+    handle = Handle(table)
+    table[handle.id] = hook
+    return handle
+
+
+def changed(box: Box, where: Any = None) -> None:
+    """Note that the memory behind this box changes now."""
+    box[0] = tick()
+    box[1] += 1
+    box[2] = where
+
+
+def is_array(value: Any) -> bool:
+    """Whether a kept value is a raw array (NumPy's or CuPy's) and not a plain argument."""
+    return value.__class__ is np.ndarray or (hasattr(value, "__cuda_array_interface__") and hasattr(value, "strides"))
