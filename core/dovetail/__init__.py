@@ -1,0 +1,83 @@
+"""Dovetail: PyTorch's programming model in Python you can read, on NumPy and CuPy, with plugins that fit.
+
+What there is: tensors and their functions here, `nn`, `optim`, `autograd`, `data` (also `utils.data`), `io`, `graph`;
+what plugins bring through `models`, `datasets` and namespaces such as `dovetail.vision`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math as _math
+from typing import TYPE_CHECKING, Any
+
+from . import dtypes as _dtypes
+from .autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .device import Device as device
+from .dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
+from .generator import Generator, default_generator
+from .info import (
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_threads,
+    is_complex,
+    is_floating_point,
+    is_nonzero,
+    is_tensor,
+    numel,
+    result_type,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_num_threads,
+)
+from .ops import namespace as _namespace
+from .plugins import namespaces as _namespaces
+from .size import Size
+from .tensor import Tensor
+from .tensor_legacy import CLASSES_BY_TYPE as _LEGACY_CLASSES
+from .tensor_legacy import set_default_tensor_type
+
+if TYPE_CHECKING:
+    from . import autograd, data, datasets, errors, graph, io, models, nn, optim, utils
+    from .io import load, save
+
+__version__ = "0.1.0"
+
+_namespaces.install()
+
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
+newaxis = None
+strided = "dovetail.strided"
+
+_MODULES = {
+    "autograd", "backends", "cuda", "data", "datasets", "errors", "graph", "hooks", "io", "linalg", "models",
+    "nn", "optim", "plugins", "random", "utils",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a module of the core, or the package of a plugin, when it is first touched."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "bfloat16":
+        return _dtypes.bfloat16_dtype()
+    if name in ("load", "save"):
+        return getattr(importlib.import_module(f"{__name__}.io"), name)
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .plugins import namespaces
+
+    return namespaces.resolve(name)
+
+
+# last, because `float`, `bool`, `sum` … are from here on ours
+globals().update(_dtypes.TYPES)
+globals().update(_dtypes.ALIASES)
+globals().update(_LEGACY_CLASSES)
+globals().update(_namespace())

@@ -1,0 +1,230 @@
+"""Linear algebra by PyTorch's names: norms, systems, factorizations, products of matrices and stacks of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .autograd.node import Tensor, wrap
+from .device import xp
+from .errors import ShapeError, say
+from .ops import contract, decompose, matrices
+from .ops._results import results
+from .ops.arithmetic import mul, sub
+from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet
+from .ops.linalg import matmul
+from .ops.matrices import cond, matrix_exp, matrix_norm, matrix_power, norm
+from .ops.reduce import sum
+from .ops.shape import getitem, reshape, transpose
+
+__all__ = [
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matmul",
+    "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
+    "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
+]  # fmt: skip
+
+svd = decompose.svd
+
+
+def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """``sum(|x|^ord)^(1/ord)`` over `dim`; the largest or smallest |x| for ord ±inf, the count of nonzeros for 0.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.vector_norm(dv.tensor([3., 4.]))
+    tensor(5.)
+    """
+    from .ops.norms import vector_norm as compute
+
+    return compute(x, ord, dim, keepdim, dtype)
+
+
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """The X with ``A X = B`` (or ``X A = B`` without `left`). Raises LinAlgError for a singular A.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.solve(dv.tensor([[2., 0.], [0., 4.]]), dv.tensor([2., 4.]))
+    tensor([1., 1.])
+    """
+    a, b = A._a.shape, B._a.shape
+    vector = len(b) == 1 or (len(a) - 1 == len(b) and b == a[:-1])
+    if left:
+        return decompose.solve(A, B, vector)
+    decompose._matrix(A._a, "solve")
+    if vector:
+        raise ShapeError(say("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False."))
+    return transpose(decompose.solve(transpose(A, -1, -2), transpose(B, -1, -2)), -1, -2)
+
+
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
+    """The X with ``A X = B`` (or ``X A = B``) for a triangular A; the other triangle is not read.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.solve_triangular(dv.tensor([[2., 0.], [1., 1.]]), dv.tensor([[2.], [3.]]), upper=False)
+    tensor([[1.],
+            [2.]])
+    """
+    if left:
+        return decompose.solve_triangular(A, B, upper, unitriangular)
+    out = decompose.solve_triangular(transpose(A, -1, -2), transpose(B, -1, -2), not upper, unitriangular)
+    return transpose(out, -1, -2)
+
+
+def svdvals(A: Tensor) -> Tensor:
+    """The singular values, falling.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.svdvals(dv.tensor([[3., 0.], [0., 4.]]))
+    tensor([4., 3.])
+    """
+    return decompose.svd(A, False)[1]
+
+
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """The eigenvalues of symmetric matrices, rising.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.eigvalsh(dv.tensor([[2., 0.], [0., 1.]]))
+    tensor([1., 2.])
+    """
+    return decompose.eigh(A, UPLO)[0]
+
+
+def eigvals(A: Tensor) -> Tensor:
+    """The complex eigenvalues of square matrices (without a gradient)."""
+    return decompose.eig(A)[0]
+
+
+def pinv(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Tensor:
+    """The Moore-Penrose inverse; singular values up to ``max(atol, rtol · largest)`` count as zero.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.pinv(dv.tensor([[2.], [0.]]))
+    tensor([[0.5000, 0.0000]])
+    """
+    decompose._matrix(A._a, "pinv", False)
+    least, relative = matrices.tolerance(A._a, atol, rtol)
+    if atol is None:
+        return decompose.pinv(A, relative)
+    s = xp(A._a).linalg.svd(A._a, compute_uv=False)
+    return decompose.pinv(A, xp(s).maximum(least / s.max(axis=-1, keepdims=True), relative))
+
+
+def matrix_rank(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Tensor:
+    """The number of singular values above ``max(atol, rtol · largest)``.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.matrix_rank(dv.tensor([[1., 1.], [1., 1.]]))
+    tensor(1)
+    """
+    decompose._matrix(A._a, "matrix_rank", False)
+    where = xp(A._a)
+    least, relative = matrices.tolerance(A._a, atol, rtol)
+    s = where.linalg.svd(A._a, compute_uv=False)
+    return wrap(where.asarray((s > where.maximum(least, relative * s.max(axis=-1, keepdims=True))).sum(axis=-1), "int64"))
+
+
+_lstsq = results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+
+
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
+    """The X that minimises ``|A X - B|``, as (solution, residuals, rank, singular_values).
+
+    >>> import dovetail as dv
+    >>> dv.linalg.lstsq(dv.tensor([[1.], [1.]]), dv.tensor([[1.], [3.]])).solution
+    tensor([[2.]])
+    """
+    decompose._matrix(A._a, "lstsq", False)
+    m, n = A._a.shape[-2:]
+    vector = B._a.ndim == A._a.ndim - 1
+    right = reshape(B, (*B._a.shape, 1)) if vector else B
+    if rcond is None:
+        rcond = matrices.tolerance(A._a, None, None)[1]
+    solution = decompose.lstsq(A, right, rcond)
+    where = xp(A._a)
+    none = wrap(where.zeros(0, A._a.dtype))
+    rank = matrix_rank(A, rtol=rcond) if driver != "gels" else wrap(where.zeros(0, "int64"))
+    residuals = getitem(reshape(solution, (-1,)), slice(0, 0))
+    if m > n and driver not in (None, "gelsy") and bool((rank._a == n).all()):
+        d = sub(matmul(A, solution), right)
+        residuals = sum(mul(d, d), -2)
+    s = wrap(where.linalg.svd(A._a, compute_uv=False)) if driver in ("gelsd", "gelss") else none
+    return _lstsq([reshape(solution, solution._a.shape[:-1]) if vector else solution, residuals, rank, s])
+
+
+def multi_dot(tensors: Any) -> Tensor:
+    """Multiply matrices (the first and last may be vectors) in the order that takes the fewest operations.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.multi_dot([dv.ones(2), dv.ones(2, 3), dv.ones(3)])
+    tensor(6.)
+    """
+    chain = list(tensors)
+    if len(chain) < 2:
+        raise ShapeError(say("multi_dot()", f"expected at least 2 tensors but got {len(chain)}"))
+    row, column = chain[0]._a.ndim == 1, chain[-1]._a.ndim == 1
+    if row:
+        chain[0] = reshape(chain[0], (1, -1))
+    if column:
+        chain[-1] = reshape(chain[-1], (-1, 1))
+    out = contract.chain_matmul(*chain)
+    return reshape(out, out._a.shape[row : 2 - column])
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The dot products of vectors along `dim`.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.vecdot(dv.tensor([[1., 2.]]), dv.tensor([[3., 4.]]))
+    tensor([11.])
+    """
+    return sum(mul(x.conj() if x._a.dtype.kind == "c" else x, y), dim)
+
+
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The vector product along `dim`, whose length must be 3.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.cross(dv.tensor([1., 0., 0.]), dv.tensor([0., 1., 0.]))
+    tensor([0., 0., 1.])
+    """
+    return contract.cross(input, other, dim)
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonals of matrices, as a view."""
+    return A.diagonal(offset, dim1, dim2)
+
+
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The powers 0 … N - 1 of each element: (…, n) → (…, n, N).
+
+    >>> import dovetail as dv
+    >>> dv.linalg.vander(dv.tensor([2., 3.]), N=3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
+    from .ops.shape import cat
+
+    n = x._a.shape[-1] if N is None else N
+    column = reshape(x, (*x._a.shape, 1))
+    powers = [mul(column, 0) + 1]
+    for _ in range(n - 1):
+        powers.append(mul(powers[-1], column))
+    return cat(powers, -1)
+
+
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of the linear map that tensordot with `A` over `ind` dimensions is."""
+    shape = A._a.shape
+    n = 1
+    for s in shape[ind:]:
+        n *= s
+    return reshape(decompose.inv(reshape(A, (-1, n))), shape[ind:] + shape[:ind])
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
+    """The X with ``tensordot(A, X, X.ndim) = B``."""
+    if dims is not None:
+        order = [i for i in range(A._a.ndim) if i not in dims] + list(dims)
+        A = A.permute(order)
+    shape = A._a.shape[B._a.ndim :]
+    return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1,)), True), shape)

@@ -1,0 +1,256 @@
+"""How an op call reaches its implementation: unwrap, promote, choose, run, wrap, record.
+
+`dispatch` is the whole story and serves every op. `specialise` repeats its commonest path for one and two tensors of
+one floating type on the CPU, where most of a small model's time goes; anything else falls back to `dispatch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
+from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
+from ..dtypes import HALF
+from . import _prepare
+from ._quiet import IGNORE, hush, restore
+
+if TYPE_CHECKING:
+    from ._op import Impl, Op
+
+__all__ = ["dispatch", "general", "operator", "reflected", "specialise"]
+
+_NDARRAY = np.ndarray
+_NO_BOX = [0, 0, None, None]  # stands for the box of an argument that is a Python number
+INFERENCE_BOX = [float("inf"), 0, "inference_mode", None]  # a tensor made in inference mode can never be a kept value
+_new = Tensor.__new__
+_node = Node.__new__
+
+
+def general(op: Op) -> Callable[..., Any]:
+    """The wrapper of an op with any signature."""
+    count, required, defaults, bind = len(op.params), op.required, op.defaults, op.bind
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        n = len(args)
+        if kwargs or n > count or n < required:
+            return dispatch(op, bind(args, kwargs))
+        return dispatch(op, args + defaults[n:] if n < count else args)
+
+    return call
+
+
+def dispatch(op: Op, args: Any) -> Any:
+    """Run an op on arguments in the order of its parameters."""
+    word = STATE.word
+    if word > GRAD:
+        word = _prepare.attend(op, args, word)
+        if word & OBSERVE:
+            return _prepare.observed(op, args)
+    raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
+    impl = op.implementation(device, dtype) if op.table else op.reference
+    token = hush(IGNORE)
+    try:
+        low = op.dtypes is not None and dtype in HALF
+        out = impl.forward(*(_prepare.raised(raw) if low else raw))
+        if out is NotImplemented:
+            impl = op.reference
+            out = impl.forward(*(_prepare.raised(raw) if low else raw))
+    except (ValueError, IndexError, MemoryError, TypeError) as error:
+        raise _prepare.explain(op, error, raw) from error
+    finally:
+        restore(token)
+    if low:
+        out = (_prepare.lowered(out[0], dtype), *out[1:]) if op.saves else _prepare.lowered(out, dtype)
+    return finish(op, impl, args, raw, out, edges, mask if word & GRAD else 0, word)
+
+
+def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: int, word: int) -> Any:
+    """Wrap what the forward returned, and record the call if a gradient may be asked for."""
+    extras: tuple[Any, ...] = ()
+    if op.saves:
+        out, extras = out[0], out[1:]
+    if op.n_outputs != 1:
+        return _finish_many(op, impl, args, raw, out, extras, edges, mask, word)
+    if out.__class__ is not _NDARRAY:
+        out = _array(out)
+    t = _new(Tensor)
+    t._a = out
+    t._n = None
+    t._v = [0, 0, None, None] if not word & INFERENCE else INFERENCE_BOX
+    if op.alias is not None:
+        _prepare.share(op, args, [t], word)
+    if mask and impl.rules and out.dtype.kind in "fcV":
+        plan = impl.plans.get(mask) or impl.plan(mask)
+        t._n = node = _node(Node)
+        node.plan = plan
+        node.edges = edges
+        if plan.kept:
+            node.saved = plan.keep((*raw, out, *extras))
+            node.boxes = plan.keep_boxes(args, (t,))
+        else:
+            node.saved = node.boxes = ()
+        node.shape, node.dtype, node.seq = out.shape, out.dtype, tick()
+    return t
+
+
+def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
+    """`finish` for an op of several results."""
+    outs = [wrap(o if o.__class__ is _NDARRAY else _array(o)) for o in out]
+    if op.alias is not None:
+        _prepare.share(op, args, outs, word)
+    if mask and impl.rules:
+        node = _node(Node)
+        node.plan = plan = impl.plan(mask)
+        node.edges, node.seq, node.extra = edges, tick(), len(outs)
+        node.saved = plan.keep((*raw, *(o._a for o in outs), *extras))
+        node.boxes = plan.keep_boxes(args, outs)
+        for k, o in enumerate(outs):
+            if k not in op.nondiff and o._a.dtype.kind in "fcV":
+                o._n = Output(node, k, o._a)
+    if word & INFERENCE:
+        for o in outs:
+            o._v = INFERENCE_BOX
+    return op.result(outs) if op.result is not None else tuple(outs)
+
+
+def _array(value: Any) -> Any:
+    """Make an array of the scalar that NumPy returns for 0-d results; a CuPy array stays as it is."""
+    return value if hasattr(value, "__cuda_array_interface__") else np.asarray(value)
+
+
+def specialise(op: Op) -> Callable[..., Any] | None:
+    """The fast wrapper for an op of one or two required tensors, or None for any other signature."""
+    n = len(op.params)
+    if op.arrays != tuple(range(n)) or op.lists or op.saves or op.n_outputs != 1 or op.alias or op.dtypes is None:
+        return None
+    if op.required != n or n not in (1, 2):
+        return None
+    for kind in (np.dtype(np.float32), np.dtype(np.float64)):
+        op.fast[kind] = op.reference
+    return _unary(op) if n == 1 else _binary(op)
+
+
+def _unary(op: Op) -> Callable[..., Any]:
+    fast, state = op.fast, STATE
+
+    def call(input: Any) -> Any:
+        word = state.word
+        kind = input.__class__
+        if word > 1 or (kind is not Tensor and kind not in CLASSES):
+            return dispatch(op, (input,))
+        a = input._a
+        dtype = a.dtype
+        impl = fast.get(dtype)
+        if impl is None or a.__class__ is not _NDARRAY:
+            return dispatch(op, (input,))
+        token = hush(IGNORE)
+        try:
+            out = impl.forward(a)
+        finally:
+            restore(token)
+        if out.__class__ is not _NDARRAY:
+            if out is NotImplemented:
+                return dispatch(op, (input,))
+            out = np.asarray(out)
+        t = _new(Tensor)
+        t._a = out
+        t._v = [0, 0, None, None]
+        n = input._n
+        if n is None or not word or not impl.rules:
+            t._n = None
+            return t
+        t._n = node = _node(Node)
+        node.plan = plan = impl.by_mask[1] or impl.plan(1)
+        node.edges = (n,)
+        node.saved, node.boxes = plan.quick(a, out, input._v, t._v)
+        node.shape = out.shape
+        node.dtype = dtype
+        node.seq = tick()
+        return t
+
+    return call
+
+
+def operator(op: Op) -> Callable[..., Any]:
+    """The form of a two-argument op that stands behind an operator: NotImplemented for an operand that it does not know."""
+    return _binary(op, _operator_slow) if op.fast else lambda input, other: _operator_slow(op, (input, other))
+
+
+def reflected(op: Op) -> Callable[..., Any]:
+    """The operator with its operands exchanged: ``other op self``."""
+    return lambda self, other: _operator_slow(op, (self, other), swap=True)
+
+
+def _operator_slow(op: Op, args: Any, swap: bool = False) -> Any:
+    self, other = args
+    if other.__class__ not in CLASSES and other.__class__ not in _prepare.NUMBERS:
+        if isinstance(other, np.generic):
+            other = other.item()
+        elif isinstance(other, np.ndarray):
+            other = wrap(other)
+        else:
+            return NotImplemented
+    args = (other, self) if swap else (self, other)
+    if op.refuse is not None:
+        op.refuse(*args)
+    return dispatch(op, args)
+
+
+def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
+    fast, state = op.fast, STATE
+
+    def call(input: Any, other: Any) -> Any:
+        word = state.word
+        kind = input.__class__
+        if word > 1 or (kind is not Tensor and kind not in CLASSES):
+            return slow(op, (input, other))
+        a = input._a
+        dtype = a.dtype
+        impl = fast.get(dtype)
+        kind = other.__class__
+        if impl is None or a.__class__ is not _NDARRAY:
+            return slow(op, (input, other))
+        n = input._n
+        if kind is Tensor or kind in CLASSES:
+            b = other._a
+            if b.dtype is not dtype or b.__class__ is not _NDARRAY:
+                return slow(op, (input, other))
+            m = other._n
+            v = other._v
+        elif kind is float or kind is int:
+            b = other
+            m = None
+            v = _NO_BOX
+        else:
+            return slow(op, (input, other))
+        token = hush(IGNORE)
+        try:
+            out = impl.forward(a, b)
+        except (ValueError, OverflowError):
+            return slow(op, (input, other))
+        finally:
+            restore(token)
+        if out.__class__ is not _NDARRAY:
+            if out is NotImplemented:
+                return slow(op, (input, other))
+            out = np.asarray(out)
+        t = _new(Tensor)
+        t._a = out
+        t._v = [0, 0, None, None]
+        if not word or (n is None and m is None) or not impl.rules:
+            t._n = None
+            return t
+        t._n = node = _node(Node)
+        mask = (1 if m is None else 3) if n is not None else 2
+        node.plan = plan = impl.by_mask[mask] or impl.plan(mask)
+        node.edges = (n, m)
+        node.saved, node.boxes = plan.quick(a, b, out, input._v, v, t._v)
+        node.shape = out.shape
+        node.dtype = dtype
+        node.seq = tick()
+        return t
+
+    return call

@@ -1,0 +1,56 @@
+"""Dimensions and sizes as callers write them, checked and made plain."""
+
+from __future__ import annotations
+
+from operator import index as whole
+from typing import Any
+
+from ..errors import RangeError, ShapeError, TypeMismatch, say
+
+__all__ = ["dim_of", "dims_of", "sizes_of", "whole"]
+
+
+def dim_of(where: str, dim: Any, ndim: int) -> int:
+    """A dimension counted from the front; a 0-d tensor counts as one of one dimension.
+
+    Raises a RangeError (IndexError) outside ``[-ndim, ndim - 1]``.
+    """
+    n = ndim or 1
+    if dim.__class__ is not int:
+        dim = _index(where, "dim", dim)
+    if not -n <= dim < n:
+        text = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        raise RangeError(say(where, text))
+    return int(dim + n if dim < 0 else dim)
+
+
+def dims_of(where: str, dims: Any, ndim: int) -> tuple[int, ...]:
+    """Several dimensions counted from the front, each named once."""
+    out = tuple(dim_of(where, d, ndim) for d in (dims if isinstance(dims, tuple | list) else (dims,)))
+    if len(set(out)) != len(out):
+        twice = next(d for d in out if out.count(d) > 1)
+        raise ShapeError(say(where, f"dim {twice} appears multiple times in the list of dims", f"got {tuple(dims)}"))
+    return out
+
+
+def sizes_of(where: str, args: Any, name: str = "size") -> tuple[int, ...]:
+    """The sizes of ``f(2, 3)``, ``f((2, 3))`` and ``f([2, 3])`` alike."""
+    if len(args) == 1:
+        first = args[0]
+        if first.__class__ is int:
+            return args
+        if isinstance(first, tuple | list):
+            args = first
+    for n in args:
+        if n.__class__ is not int:
+            return tuple(_index(where, name, n, at) for at, n in enumerate(args))
+    return tuple(args)
+
+
+def _index(where: str, name: str, value: Any, at: int = 0) -> int:
+    try:
+        return whole(value)
+    except TypeError:
+        kind = type(value).__name__
+        text = f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}"
+        raise TypeMismatch(say(f"{where}()", text)) from None

@@ -1,0 +1,205 @@
+"""The @op decorator: one function on raw arrays, its gradient directly below it.
+
+    @op(dtypes="float")
+    def tanh(input: Array) -> Array:
+        return xp(input).tanh(input)
+
+    @tanh.vjp
+    def _(g, out):
+        return tanh_grad(g, out)
+
+Parameters annotated `Array` (or `Arrays`, a list of them) are tensors and may have gradients; `Fixed` ones are tensors
+that never have (indices, masks); all others are plain values. A rule's parameter names say what is kept.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..device import xp
+from ._call import general, specialise
+from ._plan import Plan, Rule, parameter_names
+
+__all__ = ["Array", "Arrays", "Fixed", "OPS", "Impl", "Op", "op", "xp"]
+
+Array = Any  # a differentiable array argument; in a signature it reads `input: Array`
+Arrays = Any  # a list of them
+Fixed = Any  # an array, or an index made of arrays, without a gradient
+
+OPS: dict[str, Op] = {}
+MISSING: Any = type("MISSING", (), {})()  # the default of a parameter that has none
+
+
+class Impl:
+    """A forward function and the rules that belong to it: the reference, or a kernel from outside."""
+
+    __slots__ = ("by_mask", "forward", "op", "plans", "rules")
+
+    def __init__(self, op: Op, forward: Callable[..., Any], rules: dict[int | None, Rule]) -> None:
+        self.op, self.forward, self.rules = op, forward, rules
+        self.plans: dict[int, Plan] = {}
+        self.by_mask: list[Plan | None] = [None] * 4  # the plans again, for the fast wrappers
+
+    def plan(self, mask: int) -> Plan:
+        """The plan for a set of needs, made when it is first met."""
+        found = self.plans.get(mask)
+        if found is None:
+            found = self.plans[mask] = Plan(self.op, self.rules, mask)
+            if mask < 4:
+                self.by_mask[mask] = found
+        return found
+
+
+class Op:
+    """What is known of an op: its names, classes, rules and implementations. `OPS` holds them all by name."""
+
+    def __init__(self, forward: Callable[..., Any], options: dict[str, Any]) -> None:
+        self.forward = forward
+        self.name: str = options["name"] or forward.__name__
+        self.dtypes, self.alias, self.version = options["dtypes"], options["alias"], options["version"]
+        self.autocast: str | None = options["autocast"]
+        self.saves: tuple[str, ...] = tuple(options["saves"])
+        self.outputs: tuple[str, ...] = tuple(options["outputs"] or ("out",))
+        self.n_outputs = -1 if options["outputs"] == "many" else len(self.outputs)
+        self.nondiff = frozenset(self.outputs.index(n) for n in options["nondiff"]) if self.n_outputs > 0 else frozenset()
+        self.result: Callable[..., Any] | None = options["result"]  # makes the named tuple of several results
+        self.composite: Callable[..., Any] | None = None
+        self.refuse: Callable[..., None] | None = None  # looks at an operator's operands before they are promoted
+        self._read_signature()
+        self.reference = Impl(self, forward, {})
+        self.table: dict[Any, Impl] = {}  # (device type, NumPy dtype of the first array) -> a kernel from outside
+        self.fast: dict[Any, Impl] = {}  # dtype -> implementation, for calls on the CPU that need no cast
+
+    def _read_signature(self) -> None:
+        code, notes = self.forward.__code__, self.forward.__annotations__
+        self.params = parameter_names(self.forward)
+        if code.co_flags & 0x0C or code.co_kwonlyargcount:
+            raise TypeError(f"op {self.name}: a forward has plain parameters only")
+        kinds = [str(notes.get(p, "")).removesuffix(" | None") for p in self.params]
+        self.arrays = tuple(i for i, k in enumerate(kinds) if k in ("Array", "Arrays"))
+        self.fixed = tuple(i for i, k in enumerate(kinds) if k == "Fixed")
+        self.lists = frozenset(self.arrays.index(i) for i, k in enumerate(kinds) if k == "Arrays")
+        self.edge_of = {i: at for at, i in enumerate(self.arrays)}
+        n, given = len(self.params), self.forward.__defaults__ or ()
+        self.required = n - len(given)
+        self.defaults = (MISSING,) * self.required + given
+        sources: dict[str, Any] = {"needs": (-1, "")}
+        for i, name in enumerate(self.params):
+            sources[name] = (i, "value")
+            if i in self.arrays or i in self.fixed:
+                sources[f"{name}_shape"], sources[f"{name}_dtype"] = (i, "shape"), (i, "dtype")
+        for k, name in enumerate(self.outputs):
+            if name in sources or name == "g":
+                raise TypeError(f"{self.name}: {name!r} names both a parameter and a result")
+            sources[name] = (n + k, "value")
+        for k, name in enumerate(self.saves):
+            sources[name] = (n + len(self.outputs) + k, "value")
+        self.sources = sources
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the op has a gradient rule."""
+        return bool(self.reference.rules)
+
+    def add_rule(self, impl: Impl, function: Callable[..., Any], position: int | None) -> None:
+        """Attach a gradient function to an implementation."""
+        impl.rules[position] = Rule(self, function, position)
+        impl.plans.clear()
+        impl.by_mask[:] = [None] * 4
+
+    def implementation(self, device: str, dtype: Any) -> Impl:
+        """The implementation that serves this device and type: a kernel from outside, or the reference."""
+        return self.table.get((device, dtype), self.reference) if self.table else self.reference
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Lay positional and keyword arguments out in the order of the parameters, with defaults.
+
+        Raises a TypeError that names what is missing or not known; `axis` and `keepdims` serve for `dim` and `keepdim`.
+        """
+        params = self.params
+        if len(args) > len(params):
+            raise _arguments(self, f"takes {len(params)} arguments but {len(args)} were given")
+        values = list(args) + list(self.defaults[len(args) :])
+        for name, value in kwargs.items():
+            name = _ALIASES.get(name, name)
+            if name not in params:
+                raise _arguments(self, f"got an unexpected keyword argument {name!r}")
+            at = params.index(name)
+            if at < len(args):
+                raise _arguments(self, f"got multiple values for argument {name!r}")
+            values[at] = value
+        for name, value in zip(params, values, strict=True):
+            if value is MISSING:
+                raise _arguments(self, f"missing argument {name!r}")
+        return values
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.params)})>"
+
+
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+
+
+def _arguments(op: Op, what: str) -> Exception:
+    from ..errors import TypeMismatch, say
+
+    return TypeMismatch(say(f"{op.name}()", what, f"the signature is {op.name}({', '.join(op.params)})"))
+
+
+def op(
+    function: Callable[..., Any] | None = None,
+    *,
+    dtypes: str | None = "promote",
+    saves: tuple[str, ...] = (),
+    outputs: tuple[str, ...] | str | None = None,
+    nondiff: tuple[str, ...] = (),
+    result: Callable[..., Any] | None = None,
+    alias: str | None = None,
+    autocast: str | None = None,
+    name: str | None = None,
+    version: int = 1,
+) -> Any:
+    """Make an op of a function on raw arrays.
+
+    dtypes:  "promote" casts the array arguments to their common type; "float" also makes integers the default float;
+             "floating" refuses what is not floating; "same" refuses arrays of different types; None leaves them alone.
+    saves:   names of extra results that only the gradient sees; the forward returns (out, *saves).
+    outputs: names of several results, or "many" when their number depends on the call; nondiff: those without gradient.
+    alias:   "always" or "sometimes" when the result shares memory with the first argument.
+    autocast: "lower" or "float32", the category under autocast.
+
+    The result is a plain function with attributes: `.vjp` (decorator for a gradient rule: for all array arguments, or
+    `.vjp(0)`, `.vjp("weight")` for one), `.composite` (the definition by other ops, for second derivatives), `.op`.
+    """
+    options = dict(
+        dtypes=dtypes, saves=saves, outputs=outputs, nondiff=nondiff, result=result, alias=alias, autocast=autocast,
+        name=name, version=version,
+    )  # fmt: skip
+    return _make(function, options) if function is not None else lambda f: _make(f, options)
+
+
+def _make(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    record = Op(function, options)
+    if record.name in OPS:
+        raise NameError(f"op {record.name!r} is defined twice ({function.__module__} and {OPS[record.name].forward.__module__})")
+    OPS[record.name] = record
+    call: Any = specialise(record) or general(record)
+    functools.update_wrapper(call, function)
+    call.op = record
+
+    def vjp(target: Any) -> Any:
+        if callable(target):
+            record.add_rule(record.reference, target, None)
+            return call
+        names = [record.params[i] for i in record.arrays]
+        position = target if isinstance(target, int) else names.index(target)
+        return lambda rule: record.add_rule(record.reference, rule, position) or call
+
+    def composite(definition: Callable[..., Any]) -> Any:
+        record.composite = definition
+        return call
+
+    call.vjp, call.composite = vjp, composite
+    return call

@@ -1,0 +1,349 @@
+"""The steps of an op call around its forward: unwrapping, promotion, half precision, sharing of memory, error texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import dtypes as dt
+from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
+from ..autograd.node import CLASSES, Leaf
+from ..device import CPU, device_of, module_for, xp
+from ..errors import DeviceError, DovetailError, DtypeError, OutOfMemory, RangeError, ShapeError, TypeMismatch, say
+from ._refuse import NotForType, not_for, type_name
+
+if TYPE_CHECKING:
+    from ._op import Op
+
+_NDARRAY = np.ndarray
+NUMBERS: tuple[Any, ...] = (int, float, bool, complex)
+
+
+def attend(op: Op, args: Any, word: int) -> int:
+    """Do what an unusual word asks for before the op, and return the word that remains."""
+    if word & COLD:
+        from .kernels import install_claimed
+
+        STATE.word = word = word & ~COLD
+        install_claimed()
+    return word
+
+
+def observed(op: Op, args: Any) -> Any:
+    """Run the op inside this thread's observers, the newest innermost, none of them seeing what it does itself."""
+    from ._call import dispatch
+
+    observers, STATE.observers = STATE.observers, ()
+    STATE.word &= ~OBSERVE
+
+    def layer(depth: int) -> Any:
+        if depth < 0:
+            return dispatch(op, args)
+        return observers[depth](op, args, lambda: layer(depth - 1))
+
+    try:
+        return layer(len(observers) - 1)
+    finally:
+        STATE.observers = observers
+        STATE.word |= OBSERVE
+
+
+def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any]:
+    """Take the arrays out of the tensors: (raw arguments, edges, mask of needs, device type, type of the arrays)."""
+    raw = list(args)
+    edges: list[Any] = []
+    mask = 0
+    dtype: Any = None
+    plain = True  # every array is NumPy's and of one type, and there are no numbers among them
+    for at, i in enumerate(op.arrays):
+        x = raw[i]
+        if x.__class__ in CLASSES:
+            raw[i] = a = x._a
+            n = x._n
+            edges.append(n)
+            if n is not None:
+                mask |= 1 << at
+            if a.__class__ is not _NDARRAY or (dtype is not a.dtype and dtype is not None):
+                plain = False
+            dtype = a.dtype
+        elif x is None:
+            edges.append(None)
+        elif at in op.lists:
+            plain = False
+            raw[i], some = _unwrap_list(op, i, x)
+            edges.extend(some)
+            if any(e is not None for e in some):
+                mask |= 1 << at
+        else:
+            plain = False
+            edges.append(None)
+            if x.__class__ not in NUMBERS:
+                raw[i] = _foreign(op, i, x)
+    for i in op.fixed:
+        raw[i] = x = bare(raw[i])
+        plain = plain and (x.__class__ is _NDARRAY or x is None)
+    if plain and dtype is not None and (dtype in _FLOATING or op.dtypes is None or (op.dtypes == "promote" and dtype.kind != "V")):
+        return raw, tuple(edges), mask, "cpu", dtype
+    return _unwrap_mixed(op, args, raw, tuple(edges), mask)
+
+
+def _unwrap_mixed(op: Op, args: Any, raw: list[Any], edges: tuple[Any, ...], mask: int) -> tuple[list[Any], tuple[Any, ...], int, str, Any]:
+    """The rest of `unwrap` where types differ, numbers take part, or arrays live on a GPU."""
+    arrays = [a for i in op.arrays for a in (raw[i] if raw[i].__class__ is list else (raw[i],))]
+    if not any(hasattr(a, "dtype") for a in arrays) and not any(hasattr(raw[i], "dtype") for i in op.fixed):
+        _refuse_plain(op, args)
+    device = _same_device(op, raw, arrays)
+    dtype = _promote(op, raw, arrays) if op.dtypes is not None else next((a.dtype for a in arrays if hasattr(a, "dtype")), None)
+    return raw, edges, mask, device, dtype
+
+
+_FLOATING = frozenset(np.dtype(t) for t in ("f2", "f4", "f8", "c8", "c16"))
+
+
+def _unwrap_list(op: Op, i: int, tensors: Any) -> tuple[list[Any], list[Any]]:
+    if not isinstance(tensors, list | tuple):
+        raise TypeMismatch(
+            say(f"{op.name}()", f"argument {op.params[i]!r} is {type(tensors).__name__}", "expected a tuple or list of Tensors")
+        )
+    for k, t in enumerate(tensors):
+        if t.__class__ not in CLASSES:
+            raise TypeMismatch(say(f"{op.name}()", f"element {k} of {op.params[i]!r} is {type(t).__name__}", "expected a Tensor"))
+    return [t._a for t in tensors], [t._n for t in tensors]
+
+
+def _foreign(op: Op, i: int, x: Any) -> Any:
+    """Accept NumPy's scalars as numbers; refuse what is neither tensor nor number."""
+    if isinstance(x, np.generic):
+        return x.item()
+    raise TypeMismatch(
+        say(
+            f"{op.name}()",
+            f"argument {op.params[i]!r} (position {i + 1}) must be Tensor or Number, not {type(x).__name__}",
+            "",
+            "make a tensor of it with dovetail.tensor or dovetail.from_numpy",
+        )
+    )
+
+
+def _refuse_plain(op: Op, args: Any) -> None:
+    first = op.arrays[0] if op.arrays else op.fixed[0] if op.fixed else None
+    if first is None or (op.lists and args[first]):
+        return
+    what = f"argument {op.params[first]!r} (position {first + 1}) must be Tensor, not {type(args[first]).__name__}"
+    raise TypeMismatch(say(f"{op.name}()", what if not op.lists else "expected a non-empty list of Tensors"))
+
+
+def bare(x: Any) -> Any:
+    """The raw form of an index or mask: tensors inside tuples, lists and slices become arrays."""
+    if x.__class__ in CLASSES:
+        return x._a
+    if x.__class__ is tuple:
+        return tuple(bare(v) for v in x)
+    if x.__class__ is list:
+        return [bare(v) for v in x]
+    if x.__class__ is slice:
+        return slice(_whole(x.start), _whole(x.stop), _whole(x.step))
+    return x
+
+
+def _whole(x: Any) -> Any:
+    return int(x._a) if x.__class__ in CLASSES else x
+
+
+def _same_device(op: Op, raw: list[Any], arrays: list[Any]) -> str:
+    """Check that all arrays live on one device; a 0-d CPU tensor joins a GPU tensor, as in PyTorch."""
+    fixed = [raw[i] for i in op.fixed if hasattr(raw[i], "dtype")]
+    if all(a.__class__ is _NDARRAY or not hasattr(a, "dtype") for a in arrays) and all(f.__class__ is _NDARRAY for f in fixed):
+        return "cpu"
+    places = {device_of(a) for a in [*arrays, *fixed] if hasattr(a, "dtype") and (a.ndim or a.__class__ is not _NDARRAY)}
+    if not places:
+        return "cpu"
+    if len(places) > 1:
+        raise DeviceError(
+            say(
+                f"{op.name}()",
+                f"Expected all tensors to be on the same device, but found {', '.join(sorted(map(str, places)))}",
+                "",
+                "move them with .to(device)",
+            )
+        )
+    where = next(iter(places))
+    if where != CPU:
+        module = module_for(where)
+        for i in (*op.arrays, *op.fixed):
+            if raw[i].__class__ is _NDARRAY and raw[i].ndim == 0:
+                raw[i] = module.asarray(raw[i])
+    return where.type
+
+
+def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
+    """Cast the array arguments to their common type, and Python numbers to what they become there."""
+    kinds = {a.dtype for a in arrays if hasattr(a, "dtype")}
+    numbers = [a for a in arrays if a.__class__ in NUMBERS]
+    if op.dtypes == "same" and len(kinds) > 1:
+        names = [_C_NAMES.get(k.name, k.name) for k in dict.fromkeys(a.dtype for a in arrays if hasattr(a, "dtype"))]
+        raise DtypeError(
+            say(
+                f"{op.name}()",
+                f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}",
+                "",
+                "convert one of them with .to(dtype)",
+            )
+        )
+    if len(kinds) == 1 and not numbers:
+        common = dt.from_numpy_dtype(next(iter(kinds)))
+    else:
+        common = dt.result_dtype(arrays)
+    if op.dtypes == "float" and not (common.is_floating_point or common.is_complex):
+        common = dt.get_default_dtype()
+    elif op.dtypes == "floating" and not (common.is_floating_point or common.is_complex):
+        name = type_name(common.np)
+        raise NotForType(
+            say(
+                f"{op.name}()",
+                f'"{op.name}" not implemented for {name!r} (argument {op.params[op.arrays[0]]!r} has type {common})',
+                "expected a floating-point type",
+                "convert with .float()",
+            )
+        )
+    target = common.np
+    for i in op.arrays:
+        a = raw[i]
+        if a.__class__ is list:
+            raw[i] = [x if x.dtype == target else x.astype(target) for x in a]
+        elif hasattr(a, "dtype"):
+            if a.dtype != target:
+                raw[i] = a.astype(target)
+        elif a.__class__ in NUMBERS:
+            raw[i] = number(a, common)
+    return target
+
+
+_C_NAMES = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int", "int16": "short",
+    "int8": "signed char", "uint8": "unsigned char",
+}  # fmt: skip
+
+
+def number(value: Any, common: dt.dtype) -> Any:
+    """A Python number as it takes part in an operation of this type; integers wrap as C's do."""
+    if common.is_floating_point or common.is_complex:
+        return value
+    if common.name == "bool":
+        return bool(value)
+    value = int(value)
+    info = np.iinfo(common.np)
+    if not info.min <= value <= info.max:
+        value = (value - info.min) % (1 << info.bits) + info.min
+    return value
+
+
+def raised(raw: list[Any]) -> list[Any]:
+    """Half-precision arguments in float32: the reference computes in float32 and rounds once."""
+    return [
+        [_up(x) for x in a] if a.__class__ is list else _up(a)
+        for a in raw
+    ]  # fmt: skip
+
+
+def _up(a: Any) -> Any:
+    kind = getattr(a, "dtype", None)
+    return a.astype(np.float32) if kind is not None and kind.itemsize == 2 and kind.kind not in "iu" else a
+
+
+def lowered(out: Any, dtype: Any) -> Any:
+    """Round float32 results back to half precision."""
+    if isinstance(out, tuple | list):
+        return type(out)(lowered(o, dtype) for o in out)
+    return out.astype(dtype) if getattr(out, "dtype", None) == np.float32 else out
+
+
+def share(op: Op, args: Any, outs: list[Any], word: int) -> None:
+    """Let results that alias the first argument share its version box, and remember how they were made."""
+    base = args[op.arrays[0]]
+    if base.__class__ not in CLASSES:
+        return
+    a = base._a
+    for k, out in enumerate(outs):
+        if op.alias == "sometimes" and not aliases(out._a, a):
+            continue
+        out._v = box = base._v
+        out._b = (base, op, args, k if op.n_outputs != 1 else None, bool(word & GRAD))
+        if word & GRAD and base._n.__class__ is not Leaf and box[0] != float("inf"):
+            note_view(box, out)
+
+
+def aliases(x: Any, a: Any) -> bool:
+    """Whether two arrays share memory, by their owners."""
+    if x is a:
+        return True
+    owner, other = x, a
+    while owner.base is not None and hasattr(owner.base, "dtype"):
+        owner = owner.base
+    while other.base is not None and hasattr(other.base, "dtype"):
+        other = other.base
+    return owner is other
+
+
+def note_view(box: list[Any], view: Any) -> None:
+    """Keep a weak list of the views of a box, pruned when it doubles."""
+    import weakref
+
+    views = box[3]
+    if views is None:
+        views = box[3] = []
+    elif len(views) >= 32 and len(views) & (len(views) - 1) == 0:
+        views[:] = [r for r in views if r() is not None]
+    views.append(weakref.ref(view))
+
+
+def explain(op: Op, error: Exception, raw: Any) -> Exception:
+    """Turn what NumPy says into the house's error, with the shapes received."""
+    if isinstance(error, DovetailError):
+        error.__suppress_context__ = True
+        return error
+    shapes = ", ".join(
+        f"{name} {tuple(a.shape)}" for name, a in zip(op.params, raw, strict=False) if hasattr(a, "shape")
+    )  # fmt: skip
+    text = str(error)
+    if isinstance(error, MemoryError):
+        return OutOfMemory(say(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed"))
+    if isinstance(error, np.exceptions.AxisError):
+        n = max((a.ndim for a in raw if hasattr(a, "ndim")), default=0)
+        bad = getattr(error, "axis", None)
+        low, high = (-n, n - 1) if n else (-1, 0)
+        return RangeError(say(op.name, f"Dimension out of range (expected to be in range of [{low}, {high}], but got {bad})", shapes))
+    if isinstance(error, ValueError) and "broadcast" in text:
+        return ShapeError(say(op.name, _mismatch(raw) or text, shapes, "insert dimensions of size 1 with unsqueeze, or reshape"))
+    if isinstance(error, IndexError):
+        return RangeError(say(op.name, text, shapes))
+    if isinstance(error, ValueError):
+        return ShapeError(say(op.name, text, shapes))
+    if isinstance(error, TypeError) and any(phrase in text for phrase in _NO_LOOP):
+        kinds = [a.dtype for i in op.arrays for a in (raw[i] if raw[i].__class__ is list else (raw[i],)) if hasattr(a, "dtype")]
+        return not_for(op.name, next((k for k in kinds if k.kind in "bc"), kinds[0] if kinds else None), "a type that it computes on")
+    return error
+
+
+# how NumPy and CuPy say that a function has no loop for an element type
+_NO_LOOP = (
+    "not supported for the input types", "numpy boolean", "Cannot cast ufunc", "unsupported in linalg", "of arguments for cupy_",
+    "'numpy.complex",
+)  # fmt: skip
+
+
+def _mismatch(raw: Any) -> str:
+    """PyTorch's sentence for two shapes that do not broadcast."""
+    shapes = [a.shape for a in raw if hasattr(a, "shape")]
+    if len(shapes) < 2:
+        return ""
+    a, b = shapes[:2]
+    for k in range(1, min(len(a), len(b)) + 1):
+        if a[-k] != b[-k] and 1 not in (a[-k], b[-k]):
+            where = max(len(a), len(b)) - k
+            return f"The size of tensor a ({a[-k]}) must match the size of tensor b ({b[-k]}) at non-singleton dimension {where}"
+    return ""
+
+
+__all__ = ["aliases", "attend", "bare", "explain", "lowered", "note_view", "number", "observed", "raised", "share", "unwrap", "xp"]

@@ -1,0 +1,191 @@
+"""What the random ops share: whose stream serves a device, sizes, results, and filling a tensor in the order of its memory."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .. import random_streams
+from ..autograd.modes import GRAD, INFERENCE, STATE
+from ..autograd.node import CLASSES, Tensor, changed, leaf, wrap
+from ..device import Device, device_of, to_device
+from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
+from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..generator import Generator, current
+from ..random_streams import DistributionError
+from ._call import INFERENCE_BOX
+from ._op import Array, Fixed, op
+from ._refuse import type_name
+from .inplace import check_writable, write
+
+__all__ = ["bounds", "deliver", "demand", "demand_floating", "drawn", "fill", "made", "shape_of", "source", "tensor_argument", "whole"]
+
+
+def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
+    """The module of streams for a device, and the generator to give its functions first.
+
+    On a GPU the numbers are CuPy's own: seeded by ``manual_seed``, but not PyTorch's.
+    """
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeMismatch(say("random", f"generator is {generator!r} ({type(generator).__name__})", "expected a Generator or None"))
+    if where.type == "cpu":
+        return random_streams, current(generator)
+    if generator is not None:
+        what = "Expected a 'cuda' device type for generator but found 'cpu'"
+        raise DeviceError(say("random", what, "tensors on a GPU draw from CuPy's generator", "leave generator out; manual_seed seeds both"))
+    from . import _random_gpu
+
+    return _random_gpu, _random_gpu.stream(where.index)
+
+
+def demand(condition: Any, where: str, what: str, expected: str = "") -> None:
+    """Raise a DistributionError (a RuntimeError and a ValueError) unless the condition holds."""
+    if not condition:
+        raise DistributionError(say(where, what, expected))
+
+
+def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False) -> None:
+    """Refuse a type of which the distribution has no numbers, in PyTorch's words."""
+    kind = from_numpy_dtype(dtype)
+    if not (kind.is_floating_point or (complex_too and kind.is_complex)):
+        what = f"{where!r} not implemented for {type_name(kind.np)!r} (the type is {kind})"
+        raise DtypeError(say(where, what, "expected a floating-point type", "draw floats, then convert"))
+
+
+def shape_of(where: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+    """The shape that ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))`` asks for.
+
+    Raises a TypeError for what is no tuple of integers, a RuntimeError for a negative length.
+    """
+    given: Any = sizes if size is None else (*sizes, size)
+    if len(given) == 1 and isinstance(given[0], tuple | list):
+        given = given[0]
+    elif not given:
+        what = "received an invalid combination of arguments: no size"
+        raise TypeMismatch(say(f"{where}()", what, "", f"{where}(2, 3) or {where}((2, 3))"))
+    shape = tuple(whole(where, "size", n) for n in given)
+    if any(n < 0 for n in shape):
+        bad = next(n for n in shape if n < 0)
+        raise ShapeError(say(where, f"Trying to create tensor with negative dimension {bad}: {list(shape)}"))
+    return shape
+
+
+def whole(where: str, name: str, value: Any) -> int:
+    """An integer argument; a TypeError for anything else (a float, a bool)."""
+    if value.__class__ is int:
+        return value
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        kind = "tuple of ints" if name == "size" else "int"
+        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be {kind}, not {type(value).__name__}")) from None
+
+
+def bounds(where: str, low: Any, high: Any) -> tuple[int, int]:
+    """The bounds of random integers, low < high."""
+    first, end = whole(where, "low", low), whole(where, "high", high)
+    demand(first < end, where, f"random_ expects 'from' to be less than 'to', but got from={first} >= to={end}")
+    return first, end
+
+
+def tensor_argument(where: str, name: str, value: Any) -> Any:
+    """The raw array of an argument that must be a tensor."""
+    if value.__class__ not in CLASSES:
+        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}"))
+    return value._a
+
+
+def made(
+    draw: Callable[[Any, Any, np.dtype[Any]], Any],
+    generator: Any,
+    out: Tensor | None,
+    dtype: Any,
+    device: Any,
+    requires_grad: bool,
+    default: Any = None,
+) -> Tensor:
+    """A new tensor of ``draw(streams, generator, dtype)``, or the same in ``out``."""
+    if out is not None:
+        where, kind = device_of(out._a), out._a.dtype
+        if dtype is not None and to_numpy_dtype(dtype) != kind:
+            asked, have = (type_name(k) for k in (to_numpy_dtype(dtype), kind))
+            raise DtypeError(say("out", f"dtype {asked} does not match dtype of out parameter ({have})"))
+    else:
+        where = to_device(device)
+        kind = to_numpy_dtype(dtype) if dtype is not None else to_numpy_dtype(default or get_default_dtype())
+    streams, gen = source(where, generator)
+    return deliver(draw(streams, gen, kind), out, requires_grad)
+
+
+def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor around new values, or ``out`` with them."""
+    if out is not None:
+        check_writable("out", out, 0, STATE.word)
+        if out._a.shape == values.shape:
+            out._a[...] = values
+        else:
+            out._a = values.astype(out._a.dtype, copy=False)
+        changed(out._v, "out=")
+        return out
+    result = wrap(values, None, INFERENCE_BOX if STATE.word & INFERENCE else None)
+    if requires_grad:
+        if values.dtype.kind not in "fcV":
+            raise DtypeError(say("requires_grad", "Only Tensors of floating point and complex dtype can require gradients"))
+        leaf(result)
+    return result
+
+
+@op(dtypes=None)
+def drawn(input: Array, values: Fixed) -> Array:
+    """Random values that stand in the place of a tensor, or depend on it as a parameter: the gradient is zero, as PyTorch's.
+
+    >>> import dovetail as dv
+    >>> (dv.ones(2, requires_grad=True) * 2).normal_().requires_grad
+    True
+    """
+    return values
+
+
+@drawn.vjp
+def _(g: Any) -> Any:
+    return g * 0
+
+
+def fill(name: str, target: Tensor, draw: Callable[[Any, Any, tuple[int, ...], tuple[int, ...]], Any], generator: Any) -> Tensor:
+    """Overwrite a tensor with ``draw(streams, generator, shape, order)`` and return it.
+
+    The draws go in the order of the memory, as PyTorch's loops do: ``order`` lists the dimensions from the widest stride
+    to the narrowest, and ``shape`` is the tensor's in that order.
+    """
+    if target.__class__ not in CLASSES:
+        raise TypeMismatch(say(f"{name}_", f"the first argument is {type(target).__name__}", "expected a Tensor"))
+    word, a = STATE.word, target._a
+    check_writable(name, target, 0, word)
+    streams, gen = source(device_of(a), generator)
+    if a.flags.c_contiguous:
+        values = draw(streams, gen, a.shape, ())
+    else:
+        order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
+        back = tuple(order.index(d) for d in range(a.ndim))
+        values = draw(streams, gen, tuple(a.shape[d] for d in order), order).transpose(back)
+    if word & GRAD and (target._n is not None or getattr(target, "_b", None) is not None):
+        write(drawn.op, [target, values])  # the graph hears of it
+    else:
+        a[...] = values
+        changed(target._v, f"{name}_")
+    return target
+
+
+def unpack_seed(seed: Any) -> int:
+    """A seed in 64 bits, from anything that ``int`` takes."""
+    value = int(seed)
+    if not -(2**63) <= value < 2**64:
+        what = f"Overflow when unpacking long long: seed is {value}, which does not fit into 64 bits"
+        raise ValueRangeError(say("manual_seed", what, "expected -2**63 <= seed < 2**64", "use seed % 2**64"))
+    return value

@@ -1,0 +1,24 @@
+"""Named tuples for ops of several results, such as ``max(x, 0).indices``."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["results"]
+
+
+def _show(values: Any) -> str:
+    """A line for each result, as PyTorch prints them."""
+    lines = ",\n".join(f"{name}={value!r}" for name, value in zip(values._fields, values, strict=True))
+    return f"{type(values).__module__}.{type(values).__name__}(\n{lines})"
+
+
+def results(name: str, *fields: str) -> Callable[[Any], Any]:
+    """Return a function that makes the named tuple ``name(fields)`` of a list of tensors."""
+    make: Any = namedtuple
+    kind = make(name, fields)
+    kind.__module__ = "dovetail.return_types"
+    kind.__repr__ = _show
+    return lambda values: kind(*values)

@@ -1,0 +1,137 @@
+"""Sliding windows over the spatial dimensions: sizes, taps and blocks shared by convolution, pooling and unfold.
+
+A tap is one position in the kernel; the elements that it meets form a strided view of the input. Loops run over taps,
+never over output positions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, say
+from ._op import xp
+from ._sums import legacy
+
+__all__ = [
+    "add_columns", "blocks", "columns", "listing", "padded", "refuse_scalar", "refuse_types", "spread", "tap_views", "taps",
+    "unpadded", "window_sizes",
+]  # fmt: skip
+
+Sizes = tuple[int, ...]
+_BLOCK = 1 << 20  # elements of a column buffer: 4 MB of float32 stays near the cache, and is reused block by block
+
+
+def spread(where: str, name: str, value: Any, n: int) -> Sizes:
+    """An int for every spatial dimension, or one for each; a RuntimeError for another count.
+
+    >>> spread("conv2d", "stride", 2, 2), spread("conv2d", "stride", [1, 3], 2)
+    ((2, 2), (1, 3))
+    """
+    if isinstance(value, int | np.integer):
+        return (int(value),) * n
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be tuple of ints, not {type(value).__name__}"))
+    if len(value) == 1:
+        return (int(value[0]),) * n
+    if len(value) != n:
+        raise ShapeError(say(where, f"{name} must be a single int or a tuple of {n} ints, got {tuple(value)}"))
+    return tuple(int(v) for v in value)
+
+
+def refuse_types(where: str, x: Any, kinds: str) -> None:
+    """Refuse types that PyTorch does not take there: `kinds` are NumPy's letters, "b" for bool, "iu" for integers."""
+    if x.dtype.kind in kinds:
+        what = f"\"{where}\" not implemented for '{legacy(x.dtype)}'"
+        raise DtypeError(say(where, what, "expected a floating-point type", "convert with .float()"))
+
+
+def refuse_scalar(where: str, x: Any) -> None:
+    """Refuse a 0-d array with an IndexError, as PyTorch does."""
+    if not x.ndim:
+        raise RangeError(say(where, "Dimension out of range: the input has no dimensions"))
+
+
+def listing(shape: Sequence[int]) -> str:
+    """A shape as PyTorch's messages write it: ``[8, 3, 32, 32]``."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def window_sizes(spatial: Sequence[int], kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
+    """How many windows fit along each dimension.
+
+    >>> window_sizes((8, 8), (3, 3), (2, 1), (1, 1), (1, 1))
+    (4, 8)
+    """
+    return tuple(
+        (size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def taps(kernel: Sizes) -> Iterator[Sizes]:
+    """Every position in the kernel, the last dimension fastest."""
+    return itertools.product(*map(range, kernel))
+
+
+def tap_views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes, axis: int = 2) -> Iterator[tuple[Sizes, Any]]:
+    """For each tap the view of `x` that it meets: spatial dimensions, from `axis` on, of the sizes `outs`."""
+    before = (slice(None),) * axis
+    for tap in taps(kernel):
+        spans = (slice(t * d, t * d + s * (o - 1) + 1 if o else 0, s) for t, d, s, o in zip(tap, dilation, stride, outs, strict=True))
+        yield tap, x[(*before, *spans)]
+
+
+def padded(x: Any, padding: Sizes, value: float = 0, extra: Sizes | None = None) -> Any:
+    """`x` with a border on the last dimensions (and `extra` more at their ends); `x` itself where there is none."""
+    extra = extra or (0,) * len(padding)
+    if not any(padding) and not any(extra):
+        return x
+    k = x.ndim - len(padding)
+    shape = x.shape[:k] + tuple(n + 2 * p + e for n, p, e in zip(x.shape[k:], padding, extra, strict=True))
+    out = xp(x).full(shape, value, x.dtype) if value else xp(x).zeros(shape, x.dtype)
+    unpadded(out, padding, x.shape[k:])[...] = x
+    return out
+
+
+def unpadded(x: Any, padding: Sizes, spatial: Sequence[int]) -> Any:
+    """The view inside a border."""
+    return x[(..., *(slice(p, p + n) for p, n in zip(padding, spatial, strict=True)))]
+
+
+def columns(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes, out: Any = None) -> Any:
+    """im2col: (N, C, *padded) to (N, C, *kernel, *outs)."""
+    if out is None:
+        out = xp(x).empty((*x.shape[:2], *kernel, *outs), x.dtype)
+    for tap, view in tap_views(x, kernel, stride, dilation, outs):
+        out[(slice(None), slice(None), *tap)] = view
+    return out
+
+
+def add_columns(x: Any, cols: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes) -> Any:
+    """col2im: add (N, C, *kernel, *outs) to where the columns came from in `x`, in place."""
+    for tap, view in tap_views(x, kernel, stride, dilation, outs):
+        view += cols[(slice(None), slice(None), *tap)]
+    return x
+
+
+def blocks(x: Any, outs: Sizes, each: int, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Any, Any, Any]]:
+    """Cut the work into (batch, output rows, input rows) so that a buffer of `each` elements an output position stays small."""
+    n, rows = x.shape[0], outs[0]
+    most = _BLOCK if x.__class__ is np.ndarray else _BLOCK << 4
+    sample = max(1, each * math.prod(outs))
+    everything = slice(0, x.shape[2])
+    if sample <= most:
+        step = most // sample
+        for i in range(0, n, step):
+            yield slice(i, min(n, i + step)), slice(0, rows), everything
+        return
+    step = max(1, most * rows // sample)
+    reach = dilation[0] * (kernel[0] - 1) + 1
+    for i in range(n):
+        for r in range(0, rows, step):
+            last = min(rows, r + step)
+            yield slice(i, i + 1), slice(r, last), slice(r * stride[0], (last - 1) * stride[0] + reach)

@@ -1,0 +1,312 @@
+"""Making tensors from data: numbers, nested lists, NumPy arrays, buffers, DLPack."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import CLASSES, Tensor, leaf, wrap
+from ..device import CPU, Device, cupy, device_of, move, to_device
+from ..dtypes import dtype as Dtype
+from ..dtypes import from_numpy_dtype, get_default_dtype, promote_types, scalar_dtype, to_numpy_dtype
+from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError, say
+
+__all__ = ["as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
+
+_TYPES = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool"
+
+
+def placed(where: Device) -> AbstractContextManager[Any]:
+    """A context in which new arrays are made on this device."""
+    if where.type == "cpu" or where.index is None:
+        return nullcontext()
+    return cupy().cuda.Device(where.index)
+
+
+def _kind_of(data: Any) -> Dtype:
+    """The type of nested sequences of numbers, arrays and tensors; PyTorch's rules."""
+    if data.__class__ in CLASSES or isinstance(data, np.ndarray | np.generic):
+        return _supported(data._a if data.__class__ in CLASSES else data)
+    if isinstance(data, bool | int | float | complex):
+        return scalar_dtype(data)
+    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, str | bytes | dict):
+        if isinstance(data, str | bytes):
+            raise ValueRangeError(say("tensor", f"too many dimensions {type(data).__name__!r}"))
+        raise DtypeError(say("tensor", f"Could not infer dtype of {type(data).__name__}"))
+    found: Dtype | None = None
+    kinds = set(map(type, data))
+    for kind in kinds & _NUMBERS.keys():
+        found = _join(found, _NUMBERS[kind] or scalar_dtype(kind()))
+    if kinds - _NUMBERS.keys():
+        for item in data:
+            if item.__class__ not in _NUMBERS:
+                found = _join(found, _kind_of(item))
+    return get_default_dtype() if found is None else found
+
+
+_NUMBERS: dict[type, Any] = {bool: None, int: None, float: None, complex: None}
+
+
+def _join(found: Dtype | None, new: Dtype) -> Dtype:
+    return new if found is None else promote_types(found, new)
+
+
+def _supported(a: Any) -> Dtype:
+    try:
+        return from_numpy_dtype(a.dtype)
+    except TypeMismatch:
+        name = a.dtype.type.__name__
+        text = f"can't convert np.ndarray of type numpy.{name}. The only supported types are: {_TYPES}."
+        raise TypeMismatch(say("tensor", text)) from None
+
+
+def _plain(data: Any) -> Any:
+    """Nested sequences with tensors in them as sequences that NumPy takes."""
+    if data.__class__ in CLASSES:
+        if data._a.size != 1:
+            raise ValueRangeError(say("tensor", "only one element tensors can be converted to Python scalars", "", "use stack"))
+        return move(data._a, CPU)
+    if isinstance(data, list | tuple):
+        return [_plain(v) for v in data] if any(v.__class__ not in _NUMBERS for v in data) else data
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, np.ndarray | np.generic | range):
+        return [_plain(data[i]) for i in range(len(data))]
+    return data
+
+
+def _shape_of(data: Any) -> None:
+    """Raise what PyTorch says of nested sequences that are not even."""
+    sizes, first = [], data
+    while isinstance(first, list | tuple | np.ndarray) and not (isinstance(first, np.ndarray) and not first.ndim):
+        sizes.append(len(first))
+        if not len(first):
+            break
+        first = first[0]
+
+    def check(part: Any, depth: int) -> None:
+        is_list = isinstance(part, list | tuple | np.ndarray) and bool(getattr(part, "ndim", 1))
+        if depth == len(sizes):
+            if is_list:
+                raise TypeMismatch(say("tensor", f"{type(part).__name__!r} object cannot be interpreted as a number", f"at dim {depth}"))
+            return
+        if not is_list:
+            raise TypeMismatch(say("tensor", f"not a sequence at dim {depth}", f"got {type(part).__name__}"))
+        if len(part) != sizes[depth]:
+            raise ValueRangeError(say("tensor", f"expected sequence of length {sizes[depth]} at dim {depth} (got {len(part)})"))
+        for item in part:
+            check(item, depth + 1)
+
+    check(data, 0)
+
+
+def _array(data: Any, dtype: Any) -> Any:
+    """A fresh NumPy array of numbers or nested sequences."""
+    if isinstance(data, str | bytes):
+        raise TypeMismatch(say("new()", f"invalid data type {type(data).__name__!r}"))
+    kind = None if dtype is None else to_numpy_dtype(dtype)
+    if kind is None:
+        kind = _kind_of(data).np
+    elif not isinstance(data, int | float | complex):
+        _kind_of(data)  # says what is no number
+    data = _plain(data)
+    try:
+        if kind.kind in "iu" or kind.kind == "V":
+            return _whole(np.array(data), kind)
+        return np.array(data, dtype=kind)
+    except (ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, TypeMismatch):
+            raise
+        _shape_of(data)
+        raise _unfit(error, kind) from error
+
+
+def _whole(a: Any, kind: Any) -> Any:
+    """Integers: fractions are cut off, what does not fit is refused (but for negative numbers among unsigned, which wrap)."""
+    if a.dtype.kind == "O":
+        raise OverflowError("Overflow when unpacking long long")
+    if a.dtype.kind == "c" and kind.kind != "V":
+        raise TypeError("must be real number, not complex")
+    if a.size and kind.kind != "V" and a.dtype != kind:
+        info = np.iinfo(kind)
+        low, high = a.min(), a.max()
+        finite = bool(np.isfinite(low) and np.isfinite(high))
+        if not finite or int(high) > info.max or int(low) < (info.min or -info.max):
+            if finite and kind.itemsize == 8:
+                raise OverflowError("Overflow when unpacking long long")
+            raise DtypeError(say("tensor", f"value cannot be converted to type {kind.name} without overflow"))
+    return a.astype(kind)
+
+
+class _Overflow(DtypeError, ValueError):
+    """A number that its type cannot hold: PyTorch raises a ValueError or a RuntimeError."""
+
+
+def _unfit(error: Exception, kind: Any) -> Exception:
+    if isinstance(error, OverflowError):
+        if "unpacking" in str(error):
+            return _Overflow(say("tensor", "Overflow when unpacking long long", f"expected numbers of type {kind.name}"))
+        return _Overflow(say("tensor", f"value cannot be converted to type {kind.name} without overflow"))
+    if isinstance(error, TypeError):
+        return TypeMismatch(say("tensor", str(error)))
+    return ShapeError(say("tensor", str(error)))
+
+
+def _to_array(data: Any, dtype: Any, copy: bool | None) -> Any:
+    """The raw array of any data, without a copy where that is possible and not asked for (on the data's own device)."""
+    if data.__class__ in CLASSES:
+        a = data._a
+    elif isinstance(data, np.ndarray):
+        a = _ours(data)
+    elif isinstance(data, np.generic):
+        a = _ours(np.asarray(data))
+    elif hasattr(data, "__cuda_array_interface__"):
+        a = cupy().asarray(data)
+    elif (hasattr(data, "__array__") and not isinstance(data, list | tuple)) or hasattr(data, "__array_interface__"):
+        a = _ours(np.asarray(data))
+    elif hasattr(data, "__dlpack__"):
+        a = from_dlpack(data)._a
+    else:
+        return _array(data, dtype)
+    kind = a.dtype if dtype is None else to_numpy_dtype(dtype)
+    return a.astype(kind, copy=bool(copy)) if a.dtype != kind or copy else a
+
+
+def _ours(a: Any) -> Any:
+    """A NumPy array as a tensor can hold it, or an error."""
+    _supported(a)
+    if not a.dtype.isnative:
+        text = "given numpy array has byte order different from the native byte order"
+        raise ValueRangeError(say("from_numpy", f"{text}. Conversion between byte orders is currently not supported."))
+    return a.view(np.ndarray) if a.__class__ is not np.ndarray else a
+
+
+def _wrapped(a: Any, device: Any, requires_grad: bool = False, copy: bool = False) -> Tensor:
+    from .create import finished
+
+    if device is not None or to_device(None) != CPU:
+        a = move(a, to_device(device))
+    return finished(a, requires_grad)
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A new tensor of numbers, nested lists, or an array, which is copied.
+
+    The type is that of the data: bool, int64, the default float, its complex type, or the array's own.
+    Raises a ValueError for lists that are not even, a TypeError or RuntimeError for what is no number.
+
+    >>> import dovetail as dv
+    >>> dv.tensor([[1, 2.5], [3, 4]])
+    tensor([[1.0000, 2.5000],
+            [3.0000, 4.0000]])
+    """
+    if data.__class__ in CLASSES:
+        text = "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone()"
+        warnings.warn(
+            f"{text} or sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
+            stacklevel=2,
+        )
+        device = device_of(data._a) if device is None else device
+    return _wrapped(_to_array(data, dtype, True), device, requires_grad)
+
+
+def new_tensor(input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+    """A new tensor of data, with this tensor's type and device unless others are named."""
+    kind = from_numpy_dtype(input._a.dtype) if dtype is None else dtype
+    return _wrapped(_to_array(data, kind, True), device_of(input._a) if device is None else device, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """Data as a tensor, without a copy where it is a tensor or array of that type and device already.
+
+    >>> import dovetail as dv, numpy
+    >>> a = numpy.zeros(2)
+    >>> dv.as_tensor(a)[0] = 1; a
+    array([1., 0.])
+    """
+    if data.__class__ in CLASSES:
+        out: Any = data if device is None else data.to(device)
+        return out if dtype is None else out.to(dtype)
+    a = _to_array(data, dtype, None)
+    return _wrapped(_positive(a), device)
+
+
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+    """Data as a tensor; ``copy=True`` always copies, ``copy=False`` refuses to.
+
+    Raises a ValueRangeError (ValueError) where ``copy=False`` cannot be met.
+
+    >>> import dovetail as dv
+    >>> dv.asarray([1, 2])
+    tensor([1, 2])
+    """
+    if obj.__class__ in CLASSES:
+        a = _to_array(obj, dtype, copy)
+        out: Any = obj if a is obj._a and device is None else _wrapped(a, device)
+        return out.detach().requires_grad_(requires_grad) if out._n is not None or requires_grad else out
+    a = _positive(_to_array(obj, dtype, copy))
+    if copy is False and not (isinstance(obj, np.ndarray) and np.shares_memory(a, obj)):
+        raise ValueRangeError(say("asarray", f"can't alias data of type {type(obj).__name__}", "", "use copy=None"))
+    return _wrapped(a, device, requires_grad)
+
+
+def _positive(a: Any) -> Any:
+    """Refuse strides that PyTorch does not have."""
+    if a.__class__ is np.ndarray and a.size:
+        if min(a.strides, default=0) < 0:
+            text = (
+                "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+                "supported. (You can probably work around this by making a copy of your array with array.copy().)"
+            )
+            raise ValueRangeError(say("from_numpy", text))
+        if any(s % a.itemsize for s in a.strides):
+            text = "given numpy array strides not a multiple of the element byte size"
+            raise ValueRangeError(say("from_numpy", text, "", "Copy the numpy array to reallocate the memory."))
+    return a
+
+
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor that shares memory with a NumPy array.
+
+    Raises a TypeMismatch (TypeError) for anything else or another type of elements, a ValueRangeError (ValueError)
+    for negative strides or foreign byte order.
+
+    >>> import dovetail as dv, numpy
+    >>> dv.from_numpy(numpy.array([1, 2]))
+    tensor([1, 2])
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeMismatch(say("from_numpy", f"expected np.ndarray (got {type(ndarray).__name__})"))
+    return wrap(_positive(_ours(ndarray)).view())
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A vector that shares memory with bytes.
+
+    Raises a ValueRangeError (ValueError) where the bytes do not hold that many elements.
+
+    >>> import dovetail as dv
+    >>> dv.frombuffer(bytearray(b"ab"), dtype=dv.uint8)
+    tensor([97, 98], dtype=dovetail.uint8)
+    """
+    try:
+        out = wrap(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset))
+    except ValueError as error:
+        raise ValueRangeError(say("frombuffer", str(error))) from None
+    if requires_grad:
+        leaf(out)
+    return out
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor that shares memory with another library's, by the DLPack protocol.
+
+    >>> import dovetail as dv, numpy
+    >>> dv.from_dlpack(numpy.array([1, 2]))
+    tensor([1, 2])
+    """
+    on_gpu = ext_tensor.__dlpack_device__()[0] not in (1, 3)
+    a = cupy().from_dlpack(ext_tensor) if on_gpu else np.from_dlpack(ext_tensor)
+    a = a.copy() if copy else a
+    return wrap(move(a, to_device(device)) if device is not None else a)

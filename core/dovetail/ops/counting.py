@@ -1,0 +1,225 @@
+"""What different elements there are and how often: unique, bincount, histograms, covariance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import CLASSES, Tensor
+from ..errors import ShapeError, UnsupportedError, say
+from ._arrays import scatter_add
+from ._op import Array, Fixed, op, xp
+from ._results import results
+from ._sums import legacy, one_axis
+from .arithmetic import div, mul, sub
+from .reduce import sum
+from .shape import transpose
+
+__all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
+METHODS = ("bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive")
+INPLACE = ()
+
+
+def _changes(rows: Any) -> Any:
+    """Whether each row differs from the one before; the first does."""
+    where = xp(rows)
+    new = where.ones(rows.shape[:1], bool)
+    other = rows[1:] != rows[:-1]
+    new[1:] = other.reshape(other.shape[0], -1).any(axis=1) if rows.ndim > 1 else other
+    return new
+
+
+def _groups(rows: Any, order: Any) -> tuple[Any, Any, Any]:
+    """Of sorted rows: which are first of their kind, each element's group in the original order, the groups' sizes."""
+    where = xp(rows)
+    new = _changes(rows)
+    group = where.cumsum(new) - 1
+    inverse = where.empty(group.shape, np.int64)
+    inverse[order] = group
+    starts = where.flatnonzero(new)
+    sizes = where.diff(where.concatenate([starts, where.asarray([rows.shape[0]], starts.dtype)]))
+    return new, inverse, sizes.astype(np.int64, copy=False)
+
+
+@op(dtypes=None, outputs=("values", "inverse", "counts"), name="unique")
+def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
+    """The different elements (or slices along a dimension), each one's group, the groups' sizes."""
+    where = xp(input)
+    rows = input.reshape(-1) if dim is None else where.moveaxis(input, one_axis(dim, input.ndim, "unique"), 0)
+    if dim is not None and any(n == 0 for n in rows.shape[1:]):
+        what = "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+        raise ShapeError(say("unique", what, f"got shape {input.shape}, dim {dim}"))
+    if not rows.shape[0]:
+        empty = where.zeros(0, np.int64)
+        return input.reshape(-1).copy() if dim is None else input.copy(), empty.reshape(input.shape if dim is None else 0), empty
+    if consecutive:
+        order = where.arange(rows.shape[0])
+    elif rows.ndim == 1:
+        order = where.argsort(rows, kind="stable")
+    else:
+        keys = where.ascontiguousarray(rows.reshape(rows.shape[0], -1).T)[::-1]
+        order = where.lexsort(keys) if keys.shape[0] else where.arange(rows.shape[0])
+    rows = rows[order]
+    new, inverse, sizes = _groups(rows, order)
+    values = rows[new]
+    if dim is None:
+        return values, inverse.reshape(input.shape), sizes
+    return where.ascontiguousarray(where.moveaxis(values, 0, one_axis(dim, input.ndim, "unique"))), inverse, sizes
+
+
+def _asked(found: Any, return_inverse: bool, return_counts: bool) -> Any:
+    out = [found[0]] + [found[1]] * return_inverse + [found[2]] * return_counts
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The different elements in rising order (or slices along `dim`), with each element's index among them and counts.
+
+    >>> import dovetail as dv
+    >>> dv.unique(dv.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    return _asked(_unique(input, dim, False), return_inverse, return_counts)
+
+
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The first of each run of equal elements (or slices along `dim`), with each element's run and the runs' lengths.
+
+    >>> import dovetail as dv
+    >>> dv.unique_consecutive(dv.tensor([1, 1, 2, 1]))
+    tensor([1, 2, 1])
+    """
+    return _asked(_unique(input, dim, True), return_inverse, return_counts)
+
+
+@op(dtypes=None)
+def bincount(input: Fixed, weights: Fixed | None = None, minlength: int = 0) -> Array:
+    """How often each number from 0 occurs, or the sum of its `weights`. Raises a RuntimeError for negative numbers.
+
+    >>> import dovetail as dv
+    >>> dv.bincount(dv.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    if input.dtype.kind not in "iu":
+        raise UnsupportedError(say("bincount", f'"bincount_cpu" not implemented for {legacy(input.dtype)!r}'))
+    if input.ndim != 1 or (input.size and (input < 0).any()):
+        raise ShapeError(say("bincount", "only supports 1-d non-negative integral inputs.", f"got shape {input.shape}"))
+    if weights is None:
+        return xp(input).bincount(input, minlength=minlength).astype(np.int64, copy=False)
+    if weights.shape != input.shape:
+        raise ShapeError(say("bincount", f"weights should be 1-d and have the same length as input (got {weights.shape}, {input.shape})"))
+    if not input.size:  # PyTorch then counts, whatever the weights
+        return xp(input).zeros(minlength, np.int64)
+    kind = np.float32 if weights.dtype == np.float32 else np.float64
+    n = max(int(input.max()) + 1, minlength)
+    out = xp(input).zeros(n, np.float64)
+    scatter_add(out, input, weights.astype(np.float64))
+    return out.astype(kind)
+
+
+@op(dtypes=None)
+def histc(input: Fixed, bins: int = 100, min: float = 0, max: float = 0) -> Array:
+    """How many elements fall in each of `bins` equal intervals of [min, max] (of their own range where both are 0).
+
+    >>> import dovetail as dv
+    >>> dv.histc(dv.tensor([1., 2., 1.]), bins=2, min=0, max=3)
+    tensor([2., 1.])
+    """
+    where = xp(input)
+    if input.dtype.kind not in "fV":
+        raise UnsupportedError(say("histc", f'"histogram_cpu" not implemented for {legacy(input.dtype)!r}'))
+    if bins <= 0:
+        raise ShapeError(say("histc", f"bins must be > 0, but got {bins}"))
+    a = input.reshape(-1)
+    if min == max and a.size:
+        min, max = a.min(), a.max()
+    if not (min <= max):
+        raise ShapeError(say("histc", f"max must be larger than min (got min {min}, max {max})"))
+    if min == max:
+        min, max = min - 1, max + 1
+    return _binned(where, a, where.linspace(min, max, bins + 1).astype(a.dtype), None).astype(input.dtype)
+
+
+def _binned(where: Any, a: Any, edges: Any, weight: Any) -> Any:
+    """Counts (or sums of weights) between edges; the last interval is closed."""
+    a_in = (a >= edges[0]) & (a <= edges[-1])
+    at = where.minimum(where.searchsorted(edges, a[a_in], side="right") - 1, edges.shape[0] - 2)
+    out = where.zeros(edges.shape[0] - 1, np.float64)
+    scatter_add(out, at, where.ones(at.shape, np.float64) if weight is None else weight.reshape(-1)[a_in].astype(np.float64))
+    return out
+
+
+@op(dtypes=None, outputs=("hist", "bin_edges"), result=results("histogram", "hist", "bin_edges"), name="histogram")
+def _histogram(input: Fixed, bins: Any, range: Any, weight: Fixed | None, density: bool) -> Array:
+    """Counts between edges, and the edges."""
+    where, a = xp(input), input.reshape(-1)
+    if isinstance(bins, int):
+        low, high = range if range is not None else (a.min(), a.max()) if a.size else (0.0, 1.0)
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        bins = where.linspace(low, high, bins + 1).astype(a.dtype)
+    out = _binned(where, a, bins, weight)
+    if density:
+        out = out / out.sum() / where.diff(bins)
+    return out.astype(input.dtype), bins
+
+
+def histogram(
+    input: Tensor, bins: Any, *, range: tuple[float, float] | None = None, weight: Tensor | None = None, density: bool = False
+) -> Any:
+    """How many elements fall between the edges of bins (a number of them, or the edges): the named tuple (hist, bin_edges).
+
+    >>> import dovetail as dv
+    >>> dv.histogram(dv.tensor([1., 2., 1.]), bins=2, range=(0., 3.)).hist
+    tensor([2., 1.])
+    """
+    if input._a.dtype.kind not in "fV":
+        raise UnsupportedError(say("histogram", f'"histogram_cpu" not implemented for {legacy(input._a.dtype)!r}'))
+    return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
+
+
+def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
+    """The covariance matrix of the rows (variables) of `input` over its columns (observations).
+
+    >>> import dovetail as dv
+    >>> dv.cov(dv.tensor([[0., 2.], [0., 4.]]))
+    tensor([[2., 4.],
+            [4., 8.]])
+    """
+    from .linalg import matmul
+
+    if input._a.ndim > 2:
+        raise ShapeError(say("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions"))
+    x = input.reshape(1, -1) if input._a.ndim < 2 else input
+    weights = None
+    if fweights is not None:
+        weights = fweights.to(x.dtype)
+    if aweights is not None:
+        weights = aweights.to(x.dtype) if weights is None else mul(weights, aweights.to(x.dtype))
+    if weights is None:
+        n = x._a.shape[1]
+        x = sub(x, div(sum(x, 1, True), n))
+        out = div(matmul(x, transpose(x, -1, -2)), max(n - correction, 0))
+    else:
+        s = sum(weights)
+        x = sub(x, div(sum(mul(x, weights), 1, True), s))
+        lost = div(sum(mul(weights, aweights.to(x.dtype))), s) if aweights is not None else 1
+        freedom = sub(s, mul(lost, correction) if aweights is not None else correction).clamp(min=0)
+        out = div(matmul(mul(x, weights), transpose(x, -1, -2)), freedom)
+    return out.squeeze()
+
+
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of the rows of `input`: the covariance over the product of standard deviations.
+
+    >>> import dovetail as dv
+    >>> dv.corrcoef(dv.tensor([[0., 2.], [0., 4.]]))
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    c = cov(input)
+    if not c._a.ndim:
+        return div(c, c)
+    s = c.diagonal().sqrt()
+    return div(div(c, s.reshape(-1, 1)), s).clamp(-1, 1)

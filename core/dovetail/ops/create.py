@@ -1,0 +1,292 @@
+"""Making tensors from sizes and numbers; from data see convert.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.modes import INFERENCE, STATE
+from ..autograd.node import CLASSES, Tensor, leaf, wrap
+from ..device import device_of, module_for, to_device
+from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
+from ..errors import DtypeError, ShapeError, TypeMismatch, UnsupportedError, say
+from ..tensor_repr import set_printoptions
+from ._call import INFERENCE_BOX
+from ._dims import sizes_of
+from .convert import as_tensor, asarray, from_dlpack, from_numpy, frombuffer, placed, tensor
+from .convert import new_tensor as _new_tensor
+from .memory import copied, preserve_format
+
+__all__ = [
+    "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided", "from_dlpack", "from_numpy",
+    "frombuffer", "full", "full_like", "ones", "ones_like", "scalar_tensor", "set_printoptions",
+    "tensor", "zeros", "zeros_like",
+]  # fmt: skip
+METHODS = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros")
+INPLACE = ()
+
+new_tensor = _new_tensor
+
+
+def finished(a: Any, requires_grad: bool = False) -> Tensor:
+    """Wrap a fresh array, as a leaf if a gradient is asked for."""
+    t = wrap(a)
+    if STATE.word & INFERENCE:
+        t._v = INFERENCE_BOX
+    if requires_grad:
+        if a.dtype.kind not in "fcV":
+            raise DtypeError(say("requires_grad", "Only Tensors of floating point and complex dtype can require gradients"))
+        leaf(t)
+    return t
+
+
+def type_of(dtype: Any) -> Any:
+    return get_default_dtype().np if dtype is None else to_numpy_dtype(dtype)
+
+
+def _checked(where: str, size: tuple[int, ...]) -> tuple[int, ...]:
+    if min(size, default=0) < 0:
+        raise ShapeError(say(where, "Dimension size must be non-negative.", f"got {list(size)}"))
+    return size
+
+
+def _strided_only(where: str, layout: Any) -> None:
+    if layout is not None and str(layout) != "dovetail.strided":
+        raise UnsupportedError(say(where, f"layout {layout} is not supported", "expected dovetail.strided"))
+
+
+def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
+    """The factories of a size: ``zeros(2, 3)``, ``zeros((2, 3), dtype=...)``, ``zeros(size=(2, 3))``."""
+    if "size" in options:
+        args = (options.pop("size"),)
+    elif not args:
+        raise TypeMismatch(say(f"{name}()", 'missing 1 required positional arguments: "size"'))
+    size = _checked(name, sizes_of(name, args))
+    return _filled(name, size, fill, **options)
+
+
+def _filled(
+    name: str, size: tuple[int, ...], fill: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    layout: Any = None, pin_memory: bool = False, out: Any = None, memory_format: Any = None, names: Any = None,
+) -> Tensor:  # fmt: skip
+    _strided_only(name, layout)
+    if names is not None:
+        raise UnsupportedError(say(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out"))
+    where = to_device(device)
+    with placed(where):
+        module = module_for(where)
+        if fill is None:
+            a = module.empty(size, type_of(dtype))
+        elif fill == 0 and fill.__class__ is int:
+            a = module.zeros(size, type_of(dtype))
+        else:
+            a = module.full(size, fill, type_of(dtype))
+        if memory_format is not None and memory_format.order:
+            a = copied(a, memory_format)
+    if out is not None:
+        out.resize_(size).copy_(wrap(a))
+        return out
+    return finished(a, requires_grad)
+
+
+def zeros(*args: Any, **options: Any) -> Tensor:
+    """Zeros of a size: ``zeros(*size, dtype=None, device=None, requires_grad=False)``.
+
+    Raises a ShapeError (RuntimeError) for a negative size.
+
+    >>> import dovetail as dv
+    >>> dv.zeros(2, 2)
+    tensor([[0., 0.],
+            [0., 0.]])
+    """
+    return _made("zeros", args, options, 0)
+
+
+def ones(*args: Any, **options: Any) -> Tensor:
+    """Ones of a size: ``ones(*size, dtype=None, device=None, requires_grad=False)``.
+
+    Raises a ShapeError (RuntimeError) for a negative size.
+
+    >>> import dovetail as dv
+    >>> dv.ones(2, dtype=dv.int64)
+    tensor([1, 1])
+    """
+    return _made("ones", args, options, 1)
+
+
+def empty(*args: Any, **options: Any) -> Tensor:
+    """A tensor of a size whose elements are not initialised; ``memory_format`` says how it lies in memory.
+
+    Raises a ShapeError (RuntimeError) for a negative size.
+
+    >>> import dovetail as dv
+    >>> dv.empty(2, 3).shape
+    dovetail.Size([2, 3])
+    """
+    return _made("empty", args, options, None)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+    """A tensor of a size with one number everywhere, of that number's type unless another is named.
+
+    Raises a TypeMismatch (TypeError) for a size that is no tuple.
+
+    >>> import dovetail as dv
+    >>> dv.full((2,), 7)
+    tensor([7, 7])
+    """
+    if not isinstance(size, tuple | list):
+        raise TypeMismatch(say("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"))
+    if fill_value.__class__ in CLASSES:
+        dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
+    dtype = dtype or scalar_dtype(fill_value)
+    return _filled("full", _checked("full", sizes_of("full", (size,))), _as(fill_value, dtype), dtype, **options)
+
+
+def _as(value: Any, dtype: Any) -> Any:
+    """A number as this type holds it: 1.5 becomes 1 among integers."""
+    kind = to_numpy_dtype(dtype)
+    return int(value) if kind.kind in "iu" and isinstance(value, float) else value
+
+
+def _like(name: str, input: Any, fill: Any, dtype: Any, device: Any, requires_grad: bool, layout: Any, memory_format: Any) -> Tensor:
+    if input.__class__ not in CLASSES:
+        raise TypeMismatch(say(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}"))
+    _strided_only(name, layout)
+    a = input._a
+    where, kind = (
+        device_of(a) if device is None else to_device(device),
+        a.dtype if dtype is None else to_numpy_dtype(dtype),
+    )
+    with placed(where):
+        module = module_for(where)
+        keep = memory_format is None or memory_format is preserve_format
+        if keep and not a.flags.c_contiguous:
+            order = sorted(range(a.ndim), key=lambda d: -a.strides[d])  # stable, as the layout is to be
+            back = sorted(range(a.ndim), key=order.__getitem__)
+            out = module.empty([a.shape[d] for d in order], kind).transpose(back)
+        else:
+            out = module.empty(a.shape, kind)
+            out = out if keep else copied(out, memory_format)
+        if fill is not None:
+            out[...] = fill
+    return finished(out, requires_grad)
+
+
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Zeros of the shape, type, device and layout of another tensor.
+
+    >>> import dovetail as dv
+    >>> dv.zeros_like(dv.tensor([1, 2]))
+    tensor([0, 0])
+    """
+    return _like("zeros_like", input, 0, dtype, device, requires_grad, layout, memory_format)
+
+
+def ones_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Ones of the shape, type, device and layout of another tensor.
+
+    >>> import dovetail as dv
+    >>> dv.ones_like(dv.tensor([5., 6.]))
+    tensor([1., 1.])
+    """
+    return _like("ones_like", input, 1, dtype, device, requires_grad, layout, memory_format)
+
+
+def empty_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A tensor of the shape, type, device and layout of another, whose elements are not initialised.
+
+    >>> import dovetail as dv
+    >>> dv.empty_like(dv.ones(2, 3)).shape
+    dovetail.Size([2, 3])
+    """
+    return _like("empty_like", input, None, dtype, device, requires_grad, layout, memory_format)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """One number everywhere, in the shape, type, device and layout of another tensor.
+
+    >>> import dovetail as dv
+    >>> dv.full_like(dv.ones(2), 3)
+    tensor([3., 3.])
+    """
+    value = fill_value.item() if fill_value.__class__ in CLASSES else fill_value
+    value = _as(value, dtype or from_numpy_dtype(input._a.dtype))
+    return _like("full_like", input, value, dtype, device, requires_grad, layout, memory_format)
+
+
+def _beside(input: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+    """The type and device of a tensor, for what is not named."""
+    if options.get("dtype") is None:
+        options["dtype"] = from_numpy_dtype(input._a.dtype)
+    if options.get("device") is None:
+        options["device"] = device_of(input._a)
+    return options
+
+
+def new_zeros(input: Tensor, *args: Any, **options: Any) -> Tensor:
+    """Zeros of a size, with this tensor's type and device."""
+    return _made("new_zeros", args, _beside(input, options), 0)
+
+
+def new_ones(input: Tensor, *args: Any, **options: Any) -> Tensor:
+    """Ones of a size, with this tensor's type and device."""
+    return _made("new_ones", args, _beside(input, options), 1)
+
+
+def new_empty(input: Tensor, *args: Any, **options: Any) -> Tensor:
+    """An uninitialised tensor of a size, with this tensor's type and device."""
+    return _made("new_empty", args, _beside(input, options), None)
+
+
+def new_full(input: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor:
+    """One number everywhere in a tensor of a size, with this tensor's type and device."""
+    return full(size, fill_value, **_beside(input, options))
+
+
+def empty_strided(size: Any, stride: Any, **options: Any) -> Tensor:
+    """An uninitialised tensor of a size with these strides in memory.
+
+    >>> import dovetail as dv
+    >>> dv.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    span = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else 0
+    return empty(span, **options).as_strided(size, stride)
+
+
+def new_empty_strided(input: Tensor, size: Any, stride: Any, **options: Any) -> Tensor:
+    """:func:`empty_strided` with this tensor's type and device."""
+    return empty_strided(size, stride, **_beside(input, options))
+
+
+def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
+    """An uninitialised tensor whose dimensions lie in memory in this order, the outermost first.
+
+    >>> import dovetail as dv
+    >>> dv.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+    """
+    back = sorted(range(len(size)), key=list(physical_layout).__getitem__)
+    return empty([size[d] for d in physical_layout], **options).permute(back)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+    """A number as a tensor without dimensions, of the default float type unless another is named.
+
+    >>> import dovetail as dv
+    >>> dv.scalar_tensor(3)
+    tensor(3.)
+    """
+    return full((), s, dtype=dtype or get_default_dtype(), device=device, requires_grad=requires_grad)

@@ -1,0 +1,126 @@
+"""Diagonals and triangles of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..device import xp
+from ..errors import RangeError, ShapeError, say
+from ._dims import dim_of
+from ._op import Array, op
+from .memory import clone
+from .strides import diagonal, diagonal_of
+from .views import reshape
+
+__all__ = ["diag", "diag_embed", "diagflat", "tril", "triu"]
+METHODS = ("diag", "diag_embed", "diagflat", "tril", "triu")
+INPLACE = ("tril", "triu")
+
+
+@op(dtypes=None, name="diag_embed")
+def _diag_embed(input: Array, offset: Any, dim1: Any, dim2: Any) -> Array:
+    """Matrices with the last dimension as a diagonal."""
+    n = input.shape[-1] + abs(offset)
+    shape = list(input.shape[:-1])
+    for d in sorted((dim1, dim2)):
+        shape.insert(d, n)
+    out = xp(input).zeros(tuple(shape), input.dtype)
+    diagonal_of(out, offset, dim1, dim2)[...] = input
+    return out
+
+
+@_diag_embed.vjp
+def _(g: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
+    return diagonal(g, offset, dim1, dim2)
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices that have the last dimension of ``input`` as their diagonal and zeros elsewhere: ``(..., n) -> (..., n, n)``.
+
+    Raises a ShapeError (RuntimeError) where both dimensions are the same.
+
+    >>> import dovetail as dv
+    >>> dv.diag_embed(dv.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    n = input._a.ndim + 1
+    if n == 1:
+        raise RangeError(say("diag_embed", "Dimension out of range for a 0-d tensor"))
+    first, second = dim_of("diag_embed", dim1, n), dim_of("diag_embed", dim2, n)
+    if first == second:
+        raise ShapeError(say("diag_embed", f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
+    return _diag_embed(input, offset, first, second)
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """A matrix with this vector as a diagonal, or the diagonal of this matrix (a copy).
+
+    Raises a ShapeError (RuntimeError) for other numbers of dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.diag(dv.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
+    n = input._a.ndim
+    if n not in (1, 2):
+        raise ShapeError(say("diag()", f"Supports 1D or 2D tensors. Got {n}D"))
+    return diag_embed(input, diagonal) if n == 1 else clone(_diagonal(input, diagonal))
+
+
+_diagonal = diagonal  # whose name is that of an argument above
+
+
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """A matrix with all elements on a diagonal.
+
+    >>> import dovetail as dv
+    >>> dv.diagflat(dv.tensor([1, 2]), 1).shape
+    dovetail.Size([3, 3])
+    """
+    return diag_embed(reshape(input, (-1,)), offset)
+
+
+def _triangle(where: str, input: Any) -> Any:
+    if input.ndim < 2:
+        raise ShapeError(say(where, "input tensor must have at least 2 dimensions", f"got shape {tuple(input.shape)}"))
+    return xp(input)
+
+
+@op(dtypes=None)
+def tril(input: Array, diagonal: int = 0) -> Array:
+    """The lower triangle of matrices, up to and with a diagonal; zeros above.
+
+    Raises a ShapeError (RuntimeError) for fewer than two dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.tril(dv.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
+    return _triangle("tril", input).tril(input, diagonal)
+
+
+@tril.vjp
+def _(g: Any, diagonal: Any) -> Any:
+    return tril(g, diagonal)
+
+
+@op(dtypes=None)
+def triu(input: Array, diagonal: int = 0) -> Array:
+    """The upper triangle of matrices, from a diagonal on; zeros below.
+
+    Raises a ShapeError (RuntimeError) for fewer than two dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.triu(dv.ones(2, 2), 1)
+    tensor([[0., 1.],
+            [0., 0.]])
+    """
+    return _triangle("triu", input).triu(input, diagonal)
+
+
+@triu.vjp
+def _(g: Any, diagonal: Any) -> Any:
+    return triu(g, diagonal)

@@ -1,0 +1,119 @@
+"""Distances and directions of vectors, and Gumbel-softmax."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import wrap
+from ..device import device_of
+from ..errors import DtypeError, ShapeError, say
+from ._op import xp
+from ._random import source
+from ._sums import legacy
+from .softmax import softmax
+
+__all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
+FUNCTIONAL = (*__all__, "gumbel_softmax", "normalize")
+METHODS = ()
+INPLACE = ()
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """``x1·x2 / (max(|x1|, eps) max(|x2|, eps))`` along `dim`, broadcast. Raises a RuntimeError for integers.
+
+    >>> import dovetail as dv
+    >>> dv.cosine_similarity(dv.tensor([[1., 0.]]), dv.tensor([[1., 1.]]))
+    tensor([0.7071])
+    """
+    if x1._a.dtype.kind in "iub" and x2._a.dtype.kind in "iub":
+        text = f"expected common dtype to be floating point, yet common dtype is {legacy(x1._a.dtype)}"
+        raise DtypeError(say("cosine_similarity", text, "", "convert with .float()"))
+    shape = x1._a.shape
+    if shape != x2._a.shape:
+        shape = _common(x1, x2)
+        x1, x2 = x1.expand(shape), x2.expand(shape)
+    a, b = (x / _at_least(_norm(x, 2, dim, True), eps) for x in (x1, x2))
+    return (a * b).sum(dim)
+
+
+def _common(x1: Any, x2: Any) -> tuple[int, ...]:
+    """The shape that both broadcast to."""
+    return tuple((x1.detach() + x2.detach())._a.shape)
+
+
+def _at_least(x: Any, eps: float) -> Any:
+    """max(x, eps), whose gradient is that of x where x is larger."""
+    return x.clamp(min=eps)
+
+
+def _norm(x: Any, p: float, dim: Any, keepdim: bool) -> Any:
+    return x.norm(p, dim, keepdim)
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """``|x1 - x2 + eps|_p`` along the last dimension, broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.pairwise_distance(dv.tensor([[0., 0.]]), dv.tensor([[3., 4.]]))
+    tensor([5.0000])
+    """
+    return _norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """The p-norm distances of all pairs of rows of (N, D), i < j: (N(N - 1)/2,). Raises a RuntimeError for another shape or p < 0.
+
+    >>> import dovetail as dv
+    >>> dv.pdist(dv.tensor([[0.], [1.], [3.]]))
+    tensor([1., 3., 2.])
+    """
+    x = input._a
+    if x.ndim != 2:
+        raise ShapeError(say("pdist", f"pdist only supports 2D tensors, got: {x.ndim}D"))
+    if p < 0:
+        raise ShapeError(say("pdist", f"pdist only supports non-negative p values (p={p})"))
+    rows, others = (wrap(xp(x).asarray(i)) for i in np.triu_indices(x.shape[0], 1))
+    return _norm(input[rows] - input[others], p, -1, False)
+
+
+def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
+    """Divide by the p-norm along `dim`, no less than eps: ``x / max(|x|_p, eps)``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.normalize(dv.tensor([[3., 4.]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    if input._a.dtype.kind in "iub":
+        text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {legacy(input._a.dtype)}"
+        raise DtypeError(say("normalize", text, "", "convert with .float()"))
+    found = input / _at_least(_norm(input, p, dim, True), eps)
+    if out is None:
+        return found
+    out.copy_(found)
+    return out
+
+
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
+    """A sample of a relaxed categorical distribution: ``softmax((logits + Gumbel noise) / tau)``; one-hot with `hard`.
+
+    With `hard` the gradient is that of the soft sample (Jang et al., 2017).
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.gumbel_softmax(dv.zeros(2, 3), hard=True).sum(-1)
+    tensor([1., 1.])
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    x = logits._a
+    streams, generator = source(device_of(x))
+    noise = streams.exponential(generator, x.shape, x.dtype)
+    soft = softmax((logits - wrap(xp(x).log(noise).astype(x.dtype, copy=False))) / tau, dim)
+    if not hard:
+        return soft
+    y = soft._a
+    m, picked = xp(y), xp(y).zeros(y.shape, y.dtype)
+    m.put_along_axis(picked, m.expand_dims(y.argmax(axis=dim), dim), m.ones((), y.dtype), axis=dim)
+    return wrap(picked - y) + soft

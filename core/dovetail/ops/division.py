@@ -1,0 +1,228 @@
+"""Rounded quotients, remainders, common divisors and operations on bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._op import Array, op, xp
+from ._refuse import integers_only, no_bools, no_zeros
+from .arithmetic import mul, neg, zero
+from .inplace import inplace
+
+__all__ = [
+    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "floor_divide", "fmod",
+    "gcd", "gcd_", "lcm", "lcm_", "remainder",
+]  # fmt: skip
+METHODS = INPLACE = tuple(name for name in __all__ if not name.endswith("_"))
+OPERATORS: dict[str, Any] = {}  # filled at the end of the file
+
+
+def _module(a: Any, b: Any) -> Any:
+    return xp(a if hasattr(a, "dtype") else b)
+
+
+def _check(name: str, input: Any, other: Any) -> bool:
+    """Whether the operands are integers; then no divisor may be zero."""
+    a = input if hasattr(input, "dtype") else other
+    no_bools(name, a)
+    if a.dtype.kind not in "iu":
+        return False
+    no_zeros(name, other)
+    return True
+
+
+@op
+def floor_divide(input: Array, other: Array) -> Array:
+    """The quotient rounded down: ``floor(input / other)``, broadcast; integers stay integers.
+
+    It has no gradient. Raises a DivisionByZero (RuntimeError) for an integer division by zero.
+
+    >>> import dovetail as dv
+    >>> dv.floor_divide(dv.tensor([7, -7]), 2)
+    tensor([ 3, -4])
+    """
+    _check("div_floor", input, other)
+    return input // other
+
+
+@op
+def floor_quotient(input: Array, other: Array) -> Array:
+    """``div(rounding_mode="floor")``: as floor_divide, with a gradient of zero."""
+    return floor_divide.op.forward(input, other)
+
+
+@floor_quotient.vjp
+def _(g: Any) -> Any:
+    return zero(g), zero(g)
+
+
+@op
+def truncated_quotient(input: Array, other: Array) -> Array:
+    """``div(rounding_mode="trunc")``: the quotient rounded toward zero, with a gradient of zero."""
+    m = _module(input, other)
+    if not _check("div_trunc", input, other):
+        return m.trunc(input / other)
+    quotient = input // other
+    return quotient + ((quotient < 0) & (quotient * other != input))
+
+
+@truncated_quotient.vjp
+def _(g: Any) -> Any:
+    return zero(g), zero(g)
+
+
+@op
+def remainder(input: Array, other: Array) -> Array:
+    """The remainder with the sign of the divisor: ``input - floor(input / other) * other``, broadcast.
+
+    Raises a DivisionByZero (RuntimeError) for an integer division by zero.
+
+    >>> import dovetail as dv
+    >>> dv.remainder(dv.tensor([7, -7]), 3)
+    tensor([1, 2])
+    """
+    if _check("remainder", input, other):
+        return input % other
+    m = _module(input, other)
+    rest = m.fmod(input, other)
+    return m.where((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
+
+
+@remainder.vjp(0)
+def _(g: Any) -> Any:
+    return g
+
+
+@remainder.vjp(1)
+def _(g: Any, input: Any, other: Any) -> Any:
+    return neg(mul(g, floor_quotient(input, other)))
+
+
+@op
+def fmod(input: Array, other: Array) -> Array:
+    """The remainder with the sign of the dividend: ``input - trunc(input / other) * other``, broadcast.
+
+    Raises a DivisionByZero (RuntimeError) for an integer division by zero.
+
+    >>> import dovetail as dv
+    >>> dv.fmod(dv.tensor([7, -7]), 3)
+    tensor([ 1, -1])
+    """
+    _check("fmod", input, other)
+    return _module(input, other).fmod(input, other)
+
+
+@fmod.vjp(0)
+def _(g: Any) -> Any:
+    return g
+
+
+@fmod.vjp(1)
+def _(g: Any, input: Any, other: Any) -> Any:
+    return neg(mul(g, truncated_quotient(input, other)))
+
+
+@op
+def gcd(input: Array, other: Array) -> Array:
+    """The greatest common divisor of integers, broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.gcd(dv.tensor([12, 18]), dv.tensor([8]))
+    tensor([4, 2])
+    """
+    integers_only("gcd", input, bools=False)
+    return xp(input).gcd(input, other)
+
+
+@op
+def lcm(input: Array, other: Array) -> Array:
+    """The least common multiple of integers, broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.lcm(dv.tensor([4, 6]), dv.tensor([6]))
+    tensor([12,  6])
+    """
+    integers_only("lcm", input, bools=False)
+    return xp(input).lcm(input, other)
+
+
+# --- bits -----------------------------------------------------------------------------------------------------------
+
+
+@op
+def bitwise_and(input: Array, other: Array) -> Array:
+    """And of the bits of integers, or of bools: ``input & other``.
+
+    >>> import dovetail as dv
+    >>> dv.bitwise_and(dv.tensor([12, 10]), 6)
+    tensor([4, 2])
+    """
+    integers_only("bitwise_and", input if hasattr(input, "dtype") else other)
+    return input & other
+
+
+@op
+def bitwise_or(input: Array, other: Array) -> Array:
+    """Or of the bits of integers, or of bools: ``input | other``.
+
+    >>> import dovetail as dv
+    >>> dv.bitwise_or(dv.tensor([12, 10]), 6)
+    tensor([14, 14])
+    """
+    integers_only("bitwise_or", input if hasattr(input, "dtype") else other)
+    return input | other
+
+
+@op
+def bitwise_xor(input: Array, other: Array) -> Array:
+    """Exclusive or of the bits of integers, or of bools: ``input ^ other``.
+
+    >>> import dovetail as dv
+    >>> dv.bitwise_xor(dv.tensor([12, 10]), 6)
+    tensor([10, 12])
+    """
+    integers_only("bitwise_xor", input if hasattr(input, "dtype") else other)
+    return input ^ other
+
+
+@op
+def bitwise_not(input: Array) -> Array:
+    """The complement of the bits of integers, or of bools: ``~input``.
+
+    >>> import dovetail as dv
+    >>> dv.bitwise_not(dv.tensor([0, 5]))
+    tensor([-1, -6])
+    """
+    integers_only("bitwise_not", input)
+    return ~input
+
+
+@op
+def bitwise_left_shift(input: Array, other: Array) -> Array:
+    """Shift the bits of integers to the left: ``input << other``.
+
+    >>> import dovetail as dv
+    >>> dv.bitwise_left_shift(dv.tensor([1, 3]), 2)
+    tensor([ 4, 12])
+    """
+    integers_only("lshift", input if hasattr(input, "dtype") else other, bools=False)
+    return input << other
+
+
+@op
+def bitwise_right_shift(input: Array, other: Array) -> Array:
+    """Shift the bits of integers to the right, keeping the sign: ``input >> other``.
+
+    >>> import dovetail as dv
+    >>> dv.bitwise_right_shift(dv.tensor([12, -5]), 1)
+    tensor([ 6, -3])
+    """
+    integers_only("rshift", input if hasattr(input, "dtype") else other, bools=False)
+    return input >> other
+
+
+gcd_, lcm_ = inplace(gcd), inplace(lcm)
+OPERATORS.update({
+    "floordiv": floor_divide, "mod": remainder, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor, "invert": bitwise_not,
+    "lshift": bitwise_left_shift, "rshift": bitwise_right_shift,
+})  # fmt: skip

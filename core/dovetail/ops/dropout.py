@@ -1,0 +1,196 @@
+"""Dropout: of elements, of whole channels, and the forms that keep mean and variance."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from ..autograd.node import wrap
+from ..device import device_of
+from ..errors import ShapeError, ValueRangeError, say
+from ._op import Array, Fixed, op
+from ._random import source
+from .inplace import inplace
+
+__all__: list[str] = []
+FUNCTIONAL = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout")
+METHODS = ()
+INPLACE = ()
+
+_ALPHA = 1.7580993408473766  # what SELU sends minus infinity to, negated (Klambauer et al., 2017)
+
+
+def _mask(x: Any, p: float, shape: Any) -> Any:
+    streams, generator = source(device_of(x))
+    return streams.dropout_mask(generator, p, shape)
+
+
+@op(dtypes="floating", saves=("mask",), name="dropout")
+def _dropout(input: Array, p: float) -> Array:
+    """Zero each element with probability p, and divide the others by 1 - p."""
+    mask = _mask(input, p, input.shape)
+    out = input * mask
+    out *= 1 / (1 - p)
+    return out, mask
+
+
+@_dropout.vjp
+def _(g: Any, mask: Any, p: Any) -> Any:
+    return masked_scale(g, mask, 1 / (1 - p))
+
+
+@op(dtypes="floating")
+def masked_scale(input: Array, mask: Fixed, scale: float) -> Array:
+    """``input · mask · scale`` with a bool mask."""
+    out = input * mask
+    out *= scale
+    return out
+
+
+@masked_scale.vjp
+def _(g: Any, mask: Any, scale: Any) -> Any:
+    return masked_scale(g, mask, scale)
+
+
+@op(dtypes="floating")
+def masked_affine(input: Array, mask: Fixed, scale: float, kept: float, dropped: float) -> Array:
+    """``input · scale + kept`` where the mask is True, ``dropped`` elsewhere."""
+    out = input * mask
+    out *= scale
+    out += mask * input.dtype.type(kept - dropped)
+    out += input.dtype.type(dropped)
+    return out
+
+
+@masked_affine.vjp
+def _(g: Any, mask: Any, scale: Any) -> Any:
+    return masked_scale(g, mask, scale)
+
+
+_dropout_ = inplace(_dropout)
+_masked_scale_ = inplace(masked_scale)
+_masked_affine_ = inplace(masked_affine)
+
+
+def _idle(where: str, input: Any, p: float, training: bool) -> bool:
+    """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
+    if not 0 <= p <= 1:
+        text = f"dropout probability has to be between 0 and 1, but got {p}"
+        raise ValueRangeError(say(where, text))
+    return not training or p == 0 or input._a.size == 0
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """In training zero each element with probability p and scale the rest by 1/(1 - p) (Srivastava et al., 2014).
+
+    Raises a ValueError for a p outside [0, 1].
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.dropout(dv.ones(3), p=0.)
+    tensor([1., 1., 1.])
+    """
+    if _idle("dropout", input, p, training):
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
+    return _dropout_(input, p) if inplace else _dropout(input, p)
+
+
+def _features(input: Any, p: float, inplace: bool) -> Any:
+    """Zero whole channels (dimension 1)."""
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
+    x = input._a
+    mask = wrap(_mask(x, p, (*x.shape[:2], *(1,) * (x.ndim - 2))))
+    return (_masked_scale_ if inplace else masked_scale)(input, mask, 1 / (1 - p))
+
+
+def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """In training zero whole channels of (N, C, L) or (C, L). Raises a RuntimeError for other dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.dropout1d(dv.ones(1, 2, 3), training=False).sum()
+    tensor(6.)
+    """
+    idle = _idle("dropout1d", input, p, training)
+    n = input._a.ndim
+    if n not in (2, 3):
+        text = f"dropout1d: Expected 2D or 3D input, but received a {n}D input"
+        raise ShapeError(say("dropout1d", text, "expected (N, C, L) or (C, L)"))
+    if idle:
+        return input
+    if n == 2:
+        out = _features(input.unsqueeze_(0) if inplace else input.unsqueeze(0), p, inplace)
+        return out.squeeze_(0) if inplace else out.squeeze(0)
+    return _features(input, p, inplace)
+
+
+def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """In training zero whole channels of (N, C, H, W). Warns for other dimensions; (N, C, L) is taken as such.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.dropout2d(dv.ones(1, 2, 3, 3), training=False).sum()
+    tensor(18.)
+    """
+    idle = _idle("dropout2d", input, p, training)
+    n = input._a.ndim
+    if n == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired", stacklevel=2
+        )
+    elif n != 4:
+        warnings.warn(f"dropout2d: Received a {n}-D input to dropout2d, which is deprecated; use dropout instead", stacklevel=2)
+    return input if idle else _features(input, p, inplace)
+
+
+def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """In training zero whole channels of (N, C, D, H, W) or (C, D, H, W). Warns for other dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.dropout3d(dv.ones(1, 2, 1, 1, 1), training=False).sum()
+    tensor(2.)
+    """
+    idle = _idle("dropout3d", input, p, training)
+    n = input._a.ndim
+    if n not in (4, 5):
+        warnings.warn(f"dropout3d: Received a {n}-D input to dropout3d, which is deprecated; use dropout instead", stacklevel=2)
+    if idle:
+        return input
+    if n == 5:
+        return _features(input, p, inplace)
+    out = _features(input.unsqueeze_(0) if inplace else input.unsqueeze(0), p, inplace)
+    return out.squeeze_(0) if inplace else out.squeeze(0)
+
+
+def _alpha(input: Any, p: float, shape: Any, inplace: bool) -> Any:
+    """Set dropped elements to SELU's lowest value, then restore mean and variance."""
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
+    a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
+    shift = _ALPHA * a * p
+    mask = wrap(_mask(input._a, p, shape))
+    return (_masked_affine_ if inplace else masked_affine)(input, mask, a, shift, shift - _ALPHA * a)
+
+
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """Dropout for SELU networks: keeps mean 0 and variance 1 (Klambauer et al., 2017).
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.alpha_dropout(dv.ones(2))
+    tensor([1., 1.])
+    """
+    return input if _idle("alpha_dropout", input, p, training) else _alpha(input, p, input._a.shape, inplace)
+
+
+def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """:func:`alpha_dropout` of whole channels (dimension 1).
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.feature_alpha_dropout(dv.ones(1, 2, 3)).sum()
+    tensor(6.)
+    """
+    if _idle("feature_alpha_dropout", input, p, training):
+        return input
+    x = input._a
+    return _alpha(input, p, (*x.shape[:2], *(1,) * (x.ndim - 2)), inplace)

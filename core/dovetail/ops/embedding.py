@@ -1,0 +1,223 @@
+"""Embeddings: rows of a table by number, and sums, means or maxima of bags of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import changed, wrap
+from ..errors import DovetailError, DtypeError, RangeError, ShapeError, UnsupportedError, ValueRangeError, say
+from ._arrays import add_rows, check_index, scatter_max
+from ._op import Array, Fixed, op, xp
+from ._sums import legacy
+from ._windows import listing, refuse_types
+
+__all__: list[str] = []
+FUNCTIONAL = ("embedding", "embedding_bag")
+METHODS = ()
+INPLACE = ()
+
+
+@op(dtypes=None, name="embedding")
+def _embedding(weight: Array, index: Fixed, padding_idx: int, scale_grad_by_freq: bool) -> Array:
+    """The rows of `weight` (V, D) at positions of any shape: (*, D)."""
+    if not check_index(index, weight.shape[0]):
+        bad = index.min() if index.min() < 0 else index.max()
+        text = f"index out of range in self: {bad}"
+        raise RangeError(say("embedding", text, f"expected indices in [0, {weight.shape[0] - 1}]"))
+    return xp(weight).take(weight, index, axis=0)
+
+
+@_embedding.vjp
+def _(g: Any, weight_shape: Any, index: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
+    return embedding_grad(g, index, weight_shape[0], padding_idx, scale_grad_by_freq)
+
+
+@op(dtypes=None)
+def embedding_grad(grad: Array, index: Fixed, rows: int, padding_idx: int, scale_grad_by_freq: bool) -> Array:
+    """The gradient of an embedding by its table of so many rows; that of row `padding_idx` is zero."""
+    out = xp(grad).zeros((rows, grad.shape[-1]), grad.dtype)
+    at, g = index.reshape(-1), grad.reshape(-1, grad.shape[-1])
+    if scale_grad_by_freq:
+        g = g / xp(grad).bincount(at, minlength=rows)[at].astype(g.dtype)[:, None]
+    add_rows(out, at, g)
+    if 0 <= padding_idx < rows:
+        out[padding_idx] = 0
+    return out
+
+
+@embedding_grad.vjp
+def _(g: Any, index: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
+    if scale_grad_by_freq:
+        counts = xp(index._a).bincount(index._a.reshape(-1))[index._a].astype(g._a.dtype)
+        g_rows = embedding_rows(g, index, padding_idx)
+        return g_rows / wrap(counts[..., None])
+    return embedding_rows(g, index, padding_idx)
+
+
+def embedding_rows(weight: Any, index: Any, padding_idx: int) -> Any:
+    """The rows of `weight` at `index`, zeros for `padding_idx`."""
+    rows = _embedding(weight, index, -1, False)
+    if padding_idx < 0:
+        return rows
+    return rows * wrap((index._a != padding_idx)[..., None].astype(weight._a.dtype))
+
+
+def embedding(
+    input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Any:  # fmt: skip
+    """The rows of `weight` (V, D) at the integers `input` (*): (*, D).
+
+    Row `padding_idx` gets no gradient; rows longer than `max_norm` are shortened in place first; `scale_grad_by_freq` divides
+    gradients by how often a row occurs; `sparse` changes nothing here (gradients are dense). Raises an IndexError for an index out
+    of range, a RuntimeError for a table that is not 2-D or an input that is not int.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.embedding(dv.tensor([1, 0]), dv.tensor([[1., 2.], [3., 4.]]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
+    padding = _padding("embedding", weight, padding_idx)
+    _check("embedding", input, weight)
+    if max_norm is not None:
+        _shorten(weight, input._a, max_norm, norm_type)
+    return _embedding(weight, input, padding, scale_grad_by_freq)
+
+
+class _PaddingError(DovetailError, AssertionError):
+    """A padding index outside the table (PyTorch asserts)."""
+
+
+def _padding(where: str, weight: Any, padding_idx: int | None) -> int:
+    if padding_idx is None:
+        return -1
+    rows = weight._a.shape[0]
+    if not -rows <= padding_idx < rows:
+        raise _PaddingError(say(where, f"Padding_idx must be within num_embeddings (got {padding_idx} for {rows} rows)"))
+    return padding_idx % rows
+
+
+def _check(where: str, input: Any, weight: Any) -> None:
+    if weight._a.ndim != 2:
+        raise ShapeError(say(where, f"'weight' must be 2-D (got shape {listing(weight._a.shape)})"))
+    if input._a.dtype.name not in ("int64", "int32"):
+        text = "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+        raise DtypeError(say(where, f"{text}{legacy(input._a.dtype)}", "", "convert the indices with .long()"))
+
+
+def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
+    """Scale the rows in use that are longer than `max_norm` down to it, in place."""
+    a = weight._a
+    used = xp(a).unique(index)
+    rows = a[used]
+    norms = (abs(rows) ** norm_type).sum(axis=1) ** (1 / norm_type)
+    a[used] = rows * xp(a).where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(a.dtype)[:, None]
+    changed(weight._v, "embedding")
+
+
+@op(dtypes=None)
+def segment_sum(input: Array, bag: Fixed, bags: int) -> Array:
+    """Add the rows of (M, D) that belong to the same bag: (bags, D)."""
+    out = xp(input).zeros((bags, input.shape[1]), input.dtype)
+    add_rows(out, bag, input)
+    return out
+
+
+@segment_sum.vjp
+def _(g: Any, bag: Any) -> Any:
+    return _embedding(g, bag, -1, False)
+
+
+def embedding_bag(
+    input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2, scale_grad_by_freq: bool = False,
+    mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None, include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:  # fmt: skip
+    """The sum, mean or maximum of the rows of `weight` (V, D) in each bag: (B, D).
+
+    `input` is (B, L), a bag a row, or (M,) with `offsets` (B,) at which the bags begin. Elements equal to `padding_idx` do not
+    count. Raises a ValueError for contradictory arguments.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.embedding_bag(dv.tensor([[0, 1]]), dv.tensor([[1., 2.], [3., 4.]]))
+    tensor([[2., 3.]])
+    """
+    where = "embedding_bag"
+    if input._a.dtype.kind == "f" and weight._a.dtype.kind in "iu":
+        input, weight = weight, input  # PyTorch, too, takes them in the older order
+    _check_bag(where, input, weight, offsets, mode, scale_grad_by_freq, per_sample_weights)
+    padding = _padding(where, weight, padding_idx)
+    _check(where, input, weight)
+    refuse_types(where, weight._a, "iub")
+    if max_norm is not None:
+        _shorten(weight, input._a, max_norm, norm_type)
+    bag, bags, counts = _bags(where, input._a, offsets, include_last_offset)
+    flat = input.reshape((-1,))
+    kept = flat._a != padding
+    if padding >= 0:
+        counts = xp(bag).bincount(bag[kept], minlength=bags)
+    if mode == "max":
+        return _largest(weight, flat, bag, bags, kept)
+    rows = _embedding(weight, flat, padding, scale_grad_by_freq)
+    factor = wrap(kept[:, None].astype(weight._a.dtype)) if padding >= 0 else None
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape((-1, 1))
+    total = segment_sum(rows if factor is None else rows * factor, wrap(bag), bags)
+    if mode == "sum":
+        return total
+    return total / wrap(xp(bag).maximum(counts, 1).astype(weight._a.dtype)[:, None])
+
+
+def _largest(weight: Any, flat: Any, bag: Any, bags: int, kept: Any) -> Any:
+    """The elementwise maximum of each bag (its first, for the gradient); zeros for an empty one."""
+    a, m = weight._a, xp(weight._a)
+    rows = m.where(kept[:, None], a[flat._a], -np.inf)
+    best = m.full((bags, a.shape[1]), -np.inf, a.dtype)
+    scatter_max(best, bag, rows)
+    last = len(bag)
+    at = m.full(best.shape, -last, np.int64)
+    scatter_max(at, bag, m.where((rows == best[bag]) & kept[:, None], -m.arange(last)[:, None], -last))
+    empty = at == -last
+    index = flat._a[m.where(empty, 0, -at)] if last else m.zeros(best.shape, np.int64)
+    picked = weight.reshape((-1,))[wrap(index * a.shape[1] + m.arange(a.shape[1]))]
+    return picked * wrap((~empty).astype(a.dtype))
+
+
+def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, int, Any]:
+    """(number of the bag of each element, how many bags, elements of each)."""
+    m = xp(x)
+    if x.ndim == 2:
+        return m.repeat(m.arange(x.shape[0]), x.shape[1]), x.shape[0], m.full(x.shape[0], x.shape[1])
+    starts = offsets._a
+    if starts.size and int(starts[0]) != 0:
+        text = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+        raise ShapeError(say(where, text + str(int(starts[0]))))
+    if starts.size and int(starts[-1]) > x.size:
+        text = f"offsets[-1] can not be greater than input's length({x.size}) but got offsets[-1] of {int(starts[-1])}"
+        raise ShapeError(say(where, text))
+    bags = len(starts) - 1 if include_last else len(starts)
+    bag = m.searchsorted(starts[:bags], m.arange(x.size), side="right") - 1
+    return bag, bags, m.bincount(bag, minlength=bags)
+
+
+def _check_bag(where: str, input: Any, weight: Any, offsets: Any, mode: str, by_freq: bool, samples: Any) -> None:
+    if samples is not None and samples._a.shape != input._a.shape:
+        text = f"If per_sample_weights ({listing(samples._a.shape)}) is not None, then it must have the same shape as the input "
+        raise ValueRangeError(say(where, f"{text}({listing(input._a.shape)})"))
+    if weight._a.ndim != 2:
+        raise ValueRangeError(say(where, f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}"))
+    if input._a.ndim == 2 and offsets is not None:
+        text = "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences"
+        raise ValueRangeError(say(where, text))
+    if input._a.ndim == 1 and (offsets is None or offsets._a.ndim != 1):
+        raise ValueRangeError(say(where, f"offsets has to be a 1D Tensor{' but got None' if offsets is None else ''}"))
+    if input._a.ndim not in (1, 2):
+        raise ValueRangeError(say(where, f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input._a.ndim}"))
+    if mode not in ("sum", "mean", "max"):
+        raise ValueRangeError(say(where, f"mode has to be one of sum, mean or max (got {mode!r})"))
+    if mode == "max" and by_freq:
+        raise ValueRangeError(say(where, "max mode does not support scaling the gradient by the frequency"))
+    if samples is not None and mode != "sum":
+        raise UnsupportedError(say(where, f"per_sample_weights is only supported for mode='sum' (got mode='{mode}')"))

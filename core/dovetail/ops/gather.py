@@ -1,0 +1,315 @@
+"""Picking elements by index tensors and masks, along a dimension or in all of them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import CLASSES, Tensor
+from ..device import xp
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, say
+from ._arrays import check_index, places, scatter_add
+from ._dims import dim_of, sizes_of
+from ._op import Array, Fixed, op
+from .index import getitem
+from .views import broadcast_shapes, broadcast_tensors, expand, reshape
+
+__all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim", "unravel_index"]
+METHODS = ("argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim")
+INPLACE = ()
+FUNCTIONAL = ("one_hot",)
+
+
+class OutOfBounds(RangeError, RuntimeError):
+    """An index outside, where PyTorch raises a RuntimeError."""
+
+
+def grid(module: Any, dim: int, index: Any) -> tuple[Any, ...]:
+    """Index arrays that pair each element of `index` along a dimension with its own place in the others."""
+    n = index.ndim
+    return tuple(
+        index if d == dim else module.arange(index.shape[d]).reshape((-1,) + (1,) * (n - d - 1)) for d in range(n)
+    )  # fmt: skip
+
+
+def along(where: str, a: Any, dim: int, index: Any, source: Any = None) -> int:
+    """Check an index tensor for gather and scatter, and return the dimension counted from the front."""
+    if index.dtype.name not in ("int64", "int32"):
+        raise DtypeError(say(f"{where}()", f"Expected dtype int32/int64 for index, got {index.dtype.name}"))
+    d = dim_of(where, dim, a.ndim)
+    if index.size and max(index.ndim, 1) != max(a.ndim, 1):
+        text = f"Index tensor must have the same number of dimensions as {'input' if where == 'gather' else 'self'} tensor"
+        raise ShapeError(say(f"{where}()", text, f"index {tuple(index.shape)}, tensor {tuple(a.shape)}"))
+    for other, what in ((a, "self"), (source, "src")):
+        if other is None or index.shape == a.shape == getattr(other, "shape", a.shape) or not index.size:
+            continue
+        if any(n > m for k, (n, m) in enumerate(zip(index.shape, other.shape, strict=False)) if k != d or other is source):
+            text = f"Expected index {list(index.shape)} to be no larger than {what} {list(other.shape)} apart from dimension {d}"
+            raise ShapeError(say(f"{where}()", text))
+    size = a.shape[d] if a.ndim else 1
+    if not check_index(index, size):
+        bad = index[(index < 0) | (index >= size)].flat[0]
+        raise OutOfBounds(say(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {size}"))
+    return d
+
+
+@op(dtypes=None)
+def gather(input: Array, dim: int, index: Fixed, sparse_grad: bool = False) -> Array:
+    """Pick along a dimension: ``out[i, j] = input[i, index[i, j]]`` for dim 1.
+
+    ``index`` is nowhere larger than ``input``, except along ``dim``. Raises a RuntimeError for an index outside.
+
+    >>> import dovetail as dv
+    >>> dv.gather(dv.tensor([[1, 2], [3, 4]]), 1, dv.tensor([[1], [0]]))
+    tensor([[2],
+            [3]])
+    """
+    d = along("gather", input, dim, index)
+    if not index.size or not input.ndim or not index.ndim:
+        return input.reshape(-1)[index.reshape(-1)].reshape(index.shape)
+    if input.__class__ is np.ndarray and input.flags.c_contiguous:
+        n = input.shape[-1]
+        if d == input.ndim - 1 and index.shape[:-1] == input.shape[:-1]:
+            rows = np.arange(0, input.size, n).reshape((*index.shape[:-1], 1))
+            return input.reshape(-1).take(index + rows)
+        return input.reshape(-1).take(places(input.shape, grid(np, d, index)))
+    return input[grid(xp(input), d, index)]
+
+
+@gather.vjp
+def _(g: Any, input_shape: Any, dim: Any, index: Any) -> Any:
+    return gather_grad(g, input_shape, dim, index)
+
+
+@op(dtypes=None)
+def gather_grad(grad: Array, shape: Any, dim: Any, index: Fixed) -> Array:
+    """Zeros with `grad` added where it was picked."""
+    out = xp(grad).zeros(shape, grad.dtype)
+    if not index.ndim or not out.ndim:
+        scatter_add(out.reshape(-1), index.reshape(-1), grad.reshape(-1))
+    elif index.size:
+        scatter_add(out, grid(xp(grad), dim % out.ndim, index), grad)
+    return out
+
+
+@gather_grad.vjp
+def _(g: Any, dim: Any, index: Any) -> Any:
+    return gather(g, dim, index)
+
+
+@op(dtypes=None)
+def index_select(input: Array, dim: int, index: Fixed) -> Array:
+    """Slices of a dimension by a vector of indices, which may repeat: ``input[:, index]`` for dim 1, as a copy.
+
+    Raises a RangeError (IndexError) for an index outside, negative ones included.
+
+    >>> import dovetail as dv
+    >>> dv.index_select(dv.tensor([[1, 2], [3, 4]]), 1, dv.tensor([1, 1]))
+    tensor([[2, 2],
+            [4, 4]])
+    """
+    d = vector("index_select", input, dim, index)
+    if not check_index(index, input.shape[d] if input.ndim else 1):
+        raise OutOfBounds(say("index_select()", "index out of range in self", f"size {input.shape[d]} at dimension {d}"))
+    if not input.ndim:
+        if index.size != 1:
+            raise ShapeError(say("index_select()", f"Index to scalar can have only 1 value, got {index.size} value(s)"))
+        return input.copy()
+    return input.take(index.reshape(-1), axis=d)
+
+
+def vector(where: str, a: Any, dim: int, index: Any) -> int:
+    """Check a vector of indices, and return the dimension counted from the front."""
+    if index.ndim > 1:
+        raise RangeError(say(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}"))
+    if index.dtype.name not in ("int64", "int32"):
+        raise DtypeError(say(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}"))
+    return dim_of(where, dim, a.ndim)
+
+
+@index_select.vjp
+def _(g: Any, input_shape: Any, dim: Any, index: Any) -> Any:
+    return index_select_grad(g, input_shape, dim, index)
+
+
+@op(dtypes=None)
+def index_select_grad(grad: Array, shape: Any, dim: Any, index: Fixed) -> Array:
+    """Zeros with the slices of `grad` added where they were picked."""
+    if not shape:
+        return grad.sum(dtype=grad.dtype)
+    out = xp(grad).zeros(shape, grad.dtype)
+    scatter_add(out, (slice(None),) * (dim % len(shape)) + (index.reshape(-1),), grad)
+    return out
+
+
+@index_select_grad.vjp
+def _(g: Any, dim: Any, index: Any) -> Any:
+    return index_select(g, dim, index)
+
+
+def flat_index(where: str, size: int, index: Any) -> Any:
+    """Indices into all elements, negative ones counted from the end."""
+    if index.dtype.kind != "i":
+        raise DtypeError(say(f"{where}()", f"Expected a long tensor for index, but got {index.dtype.name}"))
+    if index.__class__ is np.ndarray and index.size and not -size <= index.min() <= index.max() < size:
+        bad = index[(index < -size) | (index >= size)].flat[0]
+        raise RangeError(say(where, f"out of range: tried to access index {bad} on a tensor of {size} elements."))
+    return xp(index).where(index < 0, index + size, index)
+
+
+@op(dtypes=None)
+def take(input: Array, index: Fixed) -> Array:
+    """Elements by their place in the flattened tensor, in the shape of ``index``.
+
+    Raises a RangeError (IndexError) for an index outside.
+
+    >>> import dovetail as dv
+    >>> dv.take(dv.tensor([[1, 2], [3, 4]]), dv.tensor([0, -1]))
+    tensor([1, 4])
+    """
+    return input.reshape(-1)[flat_index("take", input.size, index)]
+
+
+@take.vjp
+def _(g: Any, input_shape: Any, index: Any) -> Any:
+    return take_grad(g, input_shape, index)
+
+
+@op(dtypes=None)
+def take_grad(grad: Array, shape: Any, index: Fixed) -> Array:
+    """Zeros with `grad` added where it was taken."""
+    out = xp(grad).zeros(prod(shape), grad.dtype)
+    scatter_add(out, flat_index("take", out.size, index).reshape(-1), grad.reshape(-1))
+    return out.reshape(shape)
+
+
+@take_grad.vjp
+def _(g: Any, index: Any) -> Any:
+    return take(g, index)
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """:func:`gather` with the other dimensions broadcast; without ``dim`` from the flattened tensor.
+
+    >>> import dovetail as dv
+    >>> x = dv.tensor([[3, 1], [2, 4]])
+    >>> dv.take_along_dim(x, dv.tensor([[1], [0]]), dim=1)
+    tensor([[1],
+            [2]])
+    """
+    if dim is None:
+        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
+    n = input._a.ndim
+    if indices._a.ndim != n:
+        text = f"input and indices should have the same number of dimensions, but got {n} and {indices._a.ndim}"
+        raise ShapeError(say("take_along_dim()", text))
+    d = dim_of("take_along_dim", dim, n)
+    shapes = [list(t._a.shape) for t in (input, indices)]
+    lengths = [s[d] for s in shapes]
+    for s in shapes:
+        s[d] = 1
+    common = list(broadcast_shapes(*shapes))
+    sizes = [(*common[:d], k, *common[d + 1 :]) for k in lengths]
+    return gather(expand(input, sizes[0]), d, expand(indices, sizes[1]))
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the mask is true, in one dimension; both are broadcast.
+
+    Raises a DtypeError (RuntimeError) for a mask that is not bool.
+
+    >>> import dovetail as dv
+    >>> x = dv.tensor([1, 2, 3])
+    >>> dv.masked_select(x, x > 1)
+    tensor([2, 3])
+    """
+    if mask.__class__ not in CLASSES:
+        raise TypeMismatch(say("masked_select()", f"argument 'mask' must be Tensor, not {type(mask).__name__}"))
+    if mask._a.dtype.kind != "b":
+        raise DtypeError(say("masked_select", "expected BoolTensor for mask", f"got {mask.dtype}"))
+    if mask._a.shape != input._a.shape:
+        input, mask = broadcast_tensors(input, mask)
+    return getitem(input, mask)
+
+
+@op(dtypes=None)
+def argwhere(input: Fixed) -> Array:
+    """The indices of the elements that are not zero, one in a row: ``(count, input.ndim)``.
+
+    >>> import dovetail as dv
+    >>> dv.argwhere(dv.tensor([[0, 1], [1, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
+    module = xp(input)
+    if not input.ndim:
+        return module.zeros((int((input != 0).item()), 0), np.int64)
+    return module.stack(input.nonzero(), axis=-1).astype(np.int64, copy=False)
+
+
+@op(dtypes=None, outputs="many", name="nonzero_numpy")
+def _nonzero(input: Fixed) -> Array:
+    """The indices of the elements that are not zero, one array for each dimension."""
+    return [i.astype(np.int64, copy=False) for i in (input if input.ndim else input.reshape(1)).nonzero()]
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero: one in a row, or one tensor for each dimension ``as_tuple``.
+
+    >>> import dovetail as dv
+    >>> dv.nonzero(dv.tensor([0, 5, 7]), as_tuple=True)
+    (tensor([1, 2]),)
+    """
+    return _nonzero(input) if as_tuple else argwhere(input)
+
+
+@op(dtypes=None, outputs="many", name="unravel_index")
+def _unravel(indices: Fixed, steps: Any) -> Array:
+    """Places in the flattened tensor as one index for each dimension."""
+    return [indices // step % n for step, n in steps]
+
+
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """Places in a flattened tensor of this shape, as one index tensor for each dimension.
+
+    >>> import dovetail as dv
+    >>> dv.unravel_index(dv.tensor([3, 5]), (2, 3))
+    (tensor([1, 1]), tensor([0, 2]))
+    """
+    sizes = sizes_of("unravel_index", (shape if isinstance(shape, tuple | list) else (shape,),), "shape")
+    return _unravel(indices, tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes)))
+
+
+@op(dtypes=None)
+def one_hot(input: Fixed, num_classes: int = -1) -> Array:
+    """Class labels as rows of zeros with a one: ``(..., num_classes)``, int64; without a number, the largest label + 1.
+
+    Raises a RuntimeError for labels that are negative, too large or not int64.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.one_hot(dv.tensor([0, 2]), 3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    module = xp(input)
+    if input.dtype.name != "int64":
+        raise DtypeError(say("one_hot", "is only applicable to index tensor of type LongTensor.", f"got {input.dtype.name}"))
+    if not input.size:
+        if num_classes < 1:
+            raise ShapeError(say("one_hot", "Can not infer total number of classes from empty tensor."))
+        return module.zeros((*input.shape, num_classes), np.int64)
+    if module is np or num_classes == -1:  # a GPU is not waited for
+        if int(input.min()) < 0:
+            raise OutOfBounds(say("one_hot", "Class values must be non-negative."))
+        top = int(input.max())
+        if num_classes == -1:
+            num_classes = top + 1
+        elif num_classes < 1:
+            raise ShapeError(say("one_hot", "num_classes should be positive", f"got {num_classes}"))
+        elif top >= num_classes:
+            raise OutOfBounds(say("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}"))
+    flat = module.zeros((input.size, num_classes), np.int64)
+    flat[module.arange(input.size), input.reshape(-1)] = 1
+    return flat.reshape((*input.shape, num_classes))

@@ -1,0 +1,167 @@
+"""Sampling an image at arbitrary places: affine grids and grid_sample."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from typing import Any
+
+from ..autograd.node import wrap
+from ..errors import DtypeError, ShapeError, ValueRangeError, say
+from ._op import xp
+from ._windows import listing, refuse_types
+from .adaptive_pool import plane_gather
+
+__all__: list[str] = []
+FUNCTIONAL = ("affine_grid", "grid_sample")
+METHODS = ()
+INPLACE = ()
+
+
+def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
+    """The places in [-1, 1] that affine maps send each pixel of an image to: theta (N, 2, 3) and size (N, C, H, W) to (N, H, W, 2).
+
+    In three dimensions theta is (N, 3, 4), size (N, C, D, H, W). Raises a ValueError for any other shape, or an integer theta.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.affine_grid(dv.tensor([[[1., 0., 0.], [0., 1., 0.]]]), (1, 1, 1, 2), align_corners=True)
+    tensor([[[[-1.,  0.],
+              [ 1.,  0.]]]])
+    """
+    if align_corners is None:
+        _warn_default("affine_grid")
+        align_corners = False
+    t, n = theta._a, len(size) - 2
+    if t.dtype.kind not in "fV":
+        raise ValueRangeError(say("affine_grid", f"Expected theta to have floating point type, but got {t.dtype}"))
+    if n not in (2, 3) or t.ndim != 3 or t.shape[1:] != (n, n + 1):
+        text = f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {tuple(size)}. Got {listing(t.shape)}"
+        raise ValueRangeError(say("affine_grid", text))
+    if min(size) <= 0:
+        raise ValueRangeError(say("affine_grid", f"Expected non-zero, positive output size. Got {tuple(size)}"))
+    if t.shape[0] != size[0]:
+        what = f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, {n + 1}] but got: [{t.shape[0]}, {n + 1}]."
+        raise ShapeError(say("affine_grid", what, "theta holds one matrix for each image of `size`"))
+    m = xp(t)
+    axes = []
+    for length in size[2:]:
+        line = m.linspace(-1, 1, length, dtype=t.dtype) if length > 1 else m.zeros(1, t.dtype)
+        axes.append(line if align_corners else line * ((length - 1) / length))
+    places = m.stack([*m.meshgrid(*axes, indexing="ij")[::-1], m.ones(tuple(size[2:]), t.dtype)], axis=-1)
+    flat = wrap(places.reshape(1, -1, n + 1))
+    return flat.matmul(theta.transpose(1, 2)).reshape((t.shape[0], *size[2:], n))
+
+
+def _warn_default(where: str) -> None:
+    warnings.warn(
+        f"Default {where} behavior is align_corners=False since 1.3.0. Please specify align_corners=True if the old behavior is desired.",
+        stacklevel=3,
+    )
+
+
+def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None) -> Any:
+    """Read `input` (N, C, H, W) at the places `grid` (N, H', W', 2), given as (x, y) in [-1, 1]: (N, C, H', W').
+
+    `mode` is "bilinear", "nearest" or "bicubic"; outside lie zeros, the "border" or a "reflection". In three dimensions input is
+    (N, C, D, H, W), grid (N, D', H', W', 3). Raises a ValueError for other modes, a RuntimeError for shapes that do not fit.
+
+    >>> import dovetail as dv
+    >>> image = dv.tensor([[[[0., 1.], [2., 3.]]]])
+    >>> dv.nn.functional.grid_sample(image, dv.zeros(1, 1, 1, 2), align_corners=False)
+    tensor([[[[1.5000]]]])
+    """
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        text = f"expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+        raise ValueRangeError(say("nn.functional.grid_sample()", text))
+    if padding_mode not in ("zeros", "border", "reflection"):
+        text = f"expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
+        raise ValueRangeError(say("nn.functional.grid_sample()", text))
+    if align_corners is None:
+        _warn_default("grid_sample")
+        align_corners = False
+    _check(input._a, grid._a, mode)
+    spatial = input._a.shape[2:]
+    n = len(spatial)
+    places = []
+    for axis, size in enumerate(spatial):
+        x = grid.select(-1, n - 1 - axis)
+        x = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
+        places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
+    if mode == "nearest":
+        return _read(input, [wrap(xp(p._a).rint(p._a)) for p in places], padding_mode, align_corners)
+    lows = [wrap(xp(p._a).floor(p._a)) for p in places]
+    parts = [p - low for p, low in zip(places, lows, strict=True)]
+    weights = [_cubic(p) if mode == "bicubic" else [1 - p, p] for p in parts]
+    first = -1 if mode == "bicubic" else 0
+    out: Any = None
+    for taps in itertools.product(range(len(weights[0])), repeat=n):
+        value = _read(input, [low + (t + first) for low, t in zip(lows, taps, strict=True)], padding_mode, align_corners)
+        weight = weights[0][taps[0]]
+        for line, t in zip(weights[1:], taps[1:], strict=True):
+            weight = weight * line[t]
+        value = value * weight.unsqueeze(1)
+        out = value if out is None else out + value
+    return out
+
+
+def _check(x: Any, grid: Any, mode: str) -> None:
+    where = "grid_sampler()"
+    if x.ndim not in (4, 5) or x.ndim != grid.ndim:
+        text = "expected 4D or 5D input and grid with same number of dimensions, but got input with sizes "
+        raise ShapeError(say(where, f"{text}{listing(x.shape)} and grid with sizes {listing(grid.shape)}"))
+    if x.shape[0] != grid.shape[0]:
+        text = f"expected grid and input to have same batch size, but got input with sizes {listing(x.shape)} and grid with sizes "
+        raise ShapeError(say(where, text + listing(grid.shape)))
+    if grid.shape[-1] != x.ndim - 2:
+        text = f"expected grid to have size {x.ndim - 2} in last dimension, but got grid with sizes {listing(grid.shape)}"
+        raise ShapeError(say(where, text))
+    if 0 in x.shape[2:]:
+        raise ShapeError(say(where, f"expected input to have non-empty spatial dimensions, but input has sizes {listing(x.shape)}"))
+    if x.ndim == 5 and mode == "bicubic":
+        raise ShapeError(say(where, "bicubic interpolation only supports 4D input"))
+    refuse_types(where, x, "iub")
+    if x.dtype != grid.dtype:
+        raise DtypeError(say(where, f"expected input and grid to have same dtype, but input has {x.dtype} and grid has {grid.dtype}"))
+
+
+def _inside(x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:
+    """Bring coordinates into the image as the padding mode says."""
+    if padding_mode == "reflection":
+        low, span = (0.0, size - 1.0) if align_corners else (-0.5, float(size))
+        if span == 0:
+            return x * 0
+        away = (x - low).abs()
+        flips = wrap(xp(away._a).floor(away._a / span))
+        rest = away - flips * span
+        odd = flips._a % 2
+        x = rest * wrap(1 - 2 * odd) + wrap(odd * span + low)
+    return x if padding_mode == "zeros" else x.clamp(0, size - 1)
+
+
+def _read(input: Any, places: list[Any], padding_mode: str, align_corners: bool) -> Any:
+    """The elements at whole coordinates, (N, C, *out); zeros outside where the padding mode says so."""
+    spatial = input._a.shape[2:]
+    index: Any = 0
+    valid: Any = None
+    for place, size in zip(places, spatial, strict=True):
+        a = _inside(place, size, padding_mode, align_corners)._a
+        good = (a >= 0) & (a <= size - 1)
+        valid = good if valid is None else valid & good
+        a = xp(a).where(good, a, 0)
+        index = index * size + a.astype(xp(a).int64)
+    index = xp(index).broadcast_to(index[:, None], (*input._a.shape[:2], *index.shape[1:]))
+    values = plane_gather(input, index)
+    return values * wrap(valid[:, None].astype(input._a.dtype)) if padding_mode == "zeros" else values
+
+
+def _cubic(t: Any) -> list[Any]:
+    """The four weights of cubic convolution (Keys, 1981; a = -0.75) at distance t past the second tap."""
+    a = -0.75
+
+    def near(d: Any) -> Any:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+
+    def far(d: Any) -> Any:
+        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]

@@ -1,0 +1,367 @@
+"""Joining tensors and taking them apart: copies one way, views the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.node import CLASSES, Tensor
+from ..device import xp
+from ..dtypes import result_dtype
+from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ._dims import dim_of, sizes_of
+from ._op import Array, Arrays, op
+from .index import getitem
+from .memory import cast
+
+__all__ = [
+    "cat", "chunk", "concat", "concatenate", "dsplit", "hsplit", "split", "split_with_sizes", "stack", "tensor_split", "unbind",
+    "unsafe_chunk", "unsafe_split", "vsplit",
+]  # fmt: skip
+METHODS = (
+    "chunk",
+    "dsplit",
+    "hsplit",
+    "split",
+    "split_with_sizes",
+    "tensor_split",
+    "unbind",
+    "unsafe_chunk",
+    "unsafe_split",
+    "vsplit",
+)
+INPLACE = ()
+
+
+def listed(where: str, tensors: Any) -> list[Any]:
+    """The tensors of a list argument, cast to their common type."""
+    if not isinstance(tensors, tuple | list):
+        raise TypeMismatch(say(f"{where}()", f"argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"))
+    for k, one in enumerate(tensors):
+        if one.__class__ not in CLASSES:
+            raise TypeMismatch(say(f"{where}()", f"expected Tensor as element {k} in argument 0, but got {type(one).__name__}"))
+    kinds = {one._a.dtype for one in tensors}
+    if len(kinds) > 1:
+        common = result_dtype([one._a for one in tensors]).np
+        return [one if one._a.dtype == common else cast(one, common) for one in tensors]
+    return list(tensors)
+
+
+def _even(tensors: Any) -> bool:
+    """Whether these are tensors of one shape and type: the usual case, which needs no further look."""
+    if (tensors.__class__ is not list and tensors.__class__ is not tuple) or not tensors or tensors[0].__class__ not in CLASSES:
+        return False
+    a = tensors[0]._a
+    shape, kind = a.shape, a.dtype
+    return all(t.__class__ in CLASSES and t._a.shape == shape and t._a.dtype is kind for t in tensors)
+
+
+@op(dtypes=None, name="cat")
+def _cat(tensors: Arrays, dim: Any) -> Array:
+    """Join along a dimension."""
+    return xp(tensors[0]).concatenate(tensors, axis=dim)
+
+
+@_cat.vjp
+def _(g: Any, tensors_shape: Any, dim: Any) -> Any:
+    out, at, ahead = [], 0, (slice(None),) * dim
+    for shape in tensors_shape:
+        out.append(getitem(g, (*ahead, slice(at, at + shape[dim]))))
+        at += shape[dim]
+    return out
+
+
+def cat(tensors: Any, dim: int = 0) -> Tensor:
+    """Join tensors along a dimension; their other sizes are equal. Empty ``(0,)`` tensors are left out.
+
+    Raises a ShapeError (RuntimeError) for sizes that differ, a ValueRangeError (ValueError) for an empty list.
+
+    >>> import dovetail as dv
+    >>> dv.cat([dv.ones(1, 2), dv.zeros(1, 2)])
+    tensor([[1., 1.],
+            [0., 0.]])
+    """
+    if _even(tensors) and tensors[0]._a.ndim:
+        return _cat(tensors, dim_of("cat", dim, tensors[0]._a.ndim))
+    given = listed("cat", tensors)
+    if not given:
+        raise ValueRangeError(say("cat()", "expected a non-empty list of Tensors"))
+    for k, one in enumerate(given):
+        if one._a.ndim == 0:
+            raise ShapeError(say("cat", f"zero-dimensional tensor (at position {k}) cannot be concatenated", "", "use stack"))
+    parts = [one for one in given if one._a.shape != (0,)] or given
+    first = parts[0]._a.shape
+    d = dim_of("cat", dim, len(first))
+    for k, one in enumerate(parts):
+        shape = one._a.shape
+        if len(shape) != len(first):
+            raise ShapeError(say("cat", f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"))
+        if shape != first and (shape[:d] != first[:d] or shape[d + 1 :] != first[d + 1 :]):
+            at = next(i for i in range(len(first)) if i != d and shape[i] != first[i])
+            text = (
+                f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]} "
+                f"for tensor number {k} in the list."
+            )
+            raise ShapeError(say("cat", text))
+    return _cat(parts, d)
+
+
+def concat(tensors: Any, dim: int = 0) -> Tensor:
+    """:func:`cat` by another name.
+
+    >>> import dovetail as dv
+    >>> dv.concat([dv.tensor([1]), dv.tensor([2, 3])])
+    tensor([1, 2, 3])
+    """
+    return cat(tensors, dim)
+
+
+def concatenate(tensors: Any, dim: int = 0, axis: int | None = None) -> Tensor:
+    """:func:`cat` by NumPy's name.
+
+    >>> import dovetail as dv
+    >>> dv.concatenate([dv.tensor([1]), dv.tensor([2, 3])])
+    tensor([1, 2, 3])
+    """
+    return cat(tensors, dim if axis is None else axis)
+
+
+@op(dtypes=None, name="stack")
+def _stack(tensors: Arrays, dim: Any) -> Array:
+    """Join along a new dimension."""
+    return xp(tensors[0]).stack(tensors, axis=dim)
+
+
+@_stack.vjp
+def _(g: Any, dim: int) -> Any:
+    return [getitem(g, (slice(None),) * dim + (i,)) for i in range(g._a.shape[dim])]
+
+
+def stack(tensors: Any, dim: int = 0) -> Tensor:
+    """Join tensors of one shape along a new dimension.
+
+    Raises a ShapeError (RuntimeError) for shapes that differ or an empty list.
+
+    >>> import dovetail as dv
+    >>> dv.stack([dv.tensor([1, 2]), dv.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    if _even(tensors):
+        return _stack(tensors, dim_of("stack", dim, tensors[0]._a.ndim + 1))
+    given = listed("stack", tensors)
+    if not given:
+        raise ShapeError(say("stack", "expects a non-empty TensorList"))
+    first = given[0]._a.shape
+    for k, one in enumerate(given):
+        if one._a.shape != first:
+            text = f"expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(one._a.shape)} at entry {k}"
+            raise ShapeError(say("stack", text))
+    return _stack(given, dim_of("stack", dim, len(first) + 1))
+
+
+@op(dtypes=None, outputs="many", alias="always", name="split")
+def _split(input: Array, sizes: Any, dim: Any) -> Array:
+    """Views of these sizes, one after the other."""
+    out, at, ahead = [], 0, (slice(None),) * dim
+    for n in sizes:
+        out.append(input[(*ahead, slice(at, at + n))])
+        at += n
+    return out
+
+
+@_split.vjp
+def _(g: Any, input_shape: Any, sizes: Any, dim: Any) -> Any:
+    some = next(one for one in g if one is not None)
+    parts = []
+    for one, n in zip(g, sizes, strict=True):
+        parts.append(some.new_zeros((*input_shape[:dim], n, *input_shape[dim + 1 :])) if one is None else one)
+    if sum(sizes) == 0:
+        return some.new_zeros(input_shape)
+    return _cat(parts, dim)
+
+
+def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of these sizes along a dimension.
+
+    Raises a ShapeError (RuntimeError) unless the sizes add up to the dimension.
+
+    >>> import dovetail as dv
+    >>> dv.arange(5).split_with_sizes([2, 3])
+    (tensor([0, 1]), tensor([2, 3, 4]))
+    """
+    if not input._a.ndim:
+        raise ShapeError(say("split", "expects at least a 1-dimensional tensor"))
+    d, sizes = (
+        dim_of("split_with_sizes", dim, input._a.ndim),
+        sizes_of("split_with_sizes", (split_sizes,), "split_sizes"),
+    )
+    n = input._a.shape[d]
+    if min(sizes, default=0) < 0:
+        raise ShapeError(
+            say(
+                "split_with_sizes",
+                f"expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}",
+            )
+        )
+    if sum(sizes) != n:
+        text = f"expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got split_sizes={list(sizes)}"
+        raise ShapeError(say("split_with_sizes", text))
+    return _split(input, sizes, d)
+
+
+def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> tuple[Tensor, ...]:
+    """Views of ``split_size`` along a dimension, the last one with what is left; or of the sizes in a list.
+
+    Raises a ShapeError (RuntimeError) for a negative size, or one of 0.
+
+    >>> import dovetail as dv
+    >>> dv.arange(5).split(2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    size = split_size_or_sections if split_size is None else split_size
+    if isinstance(size, tuple | list):
+        return split_with_sizes(tensor, size, dim)
+    if not tensor._a.ndim:
+        raise ShapeError(say("split", "expects at least a 1-dimensional tensor"))
+    d = dim_of("split", dim, tensor._a.ndim)
+    n, size = tensor._a.shape[d], sizes_of("split", (size,), "split_size")[0]
+    if size < 0:
+        raise ShapeError(say("split", f"expects split_size be non-negative, but got split_size={size}"))
+    if size == 0 and n:
+        raise ShapeError(say("split", f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"))
+    count = max((n + size - 1) // size, 1) if size else 1
+    return _split(tensor, (size,) * (count - 1) + (n - size * (count - 1),), d)
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most ``chunks`` views of equal size along a dimension, the last one with what is left.
+
+    Raises a ShapeError (RuntimeError) for fewer than one chunk.
+
+    >>> import dovetail as dv
+    >>> dv.arange(5).chunk(2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
+    if not input._a.ndim:
+        raise ShapeError(say("chunk", "expects at least a 1-dimensional tensor"))
+    if chunks < 1:
+        raise ShapeError(say("chunk", f"expects `chunks` to be greater than 0, got: {chunks}"))
+    d = dim_of("chunk", dim, input._a.ndim)
+    n = input._a.shape[d]
+    if n == 0:
+        return split_with_sizes(input, [0] * chunks, d)
+    return split(input, (n + chunks - 1) // chunks, d)
+
+
+def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: Any = None) -> Any:
+    """Views of nearly equal size (for a number), or cut before these indices (for a list).
+
+    Raises a ShapeError (RuntimeError) for fewer than one section.
+
+    >>> import dovetail as dv
+    >>> dv.arange(5).tensor_split(3)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    how = next(x for x in (indices_or_sections, indices, sections) if x is not None)
+    if how.__class__ in CLASSES:
+        how = how.tolist()
+    if not input._a.ndim:
+        raise ShapeError(say("tensor_split", "expected at least a 1-dimensional tensor, but got a tensor with 0 dims"))
+    d = dim_of("tensor_split", dim, input._a.ndim)
+    n = input._a.shape[d]
+    if isinstance(how, tuple | list):
+        cuts = [slice(*pair).indices(n)[:2] for pair in zip([0, *how], [*how, n], strict=True)]
+        return tuple(getitem(input, (slice(None),) * d + (slice(a, max(a, b)),)) for a, b in cuts)
+    if how <= 0:
+        raise ShapeError(say("tensor_split", f"number of sections must be larger than 0, got {how}"))
+    return _split(input, tuple(n // how + (i < n % how) for i in range(how)), d)
+
+
+def _cut(where: str, input: Tensor, how: Any, dim: int, least: int) -> Any:
+    if input._a.ndim < least:
+        text = f"requires a tensor with at least {least} dimension{'s' if least > 1 else ''}"
+        text += f", but got a tensor with {input._a.ndim} dimensions!"
+        raise ShapeError(say(f"torch.{where}", text))
+    n = input._a.shape[dim]
+    if isinstance(how, int) and (how <= 0 or n % how):
+        text = f"attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the split_size {how}!"
+        raise ShapeError(say(f"torch.{where}", text))
+    return tensor_split(input, how, dim)
+
+
+def hsplit(input: Tensor, indices_or_sections: Any) -> Any:
+    """:func:`tensor_split` along dimension 1 (0 for vectors), into equal parts.
+
+    >>> import dovetail as dv
+    >>> dv.hsplit(dv.tensor([1, 2, 3, 4]), 2)
+    (tensor([1, 2]), tensor([3, 4]))
+    """
+    return _cut("hsplit", input, indices_or_sections, 0 if input._a.ndim == 1 else 1, 1)
+
+
+def vsplit(input: Tensor, indices_or_sections: Any) -> Any:
+    """:func:`tensor_split` along dimension 0, into equal parts.
+
+    >>> import dovetail as dv
+    >>> dv.vsplit(dv.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
+    return _cut("vsplit", input, indices_or_sections, 0, 2)
+
+
+def dsplit(input: Tensor, indices_or_sections: Any) -> Any:
+    """:func:`tensor_split` along dimension 2, into equal parts.
+
+    >>> import dovetail as dv
+    >>> [part.shape for part in dv.dsplit(dv.ones(1, 2, 4), 2)]
+    [dovetail.Size([1, 2, 2]), dovetail.Size([1, 2, 2])]
+    """
+    return _cut("dsplit", input, indices_or_sections, 2, 3)
+
+
+def unsafe_split(tensor: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """:func:`split`, whose results PyTorch lets be changed in place.
+
+    >>> import dovetail as dv
+    >>> dv.unsafe_split(dv.tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
+    return tuple(one.clone() for one in split(tensor, split_size, dim))
+
+
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """:func:`chunk`, whose results PyTorch lets be changed in place.
+
+    >>> import dovetail as dv
+    >>> dv.unsafe_chunk(dv.tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
+    return tuple(one.clone() for one in chunk(input, chunks, dim))
+
+
+@op(dtypes=None, outputs="many", alias="always", name="unbind")
+def _unbind(input: Array, dim: Any) -> Array:
+    """The slices of a dimension."""
+    ahead = (slice(None),) * dim
+    return [input[(*ahead, i, ...)] for i in range(input.shape[dim])]
+
+
+@_unbind.vjp
+def _(g: Any, input_shape: Any, dim: Any) -> Any:
+    some = next(one for one in g if one is not None)
+    zeros = None
+    if any(one is None for one in g):
+        zeros = some.new_zeros((*input_shape[:dim], *input_shape[dim + 1 :]))
+    return _stack([zeros if one is None else one for one in g], dim)
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices of a dimension, as views without it.
+
+    >>> import dovetail as dv
+    >>> dv.ones(2, 3).unbind()
+    (tensor([1., 1., 1.]), tensor([1., 1., 1.]))
+    """
+    if not input._a.ndim:
+        raise RangeError(say("unbind", "Dimension specified as 0 but tensor has no dimensions"))
+    return _unbind(input, dim_of("unbind", dim, input._a.ndim))

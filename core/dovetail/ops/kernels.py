@@ -1,0 +1,91 @@
+"""Kernels from outside: an implementation of an op for a device and types, with or without gradient rules of its own."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError, say
+
+__all__ = ["Kernel", "install", "install_claimed", "remove"]
+
+
+class Kernel:
+    """What a kernel's target is: `forward(*raw arguments)`, and optionally gradient rules that fit what it saves.
+
+    The set is atomic: a call that this forward served is differentiated by these rules (or, without any, by the op's
+    own). A forward that returns NotImplemented declines the call, and the reference serves both directions.
+    """
+
+    def __init__(self, forward: Callable[..., Any], vjp: Callable[..., Any] | dict[str, Callable[..., Any]] | None = None) -> None:
+        self.forward, self.vjp = forward, vjp
+
+
+def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Callable[..., Any], *, replace: bool = False) -> None:
+    """Let `kernel` serve this op on this device for these types of its first array.
+
+    Raises an UnknownNameError for an op that does not exist and a NameClashError where another kernel already serves.
+    """
+    from ._op import OPS, Impl
+
+    record = OPS.get(op)
+    if record is None:
+        raise UnknownNameError(say("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", ""))
+    if not isinstance(kernel, Kernel):
+        kernel = Kernel(kernel)
+    if not callable(kernel.forward):
+        what = f"the kernel for {op} is {type(kernel.forward).__name__}"
+        raise TypeMismatch(say("register_kernels", what, "expected a function on raw arrays, or a Kernel"))
+    if device not in ("cpu", "cuda"):
+        raise ValueRangeError(say("register_kernels", f"the kernel for {op} names the device {device!r}", "expected 'cpu' or 'cuda'"))
+    types = [getattr(kind, "np", None) or np.dtype(kind) for kind in dtypes]  # all of them before any is installed
+    made = Impl(record, kernel.forward, record.reference.rules)
+    if kernel.vjp is not None:
+        made.rules = {}
+        for name, rule in kernel.vjp.items() if isinstance(kernel.vjp, dict) else ((None, kernel.vjp),):
+            position = None if name is None else [record.params[i] for i in record.arrays].index(name)
+            record.add_rule(made, rule, position)
+    for numpy_type in types:
+        if (device, numpy_type) in record.table and not replace:
+            raise NameClashError(say("register_kernels", f"{op} on {device} for {numpy_type} already has a kernel"))
+    for numpy_type in types:
+        record.table[device, numpy_type] = made
+        if device == "cpu" and numpy_type in record.fast:
+            record.fast[numpy_type] = made
+
+
+def remove(op: str, device: str, dtypes: tuple[Any, ...]) -> None:
+    """Give the op back to its reference."""
+    from ._op import OPS
+
+    record = OPS[op]
+    for kind in dtypes:
+        numpy_type = getattr(kind, "np", None) or np.dtype(kind)
+        record.table.pop((device, numpy_type), None)
+        if device == "cpu" and numpy_type in record.fast:
+            record.fast[numpy_type] = record.reference
+
+
+_installed = False
+_lock = threading.Lock()
+
+
+def install_claimed() -> None:
+    """Install the kernels that plugins claim in their manifests; runs once, at the first op of a process."""
+    global _installed
+    with _lock:
+        if _installed:
+            return
+        _installed = True
+        from ..plugins import kernels_for_core, load_target
+
+        for claim in kernels_for_core():
+            try:
+                install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
+            except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
+                what = f"plugin {claim.plugin}: its kernel for {claim.op} was left out, and the reference serves: {error}"
+                warnings.warn(what, RuntimeWarning, stacklevel=2)

@@ -1,0 +1,365 @@
+"""Matrix products: matmul and its gradients, and the fused linear layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import CLASSES, Tensor
+from ..errors import ShapeError, TypeMismatch, UnsupportedError, say
+from ._op import Array, op, xp
+from .arithmetic import mul
+from .reduce import sum
+from .shape import reshape, transpose
+
+__all__ = ["bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "vdot"]
+METHODS = ("bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "vdot")
+INPLACE = ()
+FUNCTIONAL = ("linear",)
+
+
+def _rows(a: Any) -> Any:
+    """All leading dimensions folded into one."""
+    if a.ndim == 2:
+        return a
+    k = a.shape[-1]
+    return a.reshape(a.size // k if k else int(np.prod(a.shape[:-1])), k)
+
+
+def _product(a: Any, b: Any) -> Any:
+    """Multiply matrices; a stack times one matrix is a single product of the folded stack."""
+    n, m = a.ndim, b.ndim
+    if n == 0 or m == 0 or a.shape[-1] != b.shape[-2 if m > 1 else 0] or a.dtype.char == "?":
+        raise _refused(a, b)
+    if n > 2 >= m:
+        return (_rows(a) @ b).reshape(a.shape[:-1] + b.shape[1:])
+    return a @ b
+
+
+def _refused(a: Any, b: Any) -> Exception:
+    """The error for two arrays that do not multiply."""
+    n, m = a.ndim, b.ndim
+    if n == 0 or m == 0:
+        return ShapeError(say("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D"))
+    if a.dtype.char == "?":
+        return UnsupportedError(say("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()"))
+    received = f"(input {a.shape}, other {b.shape})"
+    k, q = a.shape[-1], b.shape[-2 if m > 1 else 0]
+    if n == 1 == m:
+        what = f"inconsistent tensor size, expected tensor [{k}] and src [{q}] to have the same number of elements"
+        return ShapeError(say("dot", f"{what}, but got {k} and {q} elements respectively"))
+    if m == 1:
+        rows = a.size // k if k else 0
+        return ShapeError(say("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}"))
+    if m > 2 and n > 2:
+        what = f"Expected size for first two dimensions of batch2 tensor to be: [{b.shape[0]}, {k}] but got: [{b.shape[0]}, {q}]."
+        return ShapeError(say("matmul", f"{what} {received}"))
+    rows = int(np.prod(a.shape[:-1]))
+    what = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {q}x{b.shape[-1]}) {received}"
+    return ShapeError(say("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}"))
+
+
+@op(dtypes="same", autocast="lower")
+def matmul(input: Array, other: Array) -> Array:
+    """Multiply matrices: ``input @ other``; vectors and stacks of matrices as in PyTorch.
+
+    (n, k) · (k, p) → (n, p); (…, n, k) · (…, k, p) → (…, n, p) with the leading dimensions broadcast; a vector counts
+    as a row on the left and as a column on the right. Raises a RuntimeError for shapes that do not fit.
+
+    >>> import dovetail as dv
+    >>> dv.matmul(dv.tensor([[1., 2.]]), dv.tensor([[3.], [4.]]))
+    tensor([[11.]])
+    """
+    try:
+        return _product(input, other)
+    except AttributeError:
+        raise TypeMismatch(say("matmul", f"argument 'other' must be Tensor, not {type(other).__name__}")) from None
+
+
+@matmul.vjp(0)
+def _(g: Any, input_shape: Any, other: Any) -> Any:
+    return _by_left(g, input_shape, other)
+
+
+@matmul.vjp(1)
+def _(g: Any, input: Any, other_shape: Any) -> Any:
+    return _by_right(g, input, other_shape)
+
+
+def _conj(x: Any) -> Any:
+    return x.conj() if x._a.dtype.kind == "c" else x
+
+
+def _by_left(g: Any, shape: tuple[int, ...], other: Any) -> Any:
+    """The gradient of a product by its left factor."""
+    n, m = len(shape), other._a.ndim
+    other = _conj(other)
+    if n > 1 and m > 1:
+        return _folded_nt(g, other) if n == 2 and m > 2 else matmul_nt(g, other)
+    if m == 1:
+        return mul(g if n == 1 else reshape(g, (*g._a.shape, 1)), other)
+    if m == 2:
+        return matmul(other, g)
+    return reshape(matmul(other, reshape(g, (*g._a.shape, 1))), other._a.shape[:-1])
+
+
+def _by_right(g: Any, input: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of a product by its right factor."""
+    n, m = input._a.ndim, len(shape)
+    input = _conj(input)
+    if n > 1 and m > 1:
+        return _folded_tn(input, g) if m == 2 else matmul_tn(input, g)
+    if n == 1 and m == 1:
+        return mul(g, input)
+    if n == 1:
+        return mul(reshape(input, (-1, 1)), reshape(g, (*g._a.shape[:-1], 1, g._a.shape[-1])))
+    return matmul(reshape(g, (-1,)), reshape(input, (-1, input._a.shape[-1])) if n > 2 else input)
+
+
+@op(dtypes="same", autocast="lower")
+def matmul_nt(input: Array, other: Array) -> Array:
+    """``input @ otherᵀ`` for matrices or stacks of them."""
+    return _product(input, other.swapaxes(-1, -2))
+
+
+@matmul_nt.vjp(0)
+def _(g: Any, input_shape: Any, other: Any) -> Any:
+    return _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, _conj(other))
+
+
+@matmul_nt.vjp(1)
+def _(g: Any, input: Any, other_shape: Any) -> Any:
+    return _folded_tn(g, _conj(input)) if len(other_shape) == 2 else matmul_tn(g, _conj(input))
+
+
+@op(dtypes="same", autocast="lower")
+def matmul_tn(input: Array, other: Array) -> Array:
+    """``inputᵀ @ other`` for matrices or stacks of them."""
+    return _product(input.swapaxes(-1, -2), other)
+
+
+@matmul_tn.vjp(0)
+def _(g: Any, input_shape: Any, other: Any) -> Any:
+    return matmul_nt(_conj(other), g)
+
+
+@matmul_tn.vjp(1)
+def _(g: Any, input: Any, other_shape: Any) -> Any:
+    return _folded(_transposed(_conj(input)), g) if len(other_shape) == 2 < input._a.ndim else matmul(_conj(input), g)
+
+
+def _transposed(x: Any) -> Any:
+    return transpose(x, -1, -2)
+
+
+def _folded(a: Any, b: Any) -> Any:
+    """``sum of a @ b`` over the leading dimensions, for a stack of each."""
+    return _folded_nt(a, _transposed(b))
+
+
+@op(dtypes="same", autocast="lower", name="matmul_folded_tn")
+def _folded_tn(input: Array, other: Array) -> Array:
+    """``inputᵀ @ other`` with all leading dimensions folded into the one that is summed: (…, n), (…, p) → (n, p)."""
+    return _rows(input).T @ _rows(other)
+
+
+@_folded_tn.vjp(0)
+def _(g: Any, other: Any) -> Any:
+    return matmul_nt(_conj(other), g) if other._a.ndim > 1 else matmul(g, _conj(other))
+
+
+@_folded_tn.vjp(1)
+def _(g: Any, input: Any) -> Any:
+    return matmul(_conj(input), g)
+
+
+@op(dtypes="same", autocast="lower", name="matmul_folded_nt")
+def _folded_nt(input: Array, other: Array) -> Array:
+    """``sum of input @ otherᵀ`` over leading dimensions that both have: (…, n, k), (…, p, k) → (n, p)."""
+    n, p = input.shape[-2], other.shape[-2]
+    k = int(np.prod(input.shape[:-2])) * input.shape[-1]
+    left = xp(input).moveaxis(input, -2, 0).reshape(n, k)
+    right = xp(other).moveaxis(other, -2, 0).reshape(p, k)
+    return left @ right.T
+
+
+@_folded_nt.vjp(0)
+def _(g: Any, other: Any) -> Any:
+    return matmul(g, _conj(other))
+
+
+@_folded_nt.vjp(1)
+def _(g: Any, input: Any) -> Any:
+    return matmul_tn(g, _conj(input))
+
+
+@op(dtypes="same", autocast="lower")
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
+    """``input @ weightᵀ + bias``: (…, in_features), (out_features, in_features), (out_features) → (…, out_features).
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.linear(dv.tensor([1., 2.]), dv.tensor([[3., 4.]]), dv.tensor([1.]))
+    tensor([12.])
+    """
+    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1] or input.dtype.char == "?":
+        return _odd_linear(input, weight, bias)
+    out = (input if input.ndim < 3 else _rows(input)) @ weight.T
+    if bias is not None:
+        try:
+            out += bias
+        except ValueError:
+            raise ShapeError(say("linear", _expanded(out.shape, bias.shape), f"weight {weight.shape}")) from None
+    return out if input.ndim < 3 else out.reshape(*input.shape[:-1], weight.shape[0])
+
+
+def _expanded(have: tuple[int, ...], got: tuple[int, ...]) -> str:
+    """PyTorch's sentence for an addend of the wrong shape."""
+    at = next((i for i in range(1, len(got) + 1) if i > len(have) or got[-i] not in (1, have[-i])), 1)
+    size = have[-at] if at <= len(have) else 1
+    return (
+        f"The expanded size of the tensor ({size}) must match the existing size ({got[-at]}) at non-singleton dimension "
+        f"{max(len(have) - at, 0)}.  Target sizes: {list(have)}.  Tensor sizes: {list(got)}"
+    )
+
+
+def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
+    """A weight of one dimension (a single output, dropped), or an error."""
+    if a.dtype.char == "?":
+        raise _refused(a, weight)
+    if weight.ndim == 1 and a.ndim and a.shape[-1] == weight.shape[0]:
+        if bias is None:
+            return a @ weight
+        raise ShapeError(say("linear", "mat2 must be a matrix, got 1-D tensor"))
+    rows = int(np.prod(a.shape[:-1]))
+    last = a.shape[-1] if a.ndim else 1
+    turned = "x".join(map(str, weight.shape[::-1]))
+    raise ShapeError(
+        say(
+            "linear",
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {turned}) (input {a.shape}, weight {weight.shape})",
+            f"weight must be (out_features, {last})",
+            "check in_features",
+        )
+    )
+
+
+@linear.vjp
+def _(g: Any, input: Any, weight: Any, bias_shape: Any, needs: Any) -> Any:
+    n = g._a.ndim
+    if weight._a.ndim == 1:
+        by_input = mul(reshape(g, (*g._a.shape, 1)), _conj(weight)) if needs[0] else None
+        return by_input, _by_right(g, input, weight._a.shape) if needs[1] else None, None
+    by_input = matmul(g, _conj(weight)) if needs[0] else None
+    by_weight = _folded_tn(g, _conj(input)) if needs[1] else None
+    if not needs[2]:
+        return by_input, by_weight, None
+    return by_input, by_weight, g if n == 1 or len(bias_shape) != 1 else sum(g, tuple(range(n - 1)))
+
+
+def _dims(name: str, t: Any, n: int, what: str) -> None:
+    if t.__class__ not in CLASSES:
+        raise TypeMismatch(say(f"{name}()", f"{what} must be Tensor, not {type(t).__name__}"))
+    if t._a.ndim != n:
+        kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[n]
+        got = f"got {t._a.ndim}-D tensor of shape {t._a.shape}"
+        raise ShapeError(say(name, f"{what} must be a {kind}", got, "use matmul for any dimensions"))
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Multiply two matrices: (n, k) · (k, p) → (n, p).
+
+    >>> import dovetail as dv
+    >>> dv.mm(dv.tensor([[1., 2.]]), dv.tensor([[3.], [4.]]))
+    tensor([[11.]])
+    """
+    _dims("mm", input, 2, "self")
+    _dims("mm", mat2, 2, "mat2")
+    return matmul(input, mat2)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Multiply two stacks of matrices: (b, n, k) · (b, k, p) → (b, n, p).
+
+    >>> import dovetail as dv
+    >>> dv.bmm(dv.ones(2, 1, 3), dv.ones(2, 3, 1)).shape
+    dovetail.Size([2, 1, 1])
+    """
+    _dims("bmm", input, 3, "batch1")
+    _dims("bmm", mat2, 3, "batch2")
+    a, b = input._a.shape, mat2._a.shape
+    if a[0] != b[0] or a[2] != b[1]:
+        what = f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+        raise ShapeError(say("bmm", what))
+    return matmul(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Multiply a matrix and a vector: (n, k) · (k) → (n).
+
+    >>> import dovetail as dv
+    >>> dv.mv(dv.tensor([[1., 2.]]), dv.tensor([3., 4.]))
+    tensor([11.])
+    """
+    if input._a.ndim != 2 or vec._a.ndim != 1:
+        raise ShapeError(say("mv", f"vector + matrix @ vector expected, got 1, {input._a.ndim}, {vec._a.ndim}"))
+    return matmul(input, vec)
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The sum of the products of two vectors.
+
+    >>> import dovetail as dv
+    >>> dv.dot(dv.tensor([1., 2.]), dv.tensor([3., 4.]))
+    tensor(11.)
+    """
+    if input._a.ndim != 1 or tensor._a.ndim != 1:
+        raise ShapeError(say("dot", f"1D tensors expected, but got {input._a.ndim}D and {tensor._a.ndim}D tensors"))
+    return matmul(input, tensor)
+
+
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """The dot product with the first vector conjugated.
+
+    >>> import dovetail as dv
+    >>> dv.vdot(dv.tensor([1j, 2]), dv.tensor([1j, 3]))
+    tensor(7.+0.j)
+    """
+    return dot(_conj(input), other)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """All products of the elements of two vectors: (n), (m) → (n, m).
+
+    >>> import dovetail as dv
+    >>> dv.outer(dv.tensor([1., 2.]), dv.tensor([3., 4.]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    for name, t in (("self", input), ("vec2", vec2)):
+        if t._a.ndim != 1:
+            raise ShapeError(say("outer", f"Expected 1-D argument {name}, but got {t._a.ndim}-D"))
+    return mul(reshape(input, (-1, 1)), vec2)
+
+
+ger = outer
+
+
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Products summed over the last dimension of both: (…, k), (*, k) → (…, *).
+
+    >>> import dovetail as dv
+    >>> dv.inner(dv.tensor([[1., 2.]]), dv.tensor([3., 4.]))
+    tensor([11.])
+    """
+    a, b = input._a.shape, other._a.shape
+    if not a or not b:
+        return mul(input, other)
+    if a[-1] != b[-1]:
+        what = f"the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
+        raise ShapeError(say("inner()", what))
+    out = matmul_nt(reshape(input, (-1, a[-1])), reshape(other, (-1, b[-1])))
+    return reshape(out, a[:-1] + b[:-1])
+
+
+OPERATORS = {"matmul": matmul}

@@ -1,0 +1,365 @@
+"""Losses of elementwise differences and of probabilities."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import wrap
+from ..dtypes import get_default_dtype
+from ..errors import DtypeError, ShapeError, ValueRangeError, say
+from ._losses import reduced, reduction_of, refuse_gradient, warn_sizes
+from ._op import Array, Fixed, op, xp
+from ._windows import listing, refuse_types
+from .elementwise import xlogy
+
+__all__: list[str] = []
+FUNCTIONAL = (
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "huber_loss", "kl_div", "l1_loss", "mse_loss",
+    "poisson_nll_loss", "smooth_l1_loss",
+)  # fmt: skip
+METHODS = ()
+INPLACE = ()
+
+
+def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], definition: Callable[..., Any]) -> Any:
+    """An op for a loss f(input - target): its value and slope on arrays, and its definition by ops for second derivatives."""
+
+    @op(name=name, dtypes="floating", autocast="float32")
+    def loss(input: Array, target: Array, reduction: str, bound: float) -> Array:
+        return reduced(value(input - target, bound), reduction)
+
+    @op(name=f"{name}_grad")
+    def loss_grad(grad: Array, input: Array, target: Array, reduction: str, bound: float) -> Array:
+        d = slope(input - target, bound)
+        return d * (grad / d.size if reduction == "mean" else grad)
+
+    @loss.vjp
+    def _(g: Any, input: Any, target: Any, reduction: Any, bound: Any, needs: Any) -> Any:
+        by_input = loss_grad(g, input, target, reduction, bound)
+        return by_input if needs[0] else None, -by_input if needs[1] else None
+
+    @loss.composite
+    def _(input: Any, target: Any, reduction: str, bound: float) -> Any:
+        return reduced(definition(input - target, bound), reduction)
+
+    return loss
+
+
+def _huber(d: Any, bound: float) -> Any:
+    a = abs(d)
+    return xp(d).where(a < bound, 0.5 * a * a, bound * (a - 0.5 * bound)).astype(d.dtype, copy=False)
+
+
+def _huber_by_ops(d: Any, bound: float) -> Any:
+    near, a = d.abs() < bound, d.abs()
+    return (0.5 * d * d).where(near, bound * (a - 0.5 * bound))
+
+
+_mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: 2 * d, lambda d, _: d * d)
+_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: xp(d).sign(d), lambda d, _: d.abs())
+_huber_op = _of_difference("huber_loss", _huber, lambda d, bound: xp(d).clip(d, -bound, bound), _huber_by_ops)
+_smooth_l1 = _of_difference(
+    "smooth_l1_loss",
+    lambda d, beta: _huber(d, beta) / beta,
+    lambda d, beta: xp(d).clip(d / beta, -1, 1),
+    lambda d, beta: _huber_by_ops(d, beta) / beta,
+)
+
+
+def _weighted(where: str, each: Any, weight: Any, reduction: str) -> Any:
+    """Weigh each element's loss; the mean is taken over the weights."""
+    if weight._a.shape != each._a.shape:
+        raise ValueRangeError(say(where, "Weights and input must have the same size."))
+    total = each * weight
+    return total.sum() / weight.sum() if reduction == "mean" else reduced(total, reduction)
+
+
+def mse_loss(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None
+) -> Any:
+    """Squared error ``(input - target)²``, averaged, summed or for each element; with `weight` a weighted average.
+
+    Warns where the shapes differ and broadcast. Raises a ValueError for an unknown reduction.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.mse_loss(dv.tensor([1., 2.]), dv.tensor([1., 4.]))
+    tensor(2.)
+    """
+    warn_sizes("mse_loss", input, target)
+    reduction = reduction_of("mse_loss", size_average, reduce, reduction)
+    if weight is not None:
+        return _weighted("mse_loss", _mse(input, target, "none", 0.0), weight, reduction)
+    return _mse(input, target, reduction, 0.0)
+
+
+def l1_loss(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None
+) -> Any:
+    """Absolute error ``|input - target|``; arguments as for :func:`mse_loss`.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.l1_loss(dv.tensor([1., 2.]), dv.tensor([1., 4.]), reduction="sum")
+    tensor(2.)
+    """
+    warn_sizes("l1_loss", input, target)
+    reduction = reduction_of("l1_loss", size_average, reduce, reduction)
+    if input._a.dtype.kind in "iub" and target._a.dtype.kind in "iub" and weight is None:
+        return reduced((input - target).abs(), reduction)  # a mean of integers is refused there
+    if weight is not None:
+        return _weighted("l1_loss", _l1(input, target, "none", 0.0), weight, reduction)
+    return _l1(input, target, reduction, 0.0)
+
+
+def smooth_l1_loss(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+) -> Any:
+    """``d²/2β`` where |d| = |input - target| < β, ``|d| - β/2`` elsewhere. Raises a RuntimeError for a negative beta.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.smooth_l1_loss(dv.tensor([0., 3.]), dv.zeros(2), reduction="none")
+    tensor([0.0000, 2.5000])
+    """
+    warn_sizes("smooth_l1_loss", input, target)
+    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction)
+    if beta < 0:
+        raise ShapeError(say("smooth_l1_loss", f"smooth_l1_loss does not support negative values for beta (beta={beta})"))
+    return _l1(input, target, reduction, 0.0) if beta == 0 else _smooth_l1(input, target, reduction, beta)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
+    """``d²/2`` where |d| = |input - target| < δ, ``δ(|d| - δ/2)`` elsewhere. Raises a RuntimeError unless delta is positive.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.huber_loss(dv.tensor([0., 3.]), dv.zeros(2), reduction="none", delta=2.)
+    tensor([0., 4.])
+    """
+    warn_sizes("huber_loss", input, target)
+    reduction = reduction_of("huber_loss", None, None, reduction)
+    if delta <= 0:
+        raise ShapeError(say("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})"))
+    if weight is not None:
+        if weight._a.shape != input._a.shape:
+            raise ValueRangeError(say("huber_loss", "Weights and input must have the same size."))
+        return reduced(_huber_op(input, target, "none", delta) * weight, reduction)
+    return _huber_op(input, target, reduction, delta)
+
+
+@op(name="binary_cross_entropy", dtypes="floating")
+def _bce(input: Array, target: Array, weight: Fixed | None, reduction: str) -> Array:
+    """``-(t log x + (1 - t) log(1 - x))``, the logarithms no lower than -100."""
+    m = xp(input)
+    loss = (target - 1) * m.maximum(m.log1p(-input), -100) - target * m.maximum(m.log(input), -100)
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+@_bce.vjp
+def _(g: Any, input: Any, target: Any, weight: Any, reduction: Any, needs: Any) -> Any:
+    found = binary_cross_entropy_grad(g, input, target, weight, reduction, needs)
+    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
+
+
+@_bce.composite
+def _(input: Any, target: Any, weight: Any, reduction: str) -> Any:
+    loss = (target - 1) * (-input).log1p().clamp(min=-100) - target * input.log().clamp(min=-100)
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+@op(outputs=("by_input", "by_target"))
+def binary_cross_entropy_grad(grad: Array, input: Array, target: Array, weight: Fixed | None, reduction: str, needs: Any) -> Any:
+    """The gradients of binary cross-entropy by input and target; empty where `needs` says no."""
+    m = xp(input)
+    by_input = by_target = m.zeros(0, input.dtype)
+    scale = grad / input.size if reduction == "mean" else grad
+    if weight is not None:
+        scale = scale * weight
+    if needs[0]:
+        by_input = (input - target) / m.maximum((1 - input) * input, 1e-12) * scale
+    if needs[1]:
+        by_target = (m.log1p(-input) - m.log(input)) * scale
+    return by_input, by_target
+
+
+def binary_cross_entropy(
+    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Any:
+    """``-(t log x + (1 - t) log(1 - x))`` of probabilities x = `input` and targets t, the logarithms no lower than -100.
+
+    Raises a ValueError where the shapes differ, a RuntimeError for an input outside [0, 1] or types that differ.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.binary_cross_entropy(dv.tensor([0.5]), dv.tensor([1.]))
+    tensor(0.6931)
+    """
+    where = "binary_cross_entropy"
+    reduction = reduction_of(where, size_average, reduce, reduction)
+    x, t = input._a, target._a
+    if x.shape != t.shape:
+        text = f"Using a target size ({listing(t.shape)}) that is different to the input size ({listing(x.shape)}) is deprecated"
+        raise ValueRangeError(say(where, text, "Please ensure they have the same size."))
+    if x.dtype != t.dtype:
+        raise DtypeError(say(where, f"Found dtype {t.dtype} but expected {x.dtype}", "", "convert the target with .to(input.dtype)"))
+    if x.__class__ is np.ndarray and not ((x >= 0) & (x <= 1)).all():
+        raise ShapeError(say(where, "all elements of input should be between 0 and 1", "", "apply sigmoid, or use the form with logits"))
+    refuse_gradient(where, weight=weight)
+    return _bce(input, target, weight, reduction)
+
+
+@op(name="binary_cross_entropy_with_logits", dtypes="floating", autocast="float32")
+def _bce_logits(input: Array, target: Array, weight: Fixed | None, pos_weight: Fixed | None, reduction: str) -> Array:
+    """``(1 - t) x + (1 + (p - 1) t) log(1 + exp(-x))``, without overflow."""
+    m = xp(input)
+    soft = m.log1p(m.exp(-abs(input)))
+    soft += m.maximum(-input, 0)
+    if pos_weight is not None:
+        soft *= (pos_weight - 1) * target + 1
+    soft += (1 - target) * input
+    return reduced(soft if weight is None else soft * weight, reduction)
+
+
+@_bce_logits.vjp
+def _(g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: Any, needs: Any) -> Any:
+    found = binary_cross_entropy_with_logits_grad(g, input, target, weight, pos_weight, reduction, needs)
+    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
+
+
+@_bce_logits.composite
+def _(input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    soft = (-input.abs()).exp().log1p() + (-input).clamp(min=0)
+    if pos_weight is not None:
+        soft = soft * ((pos_weight - 1) * target + 1)
+    loss = (1 - target) * input + soft
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+@op(outputs=("by_input", "by_target"))
+def binary_cross_entropy_with_logits_grad(
+    grad: Array, input: Array, target: Array, weight: Fixed | None, pos_weight: Fixed | None, reduction: str, needs: Any
+) -> Any:
+    """The gradients of binary cross-entropy with logits by input and target; empty where `needs` says no."""
+    m = xp(input)
+    scale = grad / input.size if reduction == "mean" else grad
+    if weight is not None:
+        scale = scale * weight
+    by_target = m.zeros(0, input.dtype)
+    if needs[1]:
+        by_target = -input if pos_weight is None else (pos_weight - 1) * m.logaddexp(0, -input).astype(input.dtype) - input
+        by_target = by_target * scale
+    e = m.exp(-abs(input))
+    sigmoid = m.where(input >= 0, 1, e) / (1 + e)
+    if pos_weight is not None:
+        sigmoid = sigmoid * ((pos_weight - 1) * target + 1)
+        target = target * pos_weight
+    return (sigmoid - target) * scale, by_target
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Any:  # fmt: skip
+    """:func:`binary_cross_entropy` of ``sigmoid(input)``, without overflow; `pos_weight` weighs the positive targets.
+
+    Raises a ValueError where the shapes differ, a RuntimeError for a target that is not floating.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.binary_cross_entropy_with_logits(dv.tensor([0.]), dv.tensor([1.]))
+    tensor(0.6931)
+    """
+    where = "binary_cross_entropy_with_logits"
+    reduction = reduction_of(where, size_average, reduce, reduction)
+    x, t = input._a, target._a
+    if x.shape != t.shape:
+        text = f"Target size ({listing(t.shape)}) must be the same as input size ({listing(x.shape)})"
+        raise ValueRangeError(say(where, text, "", "squeeze or unsqueeze one of them"))
+    if t.dtype.kind in "iub":
+        text = f"result type {x.dtype} can't be cast to the desired output type {t.dtype}"
+        raise DtypeError(say(where, text, "expected a floating-point target", "convert it with .float()"))
+    refuse_gradient(where, weight=weight, pos_weight=pos_weight)
+    return _bce_logits(input, target, weight, pos_weight, reduction)
+
+
+def kl_div(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    log_target: bool = False,
+) -> Any:  # fmt: skip
+    """Kullback-Leibler divergence ``t (log t - input)`` of log-probabilities `input` from `target` t (its logarithm with `log_target`).
+
+    Reduction "batchmean" divides the sum by the first dimension, which is the mathematical mean.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.kl_div(dv.tensor([[-1., -1.]]), dv.tensor([[0., 1.]]), reduction="batchmean")
+    tensor(1.)
+    """
+    refuse_types("kl_div", input._a, "iub")
+    mean = reduction == "batchmean"
+    if mean:
+        reduction = "sum"
+    else:
+        reduction = reduction_of("kl_div", size_average, reduce, reduction)
+        if reduction == "mean":
+            text = "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
+            warnings.warn(text + "the batch size, and aligns with the KL math definition.", stacklevel=2)
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        loss = xlogy(target, target) - target * input
+    out = reduced(loss, reduction)
+    return out / input._a.shape[0] if mean and input._a.ndim else out
+
+
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-8,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """Negative log-likelihood of counts: ``exp(x) - t·x``, or ``x - t·log(x + eps)`` without `log_input`.
+
+    With `full` Stirling's ``t log t - t + log(2πt)/2`` is added where t > 1.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.poisson_nll_loss(dv.tensor([0.]), dv.tensor([2.]))
+    tensor(1.)
+    """
+    refuse_types("poisson_nll_loss", input._a, "b")
+    reduction = reduction_of("poisson_nll_loss", size_average, reduce, reduction)
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + stirling.masked_fill(target <= 1, 0)
+    return reduced(loss, reduction)
+
+
+def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Any:
+    """Negative log-likelihood of normal values: ``(log v + (input - target)² / v) / 2`` with v = max(var, eps).
+
+    With `full` the constant ``log(2π)/2`` is added. Raises a ValueError for a negative variance or one of another shape.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.gaussian_nll_loss(dv.tensor([1.]), dv.tensor([3.]), dv.tensor([1.]))
+    tensor(2.)
+    """
+    where, shape = "gaussian_nll_loss", input._a.shape
+    if isinstance(var, float | int):
+        kind = get_default_dtype().np if input._a.dtype.kind in "iub" else input._a.dtype
+        negative, var = var < 0, wrap(xp(input._a).full(shape, var, kind))
+    else:
+        negative = bool((var._a < 0).any())
+    if var._a.shape != shape:
+        if var._a.shape == shape[:-1]:
+            var = var.unsqueeze(-1)
+        elif shape[:-1] != var._a.shape[:-1] or var._a.shape[-1] != 1:
+            raise ValueRangeError(say(where, f"var is of incorrect size ({listing(var._a.shape)} for input {listing(shape)})"))
+    if negative:
+        raise ValueRangeError(say(where, "var has negative entry/entries", "expected variances"))
+    reduction = reduction_of(where, None, None, reduction)
+    raised = _at_least(var, eps)
+    loss = 0.5 * (raised.log() + (input - target) ** 2 / raised)
+    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+def _at_least(var: Any, eps: float) -> Any:
+    """max(var, eps) whose gradient ignores the bound."""
+    return var + wrap(xp(var._a).maximum(var._a, eps) - var._a)

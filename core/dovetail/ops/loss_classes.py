@@ -1,0 +1,252 @@
+"""Losses over classes: cross-entropy and the negative log-likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import wrap
+from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError, say
+from ._arrays import check_index
+from ._losses import reduced, reduction_of, refuse_gradient
+from ._op import Array, Fixed, op, xp
+from ._sums import legacy
+from ._windows import listing, refuse_scalar
+from .softmax import log_softmax
+
+__all__: list[str] = []
+FUNCTIONAL = ("cross_entropy", "linear_cross_entropy", "nll_loss")
+METHODS = ()
+INPLACE = ()
+
+
+def _labels(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
+    """(labels with 0 where ignored, (N, 1, *d); their weights, 0 where ignored, of the same shape)."""
+    m = xp(x)
+    at = target[:, None] if target.dtype.kind == "i" else target[:, None].astype(np.int64)
+    ignored = at == ignore_index
+    at = m.where(ignored, 0, at)
+    if not check_index(at, x.shape[1]):
+        bad = at[(at < 0) | (at >= x.shape[1])].flat[0]
+        what = f"Target {bad} is out of bounds."
+        raise RangeError(say("cross_entropy", what, f"expected a label in [0, {x.shape[1] - 1}] or ignore_index={ignore_index}"))
+    weights = m.ones(at.shape, x.dtype) if weight is None else weight.astype(x.dtype, copy=False)[at]
+    weights[ignored] = 0
+    return at, weights
+
+
+def _scale(weights: Any, reduction: str) -> Any:
+    """By what the sum of the losses is divided."""
+    return weights.sum(dtype=weights.dtype) if reduction == "mean" else 1
+
+
+def _finish(loss: Any, weights: Any, reduction: str) -> Any:
+    loss = loss[:, 0]
+    if reduction == "none":
+        return loss
+    total = loss.sum(dtype=loss.dtype)
+    return total / _scale(weights, reduction) if reduction == "mean" else total
+
+
+@op(dtypes="floating", name="nll_loss")
+def _nll(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str) -> Array:
+    """``-weight[t] · input[n, t]`` for the label t of each sample of (N, C, *d)."""
+    at, weights = _labels(input, target, weight, ignore_index)
+    return _finish(-xp(input).take_along_axis(input, at, axis=1) * weights, weights, reduction)
+
+
+@_nll.vjp
+def _(g: Any, input_shape: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any) -> Any:
+    return nll_loss_grad(g, target, weight, input_shape, ignore_index, reduction)
+
+
+@op
+def nll_loss_grad(grad: Array, target: Fixed, weight: Fixed | None, shape: Any, ignore_index: int, reduction: str) -> Array:
+    """The gradient of the negative log-likelihood loss by its input of this shape."""
+    out = xp(grad).zeros(shape, grad.dtype)
+    at, weights = _labels(out, target, weight, ignore_index)
+    each = grad[:, None] if reduction == "none" else grad / _scale(weights, reduction)
+    xp(grad).put_along_axis(out, at, xp(grad).where(weights != 0, -each * weights, 0), axis=1)
+    return out
+
+
+@nll_loss_grad.vjp
+def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any) -> Any:
+    return _nll(g, target, weight, ignore_index, reduction)
+
+
+@op(dtypes="floating", saves=("logp",), autocast="float32", name="cross_entropy")
+def _cross_entropy(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str, label_smoothing: float) -> Array:
+    """The negative log-likelihood of log-softmax over dimension 1, for class labels."""
+    m = xp(input)
+    logp = input - input.max(axis=1, keepdims=True)
+    logp -= m.log(m.exp(logp).sum(axis=1, keepdims=True))
+    at, weights = _labels(input, target, weight, ignore_index)
+    loss = -m.take_along_axis(logp, at, axis=1) * weights
+    if label_smoothing:
+        each = logp if weight is None else logp * _by_class(weight, logp)
+        smooth = -each.sum(axis=1, keepdims=True) * (target[:, None] != ignore_index)
+        loss = (1 - label_smoothing) * loss + label_smoothing / input.shape[1] * smooth
+    return _finish(loss.astype(input.dtype, copy=False), weights, reduction), logp
+
+
+def _by_class(weight: Any, x: Any) -> Any:
+    return weight.astype(x.dtype, copy=False).reshape(-1, *(1,) * (x.ndim - 2))
+
+
+@_cross_entropy.vjp
+def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any, label_smoothing: Any, logp: Any) -> Any:
+    return cross_entropy_grad(g, logp, target, weight, ignore_index, reduction, label_smoothing)
+
+
+@_cross_entropy.composite
+def _(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    x = input._a
+    raw_weight = None if weight is None else weight._a
+    at, weights = _labels(x, target._a, raw_weight, ignore_index)
+    shares = xp(x).zeros(x.shape, x.dtype)
+    xp(x).put_along_axis(shares, at, (1 - label_smoothing) * weights, axis=1)
+    if label_smoothing:
+        even = label_smoothing / x.shape[1] * (target._a[:, None] != ignore_index)
+        shares += (even if weight is None else even * _by_class(raw_weight, x)).astype(x.dtype)
+    loss = -(log_softmax(input, 1) * wrap(shares)).sum(1)
+    if reduction == "none":
+        return loss
+    return loss.sum() / wrap(xp(x).asarray(_scale(weights, reduction))) if reduction == "mean" else loss.sum()
+
+
+@op
+def cross_entropy_grad(
+    grad: Array, logp: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str, label_smoothing: float
+) -> Array:
+    """The gradient of cross-entropy by the logits, from their log-softmax: ``scale · (softmax · Σshares - shares)``."""
+    m = xp(grad)
+    at, weights = _labels(logp, target, weight, ignore_index)
+    each = grad[:, None] if reduction == "none" else grad / _scale(weights, reduction)
+    kept = target[:, None] != ignore_index
+    each = m.where(kept, each, 0).astype(logp.dtype, copy=False)
+    own = each * weights
+    out = m.exp(logp)
+    if label_smoothing:
+        even = label_smoothing / logp.shape[1]
+        shares = None if weight is None else _by_class(weight, logp)
+        own *= 1 - label_smoothing
+        out *= own + each * even * (logp.shape[1] if shares is None else shares.sum())
+        out -= each * even if shares is None else each * even * shares
+    else:
+        out *= own
+    m.put_along_axis(out, at, m.take_along_axis(out, at, axis=1) - own, axis=1)
+    return out
+
+
+def cross_entropy(
+    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
+    reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Any:  # fmt: skip
+    """``-Σ_c q_c log softmax(input)_c`` of logits (C), (N, C) or (N, C, *d) and targets: labels (N, *d), or probabilities q like the input.
+
+    Labels equal to `ignore_index` do not count; `weight` (C) weighs the classes, also in the mean over labels. Raises an IndexError
+    for a label out of bounds, a ValueError for batch sizes that differ, a RuntimeError for other shapes and types.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.cross_entropy(dv.tensor([[0., 0.], [2., 0.]]), dv.tensor([0, 0]))
+    tensor(0.4100)
+    """
+    where = "cross_entropy"
+    reduction = reduction_of(where, size_average, reduce, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise ShapeError(say(where, f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"))
+    x, t = input._a, target._a
+    if x.ndim and x.shape == t.shape:
+        return _by_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    input, target, single = _check(where, input, target, weight)
+    out = _cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+    return out.reshape(()) if single else out
+
+
+def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, bool]:
+    """Check shapes and types of labels, and bring a single sample to a batch of one."""
+    x, t = input._a, target._a
+    if t.dtype.kind == "f":
+        refuse_scalar(where, x)
+    if not x.ndim:
+        raise ShapeError(say(where, "input tensor should be 1D or 2D", f"got shape {listing(x.shape)}"))
+    if x.ndim > 1 and (t.ndim < 1 or x.shape[0] != t.shape[0]):
+        got = t.shape[0] if t.ndim else 1
+        raise ValueRangeError(say(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got})."))
+    if (x.ndim <= 2 and t.ndim > x.ndim - 1) or (x.ndim == 1 and t.ndim):
+        text = f"0D or 1D target tensor expected, multi-target not supported (target {listing(t.shape)}, input {listing(x.shape)})"
+        raise ShapeError(say(where, text))
+    if x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
+        text = f"size mismatch (got input: {listing(x.shape)}, target: {listing(t.shape)})"
+        raise ShapeError(say(where, text, f"expected target {listing((x.shape[0], *x.shape[2:]))}"))
+    if t.dtype.name not in ("int64", "uint8"):
+        text = f"expected target dtype to be Long or Byte, but got {legacy(t.dtype)}"
+        raise DtypeError(say(where, text, "", "convert the labels with .long(), or give probabilities in the input's shape"))
+    _check_weight(where, x, weight)
+    if x.ndim == 1:
+        return input.reshape((1, *x.shape)), target.reshape((1,)), True
+    return input, target, False
+
+
+def _check_weight(where: str, x: Any, weight: Any) -> None:
+    refuse_gradient(where, weight=weight)
+    classes = x.shape[0 if x.ndim == 1 else 1]
+    if weight is not None and weight._a.shape != (classes,):
+        text = f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+        raise ShapeError(say(where, text + listing(weight._a.shape)))
+    if weight is not None and weight._a.dtype != x.dtype:
+        raise DtypeError(say(where, f"expected scalar type {legacy(x.dtype)} but found {legacy(weight._a.dtype)} (weight)"))
+
+
+def _by_probabilities(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
+    where, x = "cross_entropy", input._a
+    if target._a.dtype.kind in "iub":
+        text = f"Expected floating point type for target with class probabilities, got {legacy(target._a.dtype)}"
+        raise DtypeError(say(where, text, "", "convert it with .float(); labels have one dimension less than the input"))
+    if ignore_index >= 0:
+        raise ShapeError(say(where, f"ignore_index is not supported for floating point target (ignore_index={ignore_index})"))
+    dim = 0 if x.ndim == 1 else 1
+    _check_weight(where, x, weight)
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / x.shape[dim]
+    logp = log_softmax(input, dim)
+    if weight is not None:
+        logp = logp * weight.reshape((-1, *(1,) * (x.ndim - 1 - dim)))
+    loss = -(logp * target).sum(dim)
+    return loss.sum() / (math.prod(x.shape) / x.shape[dim]) if reduction == "mean" else reduced(loss, reduction)
+
+
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """``-weight[t] · input[n, t]`` of log-probabilities (C), (N, C) or (N, C, *d) at labels t (N, *d); errors as :func:`cross_entropy`.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.nll_loss(dv.tensor([[-1., -2.], [-3., -4.]]), dv.tensor([0, 1]))
+    tensor(2.5000)
+    """
+    reduction = reduction_of("nll_loss", size_average, reduce, reduction)
+    input, target, single = _check("nll_loss", input, target, weight)
+    out = _nll(input, target, weight, ignore_index, reduction)
+    return out.reshape(()) if single else out
+
+
+def linear_cross_entropy(
+    input: Any, linear_weight: Any, target: Any, *, linear_bias: Any = None, weight: Any = None, reduction: str = "mean",
+    ignore_index: int | None = None, label_smoothing: float = 0.0, options: Any = None,
+) -> Any:  # fmt: skip
+    """:func:`cross_entropy` of ``input @ linear_weightᵀ + linear_bias``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.linear_cross_entropy(dv.ones(1, 2), dv.zeros(3, 2), dv.tensor([1]))
+    tensor(1.0986)
+    """
+    logits = input.matmul(linear_weight.transpose(0, 1))
+    if linear_bias is not None:
+        logits = logits + linear_bias
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, None, ignored, None, reduction, label_smoothing)

@@ -1,0 +1,335 @@
+"""Copies and casts, moves between devices, memory formats, and what the engine needs of the ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import engine
+from ..autograd.modes import GRAD, STATE
+from ..autograd.node import CLASSES, Leaf, Tensor, changed
+from ..device import device_of, module_for, xp
+from ..device import move as to_device
+from ..errors import GradError, ShapeError, TypeMismatch, say
+from ._arrays import broadcast
+from ._dims import sizes_of
+from ._op import Array, op
+from ._prepare import NUMBERS
+from ._stored import stored, stores
+from ._viewing import viewing
+from .arithmetic import add
+from .inplace import write
+
+__all__ = [
+    "channels_last",
+    "channels_last_3d",
+    "clone",
+    "contiguous_format",
+    "memory_format",
+    "preserve_format",
+]
+METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
+INPLACE = ()
+
+
+class memory_format:
+    """How the elements of a tensor lie in memory: ``contiguous_format``, ``channels_last`` (NHWC strides under NCHW
+    shapes), ``channels_last_3d``, ``preserve_format``.
+
+    >>> import dovetail as dv
+    >>> dv.ones(2, 3, 4, 5).contiguous(memory_format=dv.channels_last).stride()
+    (60, 1, 15, 3)
+    """
+
+    __slots__ = ("name", "order")
+
+    def __init__(self, name: str, order: tuple[int, ...] = ()) -> None:
+        self.name, self.order = name, order
+
+    def __repr__(self) -> str:
+        return f"dovetail.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last", (0, 2, 3, 1))
+channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
+
+
+def laid_out(a: Any, layout: memory_format) -> Any:
+    """The array with the dimensions in the order in which this format stores them, as a view.
+
+    Raises a ShapeError (RuntimeError) for a tensor of another rank than the format is for.
+    """
+    if not layout.order:
+        return a
+    if a.ndim != len(layout.order):
+        text = f"required rank {len(layout.order)} tensor to use {layout.name} format"
+        raise ShapeError(say("memory_format", text, f"got shape {tuple(a.shape)}"))
+    return a.transpose(layout.order)
+
+
+def copied(a: Any, layout: memory_format | None = None) -> Any:
+    """A copy of the array in a memory format; as the original lies if none is named."""
+    if layout is None or layout is preserve_format:
+        return a.copy(order="K")
+    if layout is contiguous_format:
+        return a.copy(order="C")
+    return laid_out(laid_out(a, layout).copy(order="C"), _BACK[layout.name])
+
+
+_BACK = {
+    "channels_last": memory_format("channels_last", (0, 3, 1, 2)),
+    "channels_last_3d": memory_format("channels_last_3d", (0, 4, 1, 2, 3)),
+}
+
+
+@viewing
+@op(dtypes=None, alias="always")
+def alias(input: Array) -> Array:
+    """The same memory under a node of its own."""
+    return input.view()
+
+
+@alias.vjp
+def _(g: Any) -> Any:
+    return g
+
+
+@op(dtypes=None)
+def clone(input: Array, memory_format: Any = None) -> Array:
+    """Copy, with gradient; laid out in memory as the original unless a format is named.
+
+    >>> import dovetail as dv
+    >>> dv.clone(dv.tensor([1., 2.]))
+    tensor([1., 2.])
+    """
+    return copied(input, memory_format)
+
+
+@clone.vjp
+def _(g: Any) -> Any:
+    return g
+
+
+def is_contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> bool:
+    """Whether the elements lie in memory in the order of the dimensions, or in that of another format.
+
+    >>> import dovetail as dv
+    >>> dv.ones(2, 3).t().is_contiguous()
+    False
+    """
+    a = input._a
+    if memory_format.order:
+        if a.ndim != len(memory_format.order):
+            return False
+        a = laid_out(a, memory_format)
+    return bool(a.flags.c_contiguous)
+
+
+def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
+    """The tensor itself where it is contiguous in this format, else a copy that is.
+
+    Raises a ShapeError (RuntimeError) for a rank that the format is not for.
+
+    >>> import dovetail as dv
+    >>> dv.ones(2, 3).t().contiguous().stride()
+    (2, 1)
+    """
+    if memory_format is preserve_format:
+        raise ShapeError(say("contiguous", "preserve memory format is unsupported by the contiguous operator"))
+    if memory_format.order:
+        laid_out(input._a, memory_format)
+    return input if is_contiguous(input, memory_format) else clone(input, memory_format)
+
+
+@viewing
+@op(dtypes=None, alias="always")
+def expand_to(input: Array, shape: Any) -> Array:
+    """Broadcast to a shape, as a view."""
+    return broadcast(input, shape)
+
+
+@expand_to.vjp
+def _(g: Any) -> Any:
+    return g  # the engine sums what was broadcast
+
+
+@op(dtypes=None)
+def sum_to(input: Array, shape: Any) -> Array:
+    """Sum over what broadcasting from `shape` had repeated."""
+    k = input.ndim - len(shape)
+    axes = tuple(range(k)) + tuple(i + k for i, n in enumerate(shape) if n == 1 and input.shape[i + k] != 1)
+    from ._sums import total, widened
+
+    return total(widened(input), axes, True).reshape(shape).astype(input.dtype, copy=False)
+
+
+@sum_to.vjp
+def _(g: Any, input_shape: Any) -> Any:
+    return expand_to(g, input_shape)
+
+
+@op(dtypes=None, alias="sometimes")
+def cast(input: Array, dtype: Any) -> Array:
+    """Convert to a NumPy element type; the same array where it already has it. A complex number leaves its real part."""
+    if input.dtype.kind == "c" and np.dtype(dtype).kind not in "bc":
+        return input.real.astype(dtype)
+    return input.astype(dtype, copy=False)
+
+
+@cast.vjp
+def _(g: Any) -> Any:
+    return g  # the engine casts back
+
+
+@op(dtypes=None)
+def move(input: Array, device: Any, copy: bool = False) -> Array:
+    """The same values on another device."""
+    return to_device(input, device, copy)
+
+
+@move.vjp
+def _(g: Any, input: Any) -> Any:
+    return move(g, device_of(input._a))
+
+
+@op(dtypes=None)
+def copy(input: Array, src: Array) -> Array:
+    """The values of `src` in the shape and type of `input`."""
+    return stored(copy, input, src)
+
+
+@copy.vjp
+def _(g: Any, needs: Any) -> Any:
+    return (g.new_zeros(g.shape) if needs[0] else None), (clone(g) if needs[1] else None)
+
+
+@stores(copy)
+def _(a: Any, src: Any) -> None:
+    """Write into the raw array."""
+    if src.ndim > a.ndim:
+        text = f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(src.shape)}"
+        raise ShapeError(say("copy_", text))
+    a[...] = src.real if src.dtype.kind == "c" and a.dtype.kind != "c" else src
+
+
+def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """Write the values of another tensor into this one: broadcast, cast and moved from its device as needed.
+
+    A number fills. Raises a ShapeError (RuntimeError) where `src` does not broadcast to this shape.
+
+    >>> import dovetail as dv
+    >>> dv.zeros(2, 2).copy_(dv.tensor([1, 2]))
+    tensor([[1., 2.],
+            [1., 2.]])
+    """
+    if src.__class__ in NUMBERS:
+        from .select import fill_
+
+        return fill_(input, src)
+    if src.__class__ not in CLASSES:
+        raise TypeMismatch(say("copy_()", f"argument 'other' (position 1) must be Tensor, not {type(src).__name__}"))
+    where = device_of(input._a)
+    if device_of(src._a) != where:
+        src = move(src, where)
+    return write(copy.op, [input, src])
+
+
+def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
+    """Make this tensor look at the memory of another one, or at none.
+
+    Raises a GradError (RuntimeError) for a tensor that requires a gradient.
+
+    >>> import dovetail as dv
+    >>> dv.zeros(1).set_(dv.ones(2))
+    tensor([1., 1.])
+    """
+    if input._n is not None and STATE.word & GRAD:
+        raise GradError(say("set_", "cannot change the memory of a tensor that requires grad", "", "use it inside no_grad()"))
+    if source is None:
+        input._a, input._v = xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]
+    else:
+        input._a, input._v = source._a, source._v
+    if input._n.__class__ is Leaf:
+        input._n.shape, input._n.dtype = input._a.shape, input._a.dtype
+    return input
+
+
+def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
+    """Change the shape in place: elements stay in their order in memory, new ones are not initialised.
+
+    Raises a GradError (RuntimeError) for a tensor that requires a gradient.
+
+    >>> import dovetail as dv
+    >>> dv.tensor([[1, 2], [3, 4]]).resize_(3)
+    tensor([1, 2, 3])
+    """
+    shape = sizes_of("resize_", sizes)
+    if input._n is not None:
+        raise GradError(say("resize_", "cannot resize variables that require grad", "", "resize a detached tensor"))
+    a, count = input._a, 1
+    for n in shape:
+        count *= n
+    flat = a.reshape(-1)
+    if count > a.size:
+        flat = module_for(device_of(a)).empty(count, a.dtype)
+        flat[: a.size] = a.reshape(-1)
+        input._v = [0, 0, None, None]
+    input._a = flat[:count].reshape(shape)
+    changed(input._v, "resize_")
+    return input
+
+
+def resize_as_(input: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
+    """Change the shape in place to that of another tensor; see :func:`resize_`."""
+    return resize_(input, the_template._a.shape)
+
+
+def storage_offset(input: Tensor) -> int:
+    """The place of the first element in the memory that the tensor looks at, in elements.
+
+    >>> import dovetail as dv
+    >>> dv.arange(6)[2:].storage_offset()
+    2
+    """
+    a = input._a
+    return int(address(a) - address(storage(a))) // int(a.itemsize)
+
+
+def storage(a: Any) -> Any:
+    """The array that owns the memory of this one."""
+    owner = a
+    while True:
+        base = getattr(owner, "base", None)
+        base = getattr(base, "base", base) if not hasattr(base, "dtype") else base  # what `strided` puts between
+        if not hasattr(base, "dtype"):
+            return owner
+        owner = base
+
+
+def address(a: Any) -> int:
+    """Where the first element lies."""
+    return int(a.ctypes.data if hasattr(a, "ctypes") else a.data.ptr)
+
+
+def _fit(g: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if g._a.ndim < len(shape) or any(n != 1 and n != m for n, m in zip(shape[::-1], g._a.shape[::-1], strict=False)):
+        return expand_to(g, shape)
+    return sum_to(g, shape)
+
+
+def _iadd(total: Tensor, g: Tensor) -> None:
+    total._a += g._a
+    changed(total._v, "backward")
+
+
+engine.late.add = add
+engine.late.fit = _fit
+engine.late.cast = cast
+engine.late.clone = clone
+engine.late.iadd = _iadd

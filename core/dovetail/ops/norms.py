@@ -1,0 +1,110 @@
+"""Vector norms and what is made of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import Tensor
+from ..dtypes import to_numpy_dtype
+from ..errors import DtypeError, ShapeError, say
+from ._op import Array, op, xp
+from ._sums import axes, count, legacy, squares, total, unreduce, widened
+from .arithmetic import mul, sub
+from .reduce import _over
+
+__all__ = ["dist", "norm"]
+METHODS = ("dist", "norm")
+INPLACE = ()
+
+
+@op(dtypes=None, name="linalg_vector_norm")
+def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
+    a, where = input, xp(input)
+    if a.dtype.kind not in "fcV":
+        what = f"Expected a floating point or complex tensor as input. Got {legacy(a.dtype)}"
+        raise DtypeError(say("linalg.vector_norm", what, "", "convert with .float()"))
+    a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
+    kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
+    found = axes(dim, a.ndim, "linalg.vector_norm")
+    if (ord < 0 or ord == math.inf) and count(a.shape, dim, "linalg.vector_norm") == 0:
+        place = "an empty tensor" if found is None else f"the dimension {dim}, which is empty,"
+        what = f"linalg.vector_norm cannot compute the {ord} norm on {place} because the operation does not have an identity"
+        raise ShapeError(say("linalg.vector_norm", what))
+    if ord == 2:
+        out = where.sqrt(squares(a, found, keepdim) if a.dtype.kind != "c" else total(a.real**2 + a.imag**2, found, keepdim))
+    elif ord == 0:
+        out = total((a != 0).astype(kind), found, keepdim)
+    else:
+        size = where.abs(a)
+        if ord in (math.inf, -math.inf):
+            out = (size.max if ord > 0 else size.min)(axis=found, keepdims=keepdim)
+        else:
+            out = total(size, found, keepdim) if ord == 1 else total(size**ord, found, keepdim) ** (1 / ord)
+    return out.astype(kind, copy=False)
+
+
+@vector_norm.vjp
+def _(g: Any, input: Any, ord: Any, dim: Any, keepdim: Any, out: Any) -> Any:
+    shape = input._a.shape
+    g, out = unreduce(g, shape, dim, keepdim), unreduce(out, shape, dim, keepdim)
+    if ord == 2:
+        return mul(input, _over(g, out))
+    if ord == 0:
+        return mul(input.detach(), 0) if input._a.size == 0 else None
+    if ord in (math.inf, -math.inf):
+        return mul(mul(g, input.sgn()), tie_weights(input.abs(), out, dim, True))
+    if ord == 1:
+        return mul(g, input.sgn())
+    if ord > 2:
+        return mul(mul(input, input.abs() ** (ord - 2)), _over(g, out ** (ord - 1)))
+    steep = _over(input.abs() ** (ord - 1), (input != 0).to(input.dtype)) if ord < 1 else input.abs() ** (ord - 1)
+    return mul(mul(input.sgn(), steep), _over(g, out ** (ord - 1)))
+
+
+@op(dtypes=None)
+def tie_weights(input: Array, value: Array, dim: Any = None, keepdim: bool = False, nan: bool = False) -> Array:
+    """One over the number of elements that equal the reduced `value`, at each of them; a constant to gradients.
+
+    A NaN equals a NaN with `nan`; without, it leaves NaN, as PyTorch does."""
+    if not keepdim and value.ndim != input.ndim:
+        found = axes(dim, input.ndim, "amax")
+        value = value.reshape(tuple(1 if found is None or i in found else n for i, n in enumerate(input.shape)))
+    same = input == value
+    if nan and input.dtype.kind in "fc":
+        same = same | ((input != input) & (value != value))
+    return (same / same.sum(axis=axes(dim, input.ndim, "amax"), keepdims=True)).astype(input.dtype, copy=False)
+
+
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Tensor:
+    """The p-norm over `dim` of the elements; ``p="fro"`` is 2, ``"nuc"`` the sum of the singular values of a matrix.
+
+    >>> import dovetail as dv
+    >>> dv.norm(dv.tensor([3., 4.]))
+    tensor(5.)
+    """
+    if p == "nuc":
+        from .matrices import matrix_norm
+
+        if dim is None:
+            dim = tuple(range(input._a.ndim))
+        return matrix_norm(input, "nuc", dim, keepdim, dtype)
+    if isinstance(p, str) and p != "fro":
+        raise ShapeError(say("norm", f"only valid string values are 'fro' and 'nuc', found {p}"))
+    return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype)
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The p-norm of ``input - other``.
+
+    >>> import dovetail as dv
+    >>> dv.dist(dv.tensor([1., 2.]), dv.tensor([4., 6.]))
+    tensor(5.)
+    """
+    if input._a.dtype.kind not in "fcV":
+        what = f"input dtype should be either floating point or complex. Got {legacy(input._a.dtype)} instead."
+        raise DtypeError(say("norm()", what, "", "convert with .float()"))
+    return vector_norm(sub(input, other), p)

@@ -1,0 +1,261 @@
+"""Random tensors: for one seed, PyTorch's numbers on the CPU (on a GPU, CuPy's), and the seeds themselves."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import CLASSES, Tensor, wrap
+from ..device import module_for, to_device
+from ..dtypes import int64, to_numpy_dtype
+from ..errors import TypeMismatch, say
+from ..generator import Generator, current, default_generator
+from ._op import xp
+from ._random import bounds, deliver, demand_floating, fill, made, shape_of, tensor_argument, unpack_seed, whole
+
+__all__ = [
+    "get_rng_state", "initial_seed", "manual_seed", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
+    "randperm", "seed", "set_rng_state",
+]  # fmt: skip
+METHODS = ()
+INPLACE = ()
+
+
+def manual_seed(seed: Any) -> Generator:
+    """Restart the random numbers of every device at a seed, and return the CPU's generator.
+
+    Raises a ValueError for a seed that does not fit into 64 bits.
+
+    >>> import dovetail as dv
+    >>> dv.manual_seed(0).initial_seed(), dv.rand(2)
+    (0, tensor([0.4963, 0.7682]))
+    """
+    default_generator.manual_seed(unpack_seed(seed))
+    _seed_gpu()
+    return default_generator
+
+
+def _seed_gpu() -> None:
+    gpu = sys.modules.get(f"{__package__}._random_gpu")  # streams not yet made take the seed when they are
+    if gpu is not None:
+        gpu.seed(default_generator.initial_seed())
+
+
+def seed() -> int:
+    """Restart the random numbers at a seed from the operating system, and return it.
+
+    >>> import dovetail as dv
+    >>> dv.seed() == dv.initial_seed()
+    True
+    """
+    default_generator.seed()
+    _seed_gpu()
+    return default_generator.initial_seed()
+
+
+def initial_seed() -> int:
+    """The seed with which the random numbers began.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(7); dv.initial_seed()
+    7
+    """
+    return current().initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The CPU generator's state: a uint8 tensor of 5056 bytes, interchangeable with PyTorch's.
+
+    >>> import dovetail as dv
+    >>> dv.get_rng_state().shape
+    dovetail.Size([5056])
+    """
+    return _get_state(default_generator)
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Continue the CPU's random numbers from a state. Raises a RuntimeError or TypeError for what is none.
+
+    >>> import dovetail as dv
+    >>> state = dv.get_rng_state(); first = dv.rand(1)
+    >>> dv.set_rng_state(state); bool(dv.rand(1) == first)
+    True
+    """
+    _set_state(default_generator, new_state)
+
+
+def _get_state(self: Generator) -> Tensor:
+    """The state as a uint8 tensor of 5056 bytes."""
+    return wrap(self._get_state_array())
+
+
+def _set_state(self: Generator, new_state: Tensor) -> None:
+    """Continue from what ``get_state`` returned."""
+    if new_state.__class__ not in CLASSES:
+        raise TypeMismatch(say("set_state", f"expected a uint8 tensor, but got {type(new_state).__name__}"))
+    if new_state._a.dtype != np.uint8:
+        raise TypeMismatch(say("set_state", f"RNG state must be a uint8 tensor, not {new_state.dtype}"))
+    self._set_state_array(new_state._a)
+
+
+Generator.get_state, Generator.set_state = _get_state, _set_state
+
+
+def rand(
+    *size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, **more: Any,
+) -> Tensor:  # fmt: skip
+    """Uniform numbers of [0, 1): ``rand(2, 3)`` or ``rand((2, 3))``.
+
+    Raises a RuntimeError for an integer dtype or a negative length.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.rand(3)
+    tensor([0.4963, 0.7682, 0.0885])
+    """
+    shape = shape_of("rand", size, _size_keyword("rand", more))
+
+    def draw(streams: Any, gen: Any, kind: Any) -> Any:
+        demand_floating("rand", kind, complex_too=True)
+        return streams.uniform(gen, shape, kind)
+
+    return made(draw, generator, out, dtype, device, requires_grad)
+
+
+def randn(
+    *size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, **more: Any,
+) -> Tensor:  # fmt: skip
+    """Normal numbers of mean 0 and variance 1: ``randn(2, 3)`` or ``randn((2, 3))``.
+
+    Raises a RuntimeError for an integer dtype or a negative length.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.randn(3)
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
+    shape = shape_of("randn", size, _size_keyword("randn", more))
+
+    def draw(streams: Any, gen: Any, kind: Any) -> Any:
+        demand_floating("randn", kind, complex_too=True)
+        return streams.normal(gen, shape, kind)
+
+    return made(draw, generator, out, dtype, device, requires_grad)
+
+
+def _size_keyword(where: str, more: dict[str, Any]) -> Any:
+    size = more.pop("size", None)
+    if more:
+        raise TypeMismatch(say(f"{where}()", f"received an invalid combination of arguments: unexpected keyword {next(iter(more))!r}"))
+    return size
+
+
+def randint(
+    *args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, **more: Any,
+) -> Tensor:  # fmt: skip
+    """Integers of [low, high), uniform: ``randint(high, size)`` or ``randint(low, high, size)``; int64 by default.
+
+    Raises a RuntimeError where low >= high or the type cannot hold the bounds.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.randint(0, 10, (4,))
+    tensor([4, 9, 3, 0])
+    """
+    values = list(args)
+    size = more.pop("size") if "size" in more else values.pop() if values else None
+    high = more.pop("high") if "high" in more else values.pop() if values else None
+    low = more.pop("low") if "low" in more else values.pop() if values else 0
+    if values or more or size is None or high is None:
+        remedy = "randint(high, size) or randint(low, high, size)"
+        raise TypeMismatch(say("randint()", "received an invalid combination of arguments", "", remedy))
+    if not isinstance(size, tuple | list):
+        raise TypeMismatch(say("randint()", f"argument 'size' must be tuple of ints, not {type(size).__name__}"))
+    shape = shape_of("randint", (size,))
+    first, end = bounds("randint", low, high)
+    draw = lambda streams, gen, kind: streams.randint(gen, first, end, shape, kind)  # noqa: E731
+    return made(draw, generator, out, dtype, device, requires_grad, int64)
+
+
+def randperm(
+    n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A random permutation of 0 … n - 1, int64 by default.
+
+    Raises a RuntimeError for a negative n, or one that the type cannot count to.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.randperm(6)
+    tensor([2, 5, 3, 0, 1, 4])
+    """
+    (count,) = shape_of("randperm", (whole("randperm", "n", n),))
+    return made(lambda streams, gen, kind: streams.randperm(gen, count, kind), generator, out, dtype, device, requires_grad, int64)
+
+
+def _like(where: str, input: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """An uninitialised tensor laid out as another one."""
+    a = tensor_argument(where, "input", input)
+    kind = a.dtype if dtype is None else to_numpy_dtype(dtype)
+    if device is not None:
+        return deliver(module_for(to_device(device)).empty(a.shape, kind))
+    return deliver(xp(a).empty_like(a, dtype=kind))
+
+
+def _finish(t: Tensor, requires_grad: bool) -> Tensor:
+    return deliver(t._a, None, True) if requires_grad else t
+
+
+def rand_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, generator: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Uniform numbers of [0, 1) in the shape, type and layout of another tensor.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.rand_like(dv.zeros(3))
+    tensor([0.4963, 0.7682, 0.0885])
+    """
+    t = _like("rand_like", input, dtype, device, requires_grad)
+    demand_floating("rand_like", t._a.dtype, complex_too=True)
+    fill("uniform", t, lambda streams, gen, shape, order: streams.uniform(gen, shape, t._a.dtype), generator)
+    return _finish(t, requires_grad)
+
+
+def randn_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: Any = None, generator: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Normal numbers of mean 0 and variance 1 in the shape, type and layout of another tensor.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.randn_like(dv.zeros(3))
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
+    t = _like("randn_like", input, dtype, device, requires_grad)
+    demand_floating("randn_like", t._a.dtype, complex_too=True)
+    fill("normal", t, lambda streams, gen, shape, order: streams.normal(gen, shape, t._a.dtype, contiguous=not order), generator)
+    return _finish(t, requires_grad)
+
+
+def randint_like(
+    input: Tensor, *args: Any, low: Any = None, high: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, memory_format: Any = None, generator: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Integers of [low, high) in the shape, type and layout of another tensor: ``randint_like(input, high)`` or ``(input, low, high)``.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.randint_like(dv.zeros(3), 10)
+    tensor([4., 9., 3.])
+    """
+    values = list(args)
+    high = values.pop() if high is None and values else high
+    low = values.pop() if low is None and values else 0 if low is None else low
+    if values or high is None:
+        raise TypeMismatch(say("randint_like()", "received an invalid combination of arguments", "", "randint_like(input, low, high)"))
+    first, end = bounds("randint_like", low, high)
+    t = _like("randint_like", input, dtype, device, requires_grad)
+    fill("random", t, lambda streams, gen, shape, order: streams.randint(gen, first, end, shape, t._a.dtype), generator)
+    return _finish(t, requires_grad)

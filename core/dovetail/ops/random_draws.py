@@ -1,0 +1,167 @@
+"""Draws whose parameters are tensors: normal around means, Bernoulli, multinomial, Poisson, binomial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.modes import GRAD, STATE
+from ..autograd.node import CLASSES, Tensor
+from ..device import device_of
+from ..dtypes import from_numpy_dtype
+from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ._op import xp
+from ._prepare import _mismatch
+from ._random import deliver, demand, demand_floating, drawn, made, shape_of, source, tensor_argument, whole
+from ._refuse import type_name
+
+__all__ = ["bernoulli", "binomial", "multinomial", "normal", "poisson"]
+METHODS = ("bernoulli", "multinomial")
+INPLACE = ()
+
+
+def _depends(values: Any, out: Any, *parameters: Any) -> Tensor:
+    """The result of a draw whose parameters are tensors: it requires a gradient (zero) where they do."""
+    if out is None and STATE.word & GRAD:
+        for p in parameters:
+            if p.__class__ in CLASSES and p._n is not None:
+                return drawn(p, values)
+    return deliver(values, out)
+
+
+def normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Normal numbers around ``mean`` with deviation ``std``: one for each element of these tensors, or ``size`` of them.
+
+    Raises a RuntimeError for a negative std, an integer type, or shapes that do not broadcast.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.normal(dv.tensor([0., 10.]), 1.0)
+    tensor([1.5410, 9.7066])
+    """
+    raw = [x._a if x.__class__ in CLASSES else x for x in (mean, std)]
+    arrays = [a for a, x in zip(raw, (mean, std), strict=True) if x.__class__ in CLASSES]
+    if not arrays:
+        if size is None:
+            what = "received an invalid combination of arguments: numbers without a size"
+            raise TypeMismatch(say("normal()", what, "", "normal(0.0, 1.0, (2, 3))"))
+        demand(std >= 0, "normal", f"normal expects std >= 0.0, but found std {std}")
+        shape = shape_of("normal", (size,))
+
+        def draw(streams: Any, gen: Any, kind: Any) -> Any:
+            demand_floating("normal", kind, complex_too=True)
+            return streams.normal(gen, shape, kind, mean, std)
+
+        return made(draw, generator, out, dtype, device, requires_grad)
+    if size is not None:
+        raise TypeMismatch(say("normal()", "received an invalid combination of arguments: tensors and a size"))
+    for a in arrays:
+        demand_floating("normal", a.dtype)
+    if len(arrays) == 2:
+        _check_broadcast("normal", arrays)
+    spread = raw[1]
+    on_cpu = device_of(arrays[0]).type == "cpu"
+    if not hasattr(spread, "dtype"):
+        demand(spread >= 0, "normal", f"normal expects std >= 0.0, but found std {spread}")
+    elif on_cpu:
+        demand(spread.size == 0 or spread.min() >= 0, "normal", "normal expects all elements of std >= 0.0")
+    streams, gen = source(device_of(arrays[0]), generator)
+    return _depends(streams.normal_around(gen, *raw), out, mean, std)
+
+
+def _check_broadcast(where: str, arrays: list[Any]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*(a.shape for a in arrays))
+    except ValueError:
+        shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
+        raise ShapeError(say(where, _mismatch(arrays), f"the shapes are {shapes}")) from None
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, out: Any = None) -> Tensor:
+    """Ones with the probabilities in ``input``, else zeros; with ``p`` that one probability in the shape of ``input``.
+
+    Raises a RuntimeError for a probability outside [0, 1] or, without p, an integer type.
+
+    >>> import dovetail as dv
+    >>> dv.bernoulli(dv.tensor([0., 1.]))
+    tensor([0., 1.])
+    """
+    a = tensor_argument("bernoulli", "input", input)
+    streams, gen = source(device_of(a), generator)
+    if p is not None:
+        demand(0 <= p <= 1, "bernoulli", f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+        return _depends(streams.bernoulli(gen, p, a.shape, a.dtype), out, input)
+    _check_probabilities(a)
+    return _depends(streams.bernoulli(gen, a, a.shape, a.dtype), out, input)
+
+
+def _check_probabilities(a: Any) -> None:
+    demand_floating("bernoulli", a.dtype)
+    if a.__class__ is np.ndarray and a.size:
+        sane = bool((a >= 0).all()) and bool((a <= 1).all())
+        demand(sane, "bernoulli", f"Expected p_in >= 0 && p_in <= 1 to be true (p lies in [{a.min()}, {a.max()}])")
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
+    """Category numbers with the probabilities of each row: (C,) gives (S,), (N, C) gives (N, S); rows need not sum to one.
+
+    Raises a RuntimeError for weights that are negative or not finite, a row without any, or more samples than categories.
+
+    >>> import dovetail as dv
+    >>> _ = dv.manual_seed(0); dv.multinomial(dv.tensor([0., 0., 1.]), 2, replacement=True)
+    tensor([2, 2])
+    """
+    a = tensor_argument("multinomial", "input", input)
+    count = whole("multinomial", "num_samples", num_samples)
+    demand(a.ndim in (1, 2), "multinomial", f"prob_dist must be 1 or 2 dim (input has shape {tuple(a.shape)})")
+    kind = from_numpy_dtype(a.dtype)
+    if not kind.is_floating_point:
+        raise DtypeError(say("multinomial", f"multinomial only supports floating-point dtypes for input, got: {type_name(kind.np)}"))
+    demand(count > 0, "multinomial", f"cannot sample n_sample <= 0 samples (num_samples is {count})")
+    what = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+    demand(replacement or count <= a.shape[-1], "multinomial", f"{what} (num_samples is {count}, input {tuple(a.shape)})")
+    if a.__class__ is np.ndarray and a.size:
+        sane = bool(((a >= 0) & (a < np.inf)).all())
+        demand(sane, "multinomial", "probability tensor contains either `inf`, `nan` or element < 0")
+        some = bool((a > 0).any(axis=-1).all())
+        demand(some, "multinomial", "invalid multinomial distribution (sum of probabilities <= 0)")
+    streams, gen = source(device_of(a), generator)
+    return deliver(xp(a).ascontiguousarray(streams.multinomial(gen, a, count, replacement)), out)
+
+
+def poisson(input: Tensor, generator: Any = None) -> Tensor:
+    """Counts with the rates in ``input``. Raises a RuntimeError for a negative rate or an integer type.
+
+    >>> import dovetail as dv
+    >>> dv.poisson(dv.zeros(2))
+    tensor([0., 0.])
+    """
+    a = tensor_argument("poisson", "input", input)
+    demand_floating("poisson", a.dtype)
+    if a.__class__ is np.ndarray and a.size:
+        demand(a.min() >= 0, "poisson", f"invalid Poisson rate, expected rate to be non-negative (the smallest is {a.min()})")
+    streams, gen = source(device_of(a), generator)
+    return _depends(streams.poisson(gen, a), None, input)
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
+    """Numbers of successes in ``count`` trials of probability ``prob``, broadcast.
+
+    Raises a ValueError for a type that is not floating, a RuntimeError for shapes that do not broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.binomial(dv.tensor([3., 4.]), dv.tensor([0., 1.]))
+    tensor([0., 4.])
+    """
+    arrays = [tensor_argument("binomial", "count", count), tensor_argument("binomial", "prob", prob)]
+    for name, a in zip(("count", "prob"), arrays, strict=True):
+        kind = from_numpy_dtype(a.dtype)
+        if not kind.is_floating_point:
+            raise ValueRangeError(say("binomial", f"binomial only supports floating-point dtypes for {name}, got: {type_name(kind.np)}"))
+    shape = _check_broadcast("binomial", arrays)
+    streams, gen = source(device_of(arrays[0]), generator)
+    wide = [xp(a).broadcast_to(a, shape) for a in arrays]
+    return _depends(streams.binomial(gen, *wide), None, count, prob)

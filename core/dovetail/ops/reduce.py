@@ -1,0 +1,358 @@
+"""Reductions: sums, means, products, variances, log-sum-exp, and what counts elements."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import Tensor
+from ..dtypes import to_numpy_dtype
+from ..errors import DtypeError, ShapeError, TypeMismatch, say
+from ._op import Array, op, xp
+from ._sums import axes, count, legacy, summable, total, unreduce, widened
+from .arithmetic import div, mul, neg, sub
+from .shape import getitem, reshape
+
+__all__ = [
+    "all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum",
+    "var", "var_mean",
+]  # fmt: skip
+METHODS = (
+    "all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "sum", "var",
+)  # fmt: skip
+INPLACE = ()
+
+
+@op(dtypes=None)
+def sum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """Sum over `dim` (a number, several, or None for all); integers and bools sum as int64.
+
+    >>> import dovetail as dv
+    >>> dv.sum(dv.tensor([[1., 2.], [3., 4.]]), dim=0)
+    tensor([4., 6.])
+    """
+    if dtype is None and input.dtype.char in "fd":
+        return total(input, None if dim is None else axes(dim, input.ndim, "sum"), keepdim)
+    a, kind = summable(input, dtype)
+    return total(a, axes(dim, a.ndim, "sum"), keepdim).astype(kind, copy=False)
+
+
+@sum.vjp
+def _(g: Any, input_shape: Any, dim: Any, keepdim: Any) -> Any:
+    return unreduce(g, input_shape, dim, keepdim)
+
+
+@op(dtypes=None)
+def mean(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """Average over `dim`: ``sum(input) / n``. Raises a RuntimeError for integers without `dtype`.
+
+    >>> import dovetail as dv
+    >>> dv.mean(dv.tensor([1., 2., 6.]))
+    tensor(3.)
+    """
+    wanted = input.dtype if dtype is None else to_numpy_dtype(dtype)
+    if wanted.kind not in "fcV":
+        which = "Input" if dtype is None else "Optional"
+        what = f"could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {legacy(wanted)}"
+        raise DtypeError(say("mean()", what, "", "convert with .float(), or pass dtype="))
+    a, kind = summable(input, dtype)
+    out = total(a, axes(dim, a.ndim, "mean"), keepdim)
+    n = a.size if dim is None else count(a.shape, dim, "mean")
+    return (out / n if n else xp(a).true_divide(out, n)).astype(kind, copy=False)
+
+
+@mean.vjp
+def _(g: Any, input_shape: Any, dim: Any, keepdim: Any) -> Any:
+    return unreduce(div(g, count(input_shape, dim, "mean") or 1), input_shape, dim, keepdim)
+
+
+@op(dtypes=None)
+def nansum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """Sum over `dim` with NaN counted as zero.
+
+    >>> import dovetail as dv
+    >>> dv.nansum(dv.tensor([1., float("nan"), 2.]))
+    tensor(3.)
+    """
+    a, kind = summable(input, dtype)
+    if a.dtype.kind in "fc":
+        a = xp(a).where(xp(a).isnan(a), xp(a).zeros((), a.dtype), a)
+    return total(a, axes(dim, a.ndim, "nansum"), keepdim).astype(kind, copy=False)
+
+
+@nansum.vjp
+def _(g: Any, input: Any, dim: Any, keepdim: Any) -> Any:
+    return mul(unreduce(g, input._a.shape, dim, keepdim), _numbers(input))
+
+
+@op(dtypes=None, name="is_number")
+def _numbers(input: Array) -> Array:
+    """One where an element is a number, zero where it is NaN, in the type of the input."""
+    return (input == input).astype(input.dtype)
+
+
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Average over `dim` of what is not NaN.
+
+    >>> import dovetail as dv
+    >>> dv.nanmean(dv.tensor([1., float("nan"), 2.]))
+    tensor(1.5000)
+    """
+    if input._a.dtype.kind not in "fcV":
+        what = f"expected input to have floating point or complex dtype but got {legacy(input._a.dtype)}"
+        raise DtypeError(say("nanmean()", what, "", "convert with .float()"))
+    return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim))
+
+
+@op(dtypes=None)
+def prod(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """Multiply over `dim`; integers and bools multiply as int64.
+
+    >>> import dovetail as dv
+    >>> dv.prod(dv.tensor([2., 3., 4.]))
+    tensor(24.)
+    """
+    if isinstance(dim, tuple | list):
+        raise TypeMismatch(say("prod()", f"received an invalid combination of arguments - dim is {dim}", "expected an int"))
+    a, kind = summable(input, dtype)
+    return a.prod(axis=axes(dim, a.ndim, "prod"), keepdims=keepdim, dtype=a.dtype).astype(kind, copy=False)
+
+
+@prod.vjp
+def _(g: Any, input: Any, dim: Any, keepdim: Any) -> Any:
+    if dim is None:
+        return reshape(mul(g, others_product(reshape(input, (-1,)), 0)), input._a.shape)
+    return mul(unreduce(g, input._a.shape, dim, keepdim), others_product(input, dim))
+
+
+@op(dtypes=None)
+def others_product(input: Array, dim: int) -> Array:
+    """For each element the product of all others along `dim`, exact where elements are zero; a constant to gradients."""
+    a, where = widened(input), xp(input)
+    if a.ndim == 0 or a.shape[dim] < 2:
+        return where.ones_like(input)
+    before, after = where.ones_like(a), where.ones_like(a)
+    lead = (slice(None),) * (dim % a.ndim)
+    before[(*lead, slice(1, None))] = where.cumprod(a[(*lead, slice(None, -1))], axis=dim)
+    after[(*lead, slice(None, -1))] = where.cumprod(a[(*lead, slice(None, 0, -1))], axis=dim)[(*lead, slice(None, None, -1))]
+    return (before * after).astype(input.dtype, copy=False)
+
+
+@prod.composite
+def _(input: Any, dim: Any, keepdim: Any, dtype: Any) -> Any:
+    """By halves: elementwise products alone, whose gradients hold where elements are zero."""
+    x = input if dtype is None else input.to(dtype)
+    if dim is None or x._a.ndim == 0:
+        shape = (1,) * x._a.ndim if keepdim else ()
+        x, dim = reshape(x, (-1,)), 0
+    else:
+        dim = dim % x._a.ndim
+        shape = tuple(1 if i == dim else n for i, n in enumerate(x._a.shape) if keepdim or i != dim)
+    lead, rest = (slice(None),) * dim, []
+    n = x._a.shape[dim]
+    while n > 1:
+        if n % 2:
+            rest.append(getitem(x, (*lead, slice(n - 1, n))))
+        n //= 2
+        x = mul(getitem(x, (*lead, slice(0, n))), getitem(x, (*lead, slice(n, 2 * n))))
+    for r in rest:
+        x = mul(x, r)
+    return reshape(x if n else sum(x, dim) + 1, shape)
+
+
+@op(dtypes=None, name="var")
+def _var(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Array:
+    """The variance over dimensions."""
+    return _spread(input, dim, correction, keepdim, "var").astype(_real(input.dtype), copy=False)
+
+
+@_var.vjp
+def _(g: Any, input: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
+    return mul(unreduce(g, input._a.shape, dim, keepdim), _deviation(input, dim, correction, 2))
+
+
+@op(dtypes=None, name="std")
+def _std(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Array:
+    """The standard deviation over dimensions."""
+    out = _spread(input, dim, correction, keepdim, "std")
+    return xp(input).sqrt(out).astype(_real(input.dtype), copy=False)
+
+
+@_std.vjp
+def _(g: Any, input: Any, dim: Any, correction: Any, keepdim: Any, out: Any) -> Any:
+    return mul(unreduce(_over(g, out), input._a.shape, dim, keepdim), _deviation(input, dim, correction, 1))
+
+
+def _real(kind: Any) -> Any:
+    """The type of a complex type's parts; any other type itself."""
+    return np.dtype(kind.char.lower()) if kind.kind == "c" else kind
+
+
+def _spread(a: Any, dim: Any, correction: Any, keepdim: bool, where: str) -> Any:
+    if a.dtype.kind not in "fcV":
+        raise DtypeError(say(f"{where}()", "std and var only support floating point and complex dtypes", f"got {legacy(a.dtype)}"))
+    a = widened(a)
+    found = axes(dim, a.ndim, where)
+    n = count(a.shape, dim, where)
+    d = a - xp(a).true_divide(total(a, found, True), n)
+    d = d.real**2 + d.imag**2 if a.dtype.kind == "c" else d * d if d.ndim == 0 else xp(a).multiply(d, d, out=d)
+    return xp(a).true_divide(total(d, found, keepdim), builtins.max(n - (1 if correction is None else correction), 0))
+
+
+def _deviation(input: Any, dim: Any, correction: Any, factor: int) -> Any:
+    """``factor (input - mean) / (n - correction)``."""
+    n = builtins.max(count(input._a.shape, dim, "var") - (1 if correction is None else correction), 0)
+    return mul(sub(input, mean(input, dim, True)), factor / n if n else math.inf)
+
+
+@op(name="over_or_zero")
+def _over(grad: Array, other: Array) -> Array:
+    """``grad / other``, and zero where `other` is zero."""
+    where = xp(grad)
+    return where.where(other == 0, where.zeros((), grad.dtype), grad / other)
+
+
+@_over.vjp
+def _(g: Any, grad: Any, other: Any) -> Any:
+    r = _over(g, other)
+    return r, neg(mul(r, _over(grad, other)))
+
+
+def _corrected(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, Any]:
+    """Read the two signatures of var and std: ``(dim, unbiased)``, ``(unbiased)`` or ``(dim, correction=)``."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
+    return dim, correction
+
+
+def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, axis: Any = None) -> Tensor:
+    """Variance over `dim`: ``sum((input - mean)²) / max(0, n - correction)``; correction 1 unless given.
+
+    >>> import dovetail as dv
+    >>> dv.var(dv.tensor([1., 2., 3.]))
+    tensor(1.)
+    """
+    dim, correction = _corrected(dim if axis is None else axis, unbiased, correction)
+    return _var(input, dim, correction, keepdim)
+
+
+def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, axis: Any = None) -> Tensor:
+    """Standard deviation over `dim`: the square root of :func:`var`.
+
+    >>> import dovetail as dv
+    >>> dv.std(dv.tensor([1., 2., 3.]))
+    tensor(1.)
+    """
+    dim, correction = _corrected(dim if axis is None else axis, unbiased, correction)
+    return _std(input, dim, correction, keepdim)
+
+
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Variance and mean over `dim`.
+
+    >>> import dovetail as dv
+    >>> dv.var_mean(dv.tensor([1., 2., 3.]))
+    (tensor(1.), tensor(2.))
+    """
+    dim, correction = _corrected(dim, unbiased, correction)
+    return _var(input, dim, correction, keepdim), mean(input, dim, keepdim)
+
+
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean over `dim`.
+
+    >>> import dovetail as dv
+    >>> dv.std_mean(dv.tensor([1., 2., 3.]))
+    (tensor(1.), tensor(2.))
+    """
+    dim, correction = _corrected(dim, unbiased, correction)
+    return _std(input, dim, correction, keepdim), mean(input, dim, keepdim)
+
+
+@op(dtypes="float")
+def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Array:
+    """``log(sum(exp(input)))`` over `dim`, without overflow.
+
+    >>> import dovetail as dv
+    >>> dv.logsumexp(dv.tensor([0., 0.]), 0)
+    tensor(0.6931)
+    """
+    where = xp(input)
+    if isinstance(dim, tuple | list) and not dim and input.ndim:
+        raise ShapeError(say("logsumexp", "got no dimensions (dim ())", "expected one or more", "pass dim=tuple(range(x.dim()))"))
+    found = axes(dim, input.ndim, "logsumexp")
+    if count(input.shape, dim, "logsumexp") == 0:
+        return where.log(total(input, found, keepdim))
+    top = input.max(axis=found, keepdims=True)
+    top = where.where(where.isinf(top), where.zeros((), input.dtype), top)
+    out = where.log(total(where.exp(input - top), found, True)) + top
+    return out if keepdim or not input.ndim else out.squeeze(found)
+
+
+@logsumexp.vjp
+def _(g: Any, input: Any, dim: Any, keepdim: Any, out: Any) -> Any:
+    shape = input._a.shape
+    return mul(unreduce(g, shape, dim, keepdim), _exp_minus(input, unreduce(out, shape, dim, keepdim)))
+
+
+@op(name="exp_minus")
+def _exp_minus(input: Array, other: Array) -> Array:
+    """``exp(input - other)``."""
+    out = input - other
+    return xp(input).exp(out, out=out) if out.ndim else xp(input).exp(out)
+
+
+@_exp_minus.vjp
+def _(g: Any, out: Any) -> Any:
+    r = mul(g, out)
+    return r, neg(r)
+
+
+@op(dtypes=None)
+def count_nonzero(input: Array, dim: Any = None) -> Array:
+    """Count what is not zero over `dim`.
+
+    >>> import dovetail as dv
+    >>> dv.count_nonzero(dv.tensor([0., 1., 2.]))
+    tensor(2)
+    """
+    return (input != 0).sum(axis=axes(dim, input.ndim, "count_nonzero"), dtype=np.int64)
+
+
+@op(dtypes=None)
+def all(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    """Whether every element over `dim` is true (uint8 answers as uint8).
+
+    >>> import dovetail as dv
+    >>> dv.all(dv.tensor([True, False]))
+    tensor(False)
+    """
+    if isinstance(dim, tuple | list) and not dim:
+        out = input != 0
+    else:
+        out = (input != 0).all(axis=axes(dim, input.ndim, "all"), keepdims=keepdim)
+    return out.astype(np.uint8) if input.dtype == np.uint8 else out
+
+
+@op(dtypes=None)
+def any(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    """Whether some element over `dim` is true (uint8 answers as uint8).
+
+    >>> import dovetail as dv
+    >>> dv.any(dv.tensor([True, False]))
+    tensor(True)
+    """
+    if isinstance(dim, tuple | list) and not dim:
+        out = input != 0
+    else:
+        out = (input != 0).any(axis=axes(dim, input.ndim, "any"), keepdims=keepdim)
+    return out.astype(np.uint8) if input.dtype == np.uint8 else out

@@ -1,0 +1,206 @@
+"""Choosing by a mask, and filling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import dtypes as dt
+from ..autograd.node import CLASSES, Tensor, wrap
+from ..errors import DtypeError, ShapeError, TypeMismatch, say
+from ._blockwise import masked
+from ._op import Array, Fixed, op, xp
+from ._refuse import fits, tensors, type_name
+from .arithmetic import zero
+from .inplace import write
+
+__all__ = ["fill", "fill_", "masked_fill", "where", "zero_"]
+METHODS = ("masked_fill",)
+INPLACE = ("fill", "masked_fill", "zero")
+
+
+@op(name="where")
+def _where(condition: Fixed, input: Array, other: Array) -> Array:
+    if not hasattr(input, "dtype") and not hasattr(other, "dtype"):
+        kind = dt.result_dtype([input, other]).np.type
+        input, other = kind(input), kind(other)
+    elif not hasattr(input, "dtype"):
+        input = other.dtype.type(input)
+    elif not hasattr(other, "dtype"):
+        other = input.dtype.type(other)
+    return xp(condition).where(condition, input, other)
+
+
+@_where.vjp(0)
+def _(g: Any, condition: Any) -> Any:
+    return masked_out(g, condition, False)
+
+
+@_where.vjp(1)
+def _(g: Any, condition: Any) -> Any:
+    return masked_out(g, condition, True)
+
+
+@op(dtypes=None)
+def masked_out(input: Array, mask: Fixed, when: bool) -> Array:
+    """Zeros where the mask is `when`, the input elsewhere."""
+    return masked(input, mask if when else ~mask)
+
+
+@masked_out.vjp
+def _(g: Any, mask: Any, when: bool) -> Any:
+    return masked_out(g, mask, when)
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, else `other`; broadcast, either may be a number.
+
+    With the condition alone: the indices of its nonzero elements, one tensor a dimension.
+    Raises a DtypeError (RuntimeError) for a condition that is not bool.
+
+    >>> import dovetail as dv
+    >>> dv.where(dv.tensor([True, False]), dv.tensor([1., 2.]), 0.)
+    tensor([1., 0.])
+    >>> dv.where(dv.tensor([0, 3, 4]))
+    (tensor([1, 2]),)
+    """
+    if condition.__class__ not in CLASSES or (input is None) != (other is None):
+        kinds = ", ".join(type(x).__name__ for x in (condition, input, other))
+        raise TypeMismatch(
+            say(
+                "where()",
+                f"received an invalid combination of arguments - got ({kinds})",
+                "expected (Tensor, Tensor or Number, Tensor or Number)",
+            )
+        )
+    a = condition._a
+    if input is None:
+        return tuple(wrap(i) for i in xp(a).nonzero(a if a.ndim else a.reshape(1)))[: max(a.ndim, 1)]
+    if a.dtype.kind != "b":
+        if a.dtype.name != "uint8":
+            kind = type_name(a.dtype)
+            what = f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}"
+            raise DtypeError(say("where", what, "", "compare it first"))
+        condition = condition != 0
+    return _where(condition, input, other)
+
+
+def _where_method(self: Tensor, condition: Tensor, other: Any) -> Any:
+    """This tensor's elements where the condition holds, else `other`; see :func:`dovetail.where`."""
+    return where(condition, self, other)
+
+
+Tensor.where = _where_method  # as a method, the tensor is not the condition
+
+
+@op(name="masked_fill", dtypes=None)
+def _masked_fill(input: Array, mask: Fixed, value: Array) -> Array:
+    if not hasattr(value, "dtype"):
+        if input.dtype.kind in "iu":
+            value = int(value)
+        value = input.dtype.type(value)
+        if value == 0 and input.dtype.kind == "f":
+            return masked(input, mask)
+    else:
+        value = value.astype(input.dtype, copy=False)
+    return xp(input).where(mask, value, input)
+
+
+@_masked_fill.vjp(0)
+def _(g: Any, mask: Any) -> Any:
+    return masked_out(g, mask, True)
+
+
+@_masked_fill.vjp(1)
+def _(g: Any, mask: Any) -> Any:
+    return masked_out(g, mask, False)
+
+
+def _fillable(name: str, input: Tensor, value: Any) -> None:
+    """Check the value that a tensor is filled with: a number that fits its type, or a tensor without dimensions."""
+    tensors(name, input=input)
+    if value.__class__ not in CLASSES:
+        if not isinstance(value, int | float | complex):
+            raise TypeMismatch(say(f"{name}()", f"argument 'value' must be Tensor or Number, not {type(value).__name__}"))
+        fits(name, value, input._a.dtype)
+    elif value._a.ndim:
+        n = value._a.ndim
+        raise ShapeError(say(name, f"{name} only supports a 0-dimensional value tensor, but got tensor with {n} dimension(s)"))
+
+
+def _masked(input: Tensor, mask: Tensor, value: Any) -> list[Any]:
+    tensors("masked_fill", input=input, mask=mask)
+    if mask._a.dtype.kind != "b":
+        what = f"masked_fill only supports boolean masks, but got mask with dtype {type_name(mask._a.dtype)}"
+        raise DtypeError(say("masked_fill", what, "", "compare it first"))
+    _fillable("masked_fill", input, value)
+    return [input, mask, value]
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """Write a value where the mask is set; the mask broadcasts, the type stays.
+
+    Raises a DtypeError (RuntimeError) for a mask that is not bool.
+
+    >>> import dovetail as dv
+    >>> dv.masked_fill(dv.tensor([1., 2.]), dv.tensor([True, False]), float("-inf"))
+    tensor([-inf, 2.])
+    """
+    return _masked_fill(*_masked(input, mask, value))
+
+
+def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """In-place form of :func:`masked_fill`."""
+    return write(_masked_fill.op, _masked(input, mask, value))
+
+
+@op(name="fill", dtypes=None)
+def _fill(input: Array, value: Array) -> Array:
+    """One value in the input's shape and type, as a broadcast view: an in-place form copies it once."""
+    m = xp(input)
+    if hasattr(value, "dtype"):
+        value = value.astype(input.dtype)
+    else:
+        value = m.asarray(int(value) if input.dtype.kind in "iu" else value, dtype=input.dtype)
+    return m.broadcast_to(value, input.shape)
+
+
+@_fill.vjp(0)
+def _(g: Any) -> Any:
+    return zero(g)
+
+
+@_fill.vjp(1)
+def _(g: Any) -> Any:
+    return g  # the engine sums it
+
+
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like the input that holds one value everywhere.
+
+    >>> import dovetail as dv
+    >>> dv.fill(dv.tensor([1., 2.]), 7)
+    tensor([7., 7.])
+    """
+    _fillable("fill", input, value)
+    return _fill(input, value).clone()
+
+
+def fill_(input: Tensor, value: Any) -> Tensor:
+    """Write one value everywhere, in place.
+
+    >>> import dovetail as dv
+    >>> dv.fill_(dv.tensor([1., 2.]), 7)
+    tensor([7., 7.])
+    """
+    _fillable("fill_", input, value)
+    return write(_fill.op, [input, value])
+
+
+def zero_(input: Tensor) -> Tensor:
+    """Write zeros everywhere, in place.
+
+    >>> import dovetail as dv
+    >>> dv.zero_(dv.tensor([1., 2.]))
+    tensor([0., 0.])
+    """
+    return write(_fill.op, [input, 0])

@@ -1,0 +1,155 @@
+"""Softmax and its logarithm, each with its gradient fused into one op."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import Tensor
+from ..dtypes import to_numpy_dtype
+from ._op import Array, op, xp
+from ._sums import one_axis, total
+from .arithmetic import mul, neg, sub
+from .reduce import sum
+from .shape import cast
+
+__all__ = ["log_softmax", "softmax"]
+METHODS = ("log_softmax", "softmax")
+INPLACE = ()
+FUNCTIONAL = ("log_softmax", "softmax", "softmin")
+
+
+def _shifted(a: Any, dim: int) -> Any:
+    """The array minus its largest along `dim`: exponentials of it cannot overflow."""
+    return a - a.max(axis=dim, keepdims=True)
+
+
+@op(dtypes="floating", autocast="float32", name="softmax")
+def _softmax(input: Array, dim: int) -> Array:
+    """``exp(input) / sum(exp(input))`` along one dimension."""
+    dim = one_axis(dim, input.ndim, "softmax")
+    where = xp(input)
+    if not input.ndim:
+        return where.where(where.isfinite(input), where.ones((), input.dtype), where.full((), np.nan, input.dtype))
+    if not input.size:
+        return input.copy()
+    out = _shifted(input, dim)
+    where.exp(out, out=out)
+    out /= total(out, (dim,), True)
+    return out
+
+
+@_softmax.vjp
+def _(g: Any, out: Any, dim: Any) -> Any:
+    return softmax_grad(g, out, dim)
+
+
+@op
+def softmax_grad(grad: Array, y: Array, dim: int) -> Array:
+    """The gradient of softmax by its result y: ``(grad - sum(grad y)) y``."""
+    if not grad.ndim:
+        return grad - grad
+    out = grad * y
+    s = total(out, (dim % grad.ndim,), True)
+    out -= y * s
+    return out
+
+
+@softmax_grad.vjp
+def _(g: Any, grad: Any, y: Any, dim: Any, needs: Any) -> Any:
+    by_grad = softmax_grad(g, y, dim) if needs[0] else None
+    if not needs[1]:
+        return by_grad, None
+    inner = sum(mul(grad, y), dim, True)
+    return by_grad, sub(mul(g, sub(grad, inner)), mul(grad, sum(mul(g, y), dim, True)))
+
+
+@op(dtypes="floating", autocast="float32", name="log_softmax")
+def _log_softmax(input: Array, dim: int) -> Array:
+    """``input - log(sum(exp(input)))`` along one dimension."""
+    dim = one_axis(dim, input.ndim, "log_softmax")
+    where = xp(input)
+    if not input.ndim:
+        return input - input
+    if not input.size:
+        return input.copy()
+    out = _shifted(input, dim)
+    out -= where.log(total(where.exp(out), (dim,), True))
+    return out
+
+
+@_log_softmax.vjp
+def _(g: Any, out: Any, dim: Any) -> Any:
+    return log_softmax_grad(g, out, dim)
+
+
+@op
+def log_softmax_grad(grad: Array, y: Array, dim: int) -> Array:
+    """The gradient of log_softmax by its result y: ``grad - exp(y) sum(grad)``."""
+    if not grad.ndim:
+        return grad - grad
+    out = xp(y).exp(y)
+    out *= total(grad, (dim % grad.ndim,), True)
+    xp(y).subtract(grad, out, out=out)
+    return out
+
+
+@log_softmax_grad.vjp
+def _(g: Any, grad: Any, y: Any, dim: Any, needs: Any) -> Any:
+    p = y.exp()
+    by_grad = sub(g, sum(mul(g, p), dim, True)) if needs[0] else None
+    return by_grad, neg(mul(mul(g, p), sum(grad, dim, True))) if needs[1] else None
+
+
+def _implicit(name: str, ndim: int) -> int:
+    """The dimension that PyTorch assumes where none is given, with its warning."""
+    warnings.warn(f"{name}: Implicit dimension choice has been deprecated. Change the call to include dim=X as an argument.", stacklevel=4)
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def _typed(input: Tensor, dtype: Any) -> Tensor:
+    return input if dtype is None else cast(input, to_numpy_dtype(dtype))
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
+    """``exp(input) / sum(exp(input))`` along `dim`, without overflow; `dtype` casts the input first.
+
+    >>> import dovetail as dv
+    >>> dv.softmax(dv.tensor([0., 0.]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    dim, dtype = _arguments(input, dim, _stacklevel, dtype, axis, "softmax")
+    return _softmax(input if dtype is None else _typed(input, dtype), dim)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
+    """``input - log(sum(exp(input)))`` along `dim`, without overflow; `dtype` casts the input first.
+
+    >>> import dovetail as dv
+    >>> dv.log_softmax(dv.tensor([0., 0.]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
+    dim, dtype = _arguments(input, dim, _stacklevel, dtype, axis, "log_softmax")
+    return _log_softmax(input if dtype is None else _typed(input, dtype), dim)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """Softmax of ``-input``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.softmin(dv.tensor([0., 0.]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    dim, dtype = _arguments(input, dim, _stacklevel, dtype, None, "softmin")
+    return _softmax(neg(_typed(input, dtype)), dim)
+
+
+def _arguments(input: Tensor, dim: Any, third: Any, dtype: Any, axis: Any, name: str) -> tuple[int, Any]:
+    """Read (dim, dtype) of both signatures: the third argument is a dtype in ``dovetail.softmax(x, dim, dtype)``."""
+    if third.__class__ is not int and third is not None:
+        dtype = third
+    if dim is None:
+        dim = axis if axis is not None else _implicit(name, input._a.ndim)
+    return dim, dtype

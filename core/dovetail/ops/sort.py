@@ -1,0 +1,261 @@
+"""Sorting, the largest k, searching in what is sorted, and quantiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import CLASSES, Tensor, wrap
+from ..errors import DtypeError, ShapeError, say
+from ._along import pick, place
+from ._op import Array, Fixed, op, xp
+from ._results import results
+from ._sums import one_axis
+from .arithmetic import add, mul, sub
+from .shape import reshape
+
+__all__ = ["argsort", "bucketize", "msort", "nanquantile", "quantile", "searchsorted", "sort", "topk"]
+METHODS = ("argsort", "msort", "nanquantile", "quantile", "sort", "topk")
+INPLACE = ()
+
+
+def _order(a: Any, dim: int, descending: bool) -> Any:
+    """Where each element of the sorted array comes from; equal ones keep their order, NaN is the largest."""
+    where = xp(a)
+    if not descending:
+        return where.argsort(a, axis=dim, kind="stable")
+    back = (*(slice(None),) * dim, slice(None, None, -1))
+    return a.shape[dim] - 1 - where.argsort(a[back], axis=dim, kind="stable")[back]
+
+
+@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("sort", "values", "indices"), name="sort")
+def _sort(input: Array, dim: int = -1, descending: bool = False) -> Array:
+    """Sorted along one dimension, and where each element comes from."""
+    dim = one_axis(dim, input.ndim, "sort")
+    if not input.ndim:
+        return input.copy(), xp(input).zeros((), np.int64)
+    order = _order(input, dim, descending)
+    return xp(input).take_along_axis(input, order, dim), order.astype(np.int64, copy=False)
+
+
+def _to_places(g: Any, indices: Any, dim: Any, input_shape: Any) -> Any:
+    return place(g[0], indices, dim, input_shape)
+
+
+_sort.vjp(_to_places)
+
+
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """Sort along `dim`: the named tuple (values, indices). It is always stable; a NaN is larger than every number.
+
+    >>> import dovetail as dv
+    >>> dv.sort(dv.tensor([3., 1., 2.])).indices
+    tensor([1, 2, 0])
+    """
+    return _sort(input, dim, descending)
+
+
+@op(dtypes=None, name="argsort")
+def _argsort(input: Array, dim: int = -1, descending: bool = False) -> Array:
+    """Where each element of the sorted array comes from."""
+    dim = one_axis(dim, input.ndim, "argsort")
+    if not input.ndim:
+        return xp(input).zeros((), np.int64)
+    return _order(input, dim, descending).astype(np.int64, copy=False)
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that sort along `dim`; equal elements keep their order.
+
+    >>> import dovetail as dv
+    >>> dv.argsort(dv.tensor([3., 1., 2.]))
+    tensor([1, 2, 0])
+    """
+    return _argsort(input, dim, descending)
+
+
+def msort(input: Tensor) -> Tensor:
+    """Sort along the first dimension, values alone.
+
+    >>> import dovetail as dv
+    >>> dv.msort(dv.tensor([3., 1., 2.]))
+    tensor([1., 2., 3.])
+    """
+    return _sort(input, 0, False)[0]
+
+
+@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("topk", "values", "indices"))
+def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Array:
+    """The k largest (or smallest) along `dim`, in order, and where they are. Raises a RuntimeError for k out of range.
+
+    >>> import dovetail as dv
+    >>> dv.topk(dv.tensor([1., 4., 3.]), 2).values
+    tensor([4., 3.])
+    """
+    dim = one_axis(dim if dim is not None else -1, input.ndim, "topk")
+    n = input.shape[dim] if input.ndim else 1
+    if not 0 <= k <= n:
+        raise ShapeError(say("topk", f"selected index k out of range (k {k}, dimension {dim} of shape {input.shape})"))
+    if input.dtype.kind == "b":
+        raise DtypeError(say("topk", "topk does not support bool dtypes", "", "convert with .int()"))
+    where = xp(input)
+    if not input.ndim:
+        return input.copy(), where.zeros((), np.int64)
+    if k and n > 64 and k * 4 < n:
+        cut = (*(slice(None),) * dim, slice(n - k, None) if largest else slice(None, k))
+        few = where.sort(where.argpartition(input, n - k if largest else k - 1, axis=dim)[cut], axis=dim)
+        order = where.take_along_axis(few, _order(where.take_along_axis(input, few, dim), dim, largest), dim)
+    else:
+        order = _order(input, dim, largest)[(*(slice(None),) * dim, slice(None, k))]
+    return where.take_along_axis(input, order, dim), order.astype(np.int64, copy=False)
+
+
+topk.vjp(_to_places)
+
+
+@op(dtypes=None, name="searchsorted")
+def _searchsorted(sorted_sequence: Fixed, input: Fixed, right: bool, small: bool, sorter: Fixed | None = None) -> Array:
+    """Where each value would be inserted."""
+    kind = np.int32 if small else np.int64
+    a = sorted_sequence
+    where = xp(a)
+    if sorter is not None:
+        a = where.take_along_axis(a, sorter, -1)
+    if a.ndim == 1:
+        return where.searchsorted(a, input, side="right" if right else "left").astype(kind)
+    low, high = where.zeros(input.shape, np.int64), where.full(input.shape, a.shape[-1], np.int64)
+    for _ in range(int(a.shape[-1]).bit_length()):
+        middle = (low + high) // 2
+        open_ = low < high
+        at = where.take_along_axis(a, where.minimum(middle, a.shape[-1] - 1), -1)
+        go = open_ & ((at <= input) if right else (at < input))
+        low, high = where.where(go, middle + 1, low), where.where(open_ & ~go, middle, high)
+    return low.astype(kind)
+
+
+def searchsorted(
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Where each value of `input` would be inserted in the sorted rows of `sorted_sequence`, before (or `right` of) equal ones.
+
+    >>> import dovetail as dv
+    >>> dv.searchsorted(dv.tensor([1., 3., 5.]), dv.tensor([3., 4.]))
+    tensor([1, 2])
+    """
+    a = sorted_sequence._a
+    if side is not None:
+        if side not in ("left", "right"):
+            raise ShapeError(say("searchsorted()", f"side can only be 'left' or 'right' but got {side}"))
+        right = side == "right"
+    if input.__class__ not in CLASSES:
+        if a.ndim != 1:
+            what = "input value can be a scalar only when boundaries tensor dimension is 1"
+            raise ShapeError(say("searchsorted()", f"{what}, but we got boundaries tensor dim({a.ndim})"))
+        input = wrap(xp(a).asarray(input, a.dtype if a.dtype.kind == "f" or isinstance(input, int) else np.float64))
+    if a.ndim != 1 and (a.ndim != input._a.ndim or a.shape[:-1] != input._a.shape[:-1]):
+        what = "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match"
+        got = f"but we got boundaries tensor {list(a.shape)} and input value tensor {list(input._a.shape)}"
+        raise ShapeError(say("searchsorted()", f"{what}, {got}"))
+    return _searchsorted(sorted_sequence, input, right, out_int32, sorter)
+
+
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The number of the bucket between sorted `boundaries` that each value falls in.
+
+    >>> import dovetail as dv
+    >>> dv.bucketize(dv.tensor([0., 2., 4.]), dv.tensor([1., 3.]))
+    tensor([0, 1, 2])
+    """
+    if boundaries._a.ndim != 1:
+        raise ShapeError(say("bucketize()", f"boundaries tensor must be 1 dimension, but got dim({boundaries._a.ndim})"))
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+_INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+    """The q-th quantiles along `dim` (or of all elements); a tensor `q` adds a leading dimension. NaN where a NaN takes part.
+
+    >>> import dovetail as dv
+    >>> dv.quantile(dv.tensor([0., 1., 2., 3.]), 0.5)
+    tensor(1.5000)
+    """
+    return _quantile(input, q, dim, keepdim, interpolation, False)
+
+
+def nanquantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+    """The q-th quantiles along `dim` of what is not NaN.
+
+    >>> import dovetail as dv
+    >>> dv.nanquantile(dv.tensor([0., 1., 2., float("nan")]), 0.5)
+    tensor(1.)
+    """
+    return _quantile(input, q, dim, keepdim, interpolation, True)
+
+
+def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, nan: bool) -> Tensor:
+    a = input._a
+    where = xp(a)
+    _check_quantile(input, q, interpolation)
+    shape = a.shape
+    if dim is None:
+        input, at, kept = reshape(input, (-1,)), 0, (1,) * len(shape)
+    else:
+        at = one_axis(dim, a.ndim, "quantile")
+        kept = tuple(1 if i == at else n for i, n in enumerate(shape))
+    if not a.ndim:
+        input = reshape(input, (1,))
+    many = q.__class__ in CLASSES and q._a.ndim == 1
+    weights = q._a if q.__class__ in CLASSES else where.asarray(q, a.dtype)
+    ranked = _sort(input, at, False)[0]
+    r = ranked._a
+    bad = where.isnan(r)
+    n = (r.shape[at] - bad.sum(axis=at, keepdims=True)) if nan else where.full((), r.shape[at])
+    ranks = weights.reshape((-1,) + (1,) * r.ndim) * where.maximum(n - 1, 0).astype(a.dtype)[None]
+    ranks = where.broadcast_to(ranks, (ranks.shape[0], *(1 if i == at else s for i, s in enumerate(r.shape)))).copy()
+    if not nan:
+        ranks = where.where(bad.any(axis=at, keepdims=True)[None], where.asarray(r.shape[at] - 1, a.dtype), ranks)
+    out = _interpolate(ranked, ranks, at, interpolation)
+    final = tuple(s for i, s in enumerate(kept) if keepdim or (dim is not None and i != at))
+    return reshape(out, (ranks.shape[0], *final) if many else final)
+
+
+def _interpolate(ranked: Tensor, ranks: Any, at: int, interpolation: str) -> Tensor:
+    """Read the sorted values at fractional ranks (the ranks stand along a new first dimension)."""
+    where = xp(ranks)
+    if interpolation == "nearest":
+        ranks = where.round(ranks)
+    low = where.floor(ranks) if interpolation != "higher" else where.ceil(ranks)
+    low_at = where.moveaxis(low, 0, at).squeeze(at + 1).astype(np.int64)
+    values = pick(ranked, wrap(low_at), at)
+    if interpolation in ("linear", "midpoint"):
+        high_at = where.moveaxis(where.ceil(ranks), 0, at).squeeze(at + 1).astype(np.int64)
+        part = where.moveaxis(ranks - low, 0, at).squeeze(at + 1)
+        weight = wrap(part if interpolation == "linear" else where.where(part > 0, where.asarray(0.5, part.dtype), part * 0))
+        above = pick(ranked, wrap(high_at), at)
+        values = add(values, mul(sub(above, values), weight))
+    order = (at, *(i for i in range(low.ndim - 1) if i != at))
+    return values.permute(order)
+
+
+def _check_quantile(input: Tensor, q: Any, interpolation: str) -> None:
+    a = input._a
+    if a.dtype not in (np.float32, np.float64):
+        raise DtypeError(say("quantile()", f"input tensor must be either float or double dtype (got {input.dtype})"))
+    if interpolation not in _INTERPOLATIONS:
+        what = f"interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+        raise ShapeError(say("quantile()", what))
+    if not a.size:
+        raise ShapeError(say("quantile()", "input tensor must be non-empty"))
+    if q.__class__ in CLASSES:
+        if q._a.ndim > 1:
+            raise ShapeError(say("quantile()", f"q must be a scalar or 1D tensor (got {q._a.ndim}D)"))
+        if q._a.dtype != a.dtype:
+            raise DtypeError(say("quantile()", f"q tensor must be same dtype as the input tensor (got {q.dtype})"))
+        if q._a.size and not ((q._a >= 0) & (q._a <= 1)).all():
+            raise ShapeError(say("quantile()", "q values must be in the range [0, 1]"))
+    elif not 0 <= q <= 1:
+        raise ShapeError(say("quantile()", f"q must be in the range [0, 1] but got {q}"))

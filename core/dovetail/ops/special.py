@@ -1,0 +1,194 @@
+"""Special functions: the error function, gamma's logarithm and its derivatives, Bessel's I0."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import DtypeError, say
+from . import _erf, _gamma
+from ._op import Array, op
+from ._refuse import tensors
+from .arithmetic import _div, add, mul, neg
+from .inplace import inplace, write
+
+__all__ = [
+    "digamma", "erf", "erf_", "erfc", "erfc_", "erfinv", "i0", "i0_", "lgamma", "mvlgamma", "polygamma",
+]  # fmt: skip
+METHODS = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma")
+INPLACE = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma")
+_SLOPE = 2 / math.sqrt(math.pi)
+
+
+def _in_double(function: Any, a: Any, *rest: Any) -> Any:
+    """Compute in float64 and round once to the type of the array."""
+    return function(a.astype("float64", copy=False), *rest).astype(a.dtype, copy=False)
+
+
+@op(dtypes="float")
+def erf(input: Array) -> Array:
+    """The error function: ``2/√π ∫₀ˣ e^(−t²) dt``.
+
+    >>> import dovetail as dv
+    >>> dv.erf(dv.tensor([0., 1.]))
+    tensor([0.0000, 0.8427])
+    """
+    return _erf.erf_single(input) if input.dtype.itemsize == 4 else _erf.erf_double(input)
+
+
+@erf.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, mul(neg(mul(input, input)).exp(), _SLOPE))
+
+
+@op(dtypes="float")
+def erfc(input: Array) -> Array:
+    """``1 − erf(x)``, exact also where it is tiny.
+
+    >>> import dovetail as dv
+    >>> dv.erfc(dv.tensor([0., 1.]))
+    tensor([1.0000, 0.1573])
+    """
+    return _in_double(_erf.erfc_double, input)
+
+
+@erfc.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, mul(neg(mul(input, input)).exp(), -_SLOPE))
+
+
+@op(dtypes="float")
+def erfinv(input: Array) -> Array:
+    """The inverse of erf: ±∞ at ±1 and NaN beyond.
+
+    >>> import dovetail as dv
+    >>> dv.erfinv(dv.tensor([0., 0.5]))
+    tensor([0.0000, 0.4769])
+    """
+    return _in_double(_erf.erfinv_double, input)
+
+
+@erfinv.vjp
+def _(g: Any, out: Any) -> Any:
+    return mul(g, mul(mul(out, out).exp(), 1 / _SLOPE))
+
+
+@op(dtypes="float")
+def lgamma(input: Array) -> Array:
+    """The logarithm of |Γ(x)|; infinite at 0 and the negative integers.
+
+    >>> import dovetail as dv
+    >>> dv.lgamma(dv.tensor([1., 5.]))
+    tensor([0.0000, 3.1781])
+    """
+    return _in_double(_gamma.lgamma, input)
+
+
+@lgamma.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, digamma(input))
+
+
+@op(dtypes="float")
+def digamma(input: Array) -> Array:
+    """The derivative of lgamma: ``Γ′(x) / Γ(x)``.
+
+    >>> import dovetail as dv
+    >>> dv.digamma(dv.tensor([1., 2.]))
+    tensor([-0.5772,  0.4228])
+    """
+    return _in_double(_gamma.digamma, input)
+
+
+@digamma.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, _polygamma(input, 1))
+
+
+@op(name="polygamma", dtypes="float")
+def _polygamma(input: Array, n: int) -> Array:
+    return _in_double(_gamma.polygamma, input, n)
+
+
+@_polygamma.vjp
+def _(g: Any, input: Any, n: int) -> Any:
+    return mul(g, _polygamma(input, n + 1))
+
+
+def _order(n: int) -> None:
+    if n < 0:
+        raise DtypeError(say("polygamma", f"polygamma(n, x) does not support negative n (got {n})"))
+
+
+def polygamma(n: int, input: Tensor) -> Tensor:
+    """The n-th derivative of digamma.
+
+    >>> import dovetail as dv
+    >>> dv.polygamma(1, dv.tensor([1.]))
+    tensor([1.6449])
+    """
+    if n.__class__ is not int:
+        n, input = input, n  # type: ignore[assignment]  # as a method, the tensor comes first
+    _order(n)
+    return _polygamma(input, n) if n else digamma(input)
+
+
+def polygamma_(input: Tensor, n: int) -> Tensor:
+    """In-place form of :func:`polygamma`."""
+    _order(n)
+    return write(_polygamma.op, [input, n]) if n else write(digamma.op, [input])
+
+
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension p.
+
+    >>> import dovetail as dv
+    >>> dv.mvlgamma(dv.tensor([3.]), 2)
+    tensor([1.5502])
+    """
+    if p < 1:
+        raise DtypeError(say("mvlgamma", f"p has to be greater than or equal to 1 (got {p})"))
+    tensors("mvlgamma", input=input)
+    if input._a.dtype.kind == "b":
+        raise DtypeError(say("mvlgamma", "The input tensor may not be a boolean tensor"))
+    out = lgamma(input)
+    for k in range(1, p):
+        out = add(out, lgamma(add(input, -k / 2)))
+    return add(out, p * (p - 1) / 4 * math.log(math.pi))
+
+
+def mvlgamma_(input: Tensor, p: int) -> Tensor:
+    """In-place form of :func:`mvlgamma`."""
+    return input.copy_(mvlgamma(input.clone(), p))
+
+
+@op(dtypes="float")
+def i0(input: Array) -> Array:
+    """Bessel's modified function of the first kind, of order 0.
+
+    >>> import dovetail as dv
+    >>> dv.i0(dv.tensor([0., 1.]))
+    tensor([1.0000, 1.2661])
+    """
+    return _in_double(_gamma.i0, input)
+
+
+@i0.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, i1(input))
+
+
+@op(dtypes="float")
+def i1(input: Array) -> Array:
+    """Bessel's modified function of the first kind, of order 1."""
+    return _in_double(_gamma.i1, input)
+
+
+@i1.vjp
+def _(g: Any, input: Any, out: Any) -> Any:
+    slope = i0(input) - _div(out, input)
+    return mul(g, slope.masked_fill(input == 0, 0.5))
+
+
+erf_, erfc_, i0_ = inplace(erf), inplace(erfc), inplace(i0)

@@ -1,0 +1,230 @@
+"""Views made by strides: windows, diagonals, and any others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import Tensor
+from ..device import xp
+from ..errors import RangeError, ShapeError, say
+from ._arrays import scatter_add, strided
+from ._dims import dim_of, sizes_of
+from ._op import Array, op
+from ._reseat import reseating
+from ._viewing import viewing
+from .memory import address, storage, storage_offset
+
+__all__ = ["as_strided", "diagonal"]
+METHODS = ("as_strided", "as_strided_", "diagonal", "unfold")
+INPLACE = ()
+
+
+@viewing
+@op(dtypes=None, alias="always", name="unfold_dim")
+def _unfold(input: Array, dim: Any, size: Any, step: Any) -> Array:
+    """Windows along a dimension, in a new last dimension."""
+    if not input.ndim:
+        return input.reshape(1)[:size]
+    count = (input.shape[dim] - size) // step + 1
+    shape, strides = list(input.shape), list(input.strides)
+    shape[dim], strides[dim] = count, strides[dim] * step
+    return strided(input, (*shape, size), (*strides, input.strides[dim]))
+
+
+@_unfold.vjp
+def _(g: Any, input_shape: Any, dim: Any, size: Any, step: Any) -> Any:
+    return unfold_grad(g, input_shape, dim, size, step)
+
+
+@op(dtypes=None)
+def unfold_grad(grad: Array, shape: Any, dim: Any, size: Any, step: Any) -> Array:
+    """The windows added up where they overlap."""
+    out = xp(grad).zeros(shape, grad.dtype)
+    if not out.ndim:
+        return grad.sum(dtype=grad.dtype)
+    count = grad.shape[dim]
+    for k in range(size):  # one step for each place in a window, not for each window
+        out[(slice(None),) * dim + (slice(k, k + (count - 1) * step + 1, step),)] += grad[..., k]
+    return out
+
+
+@unfold_grad.vjp
+def _(g: Any, dim: Any, size: Any, step: Any) -> Any:
+    return _unfold(g, dim, size, step)
+
+
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of ``size`` along a dimension, ``step`` apart, in a new last dimension; a view.
+
+    Raises a ShapeError (RuntimeError) for a window longer than the dimension.
+
+    >>> import dovetail as dv
+    >>> dv.arange(5).unfold(0, 3, 2)
+    tensor([[0, 1, 2],
+            [2, 3, 4]])
+    """
+    shape = input._a.shape
+    d = dim_of("unfold", dimension, len(shape))
+    length = shape[d] if shape else 1
+    if size < 0 or size > length:
+        text = f"maximum size for tensor at dimension {d} is {length} but size is {size}"
+        raise ShapeError(say("unfold", text))
+    if step < 1:
+        raise ShapeError(say("unfold", f"step is {step} but must be > 0"))
+    return _unfold(input, d, size, step)
+
+
+@viewing
+@op(dtypes=None, alias="always", name="diagonal")
+def _diagonal(input: Array, offset: Any, dim1: Any, dim2: Any) -> Array:
+    """A diagonal of two dimensions, in a new last one."""
+    return diagonal_of(input, offset, dim1, dim2)
+
+
+def diagonal_of(input: Any, offset: int, dim1: int, dim2: int) -> Any:
+    """The diagonal of a raw array, as a writable view."""
+    rows, columns = input.shape[dim1], input.shape[dim2]
+    length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    skip = [slice(None)] * input.ndim
+    if length:
+        skip[dim2 if offset >= 0 else dim1] = slice(abs(offset), None)
+    a = input[tuple(skip)]
+    keep = [d for d in range(input.ndim) if d not in (dim1, dim2)]
+    shape, strides = tuple(input.shape[d] for d in keep), tuple(input.strides[d] for d in keep)
+    return strided(a, (*shape, length), (*strides, input.strides[dim1] + input.strides[dim2]))
+
+
+@_diagonal.vjp
+def _(g: Any, input_shape: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
+    return diagonal_grad(g, input_shape, offset, dim1, dim2)
+
+
+@op(dtypes=None)
+def diagonal_grad(grad: Array, shape: Any, offset: Any, dim1: Any, dim2: Any) -> Array:
+    """Zeros with `grad` on a diagonal."""
+    out = xp(grad).zeros(shape, grad.dtype)
+    diagonal_of(out, offset, dim1, dim2)[...] = grad
+    return out
+
+
+@diagonal_grad.vjp
+def _(g: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
+    return _diagonal(g, offset, dim1, dim2)
+
+
+def two_dims(where: str, dim1: int, dim2: int, ndim: int) -> tuple[int, int]:
+    """Two dimensions that differ."""
+    first, second = dim_of(where, dim1, ndim), dim_of(where, dim2, ndim)
+    if first == second:
+        raise ShapeError(say(where, f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
+    return first, second
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A diagonal of two dimensions, in a new last dimension; a view.
+
+    Raises a ShapeError (RuntimeError) where both dimensions are the same.
+
+    >>> import dovetail as dv
+    >>> dv.arange(9).reshape(3, 3).diagonal(1)
+    tensor([1, 5])
+    """
+    return _diagonal(input, offset, *two_dims("diagonal", dim1, dim2, input._a.ndim))
+
+
+def _reach(size: Any, stride: Any) -> int:
+    """The number of elements of memory that these sizes and strides span."""
+    return 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+
+
+@viewing
+@op(dtypes=None, alias="always", name="as_strided")
+def _as_strided(input: Array, size: Any, stride: Any, offset: Any, steps: Any) -> Array:
+    """Any sizes and strides on the memory of a tensor of strides `steps`; `offset` counts from its first element."""
+    owner = storage(input)
+    first = (address(input) - address(owner)) // input.itemsize + offset
+    room = (owner.nbytes // input.itemsize) - first
+    if first < 0 or _reach(size, stride) > room:
+        text = f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {first} are out of bounds for storage of size"
+        raise ShapeError(say("as_strided", f"{text} {owner.nbytes}"))
+    flat = (
+        strided(owner, (owner.nbytes // input.itemsize,), (input.itemsize,))
+        if owner.dtype == input.dtype
+        else owner.view(input.dtype).reshape(-1)
+    )
+    return strided(flat[first:] if room else flat[:0], tuple(size), tuple(s * input.itemsize for s in stride))
+
+
+@_as_strided.vjp
+def _(g: Any, input_shape: Any, size: Any, stride: Any, offset: Any, steps: Any) -> Any:
+    return as_strided_grad(g, input_shape, steps, size, stride, offset)
+
+
+@op(dtypes=None)
+def as_strided_grad(grad: Array, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Array:
+    """The gradient of a strided view: added up in memory, then read as the tensor lay there."""
+    module = xp(grad)
+    low = min(offset, 0)
+    span = max(_reach(shape, steps), offset + _reach(size, stride)) - low
+    flat = module.zeros(span, grad.dtype)
+    places = _places(module, size, stride, offset - low)
+    scatter_add(flat, places.reshape(-1), grad.reshape(-1))
+    return flat[_places(module, shape, steps, -low)]
+
+
+@as_strided_grad.vjp
+def _(g: Any, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Any:
+    return _laid(g, shape, steps, size, stride, offset)
+
+
+@op(dtypes=None)
+def _laid(grad: Array, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Array:
+    """`grad` written to memory as the tensor lay there, then read by the strides of the view."""
+    module = xp(grad)
+    low = min(offset, 0)
+    span = max(_reach(shape, steps), offset + _reach(size, stride)) - low
+    flat = module.zeros(span, grad.dtype)
+    flat[_places(module, shape, steps, -low)] = grad
+    return flat[_places(module, size, stride, offset - low)]
+
+
+@_laid.vjp
+def _(g: Any, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Any:
+    return as_strided_grad(g, shape, steps, size, stride, offset)
+
+
+def _places(module: Any, size: Any, stride: Any, first: int) -> Any:
+    """Where each element of a strided view lies."""
+    out = module.full((1,) * len(size), first, np.int64)
+    for d, (n, s) in enumerate(zip(size, stride, strict=True)):
+        out = out + (module.arange(n) * s).reshape((-1,) + (1,) * (len(size) - d - 1))
+    return out
+
+
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """A view of a tensor's memory with any sizes and strides (in elements), from any place in it.
+
+    Raises a ShapeError (RuntimeError) where it would leave the memory.
+
+    >>> import dovetail as dv
+    >>> dv.arange(6).as_strided((2, 2), (1, 2), 1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    sizes, steps = sizes_of("as_strided", (size,)), sizes_of("as_strided", (stride,), "stride")
+    if len(sizes) != len(steps):
+        text = f"mismatch in length of strides and shape (size {sizes}, stride {steps})"
+        raise ShapeError(say("as_strided", text))
+    if min(steps, default=0) < 0:
+        raise ShapeError(say("as_strided", f"Negative strides are not supported at the moment, got strides: {list(steps)}"))
+    if min(sizes, default=0) < 0:
+        raise RangeError(say("as_strided", f"negative dimension in size {sizes}"))
+    offset = 0 if storage_offset is None else storage_offset - _offset(input)
+    a = input._a
+    return _as_strided(input, sizes, steps, offset, tuple(s // a.itemsize for s in a.strides))
+
+
+_offset = storage_offset
+as_strided_ = reseating(as_strided)

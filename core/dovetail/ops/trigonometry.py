@@ -1,0 +1,299 @@
+"""Circular and hyperbolic functions of each element, and their inverses; angles are in radians."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ._op import Array, op, xp
+from .arithmetic import _add, _div, _sub, held, mul, neg
+from .inplace import inplace
+from .powers import rsqrt, square
+
+__all__ = [
+    "acos", "acos_", "acosh", "acosh_", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_", "arcsinh", "arcsinh_",
+    "arctan", "arctan2", "arctan_", "arctanh", "arctanh_", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh",
+    "atanh_", "cos", "cos_", "cosh", "cosh_", "deg2rad", "deg2rad_", "hypot", "rad2deg", "rad2deg_", "sin", "sin_", "sinc", "sinc_",
+    "sinh", "sinh_", "tan", "tan_",
+]  # fmt: skip
+METHODS = INPLACE = tuple(name for name in __all__ if not name.endswith("_"))
+
+
+@op(dtypes="float")
+def sin(input: Array) -> Array:
+    """The sine of each element.
+
+    >>> import dovetail as dv
+    >>> dv.sin(dv.tensor([0., 1.]))
+    tensor([0.0000, 0.8415])
+    """
+    return xp(input).sin(input)
+
+
+@sin.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, held(cos(input)))
+
+
+@op(dtypes="float")
+def cos(input: Array) -> Array:
+    """The cosine of each element.
+
+    >>> import dovetail as dv
+    >>> dv.cos(dv.tensor([0., 1.]))
+    tensor([1.0000, 0.5403])
+    """
+    return xp(input).cos(input)
+
+
+@cos.vjp
+def _(g: Any, input: Any) -> Any:
+    return neg(mul(g, held(sin(input))))
+
+
+@op(dtypes="float")
+def tan(input: Array) -> Array:
+    """The tangent of each element.
+
+    >>> import dovetail as dv
+    >>> dv.tan(dv.tensor([0., 1.]))
+    tensor([0.0000, 1.5574])
+    """
+    return xp(input).tan(input)
+
+
+@tan.vjp
+def _(g: Any, out: Any) -> Any:
+    return mul(g, held(_add(square(out), 1)))
+
+
+@op(dtypes="float")
+def asin(input: Array) -> Array:
+    """The inverse sine of each element, in [−π/2, π/2].
+
+    >>> import dovetail as dv
+    >>> dv.asin(dv.tensor([0., 1.]))
+    tensor([0.0000, 1.5708])
+    """
+    return xp(input).arcsin(input)
+
+
+@asin.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, held(rsqrt(_sub(1, square(input)))))
+
+
+@op(dtypes="float")
+def acos(input: Array) -> Array:
+    """The inverse cosine of each element, in [0, π].
+
+    >>> import dovetail as dv
+    >>> dv.acos(dv.tensor([0., 1.]))
+    tensor([1.5708, 0.0000])
+    """
+    return xp(input).arccos(input)
+
+
+@acos.vjp
+def _(g: Any, input: Any) -> Any:
+    return neg(mul(g, held(rsqrt(_sub(1, square(input))))))
+
+
+@op(dtypes="float")
+def atan(input: Array) -> Array:
+    """The inverse tangent of each element, in (−π/2, π/2).
+
+    >>> import dovetail as dv
+    >>> dv.atan(dv.tensor([0., 1.]))
+    tensor([0.0000, 0.7854])
+    """
+    return xp(input).arctan(input)
+
+
+@atan.vjp
+def _(g: Any, input: Any) -> Any:
+    return _div(g, held(_add(square(input), 1)))
+
+
+@op(dtypes="float")
+def atan2(input: Array, other: Array) -> Array:
+    """The angle of the point (other, input), in [−π, π]; broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.atan2(dv.tensor([1., -1.]), dv.tensor([1., -1.]))
+    tensor([ 0.7854, -2.3562])
+    """
+    return xp(input).arctan2(input, other)
+
+
+@atan2.vjp(0)
+def _(g: Any, input: Any, other: Any) -> Any:
+    return mul(g, _div(other, _add(square(input), square(other))))
+
+
+@atan2.vjp(1)
+def _(g: Any, input: Any, other: Any) -> Any:
+    return neg(mul(g, _div(input, _add(square(input), square(other)))))
+
+
+@op(dtypes="floating")
+def hypot(input: Array, other: Array) -> Array:
+    """The length of the vector (input, other): ``√(x² + y²)`` without overflow, broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.hypot(dv.tensor([3.]), dv.tensor([4.]))
+    tensor([5.])
+    """
+    return xp(input).hypot(input, other)
+
+
+@hypot.vjp(0)
+def _(g: Any, input: Any, out: Any) -> Any:
+    return mul(g, _div(input, out))
+
+
+@hypot.vjp(1)
+def _(g: Any, other: Any, out: Any) -> Any:
+    return mul(g, _div(other, out))
+
+
+@op(dtypes="float")
+def sinh(input: Array) -> Array:
+    """The hyperbolic sine of each element.
+
+    >>> import dovetail as dv
+    >>> dv.sinh(dv.tensor([0., 1.]))
+    tensor([0.0000, 1.1752])
+    """
+    return xp(input).sinh(input)
+
+
+@sinh.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, held(cosh(input)))
+
+
+@op(dtypes="float")
+def cosh(input: Array) -> Array:
+    """The hyperbolic cosine of each element.
+
+    >>> import dovetail as dv
+    >>> dv.cosh(dv.tensor([0., 1.]))
+    tensor([1.0000, 1.5431])
+    """
+    return xp(input).cosh(input)
+
+
+@cosh.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, held(sinh(input)))
+
+
+@op(dtypes="float")
+def asinh(input: Array) -> Array:
+    """The inverse hyperbolic sine of each element.
+
+    >>> import dovetail as dv
+    >>> dv.asinh(dv.tensor([0., 1.]))
+    tensor([0.0000, 0.8814])
+    """
+    return xp(input).arcsinh(input)
+
+
+@asinh.vjp
+def _(g: Any, input: Any) -> Any:
+    return mul(g, held(rsqrt(_add(square(input), 1))))
+
+
+@op(dtypes="float")
+def acosh(input: Array) -> Array:
+    """The inverse hyperbolic cosine of each element; NaN below 1.
+
+    >>> import dovetail as dv
+    >>> dv.acosh(dv.tensor([1., 2.]))
+    tensor([0.0000, 1.3170])
+    """
+    return xp(input).arccosh(input)
+
+
+@acosh.vjp
+def _(g: Any, input: Any) -> Any:
+    if input._a.dtype.kind == "c":
+        return mul(g, held(mul(rsqrt(_sub(input, 1)), rsqrt(_add(input, 1)))))
+    return mul(g, rsqrt(_sub(square(input), 1)))
+
+
+@op(dtypes="float")
+def atanh(input: Array) -> Array:
+    """The inverse hyperbolic tangent of each element; ±∞ at ±1 and NaN beyond.
+
+    >>> import dovetail as dv
+    >>> dv.atanh(dv.tensor([0., 0.5]))
+    tensor([0.0000, 0.5493])
+    """
+    return xp(input).arctanh(input)
+
+
+@atanh.vjp
+def _(g: Any, input: Any) -> Any:
+    return _div(g, held(_sub(1, square(input))))
+
+
+@op(dtypes="float")
+def sinc(input: Array) -> Array:
+    """``sin(πx) / (πx)``, and 1 at 0.
+
+    >>> import dovetail as dv
+    >>> dv.sinc(dv.tensor([0., 0.5]))
+    tensor([1.0000, 0.6366])
+    """
+    m = xp(input)
+    p = input * math.pi
+    return m.where(p == 0, p.dtype.type(1), m.sin(p) / p)
+
+
+@sinc.vjp
+def _(g: Any, input: Any) -> Any:
+    p = mul(input, math.pi)
+    area = mul(p, input)
+    slope = _div(_sub(mul(p, cos(p)), sin(p)), area)
+    return mul(g, held(slope)).masked_fill(area == 0, 0)
+
+
+@op(dtypes="float")
+def deg2rad(input: Array) -> Array:
+    """Degrees to radians: ``π x / 180``.
+
+    >>> import dovetail as dv
+    >>> dv.deg2rad(dv.tensor([180.]))
+    tensor([3.1416])
+    """
+    return input * (math.pi / 180)
+
+
+@deg2rad.vjp
+def _(g: Any) -> Any:
+    return mul(g, math.pi / 180)
+
+
+@op(dtypes="float")
+def rad2deg(input: Array) -> Array:
+    """Radians to degrees: ``180 x / π``.
+
+    >>> import dovetail as dv
+    >>> dv.rad2deg(dv.tensor([3.]))
+    tensor([171.8873])
+    """
+    return input * (180 / math.pi)
+
+
+@rad2deg.vjp
+def _(g: Any) -> Any:
+    return mul(g, 180 / math.pi)
+
+
+arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
+sin_, cos_, tan_, sinc_, sinh_, cosh_ = (inplace(f) for f in (sin, cos, tan, sinc, sinh, cosh))
+asin_, acos_, atan_, asinh_, acosh_, atanh_ = (inplace(f) for f in (asin, acos, atan, asinh, acosh, atanh))
+arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
+deg2rad_, rad2deg_ = inplace(deg2rad), inplace(rad2deg)

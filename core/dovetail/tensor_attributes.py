@@ -1,0 +1,367 @@
+"""What a tensor has beside ops: attributes, conversions, Python's and NumPy's protocols."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .autograd.node import CLASSES, Leaf, Tensor, leaf
+from .device import device_of, to_device
+from .dtypes import dtype as Dtype
+from .dtypes import from_numpy_dtype, to_numpy_dtype
+from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
+from .ops import complex as _complex
+from .ops import shape as _shape
+from .ops._call import INFERENCE_BOX
+from .size import Size
+from .tensor_repr import text
+
+__all__ = ["Attributes"]
+
+
+class Attributes:
+    """Copied onto Tensor member by member (it is never instantiated), so that the engine's class stays bare."""
+
+    _a: Any
+    _n: Any
+    _v: Any
+    __array_priority__ = 1000
+    __array_ufunc__ = None  # NumPy's operators defer to ours: `ndarray * tensor` is a tensor
+
+    # --- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The lengths of the dimensions."""
+        return Size(self._a.shape)
+
+    @property
+    def dtype(self) -> Dtype:
+        """The element type."""
+        return from_numpy_dtype(self._a.dtype)
+
+    @property
+    def device(self) -> Any:
+        """Where the elements live."""
+        return device_of(self._a)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self._a.ndim)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self._a.ndim)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        if dim is None:
+            return Size(self._a.shape)
+        n = self._a.ndim
+        if not -n <= dim < n:
+            raise RangeError(say("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"))
+        return self._a.shape[dim]
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self._a.size)
+
+    nelement = numel
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours along each dimension, in elements."""
+        steps = tuple(s // self._a.itemsize for s in self._a.strides)
+        return steps if dim is None else steps[dim]
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return int(self._a.itemsize)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return int(self._a.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return int(self._a.nbytes)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it lives on a GPU."""
+        return device_of(self._a).type == "cuda"
+
+    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
+    is_cpu = property(lambda self: device_of(self._a).type == "cpu")
+    layout = property(lambda self: "dovetail.strided")
+
+    @property
+    def real(self: Any) -> Tensor:
+        """The real parts, as a view; a real tensor itself."""
+        return _complex.real(self)
+
+    @property
+    def imag(self: Any) -> Tensor:
+        """The imaginary parts, as a view. Raises a RuntimeError for a real tensor."""
+        return _complex.imag(self)
+
+    def is_floating_point(self) -> bool:
+        """Whether the element type is floating."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether the element type is complex."""
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """Whether the element type has negative values."""
+        return self.dtype.is_signed
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return self._v is INFERENCE_BOX
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        a = self._a
+        return int(a.ctypes.data if isinstance(a, np.ndarray) else a.data.ptr)
+
+    # --- conversions ----------------------------------------------------------------------------------------------
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Convert type or device: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``; ``copy=True`` always copies."""
+        device, dtype, copying, layout = _parse_to(args, kwargs)
+        out: Any = self
+        if device is not None and to_device(device) != device_of(self._a) and not _same(device, self._a):
+            out = _shape.move(out, to_device(device))
+        if dtype is not None and to_numpy_dtype(dtype) != self._a.dtype:
+            out = _shape.cast(out, to_numpy_dtype(dtype))
+        if layout is not None and not _is_preserve(layout):
+            out = out.contiguous(memory_format=layout)
+        return out.clone() if copying and out is self else out
+
+    def type_as(self, other: Tensor) -> Any:
+        """Convert to another tensor's type."""
+        return self.to(other.dtype)
+
+    def cpu(self, memory_format: Any = None) -> Any:
+        """Bring it to the CPU."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
+        """Bring it to a GPU."""
+        return self.to("cuda" if device is None else device)
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The elements as a NumPy array that shares memory."""
+        if force:
+            return self.detach().cpu()._a
+        if self._n is not None:
+            raise GradError(say("numpy", "Can't call numpy() on Tensor that requires grad", "", "Use tensor.detach().numpy() instead"))
+        if device_of(self._a).type != "cpu":
+            raise DeviceTypeError(
+                say(
+                    "numpy",
+                    f"can't convert {device_of(self._a)} device type tensor to numpy",
+                    "",
+                    "Use Tensor.cpu() to copy the tensor to host memory first",
+                )
+            )
+        return self._a
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if self._a.size != 1:
+            raise ItemError(
+                say("item", f"a Tensor with {self._a.size} elements cannot be converted to Scalar (shape {tuple(self._a.shape)})")
+            )
+        return self._a.item() if self._a.dtype.kind != "V" else float(self._a.astype(np.float32).item())
+
+    def tolist(self) -> Any:
+        """The values as nested lists."""
+        return (self._a if self._a.dtype.kind != "V" else self._a.astype(np.float32)).tolist()
+
+    # --- Python's protocols ---------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        if self._a.ndim == 0:
+            raise TypeMismatch("len() of a 0-d tensor")
+        return int(self._a.shape[0])
+
+    def __iter__(self: Any) -> Iterator[Any]:
+        if self._a.ndim == 0:
+            raise TypeMismatch("iteration over a 0-d tensor")
+        return iter(_shape.unbind(self, 0)) if self._a.shape[0] else iter(())
+
+    def __bool__(self) -> bool:
+        if self._a.size != 1:
+            many = "more than one value" if self._a.size else "no values"
+            raise GradError(
+                say("bool", f"Boolean value of Tensor with {many} is ambiguous (shape {tuple(self._a.shape)})", "", "use any() or all()")
+            )
+        return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
+
+    def __float__(self) -> float:
+        return float(_only_one(self))
+
+    def __int__(self) -> int:
+        return int(_only_one(self))
+
+    def __complex__(self) -> complex:
+        return complex(_only_one(self))
+
+    def __index__(self) -> int:
+        if self._a.dtype.kind not in "iub" or self._a.size != 1:
+            raise TypeMismatch("only integer tensors of a single element can be converted to an index")
+        return int(self._a.item())
+
+    def __contains__(self, element: Any) -> bool:
+        if element.__class__ in CLASSES or isinstance(element, int | float | bool | complex | np.generic):
+            return bool((self == element).any().item())
+        raise GradError(say("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}"))
+
+    def __format__(self: Any, spec: str) -> str:
+        # a parameter shows as itself
+        return format(self.item(), spec) if self._a.ndim == 0 and self.__class__ is Tensor else object.__format__(self, spec)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return text(self)  # type: ignore[arg-type]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        a = self.numpy()
+        if dtype is not None and a.dtype != dtype:
+            return a.astype(dtype)
+        return a.copy() if copy else a
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._n is not None:
+            raise BufferError(say("__dlpack__", "Can't export tensors that require gradient", "", "use tensor.detach()"))
+        return self._a.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._a.__dlpack_device__()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        if self._n is not None and self._n.__class__ is not Leaf:
+            raise GradError(
+                say(
+                    "deepcopy",
+                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment",
+                    "",
+                    "detach() it first",
+                )
+            )
+        out: Any = Tensor.__new__(type(self))
+        out._a, out._n, out._v = self._a.copy(), None, [0, 0, None, None]
+        memo[id(self)] = out
+        if self._n is not None:
+            leaf(out).grad = copy.deepcopy(self._n.grad, memo)
+        for name, value in self.__dict__.items():
+            out.__dict__[name] = copy.deepcopy(value, memo)
+        return out
+
+    def __copy__(self) -> Any:
+        out: Any = Tensor.__new__(type(self))
+        out._a, out._n, out._v = self._a, None, self._v
+        if self._n is not None:
+            leaf(out).grad = self.grad
+        out.__dict__.update(self.__dict__)
+        return out
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._n is not None and self._n.__class__ is not Leaf:
+            raise GradError(say("pickle", "only leaf tensors can be pickled (this one has a grad_fn)", "", "detach() it first"))
+        return rebuild, (type(self), self._a, self._n is not None, dict(self.__dict__))
+
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
+        _shape.setitem(self, index, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *self.__dict__})
+
+
+class ItemError(GradError):
+    """Raised where PyTorch raises a RuntimeError for item() of several elements."""
+
+
+class DeviceTypeError(DeviceError, TypeError):
+    """A host operation on a GPU tensor; PyTorch raises a TypeError."""
+
+
+def rebuild(kind: type, array: Any, requires_grad: bool, extra: dict[str, Any]) -> Any:
+    """Make a tensor again from what was pickled for a process pool."""
+    out: Any = Tensor.__new__(kind)
+    out._a, out._n, out._v = array, None, [0, 0, None, None]
+    if requires_grad:
+        leaf(out)
+    out.__dict__.update(extra)
+    return out
+
+
+def _only_one(t: Any) -> Any:
+    """The value for Python's conversions, which raise a ValueError where item() raises a RuntimeError."""
+    if t._a.size != 1:
+        what = "only one element tensors can be converted to Python scalars"
+        raise ValueRangeError(say("scalar", what, f"got shape {tuple(t._a.shape)}", "reduce it first, for example with sum()"))
+    return t.item()
+
+
+def _same(device: Any, array: Any) -> bool:
+    """`cuda` without a number is the device that a GPU tensor is on already."""
+    where, have = to_device(device), device_of(array)
+    return where.type == have.type and (where.index is None or where.index == have.index)
+
+
+def _is_preserve(layout: Any) -> bool:
+    return str(layout).endswith("preserve_format")
+
+
+def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
+    """Sort the arguments of ``to``: device, dtype, other, non_blocking, copy, memory_format."""
+    device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
+    copying, layout = bool(kwargs.pop("copy", False)), kwargs.pop("memory_format", None)
+    kwargs.pop("non_blocking", None)
+    other = kwargs.pop("other", None)
+    if kwargs:
+        raise TypeMismatch(say("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}"))
+    flags = []
+    for value in args:
+        if value.__class__ in CLASSES:
+            other = value
+        elif value.__class__ is Dtype or value in (float, int, complex):
+            dtype = value
+        elif isinstance(value, bool):
+            flags.append(value)
+        elif value is not None:
+            device = value
+    if len(flags) > 1:
+        copying = flags[1]
+    if other is not None:
+        device, dtype = device_of(other._a), other.dtype
+    return device, dtype, copying, layout
+
+
+def _conversion(name: str) -> Callable[..., Any]:
+    def convert(self: Any, memory_format: Any = None) -> Any:
+        return self.to(to_dtype())
+
+    def to_dtype() -> Any:
+        from .dtypes import ALIASES, TYPES, bfloat16_dtype
+
+        return bfloat16_dtype() if name == "bfloat16" else ALIASES.get(name) or TYPES[name]
+
+    convert.__name__ = name
+    convert.__doc__ = f"Convert to the type that ``dovetail.{name}`` names."
+    return convert
+
+
+for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble"):
+    setattr(Attributes, _name, _conversion(_name))
+Attributes.byte, Attributes.char = _conversion("uint8"), _conversion("int8")

@@ -1,0 +1,174 @@
+"""A tensor's place in the graph: whether it is recorded, its gradient, its hooks, and leaving the graph."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .autograd import functional
+from .autograd.node import CLASSES, HookedNode, Leaf, Output, Tensor, detached, hooks_of, leaf, wrap
+from .autograd.node import Handle as RemovableHandle
+from .errors import DtypeError, GradError, ShapeError, TypeMismatch, say
+
+__all__ = ["History"]
+
+
+class History:
+    """Copied onto Tensor member by member, as those of Attributes are."""
+
+    _a: Any
+    _n: Any
+    _v: Any
+    _grad: Any
+    dtype: Any
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded."""
+        return self._n is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Start or stop recording operations on this tensor, which must be a leaf to stop."""
+        n = self._n
+        if requires_grad and n is None:
+            if self._a.dtype.kind not in "fcV":
+                raise DtypeError(
+                    say("requires_grad_", f"only Tensors of floating point and complex dtype can require gradients (got {self.dtype})")
+                )
+            leaf(self)  # type: ignore[arg-type]
+        elif not requires_grad and n is not None:
+            if n.__class__ is not Leaf:
+                raise GradError(say("requires_grad_", "you can only change requires_grad flags of leaf variables", "", "use detach()"))
+            if n.grad is not None:
+                self._grad = n.grad
+            self._n = None
+        return self
+
+    @property
+    def grad(self) -> Any:
+        """The accumulated gradient, or None."""
+        n = self._n
+        return n.grad if n.__class__ is Leaf else getattr(self, "_grad", None)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if value.__class__ not in CLASSES:
+                raise TypeMismatch(say("grad", f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"))
+            if value._a.shape != self._a.shape:
+                raise ShapeError(
+                    say("grad", f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})")
+                )
+            if value._a.dtype != self._a.dtype:
+                raise DtypeError(say("grad", f"assigned grad has data of a different type (grad {value.dtype}, tensor {self.dtype})"))
+        if self._n.__class__ is Leaf:
+            self._n.grad = value
+        else:
+            self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that produced it, or None for a leaf."""
+        n = self._n
+        return None if n is None or n.__class__ is Leaf else n.node if n.__class__ is Output else n
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation produced it."""
+        return self._n is None or self._n.__class__ is Leaf
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its producer's results it is."""
+        return self._n.index if self._n.__class__ is Output else 0
+
+    @property
+    def _version(self) -> int:
+        return int(self._v[1])
+
+    @property
+    def _base(self) -> Any:
+        view = getattr(self, "_b", None)
+        return None if view is None else getattr(view[0], "_base", None) if getattr(view[0], "_b", None) else view[0]
+
+    def _is_view(self) -> bool:
+        return getattr(self, "_b", None) is not None
+
+    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
+        """Add the gradients of this tensor's leaves to their ``.grad``; see :func:`dovetail.autograd.backward`."""
+        functional.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory without the history."""
+        return detached(self)  # type: ignore[arg-type]
+
+    def detach_(self) -> Any:
+        """Forget the history of this tensor itself."""
+        if getattr(self, "_b", None) is not None and self._n is not None:
+            raise GradError(say("detach_", "Can't detach views in-place", "", "use detach() instead"))
+        self._n = None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, without history and with a version of its own."""
+        return wrap(self._a)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value.__class__ not in CLASSES:
+            raise TypeMismatch(say("data", f"Variable data has to be a tensor, but got {type(value).__name__}"))
+        self._a = value._a
+        if self._n.__class__ is Leaf:
+            self._n.shape, self._n.dtype = self._a.shape, self._a.dtype
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a tensor that is not a leaf in ``.grad``."""
+        n = self._n
+        if n is None:
+            raise GradError(say("retain_grad", "can't retain_grad on Tensor that has requires_grad=False"))
+        if n.__class__ is not Leaf:
+            node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
+            hooks_of(node)["retain"][index] = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``retain_grad`` was called."""
+        n = self._n
+        node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
+        return node.__class__ is HookedNode and index in node.hooks["retain"]
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces it."""
+        n = self._n
+        if n is None:
+            raise GradError(say("register_hook", "cannot register a hook on a tensor that doesn't require gradient"))
+        if n.__class__ is Leaf:
+            n.hooks = table = {} if n.hooks is None else n.hooks
+        else:
+            node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
+            table = hooks_of(node)["grad"].setdefault(index, {})
+        handle = RemovableHandle(table)
+        table[handle.id] = hook
+        return handle
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(tensor)`` after this leaf's ``.grad`` has been updated."""
+        n = self._n
+        if n.__class__ is not Leaf:
+            raise GradError(
+                say("register_post_accumulate_grad_hook", "post accumulate grad hooks cannot be registered on non-leaf tensors")
+            )
+        n.after = table = {} if n.after is None else n.after
+        handle = RemovableHandle(table)
+        table[handle.id] = hook
+        return handle

@@ -1,0 +1,154 @@
+"""What older programs call: ``FloatTensor`` and its kin, ``type()`` by such names, and methods that have newer names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .autograd.node import CLASSES, Tensor
+from .device import cupy
+from .dtypes import TYPES, get_default_dtype, set_default_dtype
+from .dtypes import dtype as Dtype
+from .errors import DeviceError, GradError, TypeMismatch, ValueRangeError, say
+from .ops.create import empty, tensor
+from .size import Size
+
+__all__ = ["CLASSES_BY_TYPE", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
+
+_NAMES = {
+    "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16", "LongTensor": "int64", "IntTensor": "int32",
+    "ShortTensor": "int16", "CharTensor": "int8", "ByteTensor": "uint8", "BoolTensor": "bool",
+}  # fmt: skip
+_BY_DTYPE = {dtype: name for name, dtype in _NAMES.items()}
+
+
+def made(dtype: Any, args: tuple[Any, ...], device: Any = None) -> Tensor:
+    """What ``FloatTensor(*args)`` makes: nothing, a size, a tensor of that type as it is, or numbers converted.
+
+    Raises a TypeMismatch (TypeError) for a number with a point, and for a tensor of another type.
+    """
+    if not args:
+        return empty(0, dtype=dtype, device=device)
+    first = args[0]
+    if isinstance(first, Size) or all(isinstance(n, int | np.integer) for n in args):
+        return empty(*args, dtype=dtype, device=device)
+    if len(args) > 1 or isinstance(first, float | complex | str):
+        raise TypeMismatch(say("new()", f"data must be a sequence (got {type(first).__name__})", "", "use dovetail.tensor"))
+    if first.__class__ in CLASSES:
+        if first.dtype is not dtype:
+            raise TypeMismatch(say("new()", f"expected a tensor of {dtype.name} (got {first.dtype.name})", "", "use x.to(dtype)"))
+        return first.detach()
+    return tensor(first, dtype=dtype, device=device)
+
+
+class LegacyType(type):
+    """The type of ``FloatTensor`` and its kin: calling one makes a plain Tensor, isinstance looks at the element type.
+
+    >>> import dovetail as dv
+    >>> dv.LongTensor([1, 2]), isinstance(dv.ones(1), dv.FloatTensor)
+    (tensor([1, 2]), True)
+    """
+
+    dtype: Dtype
+
+    def __call__(cls, *args: Any, device: Any = None) -> Tensor:
+        return made(cls.dtype, args, device)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return instance.__class__ in CLASSES and instance.dtype is cls.dtype and not instance.is_cuda
+
+
+CLASSES_BY_TYPE: dict[str, LegacyType] = {
+    name: LegacyType(name, (), {"dtype": TYPES[dtype], "__doc__": f"PyTorch's older way to make a tensor of {dtype}."})
+    for name, dtype in _NAMES.items()
+}
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Set the default float type by its legacy class or name. Raises a TypeError for a type that is not floating.
+
+    >>> import dovetail as dv
+    >>> dv.set_default_tensor_type(dv.FloatTensor)
+    """
+    kind = _named(t, "set_default_tensor_type") if isinstance(t, str) else getattr(t, "dtype", None)
+    if not isinstance(kind, Dtype) or not kind.is_floating_point:
+        raise TypeMismatch(say("set_default_tensor_type", "only floating-point types are supported as the default type", f"got {t!r}"))
+    set_default_dtype(kind)
+
+
+def _named(name: str, where: str) -> Dtype:
+    kind = _NAMES.get(name.rpartition(".")[2])
+    if kind is None:
+        raise ValueRangeError(say(where, f"invalid type: {name!r}", "a name such as 'FloatTensor'", "or use dovetail.float32"))
+    return TYPES[kind]
+
+
+class LegacyMethods:
+    """Copied onto Tensor member by member, as those of Attributes are."""
+
+    _a: Any
+    _n: Any
+    _v: Any
+
+    def __init__(self, *args: Any, device: Any = None) -> None:
+        """``Tensor(2, 3)``: uninitialised floats of a size; ``Tensor([1, 2])``: these numbers as floats."""
+        if hasattr(self, "_a"):  # made by a subclass's __new__
+            return
+        if len(args) == 1 and args[0].__class__ in CLASSES:
+            self._a, self._n, self._v = args[0]._a, None, args[0]._v
+            return
+        new = made(get_default_dtype(), args, device)
+        self._a, self._n, self._v = new._a, None, new._v
+
+    def new(self: Any, *args: Any, device: Any = None) -> Tensor:
+        """A tensor of the same type: ``x.new(2, 3)``, ``x.new([1, 2])``; its newer names are new_empty and new_tensor."""
+        return made(self.dtype, args, self.device if device is None else device)
+
+    def type(self: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """Without an argument the name of its legacy type, ``"dovetail.FloatTensor"``; else a conversion."""
+        if dtype is None:
+            place = "cuda." if self.is_cuda else ""
+            kind = self.dtype.name
+            return f"dovetail.{place}{_BY_DTYPE.get(kind, 'BFloat16Tensor' if kind == 'bfloat16' else kind.capitalize() + 'Tensor')}"
+        if isinstance(dtype, str):
+            return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
+        return self.to(dtype.dtype if dtype.__class__ is LegacyType else dtype)
+
+    def is_nonzero(self) -> bool:
+        """Whether the one element is not zero. Raises a RuntimeError for several."""
+        return bool(self)
+
+    def ndimension(self: Any) -> int:
+        """The number of dimensions; the older name of ``dim()``."""
+        return self._a.ndim
+
+    def is_same_size(self: Any, other: Tensor) -> bool:
+        """Whether another tensor has the same shape."""
+        return self._a.shape == other._a.shape
+
+    def get_device(self: Any) -> int:
+        """The number of its GPU, -1 on the CPU."""
+        return -1 if self.device.index is None else self.device.index
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: no tensor lives in pinned memory."""
+        return False
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """Itself, since copies to the GPU go through CuPy's own pinned buffers. Raises a DeviceError without a GPU."""
+        try:
+            cupy()
+        except DeviceError as error:
+            raise DeviceError(say("pin_memory", f"Cannot access accelerator device when none is available ({error})")) from None
+        return self
+
+    def apply_(self: Any, callable: Callable[..., Any]) -> Any:
+        """Replace every element by what a Python function gives for it: slow, and on the CPU only."""
+        if self.requires_grad:
+            raise GradError(say("apply_", "Can't call apply_() on Variable that requires grad", "", "use x.detach().apply_()"))
+        if self.is_cuda:
+            raise TypeMismatch(say("apply_", "apply_ is only implemented on CPU tensors"))
+        values = [callable(v) for v in self.flatten().tolist()]
+        return self.copy_(tensor(values, dtype=self.dtype).view(self.shape))

@@ -1,0 +1,83 @@
+"""Kernels from outside replace an op's reference by device and type, atomically, and may decline."""
+
+from __future__ import annotations
+
+import pytest
+
+import dovetail as dv
+from dovetail.errors import NameClashError, UnknownNameError
+from dovetail.ops.kernels import Kernel, install, remove
+
+
+@pytest.fixture
+def calls():
+    seen = []
+    yield seen
+    for name in ("mul", "tanh", "matmul"):
+        remove(name, "cpu", (dv.float32,))
+
+
+def test_a_kernel_serves_its_type_only(calls) -> None:
+    install("mul", "cpu", (dv.float32,), lambda a, b: calls.append("mul") or a * b)
+    x = dv.ones(2, requires_grad=True)
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [3, 3] and calls == ["mul", "mul"]  # once forward, once in the gradient rule
+    dv.ones(2, dtype=dv.float64) * 3
+    assert len(calls) == 2
+
+
+def test_forward_and_gradient_are_one_set(calls) -> None:
+    def rule(g, out):
+        calls.append("rule")
+        return g * 100
+
+    install("tanh", "cpu", (dv.float32,), Kernel(lambda a: a * 0, rule))
+    x = dv.ones(2, requires_grad=True)
+    y = x.tanh()
+    remove("tanh", "cpu", (dv.float32,))
+    y.sum().backward()  # the node chose its set when it was made
+    assert y.tolist() == [0, 0] and x.grad.tolist() == [100, 100] and calls == ["rule"]
+
+
+def test_a_kernel_may_decline(calls) -> None:
+    install("tanh", "cpu", (dv.float32,), Kernel(lambda a: NotImplemented, lambda g, out: g * 100))
+    x = dv.zeros(2, requires_grad=True)
+    y = x.tanh()
+    y.sum().backward()
+    assert y.tolist() == [0, 0] and x.grad.tolist() == [1, 1]
+
+
+def test_claims_clash_and_must_name_an_op(calls) -> None:
+    install("matmul", "cpu", (dv.float32,), lambda a, b: a @ b)
+    with pytest.raises(NameClashError, match="matmul on cpu for float32 already has a kernel"):
+        install("matmul", "cpu", (dv.float32,), lambda a, b: a @ b)
+    with pytest.raises(UnknownNameError, match="there is no op named 'frobnicate'"):
+        install("frobnicate", "cpu", (dv.float32,), lambda a: a)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtypes", "kernel", "kind", "text"),
+    [
+        ("cpu", ("float32",), 3, TypeError, "the kernel for mul is int; expected a function on raw arrays"),
+        ("gpu", ("float32",), len, ValueError, "names the device 'gpu'; expected 'cpu' or 'cuda'"),
+        ("cpu", ("floot32",), len, TypeError, "floot32"),
+        ("cpu", ("float32",), Kernel(len, lambda g, nonsense: g), TypeError, r"unknown names \['nonsense'\]"),
+    ],
+)
+def test_a_claim_that_is_wrong_says_so(device, dtypes, kernel, kind, text) -> None:
+    with pytest.raises(kind, match=text):
+        install("mul", device, dtypes, kernel)
+
+
+def test_a_faulty_claim_of_a_plugin_warns_and_the_reference_serves(monkeypatch) -> None:
+    from dovetail import plugins
+    from dovetail.ops import kernels
+    from dovetail.plugins.manager import KernelClaim
+
+    claim = KernelClaim("mul", "cpu", ("floot32",), "math:sqrt", "faulty")
+    monkeypatch.setattr(kernels, "_installed", False)
+    monkeypatch.setattr(plugins, "kernels_for_core", lambda: [claim])
+    monkeypatch.setattr(plugins, "load_target", lambda target, plugin: len)
+    with pytest.warns(RuntimeWarning, match="plugin faulty: its kernel for mul was left out, and the reference serves: .*floot32"):
+        kernels.install_claimed()
+    assert (dv.ones(1) * 3).item() == 3
