@@ -1,0 +1,82 @@
+"""Module.to and its kin: one function applied to every parameter, gradient and buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.modes import no_grad
+from ..autograd.node import Leaf, Tensor
+from ..errors import TypeMismatch, say
+from ..tensor_attributes import _parse_to
+from .parameter import is_lazy
+
+METHODS = ("_apply", "to", "to_empty", "cpu", "cuda", "float", "double", "half", "bfloat16", "type")
+
+
+def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+    """Replace the data of every parameter and buffer, here and below, by what ``fn`` makes of it."""
+    if recurse:
+        for module in self.children():
+            module._apply(fn)
+    with no_grad():
+        for p in self._parameters.values():
+            if p is None:
+                continue
+            grad = p.grad
+            p.data = fn(p)
+            if grad is not None and p._n.__class__ is Leaf:
+                moved = fn(grad)
+                p._n.grad = moved.detach()
+        for name, b in self._buffers.items():
+            if is_lazy(b):
+                b.data = fn(b)
+            elif b is not None:
+                self._buffers[name] = fn(b)
+    return self
+
+
+def to(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Convert in place: ``to(device)``, ``to(dtype)`` (floating ones only), ``to(tensor)``."""
+    device, dtype, _, layout = _parse_to(args, dict(kwargs))
+    if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+        raise TypeMismatch(say("nn.Module.to", f"only accepts floating point or complex dtypes, but got desired dtype={dtype}"))
+
+    def convert(t: Any) -> Any:
+        floating = t.is_floating_point() or t.is_complex()
+        t = t.to(device=device, dtype=dtype if floating else None)
+        return t.contiguous(memory_format=layout) if layout is not None and t.ndim in (4, 5) else t
+
+    return self._apply(convert)
+
+
+def to_empty(self: Any, *, device: Any, recurse: bool = True) -> Any:
+    """Move to a device without copying values."""
+    return self._apply(lambda t: t.to(device), recurse=recurse)
+
+
+def cpu(self: Any) -> Any:
+    """Bring it to the CPU."""
+    return self._apply(lambda t: t.cpu())
+
+
+def cuda(self: Any, device: Any = None) -> Any:
+    """Bring it to a GPU."""
+    return self._apply(lambda t: t.cuda(device))
+
+
+def _floating(name: str) -> Callable[[Any], Any]:
+    def convert(self: Any) -> Any:
+        return self._apply(lambda t: getattr(t, name)() if t.is_floating_point() else t)
+
+    convert.__name__ = name
+    convert.__doc__ = f"Convert floating parameters and buffers with ``Tensor.{name}``."
+    return convert
+
+
+float, double, half, bfloat16 = _floating("float"), _floating("double"), _floating("half"), _floating("bfloat16")
+
+
+def type(self: Any, dst_type: Any) -> Any:
+    """Convert every parameter and buffer to a type."""
+    return self._apply(lambda t: t.type(dst_type))

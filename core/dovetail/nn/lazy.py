@@ -1,0 +1,43 @@
+"""Layers whose input size the first input tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError, say
+from .module import Module
+from .parameter import is_lazy
+
+__all__ = ["LazyModuleMixin"]
+
+
+class LazyModuleMixin(Module):
+    """Beside a layer class, it makes one that waits: ``initialize_parameters`` runs before the first forward.
+
+    A subclass says in ``cls_to_become`` which class it turns into then.
+    """
+
+    cls_to_become: type[Module] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.__dict__["_initialize_hook"] = self.register_forward_pre_hook(_infer, with_kwargs=True)
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Give every waiting parameter its shape, by the first input."""
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+
+    def has_uninitialized_params(self) -> bool:
+        """Whether a parameter or buffer of this module still waits."""
+        return any(is_lazy(t) for t in [*self._parameters.values(), *self._buffers.values()])
+
+
+def _infer(module: Any, args: Any, kwargs: Any) -> None:
+    module.initialize_parameters(*args, **kwargs)
+    if module.has_uninitialized_params():
+        raise ShapeError(say(type(module).__name__, "module has not been fully initialized"))
+    module.__dict__.pop("_initialize_hook").remove()
+    if not any(getattr(module, table) for table in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")):
+        module.__dict__["_watched"] = False
+    if module.cls_to_become is not None:
+        module.__class__ = module.cls_to_become

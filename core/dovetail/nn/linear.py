@@ -1,0 +1,184 @@
+"""Linear maps, and layers that only change the shape."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import TypeMismatch, say
+from . import functional as F
+from . import init
+from ._make import fields, parameters
+from .lazy import LazyModuleMixin
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["Bilinear", "Flatten", "Identity", "LazyLinear", "Linear", "Unflatten"]
+
+
+class Identity(Module):
+    """Return the input; any arguments are ignored.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Identity(54, unused=True)(dv.tensor([1.]))
+    tensor([1.])
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input
+
+
+class Linear(Module):
+    """y = x Aᵀ + b for x (*, in_features), y (*, out_features), A (out_features, in_features).
+
+    Weights and bias start from U(-k, k), k = 1 / √in_features.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Linear(3, 2)(dv.ones(5, 3)).shape
+    dovetail.Size([5, 2])
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        parameters(self, device, dtype, weight=(out_features, in_features), bias=(out_features,) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial weights."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
+            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return fields(self, "in_features out_features") + f", bias={self.bias is not None}"
+
+
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear under the name that PyTorch gives the output projection of attention."""
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """A Linear whose ``in_features`` are those of its first input.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.LazyLinear(2)
+    >>> _ = layer(dv.ones(5, 3))
+    >>> layer
+    Linear(in_features=3, out_features=2, bias=True)
+    """
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(0, 0, False)
+        parameters(self, device, dtype, weight=(), bias=() if bias else None)
+        self.out_features = out_features
+
+    def reset_parameters(self) -> None:
+        """Draw initial weights, once the shape is known."""
+        if not self.has_uninitialized_params() and self.in_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Take ``in_features`` from the input (or from weights that were loaded)."""
+        if self.has_uninitialized_params():
+            self.in_features = input.shape[-1]
+            self.weight.materialize((self.out_features, self.in_features))
+            if self.bias is not None:
+                self.bias.materialize((self.out_features,))
+            self.reset_parameters()
+        self.in_features = self.weight.shape[-1]
+
+
+class Bilinear(Module):
+    """y = x₁ᵀ A x₂ + b for x₁ (*, in1), x₂ (*, in2), A (out, in1, in2).
+
+    >>> import dovetail as dv
+    >>> dv.nn.Bilinear(3, 4, 2)(dv.ones(5, 3), dv.ones(5, 4)).shape
+    dovetail.Size([5, 2])
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            raise ValueError(say("Bilinear", f"in1_features must be > 0, but got {in1_features}"))
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        parameters(self, device, dtype, weight=(out_features, in1_features, in2_features), bias=(out_features,) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial weights from U(-k, k), k = 1 / √in1_features."""
+        bound = 1 / math.sqrt(self.weight.shape[1])
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return fields(self, "in1_features in2_features out_features") + f", bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """Join the dimensions from ``start_dim`` to ``end_dim`` into one: (N, C, H, W) → (N, C·H·W).
+
+    >>> import dovetail as dv
+    >>> dv.nn.Flatten()(dv.ones(2, 3, 4)).shape
+    dovetail.Size([2, 12])
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return fields(self, "start_dim end_dim")
+
+
+class Unflatten(Module):
+    """Split one dimension into several.
+
+    Raises a TypeError where the sizes are not whole numbers.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Unflatten(1, (3, 4))(dv.ones(2, 12)).shape
+    dovetail.Size([2, 3, 4])
+    """
+
+    def __init__(self, dim: int, unflattened_size: Any) -> None:
+        super().__init__()
+        if isinstance(dim, str) or not isinstance(unflattened_size, tuple | list):
+            raise TypeMismatch(
+                say("Unflatten", f"unflattened_size must be tuple of ints, but found type {type(unflattened_size).__name__}")
+            )
+        for at, n in enumerate(unflattened_size):
+            if not isinstance(n, int):
+                raise TypeMismatch(
+                    say("Unflatten", f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}")
+                )
+        self.dim, self.unflattened_size = dim, unflattened_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.unflatten(self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        return fields(self, "dim unflattened_size")

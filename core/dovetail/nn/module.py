@@ -1,0 +1,344 @@
+"""Module: parameters, buffers and sub-modules under one name tree, and the calls that hooks may watch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from ..autograd.modes import OBSERVE, STATE
+from ..autograd.node import CLASSES, Tensor
+from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, say
+from . import _convert, _hooks, _state
+from .parameter import Buffer, Parameter
+
+__all__ = ["Module"]
+
+
+class Module:
+    """The base of every layer and model: subclass it, make layers in ``__init__``, compute in ``forward``.
+
+    >>> import dovetail as dv
+    >>> class Twice(dv.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.w = dv.nn.Parameter(dv.full((1,), 2.0))
+    ...     def forward(self, x):
+    ...         return self.w * x
+    >>> Twice()(dv.tensor([3.]))
+    tensor([6.], grad_fn=<MulBackward0>)
+    """
+
+    training: bool
+    _version = 1
+    call_super_init = False
+    dump_patches = False
+    forward: Callable[..., Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not self.call_super_init and (args or kwargs):
+            what = (
+                f"unexpected keyword argument {next(iter(kwargs))!r}"
+                if kwargs
+                else f"takes 1 positional argument but {len(args) + 1} were given"
+            )
+            raise TypeMismatch(say(f"{type(self).__name__}.__init__()", what))
+        fields = self.__dict__
+        fields["training"] = True
+        fields["_parameters"], fields["_buffers"], fields["_modules"] = OrderedDict(), OrderedDict(), OrderedDict()
+        fields["_non_persistent_buffers_set"] = set()
+        fields["_watched"] = False  # whether any hook is registered: the call is one attribute read dearer otherwise
+        for name in _hooks.TABLES:
+            fields[name] = OrderedDict()
+
+    # --- calling --------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._watched or _hooks.GLOBAL.any or STATE.word & OBSERVE:
+            return _hooks.call(self, args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        """What the repr shows beside the name; layers give their arguments."""
+        return ""
+
+    # --- attributes -----------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = value.__class__
+        if kind in CLASSES or isinstance(value, Module):
+            if isinstance(value, Parameter):
+                _own(self, "_parameters", name)
+                self.register_parameter(name, value)
+                return
+            if isinstance(value, Module):
+                _own(self, "_modules", name)
+                self.register_module(name, value)
+                return
+            if isinstance(value, Buffer):
+                _own(self, "_buffers", name)
+                self.register_buffer(name, value, value.persistent)
+                return
+        for table in ("_parameters", "_modules", "_buffers"):
+            held = self.__dict__.get(table)
+            if held is not None and name in held:
+                if value is not None and not (table == "_buffers" and kind in CLASSES):
+                    want = {"_parameters": "Parameter", "_modules": "Module", "_buffers": "Tensor"}[table]
+                    raise TypeMismatch(
+                        say(
+                            type(self).__name__,
+                            f"cannot assign {kind.__name__!r} as {name!r}",
+                            f"expected {want} or None",
+                            f"del it first, or wrap it in nn.{want}",
+                        )
+                    )
+                held[name] = value
+                return
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        fields = self.__dict__
+        for table in ("_parameters", "_buffers", "_modules"):
+            held = fields.get(table)
+            if held is not None and name in held:
+                return held[name]
+        raise UnknownAttribute(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for table in ("_parameters", "_buffers", "_modules"):
+            if name in self.__dict__.get(table, ()):
+                del self.__dict__[table][name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in _hooks.TABLES:
+            self.__dict__.setdefault(name, OrderedDict())
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under a name. Raises a KeyError for a name that is taken or has a dot."""
+        _check_name(self, "parameter", name, "_parameters")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeMismatch(
+                say(
+                    type(self).__name__,
+                    f"cannot assign '{type(param).__name__}' object to parameter {name!r}",
+                    "expected nn.Parameter or None",
+                )
+            )
+        if param is not None and not param.is_leaf:
+            raise ValueError(say(type(self).__name__, f"Cannot assign non-leaf Tensor to parameter {name!r}"))
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that moves and is saved with the module but is not trained (not saved if not ``persistent``)."""
+        _check_name(self, "buffer", name, "_buffers")
+        if tensor is not None and tensor.__class__ not in CLASSES:
+            raise TypeMismatch(
+                say(type(self).__name__, f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}", "expected a Tensor or None")
+            )
+        self._buffers[name] = tensor
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a sub-module under a name."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeMismatch(say(type(self).__name__, f"{type(module).__name__} is not a Module subclass"))
+        _check_name(self, "module", name, "_modules")
+        self._modules[name] = module
+
+    register_module = add_module
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the module at a dotted path. Raises an AttributeError that names the missing step."""
+        module = self
+        for step in target.split(".") if target else ():
+            if step not in module._modules:
+                raise UnknownAttribute(f"{type(module).__name__} has no attribute `{step}` (path {target!r})")
+            module = module._modules[step]
+        return module
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path."""
+        parent, _, name = target.rpartition(".")
+        self.get_submodule(parent)._modules[name] = module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter at a dotted path."""
+        return self._lookup(target, "_parameters", "nn.Parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Return the buffer at a dotted path."""
+        return self._lookup(target, "_buffers", "buffer")
+
+    def _lookup(self, target: str, table: str, what: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if name not in module.__dict__[table]:
+            raise UnknownAttribute(f"{type(module).__name__} has no {what} `{name}` (path {target!r})")
+        return module.__dict__[table][name]
+
+    # --- walking --------------------------------------------------------------------------------------------------
+
+    def named_modules(self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """Yield (path, module) for this module and all below, each once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all below, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module) for the direct sub-modules, each once."""
+        seen: set[Module] = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """Yield the direct sub-modules."""
+        for _, module in self.named_children():
+            yield module
+
+    def _named_members(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in walk:
+            for name, value in module.__dict__[table].items():
+                if value is None or id(value) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(value))
+                yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Yield (path, parameter), each parameter once."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Yield the parameters, each once."""
+        for _, p in self.named_parameters(recurse=recurse):
+            yield p
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Yield (path, buffer), each buffer once."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield the buffers, each once."""
+        for _, b in self.named_buffers(recurse=recurse):
+            yield b
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call a function on every module below and on this one, last."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    # --- modes and conversions ------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, which dropout and batch norm ask for, here and below."""
+        if not isinstance(mode, bool):
+            raise ValueError(say("train", f"training mode is expected to be boolean, got {mode!r}"))
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode: ``train(False)``."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Start or stop recording for all parameters."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop (or zero) the gradients of all parameters."""
+        for p in self.parameters():
+            n = p._n
+            if n is not None and n.grad is not None:
+                if set_to_none:
+                    n.grad = None
+                else:
+                    n.grad.detach_().zero_()
+
+    def share_memory(self) -> Self:
+        """Not needed: processes of Dovetail share memory by the loader."""
+        return self
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to do: there is no compiler yet, and modules run as they are."""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        below = [f"({name}): {_indent(repr(module))}" for name, module in self._modules.items()]
+        body = lines + below
+        if not body:
+            return f"{self._get_name()}()"
+        if len(lines) == 1 and not below:
+            return f"{self._get_name()}({lines[0]})"
+        return f"{self._get_name()}(\n  " + "\n  ".join(body) + "\n)"
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+
+def _indent(text: str) -> str:
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(f"  {line}" for line in rest)])
+
+
+def _own(module: Module, table: str, name: str) -> None:
+    """Make a table the only one that has this name."""
+    if table not in module.__dict__:
+        kind = {"_parameters": "parameters", "_modules": "module", "_buffers": "buffer"}[table]
+        raise UnknownAttribute(f"cannot assign {kind} before Module.__init__() call")
+    module.__dict__.pop(name, None)
+    for other in ("_parameters", "_buffers", "_modules"):
+        module.__dict__[other].pop(name, None) if other != table else None
+    module._non_persistent_buffers_set.discard(name)
+
+
+def _check_name(module: Module, what: str, name: Any, table: str) -> None:
+    if table not in module.__dict__:
+        raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call")
+    if not isinstance(name, str):
+        raise TypeMismatch(say(type(module).__name__, f"{what} name should be a string, got {type(name).__name__}"))
+    if "." in name:
+        raise KeyError(f'{what} name can\'t contain ".", got: {name}')
+    if name == "":
+        raise KeyError(f'{what} name can\'t be empty string ""')
+    if name not in module.__dict__[table] and hasattr(module, name):
+        raise KeyError(f"attribute '{name}' already exists")
+
+
+def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
+    raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+
+Module.forward = _no_forward
+for _part in (_convert, _hooks, _state):
+    for _name in _part.METHODS:
+        _function = getattr(_part, _name)
+        setattr(Module, _name, _function)

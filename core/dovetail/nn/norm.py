@@ -1,0 +1,143 @@
+"""Norms within one sample: over the last dimensions, over groups of channels, over neighbouring channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import ValueRangeError, say
+from . import functional as F
+from . import init
+from ._make import fields, parameters
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+
+
+class _Affine(Module):
+    """A weight that starts as ones and a bias that starts as zeros, where there are such."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self._parameters.get("bias") is not None:
+            init.zeros_(self.bias)
+
+
+class LayerNorm(_Affine):
+    """y = (x - mean) / √(var + eps) · weight + bias over the last dimensions, ``normalized_shape``. Ba and others, 2016.
+
+    >>> import dovetail as dv
+    >>> dv.nn.LayerNorm(2)(dv.tensor([[1., 3.]])).detach()
+    tensor([[-1.0000,  1.0000]])
+    """
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _shape(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        shape = self.normalized_shape if elementwise_affine else None
+        parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return fields(self, "!normalized_shape eps elementwise_affine") + f", bias={self.bias is not None}"
+
+
+class RMSNorm(_Affine):
+    """y = x / √(mean(x²) + eps) · weight over the last dimensions; ``eps=None`` is the type's own. Zhang and Sennrich, 2019.
+
+    >>> import dovetail as dv
+    >>> dv.nn.RMSNorm(2)(dv.tensor([[3., 4.]])).detach()
+    tensor([[0.8485, 1.1314]])
+    """
+
+    def __init__(
+        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _shape(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        parameters(self, device, dtype, weight=self.normalized_shape if elementwise_affine else None)
+        self.reset_parameters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return fields(self, "!normalized_shape eps elementwise_affine")
+
+
+class GroupNorm(_Affine):
+    """Norm over groups of channels and all positions of (N, C, *). Wu and He, 2018.
+
+    Raises a ValueError where the groups do not divide the channels.
+
+    >>> import dovetail as dv
+    >>> dv.nn.GroupNorm(3, 6)
+    GroupNorm(3, 6, eps=1e-05, affine=True, bias=True)
+    """
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups:
+            raise ValueRangeError(say("GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"))
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        shape = (num_channels,) if affine else None
+        parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return fields(self, "!num_groups !num_channels eps affine") + f", bias={self.bias is not None}"
+
+
+class LocalResponseNorm(Module):
+    """b = a / (k + alpha · mean over ``size`` neighbouring channels of a²)^beta. Krizhevsky and others, 2012.
+
+    >>> import dovetail as dv
+    >>> dv.nn.LocalResponseNorm(2)(dv.ones(1, 4, 3)).shape
+    dovetail.Size([1, 4, 3])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return fields(self, "!size alpha beta k")
+
+
+def _shape(normalized_shape: Any) -> tuple[int, ...]:
+    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)

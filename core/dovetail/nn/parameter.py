@@ -1,0 +1,140 @@
+"""Parameter and Buffer: tensors that a module knows as its own."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from .. import ops
+from ..autograd.node import Tensor, leaf, wrap
+from ..dtypes import get_default_dtype
+from ..errors import UnsupportedError, say
+
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
+
+
+def _as(kind: type, data: Any) -> Any:
+    out: Any = Tensor.__new__(kind)
+    out._a = wrap_empty()._a if data is None else data._a
+    out._n = None
+    out._v = [0, 0, None, None] if data is None else data._v
+    return out
+
+
+def wrap_empty() -> Tensor:
+    """A float32 tensor without elements."""
+    import numpy as np
+
+    return wrap(np.empty(0, np.float32))
+
+
+class Parameter(Tensor):
+    """A tensor that becomes one of a module's parameters when it is assigned to it.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Parameter(dv.zeros(2)).requires_grad
+    True
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
+        out = _as(cls, data)
+        if requires_grad:
+            leaf(out)
+        return out
+
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        pass
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        out: Any = _as(type(self), None)
+        out._a = self._a.copy()
+        if self._n is not None:
+            leaf(out)
+        out.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        memo[id(self)] = out
+        return out
+
+
+class Buffer(Tensor):
+    """A tensor that becomes one of a module's buffers when it is assigned to it.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Buffer(dv.zeros(2), persistent=False).persistent
+    False
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
+        out = _as(cls, data)
+        out.persistent = persistent
+        return out
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        pass
+
+
+def _placeholder(device: Any, dtype: Any) -> Tensor:
+    """No elements, but the device and the type that a lazy tensor will have."""
+    return ops.create.empty(0, dtype=dtype or get_default_dtype(), device=device)
+
+
+class _Uninitialized:
+    """A tensor of a lazy module whose shape the first input will tell."""
+
+    __slots__ = ()
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Give it memory of this shape and make it ordinary."""
+        self.data = ops.create.empty(shape, dtype=dtype or self.dtype, device=device or self.device)  # type: ignore[misc]
+        self.__class__ = self.cls_to_become
+
+    @property
+    def shape(self) -> Any:
+        raise UnsupportedError(
+            say(
+                type(self).__name__,
+                "Can't access the shape of an uninitialized parameter or buffer",
+                "",
+                "run a dry forward first to initialize lazy modules",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
+    """The parameter of a lazy module before its first forward."""
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return Parameter.__new__(cls, _placeholder(device, dtype), requires_grad)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class UninitializedBuffer(_Uninitialized, Buffer):
+    """The buffer of a lazy module before its first forward."""
+
+    cls_to_become = Buffer
+
+    def __new__(cls, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
+        return Buffer.__new__(cls, _placeholder(device, dtype), persistent=persistent)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether a parameter or buffer waits for its shape."""
+    return isinstance(value, _Uninitialized)

@@ -1,0 +1,296 @@
+"""RNN, LSTM and GRU over sequences: several layers, both directions, packed sequences; and their single steps, the cells."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from .. import ops
+from ..autograd.node import Tensor
+from ..errors import ShapeError, TypeMismatch, ValueRangeError, say
+from . import functional as F
+from . import init
+from ._make import parameters
+from ._ops import dv
+from .module import Module
+from .utils.rnn import PackedSequence, _pack_steps, _unpack_steps
+
+__all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
+
+_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+
+
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share: the weights ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, … and the walk through the layers.
+
+    All weights start from U(-k, k), k = 1 / √hidden_size.
+    """
+
+    def __init__(
+        self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.bidirectional, self.proj_size = bidirectional, proj_size
+        self._check_arguments(dropout)
+        gates, out_size = _GATES[mode] * hidden_size, proj_size or hidden_size
+        self._names = []
+        for layer in range(num_layers):
+            size = input_size if layer == 0 else out_size * (2 if bidirectional else 1)
+            for suffix in [f"_l{layer}", f"_l{layer}_reverse"][: 2 if bidirectional else 1]:
+                shapes = {f"weight_ih{suffix}": (gates, size), f"weight_hh{suffix}": (gates, out_size)}
+                if bias:
+                    shapes |= {f"bias_ih{suffix}": (gates,), f"bias_hh{suffix}": (gates,)}  # type: ignore[dict-item]
+                if proj_size:
+                    shapes[f"weight_hr{suffix}"] = (proj_size, hidden_size)
+                parameters(self, device, dtype, **shapes)
+                self._names.append(list(shapes))
+        self.reset_parameters()
+
+    def _check_arguments(self, dropout: Any) -> None:
+        name = type(self).__name__
+        if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
+            raise ValueRangeError(
+                say(
+                    name,
+                    "dropout should be a number in range [0, 1] representing the probability of an element being zeroed",
+                    f"got {dropout!r}",
+                )
+            )
+        if dropout > 0 and self.num_layers == 1:
+            what = "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, "
+            what += f"but got dropout={dropout} and num_layers=1"
+            warnings.warn(what, stacklevel=4)
+        for what, kind in (("bias", bool), ("batch_first", bool), ("input_size", int), ("hidden_size", int)):
+            value = getattr(self, what)
+            if not isinstance(value, kind):
+                raise TypeMismatch(say(name, f"{what} should be of type {kind.__name__}, got: {type(value).__name__}"))
+        for what in ("input_size", "hidden_size", "num_layers"):
+            if getattr(self, what) <= 0:
+                raise ValueRangeError(say(name, f"{what} must be greater than zero", f"got {getattr(self, what)}"))
+        if self.mode not in _GATES:
+            raise ValueRangeError(say(name, f"Unrecognized RNN mode: {self.mode}"))
+        if self.proj_size < 0:
+            raise ValueRangeError(
+                say(name, "proj_size should be a positive integer or zero to disable projections", f"got {self.proj_size}")
+            )
+        if self.proj_size >= self.hidden_size:
+            raise ValueRangeError(say(name, "proj_size has to be smaller than hidden_size", f"got {self.proj_size} and {self.hidden_size}"))
+
+    def reset_parameters(self) -> None:
+        """Draw new initial weights."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Nothing to do: weights need not lie side by side here."""
+
+    @property
+    def all_weights(self) -> list[list[Any]]:
+        """The weights of each layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._names]
+
+    @property
+    def _flat_weights(self) -> list[Any]:
+        return [weight for weights in self.all_weights for weight in weights]
+
+    # --- forward --------------------------------------------------------------------------------------------------
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx)
+        if input.ndim not in (2, 3):
+            raise ValueRangeError(say(type(self).__name__, f"Expected input to be 2D or 3D, got {input.ndim}D instead"))
+        single = input.ndim == 2
+        states = None if hx is None else self._states_in(hx)
+        if states is not None and any(s.ndim != input.ndim for s in states):
+            kind = "unbatched 2-D" if single else "batched 3-D"
+            raise ShapeError(
+                say(
+                    type(self).__name__,
+                    f"For {kind} input, hx should also be {input.ndim}-D but got {'/'.join(f'{s.ndim}-D' for s in states)} tensor",
+                )
+            )
+        if single:
+            input = input.unsqueeze(1)
+            states = states and [s.unsqueeze(1) for s in states]
+        elif self.batch_first:
+            input = input.transpose(0, 1)
+        out, states = self._walk(input, states, None)
+        if single:
+            return out.squeeze(1), self._states_out([s.squeeze(1) for s in states])
+        return out.transpose(0, 1) if self.batch_first else out, self._states_out(states)
+
+    def _forward_packed(self, input: PackedSequence, hx: Any) -> Any:
+        states = None if hx is None else self._states_in(hx)
+        if states is not None and input.sorted_indices is not None:
+            states = [s.index_select(1, input.sorted_indices) for s in states]
+        steps, lengths = _unpack_steps(input.data, input.batch_sizes)
+        out, states = self._walk(steps, states, lengths)
+        if input.unsorted_indices is not None:
+            states = [s.index_select(1, input.unsorted_indices) for s in states]
+        return PackedSequence(_pack_steps(out, input.batch_sizes), *input[1:]), self._states_out(states)
+
+    def _states_in(self, hx: Any) -> list[Tensor]:
+        return [hx]
+
+    def _states_out(self, states: list[Tensor]) -> Any:
+        return states[0]
+
+    def _walk(self, input: Tensor, states: list[Tensor] | None, lengths: Any) -> tuple[Tensor, list[Tensor]]:
+        """All layers and directions over (T, N, input_size)."""
+        self._check_input(input)
+        if states is None:
+            states = [dv.zeros(*shape, dtype=input.dtype, device=input.device) for shape in self._state_shapes(input.shape[1])]
+        else:
+            self._check_states(states, input.shape[1])
+        ways = 2 if self.bidirectional else 1
+        finals: list[Any] = []
+        weights = self.all_weights
+        for layer in range(self.num_layers):
+            outs = []
+            for way in range(ways):
+                at = layer * ways + way
+                out, *last = self._layer(input, [s[at] for s in states], weights[at], way == 1, lengths)
+                outs.append(out)
+                finals.append(last)
+            input = outs[0] if ways == 1 else dv.cat(outs, -1)
+            if self.dropout and self.training and layer < self.num_layers - 1:
+                input = F.dropout(input, self.dropout, True)
+        return input, [dv.stack(list(s)) for s in zip(*finals, strict=True)]
+
+    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
+        raise NotImplementedError
+
+    def _check_input(self, input: Tensor) -> None:
+        name, weight = type(self).__name__, getattr(self, self._names[0][0])
+        if input.dtype != weight.dtype:
+            raise ValueRangeError(
+                say(
+                    name,
+                    f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})",
+                    "",
+                    f"Convert input: input.to({weight.dtype})",
+                )
+            )
+        if input.shape[-1] != self.input_size:
+            raise ShapeError(say(name, f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"))
+
+    def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
+        return [(self.num_layers * (2 if self.bidirectional else 1), batch, self.proj_size or self.hidden_size)]
+
+    def _check_states(self, states: list[Tensor], batch: int) -> None:
+        for i, (state, shape) in enumerate(zip(states, self._state_shapes(batch), strict=True)):
+            if tuple(state.shape) != shape:
+                which = "hidden size" if len(states) == 1 else f"hidden[{i}] size"
+                raise ShapeError(say(type(self).__name__, f"Expected {which} {shape}, got {list(state.shape)}"))
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        usual = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        return text + "".join(f", {name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value)
+
+
+def _biases(weights: list[Any]) -> tuple[Any, Any]:
+    return (weights[2], weights[3]) if len(weights) >= 4 else (None, None)
+
+
+class RNN(RNNBase):
+    """h_t = tanh(x_t W_ihᵀ + b_ih + h_{t-1} W_hhᵀ + b_hh), or relu of it: (T, N, I) → (T, N, H) and the last states.
+
+    >>> import dovetail as dv
+    >>> out, h = dv.nn.RNN(3, 4, num_layers=2)(dv.ones(5, 1, 3))
+    >>> out.shape, h.shape
+    (dovetail.Size([5, 1, 4]), dovetail.Size([2, 1, 4]))
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueRangeError(say("RNN", f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."))
+        mode = f"RNN_{nonlinearity.upper()}"
+        super().__init__(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
+        kind = self.mode[4:].lower()
+        return ops.recurrent.rnn_layer(
+            input, states[0], weights[0], weights[1], *_biases(weights), nonlinearity=kind, reverse=reverse, lengths=lengths
+        )
+
+
+class GRU(RNNBase):
+    """Gated recurrent units: reset r, update z, candidate n; h_t = (1 - z) n + z h_{t-1}. Cho and others, 2014.
+
+    >>> import dovetail as dv
+    >>> out, h = dv.nn.GRU(3, 4, batch_first=True, bidirectional=True)(dv.ones(2, 5, 3))
+    >>> out.shape, h.shape
+    (dovetail.Size([2, 5, 8]), dovetail.Size([2, 2, 4]))
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__("GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
+
+    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
+        return ops.recurrent.gru_layer(input, states[0], weights[0], weights[1], *_biases(weights), reverse=reverse, lengths=lengths)
+
+
+class LSTM(RNNBase):
+    """Long short-term memory: gates i, f, g, o; c_t = f c_{t-1} + i g, h_t = o tanh(c_t). Hochreiter and Schmidhuber, 1997.
+
+    With ``proj_size`` h_t is projected to that size. The states are a pair (h, c).
+
+    >>> import dovetail as dv
+    >>> out, (h, c) = dv.nn.LSTM(3, 4)(dv.ones(5, 1, 3))
+    >>> out.shape, c.shape
+    (dovetail.Size([5, 1, 4]), dovetail.Size([1, 1, 4]))
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__("LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
+
+    def _states_in(self, hx: Any) -> list[Tensor]:
+        return list(hx)
+
+    def _states_out(self, states: list[Tensor]) -> Any:
+        return tuple(states)
+
+    def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
+        ((count, n, size),) = super()._state_shapes(batch)
+        return [(count, n, size), (count, n, self.hidden_size)]
+
+    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
+        if self.proj_size:
+            return _projected(input, states[0], states[1], weights, reverse, lengths)
+        return ops.recurrent.lstm_layer(input, *states, weights[0], weights[1], *_biases(weights), reverse=reverse, lengths=lengths)
+
+
+def _projected(input: Tensor, h: Tensor, c: Tensor, weights: list[Any], reverse: bool, lengths: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """One direction of an LSTM whose hidden state is projected, step by step. Sak and others, 2014."""
+    b_ih, b_hh = _biases(weights) if len(weights) == 5 else (None, None)
+    steps: list[Any] = [None] * input.shape[0]
+    gates_in = F.linear(input, weights[0], b_ih)
+    for t in reversed(range(len(steps))) if reverse else range(len(steps)):
+        i, f, g, o = (gates_in[t] + F.linear(h, weights[1], b_hh)).chunk(4, -1)
+        c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h_new = F.linear(o.sigmoid() * c_new.tanh(), weights[-1])
+        if lengths is not None:
+            alive = (lengths > t).unsqueeze(1)
+            steps[t] = dv.where(alive, h_new, 0.0)
+            h_new, c_new = dv.where(alive, h_new, h), dv.where(alive, c_new, c)
+        else:
+            steps[t] = h_new
+        h, c = h_new, c_new
+    return dv.stack(steps), h, c

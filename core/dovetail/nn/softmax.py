@@ -1,0 +1,185 @@
+"""Layers that weigh elements against each other along a dimension: the softmax family, GLU and the adaptive softmax."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import ShapeError, ValueRangeError, say
+from . import functional as F
+from ._make import fields
+from ._ops import dv
+from .containers import ModuleList, Sequential
+from .linear import Linear
+from .module import Module
+
+__all__ = ["GLU", "AdaptiveLogSoftmaxWithLoss", "LogSoftmax", "Softmax", "Softmax2d", "Softmin"]
+
+_ASMoutput = namedtuple("_ASMoutput", ("output", "loss"))
+
+
+class _AlongDim(Module):
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        return fields(self, "dim")
+
+
+class Softmax(_AlongDim):
+    """e^x / Σ e^x along ``dim``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Softmax(dim=0)(dv.tensor([0., 0.]))
+    tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmax(input, self.dim, _stacklevel=5)
+
+
+class LogSoftmax(_AlongDim):
+    """log(e^x / Σ e^x) along ``dim``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.LogSoftmax(dim=0)(dv.tensor([0., 0.]))
+    tensor([-0.6931, -0.6931])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.log_softmax(input, self.dim, _stacklevel=5)
+
+
+class Softmin(_AlongDim):
+    """Softmax of -x along ``dim``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Softmin(dim=0)(dv.tensor([0., 0.]))
+    tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmin(input, self.dim, _stacklevel=5)
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of (N, C, H, W) or (C, H, W). Raises a ValueError for other dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.nn.Softmax2d()(dv.zeros(2, 1, 1))[0]
+    tensor([[0.5000]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ValueRangeError(say("Softmax2d", f"expected input to be 3D or 4D, got {input.ndim}D instead"))
+        return F.softmax(input, -3, _stacklevel=5)
+
+
+class GLU(_AlongDim):
+    """a · sigmoid(b) for the halves a, b of the input along ``dim``. Dauphin and others, 2017.
+
+    >>> import dovetail as dv
+    >>> dv.nn.GLU()(dv.tensor([2., 0.]))
+    tensor([1.])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__(dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
+
+
+class AdaptiveLogSoftmaxWithLoss(Module):
+    """A softmax over many classes: the frequent ones in a head, the others in clusters of smaller vectors. Grave and others, 2017.
+
+    ``cutoffs`` are the first class of each cluster; (N, in_features) and targets (N) → (output (N), loss).
+    Raises a ValueError for cutoffs that do not grow within 1 … n_classes - 1.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs=[5, 10])
+    >>> layer.log_prob(dv.ones(3, 16)).shape
+    dovetail.Size([3, 20])
+    """
+
+    def __init__(
+        self, in_features: int, n_classes: int, cutoffs: Sequence[int], div_value: float = 4.0, head_bias: bool = False,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        cutoffs = list(cutoffs)
+        if not cutoffs:
+            raise ValueRangeError(say("AdaptiveLogSoftmaxWithLoss", "cutoffs should be a sequence of length larger than 0"))
+        grows = cutoffs == sorted(set(cutoffs)) and all(int(c) == c for c in cutoffs)
+        if not grows or cutoffs[0] <= 0 or cutoffs[-1] > n_classes - 1:
+            expected = "cutoffs should be a sequence of unique, positive integers sorted in an increasing order"
+            raise ValueRangeError(
+                say("AdaptiveLogSoftmaxWithLoss", f"{expected}, where each value is between 1 and n_classes-1", f"got {cutoffs}")
+            )
+        self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*cutoffs, n_classes]
+        self.div_value, self.head_bias = div_value, head_bias
+        self.shortlist_size, self.n_clusters = self.cutoffs[0], len(self.cutoffs) - 1
+        self.head_size = self.shortlist_size + self.n_clusters
+        self.head = Linear(in_features, self.head_size, head_bias, device, dtype)
+        self.tail = ModuleList()
+        for i in range(self.n_clusters):
+            hidden, classes = int(in_features // div_value ** (i + 1)), self.cutoffs[i + 1] - self.cutoffs[i]
+            self.tail.append(Sequential(Linear(in_features, hidden, False, device, dtype), Linear(hidden, classes, False, device, dtype)))
+
+    def reset_parameters(self) -> None:
+        """Draw new initial weights."""
+        self.head.reset_parameters()
+        for down, up in self.tail:
+            down.reset_parameters()
+            up.reset_parameters()
+
+    def forward(self, input_: Tensor, target_: Tensor) -> Any:
+        batched = target_.ndim > 0
+        input, target = (input_, target_) if batched else (input_.unsqueeze(0), target_.unsqueeze(0))
+        if batched and input.shape[0] != target.shape[0]:
+            raise ShapeError(
+                say(
+                    "AdaptiveLogSoftmaxWithLoss",
+                    "Input and target should have the same size in the batch dimension",
+                    f"got {tuple(input_.shape)} and {tuple(target_.shape)}",
+                )
+            )
+        low, high = (int(target.min()), int(target.max())) if target.numel() else (0, 0)
+        if low < 0 or high >= self.n_classes:
+            what = f"Target values should be in [0, {self.n_classes - 1}], but values in range [{low}, {high}] were found."
+            raise ShapeError(say("AdaptiveLogSoftmaxWithLoss", what))
+        head = F.log_softmax(self.head(input), dim=1)
+        output = dv.zeros_like(head[:, 0])
+        for i, low in enumerate([0, *self.cutoffs[:-1]]):
+            rows = ((target >= low) & (target < self.cutoffs[i])).nonzero().squeeze(1)
+            if not rows.numel():
+                continue
+            own = target.index_select(0, rows)
+            part = head.index_select(0, rows)
+            if i == 0:
+                value = part.gather(1, own.unsqueeze(1))
+            else:
+                inside = F.log_softmax(self.tail[i - 1](input.index_select(0, rows)), dim=1)
+                value = part[:, self.shortlist_size + i - 1].unsqueeze(1) + inside.gather(1, (own - low).unsqueeze(1))
+            output = output.index_add(0, rows, value.squeeze(1))
+        loss = (-output).mean()
+        return _ASMoutput(output if batched else output.squeeze(0), loss)
+
+    def _get_full_log_prob(self, input: Tensor, head_output: Tensor) -> Tensor:
+        head = F.log_softmax(head_output, dim=1)
+        parts = [head[:, : self.shortlist_size]]
+        for i, cluster in enumerate(self.tail):
+            parts.append(F.log_softmax(cluster(input), dim=1) + head[:, self.shortlist_size + i].unsqueeze(1))
+        return dv.cat(parts, dim=1)
+
+    def log_prob(self, input: Tensor) -> Tensor:
+        """The log probabilities of all classes: (N, in_features) → (N, n_classes)."""
+        return self._get_full_log_prob(input, self.head(input))
+
+    def predict(self, input: Tensor) -> Tensor:
+        """The likeliest class of each row: (N, in_features) → (N)."""
+        return self.log_prob(input).argmax(dim=1)

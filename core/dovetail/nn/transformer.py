@@ -1,0 +1,247 @@
+"""The Transformer: encoder and decoder layers, stacks of them, and both together. Vaswani and others, 2017."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import ShapeError, say
+from . import functional as F
+from . import init
+from ._ops import dv
+from .attention import MultiheadAttention
+from .containers import ModuleList
+from .dropout import Dropout
+from .linear import Linear
+from .module import Module
+from .norm import LayerNorm
+
+__all__ = ["Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer"]
+
+Activation = str | Callable[[Tensor], Tensor]
+
+
+def _get_clones(module: Module, n: int) -> ModuleList:
+    return ModuleList([copy.deepcopy(module) for _ in range(n)])
+
+
+def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
+    if activation in ("relu", "gelu"):
+        return getattr(F, activation)
+    raise ShapeError(say("Transformer", f"activation should be relu/gelu, not {activation}"))
+
+
+def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+    """0 where position i may look at position j ≤ i, and -inf where it may not: (sz, sz)."""
+    return dv.triu(dv.full((sz, sz), float("-inf"), dtype=dtype, device=device), diagonal=1)
+
+
+class _Layer(Module):
+    """What the two kinds of layers share: the feed-forward block, and blocks with residuals, normed first or last."""
+
+    def _feed_forward_parts(self, d_model: int, width: int, dropout: float, bias: bool, factory: dict[str, Any]) -> None:
+        self.linear1 = Linear(d_model, width, bias=bias, **factory)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(width, d_model, bias=bias, **factory)
+
+    def _norms_and_dropouts(self, count: int, d_model: int, eps: float, dropout: float, bias: bool, factory: dict[str, Any]) -> None:
+        for i in range(1, count + 1):
+            setattr(self, f"norm{i}", LayerNorm(d_model, eps=eps, bias=bias, **factory))
+        for i in range(1, count + 1):
+            setattr(self, f"dropout{i}", Dropout(dropout))
+
+    def _residual(self, i: int, x: Tensor, block: Callable[[Tensor], Tensor]) -> Tensor:
+        norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
+        return x + dropout(block(norm(x))) if self.norm_first else norm(x + dropout(block(x)))
+
+    def _ff_block(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention and a feed-forward block, each with residual and LayerNorm (before them if ``norm_first``).
+
+    >>> import dovetail as dv
+    >>> dv.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)(dv.ones(3, 5, 8)).shape
+    dovetail.Size([3, 5, 8])
+    """
+
+    def __init__(
+        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: Activation = "relu",
+        layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        factory = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **factory)
+        self._feed_forward_parts(d_model, dim_feedforward, dropout, bias, factory)
+        self.norm_first = norm_first
+        self._norms_and_dropouts(2, d_model, layer_norm_eps, dropout, bias, factory)
+        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
+
+    def forward(
+        self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool = False
+    ) -> Tensor:
+        x = self._residual(1, src, lambda t: self._sa_block(t, src_mask, src_key_padding_mask, is_causal))
+        return self._residual(2, x, self._ff_block)
+
+    def _sa_block(self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False) -> Tensor:
+        return self.self_attn(x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask, need_weights=False, is_causal=is_causal)[0]
+
+
+class TransformerDecoderLayer(_Layer):
+    """Self-attention, attention to the encoder's output, and a feed-forward block, each with residual and LayerNorm.
+
+    >>> import dovetail as dv
+    >>> dv.nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)(dv.ones(3, 4, 8), dv.ones(3, 5, 8)).shape
+    dovetail.Size([3, 4, 8])
+    """
+
+    def __init__(
+        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: Activation = "relu",
+        layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        factory = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **factory)
+        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **factory)
+        self._feed_forward_parts(d_model, dim_feedforward, dropout, bias, factory)
+        self.norm_first = norm_first
+        self._norms_and_dropouts(3, d_model, layer_norm_eps, dropout, bias, factory)
+        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
+
+    def forward(
+        self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool = False, memory_is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        x = self._residual(1, tgt, lambda t: self._sa_block(t, tgt_mask, tgt_key_padding_mask, tgt_is_causal))
+        x = self._residual(2, x, lambda t: self._mha_block(t, memory, memory_mask, memory_key_padding_mask, memory_is_causal))
+        return self._residual(3, x, self._ff_block)
+
+    def _sa_block(self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False) -> Tensor:
+        return self.self_attn(x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask, is_causal=is_causal, need_weights=False)[0]
+
+    def _mha_block(
+        self, x: Tensor, mem: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
+        return self.multihead_attn(
+            x, mem, mem, attn_mask=attn_mask, key_padding_mask=key_padding_mask, is_causal=is_causal, need_weights=False
+        )[0]
+
+
+class TransformerEncoder(Module):
+    """``num_layers`` copies of an encoder layer, and a norm after them.
+
+    ``enable_nested_tensor`` and ``mask_check`` are PyTorch's switches for a faster path in evaluation and change nothing here:
+    what stands at padded positions is computed like everything else, where that path answers 0.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    >>> dv.nn.TransformerEncoder(layer, num_layers=2)(dv.ones(3, 5, 8)).shape
+    dovetail.Size([3, 5, 8])
+    """
+
+    def __init__(
+        self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True, mask_check: bool = True
+    ) -> None:
+        super().__init__()
+        self.layers = _get_clones(encoder_layer, num_layers)
+        self.num_layers, self.norm = num_layers, norm
+        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+
+    def forward(
+        self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None
+    ) -> Tensor:
+        for layer in self.layers:
+            src = layer(src, src_mask=mask, is_causal=bool(is_causal), src_key_padding_mask=src_key_padding_mask)
+        return src if self.norm is None else self.norm(src)
+
+
+class TransformerDecoder(Module):
+    """``num_layers`` copies of a decoder layer, and a norm after them.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
+    >>> dv.nn.TransformerDecoder(layer, num_layers=2)(dv.ones(3, 4, 8), dv.ones(3, 5, 8)).shape
+    dovetail.Size([3, 4, 8])
+    """
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        super().__init__()
+        self.layers = _get_clones(decoder_layer, num_layers)
+        self.num_layers, self.norm = num_layers, norm
+
+    def forward(
+        self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        for layer in self.layers:
+            tgt = layer(
+                tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+                memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=bool(tgt_is_causal), memory_is_causal=memory_is_causal,
+            )  # fmt: skip
+        return tgt if self.norm is None else self.norm(tgt)
+
+
+class Transformer(Module):
+    """Encoder and decoder: src (S, N, E), tgt (T, N, E) → (T, N, E); with ``batch_first`` N comes first.
+
+    Raises a RuntimeError where the batches differ, or the features are not ``d_model``.
+
+    >>> import dovetail as dv
+    >>> model = dv.nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
+    >>> model(dv.ones(3, 5, 8), dv.ones(3, 4, 8)).shape
+    dovetail.Size([3, 4, 8])
+    """
+
+    def __init__(
+        self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6, dim_feedforward: int = 2048,
+        dropout: float = 0.1, activation: Activation = "relu", custom_encoder: Any = None, custom_decoder: Any = None,
+        layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        last = {"device": device, "dtype": dtype}
+        rest = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
+        if custom_encoder is not None:
+            self.encoder = custom_encoder
+        else:
+            layer: Module = TransformerEncoderLayer(*rest, **last)
+            self.encoder = TransformerEncoder(layer, num_encoder_layers, LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **last))
+        if custom_decoder is not None:
+            self.decoder = custom_decoder
+        else:
+            layer = TransformerDecoderLayer(*rest, **last)
+            self.decoder = TransformerDecoder(layer, num_decoder_layers, LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **last))
+        self._reset_parameters()
+        self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
+
+    def _reset_parameters(self) -> None:
+        for p in self.parameters():
+            if p.ndim > 1:
+                init.xavier_uniform_(p)
+
+    def forward(
+        self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None, tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None, src_is_causal: bool | None = None, tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:  # fmt: skip
+        at = 0 if self.batch_first else 1
+        if src.ndim == 3 and src.shape[at] != tgt.shape[at]:
+            raise ShapeError(say("Transformer", f"the batch number of src and tgt must be equal (got {src.shape[at]} and {tgt.shape[at]})"))
+        if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
+            what = f"the feature number of src and tgt must be equal to d_model ({self.d_model}; got {src.shape[-1]} and {tgt.shape[-1]})"
+            raise ShapeError(say("Transformer", what))
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
+        return self.decoder(
+            tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,
+        )  # fmt: skip
+
+    generate_square_subsequent_mask = staticmethod(_generate_square_subsequent_mask)

@@ -1,0 +1,64 @@
+"""Calling a module with other parameters than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ...errors import GradError, say
+from ..module import Module
+
+__all__ = ["functional_call"]
+
+
+def functional_call(
+    module: Module, parameters_and_buffers: Mapping[str, Any] | tuple[Mapping[str, Any], ...], args: Any = None,
+    kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False,
+) -> Any:  # fmt: skip
+    """Call a module with tensors in place of its parameters and buffers, which come back afterwards.
+
+    Tied weights are replaced together unless ``tie_weights`` is False. Raises a RuntimeError for unexpected keys, and
+    (with ``strict``) for missing ones.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.Linear(1, 1)
+    >>> functional_call(layer, {"weight": dv.tensor([[2.]]), "bias": dv.tensor([1.])}, dv.tensor([3.]))
+    tensor([7.])
+    """
+    given: dict[str, Any] = {}
+    for part in (parameters_and_buffers,) if isinstance(parameters_and_buffers, Mapping) else parameters_and_buffers:
+        given.update(part)
+    args = () if args is None else args if isinstance(args, tuple) else (args,)
+    with _swapped(module, given, tie_weights, strict):
+        return module(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: bool) -> Iterator[None]:
+    places = {
+        (f"{path}.{name}" if path else name): (below.__dict__[table], name)
+        for path, below in module.named_modules(remove_duplicate=False)
+        for table in ("_parameters", "_buffers")
+        for name, value in below.__dict__[table].items()
+        if value is not None
+    }
+    unexpected = [key for key in given if key not in places]
+    own = {id(table[name]) for key, (table, name) in places.items() if key in given}
+    missing = [key for key, (table, name) in places.items() if key not in given and not (tie_weights and id(table[name]) in own)]
+    if strict and (unexpected or missing):
+        raise GradError(say("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}, missing keys {missing}"))
+    if unexpected:
+        raise GradError(say("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}"))
+    new = {id(places[key][0][places[key][1]]): value for key, value in given.items()}
+    before = []
+    try:
+        for key, (table, name) in places.items():
+            held = table[name]
+            if key in given or (tie_weights and id(held) in new):
+                before.append((table, name, held))
+                table[name] = given[key] if key in given else new[id(held)]
+        yield
+    finally:
+        for table, name, held in before:
+            table[name] = held
