@@ -1,0 +1,204 @@
+"""LRScheduler: what all schedulers share, and helpers for settings that may be one value or one per group."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...autograd.node import CLASSES, changed, wrap
+from ...errors import DovetailError, TypeMismatch, UnsupportedError, ValueRangeError, say
+from ..optimizer import Optimizer, number
+
+__all__ = ["LRScheduler", "check", "check_optimizer", "cycle_momentum", "per_group", "put", "values_of"]
+
+_EPOCH = (
+    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
+    "`scheduler.step()` to step the scheduler; with an epoch the closed form is used where there is one."
+)
+_ORDER = (
+    "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the opposite order: otherwise the first "
+    "value of the learning rate schedule is skipped."
+)
+_REPLACED = (
+    "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, make sure to "
+    "call `optimizer.step()` before `lr_scheduler.step()`."
+)
+
+
+class MissingSetting(DovetailError, KeyError):
+    """A group without the setting that a scheduler resumes from."""
+
+    __str__ = Exception.__str__
+
+
+def check(condition: bool, where: str, what: str, expected: str = "") -> None:
+    """Raise a ValueRangeError (a ValueError) unless the condition holds."""
+    if not condition:
+        raise ValueRangeError(say(where, what, expected))
+
+
+def check_optimizer(where: str, optimizer: Any) -> None:
+    """Refuse what is no Optimizer."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeMismatch(say(where, f"{type(optimizer).__name__} is not an Optimizer"))
+
+
+def _copied(value: Any) -> Any:
+    return wrap(value._a.copy()) if value.__class__ in CLASSES else value
+
+
+def values_of(optimizer: Any, key: str) -> list[Any]:
+    """This setting of every group; tensors are copied."""
+    return [_copied(group[key]) for group in optimizer.param_groups]
+
+
+def put(group: dict[str, Any], key: str, value: Any) -> None:
+    """Set a setting; a tensor keeps its identity and takes the value."""
+    old = group[key]
+    if old.__class__ in CLASSES:
+        old._a[...] = number(value)
+        changed(old._v, "lr_scheduler")
+    else:
+        group[key] = value
+
+
+def per_group(name: str, optimizer: Any, value: Any) -> list[Any]:
+    """One value for each group, from one value or a list. Raises a ValueError where the list has another length."""
+    count = len(optimizer.param_groups)
+    if isinstance(value, list | tuple):
+        what = f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {count}."
+        check(len(value) == count, name, what)
+    else:
+        value = [value] * count
+    return [_copied(v) for v in value]
+
+
+def cycle_momentum(where: str, optimizer: Any, base: Any, most: Any, begin: bool) -> tuple[list[Any], list[Any], bool]:
+    """Prepare groups whose momentum (or beta1) goes against the rate: (bases, maxima, whether it is beta1)."""
+    known = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
+    check(known, where, "optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+    bases, maxima = per_group("base_momentum", optimizer, base), per_group("max_momentum", optimizer, most)
+    beta1 = "betas" in optimizer.defaults
+    if begin:
+        for high, low, group in zip(maxima, bases, optimizer.param_groups, strict=True):
+            put_momentum(group, high, beta1)
+            group["max_momentum"], group["base_momentum"] = high, low
+    return bases, maxima, beta1
+
+
+def put_momentum(group: dict[str, Any], value: Any, beta1: bool) -> None:
+    """Set a group's momentum, or its first beta."""
+    if beta1:
+        group["betas"] = (value, *group["betas"][1:])
+    else:
+        group["momentum"] = value
+
+
+class LRScheduler:
+    """The base of schedulers: a subclass writes ``get_lr()``, which computes every group's next rate.
+
+    ``last_epoch`` counts the calls of ``step`` (0 after construction); ``base_lrs`` are the groups' initial rates. With
+    ``last_epoch=n`` the groups must have ``initial_lr``, as those of a resumed optimizer do. Raises a TypeError for what is
+    no Optimizer, a KeyError for a resumed group without ``initial_lr``.
+
+    >>> import dovetail as dv
+    >>> class Halving(dv.optim.lr_scheduler.LRScheduler):
+    ...     def get_lr(self):
+    ...         return [lr * 0.5**self.last_epoch for lr in self.base_lrs]
+    >>> sgd = dv.optim.SGD([dv.nn.Parameter(dv.ones(1))], lr=1.0)
+    >>> halving = Halving(sgd); sgd.step(); halving.step(); halving.get_last_lr()
+    [0.5]
+    """
+
+    _get_lr_called_within_step = False
+    _is_initial = False
+    _step_count: int
+    _last_lr: list[Any]
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        check_optimizer(type(self).__name__, optimizer)
+        self.optimizer = optimizer
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", _copied(group["lr"]))
+            elif "initial_lr" not in group:
+                what = f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0"
+                raise MissingSetting(say(type(self).__name__, what, "", "load the optimizer's state first, or leave last_epoch out"))
+        self.base_lrs = values_of(optimizer, "initial_lr")
+        self.last_epoch = last_epoch
+        if not hasattr(optimizer, "_scheduled"):  # only steps from now on count
+            optimizer._scheduled, optimizer._opt_called = True, False
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer, in PyTorch's names."""
+        return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what ``state_dict`` returned."""
+        self.__dict__.update(state_dict)
+
+    def get_last_lr(self) -> list[Any]:
+        """The rates that were set last, one per group."""
+        return self._last_lr
+
+    def get_lr(self) -> list[Any]:
+        """Compute the rates of the present epoch; ``step`` calls it."""
+        raise UnsupportedError(say(f"{type(self).__name__}.get_lr", "not implemented", "", "a subclass of LRScheduler writes it"))
+
+    def step(self, epoch: Any = None) -> None:
+        """Go on by one epoch and set the groups' rates. Call it after ``optimizer.step()``."""
+        if self._step_count == 1:
+            if not hasattr(self.optimizer.step, "hooked"):
+                warnings.warn(_REPLACED, UserWarning, stacklevel=2)
+            elif not self.optimizer._opt_called:
+                warnings.warn(_ORDER, UserWarning, stacklevel=2)
+        self._step_count += 1
+        if epoch is not None:
+            warnings.warn(_EPOCH, UserWarning, stacklevel=2)
+        self._update_lr(epoch)
+
+    @contextmanager
+    def _within_step(self) -> Iterator[None]:
+        self._get_lr_called_within_step = True
+        try:
+            yield
+        finally:
+            self._get_lr_called_within_step = False
+
+    def _update_lr(self, epoch: Any = None) -> None:
+        with self._within_step():
+            if epoch is None:
+                self.last_epoch += 1
+                lrs = self.get_lr()
+            else:
+                self.last_epoch = epoch
+                lrs = getattr(self, "_get_closed_form_lr", self.get_lr)()
+        self._put(lrs)
+
+    def _put(self, lrs: list[Any]) -> None:
+        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
+            put(group, "lr", lr)
+        self._last_lr = values_of(self.optimizer, "lr")
+
+    def _ask(self) -> None:
+        """Warn whoever calls ``get_lr`` outside of ``step``."""
+        if not self._get_lr_called_within_step:
+            text = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
+            warnings.warn(text, UserWarning, stacklevel=3)
+
+    def _times(self, factor: float) -> list[Any]:
+        """The groups' present rates times a factor."""
+        if factor == 1:
+            return values_of(self.optimizer, "lr")
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
