@@ -1,0 +1,159 @@
+"""Collation: a list of samples becomes a batch, by the type of its elements."""
+
+from __future__ import annotations
+
+import collections.abc
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError, TypeMismatch, say
+from ..tensor import Tensor
+
+__all__ = ["collate", "default_collate", "default_convert"]
+
+_TEXT = (str, bytes)
+_NUMPY = (np.ndarray, np.bool_, np.number, np.object_)
+
+
+def default_convert(data: Any) -> Any:
+    """Turn NumPy arrays inside a sample into tensors, and leave the rest.
+
+    >>> import numpy
+    >>> default_convert([numpy.zeros(1), "a"])
+    [tensor([0.], dtype=dovetail.float64), 'a']
+    """
+    from ..ops.create import as_tensor
+
+    if isinstance(data, Tensor | str | bytes):
+        return data
+    if isinstance(data, _NUMPY):
+        return data if data.dtype.kind in "SUO" else as_tensor(data)
+    if isinstance(data, collections.abc.Mapping):
+        return _same_mapping(data, {k: default_convert(data[k]) for k in data})
+    if _is_namedtuple(data):
+        return type(data)(*(default_convert(v) for v in data))
+    if isinstance(data, tuple):
+        return [default_convert(v) for v in data]
+    if isinstance(data, collections.abc.Sequence):
+        return _same_sequence(data, [default_convert(v) for v in data])
+    return data
+
+
+def default_collate(batch: Any) -> Any:
+    """Stack the samples of a batch: tensors and arrays along a new first dimension, numbers into tensors, dicts by key,
+    tuples and lists by position, strings as they are.
+
+    Raises a TypeError for an element type that it does not know and a RuntimeError for samples of unequal sizes.
+
+    >>> default_collate([(1, "a"), (2, "b")])
+    [tensor([1, 2]), ('a', 'b')]
+    """
+    return collate(batch)
+
+
+def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None = None) -> Any:
+    """`default_collate` with rules for more types: ``collate_fn_map[type](batch, collate_fn_map=...)``."""
+    first = batch[0]
+    rule = _rule(first, collate_fn_map)
+    if rule is not None:
+        return rule(batch, collate_fn_map=collate_fn_map)
+    if isinstance(first, Tensor):
+        return _stack(batch)
+    if isinstance(first, _NUMPY):
+        return _numpy(batch)
+    if isinstance(first, int | float):  # bool is an int
+        return _numbers(batch, first)
+    if isinstance(first, _TEXT):
+        return batch
+    if isinstance(first, collections.abc.Mapping):
+        return _same_mapping(first, {k: collate([d[k] for d in batch], collate_fn_map=collate_fn_map) for k in first})
+    if _is_namedtuple(first):
+        return type(first)(*(collate(s, collate_fn_map=collate_fn_map) for s in zip(*batch, strict=False)))
+    if isinstance(first, collections.abc.Sequence):
+        return _sequence(batch, first, collate_fn_map)
+    raise _unknown(type(first))
+
+
+def _rule(first: Any, rules: dict[Any, Callable[..., Any]] | None) -> Callable[..., Any] | None:
+    """The caller's rule for a type: that of the type itself before that of a class above it."""
+    if not rules:
+        return None
+    if type(first) in rules:
+        return rules[type(first)]
+    return next((function for kind, function in rules.items() if isinstance(first, kind)), None)
+
+
+def _unknown(found: Any) -> TypeMismatch:
+    what = f"batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}"
+    return TypeMismatch(say("default_collate", what, "", "pass collate_fn to the DataLoader, or convert in a transform"))
+
+
+def _is_namedtuple(value: Any) -> bool:
+    return isinstance(value, tuple) and hasattr(value, "_fields")
+
+
+def _stack(batch: Any) -> Any:
+    from ..ops.join import stack
+
+    first = batch[0]._a.shape
+    for at, t in enumerate(batch):
+        if isinstance(t, Tensor) and t._a.shape != first:
+            what = f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t._a.shape)} at entry {at}"
+            raise ShapeError(say("default_collate", what, "", "resize or pad the samples in a transform, or pass collate_fn"))
+    return stack(list(batch))
+
+
+def _numpy(batch: Any) -> Any:
+    from ..ops.create import as_tensor
+
+    first = batch[0]
+    if first.dtype.kind in "SUO":
+        raise _unknown(first.dtype)
+    if isinstance(first, np.ndarray):
+        return _stack([as_tensor(b) for b in batch])
+    return as_tensor(np.array(batch))
+
+
+def _numbers(batch: Any, first: Any) -> Any:
+    from ..dtypes import float64
+    from ..ops.create import tensor
+
+    return tensor(batch, dtype=float64) if isinstance(first, float) else tensor(batch)
+
+
+def _sequence(batch: Any, first: Any, rules: Any) -> Any:
+    lengths = [len(s) for s in batch]
+    if len(set(lengths)) > 1:
+        what = "each element in list of batch should be of equal size"
+        raise ShapeError(say("default_collate", what, f"got lengths {lengths}", "pass collate_fn to pad them"))
+    merged = [collate(s, collate_fn_map=rules) for s in zip(*batch, strict=False)]
+    return merged if isinstance(first, tuple) else _same_sequence(first, merged)
+
+
+def _same_mapping(like: Any, values: dict[Any, Any]) -> Any:
+    """A mapping of the same class, with what else it carries where it can be changed."""
+    try:
+        if isinstance(like, collections.abc.MutableMapping):
+            made = copy.copy(like)
+            made.update(values)
+            return made
+        return type(like)(values)
+    except TypeError:
+        return values
+
+
+def _same_sequence(like: Any, values: list[Any]) -> Any:
+    if like.__class__ is list:
+        return values
+    try:
+        if isinstance(like, collections.abc.MutableSequence):
+            made = copy.copy(like)
+            for i, value in enumerate(values):
+                made[i] = value
+            return made
+        return type(like)(values)
+    except TypeError:
+        return values

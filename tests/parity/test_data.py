@@ -1,0 +1,353 @@
+"""utils.data beside PyTorch's: orders for the same seed, collation, lengths, and the types of errors."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict, UserList, deque, namedtuple
+
+import numpy as np
+import pytest
+import torch
+from torch.utils import data as td
+
+import dovetail as dv
+from dovetail import data as dd
+from dovetail.data import collate as our_collate
+
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
+
+Point = namedtuple("Point", "x y")
+SIDES = [(dd, dv), (td, torch)]
+
+
+def plain(value):
+    """A result of either side in comparable form: tensors by type, shape and values, containers by class."""
+    if isinstance(value, dv.Tensor | torch.Tensor):
+        return str(value.dtype).rpartition(".")[2], tuple(value.shape), value.tolist()
+    if isinstance(value, dict):
+        return type(value).__name__, {k: plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list | deque | UserList):
+        return type(value).__name__, [plain(v) for v in value]
+    return value if isinstance(value, np.ndarray | str | bytes | int | float | range | set | None) else type(value).__name__
+
+
+def both(call):
+    """What a call gives on either side, errors by the built-in that they are."""
+    answers = []
+    for module, lib in SIDES:
+        try:
+            answers.append(plain(call(module, lib)))
+        except Exception as error:
+            builtin = next(c for c in type(error).__mro__ if c.__module__ == "builtins")
+            answers.append(f"error {RuntimeError if issubclass(type(error), RuntimeError) else builtin}")
+    return answers
+
+
+def agree(call):
+    ours, theirs = both(call)
+    assert ours == theirs
+    return ours
+
+
+SEEDS = [0, 1, 12345]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shuffle": True},
+        {"shuffle": True, "batch_size": 7},
+        {"shuffle": True, "batch_size": 7, "drop_last": True},
+        {"shuffle": True, "batch_size": None},
+        {"batch_size": 4},
+    ],
+)
+def test_epochs_come_in_the_same_order(seed, own, options):
+    def call(module, lib):
+        lib.manual_seed(seed)
+        generator = lib.Generator().manual_seed(seed + 1) if own else None
+        loader = module.DataLoader(range(23), generator=generator, **options)
+        epochs = [[b.tolist() if hasattr(b, "tolist") else b for b in loader] for _ in range(4)]
+        return epochs, lib.rand(1).item(), len(loader)  # and the stream goes on from the same place
+
+    agree(call)
+
+
+def test_a_pass_that_is_broken_off_leaves_the_same_stream():
+    def call(module, lib):
+        lib.manual_seed(3)
+        loader, seen = module.DataLoader(range(10), 3, shuffle=True), []
+        for _ in range(3):
+            seen.append(next(iter(loader)))
+        return seen, lib.rand(2)
+
+    agree(call)
+
+
+@pytest.mark.parametrize("options", [{}, {"replacement": True}, {"num_samples": 40}, {"replacement": True, "num_samples": 70}])
+@pytest.mark.parametrize("own", [False, True])
+def test_random_sampler(options, own):
+    def call(module, lib):
+        lib.manual_seed(9)
+        generator = lib.Generator().manual_seed(4) if own else None
+        sampler = module.RandomSampler(range(13), generator=generator, **options)
+        return [list(sampler), list(sampler), len(sampler), lib.rand(1)]
+
+    agree(call)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_other_samplers(seed):
+    def call(module, lib):
+        lib.manual_seed(seed)
+        subset = module.SubsetRandomSampler([3, 1, 4, 1, 5])
+        weighted = module.WeightedRandomSampler([0.1, 0.0, 3.0, 0.6], 20)
+        without = module.WeightedRandomSampler([0.1, 0.5, 3.0, 0.6], 3, replacement=False)
+        batches = module.BatchSampler(module.SequentialSampler("abcdefg"), 3, False)
+        return [list(subset), list(subset), list(weighted), list(without), list(batches), len(batches), lib.rand(1)]
+
+    agree(call)
+
+
+@pytest.mark.parametrize("lengths", [[3, 7], [10], [0.5, 0.5], [0.3, 0.3, 0.4], [0.999, 0.001], [1, 2], [1.5, -0.5], [0, 10]])
+@pytest.mark.parametrize("own", [False, True])
+def test_random_split(lengths, own):
+    def call(module, lib):
+        lib.manual_seed(2)
+        options = {"generator": lib.Generator().manual_seed(5)} if own else {}
+        return [(list(part.indices), len(part)) for part in module.random_split(range(10), lengths, **options)]
+
+    agree(call)
+
+
+class _Noise:
+    """A dataset whose samples are random: what a worker draws depends on its seed."""
+
+    def __init__(self, lib):
+        self.lib = lib
+
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return self.lib.rand(2)
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_draw_the_same_numbers(persistent):
+    def call(module, lib):
+        lib.manual_seed(8)
+        options = {"multiprocessing_context": "fork"} if lib is torch else {}
+        loader = module.DataLoader(_Noise(lib), 2, shuffle=True, num_workers=2, persistent_workers=persistent, **options)
+        return [[plain(b) for b in loader] for _ in range(2)], lib.rand(1)
+
+    agree(call)
+
+
+def batches():
+    for lib, array in ((dv, dv.tensor), (torch, torch.tensor)):
+        f32 = np.float32
+        yield (
+            lib,
+            {
+                "ints": [1, 2],
+                "bools": [True, False],
+                "floats": [1.0, 2],
+                "int then float": [1, 2.5],
+                "text": ["a", "b"],
+                "bytes": [b"a"],
+                "numpy text": [np.str_("a")],
+                "scalars": [f32(1), f32(2)],
+                "scalars of two types": [np.float32(1), np.float64(2)],
+                "int8": [np.int8(1)],
+                "bool_": [np.bool_(True)],
+                "arrays": [np.ones((2, 1), f32), np.zeros((2, 1), f32)],
+                "0-d arrays": [np.array(1, np.int16)],
+                "empty arrays": [np.zeros((0, 2))] * 3,
+                "tensors": [array([1.0]), array([2.0])],
+                "0-d tensors": [array(1), array(2)],
+                "tensors of two types": [array([1]), array([2.5])],
+                "tuples": [(1, "a", array([1.0])), (2, "b", array([2.0]))],
+                "lists": [[1, 2.0], [3, 4.0]],
+                "nested": [(1, (2, [3, "c"])), (4, (5, [6, "d"]))],
+                "dicts": [{"a": 1, "b": [2]}, {"a": 3, "b": [4]}],
+                "ordered": [OrderedDict(b=1, a="x")],
+                "named": [Point(1, "a"), Point(2, "b")],
+                "deque": [deque([1, 2])],
+                "user list": [UserList([1])],
+                "range": [range(2), range(2)],
+                "no elements": [[], []],
+                "None": [None],
+                "object": [object()],
+                "set": [{1}],
+                "complex": [1j],
+                "date": [np.datetime64("2020")],
+                "text array": [np.array(["a"])],
+                "unequal tensors": [array([1.0]), array([1.0, 2.0])],
+                "unequal lists": [[1], [1, 2]],
+                "another key": [{"a": 1}, {"b": 1}],
+                "nothing": [],
+                "a None inside": [(1, None)],
+            },
+        )
+
+
+OURS, THEIRS = batches()
+
+
+@pytest.mark.parametrize("name", OURS[1])
+def test_collate(name):
+    given = {lib: samples[name] for lib, samples in (OURS, THEIRS)}
+    agree(lambda module, lib: module.default_collate(given[lib]))
+
+
+@pytest.mark.parametrize("name", sorted(set(OURS[1]) - {"date"}))  # PyTorch fails on a date, which could stay as it is
+def test_convert(name):
+    given = {lib: samples[name] for lib, samples in (OURS, THEIRS)}
+    agree(lambda module, lib: module.default_convert(given[lib]))
+
+
+def test_collate_error_text():
+    texts = []
+    for module, _ in SIDES:
+        with pytest.raises(TypeError) as caught:
+            module.default_collate([None])
+        texts.append(str(caught.value))
+    assert texts[0].startswith(texts[1])
+
+
+def test_collate_with_rules():
+    from torch.utils.data._utils.collate import collate as their_collate
+
+    rules = {
+        str: lambda batch, *, collate_fn_map: f"text {batch}",
+        int: lambda batch, *, collate_fn_map: type(batch).__name__,
+    }
+    for batch in ([("a", 1), ("b", 2)], [{"k": "a"}, {"k": "b"}], [[1, True]], [Point("a", 1)], [1.5]):
+        answers = []
+        for collate in (our_collate.collate, their_collate):
+            try:
+                answers.append(plain(collate(batch, collate_fn_map=rules)))
+            except TypeError:
+                answers.append("TypeError")
+        if batch != [1.5]:  # PyTorch's knows no numbers but by its own rules
+            assert answers[0] == answers[1]
+
+
+def stream(module, n, stated=None):
+    class Stream(module.IterableDataset):
+        def __iter__(self):
+            return iter(range(n))
+
+        if stated is not None:
+
+            def __len__(self):
+                return stated
+
+    return Stream()
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 3}, {"batch_size": 3, "drop_last": True}, {"batch_size": None}])
+@pytest.mark.parametrize("n", [0, 6, 7])
+def test_streams(n, options):
+    agree(
+        lambda module, lib: [
+            list(module.DataLoader(stream(module, n, n), **options)),
+            len(module.DataLoader(stream(module, n, n), **options)),
+        ]
+    )
+    agree(lambda module, lib: len(module.DataLoader(stream(module, n), **options)))
+
+
+def test_both_warn_when_a_stream_outgrows_its_length():
+    for module, _ in SIDES:
+        loader = module.DataLoader(stream(module, 3, 2))
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            len(loader), [b for b in loader]
+        assert len(seen) == 1 and "was reported to be 2" in str(seen[0].message)
+
+
+OPTIONS = [
+    {"num_workers": -1},
+    {"timeout": -1},
+    {"timeout": 1},
+    {"prefetch_factor": 2},
+    {"prefetch_factor": -1, "num_workers": 1},
+    {"persistent_workers": True},
+    {"multiprocessing_context": "fork"},
+    {"sampler": [0], "shuffle": True},
+    {"sampler": [0], "shuffle": False},
+    {"batch_sampler": [[0]], "batch_size": 2},
+    {"batch_sampler": [[0]], "shuffle": True},
+    {"batch_sampler": [[0]], "sampler": [0]},
+    {"batch_sampler": [[0]], "drop_last": True},
+    {"batch_sampler": [[0, 1]], "batch_size": 1},
+    {"batch_size": None, "drop_last": True},
+    {"batch_size": 0},
+    {"batch_size": 2.0},
+    {"drop_last": 1},
+    {"sampler": (0, 1)},
+    {"no_such_option": 1},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_options_are_refused_alike(options):
+    agree(lambda module, lib: list(module.DataLoader(range(3), **options)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"shuffle": True}, {"shuffle": False}, {"sampler": [0]}, {"batch_sampler": [[0]]}, {"batch_size": 2}],
+    ids=str,
+)
+def test_options_of_streams_are_refused_alike(options):
+    agree(lambda module, lib: list(module.DataLoader(stream(module, 3), **options)))
+
+
+CALLS = {
+    "empty shuffle": lambda m, lib: m.DataLoader([], shuffle=True),
+    "empty": lambda m, lib: list(m.DataLoader([])),
+    "set batch_size": lambda m, lib: setattr(m.DataLoader([1]), "batch_size", 2),
+    "set timeout": lambda m, lib: setattr(m.DataLoader([1]), "timeout", 2),
+    "concat": lambda m, lib: [m.ConcatDataset(["ab", "cde"])[i] for i in (0, 2, -1, 4)],
+    "concat past": lambda m, lib: m.ConcatDataset(["ab"])[2],
+    "concat before": lambda m, lib: m.ConcatDataset(["ab"])[-3],
+    "concat none": lambda m, lib: m.ConcatDataset([]),
+    "concat stream": lambda m, lib: m.ConcatDataset([stream(m, 3)]),
+    "chain": lambda m, lib: list(stream(m, 2) + stream(m, 3)),
+    "chain lists": lambda m, lib: list(m.ChainDataset([[1], [2]])),
+    "chain length": lambda m, lib: len(m.ChainDataset([stream(m, 2, 2), stream(m, 3, 3)])),
+    "chain length of lists": lambda m, lib: len(m.ChainDataset([[1]])),
+    "tensors": lambda m, lib: [m.TensorDataset(lib.arange(6).reshape(3, 2), lib.arange(3))[i] for i in (0, -1, slice(1, 3), [0, 2])],
+    "tensors past": lambda m, lib: m.TensorDataset(lib.arange(3))[3],
+    "tensors unequal": lambda m, lib: m.TensorDataset(lib.arange(3), lib.arange(2)),
+    "tensors 0-d": lambda m, lib: m.TensorDataset(lib.tensor(1)),
+    "no tensors": lambda m, lib: m.TensorDataset() and None,
+    "stack": lambda m, lib: m.StackDataset("ab", "cd").__getitems__([1, 0]),
+    "stack named": lambda m, lib: m.StackDataset(a="ab", b=m.Subset("xyz", [2, 0])).__getitems__([1, 0]),
+    "stack none": lambda m, lib: m.StackDataset(),
+    "stack both": lambda m, lib: m.StackDataset("a", b="b"),
+    "stack unequal": lambda m, lib: m.StackDataset("a", "bc"),
+    "subset": lambda m, lib: m.Subset("abcd", [3, 1]).__getitems__([1, 0]),
+    "subset override": lambda m, lib: type("S", (m.Subset,), {"__getitem__": lambda s, i: i})("ab", [0]),
+    "stream without iter": lambda m, lib: type("S", (m.IterableDataset,), {})(),
+    "stream index": lambda m, lib: stream(m, 3)[0],
+    "dataset index": lambda m, lib: m.Dataset()[0],
+    "dataset length": lambda m, lib: len(m.Dataset()),
+    "replacement": lambda m, lib: m.RandomSampler("ab", replacement=1),
+    "num_samples": lambda m, lib: m.RandomSampler("ab", num_samples=0),
+    "weights 2-d": lambda m, lib: m.WeightedRandomSampler([[1.0]], 1),
+    "weights too few": lambda m, lib: list(m.WeightedRandomSampler([1.0, 0.0], 2, replacement=False)),
+    "weights negative": lambda m, lib: list(m.WeightedRandomSampler([-1.0, 2.0], 2)),
+    "sampler": lambda m, lib: iter(m.Sampler()),
+    "worker info": lambda m, lib: m.get_worker_info(),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls(name):
+    agree(CALLS[name])
