@@ -1,0 +1,246 @@
+"""save() and load(): a module, or nested values with tensors in them, in one safetensors file.
+
+The tensors are ordinary safetensors entries that any reader of the format can read; the metadata holds the tree of
+values (see tree.py), a CRC-32 for each tensor and one for the tree. Nothing in a file is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..autograd.node import Tensor, wrap
+from ..device import move, to_device
+from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError, say
+from .atomic import replacing
+from .container import checksum, read, write
+from .tree import pack, refuse_lazy, unpack
+
+__all__ = ["load", "save"]
+
+VERSION = 1
+_IGNORED = {"pickle_module", "pickle_protocol", "_use_new_zipfile_serialization", "_disable_byteorder_record", "encoding"}
+
+
+def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, **legacy: Any) -> None:
+    """Write a module, or tensors and plain values in dicts, lists and tuples, to a path or a binary file.
+
+    A path is written crash-safe: a kill leaves the old file or the new one. Tensors that are the same memory (in the same
+    shape) are written once and are the same again when loaded. Raises a TypeError that names a value that cannot be saved.
+
+    >>> import dovetail as dv, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "run.dvt")
+    ...     dv.save({"epoch": 3, "w": dv.ones(2)}, path)
+    ...     dv.load(path)
+    {'epoch': 3, 'w': tensor([1., 1.])}
+    """
+    _refuse_others("save", legacy)
+    arrays, metadata = _encode(obj)
+    if hasattr(f, "write"):
+        write(f, arrays, metadata)  # type: ignore[arg-type]
+        return
+    with replacing(f) as temporary, open(temporary, "wb") as file:
+        write(file, arrays, metadata)
+
+
+def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
+    """PyTorch's arguments about pickle have no meaning here and are let pass; any other is a mistake."""
+    for name in legacy:
+        if name not in _IGNORED:
+            raise TypeMismatch(say(f"{where}()", f"got an unexpected keyword argument {name!r}"))
+
+
+def _encode(obj: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """The arrays by name, and the metadata."""
+    from ..nn.module import Module
+
+    arrays: dict[str, Any] = {}
+    seen: dict[Any, str] = {}
+
+    def keep(t: Tensor, where: str) -> str:
+        a = t._a
+        identity = (t.data_ptr(), a.shape, a.strides, a.dtype) if a.size else (id(t),)
+        name = seen.get(identity)
+        if name is None:
+            name = seen[identity] = _free_name(where or "tensor", arrays)
+            arrays[name] = _host(a)
+        return name
+
+    head: dict[str, Any] = {"version": VERSION, "kind": "value"}
+    if isinstance(obj, Module):
+        head.update(kind="module", type=type(obj).__name__)
+        entry = obj.__dict__.get("_dovetail_entry")
+        if entry is not None:
+            key, config, version = entry
+            head.update(model=key, config=pack(config, keep), plugin=version)
+        for name, t in (*obj.named_parameters(), *obj.named_buffers()):
+            refuse_lazy(t, name)
+        obj = obj.state_dict()
+    head["tree"] = pack(obj, keep)
+    text = json.dumps(head, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    checks = {name: checksum(a) for name, a in arrays.items()}
+    return arrays, {"dovetail": text, "dovetail.crc32": json.dumps({"": zlib.crc32(text.encode()), **checks})}
+
+
+def _host(a: Any) -> Any:
+    """The same elements in order, in the host's memory and byte order."""
+    a = move(a, to_device("cpu"))
+    return np.ascontiguousarray(a, a.dtype.newbyteorder("=")).reshape(a.shape)
+
+
+def _free_name(name: str, taken: dict[str, Any]) -> str:
+    """A name for a tensor that is not taken, can be written as UTF-8 and means nothing special to the container."""
+    name = name.encode(errors="replace").decode()
+    if name == "__metadata__" or "#" in name[-12:]:
+        name = f"{name}_"
+    if name not in taken:
+        return name
+    return next(f"{name}#{i}" for i in range(2, len(taken) + 3) if f"{name}#{i}" not in taken)
+
+
+def load(
+    f: str | os.PathLike[str] | BinaryIO,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    into: Any = None,
+    **legacy: Any,
+) -> Any:
+    """Read what `save` wrote, or any safetensors file (as a dict of tensors).
+
+    ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. Reading
+    never executes anything, so ``weights_only`` has no meaning here. Raises a FormatError for a file that is not
+    whole, was changed since it was written, or is of another format.
+    """
+    _refuse_others("load", legacy)
+    name = str(getattr(f, "name", "stream")) if hasattr(f, "read") else os.fspath(f)
+    arrays, metadata = read(name, bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
+    move_to = _mapper(map_location)
+    if not any(key.startswith("dovetail") for key in metadata):
+        value: Any = {key: move_to(wrap(a)) for key, a in arrays.items()}
+        head = {"kind": "value"}
+    else:
+        head = _head(name, metadata, arrays)
+        value = _value(name, head.get("tree"), arrays, move_to)
+    if into is not None:
+        into.load_state_dict(value)
+        return into
+    return value if head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        raise FormatError(path, None, "is a folder; expected a file that dovetail.save wrote") from None
+
+
+def _head(name: str, metadata: dict[str, str], arrays: dict[str, Any]) -> dict[str, Any]:
+    """Check the CRCs and the outer form of the tree."""
+    text = metadata.get("dovetail", "")
+    try:
+        checks = json.loads(metadata.get("dovetail.crc32", "null"))
+    except (ValueError, RecursionError):
+        checks = None
+    if not isinstance(checks, dict) or set(checks) != {"", *arrays}:
+        raise FormatError(name, None, "the checksums in the metadata do not fit the tensors; the file was changed after it was written")
+    if checks[""] != zlib.crc32(text.encode(errors="replace")):
+        raise FormatError(name, None, "the tree of values does not match its checksum; the file was changed after it was written")
+    for key, a in arrays.items():
+        if checks[key] != checksum(a):
+            raise FormatError(name, None, f"tensor {key!r} does not match its checksum; the file was changed after it was written")
+    try:
+        head = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(name, None, f"the tree of values is not JSON ({error})") from None
+    if not isinstance(head, dict) or head.get("kind") not in ("value", "module") or head.get("version").__class__ is not int:
+        raise FormatError(name, None, "the metadata is not what dovetail.save writes")
+    if head["version"] > VERSION:
+        raise FormatError(name, None, f"was written in format {head['version']}; this version reads up to {VERSION}; update dovetail")
+    return head
+
+
+def _value(name: str, node: Any, arrays: dict[str, Any], move_to: Callable[[Any], Any]) -> Any:
+    """The value of one tree. A tensor that is named twice in the same way is one object, as it was when it was saved."""
+    made: dict[Any, Any] = {}
+
+    def fetch(key: str, parameter: bool, requires_grad: bool) -> Any:
+        if key not in arrays:
+            raise ValueError(f"the tree of values names tensor {key!r}, which is not in the file")
+        if (key,) not in made:
+            made[key,] = move_to(wrap(arrays[key]))
+        identity = (key, parameter, requires_grad)
+        if identity not in made:
+            made[identity] = _dressed(made[key,], parameter, requires_grad)
+        return made[identity]
+
+    try:
+        return unpack(node, fetch)
+    except (ValueError, RecursionError, DovetailError) as error:
+        raise FormatError(name, None, f"{error}; expected a file that dovetail.save wrote") from None
+
+
+def _dressed(t: Any, parameter: bool, requires_grad: bool) -> Any:
+    from ..nn.parameter import Parameter
+
+    if requires_grad and not (t.is_floating_point() or t.is_complex()):
+        raise ValueError(f"the tree of values asks for the gradient of a tensor of type {t.dtype}")
+    if parameter:
+        return Parameter(t, requires_grad=requires_grad)
+    return t.detach().requires_grad_() if requires_grad else t
+
+
+def _rebuilt(name: str, head: dict[str, Any], state: Any, arrays: dict[str, Any], move_to: Callable[[Any], Any]) -> Any:
+    """Build a saved module again by its registry key, and give it its tensors."""
+    key = head.get("model")
+    if not isinstance(key, str):
+        raise FormatError(
+            name,
+            None,
+            f"holds the tensors of a {head.get('type')!r}, whose class is not registered, so it cannot be rebuilt by name; "
+            "make the module and pass it: load(path, into=module)",
+        )
+    from .. import models
+
+    config = _value(name, head.get("config"), arrays, move_to)
+    if not isinstance(config, Mapping) or "weights" in config or not all(isinstance(k, str) for k in config):
+        raise FormatError(name, None, f"the configuration of its model {key!r} is not what dovetail.save writes")
+    try:
+        module = models.create(key, **config)
+        module.load_state_dict(state)
+    except (UnknownNameError, PluginError):
+        raise
+    except Exception as error:
+        what = f"its model {key!r} cannot be rebuilt from {dict(config)} and the tensors in the file ({type(error).__name__}: {error})"
+        raise FormatError(name, None, f"{what}; it was saved with version {head.get('plugin')} of its plugin") from error
+    return module
+
+
+def _mapper(map_location: Any) -> Callable[[Any], Any]:
+    """What moves a loaded tensor, from PyTorch's forms of map_location."""
+    if map_location is None:
+        return lambda t: t
+    if isinstance(map_location, dict):
+        target = map_location.get("cpu")
+        return (lambda t: t) if target is None else (lambda t: t.to(target))
+    if callable(map_location):
+        return lambda t: _given(map_location(t, "cpu"), t)
+    try:
+        device = to_device(map_location)
+    except TypeError:
+        what = f"map_location is {type(map_location).__name__}"
+        raise TypeMismatch(say("load", what, "expected a device, a dict or a function")) from None
+    return lambda t: t.to(device)
+
+
+def _given(found: Any, otherwise: Any) -> Any:
+    return otherwise if found is None else found

@@ -1,0 +1,166 @@
+"""Nested values as JSON, with the tensors taken out: what stands in the metadata of a saved file.
+
+JSON's own values stand for themselves; anything else is an object with the key "$" that names its kind from a closed
+list. Data never names code: there is no kind that imports or calls anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.node import CLASSES, Tensor
+from ..device import Device
+from ..dtypes import TYPES, dtype, dtype_named
+from ..errors import DovetailError, TypeMismatch, say
+from ..size import Size
+
+__all__ = ["pack", "refuse_lazy", "unpack"]
+
+_DEPTH = 200
+
+
+def pack(value: Any, store: Callable[[Tensor, str], str], where: str = "", depth: int = 0) -> Any:
+    """Return the JSON form of a value; `store` keeps a tensor and returns its name.
+
+    Raises a TypeError that names the place of a value that cannot be saved.
+    """
+    if depth > _DEPTH:
+        raise TypeMismatch(say("save", f"values are nested deeper than {_DEPTH} at {where or 'the top'}"))
+    kind = value.__class__
+    if value is None or kind in (bool, int, str):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else {"$": "float", "v": repr(value)}
+    if kind in CLASSES:
+        return _pack_tensor(value, store, where)
+
+    def inner(v: Any, name: Any) -> Any:
+        return pack(v, store, f"{where}.{name}" if where else str(name), depth + 1)
+
+    if kind is list:
+        return [inner(v, i) for i, v in enumerate(value)]
+    if kind is Size:
+        return {"$": "size", "v": list(value)}
+    if isinstance(value, tuple) and kind is tuple:
+        return {"$": "tuple", "v": [inner(v, i) for i, v in enumerate(value)]}
+    if kind in (set, frozenset):
+        return {"$": kind.__name__, "v": [inner(v, i) for i, v in enumerate(sorted(value, key=repr))]}
+    if isinstance(value, dict):
+        return _pack_dict(value, inner)
+    if kind in (bytes, bytearray):
+        return {"$": kind.__name__, "v": base64.b64encode(value).decode()}
+    if kind is complex:
+        return {"$": "complex", "v": [repr(value.real), repr(value.imag)]}
+    if kind is dtype:
+        return {"$": "dtype", "v": value.name}
+    if kind is Device:
+        return {"$": "device", "v": str(value)}
+    if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        return pack(value.item(), store, where, depth)
+    raise TypeMismatch(
+        say(
+            "save",
+            f"cannot save {where or 'the value'} of type {kind.__module__}.{kind.__qualname__}",
+            "expected tensors, numbers, strings, None, and lists, tuples, sets and dicts of them",
+            "save its state_dict(), or plain values",
+        )
+    )
+
+
+def refuse_lazy(t: Tensor, where: str) -> None:
+    """Raise a TypeError for a parameter that waits for its shape."""
+    if hasattr(t, "materialize"):
+        what = f"{where or 'the tensor'} has no shape yet"
+        raise TypeMismatch(say("save", what, "expected the parameters of a lazy module to be initialized", "run one forward first"))
+
+
+def _pack_tensor(t: Tensor, store: Callable[[Tensor, str], str], where: str) -> Any:
+    refuse_lazy(t, where)
+    node: dict[str, Any] = {"$": "tensor", "v": store(t, where)}
+    if t.__class__.__name__ == "Parameter":
+        node["parameter"] = True
+    if t._n is not None:  # with a history too: it becomes a leaf, as in PyTorch
+        node["requires_grad"] = True
+    return node
+
+
+def _pack_dict(value: dict[Any, Any], inner: Callable[[Any, Any], Any]) -> Any:
+    ordered = isinstance(value, OrderedDict)
+    if not ordered and all(k.__class__ is str for k in value) and "$" not in value:
+        return {k: inner(v, k) for k, v in value.items()}
+    node: dict[str, Any] = {"$": "ordered" if ordered else "dict", "v": [[inner(k, "key"), inner(v, k)] for k, v in value.items()]}
+    metadata = getattr(value, "_metadata", None)
+    if metadata is not None:
+        node["metadata"] = {str(k): {"version": m.get("version")} for k, m in metadata.items()}
+    return node
+
+
+def unpack(node: Any, fetch: Callable[[str, bool, bool], Any], depth: int = 0) -> Any:
+    """Return the value of a JSON form; `fetch(name, parameter, requires_grad)` returns a tensor by its name.
+
+    Raises a ValueError that says what is wrong with a form that `pack` does not make.
+    """
+    if depth > _DEPTH:
+        raise ValueError(f"the tree of values is nested deeper than {_DEPTH}")
+
+    def inner(v: Any) -> Any:
+        return unpack(v, fetch, depth + 1)
+
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    if isinstance(node, list):
+        return [inner(v) for v in node]
+    if not isinstance(node, dict):
+        raise ValueError(f"the tree of values holds {type(node).__name__}")
+    if "$" not in node:
+        return {k: inner(v) for k, v in node.items()}
+    kind, v = node["$"], node.get("v")
+    if kind == "tensor" and isinstance(v, str):
+        return fetch(v, node.get("parameter") is True, node.get("requires_grad") is True)
+    made = _KINDS.get(kind) if isinstance(kind, str) else None
+    if made is None:
+        raise ValueError(f"the tree of values has the unknown kind {kind!r}")
+    try:
+        return made(v, inner, node)
+    except (TypeError, ArithmeticError, LookupError, AttributeError, DovetailError) as error:
+        raise ValueError(f"the tree of values has a malformed {kind}: {error}") from None
+
+
+def _ordered(v: Any, inner: Any, node: Any) -> Any:
+    out: Any = OrderedDict((inner(k), inner(x)) for k, x in v)
+    metadata = node.get("metadata")
+    if isinstance(metadata, dict):
+        out._metadata = OrderedDict((name, {"version": _version(m["version"])}) for name, m in metadata.items())
+    return out
+
+
+def _version(v: Any) -> int | None:
+    if v is not None and v.__class__ is not int:
+        raise ValueError(f"the tree of values holds the module version {v!r}")
+    return v
+
+
+def _dtype(v: Any, inner: Any, node: Any) -> Any:
+    if v not in TYPES and v != "bfloat16":
+        raise ValueError(f"the tree of values names the unknown dtype {v!r}")
+    return dtype_named(v)
+
+
+_KINDS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "float": lambda v, inner, node: float(v),
+    "complex": lambda v, inner, node: complex(float(v[0]), float(v[1])),
+    "tuple": lambda v, inner, node: tuple(inner(x) for x in v),
+    "set": lambda v, inner, node: {inner(x) for x in v},
+    "frozenset": lambda v, inner, node: frozenset(inner(x) for x in v),
+    "size": lambda v, inner, node: Size(int(x) for x in v),
+    "dict": lambda v, inner, node: {inner(k): inner(x) for k, x in v},
+    "ordered": _ordered,
+    "bytes": lambda v, inner, node: base64.b64decode(v, validate=True),
+    "bytearray": lambda v, inner, node: bytearray(base64.b64decode(v, validate=True)),
+    "dtype": _dtype,
+    "device": lambda v, inner, node: Device(v),
+}
