@@ -1,0 +1,18 @@
+"""The `dovetail` command line: the core's own commands by name, each imported when it is run."""
+
+from __future__ import annotations
+
+__all__ = ["COMMANDS", "main"]
+
+#: Command → (target, summary). The commands of plugins come from their manifests; they cannot take these names.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("dovetail.cli.demo:demo", "Train a small network on handwritten digits and look at what it learned."),
+    "plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring."),
+}
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `dovetail` script."""
+    from .main import dovetail
+
+    dovetail(prog_name="dovetail")

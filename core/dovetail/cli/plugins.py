@@ -1,0 +1,167 @@
+"""`dovetail plugins`: what is installed, what it brings, who answers for a name; none of these imports a plugin."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from ..plugins.catalogue import STATES, Plugin
+from ..plugins.kinds import KINDS
+from ..plugins.manager import Manager, get_manager
+
+__all__ = ["plugins"]
+
+_COLOURS = {"ready": "green", "active": "green", "disabled": "dim", "found": "dim"}
+
+
+def _manager() -> Manager:
+    return get_manager(strict=False)
+
+
+def _brings(plugin: Plugin) -> dict[str, int]:
+    return {kind: len(plugin.rows(kind)) for kind in KINDS if kind in plugin.kinds}
+
+
+def _describe(plugin: Plugin) -> dict[str, Any]:
+    names = ("name", "distribution", "version", "state", "reason", "notes", "package", "path", "api", "module", "implements")
+    return {**{name: getattr(plugin, name) for name in names}, "brings": _brings(plugin)}
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], colours: dict[str, str] | None = None) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(cell, style=(colours or {}).get(cell, "")) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _finish() -> None:
+    """With DOVETAIL_STRICT_PLUGINS=1, end with status 2 when anything is wrong."""
+    catalogue = _manager().catalogue
+    if catalogue.settings.strict and catalogue.problems:
+        sys.exit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def plugins() -> None:
+    """See which plugins are installed and what they bring."""
+
+
+@plugins.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object with plugins and problems.")
+def list_(as_json: bool) -> None:
+    """List the installed plugins, their states and what is wrong."""
+    manager = _manager()
+    for kind, about in KINDS.items():
+        if about.claim:
+            manager.table(kind, code=False)  # so that clashes are among the problems
+    catalogue = manager.catalogue
+    if as_json:
+        _print_json({"plugins": [_describe(plugin) for plugin in catalogue.plugins], "problems": catalogue.problems})
+        return _finish()
+    if not catalogue.plugins:
+        click.echo("No plugin is installed. The first ones to look at: pip install dovetail-vision dovetail-text")
+    else:
+        rows = ((plugin.name, f"{plugin.distribution} {plugin.version}", plugin.state, _counts(plugin)) for plugin in catalogue.plugins)
+        _print_table(("plugin", "distribution", "state", "brings"), rows, {state: _COLOURS.get(state, "red") for state in STATES})
+    for problem in catalogue.problems:
+        click.echo(f"problem: {problem}")
+    for plugin in catalogue.plugins:
+        for note in plugin.notes:
+            click.echo(f"note: {plugin.label}: {note}")
+    _finish()
+
+
+def _counts(plugin: Plugin) -> str:
+    parts = [f"{count} {kind}" for kind, count in _brings(plugin).items()]
+    return ", ".join([*parts, *(f"code for {hook}" for hook in plugin.implements)]) or "–"
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="For programs: the plugin and its rows.")
+def info(name: str, as_json: bool) -> None:
+    """Show one plugin: where it is, its state with the reason, and all that it brings."""
+    catalogue = _manager().catalogue
+    try:
+        plugin = catalogue[name]
+    except KeyError:
+        known = ", ".join(item.name for item in catalogue.plugins) or "none"
+        raise click.ClickException(f"there is no plugin {name!r}; installed: {known}") from None
+    rows = {kind: plugin.rows(kind) for kind in KINDS if kind in plugin.kinds}
+    if as_json:
+        _print_json({**_describe(plugin), "rows": rows})
+        return _finish()
+    for field, value in _describe(plugin).items():
+        if value and field != "brings":
+            click.echo(f"{field:13} {', '.join(value) if isinstance(value, list) else value}")
+    click.echo(f"{'':13} ({STATES[plugin.state]})")
+    if plugin.traceback:
+        click.echo(plugin.traceback)
+    if rows:
+        cells = ((kind, key, str(fields.get("summary", fields.get("target", "")))) for kind in rows for key, fields in rows[kind].items())
+        _print_table(("kind", "key", "summary or target"), cells)
+    _finish()
+
+
+@plugins.command()
+@click.argument("key")
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of who claims what.")
+def why(key: str, as_json: bool) -> None:
+    """Say who provides KEY, and who else claims it: a full key, a bare name, an op, a command, a suffix …"""
+    answers = _claims(key)
+    if as_json:
+        _print_json(answers)
+    elif answers:
+        cells = ((row["kind"], row["key"], row["plugin"], ", ".join(row["claimed_by"]), row["target"]) for row in answers)
+        _print_table(("kind", "key", "answered by", "claimed by", "target"), cells)
+    else:
+        click.echo(_nobody(key))
+    if not answers:
+        sys.exit(1)
+    _finish()
+
+
+def _claims(key: str) -> list[dict[str, Any]]:
+    """List every claim on ``key`` in any kind; ``plugin`` is empty where a clash is not settled."""
+    manager = _manager()
+    answers = []
+    for kind in KINDS:
+        table = manager.table(kind, code=False)
+        matches = [name for name in {**table.rows, **table.clashes} if key in (name, name.partition("@")[0], name.partition("/")[2])]
+        for name in sorted(matches):
+            owner, fields = table.rows.get(name, (None, {}))
+            claimed = [plugin.label for plugin in manager.catalogue.usable if name in plugin.rows(kind)]
+            target = str(fields.get("target", fields.get("new", fields.get("url", ""))))
+            provider = owner.label if owner else ""
+            answers.append({"kind": kind, "key": name, "plugin": provider, "claimed_by": claimed, "target": target})
+    return answers
+
+
+def _nobody(key: str) -> str:
+    from difflib import get_close_matches
+
+    from ..plugins.registry import installer_of
+
+    manager = _manager()
+    known = sorted({name for kind in KINDS for name in manager.table(kind, code=False).rows})
+    parts = [f"Nobody provides {key!r}."]
+    if near := get_close_matches(key, known, 3):
+        parts.append(f"Nearest: {', '.join(near)}.")
+    if installer := installer_of(key):
+        parts.append(f"Try: {installer}.")
+    stopped = [plugin for plugin in manager.catalogue.plugins if not plugin.usable and key.startswith(f"{plugin.name}/")]
+    parts += [f"Plugin {plugin.label} is {plugin.state}: {plugin.reason}." for plugin in stopped]
+    return " ".join(parts)

@@ -1,0 +1,150 @@
+"""Every hook point of Dovetail: its signature, what it is for, what it must return, and what happens when it fails.
+
+Read this first. *Registration hooks* say what a plugin has; the rows of its ``dovetail.toml`` answer them without any code.
+*Behaviour hooks* change what the core does; a plugin implements them in the module that its manifest names:
+
+    hooks = { module = "dovetail_audio.hooks", implements = ["build_model"] }
+
+and there, with pluggy's own rules (ask for the arguments that you need, ``tryfirst``, ``trylast``, ``wrapper``):
+
+    from dovetail.hooks import hookimpl
+
+    @hookimpl
+    def build_model(entry, config): ...
+
+Implementations are called in the order of their distributions' names, never in the order of installation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .plugins.registry import Entry
+
+    hookimpl: Callable[..., Any]
+
+__all__ = ["HOOKS", "HOOK_API", "Hook", "hookimpl"]  # hookimpl is made on first use, so that pluggy is not imported before
+
+#: The version of everything in this file, apart from the package's own version. A new hook or argument raises the minor number.
+HOOK_API = (1, 0)
+
+#: What a registration hook returns: key → fields, as in the manifest's table of that kind.
+Rows = dict[str, dict[str, Any]]
+
+# What happens when an implementation raises.
+SKIP = "the plugin is marked failed and all of its answer is left out; the others are not touched"
+RAISE = "the exception goes to the caller, with a note that names the plugin, the hook and how to switch the plugin off"
+
+
+class Hook:
+    """One hook point: its specification and the promises about it."""
+
+    __slots__ = ("first_result", "name", "on_error", "since", "spec")
+
+    def __init__(self, spec: Callable[..., Any], since: str, first_result: bool, on_error: str) -> None:
+        self.name, self.spec, self.since = spec.__name__, spec, since
+        self.first_result, self.on_error = first_result, on_error
+
+
+#: Every hook by name.
+HOOKS: dict[str, Hook] = {}
+
+
+def _hook(*, since: str, first_result: bool = False, on_error: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def declare(spec: Callable[..., Any]) -> Callable[..., Any]:
+        HOOKS[spec.__name__] = Hook(spec, since, first_result, on_error)
+        return spec
+
+    return declare
+
+
+# ------------------------------------------------------------------------------------------------ registration
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_models() -> Rows:
+    """Models, ``"ns/name"``; the target builds one. Fields: target, summary, tags, params, license, paper."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_weights() -> Rows:
+    """Trained weights, ``"ns/name@variant"``. Fields: model, url, sha256, bytes, license, transforms, metrics."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_datasets() -> Rows:
+    """Datasets, ``"ns/name"``; the target opens one. Fields: target, url, sha256, bytes, license, splits, citation."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_transforms() -> Rows:
+    """Transforms, ``"ns/name"``; the target builds one. Fields: target, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_tokenizers() -> Rows:
+    """Tokenizers, ``"ns/name"``; the target builds one. Fields: target, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_metrics() -> Rows:
+    """Metrics, ``"ns/name"``; the target builds one. Fields: target, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_layers() -> Rows:
+    """Layers, ``"ns/Name"``; the target is the class. Fields: target, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_optimizers() -> Rows:
+    """Optimizers, ``"ns/Name"``; the target is the class. Fields: target, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_formats() -> Rows:
+    """File formats, a claim on a suffix such as ``".wav"``. Fields: target, magic, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_devices() -> Rows:
+    """Devices, a claim on a device type. Fields: target, summary."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_kernels() -> Rows:
+    """Kernels, a claim on an op, a device and element types. Fields: target, device, dtypes."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_lowerings() -> Rows:
+    """Lowerings of an op into a foreign graph format, a claim on both. Fields: target, format."""
+
+
+@_hook(since="1.0", on_error=SKIP)
+def register_commands() -> Rows:
+    """Commands, a claim on ``dovetail NAME``; the target is a click command or a function of the arguments. Fields: target, summary."""
+
+
+# --------------------------------------------------------------------------------------------------- behaviour
+
+
+@_hook(since="1.0", first_result=True, on_error=RAISE)
+def build_model(entry: Entry, config: dict[str, Any], weights: Any) -> Any:
+    """Build the model of ``models.create``: return the module, or None to leave it to the next; the core calls ``entry.load()``."""
+
+
+@_hook(since="1.0", first_result=True, on_error=RAISE)
+def build_dataset(entry: Entry, root: Any, split: str | None, options: dict[str, Any]) -> Any:
+    """Open the dataset of ``datasets.load``: return it, or None to leave it to the next; the core calls ``entry.load()``."""
+
+
+def __getattr__(name: str) -> Any:
+    if name != "hookimpl":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pluggy
+
+    globals()["hookimpl"] = marker = pluggy.HookimplMarker("dovetail")
+    return marker
