@@ -1,0 +1,105 @@
+"""What every dataset of images shares: its root, its transforms and how it prints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dovetail.errors import ValueRangeError, say
+from dovetail.utils.data import Dataset
+
+__all__ = ["StandardTransform", "VisionDataset"]
+
+_INDENT = "    "
+
+
+def _hang(head: str, body: object) -> list[str]:
+    first, *rest = repr(body).splitlines()
+    return [head + first, *(" " * len(head) + line for line in rest)]
+
+
+class StandardTransform:
+    """Apply one transform to the image and another to the target.
+
+    >>> StandardTransform(str.upper, abs)("a", -3)
+    ('A', 3)
+    """
+
+    def __init__(self, transform: Callable[[Any], Any] | None = None, target_transform: Callable[[Any], Any] | None = None) -> None:
+        self.transform = transform
+        self.target_transform = target_transform
+
+    def __call__(self, input: Any, target: Any) -> tuple[Any, Any]:
+        if self.transform is not None:
+            input = self.transform(input)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return input, target
+
+    def __repr__(self) -> str:
+        lines = [type(self).__name__]
+        if self.transform is not None:
+            lines += _hang("Transform: ", self.transform)
+        if self.target_transform is not None:
+            lines += _hang("Target transform: ", self.target_transform)
+        return "\n".join(lines)
+
+
+class VisionDataset(Dataset):
+    """The base of datasets of images; a subclass adds ``__getitem__`` and ``__len__``.
+
+    ``transforms`` takes image and target together; ``transform`` and ``target_transform`` take one each. Giving both
+    kinds raises ``ValueRangeError`` (a ValueError).
+
+    >>> class Two(VisionDataset):
+    ...     def __len__(self):
+    ...         return 2
+    >>> Two("scans")
+    Dataset Two
+        Number of datapoints: 2
+        Root location: scans
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        transforms: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        separate = transform is not None or target_transform is not None
+        if transforms is not None and separate:
+            raise ValueRangeError(
+                say(
+                    type(self).__name__,
+                    "transforms was given together with transform or target_transform",
+                    "either one callable for both or one for each",
+                    "leave transforms out",
+                )
+            )
+        self.root = os.path.expanduser(root) if isinstance(root, str) else root
+        self.transform = transform
+        self.target_transform = target_transform
+        self.transforms = StandardTransform(transform, target_transform) if separate else transforms
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not define __getitem__")
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} does not define __len__")
+
+    def extra_repr(self) -> str:
+        """Lines that a subclass adds to the printed form."""
+        return ""
+
+    def __repr__(self) -> str:
+        body = [f"Number of datapoints: {len(self)}"]
+        if self.root is not None:
+            body.append(f"Root location: {self.root}")
+        body += self.extra_repr().splitlines()
+        if self.transforms is not None:
+            body.append(repr(self.transforms))
+        # Only the first line of each entry is indented, as torchvision prints it.
+        return "\n".join([f"Dataset {type(self).__name__}", *(_INDENT + line for line in body)])

@@ -1,0 +1,63 @@
+"""The weights with which rows and columns of pixels are resized."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+__all__ = ["weights"]
+
+
+def _triangle(x: np.ndarray) -> np.ndarray:
+    return np.maximum(0.0, 1.0 - np.abs(x))
+
+
+def _keys(sharpness: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Cubic convolution; Keys, IEEE Trans. ASSP 29 (1981) 1153, equation 15 with ``a`` free."""
+
+    def kernel(x: np.ndarray) -> np.ndarray:
+        x, a = np.abs(x), sharpness
+        near = ((a + 2) * x - (a + 3)) * x * x + 1
+        far = (((x - 5) * x + 8) * x - 4) * a
+        return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+    return kernel
+
+
+# PyTorch takes -0.5 (as Pillow does) where it smooths and -0.75 where it does not.
+_KERNELS = {
+    ("bilinear", False): (_triangle, 1.0),
+    ("bilinear", True): (_triangle, 1.0),
+    ("bicubic", False): (_keys(-0.75), 2.0),
+    ("bicubic", True): (_keys(-0.5), 2.0),
+}
+
+
+@lru_cache(maxsize=64)
+def weights(mode: str, antialias: bool, size: int, new_size: int) -> np.ndarray:
+    """The matrix ``(new_size, size)`` whose product with a column of pixels is the resized column.
+
+    Output ``i`` lies at ``(i + 0.5) * size / new_size - 0.5``. With ``antialias`` the kernel is as wide as the step where
+    that is more than a pixel, and what would fall outside is left out; without, the pixel at the edge stands in for it.
+
+    >>> weights("bilinear", True, 4, 2)
+    array([[0.42857143, 0.42857143, 0.14285714, 0.        ],
+           [0.        , 0.14285714, 0.42857143, 0.42857143]])
+    """
+    kernel, support = _KERNELS[mode, antialias]
+    step = size / new_size
+    stretch = max(step, 1.0) if antialias else 1.0
+    centres = (np.arange(new_size) + 0.5) * step - 0.5
+    if mode == "bilinear" and not antialias:
+        centres = np.clip(centres, 0, size - 1)
+    margin = int(np.ceil(support * stretch)) + 1
+    taps = np.arange(-margin, size + margin)
+    table = kernel((taps - centres[:, None]) / stretch)
+    if antialias:
+        table = table[:, margin : margin + size]
+        return table / table.sum(axis=1, keepdims=True)
+    folded = np.zeros((new_size, size))
+    np.add.at(folded, (slice(None), np.clip(taps, 0, size - 1)), table)
+    return folded

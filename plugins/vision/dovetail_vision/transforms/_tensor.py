@@ -1,0 +1,166 @@
+"""Geometry and scaling of tensors ``(..., H, W)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dovetail
+from dovetail import Tensor
+from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError, say
+from dovetail.nn import functional as F
+
+from . import _resample
+from ._interpolation import InterpolationMode
+
+__all__ = ["affine", "crop", "normalize", "pad", "resize"]
+
+_FLOATS = (dovetail.float32, dovetail.float64)
+_F_PAD_MODES = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}
+
+
+def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool) -> Tensor:
+    """``(tensor - mean) / std`` along the third dimension from the end."""
+    shift = dovetail.as_tensor(mean, dtype=tensor.dtype, device=tensor.device)
+    scale = dovetail.as_tensor(std, dtype=tensor.dtype, device=tensor.device)
+    if not bool(scale.all()):
+        raise ValueRangeError(say("normalize", f"std is {std} (as {tensor.dtype})", "expected no zero to divide by"))
+    shift = shift.view(-1, 1, 1) if shift.ndim == 1 else shift
+    scale = scale.view(-1, 1, 1) if scale.ndim == 1 else scale
+    return tensor.sub_(shift).div_(scale) if inplace else tensor.sub(shift).div(scale)
+
+
+def crop(img: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    """Cut a box out; what lies outside is 0."""
+    bottom, right = top + height, left + width
+    inside = img[..., max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    above, before = min(max(-top, 0), height), min(max(-left, 0), width)
+    below, after = height - above - inside.shape[-2], width - before - inside.shape[-1]
+    if not (above or before or below or after):
+        return inside
+    return pad(inside, (before, above, after, below), 0, "constant")
+
+
+def pad(img: Tensor, ltrb: Sequence[int], fill: float | Sequence[float] | None, mode: str) -> Tensor:
+    """Pad by (left, top, right, bottom); negative numbers cut."""
+    if fill is not None and not isinstance(fill, (int, float)):
+        raise TypeMismatch(say("pad", f"fill is {fill!r}", "expected one number for a tensor"))
+    left, top, right, bottom = ltrb
+    if mode == "symmetric":
+        return _mirror(img, left, top, right, bottom)
+    batch = img if img.ndim >= 4 else img.unsqueeze(0)
+    cast = mode != "constant" and batch.dtype not in _FLOATS
+    batch = batch.to(dovetail.float32) if cast else batch
+    widths = [left, right, top, bottom]
+    value = float(fill or 0) if mode == "constant" else None
+    batch = F.pad(batch, widths, mode=_F_PAD_MODES[mode], value=value)
+    batch = batch if img.ndim >= 4 else batch.squeeze(0)
+    return batch.to(img.dtype) if cast else batch
+
+
+def _mirror(img: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:
+    if img.ndim not in (3, 4):
+        what = f"img has {img.ndim} dimensions and padding_mode is 'symmetric'"
+        raise UnsupportedError(say("pad", what, "expected 3 or 4"))
+    height, width = img.shape[-2:]
+    img = img[..., max(-top, 0) : height - max(-bottom, 0), max(-left, 0) : width - max(-right, 0)]
+    for dim, before, after in ((-2, max(top, 0), max(bottom, 0)), (-1, max(left, 0), max(right, 0))):
+        size = img.shape[dim]
+        rows = [*range(before - 1, -1, -1), *range(size), *range(size - 1, size - 1 - after, -1)]
+        img = img.index_select(dim, dovetail.tensor(rows, device=img.device))
+    return img
+
+
+def _enter(img: Tensor, dtypes: Sequence[dovetail.dtype]) -> Tensor:
+    """The image as a batch, in the first of ``dtypes`` if it is in none of them."""
+    batch = img if img.ndim >= 4 else img.unsqueeze(0)
+    return batch if batch.dtype in dtypes else batch.to(dtypes[0])
+
+
+def _leave(batch: Tensor, img: Tensor) -> Tensor:
+    """The result in the form of ``img``: its dimensions, and its dtype, rounded where that is a whole number."""
+    batch = batch if img.ndim >= 4 else batch.squeeze(0)
+    if batch.dtype == img.dtype:
+        return batch
+    return (batch if img.is_floating_point() else batch.round()).to(img.dtype)
+
+
+def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antialias: bool) -> Tensor:
+    """Resize to exactly (height, width)."""
+    if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
+        return _nearest(img, height, width, 0.0 if mode is InterpolationMode.NEAREST else 0.5)
+    if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
+        what = f"interpolation is {mode.value!r}"
+        raise UnsupportedError(say("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic"))
+    batch = _enter(img, _FLOATS)
+    for dim, size in ((-1, width), (-2, height)):
+        if batch.shape[dim] == size:
+            continue
+        table = dovetail.as_tensor(_resample.weights(mode.value, antialias, batch.shape[dim], size), dtype=batch.dtype, device=batch.device)
+        batch = batch @ table.t() if dim == -1 else table @ batch
+    if mode is InterpolationMode.BICUBIC and img.dtype == dovetail.uint8:
+        batch = batch.clamp(0, 255)
+    return _leave(batch, img)
+
+
+def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:
+    for dim, new in ((-2, height), (-1, width)):
+        old = img.shape[dim]
+        rows = [min(int((i + offset) * old / new), old - 1) for i in range(new)]
+        img = img.index_select(dim, dovetail.tensor(rows, device=img.device))
+    return img
+
+
+def affine(img: Tensor, matrix: Sequence[float], mode: InterpolationMode, fill: float | Sequence[float] | None) -> Tensor:
+    """Take each output pixel from where ``matrix`` (output to input, in pixels from the middle) says."""
+    if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
+        raise ValueRangeError(say("affine", f"interpolation is {mode.value!r}", "tensors take nearest and bilinear"))
+    channels = 1 if img.ndim == 2 else img.shape[-3]
+    fills = None if fill is None else [float(fill)] if isinstance(fill, (int, float)) else [float(f) for f in fill]
+    if fills is not None and len(fills) not in (1, channels):
+        what = f"fill has {len(fills)} values but the image has {channels} channels"
+        raise ValueRangeError(say("affine", what, "expected one value or one a channel"))
+    dtype = img.dtype if img.is_floating_point() else dovetail.float32
+    x, y = _sources(dovetail.tensor(list(matrix), dtype=dtype, device=img.device).view(2, 3), *img.shape[-2:])
+    pixels, cover = (_nearest_pixels if mode is InterpolationMode.NEAREST else _bilinear_pixels)(_enter(img, (dtype,)), x, y)
+    if fills is not None:
+        colour = dovetail.tensor(fills, dtype=dtype, device=img.device).view(-1, 1, 1)
+        pixels = pixels * cover + (1.0 - cover) * colour
+    return _leave(pixels, img)
+
+
+def _sources(matrix: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where each output pixel comes from: ``x`` and ``y``, each ``(H, W)``, whole numbers being the middles of pixels."""
+    kind = {"dtype": matrix.dtype, "device": matrix.device}
+    x = dovetail.arange(width, **kind) - (width - 1) / 2
+    y = dovetail.arange(height, **kind) - (height - 1) / 2
+    ones = dovetail.ones(height, width, **kind)
+    points = dovetail.stack([x.expand(height, width), y.unsqueeze(1).expand(height, width), ones], -1).view(-1, 3)
+    # By way of -1..1, as torchvision goes, so that a point half-way between two pixels falls to the same side.
+    half = dovetail.tensor([width * 0.5, height * 0.5], **kind)
+    source = (points @ (matrix.t() / half) + 1.0) * half - 0.5
+    return source[:, 0].view(height, width), source[:, 1].view(height, width)
+
+
+def _take(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The pixels at whole ``(x, y)``, 0 outside; and 1 where inside, 0 outside."""
+    height, width = batch.shape[-2:]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    rows, columns = y.clamp(0, height - 1).long(), x.clamp(0, width - 1).long()
+    zero = dovetail.zeros(1, dtype=batch.dtype, device=batch.device)
+    return dovetail.where(inside, batch[..., rows, columns], zero), inside.to(batch.dtype)
+
+
+def _nearest_pixels(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return _take(batch, x.round(), y.round())
+
+
+def _bilinear_pixels(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    left, top = x.floor(), y.floor()
+    right_part, lower_part = x - left, y - top
+    pixels, cover = dovetail.zeros_like(batch), dovetail.zeros_like(x)
+    for down, row_weight in ((0, 1.0 - lower_part), (1, lower_part)):
+        for along, column_weight in ((0, 1.0 - right_part), (1, right_part)):
+            corner, inside = _take(batch, left + along, top + down)
+            weight = row_weight * column_weight
+            pixels, cover = pixels + corner * weight, cover + inside * weight
+    return pixels, cover
