@@ -1,0 +1,39 @@
+"""dovetail.toml says what the code has, and importing the package imports nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import dovetail as dv
+import dovetail_text
+from dovetail_text import tokenizers
+
+FOLDER = Path(dovetail_text.__file__).parent
+MANIFEST = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))
+
+
+def test_every_tokenizer_is_registered():
+    assert set(MANIFEST["tokenizers"]) <= set(dv.plugins.tokenizers)
+    loaded = {dv.plugins.tokenizers.load(key) for key in MANIFEST["tokenizers"]}
+    assert loaded == {getattr(tokenizers, name) for name in tokenizers.__all__} - {tokenizers.get_tokenizer}
+    assert all(row["summary"] for row in MANIFEST["tokenizers"].values())
+
+
+def test_the_namespace_is_the_package():
+    assert dv.text is dovetail_text and dv.text.tokenizers is tokenizers
+
+
+def test_the_package_imports_nothing_until_asked():
+    code = f"import sys; sys.path[:0] = {[str(FOLDER.parent)]!r}\nimport dovetail_text\n"
+    code += "assert not {'numpy', 'dovetail'} & set(sys.modules)\nassert 'tokenizers' in dir(dovetail_text)\n"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="module 'dovetail_text' has no attribute 'nets'"):
+        dovetail_text.nets

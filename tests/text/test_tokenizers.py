@@ -1,0 +1,116 @@
+"""text/basic_english and text/char."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+import dovetail as dv
+from dovetail.errors import RangeError, TypeMismatch, UnknownNameError, UnsupportedError, ValueRangeError
+from dovetail_text.tokenizers import BasicEnglish, Char, get_tokenizer
+
+# What torchtext's documentation says that basic_english does, one substitution after the other.
+STEPS = [
+    ("'", " '  "), ('"', ""), (r"\.", " . "), ("<br />", " "), (",", " , "), (r"\(", " ( "), (r"\)", " ) "),
+    ("!", " ! "), (r"\?", " ? "), (";", " "), (":", " "), (r"\s+", " "),
+]  # fmt: skip
+
+
+def step_by_step(text):
+    text = text.lower()
+    for pattern, replacement in STEPS:
+        text = re.sub(pattern, replacement, text)
+    return text.split()
+
+
+@pytest.mark.parametrize(
+    "text, tokens",
+    [
+        ("You can now install TorchText using pip!", "you can now install torchtext using pip !".split()),
+        ("Basic English Normalization for a Line of Text", "basic english normalization for a line of text".split()),
+        ("don't", ["don", "'", "t"]),
+        ('say "yes"', ["say", "yes"]),
+        ('a"b', ["ab"]),
+        ("3.14, (or so)?", ["3", ".", "14", ",", "(", "or", "so", ")", "?"]),
+        ("one<br />two <BR /> <br/>", ["one", "two", "<br/>"]),
+        ('<br" />', []),
+        ("a;b:c", ["a", "b", "c"]),
+        ("  \t\n\x0b\u2003 ", []),
+        ("", []),
+        ("ÉCOLE № 5—«да»", ["école", "№", "5—«да»"]),
+    ],
+)
+def test_basic_english(text, tokens):
+    assert BasicEnglish()(text) == tokens == step_by_step(text)
+
+
+def test_basic_english_on_random_text():
+    draw = random.Random(0)
+    pieces = [*"'\".,()!?;: \t\u00a0aZÉß<>/", "<br />", "<br", " />", "İ"]
+    for _ in range(2000):
+        text = "".join(draw.choices(pieces, k=draw.randrange(12)))
+        assert BasicEnglish()(text) == step_by_step(text), repr(text)
+
+
+def test_basic_english_takes_strings():
+    with pytest.raises(TypeMismatch, match="BasicEnglish: text is bytes; expected a string; call it once for each string"):
+        BasicEnglish()(b"bytes")
+
+
+def test_char_round_trip():
+    text = "naïve 🙂 text\n"
+    tokenizer = Char.from_text(text)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.decode(dv.tensor(tokenizer.encode(text))) == text
+    assert tokenizer.decode(dv.tensor(0)) == tokenizer.decode(0) == "\n"
+    assert tokenizer(text) == list(text) and len(tokenizer) == len(set(text))
+    assert tokenizer.vocab == tuple(sorted(set(text)))
+
+
+def test_char_empty():
+    assert Char("").encode("") == [] and Char("").decode([]) == "" and len(Char("")) == 0
+
+
+def test_char_unknown():
+    tokenizer = Char("ab_", unknown="_")
+    assert tokenizer.encode("abc") == [0, 1, 2] and tokenizer.decode([0, 1, 2]) == "ab_"
+    assert repr(tokenizer) == "Char('ab_', unknown='_')"
+
+
+def test_char_errors():
+    missing = "Char.encode: character 'c' at position 1 is not in the vocabulary; expected one of its 2 characters; pass unknown="
+    with pytest.raises(UnknownNameError, match=missing):
+        Char("ab").encode("ac")
+    with pytest.raises(RangeError, match=r"Char.decode: indices\[1\] is -1; expected 0 to 1"):
+        Char("ab").decode([0, -1])
+    with pytest.raises(RangeError, match=r"Char.decode: indices\[0\] is 2; expected 0 to 1"):
+        Char("ab").decode(dv.tensor([2]))
+    with pytest.raises(TypeMismatch, match=r"Char.decode: indices\[0\] is list"):
+        Char("ab").decode(dv.tensor([[0], [1]]))
+    with pytest.raises(TypeMismatch, match=r"Char.decode: indices\[0\] is float"):
+        Char("ab").decode([0.0])
+    with pytest.raises(ValueRangeError, match="Char: vocab has 'a' twice; expected each character once"):
+        Char("aba")
+    with pytest.raises(ValueRangeError, match=r"Char: vocab\[1\] is 'bc'; expected one character"):
+        Char(["a", "bc"])
+    with pytest.raises(TypeMismatch, match=r"Char: vocab\[0\] is int \(1\); expected one character"):
+        Char([1])
+    with pytest.raises(ValueRangeError, match=r"Char: unknown is '\?', which is not in vocab"):
+        Char("ab", unknown="?")
+    with pytest.raises(TypeMismatch, match="Char: text is int; expected a string"):
+        Char("ab").encode(3)
+
+
+def test_get_tokenizer():
+    assert get_tokenizer(None)(" a b\nc. ") == ["a", "b", "c."]
+    assert get_tokenizer("basic_english")("A b.") == ["a", "b", "."]
+    assert get_tokenizer(len) is len
+    assert get_tokenizer("char", vocab="ab").encode("ba") == [1, 0]
+    with pytest.raises(ValueRangeError, match="get_tokenizer: basic_english has no language 'de'; expected 'en'"):
+        get_tokenizer("basic_english", "de")
+    with pytest.raises(UnsupportedError, match="get_tokenizer: tokenizer 'spacy' is another package's"):
+        get_tokenizer("spacy")
+    with pytest.raises(ValueError, match="no plugin that is installed brings 'basic_englsh'; nearest: basic_english"):
+        get_tokenizer("basic_englsh")
