@@ -1,0 +1,133 @@
+"""`dovetail demo`: train a small network on handwritten digits, look at what it learned, and load it again in a new process."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import DeviceError, PluginError, UnknownNameError
+
+__all__ = ["demo"]
+
+_FILE = "digits_cnn.safetensors"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same result.")
+@click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the digits.")
+@click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1 …")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="dovetail-demo", show_default=True, help="Where to write.")
+def demo(seed: int, epochs: int, device: str, out: Path) -> None:
+    """Train a small network on handwritten digits and look at what it learned."""
+    from .demo_progress import display
+    from .demo_task import answers, train
+
+    task = _task(device)
+    _make(out)
+    if not _can_draw():
+        click.secho('matplotlib is not installed, so no pictures will be drawn; to have them: pip install "dovetail[demo]"', fg="yellow")
+    _greet(task, seed)
+    start = time.perf_counter()
+    with display(epochs) as watch:
+        model, history = train(task, epochs, seed, watch)
+    given = answers(model, task)
+    right, total = int((given == task.labels).sum()), len(task.labels)
+    click.echo()
+    click.secho(f"{right / total:.1%} of the held-out digits are read right ({right} of {total})", bold=True, nl=False)
+    click.echo(f", after {time.perf_counter() - start:.1f} s.")
+    written = _write(out, model, history, task, given)
+    again = _in_a_new_process(out / _FILE, device)
+    if again != right:
+        raise click.ClickException(f"{out / _FILE}: loaded in a new process it reads {again} digits right, not {right}; please report this")
+    click.echo(f"Loaded from its file in a new process, the model reads the same {again}.")
+    _say_what_is_there(out, written)
+
+
+def _task(device: str) -> Any:
+    """The digits, or one error that says what is missing."""
+    import dovetail
+
+    from .demo_task import DATASET, MODEL, open_task
+
+    try:
+        dovetail.datasets.get(DATASET)
+        dovetail.models.get(MODEL)
+        return open_task(dovetail.device(device))
+    except UnknownNameError:
+        raise click.ClickException('the demo needs dovetail-vision, which is not installed: pip install "dovetail[demo]"') from None
+    except (PluginError, DeviceError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{out}: {error.strerror}; choose another folder with --out") from error
+
+
+def _can_draw() -> bool:
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def _greet(task: Any, seed: int) -> None:
+    from .. import models
+    from .demo_task import DATASET, MODEL
+
+    params = models.get(MODEL).params
+    click.echo(f"{DATASET}: {len(task.train):,} handwritten digits to learn from, {len(task.labels)} held out")
+    click.echo(f"{MODEL}: {params:,} parameters · {task.device} · seed {seed}")
+    click.echo()
+
+
+def _write(out: Path, model: Any, history: Any, task: Any, given: Any) -> dict[str, str]:
+    """Write the model and the pictures; return what each file is."""
+    from .. import plugins
+    from ..io import save
+
+    written = {_FILE: "the model"}
+    save(model, out / _FILE)
+    if _can_draw():
+        from .demo_pictures import draw
+
+        matrix = plugins.metrics.load("vision/confusion_matrix")(given, task.labels, 10)
+        labels, answered, counts = (t.cpu().numpy() for t in (task.labels, given, matrix))
+        written |= draw(out, history, task.scans, labels, answered, counts)
+    return written
+
+
+def _in_a_new_process(path: Path, device: str) -> int:
+    """How many digits the model in a file reads right when another process loads it."""
+    command = [sys.executable, "-m", "dovetail.cli.demo_check", str(path), device]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"{path} cannot be loaded in a new process:\n{done.stderr}")
+    return int(done.stdout.split()[-1])
+
+
+def _say_what_is_there(out: Path, written: dict[str, str]) -> None:
+    click.echo()
+    width = max(map(len, written)) + len(str(out)) + 1
+    for name, about in written.items():
+        path = out / name
+        click.echo(f"  {click.style(str(path).ljust(width), fg='cyan')}  {about}, {path.stat().st_size / 1000:,.0f} kB")
+    click.echo()
+    click.echo("Next, take the model up in Python:")
+    click.secho(f"  {_next(out / _FILE)}", bold=True)
+
+
+def _next(path: Path) -> str:
+    """The command to try next, with the Python that has Dovetail: it is not always the one called `python`."""
+    python = Path(sys.executable)
+    found = shutil.which("python")
+    name = python if found is None or Path(found).absolute() != python else "python"
+    if isinstance(name, Path) and name.is_relative_to(Path.cwd()):
+        name = name.relative_to(Path.cwd())
+    return f'{name} -c "import dovetail as dv; print(dv.load({path.as_posix()!r}))"'
