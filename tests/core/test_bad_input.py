@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import dovetail as dv
@@ -80,6 +81,21 @@ def test_the_text_names_what_is_wrong(call, kind, text) -> None:
     with pytest.raises(kind, match=text) as caught:
         call()
     assert isinstance(caught.value, DovetailError), f"{type(caught.value).__name__} is not one of ours"
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda a: F.conv2d(a, dv.ones(1, 1, 2, 2)), r"conv2d\(\): argument 'input' must be Tensor, not ndarray; make a tensor of it"),
+        (dv.nn.Conv2d(1, 1, 2), r"conv2d\(\): argument 'input' must be Tensor, not ndarray"),
+        (lambda a: F.layer_norm(a, (3,)), r"layer_norm\(\): argument 'input' must be Tensor, not ndarray"),
+        (lambda a: F.cross_entropy(input=a, target=dv.tensor([1])), r"cross_entropy\(\): argument 'input' must be Tensor, not ndarray"),
+        (lambda a: F.linear(a, dv.ones(3, 3)), r"linear\(\): argument 'input' \(position 1\) must be Tensor or Number, not ndarray"),
+    ],
+)
+def test_an_array_is_no_tensor(call, text) -> None:
+    with pytest.raises(TypeError, match=text):
+        call(np.ones((1, 1, 3, 3)))
 
 
 def test_a_state_dict_that_does_not_fit_changes_nothing() -> None:

@@ -20,7 +20,6 @@ _SHUFFLE = "PyTorch's gradient of an empty input has the wrong shape, which its 
 
 _EMPTY_BATCH = "PyTorch fails inside on an empty batch (select: index 0 out of range); Dovetail's result is empty"
 _TIES = "which index stands for equal elements is not specified: as uint8 the values of this row tie"
-_INTEGERS = "PyTorch convolves integers here; Dovetail refuses them, naming the type"
 
 KNOWN: dict[tuple[str, str], str] = {
     ("test_types", "nn.functional.interpolate[bilinear]"): _FIXED_POINT,
@@ -47,5 +46,4 @@ KNOWN: dict[tuple[str, str], str] = {
     ("test_types", "kthvalue"): _TIES,
     ("test_types", "topk"): _TIES,
     ("test_types", "topk[few of many]"): _TIES,
-    ("test_types", "conv2d[depthwise]"): _INTEGERS,
 }

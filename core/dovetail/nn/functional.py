@@ -5,10 +5,12 @@ A family names in FUNCTIONAL what belongs here; functions of the `dovetail` name
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, say
+from ..errors import ShapeError, TypeMismatch, say
 from ..ops import FAMILIES, namespace
 
 if TYPE_CHECKING:
@@ -34,7 +36,27 @@ def _gather() -> dict[str, Any]:
             function = getattr(family, name)
             if seen.setdefault(name, function) is not function:
                 raise NameError(f"nn.functional.{name} is named by two op families, one of them {family.__name__}")
-    return found | seen
+    return {name: function if hasattr(function, "op") else _guarded(function) for name, function in (found | seen).items()}
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Say which argument is no tensor, where a function that is composed of ops would trip over its missing array."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            if error.name != "_a":
+                raise
+            names = function.__code__.co_varnames
+            given = next((n for n, v in [*zip(names, args, strict=False), *kwargs.items()] if v is error.obj), None)
+            what = f"argument {given!r}" if given else "an argument"
+            kind = type(error.obj).__name__
+        remedy = "make a tensor of it with dovetail.tensor or dovetail.from_numpy"
+        raise TypeMismatch(say(f"{function.__name__}()", f"{what} must be Tensor, not {kind}", "", remedy))
+
+    return call
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

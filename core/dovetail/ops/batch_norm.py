@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import changed
-from ..errors import RangeError, ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError, say
 from ._op import Array, Fixed, op, xp
 from ._rows import dots, means
 from ._windows import listing, refuse_scalar
@@ -179,9 +179,6 @@ def instance_norm(
     if count == 1:
         text = f"Expected more than 1 spatial element when training, got input size {listing(shape)}"
         raise ValueRangeError(say("instance_norm", text))
-    if not n and (running_mean is not None or running_var is not None):
-        what = f"an empty batch has no statistics: index 0 out of range (input size {listing(shape)})"
-        raise RangeError(say("instance_norm", what, "at least one sample", "leave out running_mean and running_var"))
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean._a.reshape(n, c).mean(axis=0), momentum)
     _update(running_var, var._a.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum)

@@ -199,8 +199,8 @@ def _conv(where: str, n: int, input: Any, weight: Any, bias: Any, stride: Any, p
         x = input._a
     padding = spread(where, "padding", padding, n)
     _check_numbers(where, stride, padding, dilation)
-    if x.dtype.kind in "iub" and max(dilation) > 1:
-        raise not_for(where, x.dtype, "a floating-point type where dilation is not 1")
+    if x.dtype.kind in "iub" and x.dtype != "int64" and max(dilation) > 1:
+        raise not_for(where, x.dtype, "a floating-point type or int64 where dilation is not 1")
     if min(window_sizes(x.shape[-n:], w.shape[2:], stride, padding, dilation)) < 1:
         sizes = " x ".join(str(s + 2 * p) for s, p in zip(x.shape[-n:], padding, strict=True))
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilation, strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import engine
 from ..autograd.modes import GRAD, STATE
-from ..autograd.node import CLASSES, Leaf, Tensor, changed
+from ..autograd.node import CLASSES, Leaf, Tensor, changed, wrap
 from ..device import device_of, module_for, xp
 from ..device import move as to_device
 from ..errors import GradError, ShapeError, TypeMismatch, say
@@ -229,9 +229,7 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
             [1., 2.]])
     """
     if src.__class__ in NUMBERS:
-        from .select import fill_
-
-        return fill_(input, src)
+        src = wrap(xp(input._a).asarray(src))
     if src.__class__ not in CLASSES:
         raise TypeMismatch(say("copy_()", f"argument 'other' (position 1) must be Tensor, not {type(src).__name__}"))
     where = device_of(input._a)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .row import I, Row, T
+from .row import B, I, Row, T
 
 X, C = T(3, 4), T(2, 3, 4)
 _RANGE = ([T(3, 4), 2], {}, IndexError, "Dimension out of range")
@@ -176,7 +176,10 @@ ROWS = [
         [C, 2, -1],
         ref=lambda x, k, dim: (np.sort(x)[..., 1], np.argsort(x)[..., 1]),
         promote=None,
-        errors=[([X, 5], {}, RuntimeError, "selected number k out of range for dimension 1")],
+        errors=[
+            ([X, 5], {}, RuntimeError, "selected number k out of range for dimension 1"),
+            ([B(3), 1], {}, RuntimeError, "\"kthvalue_cpu\" not implemented for 'Bool'"),
+        ],
     ),
     Row(
         "mode",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .row import I, Row, T
+from .row import B, I, Row, T
 
 X, C = T(3, 5), T(2, 3, 4)
 _RANGE = ([T(3, 4), 2], {}, IndexError, "Dimension out of range")
@@ -24,7 +24,10 @@ ROWS = [
         [X, 2],
         ref=lambda x, k: tuple(a[..., :2] for a in ranked(x, -1, True)),
         promote=None,
-        errors=[([X, 6], {}, RuntimeError, "selected index k out of range")],
+        errors=[
+            ([X, 6], {}, RuntimeError, "selected index k out of range"),
+            ([B(3), 1], {}, RuntimeError, "topk does not support bool dtypes"),
+        ],
     ),
     Row("topk", [T(100, 3), 4, 0, False], ref=lambda x, *rest: tuple(a[:4] for a in ranked(x, 0, False)), promote=None, name="few of many"),
     Row(
