@@ -5,7 +5,7 @@ tests/parity/test_ops.py expects each of them to fail (strictly: a row that agre
 
 from __future__ import annotations
 
-__all__ = ["KNOWN"]
+__all__ = ["KNOWN", "KNOWN_TYPES"]
 
 _FIXED_POINT = "PyTorch resizes uint8 images in fixed point; Dovetail computes in float32 and rounds once, so single elements differ by 1"
 _LARGER = (
@@ -19,14 +19,9 @@ _UNSHUFFLE = "PyTorch leaves the shape of an empty input as it is; Dovetail's re
 _SHUFFLE = "PyTorch's gradient of an empty input has the wrong shape, which its own engine refuses; Dovetail's has the input's"
 
 _EMPTY_BATCH = "PyTorch fails inside on an empty batch (select: index 0 out of range); Dovetail's result is empty"
-_TIES = "which index stands for equal elements is not specified: as uint8 the values of this row tie"
+_TIES = "which index stands for equal elements is not specified: cast to coarser types the values of this row tie"
 
 KNOWN: dict[tuple[str, str], str] = {
-    ("test_types", "nn.functional.interpolate[bilinear]"): _FIXED_POINT,
-    ("test_types", "nn.functional.interpolate[aligned]"): _FIXED_POINT,
-    ("test_types", "nn.functional.interpolate[bicubic 2d ]"): _FIXED_POINT,
-    ("test_types", "nn.functional.interpolate[bicubic 2d smooth]"): _FIXED_POINT,
-    ("test_types", "nn.functional.upsample_bilinear"): _FIXED_POINT,
     ("test_gradients", "scatter[larger src]"): _LARGER,
     ("test_second_gradients", "scatter[larger src]"): _LARGER,
     ("test_gradients", "scatter[add a number]"): _SCATTER,
@@ -43,7 +38,16 @@ KNOWN: dict[tuple[str, str], str] = {
     ("test_gradients_of_empty", "pixel_shuffle"): _SHUFFLE,
     ("test_zero_size", "nn.functional.instance_norm"): _EMPTY_BATCH,
     ("test_gradients_of_empty", "nn.functional.instance_norm"): _EMPTY_BATCH,
-    ("test_types", "kthvalue"): _TIES,
-    ("test_types", "topk"): _TIES,
-    ("test_types", "topk[few of many]"): _TIES,
+}
+
+# rows of test_types: the types of the arguments for which they differ, and why; all other types are compared
+KNOWN_TYPES: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
+    "nn.functional.interpolate[bilinear]": ((("uint8",),), _FIXED_POINT),
+    "nn.functional.interpolate[aligned]": ((("uint8",),), _FIXED_POINT),
+    "nn.functional.interpolate[bicubic 2d ]": ((("uint8",),), _FIXED_POINT),
+    "nn.functional.interpolate[bicubic 2d smooth]": ((("uint8",),), _FIXED_POINT),
+    "nn.functional.upsample_bilinear": ((("uint8",),), _FIXED_POINT),
+    "kthvalue": ((("uint8",), ("int32",), ("int64",)), _TIES),
+    "topk": ((("uint8",), ("int32",), ("int64",)), _TIES),
+    "topk[few of many]": ((("uint8",), ("int32",), ("int64",), ("float16",)), _TIES),
 }
