@@ -10,7 +10,7 @@ import builtins
 import os
 from typing import TYPE_CHECKING, Any
 
-from .errors import PluginError, ValueRangeError, say
+from .errors import PluginError, ValueRangeError
 from .plugins.registry import Entry, registry
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def load(key: str, *, root: str | os.PathLike[str] | None = None, split: str | N
 
     entry = get(key)
     if split is not None and entry.splits and split not in entry.splits:
-        raise ValueRangeError(say(f"datasets.load({key!r})", f"it has no split {split!r}", f"expected one of {', '.join(entry.splits)}"))
+        raise ValueRangeError(f"datasets.load({key!r})", f"it has no split {split!r}", f"expected one of {', '.join(entry.splits)}")
     dataset = get_manager().call("build_dataset", entry=entry, root=root, split=split, options=dict(options))
     if dataset is None:
-        raise PluginError(say(f"datasets.load({key!r})", f"{entry.target} gave None", "expected a dataset", entry.plugin.remedy))
+        raise PluginError(f"datasets.load({key!r})", f"{entry.target} gave None", "expected a dataset", entry.plugin.remedy)
     return dataset

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, TypeMismatch, say
+from .errors import DeviceError, TypeMismatch
 
 __all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
 
@@ -24,14 +24,14 @@ def cupy() -> ModuleType:
         import cupy as module
     except ImportError as error:
         raise DeviceError(
-            say("cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'")
+            "cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'"
         ) from None
     try:
         count = module.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own types for a missing driver
-        raise DeviceError(say("cuda", f"no usable GPU ({error})", "", "use device='cpu'")) from None
+        raise DeviceError("cuda", f"no usable GPU ({error})", "", "use device='cpu'") from None
     if count == 0:
-        raise DeviceError(say("cuda", "no GPU was found", "", "use device='cpu'"))
+        raise DeviceError("cuda", "no GPU was found", "", "use device='cpu'")
     return module
 
 
@@ -61,13 +61,13 @@ class Device:
         elif isinstance(type, int) and not isinstance(type, bool):
             index, type = type, "cuda"
         elif not isinstance(type, str):
-            raise TypeMismatch(say("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'"))
+            raise TypeMismatch("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'")
         name, _, number = type.partition(":")
         if name not in ("cpu", "cuda"):
-            raise DeviceError(say("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'"))
+            raise DeviceError("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'")
         if number:
             if not number.isdecimal() or index is not None:
-                raise DeviceError(say("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'"))
+                raise DeviceError("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'")
             index = int(number)
         self.type, self.index = name, index
 

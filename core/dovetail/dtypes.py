@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DtypeError, TypeMismatch, say
+from .errors import DtypeError, TypeMismatch
 
 __all__ = [
     "can_cast",
@@ -136,7 +136,7 @@ def set_default_dtype(d: dtype) -> None:
     >>> dovetail.set_default_dtype(dovetail.float32)
     """
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeMismatch(say("set_default_dtype", f"only floating-point types are supported as the default type, got {d!r}"))
+        raise TypeMismatch("set_default_dtype", f"only floating-point types are supported as the default type, got {d!r}")
     _Default.float = d
 
 
@@ -154,7 +154,7 @@ def from_numpy_dtype(kind: Any) -> dtype:
             return bfloat16_dtype()
         found = _FROM_NUMPY.get(kind.newbyteorder("="))
         if found is None:
-            raise TypeMismatch(say("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}"))
+            raise TypeMismatch("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}")
     return found
 
 
@@ -167,7 +167,7 @@ def to_numpy_dtype(kind: Any) -> np.dtype[Any]:
         return kind.np
     if kind in _PYTHON:
         return _PYTHON[kind].np
-    raise TypeMismatch(say("dtype", f"got {kind!r} ({type(kind).__name__})", "expected a dovetail dtype such as dovetail.float32"))
+    raise TypeMismatch("dtype", f"got {kind!r} ({type(kind).__name__})", "expected a dovetail dtype such as dovetail.float32")
 
 
 _PROMOTED: dict[tuple[dtype, dtype], dtype] = {}
@@ -199,7 +199,7 @@ def _promote(a: dtype, b: dtype) -> dtype:
     if a.category == _INT:
         mixed = np.promote_types(a.np, b.np)
         if mixed.kind == "f":
-            raise DtypeError(say("promote_types", f"promotion of {a} with {b} is not supported", "", "cast one of them first"))
+            raise DtypeError("promote_types", f"promotion of {a} with {b} is not supported", "", "cast one of them first")
         return from_numpy_dtype(mixed)
     return a if a.itemsize > b.itemsize else b
 
@@ -265,7 +265,7 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         type = type or _Default.float
         if type.category < _FLOAT:
-            raise TypeMismatch(say("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers"))
+            raise TypeMismatch("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers")
         if type.name == "bfloat16":
             import ml_dtypes
 
@@ -296,7 +296,7 @@ class iinfo:
 
     def __init__(self, type: dtype) -> None:
         if type.category != _INT:
-            raise TypeMismatch(say("iinfo", f"requires an integer type, got {type}", "", "use finfo for floats"))
+            raise TypeMismatch("iinfo", f"requires an integer type, got {type}", "", "use finfo for floats")
         info = np.iinfo(type.np)
         self.dtype, self.bits, self.max, self.min = type.name, info.bits, int(info.max), int(info.min)
 

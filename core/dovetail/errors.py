@@ -6,6 +6,7 @@ Each class also derives from the built-in that PyTorch raises in the same place,
 from __future__ import annotations
 
 __all__ = [
+    "AssertedError",
     "DecodeError",
     "DeviceError",
     "DovetailError",
@@ -43,7 +44,14 @@ def say(where: str, what: str, expected: str = "", remedy: str = "") -> str:
 
 
 class DovetailError(Exception):
-    """The root of every error that Dovetail raises on purpose."""
+    """The root of every error that Dovetail raises on purpose; its parts are those of :func:`say`, or one whole message.
+
+    >>> print(ShapeError("cat", "sizes differ: 2 and 3", "", "use stack"))
+    cat: sizes differ: 2 and 3; use stack
+    """
+
+    def __init__(self, where: str = "", what: str = "", expected: str = "", remedy: str = "") -> None:
+        super().__init__(say(where, what, expected, remedy) if what else where)
 
 
 class ShapeError(DovetailError, RuntimeError):
@@ -68,6 +76,10 @@ class UnsupportedError(DovetailError, NotImplementedError):
 
 class TypeMismatch(DovetailError, TypeError):
     """An argument of a type that the operation does not take."""
+
+
+class AssertedError(DovetailError, AssertionError):
+    """A condition that PyTorch asserts."""
 
 
 class RangeError(DovetailError, IndexError):

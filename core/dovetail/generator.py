@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, DovetailError, TypeMismatch, UnsupportedError, ValueRangeError, say
+from .errors import DeviceError, DovetailError, TypeMismatch, UnsupportedError, ValueRangeError
 
 __all__ = ["Generator", "current", "default_generator", "thread_generator"]
 
@@ -67,7 +67,7 @@ class Generator:
         kind = getattr(device, "type", None) or str(device).partition(":")[0]
         if kind != "cpu":
             expected = "'cpu' is the device whose stream is PyTorch's"
-            raise DeviceError(say("Generator", f"device {device!r} has no generator", expected, "use Generator(device='cpu')"))
+            raise DeviceError("Generator", f"device {device!r} has no generator", expected, "use Generator(device='cpu')")
         self._device = device
         self._engine = None
         self._reseed(_DEFAULT_SEED)
@@ -90,11 +90,11 @@ class Generator:
         """
         if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
             what = f"seed is {seed!r} ({type(seed).__name__})"
-            raise _SeedTypeError(say("manual_seed", what, "expected an integer", "convert it with int(seed)"))
+            raise _SeedTypeError("manual_seed", what, "expected an integer", "convert it with int(seed)")
         value = int(seed)
         if not -(2**63) <= value < 2**64:
             what = f"seed is {value}, which does not fit into 64 bits"
-            raise ValueRangeError(say("manual_seed", what, "expected -2**63 <= seed < 2**64", "use seed % 2**64"))
+            raise ValueRangeError("manual_seed", what, "expected -2**63 <= seed < 2**64", "use seed % 2**64")
         self._reseed(value % 2**64)
         return self
 
@@ -128,11 +128,11 @@ class Generator:
 
     def get_offset(self) -> int:
         """Raise: only a counter-based generator (a GPU's) has an offset."""
-        raise UnsupportedError(say("get_offset", "a CPU generator has no offset", "", "use get_state"))
+        raise UnsupportedError("get_offset", "a CPU generator has no offset", "", "use get_state")
 
     def set_offset(self, offset: int) -> None:
         """Raise: only a counter-based generator (a GPU's) has an offset."""
-        raise UnsupportedError(say("set_offset", f"a CPU generator has no offset (offset={offset!r})", "", "use set_state"))
+        raise UnsupportedError("set_offset", f"a CPU generator has no offset (offset={offset!r})", "", "use set_state")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_state, (self._device, self._get_state_array())
@@ -205,16 +205,16 @@ class Generator:
         """Continue from the 5056 bytes of ``torch.get_rng_state()``; a RuntimeError or TypeError where they are none."""
         state = np.asarray(state)
         if state.dtype != np.uint8:
-            raise TypeMismatch(say("set_state", f"state has dtype {state.dtype}", "expected uint8", "pass what get_state returned"))
+            raise TypeMismatch("set_state", f"state has dtype {state.dtype}", "expected uint8", "pass what get_state returned")
         if state.size != _STATE.itemsize:
             what = f"state has {state.size} bytes (shape {state.shape})"
-            raise _StateError(say("set_state", what, f"expected {_STATE.itemsize}", "pass what get_state returned"))
+            raise _StateError("set_state", what, f"expected {_STATE.itemsize}", "pass what get_state returned")
         record = np.ascontiguousarray(state).reshape(-1).view(_STATE)[0]
         left, position = int(record["left"]), int(record["next"])
         spent = left == 1 and position in (0, _WORDS)
         if not record["seeded"] or not (spent or (1 <= position <= _WORDS and left == _WORDS + 1 - position)):
             what = f"the bytes are no Mersenne Twister state (seeded={int(record['seeded'])}, left={left}, next={position})"
-            raise _StateError(say("set_state", what, "expected what get_state returns"))
+            raise _StateError("set_state", what, "expected what get_state returns")
         self._reseed(int(record["seed"]))
         self._ready()
         self._fresh = position == 0

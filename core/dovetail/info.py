@@ -8,7 +8,7 @@ from typing import Any
 from .autograd.node import CLASSES, Tensor
 from .device import Device, default, to_device
 from .dtypes import dtype, result_dtype
-from .errors import TypeMismatch, ValueRangeError, say
+from .errors import TypeMismatch, ValueRangeError
 
 __all__ = [
     "get_default_device",
@@ -122,9 +122,9 @@ def get_num_threads() -> int:
 def set_num_threads(num: int) -> None:
     """Set how many threads native kernels use. NumPy's BLAS keeps what its environment variable said at start."""
     if not isinstance(num, int) or isinstance(num, bool):
-        raise TypeMismatch(say("set_num_threads", f"expects an int, but got {type(num).__name__}"))
+        raise TypeMismatch("set_num_threads", f"expects an int, but got {type(num).__name__}")
     if num <= 0:
-        raise ValueRangeError(say("set_num_threads", f"expects a positive integer, got {num}"))
+        raise ValueRangeError("set_num_threads", f"expects a positive integer, got {num}")
     _settings["threads"] = num
 
 
@@ -141,5 +141,5 @@ def get_float32_matmul_precision() -> str:
 def set_float32_matmul_precision(precision: str) -> None:
     """Accept 'highest', 'high' or 'medium'; float32 products stay exact whatever is allowed."""
     if precision not in ("highest", "high", "medium"):
-        raise ValueRangeError(say("set_float32_matmul_precision", f"got {precision!r}", "expected 'highest', 'high' or 'medium'"))
+        raise ValueRangeError("set_float32_matmul_precision", f"got {precision!r}", "expected 'highest', 'high' or 'medium'")
     _settings["precision"] = precision

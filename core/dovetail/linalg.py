@@ -6,7 +6,7 @@ from typing import Any
 
 from .autograd.node import Tensor, wrap
 from .device import xp
-from .errors import ShapeError, say
+from .errors import ShapeError
 from .ops import contract, decompose, matrices
 from .ops._results import results
 from .ops.arithmetic import mul, sub
@@ -50,7 +50,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         return decompose.solve(A, B, vector)
     decompose._matrix(A._a, "solve")
     if vector:
-        raise ShapeError(say("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False."))
+        raise ShapeError("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False.")
     return transpose(decompose.solve(transpose(A, -1, -2), transpose(B, -1, -2)), -1, -2)
 
 
@@ -159,7 +159,7 @@ def multi_dot(tensors: Any) -> Tensor:
     """
     chain = list(tensors)
     if len(chain) < 2:
-        raise ShapeError(say("multi_dot()", f"expected at least 2 tensors but got {len(chain)}"))
+        raise ShapeError("multi_dot()", f"expected at least 2 tensors but got {len(chain)}")
     row, column = chain[0]._a.ndim == 1, chain[-1]._a.ndim == 1
     if row:
         chain[0] = reshape(chain[0], (1, -1))

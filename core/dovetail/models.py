@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .errors import PluginError, ValueRangeError, say
+from .errors import PluginError, ValueRangeError
 from .plugins.registry import Entry, registry
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def create(key: str, *, weights: Entry | Mapping[str, Any] | os.PathLike[str] | 
         weights = _weights_of(entry, weights)
     module = get_manager().call("build_model", entry=entry, config=dict(config), weights=weights)
     if module is None:
-        raise PluginError(say(f"models.create({key!r})", f"{entry.target} gave None", "expected a module", entry.plugin.remedy))
+        raise PluginError(f"models.create({key!r})", f"{entry.target} gave None", "expected a module", entry.plugin.remedy)
     module._dovetail_entry = (entry.key, config, entry.plugin.version)
     return module
 
@@ -58,5 +58,5 @@ def create(key: str, *, weights: Entry | Mapping[str, Any] | os.PathLike[str] | 
 def _weights_of(entry: Entry, name: str) -> Entry:
     weights = registry("weights").get(name if "/" in name else f"{entry.key}@{name}")
     if weights.model != entry.key:
-        raise ValueRangeError(say(f"models.create({entry.key!r})", f"weights {weights.key!r} are of {weights.model!r}", "expected its own"))
+        raise ValueRangeError(f"models.create({entry.key!r})", f"weights {weights.key!r} are of {weights.model!r}", "expected its own")
     return weights

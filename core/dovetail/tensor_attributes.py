@@ -63,7 +63,7 @@ class Attributes:
             return Size(self._a.shape)
         n = self._a.ndim
         if not -n <= dim < n:
-            raise RangeError(say("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"))
+            raise RangeError("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
         return self._a.shape[dim]
 
     def numel(self) -> int:
@@ -162,24 +162,20 @@ class Attributes:
         if force:
             return self.detach().cpu()._a
         if self._n is not None:
-            raise GradError(say("numpy", "Can't call numpy() on Tensor that requires grad", "", "Use tensor.detach().numpy() instead"))
+            raise GradError("numpy", "Can't call numpy() on Tensor that requires grad", "", "Use tensor.detach().numpy() instead")
         if device_of(self._a).type != "cpu":
             raise DeviceTypeError(
-                say(
-                    "numpy",
-                    f"can't convert {device_of(self._a)} device type tensor to numpy",
-                    "",
-                    "Use Tensor.cpu() to copy the tensor to host memory first",
-                )
+                "numpy",
+                f"can't convert {device_of(self._a)} device type tensor to numpy",
+                "",
+                "Use Tensor.cpu() to copy the tensor to host memory first",
             )
         return self._a
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
         if self._a.size != 1:
-            raise ItemError(
-                say("item", f"a Tensor with {self._a.size} elements cannot be converted to Scalar (shape {tuple(self._a.shape)})")
-            )
+            raise ItemError("item", f"a Tensor with {self._a.size} elements cannot be converted to Scalar (shape {tuple(self._a.shape)})")
         return self._a.item() if self._a.dtype.kind != "V" else float(self._a.astype(np.float32).item())
 
     def tolist(self) -> Any:
@@ -202,7 +198,7 @@ class Attributes:
         if self._a.size != 1:
             many = "more than one value" if self._a.size else "no values"
             raise GradError(
-                say("bool", f"Boolean value of Tensor with {many} is ambiguous (shape {tuple(self._a.shape)})", "", "use any() or all()")
+                "bool", f"Boolean value of Tensor with {many} is ambiguous (shape {tuple(self._a.shape)})", "", "use any() or all()"
             )
         return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
 
@@ -223,7 +219,7 @@ class Attributes:
     def __contains__(self, element: Any) -> bool:
         if element.__class__ in CLASSES or isinstance(element, int | float | bool | complex | np.generic):
             return bool((self == element).any().item())
-        raise GradError(say("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}"))
+        raise GradError("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}")
 
     def __format__(self: Any, spec: str) -> str:
         # a parameter shows as itself
@@ -251,12 +247,10 @@ class Attributes:
             return memo[id(self)]
         if self._n is not None and self._n.__class__ is not Leaf:
             raise GradError(
-                say(
-                    "deepcopy",
-                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment",
-                    "",
-                    "detach() it first",
-                )
+                "deepcopy",
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment",
+                "",
+                "detach() it first",
             )
         out: Any = Tensor.__new__(type(self))
         out._a, out._n, out._v = self._a.copy(), None, [0, 0, None, None]
@@ -277,7 +271,7 @@ class Attributes:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self._n is not None and self._n.__class__ is not Leaf:
-            raise GradError(say("pickle", "only leaf tensors can be pickled (this one has a grad_fn)", "", "detach() it first"))
+            raise GradError("pickle", "only leaf tensors can be pickled (this one has a grad_fn)", "", "detach() it first")
         return rebuild, (type(self), self._a, self._n is not None, dict(self.__dict__))
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:
@@ -309,7 +303,7 @@ def _only_one(t: Any) -> Any:
     """The value for Python's conversions, which raise a ValueError where item() raises a RuntimeError."""
     if t._a.size != 1:
         what = "only one element tensors can be converted to Python scalars"
-        raise ValueRangeError(say("scalar", what, f"got shape {tuple(t._a.shape)}", "reduce it first, for example with sum()"))
+        raise ValueRangeError("scalar", what, f"got shape {tuple(t._a.shape)}", "reduce it first, for example with sum()")
     return t.item()
 
 
@@ -330,7 +324,7 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     kwargs.pop("non_blocking", None)
     other = kwargs.pop("other", None)
     if kwargs:
-        raise TypeMismatch(say("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}"))
+        raise TypeMismatch("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}")
     flags = []
     for value in args:
         if value.__class__ in CLASSES:

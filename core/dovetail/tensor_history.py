@@ -9,7 +9,7 @@ from typing import Any
 from .autograd import functional
 from .autograd.node import CLASSES, HookedNode, Leaf, Output, Tensor, detached, hooks_of, leaf, wrap
 from .autograd.node import Handle as RemovableHandle
-from .errors import DtypeError, GradError, ShapeError, TypeMismatch, say
+from .errors import DtypeError, GradError, ShapeError, TypeMismatch
 
 __all__ = ["History"]
 
@@ -38,12 +38,12 @@ class History:
         if requires_grad and n is None:
             if self._a.dtype.kind not in "fcV":
                 raise DtypeError(
-                    say("requires_grad_", f"only Tensors of floating point and complex dtype can require gradients (got {self.dtype})")
+                    "requires_grad_", f"only Tensors of floating point and complex dtype can require gradients (got {self.dtype})"
                 )
             leaf(self)  # type: ignore[arg-type]
         elif not requires_grad and n is not None:
             if n.__class__ is not Leaf:
-                raise GradError(say("requires_grad_", "you can only change requires_grad flags of leaf variables", "", "use detach()"))
+                raise GradError("requires_grad_", "you can only change requires_grad flags of leaf variables", "", "use detach()")
             if n.grad is not None:
                 self._grad = n.grad
             self._n = None
@@ -59,13 +59,13 @@ class History:
     def grad(self, value: Any) -> None:
         if value is not None:
             if value.__class__ not in CLASSES:
-                raise TypeMismatch(say("grad", f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"))
+                raise TypeMismatch("grad", f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
             if value._a.shape != self._a.shape:
                 raise ShapeError(
-                    say("grad", f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})")
+                    "grad", f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})"
                 )
             if value._a.dtype != self._a.dtype:
-                raise DtypeError(say("grad", f"assigned grad has data of a different type (grad {value.dtype}, tensor {self.dtype})"))
+                raise DtypeError("grad", f"assigned grad has data of a different type (grad {value.dtype}, tensor {self.dtype})")
         if self._n.__class__ is Leaf:
             self._n.grad = value
         else:
@@ -114,7 +114,7 @@ class History:
     def detach_(self) -> Any:
         """Forget the history of this tensor itself."""
         if getattr(self, "_b", None) is not None and self._n is not None:
-            raise GradError(say("detach_", "Can't detach views in-place", "", "use detach() instead"))
+            raise GradError("detach_", "Can't detach views in-place", "", "use detach() instead")
         self._n = None
         return self
 
@@ -126,7 +126,7 @@ class History:
     @data.setter
     def data(self, value: Any) -> None:
         if value.__class__ not in CLASSES:
-            raise TypeMismatch(say("data", f"Variable data has to be a tensor, but got {type(value).__name__}"))
+            raise TypeMismatch("data", f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._a = value._a
         if self._n.__class__ is Leaf:
             self._n.shape, self._n.dtype = self._a.shape, self._a.dtype
@@ -135,7 +135,7 @@ class History:
         """Keep the gradient of a tensor that is not a leaf in ``.grad``."""
         n = self._n
         if n is None:
-            raise GradError(say("retain_grad", "can't retain_grad on Tensor that has requires_grad=False"))
+            raise GradError("retain_grad", "can't retain_grad on Tensor that has requires_grad=False")
         if n.__class__ is not Leaf:
             node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
             hooks_of(node)["retain"][index] = weakref.ref(self)
@@ -151,7 +151,7 @@ class History:
         """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces it."""
         n = self._n
         if n is None:
-            raise GradError(say("register_hook", "cannot register a hook on a tensor that doesn't require gradient"))
+            raise GradError("register_hook", "cannot register a hook on a tensor that doesn't require gradient")
         if n.__class__ is Leaf:
             n.hooks = table = {} if n.hooks is None else n.hooks
         else:
@@ -165,9 +165,7 @@ class History:
         """Call ``hook(tensor)`` after this leaf's ``.grad`` has been updated."""
         n = self._n
         if n.__class__ is not Leaf:
-            raise GradError(
-                say("register_post_accumulate_grad_hook", "post accumulate grad hooks cannot be registered on non-leaf tensors")
-            )
+            raise GradError("register_post_accumulate_grad_hook", "post accumulate grad hooks cannot be registered on non-leaf tensors")
         n.after = table = {} if n.after is None else n.after
         handle = RemovableHandle(table)
         table[handle.id] = hook

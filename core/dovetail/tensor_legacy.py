@@ -11,7 +11,7 @@ from .autograd.node import CLASSES, Tensor
 from .device import cupy
 from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, GradError, TypeMismatch, ValueRangeError, say
+from .errors import DeviceError, GradError, TypeMismatch, ValueRangeError
 from .ops.create import empty, tensor
 from .size import Size
 
@@ -35,10 +35,10 @@ def made(dtype: Any, args: tuple[Any, ...], device: Any = None) -> Tensor:
     if isinstance(first, Size) or all(isinstance(n, int | np.integer) for n in args):
         return empty(*args, dtype=dtype, device=device)
     if len(args) > 1 or isinstance(first, float | complex | str):
-        raise TypeMismatch(say("new()", f"data must be a sequence (got {type(first).__name__})", "", "use dovetail.tensor"))
+        raise TypeMismatch("new()", f"data must be a sequence (got {type(first).__name__})", "", "use dovetail.tensor")
     if first.__class__ in CLASSES:
         if first.dtype is not dtype:
-            raise TypeMismatch(say("new()", f"expected a tensor of {dtype.name} (got {first.dtype.name})", "", "use x.to(dtype)"))
+            raise TypeMismatch("new()", f"expected a tensor of {dtype.name} (got {first.dtype.name})", "", "use x.to(dtype)")
         return first.detach()
     return tensor(first, dtype=dtype, device=device)
 
@@ -74,14 +74,14 @@ def set_default_tensor_type(t: Any) -> None:
     """
     kind = _named(t, "set_default_tensor_type") if isinstance(t, str) else getattr(t, "dtype", None)
     if not isinstance(kind, Dtype) or not kind.is_floating_point:
-        raise TypeMismatch(say("set_default_tensor_type", "only floating-point types are supported as the default type", f"got {t!r}"))
+        raise TypeMismatch("set_default_tensor_type", "only floating-point types are supported as the default type", f"got {t!r}")
     set_default_dtype(kind)
 
 
 def _named(name: str, where: str) -> Dtype:
     kind = _NAMES.get(name.rpartition(".")[2])
     if kind is None:
-        raise ValueRangeError(say(where, f"invalid type: {name!r}", "a name such as 'FloatTensor'", "or use dovetail.float32"))
+        raise ValueRangeError(where, f"invalid type: {name!r}", "a name such as 'FloatTensor'", "or use dovetail.float32")
     return TYPES[kind]
 
 
@@ -141,14 +141,14 @@ class LegacyMethods:
         try:
             cupy()
         except DeviceError as error:
-            raise DeviceError(say("pin_memory", f"Cannot access accelerator device when none is available ({error})")) from None
+            raise DeviceError("pin_memory", f"Cannot access accelerator device when none is available ({error})") from None
         return self
 
     def apply_(self: Any, callable: Callable[..., Any]) -> Any:
         """Replace every element by what a Python function gives for it: slow, and on the CPU only."""
         if self.requires_grad:
-            raise GradError(say("apply_", "Can't call apply_() on Variable that requires grad", "", "use x.detach().apply_()"))
+            raise GradError("apply_", "Can't call apply_() on Variable that requires grad", "", "use x.detach().apply_()")
         if self.is_cuda:
-            raise TypeMismatch(say("apply_", "apply_ is only implemented on CPU tensors"))
+            raise TypeMismatch("apply_", "apply_ is only implemented on CPU tensors")
         values = [callable(v) for v in self.flatten().tolist()]
         return self.copy_(tensor(values, dtype=self.dtype).view(self.shape))

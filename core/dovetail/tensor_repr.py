@@ -10,7 +10,7 @@ import numpy as np
 from .autograd.node import Leaf, Output, Tensor
 from .device import CPU, device_of, move
 from .dtypes import from_numpy_dtype, get_default_dtype
-from .errors import ValueRangeError, say
+from .errors import ValueRangeError
 
 __all__ = ["set_printoptions", "text"]
 
@@ -46,7 +46,7 @@ def set_printoptions(
     o = _Options
     if profile is not None:
         if profile not in _PROFILES:
-            raise ValueRangeError(say("set_printoptions", f"unknown profile {profile!r}", f"expected one of {sorted(_PROFILES)}"))
+            raise ValueRangeError("set_printoptions", f"unknown profile {profile!r}", f"expected one of {sorted(_PROFILES)}")
         o.precision, o.threshold, o.edgeitems, o.linewidth = _PROFILES[profile]
     o.precision = o.precision if precision is None else precision
     o.threshold = o.threshold if threshold is None else threshold

@@ -65,13 +65,7 @@ def test_private_use_is_seen(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [
-        "import dovetail as dv\ndv.__version__",
-        "from dovetail.extend import op",
-        "from ._table import rows",
-        "self._x",
-        "'dovetail.extend'",
-    ],
+    ["import dovetail as dv\ndv.__version__", "from dovetail.extend import op", "from ._table import rows", "self._x", "'dovetail.extend'"],
 )
 def test_public_use_is_free(source: str) -> None:
     assert not list(findings(ast.parse(source)))

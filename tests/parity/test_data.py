@@ -221,10 +221,7 @@ def test_collate_error_text():
 def test_collate_with_rules():
     from torch.utils.data._utils.collate import collate as their_collate
 
-    rules = {
-        str: lambda batch, *, collate_fn_map: f"text {batch}",
-        int: lambda batch, *, collate_fn_map: type(batch).__name__,
-    }
+    rules = {str: lambda batch, *, collate_fn_map: f"text {batch}", int: lambda batch, *, collate_fn_map: type(batch).__name__}
     for batch in ([("a", 1), ("b", 2)], [{"k": "a"}, {"k": "b"}], [[1, True]], [Point("a", 1)], [1.5]):
         answers = []
         for collate in (our_collate.collate, their_collate):
@@ -300,9 +297,7 @@ def test_options_are_refused_alike(options):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"shuffle": True}, {"shuffle": False}, {"sampler": [0]}, {"batch_sampler": [[0]]}, {"batch_size": 2}],
-    ids=str,
+    "options", [{"shuffle": True}, {"shuffle": False}, {"sampler": [0]}, {"batch_sampler": [[0]]}, {"batch_size": 2}], ids=str
 )
 def test_options_of_streams_are_refused_alike(options):
     agree(lambda module, lib: list(module.DataLoader(stream(module, 3), **options)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradError, say
+from ..errors import GradError
 from .functional import grad
 from .node import CLASSES, Tensor, wrap
 
@@ -58,7 +58,7 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
     moved = [(i, t) for i, t in enumerate(inputs) if t.__class__ in CLASSES and t._n is not None]
     if not moved:
         raise GradcheckError(
-            say("gradcheck", "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True")
+            "gradcheck", "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True"
         )
     outs = [o for o in _tensors(func(*inputs)) if o.__class__ in CLASSES and o._n is not None]
     for i, t in moved:
@@ -66,17 +66,14 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
             analytic = _analytic(func, inputs, k, i)
             again = _analytic(func, inputs, k, i)
             if np.abs(analytic - again).max(initial=0.0) > nondet_tol:
-                raise GradcheckError(say("gradcheck", f"Backward is not reentrant (input {i}, output {k})"))
+                raise GradcheckError("gradcheck", f"Backward is not reentrant (input {i}, output {k})")
             numeric = _numeric(func, inputs, k, t, eps)
             if not np.allclose(analytic, numeric, rtol=rtol, atol=atol, equal_nan=True):
                 raise GradcheckError(
-                    say(
-                        "gradcheck",
-                        f"Jacobian mismatch for output {k} with respect to input {i} "
-                        f"(output {tuple(out._a.shape)}, input {tuple(t._a.shape)})",
-                        f"numerical:\n{numeric}\nanalytical:\n{analytic}",
-                        f"largest difference {np.abs(analytic - numeric).max(initial=0.0):.3g}",
-                    )
+                    "gradcheck",
+                    f"Jacobian mismatch for output {k} with respect to input {i} (output {tuple(out._a.shape)}, input {tuple(t._a.shape)})",
+                    f"numerical:\n{numeric}\nanalytical:\n{analytic}",
+                    f"largest difference {np.abs(analytic - numeric).max(initial=0.0):.3g}",
                 )
 
 

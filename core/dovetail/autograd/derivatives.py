@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import GradError, TypeMismatch, say
+from ..errors import GradError, TypeMismatch
 from ..ops.create import ones_like, zeros_like
 from ..ops.join import stack
 from .functional import grad
@@ -21,7 +21,7 @@ def _tuple(where: str, values: Any) -> tuple[Any, ...]:
     found = values if isinstance(values, tuple) else tuple(values) if isinstance(values, list) else (values,)
     for i, t in enumerate(found):
         if t.__class__ not in CLASSES:
-            raise TypeMismatch(say(where, f"value {i} is {type(t).__name__}", "expected a Tensor or a tuple of Tensors"))
+            raise TypeMismatch(where, f"value {i} is {type(t).__name__}", "expected a Tensor or a tuple of Tensors")
     return found
 
 
@@ -42,22 +42,22 @@ def _products(where: str, outs: Any, ins: Any, v: Any, create_graph: bool, stric
     if pairs:
         found = grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)
     if strict and not pairs:
-        raise GradError(say(where, "Output 0 of the user-provided function does not require gradients", "", "use strict=False"))
+        raise GradError(where, "Output 0 of the user-provided function does not require gradients", "", "use strict=False")
     for i, g in enumerate(found):
         if g is None and strict:
-            raise GradError(say(where, f"Output of the user-provided function is independent of input {i}", "", "use strict=False"))
+            raise GradError(where, f"Output of the user-provided function is independent of input {i}", "", "use strict=False")
     return tuple(zeros_like(t) if g is None else g for t, g in zip(ins, found, strict=True))
 
 
 def _vector(where: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise GradError(say(where, "The vector v can only be None if the user-provided function has a single element"))
+            raise GradError(where, "The vector v can only be None if the user-provided function has a single element")
         return (ones_like(like[0]),)
     found = _tuple(where, v)
     if [w.shape for w in found] != [t.shape for t in like]:
         what = f"v has invalid size: should be {[tuple(t.shape) for t in like]} but got {[tuple(w.shape) for w in found]}"
-        raise GradError(say(where, what))
+        raise GradError(where, what)
     return found
 
 
@@ -117,7 +117,7 @@ def hessian(
 def _scalar(where: str, out: Any) -> Any:
     (found,) = _tuple(where, out) if not isinstance(out, tuple) or len(out) == 1 else (None,)
     if found is None or found.numel() != 1:
-        raise GradError(say(where, f"The Tensor returned by the function given to {where} should contain a single element"))
+        raise GradError(where, f"The Tensor returned by the function given to {where} should contain a single element")
     return found.reshape(())
 
 

@@ -264,7 +264,7 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
         new = hook(g)
         if new is not None:
             if not isinstance(new, Tensor):
-                raise GradError(say("register_hook", f"the hook returned {type(new).__name__}", "expected a Tensor or None"))
+                raise GradError("register_hook", f"the hook returned {type(new).__name__}", "expected a Tensor or None")
             g = new
     return g
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..device import xp
-from ..errors import GradError, TypeMismatch, say
+from ..errors import GradError, TypeMismatch
 from .modes import GRAD, STATE, enable_grad, no_grad
 from .node import CLASSES, Leaf, Node, Output, Tensor, changed, tick, wrap
 
@@ -34,7 +34,7 @@ class FunctionCtx:
         for t in tensors:
             if t is not None and t.__class__ not in CLASSES:
                 raise TypeMismatch(
-                    say("save_for_backward", f"can only save variables, but got {type(t).__name__}", "", "set it as an attribute of ctx")
+                    "save_for_backward", f"can only save variables, but got {type(t).__name__}", "", "set it as an attribute of ctx"
                 )
         self._to_save = tensors
 
@@ -47,13 +47,10 @@ class FunctionCtx:
             if not self._to_save:
                 return ()
             raise GradError(
-                say(
-                    type(self).__name__,
-                    "Trying to backward through the graph a second time "
-                    "(or directly access saved tensors after they have already been freed)",
-                    "",
-                    "pass retain_graph=True the first time",
-                )
+                type(self).__name__,
+                "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
+                "",
+                "pass retain_graph=True the first time",
             )
         _, values = self._kept
         out: list[Tensor | None] = []
@@ -63,12 +60,10 @@ class FunctionCtx:
                 continue
             if t._v[1] != version:
                 raise GradError(
-                    say(
-                        type(self).__name__,
-                        f"one of the variables needed for gradient computation has been modified by an inplace operation by {t._v[2]}",
-                        "",
-                        "clone() it before changing",
-                    )
+                    type(self).__name__,
+                    f"one of the variables needed for gradient computation has been modified by an inplace operation by {t._v[2]}",
+                    "",
+                    "clone() it before changing",
                 )
             out.append(t)
         return tuple(out)
@@ -108,7 +103,7 @@ class Function:
     generate_vmap_rule = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise GradError(say(type(self).__name__, "Functions are not instantiated", "", f"call {type(self).__name__}.apply(...)"))
+        raise GradError(type(self).__name__, "Functions are not instantiated", "", f"call {type(self).__name__}.apply(...)")
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -158,7 +153,7 @@ def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> A
             continue
         if any(o is t for t in ctx._dirty):
             if o._n.__class__ is Leaf:
-                raise GradError(say(cls.__name__, "a leaf Variable that requires grad is being used in an in-place operation"))
+                raise GradError(cls.__name__, "a leaf Variable that requires grad is being used in an in-place operation")
             made = o
         else:
             made = wrap(o._a, None, o._v) if id(o) in inputs or o._n is not None else o
@@ -205,15 +200,13 @@ class _Plan:
             found = found[:count]
         if len(found) != count:
             raise GradError(
-                say(
-                    f"{self.name}Backward",
-                    f"returned an incorrect number of gradients (expected {count}, got {len(found)})",
-                    "one per argument of forward, None where there is none",
-                )
+                f"{self.name}Backward",
+                f"returned an incorrect number of gradients (expected {count}, got {len(found)})",
+                "one per argument of forward, None where there is none",
             )
         for i, f in enumerate(found):
             if f is not None and f.__class__ not in CLASSES:
-                raise TypeMismatch(say(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})"))
+                raise TypeMismatch(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")
         # the user may return the same tensor twice, or one that was kept: the leaves must not share it
         return tuple(None if f is None else wrap(f._a.view(), f._n, f._v) for f in found)
 
@@ -245,4 +238,4 @@ class _Refuse(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Tensor:
-        raise GradError(say("backward", "trying to differentiate twice a function that was marked with @once_differentiable"))
+        raise GradError("backward", "trying to differentiate twice a function that was marked with @once_differentiable")

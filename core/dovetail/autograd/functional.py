@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..device import xp
-from ..errors import GradError, ShapeError, TypeMismatch, say
+from ..errors import GradError, ShapeError, TypeMismatch
 from . import engine
 from .node import CLASSES, Tensor, wrap
 
@@ -29,19 +29,17 @@ def _roots(where: str, outputs: list[Tensor], grads: Any, create_graph: bool) ->
     """Pair each result with the gradient it starts from."""
     given = [None] * len(outputs) if grads is None else _many(grads)
     if len(given) != len(outputs):
-        raise GradError(say(where, f"got {len(outputs)} tensors and {len(given)} gradients", "expected as many of each"))
+        raise GradError(where, f"got {len(outputs)} tensors and {len(given)} gradients", "expected as many of each")
     roots = []
     for t, g in zip(outputs, given, strict=True):
         if t.__class__ not in CLASSES:
-            raise TypeMismatch(say(where, f"got {type(t).__name__}", "expected Tensors"))
+            raise TypeMismatch(where, f"got {type(t).__name__}", "expected Tensors")
         if t._n is None:
             raise GradError(
-                say(
-                    where,
-                    "element 0 of tensors does not require grad and does not have a grad_fn",
-                    "",
-                    "make an input with requires_grad=True, and call outside no_grad()",
-                )
+                where,
+                "element 0 of tensors does not require grad and does not have a grad_fn",
+                "",
+                "make an input with requires_grad=True, and call outside no_grad()",
             )
         roots.append((t._n, _start(where, t, g, create_graph)))
     return roots
@@ -51,32 +49,23 @@ def _start(where: str, t: Tensor, g: Any, create_graph: bool) -> Tensor:
     if g is None:
         if t._a.size != 1:
             raise GradError(
-                say(
-                    where,
-                    f"grad can be implicitly created only for scalar outputs (got shape {tuple(t._a.shape)})",
-                    "",
-                    "reduce with .sum() or .mean(), or pass gradient=",
-                )
+                where,
+                f"grad can be implicitly created only for scalar outputs (got shape {tuple(t._a.shape)})",
+                "",
+                "reduce with .sum() or .mean(), or pass gradient=",
             )
         return wrap(xp(t._a).ones(t._a.shape, t._a.dtype))
     if g.__class__ not in CLASSES:
-        raise TypeMismatch(say(where, f"a gradient is {type(g).__name__}", "expected a Tensor or None"))
+        raise TypeMismatch(where, f"a gradient is {type(g).__name__}", "expected a Tensor or None")
     if g._a.shape != t._a.shape:
         raise ShapeError(
-            say(
-                where,
-                f"Mismatch in shape: grad_output[0] has a shape of {tuple(g._a.shape)} and output[0] has a shape of {tuple(t._a.shape)}",
-            )
+            where, f"Mismatch in shape: grad_output[0] has a shape of {tuple(g._a.shape)} and output[0] has a shape of {tuple(t._a.shape)}"
         )
     return g if create_graph else wrap(g._a, None, g._v)
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Any = None,
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
     """Add the gradients of the leaves behind these tensors to their ``.grad``.
 
@@ -95,7 +84,7 @@ def backward(
     if inputs is not None:
         wanted = [t._n for t in _many(inputs)]
         if not wanted:
-            raise GradError(say("backward", "inputs argument cannot be empty"))
+            raise GradError("backward", "inputs argument cannot be empty")
     engine.run(roots, keep=keep, create_graph=create_graph, wanted=wanted)
 
 
@@ -130,7 +119,7 @@ def grad(
     targets = _many(inputs)
     for i, t in enumerate(targets):
         if t._n is None:
-            raise GradError(say("grad", f"One of the differentiated Tensors does not require grad (input {i})"))
+            raise GradError("grad", f"One of the differentiated Tensors does not require grad (input {i})")
     roots = _roots("grad", _many(outputs), grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = engine.run(roots, keep=keep, create_graph=create_graph, wanted=[t._n for t in targets], accumulate=False)
@@ -148,11 +137,9 @@ def grad(
 def _unused(i: int, t: Tensor, zeros: bool, allowed: bool) -> Tensor | None:
     if not allowed:
         raise GradError(
-            say(
-                "grad",
-                f"One of the differentiated Tensors appears to not have been used in the graph (input {i})",
-                "",
-                "Set allow_unused=True if this is the desired behavior",
-            )
+            "grad",
+            f"One of the differentiated Tensors appears to not have been used in the graph (input {i})",
+            "",
+            "Set allow_unused=True if this is the desired behavior",
         )
     return wrap(xp(t._a).zeros(t._a.shape, t._a.dtype)) if zeros else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, TypeMismatch, say
+from ..errors import ShapeError, TypeMismatch
 from ..tensor import Tensor
 
 __all__ = ["collate", "default_collate", "default_convert"]
@@ -88,7 +88,7 @@ def _rule(first: Any, rules: dict[Any, Callable[..., Any]] | None) -> Callable[.
 
 def _unknown(found: Any) -> TypeMismatch:
     what = f"batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}"
-    return TypeMismatch(say("default_collate", what, "", "pass collate_fn to the DataLoader, or convert in a transform"))
+    return TypeMismatch("default_collate", what, "", "pass collate_fn to the DataLoader, or convert in a transform")
 
 
 def _is_namedtuple(value: Any) -> bool:
@@ -102,7 +102,7 @@ def _stack(batch: Any) -> Any:
     for at, t in enumerate(batch):
         if isinstance(t, Tensor) and t._a.shape != first:
             what = f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t._a.shape)} at entry {at}"
-            raise ShapeError(say("default_collate", what, "", "resize or pad the samples in a transform, or pass collate_fn"))
+            raise ShapeError("default_collate", what, "", "resize or pad the samples in a transform, or pass collate_fn")
     return stack(list(batch))
 
 
@@ -128,7 +128,7 @@ def _sequence(batch: Any, first: Any, rules: Any) -> Any:
     lengths = [len(s) for s in batch]
     if len(set(lengths)) > 1:
         what = "each element in list of batch should be of equal size"
-        raise ShapeError(say("default_collate", what, f"got lengths {lengths}", "pass collate_fn to pad them"))
+        raise ShapeError("default_collate", what, f"got lengths {lengths}", "pass collate_fn to pad them")
     merged = [collate(s, collate_fn_map=rules) for s in zip(*batch, strict=False)]
     return merged if isinstance(first, tuple) else _same_sequence(first, merged)
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from ..errors import RangeError, UnsupportedError, ValueRangeError, say
+from ..errors import AssertedError, RangeError, UnsupportedError, ValueRangeError
 
 __all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset", "random_split"]
 
@@ -58,9 +58,9 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
 
     def __init__(self, *tensors: Any) -> None:
         if not all(t.ndim for t in tensors):
-            raise RangeError(say("TensorDataset", f"got shapes {[tuple(t.shape) for t in tensors]}", "expected one dimension at least"))
+            raise RangeError("TensorDataset", f"got shapes {[tuple(t.shape) for t in tensors]}", "expected one dimension at least")
         if len({t.shape[0] for t in tensors}) > 1:
-            raise AssertionError(say("TensorDataset", "Size mismatch between tensors", f"got shapes {[tuple(t.shape) for t in tensors]}"))
+            raise AssertedError("TensorDataset", "Size mismatch between tensors", f"got shapes {[tuple(t.shape) for t in tensors]}")
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Any, ...]:
@@ -79,14 +79,14 @@ class StackDataset(Dataset[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not args and not kwargs:
-            raise ValueRangeError(say("StackDataset", "At least one dataset should be passed"))
+            raise ValueRangeError("StackDataset", "At least one dataset should be passed")
         if args and kwargs:
             what = "Supported either tuple- (via args) or dict- (via kwargs) like input/output, but both types are given."
-            raise ValueRangeError(say("StackDataset", what))
+            raise ValueRangeError("StackDataset", what)
         self.datasets: Any = args or kwargs
         every = list(args or kwargs.values())
         if any(len(d) != len(every[0]) for d in every):
-            raise ValueRangeError(say("StackDataset", "Size mismatch between datasets", f"got lengths {[len(d) for d in every]}"))
+            raise ValueRangeError("StackDataset", "Size mismatch between datasets", f"got lengths {[len(d) for d in every]}")
         self._length = len(every[0])
 
     def __getitem__(self, index: Any) -> Any:
@@ -113,7 +113,7 @@ def _many(where: str, dataset: Any, indices: list[int]) -> Any:
     items = many(indices)
     if len(items) != len(indices):
         what = f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
-        raise ValueRangeError(say(where, what, "", "let its __getitems__ return a list with one sample an index"))
+        raise ValueRangeError(where, what, "", "let its __getitems__ return a list with one sample an index")
     return items
 
 
@@ -128,9 +128,9 @@ class ConcatDataset(Dataset[T_co]):
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise AssertionError(say("ConcatDataset", "datasets should not be an empty iterable"))
+            raise AssertedError("ConcatDataset", "datasets should not be an empty iterable")
         if any(isinstance(d, IterableDataset) for d in self.datasets):
-            raise AssertionError(say("ConcatDataset", "ConcatDataset does not support IterableDataset", "", "use ChainDataset"))
+            raise AssertedError("ConcatDataset", "ConcatDataset does not support IterableDataset", "", "use ChainDataset")
         self.cumulative_sizes = self.cumsum(self.datasets)
 
     @staticmethod
@@ -149,11 +149,11 @@ class ConcatDataset(Dataset[T_co]):
         if index < 0:
             if -index > len(self):
                 what = f"absolute value of index should not exceed dataset length (index {index}, length {len(self)})"
-                raise ValueRangeError(say("ConcatDataset", what))
+                raise ValueRangeError("ConcatDataset", what)
             index += len(self)
         at = bisect.bisect_right(self.cumulative_sizes, index)
         if at == len(self.datasets):
-            raise RangeError(say("ConcatDataset", f"index {index} is out of range", f"expected less than {len(self)}"))
+            raise RangeError("ConcatDataset", f"index {index} is out of range", f"expected less than {len(self)}")
         return self.datasets[at][index - (self.cumulative_sizes[at - 1] if at else 0)]
 
 
@@ -173,7 +173,7 @@ class ChainDataset(IterableDataset[Any]):
         for d in self.datasets:
             if not isinstance(d, IterableDataset):
                 what = f"ChainDataset only supports IterableDataset, got {type(d).__name__}"
-                raise AssertionError(say("ChainDataset", what, "", "use ConcatDataset"))
+                raise AssertedError("ChainDataset", what, "", "use ConcatDataset")
             yield d
 
     def __iter__(self) -> Iterator[Any]:
@@ -197,7 +197,7 @@ class Subset(Dataset[T_co]):
         if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
             what = f"{kind.__name__} overrides __getitem__ but not __getitems__"
             remedy = "define __getitems__(self, indices) too, for example: return [self[i] for i in indices]"
-            raise UnsupportedError(say(kind.__name__, what, "a DataLoader asks for several samples at once", remedy))
+            raise UnsupportedError(kind.__name__, what, "a DataLoader asks for several samples at once", remedy)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
@@ -230,7 +230,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
         counts = []
         for i, part in enumerate(lengths):
             if not 0 <= part <= 1:
-                raise ValueRangeError(say("random_split", f"Fraction at index {i} is not between 0 and 1 (got {part})"))
+                raise ValueRangeError("random_split", f"Fraction at index {i} is not between 0 and 1 (got {part})")
             counts.append(math.floor(n * part))
         for i in range(n - sum(counts)):
             counts[i % len(counts)] += 1
@@ -240,7 +240,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
                 warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2)
     if sum(lengths) != n:
         what = f"Sum of input lengths does not equal the length of the input dataset! (lengths {list(lengths)}, dataset {n})"
-        raise ValueRangeError(say("random_split", what))
+        raise ValueRangeError("random_split", what)
     order = random.randperm(n, generator=generator).tolist()
     ends = list(itertools.accumulate(int(count) for count in lengths))
     return [Subset(dataset, order[start:end]) for start, end in zip([0, *ends], ends, strict=False)]

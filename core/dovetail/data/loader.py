@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..errors import TypeMismatch, ValueRangeError, say
+from ..errors import AssertedError, TypeMismatch, ValueRangeError
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
@@ -100,7 +100,7 @@ class DataLoader:
             _refuse("multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers=0")
         if self.worker_init_fn is not None and not callable(self.worker_init_fn):
             what = f"worker_init_fn is {type(self.worker_init_fn).__name__}"
-            raise TypeMismatch(say("DataLoader", what, "expected a function of the worker's id"))
+            raise TypeMismatch("DataLoader", what, "expected a function of the worker's id")
 
     def _check_sampling(self, shuffle: Any, sampler: Any, batch_sampler: Any, batch_size: Any, drop_last: bool) -> None:
         if self._iterable:
@@ -172,7 +172,7 @@ class DataLoader:
 
 
 def _refuse(what: str, remedy: str = "") -> None:
-    raise ValueRangeError(say("DataLoader", what, "", remedy))
+    raise ValueRangeError("DataLoader", what, "", remedy)
 
 
 class _InLine:
@@ -180,7 +180,7 @@ class _InLine:
 
     def __init__(self, loader: DataLoader) -> None:
         if loader.timeout:
-            raise AssertionError(say("DataLoader", f"timeout is {loader.timeout}", "loading in line requires timeout == 0"))
+            raise AssertedError("DataLoader", f"timeout is {loader.timeout}", "loading in line requires timeout == 0")
         self._loader = loader
         self._steps = iter(loader._index_sampler)
         draw_seed(loader.generator)  # nobody here needs it, but PyTorch draws it

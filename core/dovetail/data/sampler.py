@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from .. import random_streams
-from ..errors import TypeMismatch, ValueRangeError, say
+from ..errors import TypeMismatch, ValueRangeError
 from ..generator import Generator, current
 
 __all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler", "SubsetRandomSampler", "WeightedRandomSampler"]
@@ -62,11 +62,11 @@ class RandomSampler(Sampler[int]):
 
     def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None, generator: Any = None) -> None:
         if not isinstance(replacement, bool):
-            raise TypeMismatch(say("RandomSampler", f"replacement should be a boolean value, but got replacement={replacement!r}"))
+            raise TypeMismatch("RandomSampler", f"replacement should be a boolean value, but got replacement={replacement!r}")
         self.data_source, self.replacement, self._num_samples, self.generator = data_source, replacement, num_samples, generator
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
             what = f"num_samples should be a positive integer value, but got num_samples={self.num_samples}"
-            raise ValueRangeError(say("RandomSampler", what, "", "is the dataset empty?" if num_samples is None else ""))
+            raise ValueRangeError("RandomSampler", what, "", "is the dataset empty?" if num_samples is None else "")
 
     @property
     def num_samples(self) -> int:
@@ -118,16 +118,16 @@ class WeightedRandomSampler(Sampler[int]):
     def __init__(self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Any = None) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
             what = f"num_samples should be a positive integer value, but got num_samples={num_samples}"
-            raise ValueRangeError(say("WeightedRandomSampler", what))
+            raise ValueRangeError("WeightedRandomSampler", what)
         if not isinstance(replacement, bool):
-            raise ValueRangeError(say("WeightedRandomSampler", f"replacement should be a boolean value, but got replacement={replacement}"))
+            raise ValueRangeError("WeightedRandomSampler", f"replacement should be a boolean value, but got replacement={replacement}")
         from ..dtypes import float64
         from ..ops import create
 
         self.weights = create.as_tensor(weights, dtype=float64)
         if self.weights.ndim != 1:
             what = f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
-            raise ValueRangeError(say("WeightedRandomSampler", what))
+            raise ValueRangeError("WeightedRandomSampler", what)
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
@@ -148,9 +148,9 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueRangeError(say("BatchSampler", f"batch_size should be a positive integer value, but got batch_size={batch_size}"))
+            raise ValueRangeError("BatchSampler", f"batch_size should be a positive integer value, but got batch_size={batch_size}")
         if not isinstance(drop_last, bool):
-            raise ValueRangeError(say("BatchSampler", f"drop_last should be a boolean value, but got drop_last={drop_last}"))
+            raise ValueRangeError("BatchSampler", f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import WorkerError, say
+from ..errors import WorkerError
 
 __all__ = ["Fetcher", "ThreadPool", "WorkerInfo", "get_worker_info"]
 
@@ -109,7 +109,7 @@ class ThreadPool:
             except queue.Empty:
                 what = f"DataLoader timed out after {timeout} seconds"
                 remedy = "raise timeout=, or look at what the dataset waits for"
-                raise WorkerError(say("DataLoader", what, f"batch {number - int(self.first)} has not come", remedy)) from None
+                raise WorkerError("DataLoader", what, f"batch {number - int(self.first)} has not come", remedy) from None
             if got >= self.first:
                 self.waiting[got] = result
         worker, kind, value = self.waiting.pop(number)
@@ -157,7 +157,7 @@ def _noted(error: BaseException, worker: int, request: Any) -> BaseException:
     """The error with a note of where it happened; what would end a process becomes a WorkerError."""
     where = f"in DataLoader worker thread {worker}, at indices {request}"
     if not isinstance(error, Exception):
-        made = WorkerError(say("DataLoader", f"worker thread {worker} ended by {type(error).__name__} {error}", f"at indices {request}"))
+        made = WorkerError("DataLoader", f"worker thread {worker} ended by {type(error).__name__} {error}", f"at indices {request}")
         made.__cause__ = error
         return made
     if where not in getattr(error, "__notes__", ()):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError, TypeMismatch, say
+from ..errors import ShapeError, TypeMismatch
 
 __all__ = ["Call", "Graph", "Value"]
 
@@ -109,7 +109,7 @@ class Graph:
         from ..ops.inplace import write
 
         if len(args) != len(self.inputs):
-            raise ShapeError(say("Graph.run", f"got {len(args)} inputs", f"expected {len(self.inputs)}"))
+            raise ShapeError("Graph.run", f"got {len(args)} inputs", f"expected {len(self.inputs)}")
         known: dict[Value, Any] = {v: v.tensor.clone() if v.written else v.tensor for v in self.captured}
         for v, t in zip(self.inputs, args, strict=True):
             _check(v, t)
@@ -125,10 +125,10 @@ class Graph:
 
 def _check(v: Value, t: Any) -> None:
     if not is_tensor(t):
-        raise TypeMismatch(say("Graph.run", f"input {v.name} is {type(t).__name__}", "expected a Tensor"))
+        raise TypeMismatch("Graph.run", f"input {v.name} is {type(t).__name__}", "expected a Tensor")
     if tuple(t.shape) != v.shape or t.dtype is not v.dtype:
         what = f"input {v.name} has shape {tuple(t.shape)} and type {t.dtype}"
-        raise ShapeError(say("Graph.run", what, f"traced with {v.shape} and {v.dtype}", "trace again"))
+        raise ShapeError("Graph.run", what, f"traced with {v.shape} and {v.dtype}", "trace again")
 
 
 def _values(arg: Any) -> Iterator[Value]:

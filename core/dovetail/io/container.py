@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import FormatError, ValueRangeError, say
+from ..errors import FormatError, ValueRangeError
 
 __all__ = ["checksum", "read", "write"]
 
@@ -39,7 +39,7 @@ def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> N
     text += b" " * (-len(text) % 8)
     if len(text) > HEADER_LIMIT:
         what = f"names and plain values take {len(text):,} bytes"
-        raise ValueRangeError(say("save", what, f"expected at most {HEADER_LIMIT:,}", "put long lists of numbers into tensors"))
+        raise ValueRangeError("save", what, f"expected at most {HEADER_LIMIT:,}", "put long lists of numbers into tensors")
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
     for name in order:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..autograd.node import Tensor, wrap
 from ..device import move, to_device
-from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError, say
+from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError
 from .atomic import replacing
 from .container import checksum, read, write
 from .tree import pack, refuse_lazy, unpack
@@ -54,7 +54,7 @@ def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
     """PyTorch's arguments about pickle have no meaning here and are let pass; any other is a mistake."""
     for name in legacy:
         if name not in _IGNORED:
-            raise TypeMismatch(say(f"{where}()", f"got an unexpected keyword argument {name!r}"))
+            raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {name!r}")
 
 
 def _encode(obj: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -238,7 +238,7 @@ def _mapper(map_location: Any) -> Callable[[Any], Any]:
         device = to_device(map_location)
     except TypeError:
         what = f"map_location is {type(map_location).__name__}"
-        raise TypeMismatch(say("load", what, "expected a device, a dict or a function")) from None
+        raise TypeMismatch("load", what, "expected a device, a dict or a function") from None
     return lambda t: t.to(device)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..device import Device
 from ..dtypes import TYPES, dtype, dtype_named
-from ..errors import DovetailError, TypeMismatch, say
+from ..errors import DovetailError, TypeMismatch
 from ..size import Size
 
 __all__ = ["pack", "refuse_lazy", "unpack"]
@@ -29,7 +29,7 @@ def pack(value: Any, store: Callable[[Tensor, str], str], where: str = "", depth
     Raises a TypeError that names the place of a value that cannot be saved.
     """
     if depth > _DEPTH:
-        raise TypeMismatch(say("save", f"values are nested deeper than {_DEPTH} at {where or 'the top'}"))
+        raise TypeMismatch("save", f"values are nested deeper than {_DEPTH} at {where or 'the top'}")
     kind = value.__class__
     if value is None or kind in (bool, int, str):
         return value
@@ -62,12 +62,10 @@ def pack(value: Any, store: Callable[[Tensor, str], str], where: str = "", depth
     if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
         return pack(value.item(), store, where, depth)
     raise TypeMismatch(
-        say(
-            "save",
-            f"cannot save {where or 'the value'} of type {kind.__module__}.{kind.__qualname__}",
-            "expected tensors, numbers, strings, None, and lists, tuples, sets and dicts of them",
-            "save its state_dict(), or plain values",
-        )
+        "save",
+        f"cannot save {where or 'the value'} of type {kind.__module__}.{kind.__qualname__}",
+        "expected tensors, numbers, strings, None, and lists, tuples, sets and dicts of them",
+        "save its state_dict(), or plain values",
     )
 
 
@@ -75,7 +73,7 @@ def refuse_lazy(t: Tensor, where: str) -> None:
     """Raise a TypeError for a parameter that waits for its shape."""
     if hasattr(t, "materialize"):
         what = f"{where or 'the tensor'} has no shape yet"
-        raise TypeMismatch(say("save", what, "expected the parameters of a lazy module to be initialized", "run one forward first"))
+        raise TypeMismatch("save", what, "expected the parameters of a lazy module to be initialized", "run one forward first")
 
 
 def _pack_tensor(t: Tensor, store: Callable[[Tensor, str], str], where: str) -> Any:

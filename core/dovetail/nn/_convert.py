@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..autograd.node import Leaf, Tensor
-from ..errors import TypeMismatch, say
+from ..errors import TypeMismatch
 from ..tensor_attributes import _parse_to
 from .parameter import is_lazy
 
@@ -40,7 +40,7 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Convert in place: ``to(device)``, ``to(dtype)`` (floating ones only), ``to(tensor)``."""
     device, dtype, _, layout = _parse_to(args, dict(kwargs))
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-        raise TypeMismatch(say("nn.Module.to", f"only accepts floating point or complex dtypes, but got desired dtype={dtype}"))
+        raise TypeMismatch("nn.Module.to", f"only accepts floating point or complex dtypes, but got desired dtype={dtype}")
 
     def convert(t: Any) -> Any:
         floating = t.is_floating_point() or t.is_complex()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..autograd.node import CLASSES, Handle, changed
-from ..errors import DovetailError, TypeMismatch, say
+from ..errors import DovetailError, TypeMismatch
 from .parameter import Parameter, is_lazy
 
 METHODS = (
@@ -97,7 +97,7 @@ def load_state_dict(self: Any, state_dict: Mapping[str, Any], strict: bool = Tru
     then, so that a module is never half loaded.
     """
     if not isinstance(state_dict, Mapping):
-        raise TypeMismatch(say("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict)}"))
+        raise TypeMismatch("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict)}")
     given = OrderedDict(state_dict)
     metadata = getattr(state_dict, "_metadata", None)
     missing: list[str] = []

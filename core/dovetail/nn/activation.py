@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import say
+from ..errors import AssertedError
 from . import functional as F
 from . import init
 from ._make import InPlace, fields, parameter
@@ -194,7 +194,7 @@ class Hardtanh(InPlace):
                 warnings.warn(f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=2)
         self.min_val, self.max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
         if self.max_val <= self.min_val:
-            raise AssertionError(say("Hardtanh", f"max_val ({self.max_val}) must be larger than min_val ({self.min_val})"))
+            raise AssertedError("Hardtanh", f"max_val ({self.max_val}) must be larger than min_val ({self.min_val})")
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError, say
+from ..errors import AssertedError, ValueRangeError
 from . import functional as F
 from . import init
 from ._make import parameter, parameters
@@ -63,13 +63,11 @@ class MultiheadAttention(Module):
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueRangeError(
-                say(
-                    "MultiheadAttention",
-                    f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead",
-                )
+                "MultiheadAttention",
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead",
             )
         if embed_dim % num_heads:
-            raise AssertionError(say("MultiheadAttention", "embed_dim must be divisible by num_heads", f"got {embed_dim} and {num_heads}"))
+            raise AssertedError("MultiheadAttention", "embed_dim must be divisible by num_heads", f"got {embed_dim} and {num_heads}")
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         self._qkv_same_embed_dim = same = self.kdim == self.vdim == embed_dim

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..dtypes import TYPES
-from ..errors import ValueRangeError, say
+from ..errors import ValueRangeError
 from . import functional as F
 from . import init
 from ._make import fields, parameters
@@ -66,9 +66,7 @@ class _NormBase(Module):
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self._dims:
             expected = " or ".join(f"{d}D" for d in self._dims)
-            raise ValueRangeError(
-                say(type(self).__name__, f"expected {expected} input (got {input.ndim}D input, shape {tuple(input.shape)})")
-            )
+            raise ValueRangeError(type(self).__name__, f"expected {expected} input (got {input.ndim}D input, shape {tuple(input.shape)})")
 
     def extra_repr(self) -> str:
         return fields(self, "!num_features eps momentum affine") + f", bias={self.bias is not None}, {fields(self, 'track_running_stats')}"
@@ -145,9 +143,9 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
-            raise ValueRangeError(say("SyncBatchNorm", f"expected at least 2D input (got {input.ndim}D input)"))
+            raise ValueRangeError("SyncBatchNorm", f"expected at least 2D input (got {input.ndim}D input)")
         if input.shape[1] == 0:
-            raise ValueRangeError(say("SyncBatchNorm", "SyncBatchNorm number of input channels should be non-zero"))
+            raise ValueRangeError("SyncBatchNorm", "SyncBatchNorm number of input channels should be non-zero")
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
@@ -180,7 +178,7 @@ class _InstanceNorm(_NormBase):
         if input.shape[at] != self.num_features:
             what = f"input's size at dim={at} does not match num_features ({self.num_features}), but got: {input.shape[at]}"
             if self.affine:
-                raise ValueRangeError(say(type(self).__name__, f"expected {what.replace('does not', 'to')}"))
+                raise ValueRangeError(type(self).__name__, f"expected {what.replace('does not', 'to')}")
             warnings.warn(what + "; it is not used because affine=False", stacklevel=2)
         out = self._norm(input.unsqueeze(0) if single else input)
         return out.squeeze(0) if single else out

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from ..errors import RangeError, TypeMismatch, ValueRangeError, say
+from ..errors import AssertedError, RangeError, TypeMismatch, ValueRangeError
 from .module import Module, _indent
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
@@ -19,7 +19,7 @@ class _Indexed(Module):
     def _key(self, idx: Any) -> str:
         n, idx = len(self._modules), operator.index(idx)
         if not -n <= idx < n:
-            raise RangeError(say(type(self).__name__, f"index {idx} is out of range", f"there are {n} modules"))
+            raise RangeError(type(self).__name__, f"index {idx} is out of range", f"there are {n} modules")
         return list(self._modules)[idx]
 
     def _renumber(self, modules: Iterable[Module | None]) -> None:
@@ -108,10 +108,10 @@ class Sequential(_Indexed):
     def insert(self, index: int, module: Module) -> Self:
         """Put a module before position ``index``. Raises an IndexError for a position that is not there."""
         if not isinstance(module, Module):
-            raise AssertionError(say("Sequential.insert", f"module should be of type: {Module}", f"got {type(module).__name__}"))
+            raise AssertedError("Sequential.insert", f"module should be of type: {Module}", f"got {type(module).__name__}")
         n = len(self)
         if not -n <= index <= n:
-            raise RangeError(say("Sequential.insert", f"Index out of range: {index}", f"there are {n} modules"))
+            raise RangeError("Sequential.insert", f"Index out of range: {index}", f"there are {n} modules")
         held = list(self)
         held.insert(index if index >= 0 else index + n, module)
         self._renumber(held)
@@ -120,7 +120,7 @@ class Sequential(_Indexed):
 
 def _sequential(other: Any) -> Any:
     if not isinstance(other, Sequential):
-        raise ValueRangeError(say("Sequential", f"add operator supports only objects of Sequential class, but {type(other)} is given."))
+        raise ValueRangeError("Sequential", f"add operator supports only objects of Sequential class, but {type(other)} is given.")
     return other
 
 
@@ -167,7 +167,7 @@ class ModuleList(_Indexed):
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add several modules at the end. Raises a TypeError for what is not iterable."""
         if not isinstance(modules, Iterable):
-            raise TypeMismatch(say("ModuleList.extend", "should be called with an iterable", f"but got {type(modules).__name__}"))
+            raise TypeMismatch("ModuleList.extend", "should be called with an iterable", f"but got {type(modules).__name__}")
         for module in list(modules):
             self.append(module)
         return self
@@ -245,14 +245,14 @@ class ModuleDict(Module):
         """Add the modules of a mapping, or of an iterable of pairs. Raises a TypeError or ValueError for anything else."""
         if not isinstance(modules, Iterable):
             raise TypeMismatch(
-                say("ModuleDict.update", "should be called with an iterable of key/value pairs", f"but got {type(modules).__name__}")
+                "ModuleDict.update", "should be called with an iterable of key/value pairs", f"but got {type(modules).__name__}"
             )
         if isinstance(modules, Mapping | ModuleDict):
             modules = modules.items()
         for at, pair in enumerate(modules):
             if not isinstance(pair, Iterable):
-                raise TypeMismatch(say("ModuleDict.update", f"sequence element #{at} should be Iterable; is {type(pair).__name__}"))
+                raise TypeMismatch("ModuleDict.update", f"sequence element #{at} should be Iterable; is {type(pair).__name__}")
             pair = tuple(pair)
             if len(pair) != 2:
-                raise ValueRangeError(say("ModuleDict.update", f"sequence element #{at} has length {len(pair)}; 2 is required"))
+                raise ValueRangeError("ModuleDict.update", f"sequence element #{at} has length {len(pair)}; 2 is required")
             self[pair[0]] = pair[1]

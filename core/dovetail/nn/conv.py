@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
 from ._make import fields, parameters
@@ -77,17 +77,17 @@ class _ConvNd(Module):
 
 def _check(name: str, in_channels: int, out_channels: int, stride: Any, padding: Any, groups: int, mode: str) -> None:
     if groups <= 0:
-        raise ValueRangeError(say(name, "groups must be a positive integer", f"got {groups}"))
+        raise ValueRangeError(name, "groups must be a positive integer", f"got {groups}")
     for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
         if channels % groups:
-            raise ValueRangeError(say(name, f"{what} must be divisible by groups", f"got {channels} and {groups}"))
+            raise ValueRangeError(name, f"{what} must be divisible by groups", f"got {channels} and {groups}")
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ValueRangeError(say(name, f"Invalid padding string {padding!r}", "should be one of 'same', 'valid'"))
+            raise ValueRangeError(name, f"Invalid padding string {padding!r}", "should be one of 'same', 'valid'")
         if padding == "same" and any(s != 1 for s in stride):
-            raise ValueRangeError(say(name, f"padding='same' is not supported for strided convolutions (stride {stride})"))
+            raise ValueRangeError(name, f"padding='same' is not supported for strided convolutions (stride {stride})")
     if mode not in _MODES:
-        raise ValueRangeError(say(name, f"padding_mode must be one of {list(_MODES)}", f"but got padding_mode='{mode}'"))
+        raise ValueRangeError(name, f"padding_mode must be one of {list(_MODES)}", f"but got padding_mode='{mode}'")
 
 
 class _Conv(_ConvNd):
@@ -160,9 +160,9 @@ class _ConvTransposeNd(_ConvNd):
     ) -> None:  # fmt: skip
         name, sizes = type(self).__name__, _ntuple(self._n)
         if padding_mode != "zeros":
-            raise ValueRangeError(say(name, f'Only "zeros" padding mode is supported for {name}', f"got {padding_mode!r}"))
+            raise ValueRangeError(name, f'Only "zeros" padding mode is supported for {name}', f"got {padding_mode!r}")
         if isinstance(padding, str):
-            raise TypeMismatch(say(name, f"padding is {padding!r}", "expected numbers: a transposed convolution has no 'same' or 'valid'"))
+            raise TypeMismatch(name, f"padding is {padding!r}", "expected numbers: a transposed convolution has no 'same' or 'valid'")
         super().__init__(
             in_channels, out_channels, sizes(kernel_size), sizes(stride), sizes(padding), sizes(dilation), True,
             sizes(output_padding), groups, bias, padding_mode, device, dtype,
@@ -176,14 +176,14 @@ class _ConvTransposeNd(_ConvNd):
         wanted = tuple(output_size)[-n:]
         if len(output_size) not in (n, len(shape)):
             expected = f"output_size must have {n} or {n + 2} elements (got {len(output_size)})"
-            raise ValueRangeError(say(type(self).__name__, f"{expected} for an input of {len(shape)} dimensions"))
+            raise ValueRangeError(type(self).__name__, f"{expected} for an input of {len(shape)} dimensions")
         least = [
             (shape[d - n] - 1) * self.stride[d] - 2 * self.padding[d] + self.dilation[d] * (self.kernel_size[d] - 1) + 1 for d in range(n)
         ]
         most = [low + step - 1 for low, step in zip(least, self.stride, strict=True)]
         if any(not low <= want <= high for low, want, high in zip(least, wanted, most, strict=True)):
             what = f"requested an output size of {list(wanted)}, but valid sizes range from {least} to {most}"
-            raise ValueRangeError(say(type(self).__name__, f"{what} (for an input of {list(shape[2:])})"))
+            raise ValueRangeError(type(self).__name__, f"{what} (for an input of {list(shape[2:])})")
         return tuple(want - low for want, low in zip(wanted, least, strict=True))
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
@@ -247,15 +247,11 @@ class _LazyConv(LazyModuleMixin):
         name, n = type(self).__name__, self._n
         if input.ndim not in (n + 1, n + 2):
             raise ShapeError(
-                say(
-                    name,
-                    f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}",
-                    f"but got input of size: {list(input.shape)}",
-                )
+                name, f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}", f"but got input of size: {list(input.shape)}"
             )
         self.in_channels = input.shape[-n - 1]
         if self.in_channels % self.groups:
-            raise ValueRangeError(say(name, "in_channels must be divisible by groups", f"got {self.in_channels} and {self.groups}"))
+            raise ValueRangeError(name, "in_channels must be divisible by groups", f"got {self.in_channels} and {self.groups}")
         channels = (
             (self.in_channels, self.out_channels // self.groups)
             if self.transposed

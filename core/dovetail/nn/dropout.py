@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError, say
+from ..errors import ValueRangeError
 from . import functional as F
 from ._make import fields
 from .module import Module
@@ -17,7 +17,7 @@ class _DropoutNd(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueRangeError(say(type(self).__name__, f"dropout probability has to be between 0 and 1, but got {p}"))
+            raise ValueRangeError(type(self).__name__, f"dropout probability has to be between 0 and 1, but got {p}")
         self.p, self.inplace = p, inplace
 
     def extra_repr(self) -> str:

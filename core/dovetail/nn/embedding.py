@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..autograd.node import Tensor
-from ..errors import say
+from ..errors import AssertedError
 from . import functional as F
 from . import init
 from ._make import parameter
@@ -26,7 +26,7 @@ class _Table(Module):
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError(say(name, f"padding_idx must be within num_embeddings (got {padding_idx} of {num_embeddings})"))
+                raise AssertedError(name, f"padding_idx must be within num_embeddings (got {padding_idx} of {num_embeddings})")
             padding_idx %= num_embeddings
         self.padding_idx = padding_idx
         if weight is None:
@@ -35,11 +35,9 @@ class _Table(Module):
         else:
             if list(weight.shape) != [num_embeddings, embedding_dim]:
                 raise AssertionError(
-                    say(
-                        name,
-                        "Shape of weight does not match num_embeddings and embedding_dim",
-                        f"got {tuple(weight.shape)} for {(num_embeddings, embedding_dim)}",
-                    )
+                    name,
+                    "Shape of weight does not match num_embeddings and embedding_dim",
+                    f"got {tuple(weight.shape)} for {(num_embeddings, embedding_dim)}",
                 )
             self.weight = Parameter(weight)
 
@@ -144,7 +142,5 @@ class EmbeddingBag(_Table):
 
 def _rows_and_columns(embeddings: Tensor) -> tuple[int, int]:
     if embeddings.ndim != 2:
-        raise AssertionError(
-            say("from_pretrained", f"Embeddings parameter is expected to be 2-dimensional (shape {tuple(embeddings.shape)})")
-        )
+        raise AssertedError("from_pretrained", f"Embeddings parameter is expected to be 2-dimensional (shape {tuple(embeddings.shape)})")
     return embeddings.shape[0], embeddings.shape[1]

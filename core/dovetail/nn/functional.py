@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, TypeMismatch, say
+from ..errors import ShapeError, TypeMismatch
 from ..ops import FAMILIES, namespace
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             what = f"argument {given!r}" if given else "an argument"
             kind = type(error.obj).__name__
         remedy = "make a tensor of it with dovetail.tensor or dovetail.from_numpy"
-        raise TypeMismatch(say(f"{function.__name__}()", f"{what} must be Tensor, not {kind}", "", remedy))
+        raise TypeMismatch(f"{function.__name__}()", f"{what} must be Tensor, not {kind}", "", remedy)
 
     return call
 
@@ -71,7 +71,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     first, second, shape = tuple(input1.shape), tuple(input2.shape), tuple(weight.shape)
     if first[:-1] != second[:-1] or len(shape) != 3 or (first[-1], second[-1]) != shape[1:]:
         what = f"input dimensions do not match: got {first} and {second} for weight {shape}"
-        raise ShapeError(say("bilinear", what, "expected (*, in1), (*, in2) and (out, in1, in2)"))
+        raise ShapeError("bilinear", what, "expected (*, in1), (*, in2) and (out, in1, in2)")
     rows = (input1 @ weight.permute(1, 0, 2).reshape(shape[1], -1)).reshape(*first[:-1], shape[0], shape[2])
     out = (rows @ input2.unsqueeze(-1)).squeeze(-1)
     return out if bias is None else out + bias

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError, say
+from ..errors import ValueRangeError
 from ..ops.decompose import qr
 from ._ops import dv
 
@@ -41,13 +41,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return math.sqrt(2.0)
     if nonlinearity == "leaky_relu":
         if param is not None and (isinstance(param, bool) or not isinstance(param, int | float)):
-            raise ValueRangeError(say("calculate_gain", f"negative_slope {param} not a valid number"))
+            raise ValueRangeError("calculate_gain", f"negative_slope {param} not a valid number")
         slope = 0.01 if param is None else param
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity == "selu":
         return 3.0 / 4
     raise ValueRangeError(
-        say("calculate_gain", f"Unsupported nonlinearity {nonlinearity}", "expected linear, convN, tanh, relu, leaky_relu or selu")
+        "calculate_gain", f"Unsupported nonlinearity {nonlinearity}", "expected linear, convN, tanh, relu, leaky_relu or selu"
     )
 
 
@@ -187,7 +187,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 def _need(condition: bool, where: str, tensor: Tensor, what: str) -> None:
     if not condition:
-        raise ValueRangeError(say(where, f"{what} (shape {tuple(tensor.shape)})"))
+        raise ValueRangeError(where, f"{what} (shape {tuple(tensor.shape)})")
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
@@ -199,7 +199,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 
 def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     if mode.lower() not in ("fan_in", "fan_out"):
-        raise ValueRangeError(say("init", f"Mode {mode} not supported", "please use one of ['fan_in', 'fan_out']"))
+        raise ValueRangeError("init", f"Mode {mode} not supported", "please use one of ['fan_in', 'fan_out']")
     return _calculate_fan_in_and_fan_out(tensor)[mode.lower() == "fan_out"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from .module import Module
 from .parameter import is_lazy
 
@@ -35,7 +35,7 @@ class LazyModuleMixin(Module):
 def _infer(module: Any, args: Any, kwargs: Any) -> None:
     module.initialize_parameters(*args, **kwargs)
     if module.has_uninitialized_params():
-        raise ShapeError(say(type(module).__name__, "module has not been fully initialized"))
+        raise ShapeError(type(module).__name__, "module has not been fully initialized")
     module.__dict__.pop("_initialize_hook").remove()
     if not any(getattr(module, table) for table in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")):
         module.__dict__["_watched"] = False

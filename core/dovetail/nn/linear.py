@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import TypeMismatch, say
+from ..errors import TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
 from ._make import fields, parameters
@@ -116,7 +116,7 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         if in1_features <= 0:
-            raise ValueError(say("Bilinear", f"in1_features must be > 0, but got {in1_features}"))
+            raise ValueRangeError("Bilinear", f"in1_features must be > 0, but got {in1_features}")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         parameters(self, device, dtype, weight=(out_features, in1_features, in2_features), bias=(out_features,) if bias else None)
         self.reset_parameters()
@@ -167,13 +167,11 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()
         if isinstance(dim, str) or not isinstance(unflattened_size, tuple | list):
-            raise TypeMismatch(
-                say("Unflatten", f"unflattened_size must be tuple of ints, but found type {type(unflattened_size).__name__}")
-            )
+            raise TypeMismatch("Unflatten", f"unflattened_size must be tuple of ints, but found type {type(unflattened_size).__name__}")
         for at, n in enumerate(unflattened_size):
             if not isinstance(n, int):
                 raise TypeMismatch(
-                    say("Unflatten", f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}")
+                    "Unflatten", f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}"
                 )
         self.dim, self.unflattened_size = dim, unflattened_size
 

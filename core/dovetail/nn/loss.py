@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import TypeMismatch, UnsupportedError, say
+from ..errors import TypeMismatch, UnsupportedError
 from . import functional as F
 from ._make import fields
 from .linear import Linear
@@ -94,7 +94,7 @@ class HuberLoss(_Loss):
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         if not isinstance(delta, int | float):
-            raise TypeMismatch(say("HuberLoss", f"delta must be a float or int, got: {type(delta)}"))
+            raise TypeMismatch("HuberLoss", f"delta must be a float or int, got: {type(delta)}")
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         super().__init__(weight, None, None, reduction)
         if out_features:
             raise UnsupportedError(
-                say("LinearCrossEntropyLoss", f"out_features is {out_features}", "expected ()", "use Linear and CrossEntropyLoss")
+                "LinearCrossEntropyLoss", f"out_features is {out_features}", "expected ()", "use Linear and CrossEntropyLoss"
             )
         self.num_classes, self.out_features, self.options = num_classes, out_features, options
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError, say
+from ..errors import ValueRangeError
 from . import functional as F
 from .distance import PairwiseDistance
 from .loss import _Loss, _WeightedLoss
@@ -87,9 +87,9 @@ class MultiMarginLoss(_WeightedLoss):
     ) -> None:  # fmt: skip
         super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
-            raise ValueRangeError(say("MultiMarginLoss", "only p == 1 and p == 2 supported", f"got {p}"))
+            raise ValueRangeError("MultiMarginLoss", "only p == 1 and p == 2 supported", f"got {p}")
         if weight is not None and weight.ndim != 1:
-            raise ValueRangeError(say("MultiMarginLoss", f"weight must be None or 1-dimensional (shape {tuple(weight.shape)})"))
+            raise ValueRangeError("MultiMarginLoss", f"weight must be None or 1-dimensional (shape {tuple(weight.shape)})")
         self.p, self.margin = p, margin
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -171,5 +171,5 @@ class TripletMarginWithDistanceLoss(_MarginLoss):
 
 def _positive(margin: float) -> float:
     if margin <= 0:
-        raise ValueRangeError(say("TripletMarginLoss", f"expected margin to be greater than 0, got {margin} instead"))
+        raise ValueRangeError("TripletMarginLoss", f"expected margin to be greater than 0, got {margin} instead")
     return margin

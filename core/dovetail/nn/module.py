@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ..autograd.modes import OBSERVE, STATE
 from ..autograd.node import CLASSES, Tensor
-from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, say
+from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
 from . import _convert, _hooks, _state
 from .parameter import Buffer, Parameter
 
@@ -42,7 +42,7 @@ class Module:
                 if kwargs
                 else f"takes 1 positional argument but {len(args) + 1} were given"
             )
-            raise TypeMismatch(say(f"{type(self).__name__}.__init__()", what))
+            raise TypeMismatch(f"{type(self).__name__}.__init__()", what)
         fields = self.__dict__
         fields["training"] = True
         fields["_parameters"], fields["_buffers"], fields["_modules"] = OrderedDict(), OrderedDict(), OrderedDict()
@@ -85,12 +85,10 @@ class Module:
                 if value is not None and not (table == "_buffers" and kind in CLASSES):
                     want = {"_parameters": "Parameter", "_modules": "Module", "_buffers": "Tensor"}[table]
                     raise TypeMismatch(
-                        say(
-                            type(self).__name__,
-                            f"cannot assign {kind.__name__!r} as {name!r}",
-                            f"expected {want} or None",
-                            f"del it first, or wrap it in nn.{want}",
-                        )
+                        type(self).__name__,
+                        f"cannot assign {kind.__name__!r} as {name!r}",
+                        f"expected {want} or None",
+                        f"del it first, or wrap it in nn.{want}",
                     )
                 held[name] = value
                 return
@@ -125,14 +123,10 @@ class Module:
         _check_name(self, "parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
             raise TypeMismatch(
-                say(
-                    type(self).__name__,
-                    f"cannot assign '{type(param).__name__}' object to parameter {name!r}",
-                    "expected nn.Parameter or None",
-                )
+                type(self).__name__, f"cannot assign '{type(param).__name__}' object to parameter {name!r}", "expected nn.Parameter or None"
             )
         if param is not None and not param.is_leaf:
-            raise ValueError(say(type(self).__name__, f"Cannot assign non-leaf Tensor to parameter {name!r}"))
+            raise ValueRangeError(type(self).__name__, f"Cannot assign non-leaf Tensor to parameter {name!r}")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -140,7 +134,7 @@ class Module:
         _check_name(self, "buffer", name, "_buffers")
         if tensor is not None and tensor.__class__ not in CLASSES:
             raise TypeMismatch(
-                say(type(self).__name__, f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}", "expected a Tensor or None")
+                type(self).__name__, f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}", "expected a Tensor or None"
             )
         self._buffers[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
@@ -148,7 +142,7 @@ class Module:
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a sub-module under a name."""
         if module is not None and not isinstance(module, Module):
-            raise TypeMismatch(say(type(self).__name__, f"{type(module).__name__} is not a Module subclass"))
+            raise TypeMismatch(type(self).__name__, f"{type(module).__name__} is not a Module subclass")
         _check_name(self, "module", name, "_modules")
         self._modules[name] = module
 
@@ -256,7 +250,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Set training mode, which dropout and batch norm ask for, here and below."""
         if not isinstance(mode, bool):
-            raise ValueError(say("train", f"training mode is expected to be boolean, got {mode!r}"))
+            raise ValueRangeError("train", f"training mode is expected to be boolean, got {mode!r}")
         self.training = mode
         for module in self.children():
             module.train(mode)
@@ -324,7 +318,7 @@ def _check_name(module: Module, what: str, name: Any, table: str) -> None:
     if table not in module.__dict__:
         raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call")
     if not isinstance(name, str):
-        raise TypeMismatch(say(type(module).__name__, f"{what} name should be a string, got {type(name).__name__}"))
+        raise TypeMismatch(type(module).__name__, f"{what} name should be a string, got {type(name).__name__}")
     if "." in name:
         raise KeyError(f'{what} name can\'t contain ".", got: {name}')
     if name == "":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError, say
+from ..errors import ValueRangeError
 from . import functional as F
 from . import init
 from ._make import fields, parameters
@@ -107,7 +107,7 @@ class GroupNorm(_Affine):
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
-            raise ValueRangeError(say("GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"))
+            raise ValueRangeError("GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         shape = (num_channels,) if affine else None
         parameters(self, device, dtype, weight=shape, bias=shape if bias else None)

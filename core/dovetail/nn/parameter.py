@@ -8,7 +8,7 @@ from typing import Any
 from .. import ops
 from ..autograd.node import Tensor, leaf, wrap
 from ..dtypes import get_default_dtype
-from ..errors import UnsupportedError, say
+from ..errors import UnsupportedError
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
@@ -99,12 +99,10 @@ class _Uninitialized:
     @property
     def shape(self) -> Any:
         raise UnsupportedError(
-            say(
-                type(self).__name__,
-                "Can't access the shape of an uninitialized parameter or buffer",
-                "",
-                "run a dry forward first to initialize lazy modules",
-            )
+            type(self).__name__,
+            "Can't access the shape of an uninitialized parameter or buffer",
+            "",
+            "run a dry forward first to initialize lazy modules",
         )
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from ..autograd.node import CLASSES
-from ..errors import RangeError, TypeMismatch, say
+from ..errors import RangeError, TypeMismatch, ValueRangeError
 from .module import Module
 from .parameter import Parameter
 
@@ -43,7 +43,7 @@ class ParameterList(Module):
     def _key(self, idx: Any) -> str:
         idx = operator.index(idx)
         if not -self._size <= idx < self._size:
-            raise RangeError(say("ParameterList", f"index {idx} is out of range", f"there are {self._size} values"))
+            raise RangeError("ParameterList", f"index {idx} is out of range", f"there are {self._size} values")
         return str(idx % self._size)
 
     def __getitem__(self, idx: int | slice) -> Any:
@@ -75,7 +75,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> Self:
         """Add several values at the end. Raises a TypeError for what is not iterable, or a tensor."""
         if not isinstance(values, Iterable) or values.__class__ in CLASSES:
-            raise TypeMismatch(say("ParameterList.extend", "should be called with an iterable", f"but got {type(values).__name__}"))
+            raise TypeMismatch("ParameterList.extend", "should be called with an iterable", f"but got {type(values).__name__}")
         for value in values:
             self.append(value)
         return self
@@ -186,16 +186,16 @@ class ParameterDict(Module):
         """Add the values of a mapping, or of an iterable of pairs."""
         if not isinstance(parameters, Iterable):
             raise TypeMismatch(
-                say("ParameterDict.update", "should be called with an iterable of key/value pairs", f"but got {type(parameters).__name__}")
+                "ParameterDict.update", "should be called with an iterable of key/value pairs", f"but got {type(parameters).__name__}"
             )
         if isinstance(parameters, Mapping | ParameterDict):
             parameters = parameters.items()
         for at, pair in enumerate(parameters):
             if not isinstance(pair, Iterable):
-                raise TypeMismatch(say("ParameterDict.update", f"sequence element #{at} should be Iterable; is {type(pair).__name__}"))
+                raise TypeMismatch("ParameterDict.update", f"sequence element #{at} should be Iterable; is {type(pair).__name__}")
             pair = tuple(pair)
             if len(pair) != 2:
-                raise ValueError(say("ParameterDict.update", f"sequence element #{at} has length {len(pair)}; 2 is required"))
+                raise ValueRangeError("ParameterDict.update", f"sequence element #{at} has length {len(pair)}; 2 is required")
             self[pair[0]] = pair[1]
 
     def extra_repr(self) -> str:
@@ -205,10 +205,8 @@ class ParameterDict(Module):
 def _name(key: Any) -> str:
     if not isinstance(key, str):
         raise TypeMismatch(
-            say(
-                "ParameterDict",
-                f"a key is not a string (type is '{type(key).__name__}')",
-                "Index given to ParameterDict cannot be used as a key",
-            )
+            "ParameterDict",
+            f"a key is not a string (type is '{type(key).__name__}')",
+            "Index given to ParameterDict cannot be used as a key",
         )
     return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError, say
+from ..errors import ValueRangeError
 from . import functional as F
 from ._make import fields
 from ._sizes import _ntuple
@@ -188,17 +188,17 @@ class _FractionalMaxPoolNd(Module):
         super().__init__()
         name, sizes = type(self).__name__, _ntuple(self._n)
         if any(k <= 0 for k in sizes(kernel_size)):
-            raise ValueRangeError(say(name, f"kernel_size must be greater than 0, but got {kernel_size}"))
+            raise ValueRangeError(name, f"kernel_size must be greater than 0, but got {kernel_size}")
         if output_size is None and output_ratio is None:
-            raise ValueRangeError(say(name, f"{name} requires specifying either an output size, or a pooling ratio"))
+            raise ValueRangeError(name, f"{name} requires specifying either an output size, or a pooling ratio")
         if output_size is not None and output_ratio is not None:
-            raise ValueRangeError(say(name, "only one of output_size and output_ratio may be specified"))
+            raise ValueRangeError(name, "only one of output_size and output_ratio may be specified")
         self.kernel_size, self.return_indices = sizes(kernel_size), return_indices
         self.register_buffer("_random_samples", _random_samples)
         self.output_size = None if output_size is None else sizes(output_size)
         self.output_ratio = None if output_ratio is None else sizes(output_ratio)
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
-            raise ValueRangeError(say(name, f"output_ratio must be between 0 and 1 (got {output_ratio})"))
+            raise ValueRangeError(name, f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
     def forward(self, input: Tensor) -> Any:
         pool = F.fractional_max_pool2d if self._n == 2 else F.fractional_max_pool3d

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import ops
 from ..autograd.node import Tensor
-from ..errors import ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
 from ._make import parameters
@@ -54,11 +54,9 @@ class RNNBase(Module):
         name = type(self).__name__
         if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
             raise ValueRangeError(
-                say(
-                    name,
-                    "dropout should be a number in range [0, 1] representing the probability of an element being zeroed",
-                    f"got {dropout!r}",
-                )
+                name,
+                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed",
+                f"got {dropout!r}",
             )
         if dropout > 0 and self.num_layers == 1:
             what = "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, "
@@ -67,18 +65,16 @@ class RNNBase(Module):
         for what, kind in (("bias", bool), ("batch_first", bool), ("input_size", int), ("hidden_size", int)):
             value = getattr(self, what)
             if not isinstance(value, kind):
-                raise TypeMismatch(say(name, f"{what} should be of type {kind.__name__}, got: {type(value).__name__}"))
+                raise TypeMismatch(name, f"{what} should be of type {kind.__name__}, got: {type(value).__name__}")
         for what in ("input_size", "hidden_size", "num_layers"):
             if getattr(self, what) <= 0:
-                raise ValueRangeError(say(name, f"{what} must be greater than zero", f"got {getattr(self, what)}"))
+                raise ValueRangeError(name, f"{what} must be greater than zero", f"got {getattr(self, what)}")
         if self.mode not in _GATES:
-            raise ValueRangeError(say(name, f"Unrecognized RNN mode: {self.mode}"))
+            raise ValueRangeError(name, f"Unrecognized RNN mode: {self.mode}")
         if self.proj_size < 0:
-            raise ValueRangeError(
-                say(name, "proj_size should be a positive integer or zero to disable projections", f"got {self.proj_size}")
-            )
+            raise ValueRangeError(name, "proj_size should be a positive integer or zero to disable projections", f"got {self.proj_size}")
         if self.proj_size >= self.hidden_size:
-            raise ValueRangeError(say(name, "proj_size has to be smaller than hidden_size", f"got {self.proj_size} and {self.hidden_size}"))
+            raise ValueRangeError(name, "proj_size has to be smaller than hidden_size", f"got {self.proj_size} and {self.hidden_size}")
 
     def reset_parameters(self) -> None:
         """Draw new initial weights."""
@@ -104,16 +100,14 @@ class RNNBase(Module):
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.ndim not in (2, 3):
-            raise ValueRangeError(say(type(self).__name__, f"Expected input to be 2D or 3D, got {input.ndim}D instead"))
+            raise ValueRangeError(type(self).__name__, f"Expected input to be 2D or 3D, got {input.ndim}D instead")
         single = input.ndim == 2
         states = None if hx is None else self._states_in(hx)
         if states is not None and any(s.ndim != input.ndim for s in states):
             kind = "unbatched 2-D" if single else "batched 3-D"
             raise ShapeError(
-                say(
-                    type(self).__name__,
-                    f"For {kind} input, hx should also be {input.ndim}-D but got {'/'.join(f'{s.ndim}-D' for s in states)} tensor",
-                )
+                type(self).__name__,
+                f"For {kind} input, hx should also be {input.ndim}-D but got {'/'.join(f'{s.ndim}-D' for s in states)} tensor",
             )
         if single:
             input = input.unsqueeze(1)
@@ -170,15 +164,13 @@ class RNNBase(Module):
         name, weight = type(self).__name__, getattr(self, self._names[0][0])
         if input.dtype != weight.dtype:
             raise ValueRangeError(
-                say(
-                    name,
-                    f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})",
-                    "",
-                    f"Convert input: input.to({weight.dtype})",
-                )
+                name,
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})",
+                "",
+                f"Convert input: input.to({weight.dtype})",
             )
         if input.shape[-1] != self.input_size:
-            raise ShapeError(say(name, f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"))
+            raise ShapeError(name, f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}")
 
     def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
         return [(self.num_layers * (2 if self.bidirectional else 1), batch, self.proj_size or self.hidden_size)]
@@ -187,7 +179,7 @@ class RNNBase(Module):
         for i, (state, shape) in enumerate(zip(states, self._state_shapes(batch), strict=True)):
             if tuple(state.shape) != shape:
                 which = "hidden size" if len(states) == 1 else f"hidden[{i}] size"
-                raise ShapeError(say(type(self).__name__, f"Expected {which} {shape}, got {list(state.shape)}"))
+                raise ShapeError(type(self).__name__, f"Expected {which} {shape}, got {list(state.shape)}")
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -213,7 +205,7 @@ class RNN(RNNBase):
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueRangeError(say("RNN", f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."))
+            raise ValueRangeError("RNN", f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         mode = f"RNN_{nonlinearity.upper()}"
         super().__init__(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
         self.nonlinearity = nonlinearity

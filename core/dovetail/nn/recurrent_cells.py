@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError
 from . import init
 from ._make import parameters
 from ._ops import dv
@@ -38,10 +38,10 @@ class RNNCellBase(Module):
         """Run a cell on (N, I) or (I); absent states are zeros."""
         name = type(self).__name__
         if input.ndim not in (1, 2):
-            raise ValueRangeError(say(name, f"Expected input to be 1D or 2D, got {input.ndim}D instead"))
+            raise ValueRangeError(name, f"Expected input to be 1D or 2D, got {input.ndim}D instead")
         for state in states or ():
             if state.ndim not in (1, 2):
-                raise ValueRangeError(say(name, f"Expected hidden to be 1D or 2D, got {state.ndim}D instead"))
+                raise ValueRangeError(name, f"Expected hidden to be 1D or 2D, got {state.ndim}D instead")
         single = input.ndim == 1
         if single:
             input = input.unsqueeze(0)
@@ -56,11 +56,11 @@ class RNNCellBase(Module):
 
     def _check(self, name: str, input: Tensor, states: list[Tensor]) -> None:
         if input.shape[1] != self.input_size:
-            raise ShapeError(say(name, f"input has inconsistent input_size: got {input.shape[1]} expected {self.input_size}"))
+            raise ShapeError(name, f"input has inconsistent input_size: got {input.shape[1]} expected {self.input_size}")
         for state in states:
             if state.shape[0] != input.shape[0] or state.shape[1] != self.hidden_size:
                 expected = (input.shape[0], self.hidden_size)
-                raise ShapeError(say(name, f"hidden has inconsistent hidden_size: got {tuple(state.shape)} expected {expected}"))
+                raise ShapeError(name, f"hidden has inconsistent hidden_size: got {tuple(state.shape)} expected {expected}")
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -84,7 +84,7 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         if self.nonlinearity not in ("tanh", "relu"):
-            raise ShapeError(say("RNNCell", f"Unknown nonlinearity: {self.nonlinearity}", "expected 'tanh' or 'relu'"))
+            raise ShapeError("RNNCell", f"Unknown nonlinearity: {self.nonlinearity}", "expected 'tanh' or 'relu'")
         cell = dv.rnn_tanh_cell if self.nonlinearity == "tanh" else dv.rnn_relu_cell
         return self._step(cell, input, None if hx is None else [hx])
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError
 from . import functional as F
 from ._make import fields
 from ._ops import dv
@@ -75,7 +75,7 @@ class Softmax2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
-            raise ValueRangeError(say("Softmax2d", f"expected input to be 3D or 4D, got {input.ndim}D instead"))
+            raise ValueRangeError("Softmax2d", f"expected input to be 3D or 4D, got {input.ndim}D instead")
         return F.softmax(input, -3, _stacklevel=5)
 
 
@@ -113,12 +113,12 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         super().__init__()
         cutoffs = list(cutoffs)
         if not cutoffs:
-            raise ValueRangeError(say("AdaptiveLogSoftmaxWithLoss", "cutoffs should be a sequence of length larger than 0"))
+            raise ValueRangeError("AdaptiveLogSoftmaxWithLoss", "cutoffs should be a sequence of length larger than 0")
         grows = cutoffs == sorted(set(cutoffs)) and all(int(c) == c for c in cutoffs)
         if not grows or cutoffs[0] <= 0 or cutoffs[-1] > n_classes - 1:
             expected = "cutoffs should be a sequence of unique, positive integers sorted in an increasing order"
             raise ValueRangeError(
-                say("AdaptiveLogSoftmaxWithLoss", f"{expected}, where each value is between 1 and n_classes-1", f"got {cutoffs}")
+                "AdaptiveLogSoftmaxWithLoss", f"{expected}, where each value is between 1 and n_classes-1", f"got {cutoffs}"
             )
         self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*cutoffs, n_classes]
         self.div_value, self.head_bias = div_value, head_bias
@@ -142,16 +142,14 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         input, target = (input_, target_) if batched else (input_.unsqueeze(0), target_.unsqueeze(0))
         if batched and input.shape[0] != target.shape[0]:
             raise ShapeError(
-                say(
-                    "AdaptiveLogSoftmaxWithLoss",
-                    "Input and target should have the same size in the batch dimension",
-                    f"got {tuple(input_.shape)} and {tuple(target_.shape)}",
-                )
+                "AdaptiveLogSoftmaxWithLoss",
+                "Input and target should have the same size in the batch dimension",
+                f"got {tuple(input_.shape)} and {tuple(target_.shape)}",
             )
         low, high = (int(target.min()), int(target.max())) if target.numel() else (0, 0)
         if low < 0 or high >= self.n_classes:
             what = f"Target values should be in [0, {self.n_classes - 1}], but values in range [{low}, {high}] were found."
-            raise ShapeError(say("AdaptiveLogSoftmaxWithLoss", what))
+            raise ShapeError("AdaptiveLogSoftmaxWithLoss", what)
         head = F.log_softmax(self.head(input), dim=1)
         output = dv.zeros_like(head[:, 0])
         for i, low in enumerate([0, *self.cutoffs[:-1]]):

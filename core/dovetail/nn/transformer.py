@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from . import functional as F
 from . import init
 from ._ops import dv
@@ -30,7 +30,7 @@ def _get_clones(module: Module, n: int) -> ModuleList:
 def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
     if activation in ("relu", "gelu"):
         return getattr(F, activation)
-    raise ShapeError(say("Transformer", f"activation should be relu/gelu, not {activation}"))
+    raise ShapeError("Transformer", f"activation should be relu/gelu, not {activation}")
 
 
 def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
@@ -234,10 +234,10 @@ class Transformer(Module):
     ) -> Tensor:  # fmt: skip
         at = 0 if self.batch_first else 1
         if src.ndim == 3 and src.shape[at] != tgt.shape[at]:
-            raise ShapeError(say("Transformer", f"the batch number of src and tgt must be equal (got {src.shape[at]} and {tgt.shape[at]})"))
+            raise ShapeError("Transformer", f"the batch number of src and tgt must be equal (got {src.shape[at]} and {tgt.shape[at]})")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
             what = f"the feature number of src and tgt must be equal to d_model ({self.d_model}; got {src.shape[-1]} and {tgt.shape[-1]})"
-            raise ShapeError(say("Transformer", what))
+            raise ShapeError("Transformer", what)
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,

@@ -17,9 +17,7 @@ def pick(input: Array, indices: Fixed, dim: int) -> Array:
     return xp(input).take_along_axis(input, indices, dim) if input.ndim else input.copy()
 
 
-@pick.vjp
-def _(g: Any, indices: Any, dim: Any, input_shape: Any) -> Any:
-    return place(g, indices, dim, input_shape, True)
+pick.vjp(lambda g, indices, dim, input_shape: place(g, indices, dim, input_shape, True))
 
 
 @op(dtypes=None, name="place_along")
@@ -39,9 +37,7 @@ def place(input: Array, indices: Fixed, dim: int, shape: Any, adding: bool = Fal
     return out
 
 
-@place.vjp
-def _(g: Any, indices: Any, dim: Any) -> Any:
-    return pick(g, indices, dim)
+place.vjp(lambda g, indices, dim: pick(g, indices, dim))
 
 
 def place_reduced(g: Any, indices: Any, dim: int, keepdim: bool, shape: tuple[int, ...]) -> Any:

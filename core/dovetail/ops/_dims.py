@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import index as whole
 from typing import Any
 
-from ..errors import RangeError, ShapeError, TypeMismatch, say
+from ..errors import RangeError, ShapeError, TypeMismatch
 
 __all__ = ["dim_of", "dims_of", "sizes_of", "whole"]
 
@@ -20,7 +20,7 @@ def dim_of(where: str, dim: Any, ndim: int) -> int:
         dim = _index(where, "dim", dim)
     if not -n <= dim < n:
         text = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
-        raise RangeError(say(where, text))
+        raise RangeError(where, text)
     return int(dim + n if dim < 0 else dim)
 
 
@@ -29,7 +29,7 @@ def dims_of(where: str, dims: Any, ndim: int) -> tuple[int, ...]:
     out = tuple(dim_of(where, d, ndim) for d in (dims if isinstance(dims, tuple | list) else (dims,)))
     if len(set(out)) != len(out):
         twice = next(d for d in out if out.count(d) > 1)
-        raise ShapeError(say(where, f"dim {twice} appears multiple times in the list of dims", f"got {tuple(dims)}"))
+        raise ShapeError(where, f"dim {twice} appears multiple times in the list of dims", f"got {tuple(dims)}")
     return out
 
 
@@ -53,4 +53,4 @@ def _index(where: str, name: str, value: Any, at: int = 0) -> int:
     except TypeError:
         kind = type(value).__name__
         text = f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}"
-        raise TypeMismatch(say(f"{where}()", text)) from None
+        raise TypeMismatch(f"{where}()", text) from None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 
 __all__ = ["parse"]
 
 
 def _bad(what: str) -> ShapeError:
-    return ShapeError(say("einsum()", what))
+    return ShapeError("einsum()", what)
 
 
 def _terms(text: str, operand: int | None) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..errors import GradError, ValueRangeError, say
+from ..errors import GradError, ValueRangeError
 from ._windows import listing
 
 __all__ = ["reduced", "reduction_of", "refuse_gradient", "warn_sizes"]
@@ -19,7 +19,7 @@ def reduction_of(where: str, size_average: bool | None, reduce: bool | None, red
         text = f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
         warnings.warn(text, stacklevel=3)
     if reduction not in ("none", "mean", "sum"):
-        raise ValueRangeError(say(where, f"{reduction} is not a valid value for reduction", "expected none, mean or sum"))
+        raise ValueRangeError(where, f"{reduction} is not a valid value for reduction", "expected none, mean or sum")
     return reduction
 
 
@@ -46,4 +46,4 @@ def refuse_gradient(where: str, **tensors: Any) -> None:
     for name, t in tensors.items():
         if t is not None and t._n is not None:
             text = f"The function '{where}' is not differentiable with respect to argument '{name}'"
-            raise GradError(say(where, text, "This input cannot have requires_grad True.", "detach() it"))
+            raise GradError(where, text, "This input cannot have requires_grad True.", "detach() it")

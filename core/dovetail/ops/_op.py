@@ -143,9 +143,9 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
 
 
 def _arguments(op: Op, what: str) -> Exception:
-    from ..errors import TypeMismatch, say
+    from ..errors import TypeMismatch
 
-    return TypeMismatch(say(f"{op.name}()", what, f"the signature is {op.name}({', '.join(op.params)})"))
+    return TypeMismatch(f"{op.name}()", what, f"the signature is {op.name}({', '.join(op.params)})")
 
 
 def op(
@@ -189,12 +189,13 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     functools.update_wrapper(call, function)
     call.op = record
 
-    def vjp(target: Any) -> Any:
-        if callable(target):
-            record.add_rule(record.reference, target, None)
+    def vjp(*rules: Any) -> Any:
+        if callable(rules[0]):
+            for position, rule in enumerate(rules):
+                record.add_rule(record.reference, rule, position if len(rules) > 1 else None)
             return call
         names = [record.params[i] for i in record.arrays]
-        position = target if isinstance(target, int) else names.index(target)
+        position = rules[0] if isinstance(rules[0], int) else names.index(rules[0])
         return lambda rule: record.add_rule(record.reference, rule, position) or call
 
     def composite(definition: Callable[..., Any]) -> Any:

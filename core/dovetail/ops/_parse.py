@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import CLASSES, wrap
 from ..device import xp
-from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
 
 __all__ = ["outside", "parse"]
 
@@ -28,8 +28,8 @@ def parse(a: Any, at: Any, select: bool = True) -> tuple[Any, Any]:
     if taken > a.ndim:
         if a.ndim == 0 and len(parts) == 1:
             text = "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
-            raise RangeError(say(_WORD, text))
-        raise RangeError(say(_WORD, f"too many indices for tensor of dimension {a.ndim}", f"got {taken}"))
+            raise RangeError(_WORD, text)
+        raise RangeError(_WORD, f"too many indices for tensor of dimension {a.ndim}", f"got {taken}")
     walk = _Walk(a, a.ndim - taken)
     for part in parts:
         walk.take(part)
@@ -57,13 +57,7 @@ class _Walk:
         elif part.__class__ is int:
             n = shape[self.dim]
             if not -n <= part < n:
-                raise RangeError(
-                    say(
-                        _WORD,
-                        f"index {part} is out of bounds for dimension {self.dim} with size {n}",
-                        f"shape {tuple(shape)}",
-                    )
-                )
+                raise RangeError(_WORD, f"index {part} is out of bounds for dimension {self.dim} with size {n}", f"shape {tuple(shape)}")
             self.basic.append(part)
             self.moved = True
             self.dim += 1
@@ -98,7 +92,7 @@ class _Walk:
                     f"The shape of the mask {list(raw.shape)} at index {at} does not match the shape of the indexed tensor "
                     f"{list(self.a.shape)} at index {self.dim + at}"
                 )
-                raise RangeError(say(_WORD, text))
+                raise RangeError(_WORD, text)
         self.advanced.append(part)
         self.dim += k
 
@@ -145,7 +139,7 @@ def _plain(part: Any, select: bool) -> Any:
         return _checked(part)
     if isinstance(part, np.bool_ | float | complex | np.floating):
         text = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-        raise RangeError(say(_WORD, f"{text} (got {type(part).__name__})"))
+        raise RangeError(_WORD, f"{text} (got {type(part).__name__})")
     if isinstance(part, int | np.integer):
         return int(part)
     if kind not in CLASSES and not hasattr(part, "dtype"):
@@ -157,7 +151,7 @@ def _plain(part: Any, select: bool) -> Any:
         raw = raw.astype(bool)
         part = wrap(raw)
     elif name not in ("int64", "int32", "bool"):
-        raise RangeError(say(_WORD, "tensors used as indices must be long, int, byte or bool tensors", f"got {name}"))
+        raise RangeError(_WORD, "tensors used as indices must be long, int, byte or bool tensors", f"got {name}")
     if raw.ndim == 0 and (select or name == "bool"):
         return bool(raw) if name in ("bool", "uint8") else int(raw)
     return part
@@ -166,15 +160,15 @@ def _plain(part: Any, select: bool) -> Any:
 def _sequence(part: Any) -> Any:
     """A list or range of indices as an array."""
     if isinstance(part, str):
-        raise TypeMismatch(say(_WORD, "invalid data type 'str' for an index"))
+        raise TypeMismatch(_WORD, "invalid data type 'str' for an index")
     try:
         values = [v.tolist() if v.__class__ in CLASSES else v for v in part]
         out = np.asarray(values) if values else np.zeros(0, np.int64)
     except TypeError:
         text = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-        raise RangeError(say(_WORD, f"{text} (got {type(part).__name__})")) from None
+        raise RangeError(_WORD, f"{text} (got {type(part).__name__})") from None
     except ValueError as error:
-        raise ShapeError(say(_WORD, str(error))) from None
+        raise ShapeError(_WORD, str(error)) from None
     return out
 
 
@@ -184,7 +178,7 @@ def _checked(part: slice) -> slice:
         return part
     step = int(step)
     if step < 1:
-        raise ValueRangeError(say(_WORD, "slice step cannot be zero" if step == 0 else "step must be greater than zero", f"got {step}"))
+        raise ValueRangeError(_WORD, "slice step cannot be zero" if step == 0 else "step must be greater than zero", f"got {step}")
     return slice(part.start, part.stop, step)
 
 
@@ -196,9 +190,9 @@ def outside(region: Any, indices: Any, error: Exception) -> Exception:
             n, low, high = region.shape[dim], int(part.min()), int(part.max())
             if low < -n or high >= n:
                 text = f"index {high if high >= n else low} is out of bounds for dimension 0 with size {n}"
-                return RangeError(say(_WORD, text, f"shape {tuple(region.shape)}, dimension {dim}"))
+                return RangeError(_WORD, text, f"shape {tuple(region.shape)}, dimension {dim}")
         dim += part.ndim if part.__class__ is not slice and part.dtype.kind == "b" else 1
-    return RangeError(say(_WORD, str(error)))
+    return RangeError(_WORD, str(error))
 
 
 def _check_broadcast(parts: list[Any]) -> None:
@@ -213,4 +207,4 @@ def _check_broadcast(parts: list[Any]) -> None:
             np.broadcast_shapes(*shapes)
         except ValueError:
             text = "shape mismatch: indexing tensors could not be broadcast together with shapes "
-            raise RangeError(say(_WORD, text + ", ".join(str(list(s)) for s in shapes))) from None
+            raise RangeError(_WORD, text + ", ".join(str(list(s)) for s in shapes)) from None

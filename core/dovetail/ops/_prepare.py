@@ -10,7 +10,7 @@ from .. import dtypes as dt
 from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf
 from ..device import CPU, device_of, module_for, xp
-from ..errors import DeviceError, DovetailError, DtypeError, OutOfMemory, RangeError, ShapeError, TypeMismatch, say
+from ..errors import DeviceError, DovetailError, DtypeError, OutOfMemory, RangeError, ShapeError, TypeMismatch
 from ._refuse import NotForType, not_for, type_name
 
 if TYPE_CHECKING:
@@ -103,12 +103,10 @@ _FLOATING = frozenset(np.dtype(t) for t in ("f2", "f4", "f8", "c8", "c16"))
 
 def _unwrap_list(op: Op, i: int, tensors: Any) -> tuple[list[Any], list[Any]]:
     if not isinstance(tensors, list | tuple):
-        raise TypeMismatch(
-            say(f"{op.name}()", f"argument {op.params[i]!r} is {type(tensors).__name__}", "expected a tuple or list of Tensors")
-        )
+        raise TypeMismatch(f"{op.name}()", f"argument {op.params[i]!r} is {type(tensors).__name__}", "expected a tuple or list of Tensors")
     for k, t in enumerate(tensors):
         if t.__class__ not in CLASSES:
-            raise TypeMismatch(say(f"{op.name}()", f"element {k} of {op.params[i]!r} is {type(t).__name__}", "expected a Tensor"))
+            raise TypeMismatch(f"{op.name}()", f"element {k} of {op.params[i]!r} is {type(t).__name__}", "expected a Tensor")
     return [t._a for t in tensors], [t._n for t in tensors]
 
 
@@ -117,12 +115,10 @@ def _foreign(op: Op, i: int, x: Any) -> Any:
     if isinstance(x, np.generic):
         return x.item()
     raise TypeMismatch(
-        say(
-            f"{op.name}()",
-            f"argument {op.params[i]!r} (position {i + 1}) must be Tensor or Number, not {type(x).__name__}",
-            "",
-            "make a tensor of it with dovetail.tensor or dovetail.from_numpy",
-        )
+        f"{op.name}()",
+        f"argument {op.params[i]!r} (position {i + 1}) must be Tensor or Number, not {type(x).__name__}",
+        "",
+        "make a tensor of it with dovetail.tensor or dovetail.from_numpy",
     )
 
 
@@ -131,7 +127,7 @@ def _refuse_plain(op: Op, args: Any) -> None:
     if first is None or (op.lists and args[first]):
         return
     what = f"argument {op.params[first]!r} (position {first + 1}) must be Tensor, not {type(args[first]).__name__}"
-    raise TypeMismatch(say(f"{op.name}()", what if not op.lists else "expected a non-empty list of Tensors"))
+    raise TypeMismatch(f"{op.name}()", what if not op.lists else "expected a non-empty list of Tensors")
 
 
 def bare(x: Any) -> Any:
@@ -161,12 +157,10 @@ def _same_device(op: Op, raw: list[Any], arrays: list[Any]) -> str:
         return "cpu"
     if len(places) > 1:
         raise DeviceError(
-            say(
-                f"{op.name}()",
-                f"Expected all tensors to be on the same device, but found {', '.join(sorted(map(str, places)))}",
-                "",
-                "move them with .to(device)",
-            )
+            f"{op.name}()",
+            f"Expected all tensors to be on the same device, but found {', '.join(sorted(map(str, places)))}",
+            "",
+            "move them with .to(device)",
         )
     where = next(iter(places))
     if where != CPU:
@@ -184,12 +178,10 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
     if op.dtypes == "same" and len(kinds) > 1:
         names = [_C_NAMES.get(k.name, k.name) for k in dict.fromkeys(a.dtype for a in arrays if hasattr(a, "dtype"))]
         raise DtypeError(
-            say(
-                f"{op.name}()",
-                f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}",
-                "",
-                "convert one of them with .to(dtype)",
-            )
+            f"{op.name}()",
+            f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}",
+            "",
+            "convert one of them with .to(dtype)",
         )
     if len(kinds) == 1 and not numbers:
         common = dt.from_numpy_dtype(next(iter(kinds)))
@@ -200,12 +192,10 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
     elif op.dtypes == "floating" and not (common.is_floating_point or common.is_complex):
         name = type_name(common.np)
         raise NotForType(
-            say(
-                f"{op.name}()",
-                f'"{op.name}" not implemented for {name!r} (argument {op.params[op.arrays[0]]!r} has type {common})',
-                "expected a floating-point type",
-                "convert with .float()",
-            )
+            f"{op.name}()",
+            f'"{op.name}" not implemented for {name!r} (argument {op.params[op.arrays[0]]!r} has type {common})',
+            "expected a floating-point type",
+            "convert with .float()",
         )
     target = common.np
     for i in op.arrays:
@@ -308,18 +298,18 @@ def explain(op: Op, error: Exception, raw: Any) -> Exception:
     )  # fmt: skip
     text = str(error)
     if isinstance(error, MemoryError):
-        return OutOfMemory(say(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed"))
+        return OutOfMemory(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed")
     if isinstance(error, np.exceptions.AxisError):
         n = max((a.ndim for a in raw if hasattr(a, "ndim")), default=0)
         bad = getattr(error, "axis", None)
         low, high = (-n, n - 1) if n else (-1, 0)
-        return RangeError(say(op.name, f"Dimension out of range (expected to be in range of [{low}, {high}], but got {bad})", shapes))
+        return RangeError(op.name, f"Dimension out of range (expected to be in range of [{low}, {high}], but got {bad})", shapes)
     if isinstance(error, ValueError) and "broadcast" in text:
-        return ShapeError(say(op.name, _mismatch(raw) or text, shapes, "insert dimensions of size 1 with unsqueeze, or reshape"))
+        return ShapeError(op.name, _mismatch(raw) or text, shapes, "insert dimensions of size 1 with unsqueeze, or reshape")
     if isinstance(error, IndexError):
-        return RangeError(say(op.name, text, shapes))
+        return RangeError(op.name, text, shapes)
     if isinstance(error, ValueError):
-        return ShapeError(say(op.name, text, shapes))
+        return ShapeError(op.name, text, shapes)
     if isinstance(error, TypeError) and any(phrase in text for phrase in _NO_LOOP):
         kinds = [a.dtype for i in op.arrays for a in (raw[i] if raw[i].__class__ is list else (raw[i],)) if hasattr(a, "dtype")]
         return not_for(op.name, next((k for k in kinds if k.kind in "bc"), kinds[0] if kinds else None), "a type that it computes on")

@@ -14,7 +14,7 @@ from ..autograd.modes import GRAD, INFERENCE, STATE
 from ..autograd.node import CLASSES, Tensor, changed, leaf, wrap
 from ..device import Device, device_of, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
-from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import Generator, current
 from ..random_streams import DistributionError
 from ._call import INFERENCE_BOX
@@ -31,12 +31,12 @@ def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
     On a GPU the numbers are CuPy's own: seeded by ``manual_seed``, but not PyTorch's.
     """
     if generator is not None and not isinstance(generator, Generator):
-        raise TypeMismatch(say("random", f"generator is {generator!r} ({type(generator).__name__})", "expected a Generator or None"))
+        raise TypeMismatch("random", f"generator is {generator!r} ({type(generator).__name__})", "expected a Generator or None")
     if where.type == "cpu":
         return random_streams, current(generator)
     if generator is not None:
         what = "Expected a 'cuda' device type for generator but found 'cpu'"
-        raise DeviceError(say("random", what, "tensors on a GPU draw from CuPy's generator", "leave generator out; manual_seed seeds both"))
+        raise DeviceError("random", what, "tensors on a GPU draw from CuPy's generator", "leave generator out; manual_seed seeds both")
     from . import _random_gpu
 
     return _random_gpu, _random_gpu.stream(where.index)
@@ -45,7 +45,7 @@ def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
 def demand(condition: Any, where: str, what: str, expected: str = "") -> None:
     """Raise a DistributionError (a RuntimeError and a ValueError) unless the condition holds."""
     if not condition:
-        raise DistributionError(say(where, what, expected))
+        raise DistributionError(where, what, expected)
 
 
 def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False) -> None:
@@ -53,7 +53,7 @@ def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False)
     kind = from_numpy_dtype(dtype)
     if not (kind.is_floating_point or (complex_too and kind.is_complex)):
         what = f"{where!r} not implemented for {type_name(kind.np)!r} (the type is {kind})"
-        raise DtypeError(say(where, what, "expected a floating-point type", "draw floats, then convert"))
+        raise DtypeError(where, what, "expected a floating-point type", "draw floats, then convert")
 
 
 def shape_of(where: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
@@ -66,11 +66,11 @@ def shape_of(where: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int,
         given = given[0]
     elif not given:
         what = "received an invalid combination of arguments: no size"
-        raise TypeMismatch(say(f"{where}()", what, "", f"{where}(2, 3) or {where}((2, 3))"))
+        raise TypeMismatch(f"{where}()", what, "", f"{where}(2, 3) or {where}((2, 3))")
     shape = tuple(whole(where, "size", n) for n in given)
     if any(n < 0 for n in shape):
         bad = next(n for n in shape if n < 0)
-        raise ShapeError(say(where, f"Trying to create tensor with negative dimension {bad}: {list(shape)}"))
+        raise ShapeError(where, f"Trying to create tensor with negative dimension {bad}: {list(shape)}")
     return shape
 
 
@@ -84,7 +84,7 @@ def whole(where: str, name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         kind = "tuple of ints" if name == "size" else "int"
-        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be {kind}, not {type(value).__name__}")) from None
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be {kind}, not {type(value).__name__}") from None
 
 
 def bounds(where: str, low: Any, high: Any) -> tuple[int, int]:
@@ -97,7 +97,7 @@ def bounds(where: str, low: Any, high: Any) -> tuple[int, int]:
 def tensor_argument(where: str, name: str, value: Any) -> Any:
     """The raw array of an argument that must be a tensor."""
     if value.__class__ not in CLASSES:
-        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}"))
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")
     return value._a
 
 
@@ -115,7 +115,7 @@ def made(
         where, kind = device_of(out._a), out._a.dtype
         if dtype is not None and to_numpy_dtype(dtype) != kind:
             asked, have = (type_name(k) for k in (to_numpy_dtype(dtype), kind))
-            raise DtypeError(say("out", f"dtype {asked} does not match dtype of out parameter ({have})"))
+            raise DtypeError("out", f"dtype {asked} does not match dtype of out parameter ({have})")
     else:
         where = to_device(device)
         kind = to_numpy_dtype(dtype) if dtype is not None else to_numpy_dtype(default or get_default_dtype())
@@ -136,7 +136,7 @@ def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False)
     result = wrap(values, None, INFERENCE_BOX if STATE.word & INFERENCE else None)
     if requires_grad:
         if values.dtype.kind not in "fcV":
-            raise DtypeError(say("requires_grad", "Only Tensors of floating point and complex dtype can require gradients"))
+            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
         leaf(result)
     return result
 
@@ -152,9 +152,7 @@ def drawn(input: Array, values: Fixed) -> Array:
     return values
 
 
-@drawn.vjp
-def _(g: Any) -> Any:
-    return g * 0
+drawn.vjp(lambda g: g * 0)
 
 
 def fill(name: str, target: Tensor, draw: Callable[[Any, Any, tuple[int, ...], tuple[int, ...]], Any], generator: Any) -> Tensor:
@@ -164,7 +162,7 @@ def fill(name: str, target: Tensor, draw: Callable[[Any, Any, tuple[int, ...], t
     to the narrowest, and ``shape`` is the tensor's in that order.
     """
     if target.__class__ not in CLASSES:
-        raise TypeMismatch(say(f"{name}_", f"the first argument is {type(target).__name__}", "expected a Tensor"))
+        raise TypeMismatch(f"{name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
     word, a = STATE.word, target._a
     check_writable(name, target, 0, word)
     streams, gen = source(device_of(a), generator)
@@ -187,5 +185,5 @@ def unpack_seed(seed: Any) -> int:
     value = int(seed)
     if not -(2**63) <= value < 2**64:
         what = f"Overflow when unpacking long long: seed is {value}, which does not fit into 64 bits"
-        raise ValueRangeError(say("manual_seed", what, "expected -2**63 <= seed < 2**64", "use seed % 2**64"))
+        raise ValueRangeError("manual_seed", what, "expected -2**63 <= seed < 2**64", "use seed % 2**64")
     return value

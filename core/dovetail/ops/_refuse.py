@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES
-from ..errors import DovetailError, DtypeError, TypeMismatch, say
+from ..errors import DovetailError, DtypeError, TypeMismatch
 
 __all__ = [
     "DivisionByZero", "NotForType", "fits", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for",
@@ -36,7 +36,7 @@ def type_name(dtype: Any) -> str:
 
 def not_for(op: str, dtype: Any, expected: str) -> NotForType:
     """The error of an op that has no loop for this type."""
-    return NotForType(say(op, f'"{op}_cpu" not implemented for {type_name(dtype)!r}', f"expected {expected}", "convert the tensor first"))
+    return NotForType(op, f'"{op}_cpu" not implemented for {type_name(dtype)!r}', f"expected {expected}", "convert the tensor first")
 
 
 def _dtype(a: Any) -> Any:
@@ -65,7 +65,7 @@ def no_zeros(op: str, divisor: Any) -> None:
     """Refuse an integer divisor that holds a zero. On a GPU nothing is checked, as in PyTorch: that would wait for it."""
     on_host = divisor.__class__ is np.ndarray or not hasattr(divisor, "dtype")
     if on_host and not np.all(divisor):
-        raise DivisionByZero(say(op, "ZeroDivisionError (the divisor holds a zero)", "integers divide by nonzero numbers only"))
+        raise DivisionByZero(op, "ZeroDivisionError (the divisor holds a zero)", "integers divide by nonzero numbers only")
 
 
 def fits(where: str, value: Any, dtype: Any) -> None:
@@ -78,11 +78,11 @@ def fits(where: str, value: Any, dtype: Any) -> None:
         bad = dtype.name == "float16" and 65504 < size < np.inf
     if bad:
         what = {"float16": "at::Half"}.get(dtype.name, f"{dtype.name}_t")
-        raise DtypeError(say(where, f"value cannot be converted to type {what} without overflow (value {value})", f"the tensor is {dtype}"))
+        raise DtypeError(where, f"value cannot be converted to type {what} without overflow (value {value})", f"the tensor is {dtype}")
 
 
 def tensors(where: str, **arguments: Any) -> None:
     """Refuse arguments that are no tensors."""
     for name, value in arguments.items():
         if value.__class__ not in CLASSES:
-            raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}"))
+            raise TypeMismatch(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")

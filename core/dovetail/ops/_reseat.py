@@ -9,7 +9,7 @@ from typing import Any
 
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import Leaf, Tensor, changed, wrap
-from ..errors import GradError, say
+from ..errors import GradError
 from ._prepare import note_view
 
 __all__ = ["reseating"]
@@ -22,7 +22,7 @@ def reseating(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if STATE.word & GRAD and input._n.__class__ is Leaf:
             text = "a leaf Variable that requires grad is being used in an in-place operation"
-            raise GradError(say(name, text, "", "use the form without an underscore, or no_grad()"))
+            raise GradError(name, text, "", "use the form without an underscore, or no_grad()")
         return _reseat(input, name, lambda past: function(past, *args, **kwargs))
 
     functools.update_wrapper(call, function, assigned=("__module__",))
@@ -72,8 +72,8 @@ def _refuse(input: Tensor, name: str) -> None:
     while (view := getattr(root, "_b", None)) is not None:
         if view[3] is not None and input._n is not None:
             text = f"Output {view[3]} of {view[1].name} is a view and is being modified inplace. This view is the output of a function that"
-            raise GradError(say(name, f"{text} returns multiple views", "", "use the form without an underscore"))
+            raise GradError(name, f"{text} returns multiple views", "", "use the form without an underscore")
         root = view[0]
     if root is not input and root._n.__class__ is Leaf and STATE.word & GRAD:
         text = "a view of a leaf Variable that requires grad is being used in an in-place operation"
-        raise GradError(say(name, text, "", "use the form without an underscore"))
+        raise GradError(name, text, "", "use the form without an underscore")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import from_numpy_dtype, to_numpy_dtype
-from ..errors import RangeError, ShapeError, say
+from ..errors import RangeError, ShapeError
 from .shape import reshape
 
 __all__ = ["LEGACY", "axes", "column_sum", "count", "legacy", "one_axis", "squares", "summable", "total", "unreduce", "widened"]
@@ -32,7 +32,7 @@ def one_axis(dim: Any, ndim: int, where: str) -> int:
     """A dimension counted from the front; 0-d arrays have a dimension 0, as in PyTorch."""
     n = ndim or 1
     if not -n <= dim < n:
-        raise RangeError(say(where, f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"))
+        raise RangeError(where, f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return dim % n
 
 
@@ -46,7 +46,7 @@ def axes(dim: Any, ndim: int, where: str) -> tuple[int, ...] | None:
         found = tuple(sorted(one_axis(d, ndim, where) for d in dim))
         for a in found:
             if found.count(a) > 1:
-                raise ShapeError(say(where, f"dim {a} appears multiple times in the list of dims"))
+                raise ShapeError(where, f"dim {a} appears multiple times in the list of dims")
     else:
         found = (one_axis(int(dim), ndim, where),)
     return found if found and ndim else None

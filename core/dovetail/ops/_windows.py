@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, say
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._op import xp
 from ._sums import legacy
 
@@ -35,11 +35,11 @@ def spread(where: str, name: str, value: Any, n: int) -> Sizes:
     if isinstance(value, int | np.integer):
         return (int(value),) * n
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be tuple of ints, not {type(value).__name__}"))
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, not {type(value).__name__}")
     if len(value) == 1:
         return (int(value[0]),) * n
     if len(value) != n:
-        raise ShapeError(say(where, f"{name} must be a single int or a tuple of {n} ints, got {tuple(value)}"))
+        raise ShapeError(where, f"{name} must be a single int or a tuple of {n} ints, got {tuple(value)}")
     return tuple(int(v) for v in value)
 
 
@@ -47,13 +47,13 @@ def refuse_types(where: str, x: Any, kinds: str) -> None:
     """Refuse types that PyTorch does not take there: `kinds` are NumPy's letters, "b" for bool, "iu" for integers."""
     if x.dtype.kind in kinds:
         what = f"\"{where}\" not implemented for '{legacy(x.dtype)}'"
-        raise DtypeError(say(where, what, "expected a floating-point type", "convert with .float()"))
+        raise DtypeError(where, what, "expected a floating-point type", "convert with .float()")
 
 
 def refuse_scalar(where: str, x: Any) -> None:
     """Refuse a 0-d array with an IndexError, as PyTorch does."""
     if not x.ndim:
-        raise RangeError(say(where, "Dimension out of range: the input has no dimensions"))
+        raise RangeError(where, "Dimension out of range: the input has no dimensions")
 
 
 def listing(shape: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ._blockwise import blockwise, choose, masked
 from ._erf import TANH_FORM, erf_double, horner
 from ._op import Array, op, xp
@@ -38,13 +38,11 @@ def _relu(input: Array) -> Array:
         if none is not None:  # on many elements the loop of clip is the quick one
             return input.clip(0, math.inf) if input.size > 4096 else np.maximum(input, none)
     if input.dtype.kind == "b":
-        raise DtypeError(say("relu", "Boolean inputs not supported for relu"))
+        raise DtypeError("relu", "Boolean inputs not supported for relu")
     return xp(input).maximum(input, 0)
 
 
-@_relu.vjp
-def _(g: Any, out: Any) -> Any:
-    return relu_grad(g, out)
+_relu.vjp(lambda g, out: relu_grad(g, out))
 
 
 @op
@@ -53,9 +51,7 @@ def relu_grad(grad: Array, y: Array) -> Array:
     return masked(grad, y <= 0)
 
 
-@relu_grad.vjp(0)
-def _(g: Any, y: Any) -> Any:
-    return relu_grad(g, y)
+relu_grad.vjp(0)(lambda g, y: relu_grad(g, y))
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -77,9 +73,7 @@ def _leaky_relu(input: Array, negative_slope: float) -> Array:
     return choose(input > 0, input, scaled)
 
 
-@_leaky_relu.vjp
-def _(g: Any, input: Any, negative_slope: float) -> Any:
-    return leaky_relu_grad(g, input, negative_slope)
+_leaky_relu.vjp(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
 
 
 @op
@@ -91,9 +85,7 @@ def leaky_relu_grad(grad: Array, input: Array, negative_slope: float) -> Array:
     return grad * slope
 
 
-@leaky_relu_grad.vjp(0)
-def _(g: Any, input: Any, negative_slope: float) -> Any:
-    return leaky_relu_grad(g, input, negative_slope)
+leaky_relu_grad.vjp(0)(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -128,9 +120,7 @@ def _silu(input: Array) -> Array:
     return _raw_silu(input)
 
 
-@_silu.vjp
-def _(g: Any, input: Any) -> Any:
-    return silu_grad(g, input)
+_silu.vjp(lambda g, input: silu_grad(g, input))
 
 
 @blockwise
@@ -154,9 +144,7 @@ def silu_grad(grad: Array, input: Array) -> Array:
     return _raw_silu_grad(grad, input)
 
 
-@silu_grad.vjp(0)
-def _(g: Any, input: Any) -> Any:
-    return silu_grad(g, input)
+silu_grad.vjp(0)(lambda g, input: silu_grad(g, input))
 
 
 @silu_grad.vjp(1)
@@ -227,13 +215,11 @@ def gelu(input: Array, approximate: str = "none") -> Array:
     tensor([-0.1587,  1.9545])
     """
     if approximate not in ("none", "tanh"):
-        raise DtypeError(say("gelu", f"approximate argument must be either none or tanh (got {approximate!r})"))
+        raise DtypeError("gelu", f"approximate argument must be either none or tanh (got {approximate!r})")
     return _gelu_raw(input, approximate)
 
 
-@gelu.vjp
-def _(g: Any, input: Any, approximate: str) -> Any:
-    return gelu_grad(g, input, approximate)
+gelu.vjp(lambda g, input, approximate: gelu_grad(g, input, approximate))
 
 
 @blockwise
@@ -270,9 +256,7 @@ def gelu_grad(grad: Array, input: Array, approximate: str) -> Array:
     return _gelu_slope(grad, input, approximate)
 
 
-@gelu_grad.vjp(0)
-def _(g: Any, input: Any, approximate: str) -> Any:
-    return gelu_grad(g, input, approximate)
+gelu_grad.vjp(0)(lambda g, input, approximate: gelu_grad(g, input, approximate))
 
 
 @gelu_grad.vjp(1)
@@ -298,14 +282,7 @@ def _prelu(input: Array, weight: Array) -> Array:
     return choose(input > 0, input, input * weight)
 
 
-@_prelu.vjp(0)
-def _(g: Any, input: Any, weight: Any) -> Any:
-    return g.where(input > 0, mul(g, weight))
-
-
-@_prelu.vjp(1)
-def _(g: Any, input: Any) -> Any:
-    return mul(g, input).masked_fill(input > 0, 0)
+_prelu.vjp(lambda g, input, weight: g.where(input > 0, mul(g, weight)), lambda g, input: mul(g, input).masked_fill(input > 0, 0))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -320,19 +297,16 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     tensors("prelu", input=input, weight=weight)
     shape, count = input._a.shape, weight._a.size
     if weight._a.ndim > 1:
-        raise ShapeError(say("prelu", f"Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._a.ndim}"))
+        raise ShapeError("prelu", f"Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._a.ndim}")
     if input._a.dtype != weight._a.dtype:
-        raise DtypeError(say("prelu", f"Type promoting not supported. Got {input.dtype} and {weight.dtype}"))
+        raise DtypeError("prelu", f"Type promoting not supported. Got {input.dtype} and {weight.dtype}")
     if count != 1:
         channels = shape[1] if len(shape) > 1 else 1
         if channels != count:
             raise ShapeError(
-                say(
-                    "prelu",
-                    "Mismatch of parameter numbers and input channel size. "
-                    f"Found parameter numbers = {count} and channel size = {channels}",
-                    f"input {shape}",
-                )
+                "prelu",
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel size = {channels}",
+                f"input {shape}",
             )
         weight = weight.reshape((count,) + (1,) * (len(shape) - 2))
     elif weight._a.ndim > len(shape):
@@ -349,13 +323,11 @@ def _glu(input: Array, dim: int) -> Array:
 def _halves(a: Any, dim: int) -> Any:
     n = a.shape[dim]
     if n % 2:
-        raise ShapeError(say("glu", f"Halving dimension must be even, but dimension {dim % a.ndim} is size {n}", f"input {a.shape}"))
+        raise ShapeError("glu", f"Halving dimension must be even, but dimension {dim % a.ndim} is size {n}", f"input {a.shape}")
     return xp(a).split(a, 2, axis=dim)
 
 
-@_glu.vjp
-def _(g: Any, input: Any, dim: int) -> Any:
-    return glu_grad(g, input, dim)
+_glu.vjp(lambda g, input, dim: glu_grad(g, input, dim))
 
 
 @op
@@ -382,7 +354,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     tensors("glu", input=input)
     if input._a.ndim == 0:
-        raise ShapeError(say("glu", "glu does not support 0-dimensional tensors"))
+        raise ShapeError("glu", "glu does not support 0-dimensional tensors")
     return _glu(input, dim)
 
 

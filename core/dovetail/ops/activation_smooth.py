@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import say
 from ._blockwise import blockwise, choose
 from ._op import Array, op, xp
 from ._refuse import DivisionByZero
@@ -36,9 +35,7 @@ def _elu(input: Array, alpha: float, scale: float, input_scale: float) -> Array:
     return _raw_elu(input, alpha, scale, input_scale)
 
 
-@_elu.vjp
-def _(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    return elu_grad(g, input, alpha, scale, input_scale)
+_elu.vjp(lambda g, input, alpha, scale, input_scale: elu_grad(g, input, alpha, scale, input_scale))
 
 
 @blockwise
@@ -56,9 +53,7 @@ def elu_grad(grad: Array, input: Array, alpha: float, scale: float, input_scale:
     return _raw_elu_grad(grad, input, alpha, scale, input_scale)
 
 
-@elu_grad.vjp(0)
-def _(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    return elu_grad(g, input, alpha, scale, input_scale)
+elu_grad.vjp(0)(lambda g, input, alpha, scale, input_scale: elu_grad(g, input, alpha, scale, input_scale))
 
 
 @elu_grad.vjp(1)
@@ -107,7 +102,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     tensor([-0.7869,  2.0000])
     """
     if alpha == 0:
-        raise DivisionByZero(say("celu", "ZeroDivisionError: alpha cannot be 0 for CELU"))
+        raise DivisionByZero("celu", "ZeroDivisionError: alpha cannot be 0 for CELU")
     return apply(_elu, inplace, input, alpha, 1.0, 1.0 / alpha)
 
 
@@ -134,9 +129,7 @@ def _softplus(input: Array, beta: float, threshold: float) -> Array:
     return _raw_softplus(input, beta, threshold)
 
 
-@_softplus.vjp
-def _(g: Any, input: Any, beta: float, threshold: float) -> Any:
-    return softplus_grad(g, input, beta, threshold)
+_softplus.vjp(lambda g, input, beta, threshold: softplus_grad(g, input, beta, threshold))
 
 
 @blockwise
@@ -155,9 +148,7 @@ def softplus_grad(grad: Array, input: Array, beta: float, threshold: float) -> A
     return _raw_softplus_grad(grad, input, beta, threshold)
 
 
-@softplus_grad.vjp(0)
-def _(g: Any, input: Any, beta: float, threshold: float) -> Any:
-    return softplus_grad(g, input, beta, threshold)
+softplus_grad.vjp(0)(lambda g, input, beta, threshold: softplus_grad(g, input, beta, threshold))
 
 
 @softplus_grad.vjp(1)
@@ -198,9 +189,7 @@ def logsigmoid(input: Array) -> Array:
     return _raw_logsigmoid(input)
 
 
-@logsigmoid.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, sigmoid(mul(input, -1)))
+logsigmoid.vjp(lambda g, input: mul(g, sigmoid(mul(input, -1))))
 
 
 @blockwise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, ValueRangeError, say
+from ..errors import DtypeError, ValueRangeError
 from ._blockwise import blockwise, masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import no_bools
@@ -25,17 +25,15 @@ FUNCTIONAL = (
 def _hardtanh(input: Array, min_val: float, max_val: float) -> Array:
     kind = input.dtype.kind
     if kind == "b":
-        raise DtypeError(say("hardtanh", "Bool inputs not supported for hardtanh"))
+        raise DtypeError("hardtanh", "Bool inputs not supported for hardtanh")
     if kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
         if kind == "u" and min_val < 0:
-            raise DtypeError(say("hardtanh", f"cannot do hardtanh on an unsigned type with negative limits (min_val {min_val})"))
+            raise DtypeError("hardtanh", f"cannot do hardtanh on an unsigned type with negative limits (min_val {min_val})")
     return input.clip(min_val, max_val)
 
 
-@_hardtanh.vjp
-def _(g: Any, input: Any, min_val: float, max_val: float) -> Any:
-    return hardtanh_grad(g, input, min_val, max_val)
+_hardtanh.vjp(lambda g, input, min_val, max_val: hardtanh_grad(g, input, min_val, max_val))
 
 
 @op
@@ -44,9 +42,7 @@ def hardtanh_grad(grad: Array, input: Fixed, min_val: float, max_val: float) -> 
     return masked(grad, ~((input > min_val) & (input < max_val)))
 
 
-@hardtanh_grad.vjp
-def _(g: Any, input: Any, min_val: float, max_val: float) -> Any:
-    return hardtanh_grad(g, input, min_val, max_val)
+hardtanh_grad.vjp(lambda g, input, min_val, max_val: hardtanh_grad(g, input, min_val, max_val))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -57,7 +53,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     tensor([-1.0000,  0.5000])
     """
     if min_val > max_val:
-        raise ValueRangeError(say("hardtanh", f"min_val cannot be greater than max_val (got {min_val} and {max_val})"))
+        raise ValueRangeError("hardtanh", f"min_val cannot be greater than max_val (got {min_val} and {max_val})")
     return apply(_hardtanh, inplace, input, min_val, max_val)
 
 
@@ -110,9 +106,7 @@ def _hardsigmoid(input: Array) -> Array:
     return (input + 3).clip(0, 6) / 6
 
 
-@_hardsigmoid.vjp
-def _(g: Any, input: Any) -> Any:
-    return masked_out(mul(g, 1 / 6), (input > -3) & (input < 3), False)
+_hardsigmoid.vjp(lambda g, input: masked_out(mul(g, 1 / 6), (input > -3) & (input < 3), False))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -140,9 +134,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Array:
     return masked(input, (input >= -lambd) & (input <= lambd))
 
 
-@hardshrink.vjp
-def _(g: Any, input: Any, lambd: float) -> Any:
-    return masked_out(g, _beyond(input, lambd), False)
+hardshrink.vjp(lambda g, input, lambd: masked_out(g, _beyond(input, lambd), False))
 
 
 @op(dtypes="floating")
@@ -154,14 +146,12 @@ def softshrink(input: Array, lambd: float = 0.5) -> Array:
     tensor([0.0000, 1.5000])
     """
     if lambd < 0:
-        raise DtypeError(say("softshrink", f"lambda must be in range [0, inf), but found {lambd}"))
+        raise DtypeError("softshrink", f"lambda must be in range [0, inf), but found {lambd}")
     m = xp(input)
     return m.where(input > lambd, input - lambd, m.where(input < -lambd, input + lambd, input * 0))
 
 
-@softshrink.vjp
-def _(g: Any, input: Any, lambd: float) -> Any:
-    return masked_out(g, _beyond(input, lambd), False)
+softshrink.vjp(lambda g, input, lambd: masked_out(g, _beyond(input, lambd), False))
 
 
 @op(name="threshold")
@@ -170,9 +160,7 @@ def _threshold(input: Array, threshold: float, value: float) -> Array:
     return xp(input).where(input <= threshold, input.dtype.type(value), input)
 
 
-@_threshold.vjp
-def _(g: Any, input: Any, threshold: float) -> Any:
-    return masked_out(g, input <= threshold, True)
+_threshold.vjp(lambda g, input, threshold: masked_out(g, input <= threshold, True))
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from ._arrays import scatter_add
 from ._op import Array, Fixed, op, xp
 from ._resampling import Axis
@@ -48,9 +48,7 @@ def plane_gather(input: Array, index: Fixed) -> Array:
     return xp(input).take_along_axis(flat, at, axis=2).reshape(lead + index.shape[2:])
 
 
-@plane_gather.vjp
-def _(g: Any, input_shape: Any, index: Any) -> Any:
-    return plane_scatter(g, index, input_shape[2:])
+plane_gather.vjp(lambda g, input_shape, index: plane_scatter(g, index, input_shape[2:]))
 
 
 @op(dtypes=None)
@@ -63,9 +61,7 @@ def plane_scatter(input: Array, index: Fixed, size: Sizes) -> Array:
     return out.reshape(*input.shape[:2], *size)
 
 
-@plane_scatter.vjp
-def _(g: Any, index: Any) -> Any:
-    return plane_gather(g, index)
+plane_scatter.vjp(lambda g, index: plane_gather(g, index))
 
 
 @op(dtypes="floating", outputs=("values", "indices"), nondiff=("indices",))
@@ -91,9 +87,7 @@ def max_of_ranges(input: Array, starts: Fixed, lengths: Fixed) -> Array:
     return best.reshape(shape), at.reshape(shape)
 
 
-@max_of_ranges.vjp
-def _(g: Any, input_shape: Any, indices: Any) -> Any:
-    return plane_scatter(g[0], indices, input_shape[2:])
+max_of_ranges.vjp(lambda g, input_shape, indices: plane_scatter(g[0], indices, input_shape[2:]))
 
 
 def _tap_indices(m: Any, spatial: Sizes, starts: Any, lengths: Any) -> Iterable[Any]:
@@ -114,20 +108,20 @@ def _adaptive(where: str, n: int, input: Any, output_size: Any, maximum: bool) -
     """Check the arguments and bring the input to (N, C, *spatial): (input, output sizes, whether it was single)."""
     x = input._a
     if x.ndim not in (n + 1, n + 2):
-        raise ShapeError(say(where, f"Expected {n + 1}D or {n + 2}D tensor, but got {listing(x.shape)}"))
+        raise ShapeError(where, f"Expected {n + 1}D or {n + 2}D tensor, but got {listing(x.shape)}")
     if isinstance(output_size, tuple | list):
         if len(output_size) != n:
-            raise ShapeError(say(where, f"{where}: output_size must be {n} (got {tuple(output_size)})"))
+            raise ShapeError(where, f"{where}: output_size must be {n} (got {tuple(output_size)})")
         outs = tuple(int(m) if o is None else int(o) for o, m in zip(output_size, x.shape[-n:], strict=True))
     else:
         outs = tuple(x.shape[-n:]) if output_size is None else (int(output_size),) * n
     if min(outs) < 0:
-        raise ShapeError(say(where, f"elements of output_size must be greater than or equal to 0 but received {outs}"))
+        raise ShapeError(where, f"elements of output_size must be greater than or equal to 0 but received {outs}")
     refuse_types(where, x, "iub")
     for axis in range(x.ndim - n - (1 if maximum else 0), x.ndim):
         if x.shape[axis] == 0:
             text = "Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-            raise ShapeError(say(where, f"{text}{listing(x.shape)} with dimension {axis} being empty"))
+            raise ShapeError(where, f"{text}{listing(x.shape)} with dimension {axis} being empty")
     return (input, outs, False) if x.ndim == n + 2 else (input.reshape((1, *x.shape)), outs, True)
 
 

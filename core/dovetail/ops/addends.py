@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from ._op import Array, op
 from ._refuse import fits
 from .arithmetic import mul
@@ -34,25 +34,17 @@ def addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1)
     if alpha != 1:
         out = out * alpha
     if any(n not in (1, m) for n, m in zip(input.shape[::-1], out.shape[::-1], strict=False)) or input.ndim > out.ndim:
-        raise ShapeError(say("addmm", _expanded(out.shape, input.shape)))
+        raise ShapeError("addmm", _expanded(out.shape, input.shape))
     if beta:
         out += input if beta == 1 else input * beta
     return out.astype(mat1.dtype, copy=False)
 
 
-@addmm.vjp(0)
-def _(g: Any, beta: Any) -> Any:
-    return g if beta == 1 else mul(g, beta)
-
-
-@addmm.vjp(1)
-def _(g: Any, mat1_shape: Any, mat2: Any, alpha: Any) -> Any:
-    return _by_left(g if alpha == 1 else mul(g, alpha), mat1_shape, mat2)
-
-
-@addmm.vjp(2)
-def _(g: Any, mat1: Any, mat2_shape: Any, alpha: Any) -> Any:
-    return _by_right(g if alpha == 1 else mul(g, alpha), mat1, mat2_shape)
+addmm.vjp(
+    lambda g, beta: g if beta == 1 else mul(g, beta),
+    lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha), mat1_shape, mat2),
+    lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha), mat1, mat2_shape),
+)
 
 
 def _stacks(name: str, batch1: Any, batch2: Any) -> None:
@@ -61,7 +53,7 @@ def _stacks(name: str, batch1: Any, batch2: Any) -> None:
     a, b = batch1._a.shape, batch2._a.shape
     if a[0] != b[0] or a[2] != b[1]:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
-        raise ShapeError(say(name, what))
+        raise ShapeError(name, what)
 
 
 def _with_addend(name: str, doc: str, factors: Any, example: str, result: str) -> tuple[Any, Any]:

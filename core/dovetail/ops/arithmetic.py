@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._prepare import number
 from ._refuse import no_bools, type_name
@@ -44,9 +44,7 @@ def _add(input: Array, other: Array) -> Array:
     return input + other
 
 
-@_add.vjp
-def _(g: Any) -> Any:
-    return g, g
+_add.vjp(lambda g: (g, g))
 
 
 @op
@@ -56,27 +54,16 @@ def add_scaled(input: Array, other: Array, alpha: Any) -> Array:
     return input + other * _alpha("add", dtype, alpha)
 
 
-@add_scaled.vjp(0)
-def _(g: Any) -> Any:
-    return g
-
-
-@add_scaled.vjp(1)
-def _(g: Any, alpha: Any) -> Any:
-    return mul(g, alpha)
+add_scaled.vjp(lambda g: g, lambda g, alpha: mul(g, alpha))
 
 
 def _alpha(where: str, dtype: Any, alpha: Any) -> Any:
     """Check a multiplier against the type of the result."""
     if alpha.__class__ is bool and dtype.kind != "b":
-        raise DtypeError(say(where, "Boolean alpha only supported for Boolean results", f"the result is {type_name(dtype)}"))
+        raise DtypeError(where, "Boolean alpha only supported for Boolean results", f"the result is {type_name(dtype)}")
     if alpha.__class__ is float and dtype.kind in "iub":
         raise DtypeError(
-            say(
-                where,
-                f"For integral input tensors, argument alpha must not be a floating point number (got {alpha})",
-                "expected an integer",
-            )
+            where, f"For integral input tensors, argument alpha must not be a floating point number (got {alpha})", "expected an integer"
         )
     return number(alpha, dt.from_numpy_dtype(dtype))
 
@@ -106,23 +93,14 @@ def _sub(input: Array, other: Array) -> Array:
         if (input if hasattr(input, "dtype") else other).dtype.kind != "b":
             raise
     raise DtypeError(
-        say(
-            "sub",
-            "Subtraction, the `-` operator, with two bool tensors is not supported",
-            "",
-            "Use the `^` or `logical_xor()` operator instead",
-        )
+        "sub",
+        "Subtraction, the `-` operator, with two bool tensors is not supported",
+        "",
+        "Use the `^` or `logical_xor()` operator instead",
     )
 
 
-@_sub.vjp(0)
-def _(g: Any) -> Any:
-    return g
-
-
-@_sub.vjp(1)
-def _(g: Any) -> Any:
-    return neg(g)
+_sub.vjp(lambda g: g, lambda g: neg(g))
 
 
 def _is_bool(x: Any) -> bool:
@@ -132,12 +110,10 @@ def _is_bool(x: Any) -> bool:
 def _refuse_one_bool(input: Any, other: Any) -> None:
     if _is_bool(input) != _is_bool(other):
         raise DtypeError(
-            say(
-                "sub",
-                "Subtraction, the `-` operator, with a bool tensor is not supported",
-                "",
-                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
-            )
+            "sub",
+            "Subtraction, the `-` operator, with a bool tensor is not supported",
+            "",
+            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
         )
 
 
@@ -190,18 +166,14 @@ def neg(input: Array) -> Array:
         if input.dtype.kind != "b":
             raise
     raise DtypeError(
-        say(
-            "neg",
-            "Negation, the `-` operator, on a bool tensor is not supported",
-            "",
-            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
-        )
+        "neg",
+        "Negation, the `-` operator, on a bool tensor is not supported",
+        "",
+        "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
     )
 
 
-@neg.vjp
-def _(g: Any) -> Any:
-    return neg(g)
+neg.vjp(lambda g: neg(g))
 
 
 def positive(input: Tensor) -> Tensor:
@@ -212,7 +184,7 @@ def positive(input: Tensor) -> Tensor:
     tensor([ 1., -2.])
     """
     if input._a.dtype.kind == "b":
-        raise DtypeError(say("positive", "The `+` operator, on a bool tensor is not supported"))
+        raise DtypeError("positive", "The `+` operator, on a bool tensor is not supported")
     return input
 
 
@@ -231,14 +203,10 @@ def mul(input: Array, other: Array) -> Array:
     return input * other
 
 
-@mul.vjp(0)
-def _(g: Any, other: Any) -> Any:
-    return mul(g, other) if g._a.dtype.kind != "c" else mul(g, held(other))
-
-
-@mul.vjp(1)
-def _(g: Any, input: Any) -> Any:
-    return mul(g, input) if g._a.dtype.kind != "c" else mul(g, held(input))
+mul.vjp(
+    lambda g, other: mul(g, other) if g._a.dtype.kind != "c" else mul(g, held(other)),
+    lambda g, input: mul(g, input) if g._a.dtype.kind != "c" else mul(g, held(input)),
+)
 
 
 @op(name="div", dtypes="float")
@@ -246,9 +214,7 @@ def _div(input: Array, other: Array) -> Array:
     return input / other
 
 
-@_div.vjp(0)
-def _(g: Any, other: Any) -> Any:
-    return _div(g, held(other))
+_div.vjp(0)(lambda g, other: _div(g, held(other)))
 
 
 @_div.vjp(1)
@@ -260,7 +226,7 @@ def _rounded(rounding_mode: str) -> Any:
     from .division import floor_quotient, truncated_quotient
 
     if rounding_mode not in ("floor", "trunc"):
-        raise DtypeError(say("div", f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"))
+        raise DtypeError("div", f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
     return floor_quotient if rounding_mode == "floor" else truncated_quotient
 
 
@@ -308,9 +274,7 @@ def reciprocal(input: Array) -> Array:
     return 1 / input
 
 
-@reciprocal.vjp
-def _(g: Any, out: Any) -> Any:
-    return neg(mul(g, held(mul(out, out))))
+reciprocal.vjp(lambda g, out: neg(mul(g, held(mul(out, out)))))
 
 
 @op
@@ -325,9 +289,7 @@ def abs(input: Array) -> Array:
     return xp(input).abs(input)
 
 
-@abs.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, input.sgn())
+abs.vjp(lambda g, input: mul(g, input.sgn()))
 
 
 subtract, subtract_ = sub, sub_

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Tensor, changed
 from ..device import device_of
-from ..errors import DtypeError, ShapeError, TypeMismatch, say
+from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._arrays import scatter_add
 from ._op import Array, Fixed, op
 from ._parse import outside, parse
@@ -66,19 +66,19 @@ def _misfit(region: Any, value: Any, indices: Any) -> Exception:
     if indices is not None:
         want = list(region[indices].shape)
         text = f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result of shape {want}"
-        return ShapeError(say("setitem", text))
+        return ShapeError("setitem", text)
     want = list(region.shape)
     while len(have) > len(want) and have[0] == 1:
         have = have[1:]
     if len(have) > len(want):
         text = f"the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the tensor"
         text += f" ({len(have)})"
-        return ShapeError(say("setitem", text, f"value {have}, place {want}"))
+        return ShapeError("setitem", text, f"value {have}, place {want}")
     ahead = len(want) - len(have)
     d = next((i for i, n in enumerate(have) if n not in (1, want[i + ahead])), 0)
     text = f"The expanded size of the tensor ({want[d + ahead]}) must match the existing size ({have[d]})"
     text += f" at non-singleton dimension {d + ahead}"
-    return ShapeError(say("setitem", text, f"Target sizes: {want}.  Tensor sizes: {have}"))
+    return ShapeError("setitem", text, f"Target sizes: {want}.  Tensor sizes: {have}")
 
 
 def setitem(input: Tensor, at: Any, value: Any) -> None:
@@ -102,15 +102,9 @@ def setitem(input: Tensor, at: Any, value: Any) -> None:
         value = _fitting(input, value, then)
     elif not isinstance(value, NUMBERS):
         kind = type_name(input._a.dtype)
-        raise TypeMismatch(
-            say(
-                "setitem",
-                f"can't assign a {type(value).__name__} to a dovetail.{kind}Tensor",
-                "expected a Tensor or a number",
-            )
-        )
+        raise TypeMismatch("setitem", f"can't assign a {type(value).__name__} to a dovetail.{kind}Tensor", "expected a Tensor or a number")
     elif value.__class__ is complex and input._a.dtype.kind != "c":
-        raise DtypeError(say("setitem", f"value cannot be converted to type {input.dtype.name} without overflow", f"got {value}"))
+        raise DtypeError("setitem", f"value cannot be converted to type {input.dtype.name} without overflow", f"got {value}")
     if then is None and 0 in input._a.strides:
         input, first = getitem(input, first), (...,)  # what is written may be there once, though the whole is expanded
     try:
@@ -164,7 +158,7 @@ def _fitting(input: Tensor, value: Tensor, then: Any) -> Tensor:
 def _same_type(what: str, input: Any, value: Any) -> None:
     names = [type_name(t._a.dtype) for t in (input, value)]
     text = f"{what} requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} for the source"
-    raise DtypeError(say("setitem", text, "", "convert the value with .to(dtype)"))
+    raise DtypeError("setitem", text, "", "convert the value with .to(dtype)")
 
 
 @op(dtypes=None, name="index_put_add")
@@ -173,9 +167,7 @@ def _index_add_at(input: Array, value: Array, at: Any, indices: Fixed) -> Array:
     return stored(_index_add_at, input, value, at, indices)
 
 
-@_index_add_at.vjp
-def _(g: Any, at: Any, indices: Any, value_shape: Any) -> Any:
-    return g, _region(g, at, indices, len(value_shape))
+_index_add_at.vjp(lambda g, at, indices, value_shape: (g, _region(g, at, indices, len(value_shape))))
 
 
 @stores(_index_add_at)
@@ -193,9 +185,9 @@ def _(a: Any, value: Any, at: Any, indices: Any) -> None:
 
 def _put_parts(input: Tensor, indices: Any, values: Tensor) -> tuple[Any, Any, Tensor]:
     if not isinstance(indices, tuple | list):
-        raise TypeMismatch(say("index_put_()", f"argument 'indices' must be tuple of Tensors, not {type(indices).__name__}"))
+        raise TypeMismatch("index_put_()", f"argument 'indices' must be tuple of Tensors, not {type(indices).__name__}")
     if any(i is not None and i.__class__ not in CLASSES for i in indices):
-        raise TypeMismatch(say("index_put_()", "argument 'indices' must be tuple of Tensors or None"))
+        raise TypeMismatch("index_put_()", "argument 'indices' must be tuple of Tensors or None")
     first, then = parse(input._a, tuple(slice(None) if i is None else i for i in indices), select=False)
     if values._a.dtype != input._a.dtype:
         _same_type("Index put", input, values)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..device import device_of
-from ..errors import DtypeError, ShapeError, ValueRangeError, say
+from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
 from ._random import source
 from ._windows import listing, refuse_types
@@ -171,7 +171,7 @@ def scaled_dot_product_attention(
     where = "scaled_dot_product_attention"
     _check(where, query._a, key._a, value._a, attn_mask, is_causal)
     if not 0 <= dropout_p <= 1:
-        raise ValueRangeError(say(where, f"dropout probability has to be between 0 and 1, but got {dropout_p}"))
+        raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = (_shared(where, query, t) for t in (key, value))
     mask = bias = kept = None
@@ -194,7 +194,7 @@ def _shared(where: str, query: Any, t: Any) -> Any:
     heads, own = query._a.shape[-3], t._a.shape[-3]
     if heads % own:
         text = f"Number of heads in key and value must divide the number of heads in query ({own} and {heads})"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     return t if heads == own else t.repeat_interleave(heads // own, -3)
 
 
@@ -202,17 +202,17 @@ def _check(where: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool) -> No
     refuse_types(where, q, "iub")
     if q.dtype != k.dtype or q.dtype != v.dtype:
         text = "Expected query, key, and value to have the same dtype, but got "
-        raise DtypeError(say(where, f"{text}query.dtype: {q.dtype} key.dtype: {k.dtype} and value.dtype: {v.dtype} instead."))
+        raise DtypeError(where, f"{text}query.dtype: {q.dtype} key.dtype: {k.dtype} and value.dtype: {v.dtype} instead.")
     if min(q.ndim, k.ndim, v.ndim) < 2:
         text = "Expected query, key, and value to all be  at least 2 dimensional, but got "
-        raise ShapeError(say(where, f"{text}query.dim: {q.ndim} key.dim: {k.ndim} and value.dim: {v.ndim} instead."))
+        raise ShapeError(where, f"{text}query.dim: {q.ndim} key.dim: {k.ndim} and value.dim: {v.ndim} instead.")
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         text = f"sizes do not fit: query {listing(q.shape)}, key {listing(k.shape)}, value {listing(v.shape)}"
-        raise ShapeError(say(where, text, "expected (*, L, E), (*, S, E) and (*, S, V)"))
+        raise ShapeError(where, text, "expected (*, L, E), (*, S, E) and (*, S, V)")
     if mask is None:
         return
     if is_causal:
-        raise ShapeError(say(where, "Explicit attn_mask should not be set when is_causal=True"))
+        raise ShapeError(where, "Explicit attn_mask should not be set when is_causal=True")
     if mask._a.dtype.kind != "b" and mask._a.dtype.kind != "f" and mask._a.dtype != q.dtype:
         text = "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-        raise DtypeError(say(where, f"{text}attn_mask.dtype: {mask._a.dtype} and  query.dtype: {q.dtype} instead."))
+        raise DtypeError(where, f"{text}attn_mask.dtype: {mask._a.dtype} and  query.dtype: {q.dtype} instead.")

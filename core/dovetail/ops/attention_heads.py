@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import wrap
-from ..errors import DovetailError, ShapeError, say
+from ..errors import AssertedError, ShapeError
 from ._op import xp
 from ._windows import listing
 from .attention import scaled_dot_product_attention
@@ -22,13 +22,9 @@ METHODS = ()
 INPLACE = ()
 
 
-class _HeadsError(DovetailError, AssertionError):
-    """Sizes that do not fit (PyTorch asserts)."""
-
-
 def _demand(condition: bool, text: str) -> None:
     if not condition:
-        raise _HeadsError(say("multi_head_attention_forward", text))
+        raise AssertedError("multi_head_attention_forward", text)
 
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
@@ -66,7 +62,7 @@ def multi_head_attention_forward(
     _demand(embed % num_heads == 0, f"embed_dim {embed} not divisible by num_heads {num_heads}")
     hint = is_causal and attn_mask is not None and key_padding_mask is None and not need_weights
     if is_causal and attn_mask is None:
-        raise ShapeError(say("multi_head_attention_forward", "Need attn_mask if specifying the is_causal hint."))
+        raise ShapeError("multi_head_attention_forward", "Need attn_mask if specifying the is_causal hint.")
     attn_mask = None if hint else _added(attn_mask, "attn_mask", query._a)
     key_padding_mask = _added(key_padding_mask, "key_padding_mask", query._a)
     if use_separate_proj_weight:
@@ -144,7 +140,7 @@ def _added(mask: Any, name: str, q: Any) -> Any:
         return wrap(xp(a).where(a, q.dtype.type(-np.inf), q.dtype.type(0)))
     if a.dtype.kind not in "fV":
         text = f"only bool and floating types of {name} are supported (got {a.dtype})"
-        raise _HeadsError(say("multi_head_attention_forward", text))
+        raise AssertedError("multi_head_attention_forward", text)
     if a.dtype != q.dtype:
         text = f"{name} has type {a.dtype} and query {q.dtype}: support for mismatched masks is deprecated. Use same type for both instead."
         warnings.warn(text, stacklevel=3)
@@ -158,9 +154,9 @@ def _check_mask(mask: Any, batch: int, heads: int, length: int, keys: int, q: An
     a, where = mask._a, "multi_head_attention_forward"
     right = {2: (length, keys), 3: (batch * heads, length, keys)}.get(a.ndim)
     if right is None:
-        raise ShapeError(say(where, f"attn_mask's dimension {a.ndim} is not supported"))
+        raise ShapeError(where, f"attn_mask's dimension {a.ndim} is not supported")
     if a.shape != right:
-        raise ShapeError(say(where, f"The shape of the {a.ndim}D attn_mask is {a.shape}, but should be {right}."))
+        raise ShapeError(where, f"The shape of the {a.ndim}D attn_mask is {a.shape}, but should be {right}.")
     return mask.reshape((1, 1, length, keys)) if a.ndim == 2 else mask.reshape((batch, heads, length, keys))
 
 
@@ -168,8 +164,8 @@ def _check_dims(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads
     """Whether there is a batch dimension."""
     n = query._a.ndim
     if n not in (2, 3):
-        raise _HeadsError(
-            say("multi_head_attention_forward", f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor")
+        raise AssertedError(
+            "multi_head_attention_forward", f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor"
         )
     _demand(
         key._a.ndim == n and value._a.ndim == n,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import changed
-from ..errors import ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
 from ._rows import dots, means
 from ._windows import listing, refuse_scalar
@@ -124,14 +124,14 @@ def batch_norm(
     shape = input._a.shape
     refuse_scalar("batch_norm", input._a)
     if len(shape) < 2:
-        raise ShapeError(say("batch_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}"))
+        raise ShapeError("batch_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
     _check_statistics("batch_norm", shape[1], running_mean, running_var, weight, bias, training)
     if not training:
         return batch_norm_infer(input, weight, bias, running_mean, running_var, eps)
     count = shape[0] * math.prod(shape[2:])
     if count == 1:
         text = f"Expected more than 1 value per channel when training, got input size {listing(shape)}"
-        raise ValueRangeError(say("batch_norm", text, "", "use a larger batch, or .eval()"))
+        raise ValueRangeError("batch_norm", text, "", "use a larger batch, or .eval()")
     out, mean, var = _batch_norm(input, weight, bias, eps)
     _update(running_mean, mean._a, momentum)
     _update(running_var, var._a * (count / max(count - 1, 1)), momentum)
@@ -150,10 +150,10 @@ def _update(running: Any, value: Any, momentum: float) -> None:
 def _check_statistics(where: str, c: int, mean: Any, var: Any, weight: Any, bias: Any, training: bool) -> None:
     for name, t in (("running_mean", mean), ("running_var", var)):
         if t is None and not training:
-            raise ShapeError(say(where, f"Expected {name} to be defined when training=False"))
+            raise ShapeError(where, f"Expected {name} to be defined when training=False")
     for name, t in (("running_mean", mean), ("running_var", var), ("weight", weight), ("bias", bias)):
         if t is not None and t._a.size != c:
-            raise ShapeError(say(where, f"{name} should contain {c} elements not {t._a.size}"))
+            raise ShapeError(where, f"{name} should contain {c} elements not {t._a.size}")
 
 
 def instance_norm(
@@ -170,7 +170,7 @@ def instance_norm(
     """
     shape = input._a.shape
     if len(shape) < 2:
-        raise ShapeError(say("instance_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}"))
+        raise ShapeError("instance_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
     n, c = shape[:2]
     _check_statistics("instance_norm", c, running_mean, running_var, weight, bias, use_input_stats)
     if not use_input_stats:
@@ -178,7 +178,7 @@ def instance_norm(
     count = math.prod(shape[2:])
     if count == 1:
         text = f"Expected more than 1 spatial element when training, got input size {listing(shape)}"
-        raise ValueRangeError(say("instance_norm", text))
+        raise ValueRangeError("instance_norm", text)
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean._a.reshape(n, c).mean(axis=0), momentum)
     _update(running_var, var._a.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import Tensor
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._refuse import not_for, tensors, type_name
 from .select import masked_fill, where  # noqa: F401 - one place to import both from
@@ -148,7 +148,7 @@ def isposinf(input: Array) -> Array:
     tensor([ True, False])
     """
     if input.dtype.kind == "c":
-        raise DtypeError(say("isposinf", "isposinf does not support complex inputs"))
+        raise DtypeError("isposinf", "isposinf does not support complex inputs")
     return input == float("inf") if input.dtype.kind == "f" else xp(input).zeros(input.shape, bool)
 
 
@@ -161,7 +161,7 @@ def isneginf(input: Array) -> Array:
     tensor([False,  True])
     """
     if input.dtype.kind == "c":
-        raise DtypeError(say("isneginf", "isneginf does not support complex inputs"))
+        raise DtypeError("isneginf", "isneginf does not support complex inputs")
     return input == float("-inf") if input.dtype.kind == "f" else xp(input).zeros(input.shape, bool)
 
 
@@ -201,10 +201,10 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     """
     tensors("isclose", input=input, other=other)
     if input._a.dtype != other._a.dtype:
-        raise DtypeError(say("isclose", f"{type_name(input._a.dtype)} did not match {type_name(other._a.dtype)}", "", "convert one"))
+        raise DtypeError("isclose", f"{type_name(input._a.dtype)} did not match {type_name(other._a.dtype)}", "", "convert one")
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
-            raise DtypeError(say("isclose", f"{name} must be greater than or equal to zero, but got {value}"))
+            raise DtypeError("isclose", f"{name} must be greater than or equal to zero, but got {value}")
     return _isclose(input, other, rtol, atol, equal_nan)
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._refuse import tensors
 from .arithmetic import abs, mul, zero
@@ -22,9 +22,7 @@ def _conj(input: Array) -> Array:
     return input.conj()
 
 
-@_conj.vjp
-def _(g: Any) -> Any:
-    return conj(g)
+_conj.vjp(lambda g: conj(g))
 
 
 def conj(input: Tensor) -> Tensor:
@@ -78,9 +76,7 @@ def _real(input: Array) -> Array:
     return input.real
 
 
-@_real.vjp
-def _(g: Any) -> Any:
-    return mul(g, complex(1))
+_real.vjp(lambda g: mul(g, complex(1)))
 
 
 def real(input: Tensor) -> Tensor:
@@ -99,9 +95,7 @@ def _imag(input: Array) -> Array:
     return input.imag
 
 
-@_imag.vjp
-def _(g: Any) -> Any:
-    return mul(g, 1j)
+_imag.vjp(lambda g: mul(g, 1j))
 
 
 def imag(input: Tensor) -> Tensor:
@@ -113,7 +107,7 @@ def imag(input: Tensor) -> Tensor:
     """
     tensors("imag", input=input)
     if input._a.dtype.kind != "c":
-        raise DtypeError(say("imag", f"imag is not implemented for tensors with non-complex dtypes (got {input._a.dtype})"))
+        raise DtypeError("imag", f"imag is not implemented for tensors with non-complex dtypes (got {input._a.dtype})")
     return _imag(input)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..autograd.node import Tensor
 from ..device import xp
 from ..dtypes import int64
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ._op import Array, op
 from ._refuse import type_name
 from .arithmetic import mul
@@ -27,9 +25,7 @@ def _complex(real: Array, imag: Array) -> Array:
     return real + imag * xp(real).asarray(1j, "complex64" if real.dtype.itemsize <= 4 else "complex128")
 
 
-@_complex.vjp
-def _(g: Any) -> Any:
-    return real_part(g), imag_part(g)
+_complex.vjp(lambda g: (real_part(g), imag_part(g)))
 
 
 def complex(real: Tensor, imag: Tensor) -> Tensor:
@@ -49,10 +45,10 @@ def _check_parts(first: Tensor, second: Tensor) -> None:
     a, b = first._a.dtype, second._a.dtype
     if a.kind != "f" or b.kind != "f":
         text = f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}"
-        raise DtypeError(say("complex", text))
+        raise DtypeError("complex", text)
     if a != b:
         text = f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument"
-        raise DtypeError(say("complex", text))
+        raise DtypeError("complex", text)
 
 
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
@@ -80,12 +76,12 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
             [9, 3, 1]])
     """
     if x._a.ndim != 1:
-        raise ShapeError(say("vander", "x must be a one-dimensional tensor.", f"got shape {tuple(x._a.shape)}"))
+        raise ShapeError("vander", "x must be a one-dimensional tensor.", f"got shape {tuple(x._a.shape)}")
     if x._a.dtype.kind in "iub":
         x = x.to(int64)
     count = x._a.size if N is None else N
     if count < 0:
-        raise ShapeError(say("vander", f"N must be non-negative, got {count}"))
+        raise ShapeError("vander", f"N must be non-negative, got {count}")
     if count == 0:
         return x.new_empty((x._a.size, 0))
     powers = [x.new_ones(x._a.size)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import DtypeError, RangeError, ShapeError, say
+from ..errors import DtypeError, RangeError, ShapeError
 from ._op import Array, Arrays, op, xp
 from ._refuse import no_bools, type_name
 from ._sums import one_axis
@@ -50,7 +50,7 @@ def _pair(a: Any, la: Labels, b: Any, lb: Labels, keep: set[int]) -> tuple[Any, 
     no_bools("bmm", a)
     if a.dtype != b.dtype:  # the sums of an integer operand are int64
         what = f"expected scalar type {type_name(a.dtype)} but found {type_name(b.dtype)}"
-        raise DtypeError(say("einsum()", what, "", "convert the operands to int64 first"))
+        raise DtypeError("einsum()", what, "", "convert the operands to int64 first")
     k = int(np.prod([size[x] for x in gone]))
     a = a.reshape(*lead, int(np.prod([size[x] for x in rows])), k)
     b = b.reshape(*lead, k, int(np.prod([size[x] for x in cols])))
@@ -109,9 +109,7 @@ def _summed(a: Any, labels: Labels, keep: set[int]) -> tuple[Any, Labels]:
     return a.sum(axis=alone, dtype=a.dtype if a.dtype.kind in "fcV" else np.int64), tuple(x for x in labels if x in keep)
 
 
-@_contract.vjp
-def _(g: Any, operands: Any, labels: Any, wanted: Any) -> Any:
-    return [_einsum_gradient(g, i, operands, labels, tuple(wanted)) for i in range(len(operands))]
+_contract.vjp(lambda g, operands, labels, wanted: [_einsum_gradient(g, i, operands, labels, tuple(wanted)) for i in range(len(operands))])
 
 
 def _einsum_gradient(g: Any, i: int, operands: Any, labels: Any, out: Labels) -> Any:
@@ -185,7 +183,7 @@ def _read(args: tuple[Any, ...]) -> tuple[list[Any], tuple[Labels, ...], Labels]
 def _text(sub: Any) -> str:
     for x in sub:
         if x is not Ellipsis and not 0 <= x < 52:
-            raise RangeError(say("einsum()", f"expected subscripts in the range [0, 52) but got {x}"))
+            raise RangeError("einsum()", f"expected subscripts in the range [0, 52) but got {x}")
     return "".join("..." if x is Ellipsis else chr(65 + x) if x < 26 else chr(71 + x) for x in sub)
 
 
@@ -202,18 +200,18 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0 or dims > min(n, m):
-            raise ShapeError(say("tensordot", f"expects dims >= 0 and no more than the dimensions of its inputs, but got dims={dims}"))
+            raise ShapeError("tensordot", f"expects dims >= 0 and no more than the dimensions of its inputs, but got dims={dims}")
         left, right = list(range(n - dims, n)), list(range(dims))
     else:
         left, right = ([x] if isinstance(x, int) else list(x) for x in dims)
         left, right = [one_axis(x, n, "tensordot") for x in left], [one_axis(x, m, "tensordot") for x in right]
     if len(left) != len(right):
-        raise ShapeError(say("tensordot", f"both dimension lists should have same length, got {left} and {right}"))
+        raise ShapeError("tensordot", f"both dimension lists should have same length, got {left} and {right}")
     for i, j in zip(left, right, strict=True):
         p, q = a._a.shape[i], b._a.shape[j]
         if p != q and 1 not in (p, q):
             what = f"contracted dimensions need to match, but first has size {p} in dim {i} and second has size {q} in dim {j}"
-            raise ShapeError(say("tensordot", what))
+            raise ShapeError("tensordot", what)
     la = tuple(range(n))
     lb = tuple(left[right.index(j)] if j in right else n + j for j in range(m))
     return _contract([a, b], (la, lb), tuple(x for x in la if x not in left) + tuple(x for x in lb if x >= n))
@@ -243,7 +241,7 @@ def trace(input: Array) -> Array:
     tensor(5.)
     """
     if input.ndim != 2:
-        raise ShapeError(say("trace", f"expected a matrix, but got tensor with dim {input.ndim}"))
+        raise ShapeError("trace", f"expected a matrix, but got tensor with dim {input.ndim}")
     no_bools("trace", input)
     return input.diagonal().sum(dtype=input.dtype if input.dtype.kind in "fcV" else np.int64)
 
@@ -265,14 +263,14 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     if dim is None:
         dim = next((i for i, n in enumerate(input._a.shape) if n == 3), None)
         if dim is None:
-            raise ShapeError(say("linalg.cross", f"no dimension of size 3 in input (shape {input._a.shape})"))
+            raise ShapeError("linalg.cross", f"no dimension of size 3 in input (shape {input._a.shape})")
     n = max(input._a.ndim, other._a.ndim)
     if input._a.ndim != other._a.ndim:
-        raise ShapeError(say("linalg.cross", f"inputs must have the same number of dimensions. Got {input._a.ndim} and {other._a.ndim}"))
+        raise ShapeError("linalg.cross", f"inputs must have the same number of dimensions. Got {input._a.ndim} and {other._a.ndim}")
     dim = one_axis(dim, n, "linalg.cross")
     p, q = input._a.shape[dim], other._a.shape[dim]
     if p != 3 or q != 3:
-        raise ShapeError(say("linalg.cross", f"inputs dimension {dim} must have length 3. Got {p} and {q}"))
+        raise ShapeError("linalg.cross", f"inputs dimension {dim} must have length 3. Got {p} and {q}")
     a, aa = input.roll(-1, dim), input.roll(-2, dim)
     b, bb = other.roll(-1, dim), other.roll(-2, dim)
     return sub(mul(a, bb), mul(aa, b))
@@ -289,15 +287,15 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 
     for name, t in (("X1", x1), ("X2", x2)):
         if t._a.ndim < 2:
-            raise ShapeError(say("cdist", f"only supports at least 2D tensors, {name} got: {t._a.ndim}D"))
+            raise ShapeError("cdist", f"only supports at least 2D tensors, {name} got: {t._a.ndim}D")
         if t._a.dtype.kind not in "fV":
             what = f"only supports floating-point dtypes, {name} got: {type_name(t._a.dtype)}"
-            raise DtypeError(say("cdist", what, "", "convert with .float()"))
+            raise DtypeError("cdist", what, "", "convert with .float()")
     if x1._a.shape[-1] != x2._a.shape[-1]:
         what = f"X1 and X2 must have the same number of columns. X1: {x1._a.shape[-1]} X2: {x2._a.shape[-1]}"
-        raise ShapeError(say("cdist", what))
+        raise ShapeError("cdist", what)
     if p < 0:
-        raise ShapeError(say("cdist", f"only supports non-negative p values, got {p}"))
+        raise ShapeError("cdist", f"only supports non-negative p values, got {p}")
     if p == 2:
         large = max(x1._a.shape[-2], x2._a.shape[-2]) > 25
         return _euclid(x1, x2, (large and "not" not in compute_mode) or compute_mode == "use_mm_for_euclid_dist")

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..autograd import modes
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from . import _conv_arrays as raw
 from ._op import Array, op
 from ._refuse import not_for
@@ -46,9 +46,7 @@ def _(g: Any, input: Any, weight_shape: Any, stride: Any, padding: Any, dilation
     return convolution_weight_grad(g, input, weight_shape[2:], stride, padding, dilation, groups)
 
 
-@convolution.vjp("bias")
-def _(g: Any) -> Any:
-    return g.sum((0, *range(2, g._a.ndim)))
+convolution.vjp("bias")(lambda g: g.sum((0, *range(2, g._a.ndim))))
 
 
 @op(autocast="lower")
@@ -176,7 +174,7 @@ def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
     tensor([6., 6.])
     """
     if input._a.ndim != 3 or weight._a.ndim != 3:
-        raise ShapeError(say("conv_tbc", f"Input must have 3 dims: time, batch, in_channel (got shape {listing(input._a.shape)})"))
+        raise ShapeError("conv_tbc", f"Input must have 3 dims: time, batch, in_channel (got shape {listing(input._a.shape)})")
     return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
 
 
@@ -185,13 +183,11 @@ def _conv(where: str, n: int, input: Any, weight: Any, bias: Any, stride: Any, p
     _check(where, n, x, w, bias, groups)
     if x.shape[x.ndim - n - 1] != w.shape[1] * groups:
         raise ShapeError(
-            say(
-                where,
-                f"Given groups={groups}, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have "
-                f"{w.shape[1] * groups} channels, but got {x.shape[x.ndim - n - 1]} channels instead",
-                "",
-                "is the input channels-last?" if x.shape[-1] == w.shape[1] * groups else "",
-            )
+            where,
+            f"Given groups={groups}, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have "
+            f"{w.shape[1] * groups} channels, but got {x.shape[x.ndim - n - 1]} channels instead",
+            "",
+            "is the input channels-last?" if x.shape[-1] == w.shape[1] * groups else "",
         )
     stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
     if isinstance(padding, str):
@@ -205,7 +201,7 @@ def _conv(where: str, n: int, input: Any, weight: Any, bias: Any, stride: Any, p
         sizes = " x ".join(str(s + 2 * p) for s, p in zip(x.shape[-n:], padding, strict=True))
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilation, strict=True))
         text = f"Calculated padded input size per channel: ({sizes}). Kernel size: ({reach}). "
-        raise ShapeError(say(where, text + "Kernel size can't be greater than actual input size", "", "pad more"))
+        raise ShapeError(where, text + "Kernel size can't be greater than actual input size", "", "pad more")
     if x.ndim == n + 1:
         return convolution(input.reshape((1, *x.shape)), weight, bias, stride, padding, dilation, groups).squeeze(0)
     return convolution(input, weight, bias, stride, padding, dilation, groups)
@@ -216,9 +212,9 @@ def _by_name(where: str, n: int, input: Any, kernel: Sizes, stride: Sizes, paddi
     if padding == "valid":
         return input, (0,) * n
     if padding != "same":
-        raise ShapeError(say(where, f"Invalid padding string: {padding!r}", "expected 'valid' or 'same'"))
+        raise ShapeError(where, f"Invalid padding string: {padding!r}", "expected 'valid' or 'same'")
     if any(s != 1 for s in stride):
-        raise ShapeError(say(where, f"padding='same' is not supported for strided convolutions (stride {stride})"))
+        raise ShapeError(where, f"padding='same' is not supported for strided convolutions (stride {stride})")
     total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     if any(t % 2 for t in total):
         from .pad import pad
@@ -236,25 +232,23 @@ def _transposed(
     channels = x.shape[x.ndim - n - 1]
     if channels != w.shape[0]:
         raise ShapeError(
-            say(
-                where,
-                f"Given transposed=1, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have {w.shape[0]} "
-                f"channels, but got {channels} channels instead",
-            )
+            where,
+            f"Given transposed=1, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have {w.shape[0]} "
+            f"channels, but got {channels} channels instead",
         )
     stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
     padding, extra = spread(where, "padding", padding, n), spread(where, "output_padding", extra, n)
     _check_numbers(where, stride, padding, dilation)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         text = f"output padding must be smaller than either stride or dilation, but got output_padding {extra}"
-        raise ShapeError(say(where, f"{text}, stride {stride}, dilation {dilation}"))
+        raise ShapeError(where, f"{text}, stride {stride}, dilation {dilation}")
     size = tuple(
         (m - 1) * s - 2 * p + d * (k - 1) + e + 1
         for m, k, s, p, d, e in zip(x.shape[-n:], w.shape[2:], stride, padding, dilation, extra, strict=True)
     )
     if min(size) < 1:
         text = f"Given input size per channel: {x.shape[-n:]}. Calculated output size per channel: {size}. Output size is too small"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     batch = input.reshape((1, *x.shape)) if x.ndim == n + 1 else input
     out = convolution_input_grad(batch, weight, size, stride, padding, dilation, groups)
     if bias is not None:
@@ -265,19 +259,19 @@ def _transposed(
 def _check(where: str, n: int, x: Any, w: Any, bias: Any, groups: int, transposed: bool = False) -> None:
     if x.ndim not in (n + 1, n + 2):
         text = f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {where}, but got input of size: {listing(x.shape)}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     if w.ndim != n + 2:
         text = f"expected weight with {n + 2} dimensions, but got weight of size {listing(w.shape)}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     if groups < 1:
-        raise ShapeError(say(where, f"non-positive groups is not supported (groups={groups})"))
+        raise ShapeError(where, f"non-positive groups is not supported (groups={groups})")
     if w.shape[0] % groups or w.shape[0] < groups:
         text = f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
-        raise ShapeError(say(where, text + listing(w.shape)))
+        raise ShapeError(where, text + listing(w.shape))
     out = w.shape[1] * groups if transposed else w.shape[0]
     if bias is not None and (bias._a.ndim != 1 or bias._a.shape[0] != out):
         text = f"Given weight of size {listing(w.shape)}, expected bias to be 1-dimensional with {out} elements, but got bias of size "
-        raise ShapeError(say(where, text + listing(bias._a.shape)))
+        raise ShapeError(where, text + listing(bias._a.shape))
     refuse_types(where, x, "b")
     _check_types(where, x, w, bias)
 
@@ -288,15 +282,15 @@ def _check_types(where: str, x: Any, w: Any, bias: Any) -> None:
     for name, other in (("weight", w), ("bias", None if bias is None else bias._a)):
         if other is not None and other.dtype != x.dtype:
             text = f"Input type ({x.dtype}) and {name} type ({other.dtype}) should be the same"
-            raise DtypeError(say(where, text, "", f"convert one with .to({name}.dtype)"))
+            raise DtypeError(where, text, "", f"convert one with .to({name}.dtype)")
 
 
 def _check_numbers(where: str, stride: Sizes, padding: Sizes, dilation: Sizes) -> None:
     if min(stride) < 1:
-        raise ShapeError(say(where, f"non-positive stride is not supported (stride {stride})"))
+        raise ShapeError(where, f"non-positive stride is not supported (stride {stride})")
     if min(padding) < 0:
-        raise ShapeError(say(where, f"negative padding is not supported (padding {padding})"))
+        raise ShapeError(where, f"negative padding is not supported (padding {padding})")
     if min(dilation) < 1:
-        raise ShapeError(say(where, f"dilation should be greater than zero (dilation {dilation})"))
+        raise ShapeError(where, f"dilation should be greater than zero (dilation {dilation})")
     if math.prod(stride) > 2**62:
-        raise ShapeError(say(where, f"stride {stride} is too large"))
+        raise ShapeError(where, f"stride {stride} is too large")

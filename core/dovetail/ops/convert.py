@@ -12,7 +12,7 @@ from ..autograd.node import CLASSES, Tensor, leaf, wrap
 from ..device import CPU, Device, cupy, device_of, move, to_device
 from ..dtypes import dtype as Dtype
 from ..dtypes import from_numpy_dtype, get_default_dtype, promote_types, scalar_dtype, to_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
 
 __all__ = ["as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
 
@@ -34,8 +34,8 @@ def _kind_of(data: Any) -> Dtype:
         return scalar_dtype(data)
     if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, str | bytes | dict):
         if isinstance(data, str | bytes):
-            raise ValueRangeError(say("tensor", f"too many dimensions {type(data).__name__!r}"))
-        raise DtypeError(say("tensor", f"Could not infer dtype of {type(data).__name__}"))
+            raise ValueRangeError("tensor", f"too many dimensions {type(data).__name__!r}")
+        raise DtypeError("tensor", f"Could not infer dtype of {type(data).__name__}")
     found: Dtype | None = None
     kinds = set(map(type, data))
     for kind in kinds & _NUMBERS.keys():
@@ -60,14 +60,14 @@ def _supported(a: Any) -> Dtype:
     except TypeMismatch:
         name = a.dtype.type.__name__
         text = f"can't convert np.ndarray of type numpy.{name}. The only supported types are: {_TYPES}."
-        raise TypeMismatch(say("tensor", text)) from None
+        raise TypeMismatch("tensor", text) from None
 
 
 def _plain(data: Any) -> Any:
     """Nested sequences with tensors in them as sequences that NumPy takes."""
     if data.__class__ in CLASSES:
         if data._a.size != 1:
-            raise ValueRangeError(say("tensor", "only one element tensors can be converted to Python scalars", "", "use stack"))
+            raise ValueRangeError("tensor", "only one element tensors can be converted to Python scalars", "", "use stack")
         return move(data._a, CPU)
     if isinstance(data, list | tuple):
         return [_plain(v) for v in data] if any(v.__class__ not in _NUMBERS for v in data) else data
@@ -89,12 +89,12 @@ def _shape_of(data: Any) -> None:
         is_list = isinstance(part, list | tuple | np.ndarray) and bool(getattr(part, "ndim", 1))
         if depth == len(sizes):
             if is_list:
-                raise TypeMismatch(say("tensor", f"{type(part).__name__!r} object cannot be interpreted as a number", f"at dim {depth}"))
+                raise TypeMismatch("tensor", f"{type(part).__name__!r} object cannot be interpreted as a number", f"at dim {depth}")
             return
         if not is_list:
-            raise TypeMismatch(say("tensor", f"not a sequence at dim {depth}", f"got {type(part).__name__}"))
+            raise TypeMismatch("tensor", f"not a sequence at dim {depth}", f"got {type(part).__name__}")
         if len(part) != sizes[depth]:
-            raise ValueRangeError(say("tensor", f"expected sequence of length {sizes[depth]} at dim {depth} (got {len(part)})"))
+            raise ValueRangeError("tensor", f"expected sequence of length {sizes[depth]} at dim {depth} (got {len(part)})")
         for item in part:
             check(item, depth + 1)
 
@@ -104,7 +104,7 @@ def _shape_of(data: Any) -> None:
 def _array(data: Any, dtype: Any) -> Any:
     """A fresh NumPy array of numbers or nested sequences."""
     if isinstance(data, str | bytes):
-        raise TypeMismatch(say("new()", f"invalid data type {type(data).__name__!r}"))
+        raise TypeMismatch("new()", f"invalid data type {type(data).__name__!r}")
     kind = None if dtype is None else to_numpy_dtype(dtype)
     if kind is None:
         kind = _kind_of(data).np
@@ -135,7 +135,7 @@ def _whole(a: Any, kind: Any) -> Any:
         if not finite or int(high) > info.max or int(low) < (info.min or -info.max):
             if finite and kind.itemsize == 8:
                 raise OverflowError("Overflow when unpacking long long")
-            raise DtypeError(say("tensor", f"value cannot be converted to type {kind.name} without overflow"))
+            raise DtypeError("tensor", f"value cannot be converted to type {kind.name} without overflow")
     return a.astype(kind)
 
 
@@ -146,11 +146,11 @@ class _Overflow(DtypeError, ValueError):
 def _unfit(error: Exception, kind: Any) -> Exception:
     if isinstance(error, OverflowError):
         if "unpacking" in str(error):
-            return _Overflow(say("tensor", "Overflow when unpacking long long", f"expected numbers of type {kind.name}"))
-        return _Overflow(say("tensor", f"value cannot be converted to type {kind.name} without overflow"))
+            return _Overflow("tensor", "Overflow when unpacking long long", f"expected numbers of type {kind.name}")
+        return _Overflow("tensor", f"value cannot be converted to type {kind.name} without overflow")
     if isinstance(error, TypeError):
-        return TypeMismatch(say("tensor", str(error)))
-    return ShapeError(say("tensor", str(error)))
+        return TypeMismatch("tensor", str(error))
+    return ShapeError("tensor", str(error))
 
 
 def _to_array(data: Any, dtype: Any, copy: bool | None) -> Any:
@@ -178,7 +178,7 @@ def _ours(a: Any) -> Any:
     _supported(a)
     if not a.dtype.isnative:
         text = "given numpy array has byte order different from the native byte order"
-        raise ValueRangeError(say("from_numpy", f"{text}. Conversion between byte orders is currently not supported."))
+        raise ValueRangeError("from_numpy", f"{text}. Conversion between byte orders is currently not supported.")
     return a.view(np.ndarray) if a.__class__ is not np.ndarray else a
 
 
@@ -203,10 +203,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if data.__class__ in CLASSES:
         text = "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone()"
-        warnings.warn(
-            f"{text} or sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
-            stacklevel=2,
-        )
+        warnings.warn(f"{text} or sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).", stacklevel=2)
         device = device_of(data._a) if device is None else device
     return _wrapped(_to_array(data, dtype, True), device, requires_grad)
 
@@ -247,7 +244,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
         return out.detach().requires_grad_(requires_grad) if out._n is not None or requires_grad else out
     a = _positive(_to_array(obj, dtype, copy))
     if copy is False and not (isinstance(obj, np.ndarray) and np.shares_memory(a, obj)):
-        raise ValueRangeError(say("asarray", f"can't alias data of type {type(obj).__name__}", "", "use copy=None"))
+        raise ValueRangeError("asarray", f"can't alias data of type {type(obj).__name__}", "", "use copy=None")
     return _wrapped(a, device, requires_grad)
 
 
@@ -259,10 +256,10 @@ def _positive(a: Any) -> Any:
                 "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
                 "supported. (You can probably work around this by making a copy of your array with array.copy().)"
             )
-            raise ValueRangeError(say("from_numpy", text))
+            raise ValueRangeError("from_numpy", text)
         if any(s % a.itemsize for s in a.strides):
             text = "given numpy array strides not a multiple of the element byte size"
-            raise ValueRangeError(say("from_numpy", text, "", "Copy the numpy array to reallocate the memory."))
+            raise ValueRangeError("from_numpy", text, "", "Copy the numpy array to reallocate the memory.")
     return a
 
 
@@ -277,7 +274,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     tensor([1, 2])
     """
     if not isinstance(ndarray, np.ndarray):
-        raise TypeMismatch(say("from_numpy", f"expected np.ndarray (got {type(ndarray).__name__})"))
+        raise TypeMismatch("from_numpy", f"expected np.ndarray (got {type(ndarray).__name__})")
     return wrap(_positive(_ours(ndarray)).view())
 
 
@@ -293,7 +290,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     try:
         out = wrap(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset))
     except ValueError as error:
-        raise ValueRangeError(say("frombuffer", str(error))) from None
+        raise ValueRangeError("frombuffer", str(error)) from None
     if requires_grad:
         leaf(out)
     return out

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError, UnsupportedError, say
+from ..errors import ShapeError, UnsupportedError
 from ._arrays import scatter_add
 from ._op import Array, Fixed, op, xp
 from ._results import results
@@ -49,7 +49,7 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     rows = input.reshape(-1) if dim is None else where.moveaxis(input, one_axis(dim, input.ndim, "unique"), 0)
     if dim is not None and any(n == 0 for n in rows.shape[1:]):
         what = "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
-        raise ShapeError(say("unique", what, f"got shape {input.shape}, dim {dim}"))
+        raise ShapeError("unique", what, f"got shape {input.shape}, dim {dim}")
     if not rows.shape[0]:
         empty = where.zeros(0, np.int64)
         return input.reshape(-1).copy() if dim is None else input.copy(), empty.reshape(input.shape if dim is None else 0), empty
@@ -102,13 +102,13 @@ def bincount(input: Fixed, weights: Fixed | None = None, minlength: int = 0) -> 
     tensor([1, 0, 2])
     """
     if input.dtype.kind not in "iu":
-        raise UnsupportedError(say("bincount", f'"bincount_cpu" not implemented for {legacy(input.dtype)!r}'))
+        raise UnsupportedError("bincount", f'"bincount_cpu" not implemented for {legacy(input.dtype)!r}')
     if input.ndim != 1 or (input.size and (input < 0).any()):
-        raise ShapeError(say("bincount", "only supports 1-d non-negative integral inputs.", f"got shape {input.shape}"))
+        raise ShapeError("bincount", "only supports 1-d non-negative integral inputs.", f"got shape {input.shape}")
     if weights is None:
         return xp(input).bincount(input, minlength=minlength).astype(np.int64, copy=False)
     if weights.shape != input.shape:
-        raise ShapeError(say("bincount", f"weights should be 1-d and have the same length as input (got {weights.shape}, {input.shape})"))
+        raise ShapeError("bincount", f"weights should be 1-d and have the same length as input (got {weights.shape}, {input.shape})")
     if not input.size:  # PyTorch then counts, whatever the weights
         return xp(input).zeros(minlength, np.int64)
     kind = np.float32 if weights.dtype == np.float32 else np.float64
@@ -128,14 +128,14 @@ def histc(input: Fixed, bins: int = 100, min: float = 0, max: float = 0) -> Arra
     """
     where = xp(input)
     if input.dtype.kind not in "fV":
-        raise UnsupportedError(say("histc", f'"histogram_cpu" not implemented for {legacy(input.dtype)!r}'))
+        raise UnsupportedError("histc", f'"histogram_cpu" not implemented for {legacy(input.dtype)!r}')
     if bins <= 0:
-        raise ShapeError(say("histc", f"bins must be > 0, but got {bins}"))
+        raise ShapeError("histc", f"bins must be > 0, but got {bins}")
     a = input.reshape(-1)
     if min == max and a.size:
         min, max = a.min(), a.max()
     if not (min <= max):
-        raise ShapeError(say("histc", f"max must be larger than min (got min {min}, max {max})"))
+        raise ShapeError("histc", f"max must be larger than min (got min {min}, max {max})")
     if min == max:
         min, max = min - 1, max + 1
     return _binned(where, a, where.linspace(min, max, bins + 1).astype(a.dtype), None).astype(input.dtype)
@@ -175,7 +175,7 @@ def histogram(
     tensor([2., 1.])
     """
     if input._a.dtype.kind not in "fV":
-        raise UnsupportedError(say("histogram", f'"histogram_cpu" not implemented for {legacy(input._a.dtype)!r}'))
+        raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {legacy(input._a.dtype)!r}')
     return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
 
 
@@ -190,7 +190,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     from .linalg import matmul
 
     if input._a.ndim > 2:
-        raise ShapeError(say("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions"))
+        raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
     x = input.reshape(1, -1) if input._a.ndim < 2 else input
     weights = None
     if fweights is not None:

@@ -8,7 +8,7 @@ from ..autograd.modes import INFERENCE, STATE
 from ..autograd.node import CLASSES, Tensor, leaf, wrap
 from ..device import device_of, module_for, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, UnsupportedError, say
+from ..errors import DtypeError, ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
 from ._call import INFERENCE_BOX
 from ._dims import sizes_of
@@ -34,7 +34,7 @@ def finished(a: Any, requires_grad: bool = False) -> Tensor:
         t._v = INFERENCE_BOX
     if requires_grad:
         if a.dtype.kind not in "fcV":
-            raise DtypeError(say("requires_grad", "Only Tensors of floating point and complex dtype can require gradients"))
+            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
         leaf(t)
     return t
 
@@ -45,13 +45,13 @@ def type_of(dtype: Any) -> Any:
 
 def _checked(where: str, size: tuple[int, ...]) -> tuple[int, ...]:
     if min(size, default=0) < 0:
-        raise ShapeError(say(where, "Dimension size must be non-negative.", f"got {list(size)}"))
+        raise ShapeError(where, "Dimension size must be non-negative.", f"got {list(size)}")
     return size
 
 
 def _strided_only(where: str, layout: Any) -> None:
     if layout is not None and str(layout) != "dovetail.strided":
-        raise UnsupportedError(say(where, f"layout {layout} is not supported", "expected dovetail.strided"))
+        raise UnsupportedError(where, f"layout {layout} is not supported", "expected dovetail.strided")
 
 
 def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
@@ -59,7 +59,7 @@ def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
     if "size" in options:
         args = (options.pop("size"),)
     elif not args:
-        raise TypeMismatch(say(f"{name}()", 'missing 1 required positional arguments: "size"'))
+        raise TypeMismatch(f"{name}()", 'missing 1 required positional arguments: "size"')
     size = _checked(name, sizes_of(name, args))
     return _filled(name, size, fill, **options)
 
@@ -70,7 +70,7 @@ def _filled(
 ) -> Tensor:  # fmt: skip
     _strided_only(name, layout)
     if names is not None:
-        raise UnsupportedError(say(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out"))
+        raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out")
     where = to_device(device)
     with placed(where):
         module = module_for(where)
@@ -135,7 +135,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
     tensor([7, 7])
     """
     if not isinstance(size, tuple | list):
-        raise TypeMismatch(say("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"))
+        raise TypeMismatch("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     if fill_value.__class__ in CLASSES:
         dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
     dtype = dtype or scalar_dtype(fill_value)
@@ -150,13 +150,10 @@ def _as(value: Any, dtype: Any) -> Any:
 
 def _like(name: str, input: Any, fill: Any, dtype: Any, device: Any, requires_grad: bool, layout: Any, memory_format: Any) -> Tensor:
     if input.__class__ not in CLASSES:
-        raise TypeMismatch(say(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}"))
+        raise TypeMismatch(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     _strided_only(name, layout)
     a = input._a
-    where, kind = (
-        device_of(a) if device is None else to_device(device),
-        a.dtype if dtype is None else to_numpy_dtype(dtype),
-    )
+    where, kind = (device_of(a) if device is None else to_device(device), a.dtype if dtype is None else to_numpy_dtype(dtype))
     with placed(where):
         module = module_for(where)
         keep = memory_format is None or memory_format is preserve_format

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import wrap
-from ..errors import DtypeError, GradError, ShapeError, say
+from ..errors import DtypeError, GradError, ShapeError
 from ._losses import reduction_of
 from ._op import Array, Fixed, op, xp
 from ._windows import listing
@@ -79,7 +79,7 @@ def _ctc(log_probs: Array, targets: Fixed, input_lengths: Fixed, target_lengths:
 @_ctc.vjp
 def _(g: Any, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any, zero_infinity: Any, alpha: Any) -> Any:
     if STATE.word & GRAD:
-        raise GradError(say("ctc_loss", "the derivative for ctc_loss's gradient is not implemented", "", "differentiate it only once"))
+        raise GradError("ctc_loss", "the derivative for ctc_loss's gradient is not implemented", "", "differentiate it only once")
     return ctc_grad(g, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity, alpha)
 
 
@@ -164,7 +164,7 @@ def _lengths(m: Any, given: Any, name: str) -> Any:
     """Lengths as a NumPy array on the host: they decide shapes."""
     a = getattr(given, "_a", given)
     if hasattr(a, "dtype") and a.dtype.kind not in "iu":
-        raise DtypeError(say("ctc_loss", f"{name} must be integral (got {a.dtype})"))
+        raise DtypeError("ctc_loss", f"{name} must be integral (got {a.dtype})")
     host = m.asnumpy(a) if hasattr(a, "get") else a
     return np.asarray(host, np.int64).reshape(-1)
 
@@ -174,25 +174,23 @@ def _check(m: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int) -
     where, (steps, batch, classes) = "ctc_loss", x.shape
     for name, v in (("input_lengths", lengths), ("target_lengths", sizes)):
         if len(v) != batch:
-            raise ShapeError(say(where, f"{name} must be of size batch_size (got {len(v)} for a batch of {batch})"))
+            raise ShapeError(where, f"{name} must be of size batch_size (got {len(v)} for a batch of {batch})")
         if len(v) and v.min() < 0:
-            raise ShapeError(say(where, f"Expected {name} to have value at least 0, but got value {v.min()}"))
+            raise ShapeError(where, f"Expected {name} to have value at least 0, but got value {v.min()}")
     if not 0 <= blank < classes:
-        raise ShapeError(say(where, f"blank must be in label range (blank={blank}, {classes} classes)"))
+        raise ShapeError(where, f"blank must be in label range (blank={blank}, {classes} classes)")
     if lengths.max(initial=0) > steps:
-        raise ShapeError(say(where, f"Expected input_lengths to have value at most {steps}, but got value {lengths.max()}"))
+        raise ShapeError(where, f"Expected input_lengths to have value at most {steps}, but got value {lengths.max()}")
     longest = int(sizes.max(initial=0))
     if targets.dtype.kind not in "iu":
-        raise DtypeError(say(where, f"targets must be integral (got {targets.dtype})"))
+        raise DtypeError(where, f"targets must be integral (got {targets.dtype})")
     if targets.ndim == 1:
         if len(targets) < sizes.sum():
-            raise ShapeError(
-                say(where, f"Expected tensor to have size {sizes.sum()} at dimension 0, but got size {len(targets)} (targets)")
-            )
+            raise ShapeError(where, f"Expected tensor to have size {sizes.sum()} at dimension 0, but got size {len(targets)} (targets)")
         starts = np.cumsum(sizes) - sizes
         at = np.minimum(starts[:, None] + np.arange(longest), max(len(targets) - 1, 0))
         return targets[m.asarray(at)].astype(np.int64) if len(targets) else m.zeros((batch, 0), np.int64)
     if targets.ndim != 2 or targets.shape[0] != batch or targets.shape[1] < longest:
         text = f"Expected tensor to have size at least {longest} at dimension 1, but got size {listing(targets.shape)} for argument #2"
-        raise ShapeError(say(where, f"{text} 'targets'"))
+        raise ShapeError(where, f"{text} 'targets'")
     return m.clip(targets[:, :longest].astype(np.int64), 0, classes - 1)

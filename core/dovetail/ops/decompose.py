@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import wrap
-from ..errors import DovetailError, DtypeError, GradError, ShapeError, UnsupportedError, say
+from ..errors import DovetailError, DtypeError, GradError, ShapeError, UnsupportedError
 from ._op import Array, op, xp
 from ._results import results
 from ._sums import legacy
@@ -28,21 +28,21 @@ class LinAlgError(DovetailError, RuntimeError):
 def _matrix(a: Any, name: str, square: bool = True, floating: bool = True) -> None:
     """Check that an argument is a matrix or a stack of them."""
     if a.ndim < 2:
-        raise ShapeError(say(f"linalg.{name}", "The input tensor A must have at least 2 dimensions.", f"got shape {a.shape}"))
+        raise ShapeError(f"linalg.{name}", "The input tensor A must have at least 2 dimensions.", f"got shape {a.shape}")
     if square and a.shape[-1] != a.shape[-2]:
         what = f"A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
-        raise ShapeError(say(f"linalg.{name}", what))
+        raise ShapeError(f"linalg.{name}", what)
     if floating and a.dtype.kind not in "fcV":
         what = f"Expected a floating point or complex tensor as input. Got {legacy(a.dtype)}"
-        raise DtypeError(say(f"linalg.{name}", what, "", "convert with .float()"))
+        raise DtypeError(f"linalg.{name}", what, "", "convert with .float()")
     if floating and a.dtype.itemsize == 2:
-        raise DtypeError(say(f"linalg.{name}", f"Low precision dtypes not supported. Got {legacy(a.dtype)}", "", "convert with .float()"))
+        raise DtypeError(f"linalg.{name}", f"Low precision dtypes not supported. Got {legacy(a.dtype)}", "", "convert with .float()")
 
 
 def _alike(a: Any, b: Any, name: str) -> None:
     if a.dtype != b.dtype:
         what = f"Expected A and B to have the same dtype, but found A of type {legacy(a.dtype)} and B of type {legacy(b.dtype)} instead"
-        raise DtypeError(say(f"linalg.{name}", what))
+        raise DtypeError(f"linalg.{name}", what)
 
 
 def _run(name: str, function: Any, failure: str, *args: Any, **kwargs: Any) -> Any:
@@ -50,7 +50,7 @@ def _run(name: str, function: Any, failure: str, *args: Any, **kwargs: Any) -> A
     try:
         return function(*args, **kwargs)
     except np.linalg.LinAlgError as error:
-        raise LinAlgError(say(f"linalg.{name}", failure)) from error
+        raise LinAlgError(f"linalg.{name}", failure) from error
 
 
 def _t(x: Any) -> Any:
@@ -87,7 +87,7 @@ def solve(input: Array, other: Array, vector: bool = False) -> Array:
     _alike(input, other, "solve")
     b = other[..., None] if vector else other
     if b.shape[-2] != input.shape[-1]:
-        raise ShapeError(say("linalg.solve", f"Incompatible shapes of A and B for the equation AX = B ({input.shape} and {other.shape})"))
+        raise ShapeError("linalg.solve", f"Incompatible shapes of A and B for the equation AX = B ({input.shape} and {other.shape})")
     failure = "The solver failed because the input matrix is singular."
     out = _run("solve", xp(input).linalg.solve, failure, input, b)
     return out[..., 0] if vector else out
@@ -139,9 +139,7 @@ def det(input: Array) -> Array:
     return xp(input).linalg.det(input)
 
 
-@det.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(_stretch(g), _cofactors(_conj(input)))
+det.vjp(lambda g, input: mul(_stretch(g), _cofactors(_conj(input))))
 
 
 @op(dtypes=None, name="cofactors")
@@ -170,9 +168,7 @@ def slogdet(input: Array) -> Array:
     return tuple(xp(input).linalg.slogdet(input))
 
 
-@slogdet.vjp
-def _(g: Any, input: Any) -> Any:
-    return None if g[1] is None else mul(_stretch(g[1]), _t(inv(input)))
+slogdet.vjp(lambda g, input: None if g[1] is None else mul(_stretch(g[1]), _t(inv(input))))
 
 
 @op(dtypes=None, name="linalg_cholesky")
@@ -205,7 +201,7 @@ def qr(input: Array, mode: str = "reduced") -> Array:
     where = xp(input)
     if mode not in ("reduced", "complete", "r"):
         what = f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
-        raise ShapeError(say("linalg.qr", what))
+        raise ShapeError("linalg.qr", what)
     if mode == "r":
         return where.zeros(0, input.dtype), where.linalg.qr(input, "r")
     return tuple(where.linalg.qr(input, mode))
@@ -216,7 +212,7 @@ def _(g: Any, input: Any, mode: Any, Q: Any, R: Any) -> Any:
     m, n = input._a.shape[-2:]
     if mode == "r" or (mode == "complete" and m > n):
         what = f"The derivative of linalg.qr is not implemented when mode='{mode}'" + (" and nrows > ncols" if mode != "r" else "")
-        raise GradError(say("linalg.qr", what, "", "use mode='reduced'"))
+        raise GradError("linalg.qr", what, "", "use mode='reduced'")
     gq, gr = (x if x is not None else mul(_constant(like, 0), like) for x, like in zip(g, (Q, R), strict=True))
     if m >= n:
         return _qr_gradient(gq, gr, Q, R)
@@ -276,7 +272,7 @@ def _first_columns(u: Any, g: Any, k: int) -> tuple[Any, Any]:
     """The k columns that belong to singular values; the others are arbitrary and must not have a gradient."""
     if g is not None and bool((g._a[..., k:] != 0).any()):
         what = "the gradient of the vectors beyond the singular values is not defined (full_matrices=True)"
-        raise GradError(say("linalg.svd", what, "", "pass full_matrices=False"))
+        raise GradError("linalg.svd", what, "", "pass full_matrices=False")
     first = (Ellipsis, slice(None, k))
     return getitem(u, first), None if g is None else getitem(g, first)
 
@@ -287,7 +283,7 @@ def eigh(input: Array, UPLO: str = "L") -> Array:
     """Eigenvalues, rising, and eigenvectors of symmetric matrices, of which only one triangle is read."""
     _matrix(input, "eigh")
     if UPLO.upper() not in ("L", "U"):
-        raise ShapeError(say("linalg.eigh", f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}"))
+        raise ShapeError("linalg.eigh", f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return tuple(_run("eigh", xp(input).linalg.eigh, "The algorithm failed to converge", input, UPLO.upper()))
 
 
@@ -317,7 +313,7 @@ def eig(input: Array) -> Array:
 
 @eig.vjp
 def _(g: Any) -> Any:
-    raise UnsupportedError(say("linalg.eig", "its gradient is not implemented", "", "use eigh for symmetric matrices"))
+    raise UnsupportedError("linalg.eig", "its gradient is not implemented", "", "use eigh for symmetric matrices")
 
 
 @op(dtypes=None, name="linalg_pinv")
@@ -333,9 +329,7 @@ def pinv(input: Array, rcond: float = 1e-15, hermitian: bool = False) -> Array:
     return (vh.conj().swapaxes(-1, -2) * s[..., None, :]) @ u.conj().swapaxes(-1, -2)
 
 
-@pinv.vjp
-def _(g: Any, input: Any, out: Any) -> Any:
-    return _pinv_gradient(g, input, out)
+pinv.vjp(lambda g, input, out: _pinv_gradient(g, input, out))
 
 
 def _pinv_gradient(g: Any, a: Any, p: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..device import xp
-from ..errors import RangeError, ShapeError, say
+from ..errors import RangeError, ShapeError
 from ._dims import dim_of
 from ._op import Array, op
 from .memory import clone
@@ -30,9 +30,7 @@ def _diag_embed(input: Array, offset: Any, dim1: Any, dim2: Any) -> Array:
     return out
 
 
-@_diag_embed.vjp
-def _(g: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
-    return diagonal(g, offset, dim1, dim2)
+_diag_embed.vjp(lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2))
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -47,10 +45,10 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     """
     n = input._a.ndim + 1
     if n == 1:
-        raise RangeError(say("diag_embed", "Dimension out of range for a 0-d tensor"))
+        raise RangeError("diag_embed", "Dimension out of range for a 0-d tensor")
     first, second = dim_of("diag_embed", dim1, n), dim_of("diag_embed", dim2, n)
     if first == second:
-        raise ShapeError(say("diag_embed", f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
+        raise ShapeError("diag_embed", f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     return _diag_embed(input, offset, first, second)
 
 
@@ -65,7 +63,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """
     n = input._a.ndim
     if n not in (1, 2):
-        raise ShapeError(say("diag()", f"Supports 1D or 2D tensors. Got {n}D"))
+        raise ShapeError("diag()", f"Supports 1D or 2D tensors. Got {n}D")
     return diag_embed(input, diagonal) if n == 1 else clone(_diagonal(input, diagonal))
 
 
@@ -84,7 +82,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 def _triangle(where: str, input: Any) -> Any:
     if input.ndim < 2:
-        raise ShapeError(say(where, "input tensor must have at least 2 dimensions", f"got shape {tuple(input.shape)}"))
+        raise ShapeError(where, "input tensor must have at least 2 dimensions", f"got shape {tuple(input.shape)}")
     return xp(input)
 
 
@@ -102,9 +100,7 @@ def tril(input: Array, diagonal: int = 0) -> Array:
     return _triangle("tril", input).tril(input, diagonal)
 
 
-@tril.vjp
-def _(g: Any, diagonal: Any) -> Any:
-    return tril(g, diagonal)
+tril.vjp(lambda g, diagonal: tril(g, diagonal))
 
 
 @op(dtypes=None)
@@ -121,6 +117,4 @@ def triu(input: Array, diagonal: int = 0) -> Array:
     return _triangle("triu", input).triu(input, diagonal)
 
 
-@triu.vjp
-def _(g: Any, diagonal: Any) -> Any:
-    return triu(g, diagonal)
+triu.vjp(lambda g, diagonal: triu(g, diagonal))

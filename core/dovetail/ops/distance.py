@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..device import device_of
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ._op import xp
 from ._random import source
 from ._sums import legacy
@@ -30,7 +30,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """
     if x1._a.dtype.kind in "iub" and x2._a.dtype.kind in "iub":
         text = f"expected common dtype to be floating point, yet common dtype is {legacy(x1._a.dtype)}"
-        raise DtypeError(say("cosine_similarity", text, "", "convert with .float()"))
+        raise DtypeError("cosine_similarity", text, "", "convert with .float()")
     shape = x1._a.shape
     if shape != x2._a.shape:
         shape = _common(x1, x2)
@@ -72,9 +72,9 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     """
     x = input._a
     if x.ndim != 2:
-        raise ShapeError(say("pdist", f"pdist only supports 2D tensors, got: {x.ndim}D"))
+        raise ShapeError("pdist", f"pdist only supports 2D tensors, got: {x.ndim}D")
     if p < 0:
-        raise ShapeError(say("pdist", f"pdist only supports non-negative p values (p={p})"))
+        raise ShapeError("pdist", f"pdist only supports non-negative p values (p={p})")
     rows, others = (wrap(xp(x).asarray(i)) for i in np.triu_indices(x.shape[0], 1))
     return _norm(input[rows] - input[others], p, -1, False)
 
@@ -88,7 +88,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     """
     if input._a.dtype.kind in "iub":
         text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {legacy(input._a.dtype)}"
-        raise DtypeError(say("normalize", text, "", "convert with .float()"))
+        raise DtypeError("normalize", text, "", "convert with .float()")
     found = input / _at_least(_norm(input, p, dim, True), eps)
     if out is None:
         return found

@@ -51,9 +51,7 @@ def floor_quotient(input: Array, other: Array) -> Array:
     return floor_divide.op.forward(input, other)
 
 
-@floor_quotient.vjp
-def _(g: Any) -> Any:
-    return zero(g), zero(g)
+floor_quotient.vjp(lambda g: (zero(g), zero(g)))
 
 
 @op
@@ -66,9 +64,7 @@ def truncated_quotient(input: Array, other: Array) -> Array:
     return quotient + ((quotient < 0) & (quotient * other != input))
 
 
-@truncated_quotient.vjp
-def _(g: Any) -> Any:
-    return zero(g), zero(g)
+truncated_quotient.vjp(lambda g: (zero(g), zero(g)))
 
 
 @op
@@ -88,14 +84,7 @@ def remainder(input: Array, other: Array) -> Array:
     return m.where((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
 
 
-@remainder.vjp(0)
-def _(g: Any) -> Any:
-    return g
-
-
-@remainder.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return neg(mul(g, floor_quotient(input, other)))
+remainder.vjp(lambda g: g, lambda g, input, other: neg(mul(g, floor_quotient(input, other))))
 
 
 @op
@@ -112,14 +101,7 @@ def fmod(input: Array, other: Array) -> Array:
     return _module(input, other).fmod(input, other)
 
 
-@fmod.vjp(0)
-def _(g: Any) -> Any:
-    return g
-
-
-@fmod.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return neg(mul(g, truncated_quotient(input, other)))
+fmod.vjp(lambda g: g, lambda g, input, other: neg(mul(g, truncated_quotient(input, other))))
 
 
 @op

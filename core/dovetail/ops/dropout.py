@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autograd.node import wrap
 from ..device import device_of
-from ..errors import ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError
 from ._op import Array, Fixed, op
 from ._random import source
 from .inplace import inplace
@@ -35,9 +35,7 @@ def _dropout(input: Array, p: float) -> Array:
     return out, mask
 
 
-@_dropout.vjp
-def _(g: Any, mask: Any, p: Any) -> Any:
-    return masked_scale(g, mask, 1 / (1 - p))
+_dropout.vjp(lambda g, mask, p: masked_scale(g, mask, 1 / (1 - p)))
 
 
 @op(dtypes="floating")
@@ -48,9 +46,7 @@ def masked_scale(input: Array, mask: Fixed, scale: float) -> Array:
     return out
 
 
-@masked_scale.vjp
-def _(g: Any, mask: Any, scale: Any) -> Any:
-    return masked_scale(g, mask, scale)
+masked_scale.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
 
 
 @op(dtypes="floating")
@@ -63,9 +59,7 @@ def masked_affine(input: Array, mask: Fixed, scale: float, kept: float, dropped:
     return out
 
 
-@masked_affine.vjp
-def _(g: Any, mask: Any, scale: Any) -> Any:
-    return masked_scale(g, mask, scale)
+masked_affine.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
 
 
 _dropout_ = inplace(_dropout)
@@ -77,7 +71,7 @@ def _idle(where: str, input: Any, p: float, training: bool) -> bool:
     """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
     if not 0 <= p <= 1:
         text = f"dropout probability has to be between 0 and 1, but got {p}"
-        raise ValueRangeError(say(where, text))
+        raise ValueRangeError(where, text)
     return not training or p == 0 or input._a.size == 0
 
 
@@ -117,7 +111,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     n = input._a.ndim
     if n not in (2, 3):
         text = f"dropout1d: Expected 2D or 3D input, but received a {n}D input"
-        raise ShapeError(say("dropout1d", text, "expected (N, C, L) or (C, L)"))
+        raise ShapeError("dropout1d", text, "expected (N, C, L) or (C, L)")
     if idle:
         return input
     if n == 2:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import changed, wrap
-from ..errors import DovetailError, DtypeError, RangeError, ShapeError, UnsupportedError, ValueRangeError, say
+from ..errors import AssertedError, DtypeError, RangeError, ShapeError, UnsupportedError, ValueRangeError
 from ._arrays import add_rows, check_index, scatter_max
 from ._op import Array, Fixed, op, xp
 from ._sums import legacy
@@ -25,7 +25,7 @@ def _embedding(weight: Array, index: Fixed, padding_idx: int, scale_grad_by_freq
     if not check_index(index, weight.shape[0]):
         bad = index.min() if index.min() < 0 else index.max()
         text = f"index out of range in self: {bad}"
-        raise RangeError(say("embedding", text, f"expected indices in [0, {weight.shape[0] - 1}]"))
+        raise RangeError("embedding", text, f"expected indices in [0, {weight.shape[0] - 1}]")
     return xp(weight).take(weight, index, axis=0)
 
 
@@ -86,25 +86,21 @@ def embedding(
     return _embedding(weight, input, padding, scale_grad_by_freq)
 
 
-class _PaddingError(DovetailError, AssertionError):
-    """A padding index outside the table (PyTorch asserts)."""
-
-
 def _padding(where: str, weight: Any, padding_idx: int | None) -> int:
     if padding_idx is None:
         return -1
     rows = weight._a.shape[0]
     if not -rows <= padding_idx < rows:
-        raise _PaddingError(say(where, f"Padding_idx must be within num_embeddings (got {padding_idx} for {rows} rows)"))
+        raise AssertedError(where, f"Padding_idx must be within num_embeddings (got {padding_idx} for {rows} rows)")
     return padding_idx % rows
 
 
 def _check(where: str, input: Any, weight: Any) -> None:
     if weight._a.ndim != 2:
-        raise ShapeError(say(where, f"'weight' must be 2-D (got shape {listing(weight._a.shape)})"))
+        raise ShapeError(where, f"'weight' must be 2-D (got shape {listing(weight._a.shape)})")
     if input._a.dtype.name not in ("int64", "int32"):
         text = "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-        raise DtypeError(say(where, f"{text}{legacy(input._a.dtype)}", "", "convert the indices with .long()"))
+        raise DtypeError(where, f"{text}{legacy(input._a.dtype)}", "", "convert the indices with .long()")
 
 
 def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
@@ -125,9 +121,7 @@ def segment_sum(input: Array, bag: Fixed, bags: int) -> Array:
     return out
 
 
-@segment_sum.vjp
-def _(g: Any, bag: Any) -> Any:
-    return _embedding(g, bag, -1, False)
+segment_sum.vjp(lambda g, bag: _embedding(g, bag, -1, False))
 
 
 def embedding_bag(
@@ -193,10 +187,10 @@ def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, in
     starts = offsets._a
     if starts.size and int(starts[0]) != 0:
         text = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
-        raise ShapeError(say(where, text + str(int(starts[0]))))
+        raise ShapeError(where, text + str(int(starts[0])))
     if starts.size and int(starts[-1]) > x.size:
         text = f"offsets[-1] can not be greater than input's length({x.size}) but got offsets[-1] of {int(starts[-1])}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     bags = len(starts) - 1 if include_last else len(starts)
     bag = m.searchsorted(starts[:bags], m.arange(x.size), side="right") - 1
     return bag, bags, m.bincount(bag, minlength=bags)
@@ -205,19 +199,19 @@ def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, in
 def _check_bag(where: str, input: Any, weight: Any, offsets: Any, mode: str, by_freq: bool, samples: Any) -> None:
     if samples is not None and samples._a.shape != input._a.shape:
         text = f"If per_sample_weights ({listing(samples._a.shape)}) is not None, then it must have the same shape as the input "
-        raise ValueRangeError(say(where, f"{text}({listing(input._a.shape)})"))
+        raise ValueRangeError(where, f"{text}({listing(input._a.shape)})")
     if weight._a.ndim != 2:
-        raise ValueRangeError(say(where, f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}"))
+        raise ValueRangeError(where, f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}")
     if input._a.ndim == 2 and offsets is not None:
         text = "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences"
-        raise ValueRangeError(say(where, text))
+        raise ValueRangeError(where, text)
     if input._a.ndim == 1 and (offsets is None or offsets._a.ndim != 1):
-        raise ValueRangeError(say(where, f"offsets has to be a 1D Tensor{' but got None' if offsets is None else ''}"))
+        raise ValueRangeError(where, f"offsets has to be a 1D Tensor{' but got None' if offsets is None else ''}")
     if input._a.ndim not in (1, 2):
-        raise ValueRangeError(say(where, f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input._a.ndim}"))
+        raise ValueRangeError(where, f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input._a.ndim}")
     if mode not in ("sum", "mean", "max"):
-        raise ValueRangeError(say(where, f"mode has to be one of sum, mean or max (got {mode!r})"))
+        raise ValueRangeError(where, f"mode has to be one of sum, mean or max (got {mode!r})")
     if mode == "max" and by_freq:
-        raise ValueRangeError(say(where, "max mode does not support scaling the gradient by the frequency"))
+        raise ValueRangeError(where, "max mode does not support scaling the gradient by the frequency")
     if samples is not None and mode != "sum":
-        raise UnsupportedError(say(where, f"per_sample_weights is only supported for mode='sum' (got mode='{mode}')"))
+        raise UnsupportedError(where, f"per_sample_weights is only supported for mode='sum' (got mode='{mode}')")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError, say
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._along import place_reduced
 from ._op import Array, op, xp
 from ._refuse import no_bools
@@ -28,10 +28,10 @@ def _check(a: Any, dim: Any, where: str) -> None:
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         what = "Expected reduction dim to be specified for input.numel() == 0."
         kind = RangeError if where.startswith("arg") else ShapeError
-        raise kind(say(f"{where}()", what, "Specify the reduction dim with the 'dim' argument"))
+        raise kind(f"{where}()", what, "Specify the reduction dim with the 'dim' argument")
     for d in axes(dim, a.ndim, where) or ():
         if a.shape[d] == 0:
-            raise RangeError(say(f"{where}()", f"Expected reduction dim {d} to have non-zero size."))
+            raise RangeError(f"{where}()", f"Expected reduction dim {d} to have non-zero size.")
 
 
 @op(dtypes=None)
@@ -159,9 +159,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 def _single(dim: Any, where: str) -> int:
     if isinstance(dim, tuple | list | str | float):
-        raise TypeMismatch(
-            say(f"{where}()", f"received an invalid combination of arguments - dim={dim!r}", "expected an int", f"use a{where}")
-        )
+        raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments - dim={dim!r}", "expected an int", f"use a{where}")
     return int(dim)
 
 
@@ -189,7 +187,7 @@ def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array
 
 def _arg(a: Any, dim: Any, keepdim: bool, where: str) -> Any:
     if a.dtype.kind == "b":
-        raise DtypeError(say(f"{where}()", "does not support bool input", "", "convert with .int()"))
+        raise DtypeError(f"{where}()", "does not support bool input", "", "convert with .int()")
     _check(a, dim, where)
     find = a.argmax if where == "argmax" else a.argmin
     if dim is None or not a.ndim:
@@ -216,7 +214,7 @@ def _median(input: Array, dim: int, keepdim: bool = False, nan: bool = True) -> 
     """The lower median along one dimension, and where it is; `nan` says whether a NaN makes it NaN."""
     label = "median" if nan else "nanmedian"
     if input.dtype.kind in "bc":
-        raise UnsupportedError(say(label, f'"median_cpu" not implemented for {legacy(input.dtype)!r}'))
+        raise UnsupportedError(label, f'"median_cpu" not implemented for {legacy(input.dtype)!r}')
     _check(input, dim, label)
     dim = one_axis(dim, input.ndim, label)
     if not input.ndim:
@@ -240,7 +238,7 @@ def _median_all(input: Array, nan: bool = True) -> Array:
     """The lower median of all elements; NaN of none."""
     label = "median" if nan else "nanmedian"
     if input.dtype.kind in "bc":
-        raise UnsupportedError(say(label, f'"median_cpu" not implemented for {legacy(input.dtype)!r}'))
+        raise UnsupportedError(label, f'"median_cpu" not implemented for {legacy(input.dtype)!r}')
     where, a = xp(input), input.reshape(-1)
     if not a.size:
         return where.full((), np.nan if a.dtype.kind in "fV" else np.iinfo(a.dtype).min, a.dtype)
@@ -251,9 +249,7 @@ def _median_all(input: Array, nan: bool = True) -> Array:
     return where.where((a != a).any(), where.full((), np.nan, a.dtype), middle) if a.dtype.kind in "fV" else middle
 
 
-@_median_all.vjp
-def _(g: Any, input: Any, out: Any) -> Any:
-    return mul(g, tie_weights(input, out, None, False, True))
+_median_all.vjp(lambda g, input, out: mul(g, tie_weights(input, out, None, False, True)))
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -289,7 +285,7 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Arra
     """
     dim = one_axis(dim, input.ndim, "kthvalue")
     if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
-        raise ShapeError(say("kthvalue()", f"selected number k out of range for dimension {dim} (k {k}, shape {input.shape})"))
+        raise ShapeError("kthvalue()", f"selected number k out of range for dimension {dim} (k {k}, shape {input.shape})")
     no_bools("kthvalue", input)
     return _choose(input, _ranked(input, k - 1, dim) if input.ndim else 0, dim, keepdim)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..device import xp
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, say
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._arrays import check_index, places, scatter_add
 from ._dims import dim_of, sizes_of
 from ._op import Array, Fixed, op
@@ -37,21 +37,21 @@ def grid(module: Any, dim: int, index: Any) -> tuple[Any, ...]:
 def along(where: str, a: Any, dim: int, index: Any, source: Any = None) -> int:
     """Check an index tensor for gather and scatter, and return the dimension counted from the front."""
     if index.dtype.name not in ("int64", "int32"):
-        raise DtypeError(say(f"{where}()", f"Expected dtype int32/int64 for index, got {index.dtype.name}"))
+        raise DtypeError(f"{where}()", f"Expected dtype int32/int64 for index, got {index.dtype.name}")
     d = dim_of(where, dim, a.ndim)
     if index.size and max(index.ndim, 1) != max(a.ndim, 1):
         text = f"Index tensor must have the same number of dimensions as {'input' if where == 'gather' else 'self'} tensor"
-        raise ShapeError(say(f"{where}()", text, f"index {tuple(index.shape)}, tensor {tuple(a.shape)}"))
+        raise ShapeError(f"{where}()", text, f"index {tuple(index.shape)}, tensor {tuple(a.shape)}")
     for other, what in ((a, "self"), (source, "src")):
         if other is None or index.shape == a.shape == getattr(other, "shape", a.shape) or not index.size:
             continue
         if any(n > m for k, (n, m) in enumerate(zip(index.shape, other.shape, strict=False)) if k != d or other is source):
             text = f"Expected index {list(index.shape)} to be no larger than {what} {list(other.shape)} apart from dimension {d}"
-            raise ShapeError(say(f"{where}()", text))
+            raise ShapeError(f"{where}()", text)
     size = a.shape[d] if a.ndim else 1
     if not check_index(index, size):
         bad = index[(index < 0) | (index >= size)].flat[0]
-        raise OutOfBounds(say(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {size}"))
+        raise OutOfBounds(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {size}")
     return d
 
 
@@ -78,9 +78,7 @@ def gather(input: Array, dim: int, index: Fixed, sparse_grad: bool = False) -> A
     return input[grid(xp(input), d, index)]
 
 
-@gather.vjp
-def _(g: Any, input_shape: Any, dim: Any, index: Any) -> Any:
-    return gather_grad(g, input_shape, dim, index)
+gather.vjp(lambda g, input_shape, dim, index: gather_grad(g, input_shape, dim, index))
 
 
 @op(dtypes=None)
@@ -94,9 +92,7 @@ def gather_grad(grad: Array, shape: Any, dim: Any, index: Fixed) -> Array:
     return out
 
 
-@gather_grad.vjp
-def _(g: Any, dim: Any, index: Any) -> Any:
-    return gather(g, dim, index)
+gather_grad.vjp(lambda g, dim, index: gather(g, dim, index))
 
 
 @op(dtypes=None)
@@ -112,10 +108,10 @@ def index_select(input: Array, dim: int, index: Fixed) -> Array:
     """
     d = vector("index_select", input, dim, index)
     if not check_index(index, input.shape[d] if input.ndim else 1):
-        raise OutOfBounds(say("index_select()", "index out of range in self", f"size {input.shape[d]} at dimension {d}"))
+        raise OutOfBounds("index_select()", "index out of range in self", f"size {input.shape[d]} at dimension {d}")
     if not input.ndim:
         if index.size != 1:
-            raise ShapeError(say("index_select()", f"Index to scalar can have only 1 value, got {index.size} value(s)"))
+            raise ShapeError("index_select()", f"Index to scalar can have only 1 value, got {index.size} value(s)")
         return input.copy()
     return input.take(index.reshape(-1), axis=d)
 
@@ -123,15 +119,13 @@ def index_select(input: Array, dim: int, index: Fixed) -> Array:
 def vector(where: str, a: Any, dim: int, index: Any) -> int:
     """Check a vector of indices, and return the dimension counted from the front."""
     if index.ndim > 1:
-        raise RangeError(say(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}"))
+        raise RangeError(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}")
     if index.dtype.name not in ("int64", "int32"):
-        raise DtypeError(say(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}"))
+        raise DtypeError(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}")
     return dim_of(where, dim, a.ndim)
 
 
-@index_select.vjp
-def _(g: Any, input_shape: Any, dim: Any, index: Any) -> Any:
-    return index_select_grad(g, input_shape, dim, index)
+index_select.vjp(lambda g, input_shape, dim, index: index_select_grad(g, input_shape, dim, index))
 
 
 @op(dtypes=None)
@@ -144,18 +138,16 @@ def index_select_grad(grad: Array, shape: Any, dim: Any, index: Fixed) -> Array:
     return out
 
 
-@index_select_grad.vjp
-def _(g: Any, dim: Any, index: Any) -> Any:
-    return index_select(g, dim, index)
+index_select_grad.vjp(lambda g, dim, index: index_select(g, dim, index))
 
 
 def flat_index(where: str, size: int, index: Any) -> Any:
     """Indices into all elements, negative ones counted from the end."""
     if index.dtype.kind != "i":
-        raise DtypeError(say(f"{where}()", f"Expected a long tensor for index, but got {index.dtype.name}"))
+        raise DtypeError(f"{where}()", f"Expected a long tensor for index, but got {index.dtype.name}")
     if index.__class__ is np.ndarray and index.size and not -size <= index.min() <= index.max() < size:
         bad = index[(index < -size) | (index >= size)].flat[0]
-        raise RangeError(say(where, f"out of range: tried to access index {bad} on a tensor of {size} elements."))
+        raise RangeError(where, f"out of range: tried to access index {bad} on a tensor of {size} elements.")
     return xp(index).where(index < 0, index + size, index)
 
 
@@ -172,9 +164,7 @@ def take(input: Array, index: Fixed) -> Array:
     return input.reshape(-1)[flat_index("take", input.size, index)]
 
 
-@take.vjp
-def _(g: Any, input_shape: Any, index: Any) -> Any:
-    return take_grad(g, input_shape, index)
+take.vjp(lambda g, input_shape, index: take_grad(g, input_shape, index))
 
 
 @op(dtypes=None)
@@ -185,9 +175,7 @@ def take_grad(grad: Array, shape: Any, index: Fixed) -> Array:
     return out.reshape(shape)
 
 
-@take_grad.vjp
-def _(g: Any, index: Any) -> Any:
-    return take(g, index)
+take_grad.vjp(lambda g, index: take(g, index))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -204,7 +192,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     n = input._a.ndim
     if indices._a.ndim != n:
         text = f"input and indices should have the same number of dimensions, but got {n} and {indices._a.ndim}"
-        raise ShapeError(say("take_along_dim()", text))
+        raise ShapeError("take_along_dim()", text)
     d = dim_of("take_along_dim", dim, n)
     shapes = [list(t._a.shape) for t in (input, indices)]
     lengths = [s[d] for s in shapes]
@@ -226,9 +214,9 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     tensor([2, 3])
     """
     if mask.__class__ not in CLASSES:
-        raise TypeMismatch(say("masked_select()", f"argument 'mask' must be Tensor, not {type(mask).__name__}"))
+        raise TypeMismatch("masked_select()", f"argument 'mask' must be Tensor, not {type(mask).__name__}")
     if mask._a.dtype.kind != "b":
-        raise DtypeError(say("masked_select", "expected BoolTensor for mask", f"got {mask.dtype}"))
+        raise DtypeError("masked_select", "expected BoolTensor for mask", f"got {mask.dtype}")
     if mask._a.shape != input._a.shape:
         input, mask = broadcast_tensors(input, mask)
     return getitem(input, mask)
@@ -295,21 +283,21 @@ def one_hot(input: Fixed, num_classes: int = -1) -> Array:
     """
     module = xp(input)
     if input.dtype.name != "int64":
-        raise DtypeError(say("one_hot", "is only applicable to index tensor of type LongTensor.", f"got {input.dtype.name}"))
+        raise DtypeError("one_hot", "is only applicable to index tensor of type LongTensor.", f"got {input.dtype.name}")
     if not input.size:
         if num_classes < 1:
-            raise ShapeError(say("one_hot", "Can not infer total number of classes from empty tensor."))
+            raise ShapeError("one_hot", "Can not infer total number of classes from empty tensor.")
         return module.zeros((*input.shape, num_classes), np.int64)
     if module is np or num_classes == -1:  # a GPU is not waited for
         if int(input.min()) < 0:
-            raise OutOfBounds(say("one_hot", "Class values must be non-negative."))
+            raise OutOfBounds("one_hot", "Class values must be non-negative.")
         top = int(input.max())
         if num_classes == -1:
             num_classes = top + 1
         elif num_classes < 1:
-            raise ShapeError(say("one_hot", "num_classes should be positive", f"got {num_classes}"))
+            raise ShapeError("one_hot", "num_classes should be positive", f"got {num_classes}")
         elif top >= num_classes:
-            raise OutOfBounds(say("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}"))
+            raise OutOfBounds("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}")
     flat = module.zeros((input.size, num_classes), np.int64)
     flat[module.arange(input.size), input.reshape(-1)] = 1
     return flat.reshape((*input.shape, num_classes))

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ..autograd.node import wrap
-from ..errors import DtypeError, ShapeError, ValueRangeError, say
+from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._op import xp
 from ._windows import listing, refuse_types
 from .adaptive_pool import plane_gather
@@ -33,15 +33,15 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         align_corners = False
     t, n = theta._a, len(size) - 2
     if t.dtype.kind not in "fV":
-        raise ValueRangeError(say("affine_grid", f"Expected theta to have floating point type, but got {t.dtype}"))
+        raise ValueRangeError("affine_grid", f"Expected theta to have floating point type, but got {t.dtype}")
     if n not in (2, 3) or t.ndim != 3 or t.shape[1:] != (n, n + 1):
         text = f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {tuple(size)}. Got {listing(t.shape)}"
-        raise ValueRangeError(say("affine_grid", text))
+        raise ValueRangeError("affine_grid", text)
     if min(size) <= 0:
-        raise ValueRangeError(say("affine_grid", f"Expected non-zero, positive output size. Got {tuple(size)}"))
+        raise ValueRangeError("affine_grid", f"Expected non-zero, positive output size. Got {tuple(size)}")
     if t.shape[0] != size[0]:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, {n + 1}] but got: [{t.shape[0]}, {n + 1}]."
-        raise ShapeError(say("affine_grid", what, "theta holds one matrix for each image of `size`"))
+        raise ShapeError("affine_grid", what, "theta holds one matrix for each image of `size`")
     m = xp(t)
     axes = []
     for length in size[2:]:
@@ -72,10 +72,10 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         text = f"expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
-        raise ValueRangeError(say("nn.functional.grid_sample()", text))
+        raise ValueRangeError("nn.functional.grid_sample()", text)
     if padding_mode not in ("zeros", "border", "reflection"):
         text = f"expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
-        raise ValueRangeError(say("nn.functional.grid_sample()", text))
+        raise ValueRangeError("nn.functional.grid_sample()", text)
     if align_corners is None:
         _warn_default("grid_sample")
         align_corners = False
@@ -108,20 +108,20 @@ def _check(x: Any, grid: Any, mode: str) -> None:
     where = "grid_sampler()"
     if x.ndim not in (4, 5) or x.ndim != grid.ndim:
         text = "expected 4D or 5D input and grid with same number of dimensions, but got input with sizes "
-        raise ShapeError(say(where, f"{text}{listing(x.shape)} and grid with sizes {listing(grid.shape)}"))
+        raise ShapeError(where, f"{text}{listing(x.shape)} and grid with sizes {listing(grid.shape)}")
     if x.shape[0] != grid.shape[0]:
         text = f"expected grid and input to have same batch size, but got input with sizes {listing(x.shape)} and grid with sizes "
-        raise ShapeError(say(where, text + listing(grid.shape)))
+        raise ShapeError(where, text + listing(grid.shape))
     if grid.shape[-1] != x.ndim - 2:
         text = f"expected grid to have size {x.ndim - 2} in last dimension, but got grid with sizes {listing(grid.shape)}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     if 0 in x.shape[2:]:
-        raise ShapeError(say(where, f"expected input to have non-empty spatial dimensions, but input has sizes {listing(x.shape)}"))
+        raise ShapeError(where, f"expected input to have non-empty spatial dimensions, but input has sizes {listing(x.shape)}")
     if x.ndim == 5 and mode == "bicubic":
-        raise ShapeError(say(where, "bicubic interpolation only supports 4D input"))
+        raise ShapeError(where, "bicubic interpolation only supports 4D input")
     refuse_types(where, x, "iub")
     if x.dtype != grid.dtype:
-        raise DtypeError(say(where, f"expected input and grid to have same dtype, but input has {x.dtype} and grid has {grid.dtype}"))
+        raise DtypeError(where, f"expected input and grid to have same dtype, but input has {x.dtype} and grid has {grid.dtype}")
 
 
 def _inside(x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Tensor
 from ..device import xp
-from ..errors import RangeError, ShapeError, TypeMismatch, say
+from ..errors import RangeError, ShapeError, TypeMismatch
 from ._arrays import scatter_add
 from ._call import dispatch
 from ._dims import dim_of
@@ -32,9 +32,7 @@ def basic(input: Array, at: Any) -> Array:
     return input[at]
 
 
-@basic.vjp
-def _(g: Any, input_shape: Any, at: Any) -> Any:
-    return getitem_grad(g, input_shape, at)
+basic.vjp(lambda g, input_shape, at: getitem_grad(g, input_shape, at))
 
 
 @op(dtypes=None)
@@ -45,9 +43,7 @@ def getitem_grad(grad: Array, shape: Any, at: Any) -> Array:
     return out
 
 
-@getitem_grad.vjp
-def _(g: Any, at: Any) -> Any:
-    return getitem(g, at)
+getitem_grad.vjp(lambda g, at: getitem(g, at))
 
 
 @op(dtypes=None)
@@ -66,9 +62,7 @@ def index(input: Array, at: Any, indices: Fixed) -> Array:
     return out if out.flags.c_contiguous else out.copy(order="C")
 
 
-@index.vjp
-def _(g: Any, input_shape: Any, at: Any, indices: Any) -> Any:
-    return index_grad(g, input_shape, at, indices)
+index.vjp(lambda g, input_shape, at, indices: index_grad(g, input_shape, at, indices))
 
 
 @op(dtypes=None)
@@ -83,9 +77,7 @@ def index_grad(grad: Array, shape: Any, at: Any, indices: Fixed) -> Array:
     return out
 
 
-@index_grad.vjp
-def _(g: Any, at: Any, indices: Any) -> Any:
-    return index(g, at, indices)
+index_grad.vjp(lambda g, at, indices: index(g, at, indices))
 
 
 def one_mask(indices: Any) -> bool:
@@ -113,7 +105,7 @@ def getitem(input: Tensor, at: Any) -> Tensor:
         except (IndexError, ValueError, TypeError):
             pass  # `parse` says what is wrong
     if input.__class__ not in CLASSES:
-        raise TypeMismatch(say("getitem()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}"))
+        raise TypeMismatch("getitem()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if is_ready(input._a, at):
         return index(input, None, (at,))
     first, then = parse(input._a, at)
@@ -171,11 +163,11 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     """
     a = input._a
     if a.ndim == 0:
-        raise RangeError(say("select()", "cannot be applied to a 0-dim tensor"))
+        raise RangeError("select()", "cannot be applied to a 0-dim tensor")
     d = dim_of("select", dim, a.ndim)
     if not -a.shape[d] <= index < a.shape[d]:
         text = f"index {index} out of range for tensor of size {list(a.shape)} at dimension {d}"
-        raise RangeError(say("select()", text))
+        raise RangeError("select()", text)
     return getitem(input, (slice(None),) * d + (int(index),))
 
 
@@ -190,16 +182,16 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """
     a, start = input._a, int(start)
     if a.ndim == 0:
-        raise ShapeError(say("narrow()", "cannot be applied to a 0-dim tensor."))
+        raise ShapeError("narrow()", "cannot be applied to a 0-dim tensor.")
     if length < 0:
-        raise ShapeError(say("narrow()", f"length must be non-negative (got {length})"))
+        raise ShapeError("narrow()", f"length must be non-negative (got {length})")
     d = dim_of("narrow", dim, a.ndim)
     n = a.shape[d]
     if not -n <= start <= n:
-        raise RangeError(say("narrow", f"start out of range (expected to be in range of [{-n}, {n}], but got {start})"))
+        raise RangeError("narrow", f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start += n if start < 0 else 0
     if start + length > n:
-        raise ShapeError(say("narrow", f"start ({start}) + length ({length}) exceeds dimension size ({n})."))
+        raise ShapeError("narrow", f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return getitem(input, (slice(None),) * d + (slice(start, start + length),))
 
 

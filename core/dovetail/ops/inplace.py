@@ -18,7 +18,7 @@ from .. import dtypes as dt
 from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf, Node, Tensor, changed, tick, wrap
 from ..device import xp
-from ..errors import DtypeError, GradError, ShapeError, TypeMismatch, say
+from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
 from ._op import Op
 from ._plan import Plan
@@ -46,7 +46,7 @@ def write(op: Op, args: list[Any]) -> Tensor:
     """Compute the op and write its result into the first argument, which is returned."""
     target = args[op.arrays[0]]
     if target.__class__ not in CLASSES:
-        raise TypeMismatch(say(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor"))
+        raise TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
     word = STATE.word
     if word > GRAD:
         word = _prepare.attend(op, args, word)
@@ -134,22 +134,18 @@ def _shadow(op: Op) -> Any:
 def _check_result(op: Op, a: Any, out: Any, dtype: Any) -> None:
     if out.shape != a.shape:
         raise ShapeError(
-            say(
-                f"{op.name}_",
-                f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(out.shape)}",
-                "an in-place result keeps the shape of its tensor",
-                f"use {op.name}()",
-            )
+            f"{op.name}_",
+            f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(out.shape)}",
+            "an in-place result keeps the shape of its tensor",
+            f"use {op.name}()",
         )
     have, want = dt.from_numpy_dtype(out.dtype), dt.from_numpy_dtype(a.dtype)
     if have is not want and not dt.can_cast(have, want) and have.category > want.category:
         raise DtypeError(
-            say(
-                f"{op.name}_",
-                f"result type {type_name(have.np)} can't be cast to the desired output type {type_name(want.np)}",
-                "",
-                f"use {op.name}(), or convert the tensor first",
-            )
+            f"{op.name}_",
+            f"result type {type_name(have.np)} can't be cast to the desired output type {type_name(want.np)}",
+            "",
+            f"use {op.name}(), or convert the tensor first",
         )
 
 
@@ -157,25 +153,21 @@ def check_writable(name: str, target: Tensor, mask: int, word: int) -> None:
     """Refuse an in-place change that would lose a gradient."""
     if word & GRAD and target._n.__class__ is Leaf:
         raise GradError(
-            say(
-                f"{name}_",
-                "a leaf Variable that requires grad is being used in an in-place operation",
-                "",
-                "change it inside no_grad(), or change a clone()",
-            )
+            f"{name}_",
+            "a leaf Variable that requires grad is being used in an in-place operation",
+            "",
+            "change it inside no_grad(), or change a clone()",
         )
     if not getattr(target._a.flags, "writeable", True) or (target._a.size > 1 and 0 in target._a.strides and _overlaps(target._a)):
         raise GradError(
-            say(
-                f"{name}_",
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
-                f"(shape {tuple(target._a.shape)})",
-                "",
-                "clone() the tensor before performing the operation",
-            )
+            f"{name}_",
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
+            f"(shape {tuple(target._a.shape)})",
+            "",
+            "clone() the tensor before performing the operation",
         )
     if target._v[0] == float("inf") and not word & INFERENCE and (word & GRAD):
-        raise GradError(say(f"{name}_", "Inplace update to inference tensor outside InferenceMode is not allowed", "", "clone() it first"))
+        raise GradError(f"{name}_", "Inplace update to inference tensor outside InferenceMode is not allowed", "", "clone() it first")
     view = getattr(target, "_b", None)
     if view is None or not word & GRAD:
         return
@@ -195,31 +187,25 @@ def check_writable(name: str, target: Tensor, mask: int, word: int) -> None:
 def _refuse_view(name: str, root: Tensor, several: Any, recorded: bool) -> None:
     if root._n.__class__ is Leaf:
         raise GradError(
-            say(
-                f"{name}_",
-                "a view of a leaf Variable that requires grad is being used in an in-place operation",
-                "",
-                "change it inside no_grad(), or change a clone()",
-            )
+            f"{name}_",
+            "a view of a leaf Variable that requires grad is being used in an in-place operation",
+            "",
+            "change it inside no_grad(), or change a clone()",
         )
     if several is not None:
         raise GradError(
-            say(
-                f"{name}_",
-                f"Output {several[3]} of {several[1].name} is a view and is being modified inplace. This view is the output of a "
-                "function that returns multiple views. Such functions do not allow the output views to be modified inplace",
-                "",
-                "clone() it first, or use the out-of-place form",
-            )
+            f"{name}_",
+            f"Output {several[3]} of {several[1].name} is a view and is being modified inplace. This view is the output of a "
+            "function that returns multiple views. Such functions do not allow the output views to be modified inplace",
+            "",
+            "clone() it first, or use the out-of-place form",
         )
     if not recorded:
         raise GradError(
-            say(
-                f"{name}_",
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled",
-                "",
-                "make the view with recording on, or clone() it",
-            )
+            f"{name}_",
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled",
+            "",
+            "make the view with recording on, or clone() it",
         )
 
 

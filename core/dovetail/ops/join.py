@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..device import xp
 from ..dtypes import result_dtype
-from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ._dims import dim_of, sizes_of
 from ._op import Array, Arrays, op
 from .index import getitem
@@ -17,28 +17,17 @@ __all__ = [
     "cat", "chunk", "concat", "concatenate", "dsplit", "hsplit", "split", "split_with_sizes", "stack", "tensor_split", "unbind",
     "unsafe_chunk", "unsafe_split", "vsplit",
 ]  # fmt: skip
-METHODS = (
-    "chunk",
-    "dsplit",
-    "hsplit",
-    "split",
-    "split_with_sizes",
-    "tensor_split",
-    "unbind",
-    "unsafe_chunk",
-    "unsafe_split",
-    "vsplit",
-)
+METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split", "vsplit")
 INPLACE = ()
 
 
 def listed(where: str, tensors: Any) -> list[Any]:
     """The tensors of a list argument, cast to their common type."""
     if not isinstance(tensors, tuple | list):
-        raise TypeMismatch(say(f"{where}()", f"argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"))
+        raise TypeMismatch(f"{where}()", f"argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     for k, one in enumerate(tensors):
         if one.__class__ not in CLASSES:
-            raise TypeMismatch(say(f"{where}()", f"expected Tensor as element {k} in argument 0, but got {type(one).__name__}"))
+            raise TypeMismatch(f"{where}()", f"expected Tensor as element {k} in argument 0, but got {type(one).__name__}")
     kinds = {one._a.dtype for one in tensors}
     if len(kinds) > 1:
         common = result_dtype([one._a for one in tensors]).np
@@ -84,24 +73,24 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
         return _cat(tensors, dim_of("cat", dim, tensors[0]._a.ndim))
     given = listed("cat", tensors)
     if not given:
-        raise ValueRangeError(say("cat()", "expected a non-empty list of Tensors"))
+        raise ValueRangeError("cat()", "expected a non-empty list of Tensors")
     for k, one in enumerate(given):
         if one._a.ndim == 0:
-            raise ShapeError(say("cat", f"zero-dimensional tensor (at position {k}) cannot be concatenated", "", "use stack"))
+            raise ShapeError("cat", f"zero-dimensional tensor (at position {k}) cannot be concatenated", "", "use stack")
     parts = [one for one in given if one._a.shape != (0,)] or given
     first = parts[0]._a.shape
     d = dim_of("cat", dim, len(first))
     for k, one in enumerate(parts):
         shape = one._a.shape
         if len(shape) != len(first):
-            raise ShapeError(say("cat", f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"))
+            raise ShapeError("cat", f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
         if shape != first and (shape[:d] != first[:d] or shape[d + 1 :] != first[d + 1 :]):
             at = next(i for i in range(len(first)) if i != d and shape[i] != first[i])
             text = (
                 f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]} "
                 f"for tensor number {k} in the list."
             )
-            raise ShapeError(say("cat", text))
+            raise ShapeError("cat", text)
     return _cat(parts, d)
 
 
@@ -131,9 +120,7 @@ def _stack(tensors: Arrays, dim: Any) -> Array:
     return xp(tensors[0]).stack(tensors, axis=dim)
 
 
-@_stack.vjp
-def _(g: Any, dim: int) -> Any:
-    return [getitem(g, (slice(None),) * dim + (i,)) for i in range(g._a.shape[dim])]
+_stack.vjp(lambda g, dim: [getitem(g, (slice(None),) * dim + (i,)) for i in range(g._a.shape[dim])])
 
 
 def stack(tensors: Any, dim: int = 0) -> Tensor:
@@ -150,12 +137,12 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
         return _stack(tensors, dim_of("stack", dim, tensors[0]._a.ndim + 1))
     given = listed("stack", tensors)
     if not given:
-        raise ShapeError(say("stack", "expects a non-empty TensorList"))
+        raise ShapeError("stack", "expects a non-empty TensorList")
     first = given[0]._a.shape
     for k, one in enumerate(given):
         if one._a.shape != first:
             text = f"expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(one._a.shape)} at entry {k}"
-            raise ShapeError(say("stack", text))
+            raise ShapeError("stack", text)
     return _stack(given, dim_of("stack", dim, len(first) + 1))
 
 
@@ -190,22 +177,14 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     (tensor([0, 1]), tensor([2, 3, 4]))
     """
     if not input._a.ndim:
-        raise ShapeError(say("split", "expects at least a 1-dimensional tensor"))
-    d, sizes = (
-        dim_of("split_with_sizes", dim, input._a.ndim),
-        sizes_of("split_with_sizes", (split_sizes,), "split_sizes"),
-    )
+        raise ShapeError("split", "expects at least a 1-dimensional tensor")
+    d, sizes = (dim_of("split_with_sizes", dim, input._a.ndim), sizes_of("split_with_sizes", (split_sizes,), "split_sizes"))
     n = input._a.shape[d]
     if min(sizes, default=0) < 0:
-        raise ShapeError(
-            say(
-                "split_with_sizes",
-                f"expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}",
-            )
-        )
+        raise ShapeError("split_with_sizes", f"expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
     if sum(sizes) != n:
         text = f"expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got split_sizes={list(sizes)}"
-        raise ShapeError(say("split_with_sizes", text))
+        raise ShapeError("split_with_sizes", text)
     return _split(input, sizes, d)
 
 
@@ -222,13 +201,13 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, s
     if isinstance(size, tuple | list):
         return split_with_sizes(tensor, size, dim)
     if not tensor._a.ndim:
-        raise ShapeError(say("split", "expects at least a 1-dimensional tensor"))
+        raise ShapeError("split", "expects at least a 1-dimensional tensor")
     d = dim_of("split", dim, tensor._a.ndim)
     n, size = tensor._a.shape[d], sizes_of("split", (size,), "split_size")[0]
     if size < 0:
-        raise ShapeError(say("split", f"expects split_size be non-negative, but got split_size={size}"))
+        raise ShapeError("split", f"expects split_size be non-negative, but got split_size={size}")
     if size == 0 and n:
-        raise ShapeError(say("split", f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"))
+        raise ShapeError("split", f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     count = max((n + size - 1) // size, 1) if size else 1
     return _split(tensor, (size,) * (count - 1) + (n - size * (count - 1),), d)
 
@@ -243,9 +222,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
     if not input._a.ndim:
-        raise ShapeError(say("chunk", "expects at least a 1-dimensional tensor"))
+        raise ShapeError("chunk", "expects at least a 1-dimensional tensor")
     if chunks < 1:
-        raise ShapeError(say("chunk", f"expects `chunks` to be greater than 0, got: {chunks}"))
+        raise ShapeError("chunk", f"expects `chunks` to be greater than 0, got: {chunks}")
     d = dim_of("chunk", dim, input._a.ndim)
     n = input._a.shape[d]
     if n == 0:
@@ -266,14 +245,14 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     if how.__class__ in CLASSES:
         how = how.tolist()
     if not input._a.ndim:
-        raise ShapeError(say("tensor_split", "expected at least a 1-dimensional tensor, but got a tensor with 0 dims"))
+        raise ShapeError("tensor_split", "expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     d = dim_of("tensor_split", dim, input._a.ndim)
     n = input._a.shape[d]
     if isinstance(how, tuple | list):
         cuts = [slice(*pair).indices(n)[:2] for pair in zip([0, *how], [*how, n], strict=True)]
         return tuple(getitem(input, (slice(None),) * d + (slice(a, max(a, b)),)) for a, b in cuts)
     if how <= 0:
-        raise ShapeError(say("tensor_split", f"number of sections must be larger than 0, got {how}"))
+        raise ShapeError("tensor_split", f"number of sections must be larger than 0, got {how}")
     return _split(input, tuple(n // how + (i < n % how) for i in range(how)), d)
 
 
@@ -281,11 +260,11 @@ def _cut(where: str, input: Tensor, how: Any, dim: int, least: int) -> Any:
     if input._a.ndim < least:
         text = f"requires a tensor with at least {least} dimension{'s' if least > 1 else ''}"
         text += f", but got a tensor with {input._a.ndim} dimensions!"
-        raise ShapeError(say(f"torch.{where}", text))
+        raise ShapeError(f"torch.{where}", text)
     n = input._a.shape[dim]
     if isinstance(how, int) and (how <= 0 or n % how):
         text = f"attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the split_size {how}!"
-        raise ShapeError(say(f"torch.{where}", text))
+        raise ShapeError(f"torch.{where}", text)
     return tensor_split(input, how, dim)
 
 
@@ -363,5 +342,5 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     (tensor([1., 1., 1.]), tensor([1., 1., 1.]))
     """
     if not input._a.ndim:
-        raise RangeError(say("unbind", "Dimension specified as 0 but tensor has no dimensions"))
+        raise RangeError("unbind", "Dimension specified as 0 but tensor has no dimensions")
     return _unbind(input, dim_of("unbind", dim, input._a.ndim))

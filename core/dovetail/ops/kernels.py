@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError, say
+from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError
 
 __all__ = ["Kernel", "install", "install_claimed", "remove"]
 
@@ -34,14 +34,14 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
 
     record = OPS.get(op)
     if record is None:
-        raise UnknownNameError(say("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", ""))
+        raise UnknownNameError("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", "")
     if not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
     if not callable(kernel.forward):
         what = f"the kernel for {op} is {type(kernel.forward).__name__}"
-        raise TypeMismatch(say("register_kernels", what, "expected a function on raw arrays, or a Kernel"))
+        raise TypeMismatch("register_kernels", what, "expected a function on raw arrays, or a Kernel")
     if device not in ("cpu", "cuda"):
-        raise ValueRangeError(say("register_kernels", f"the kernel for {op} names the device {device!r}", "expected 'cpu' or 'cuda'"))
+        raise ValueRangeError("register_kernels", f"the kernel for {op} names the device {device!r}", "expected 'cpu' or 'cuda'")
     types = [getattr(kind, "np", None) or np.dtype(kind) for kind in dtypes]  # all of them before any is installed
     made = Impl(record, kernel.forward, record.reference.rules)
     if kernel.vjp is not None:
@@ -51,7 +51,7 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
             record.add_rule(made, rule, position)
     for numpy_type in types:
         if (device, numpy_type) in record.table and not replace:
-            raise NameClashError(say("register_kernels", f"{op} on {device} for {numpy_type} already has a kernel"))
+            raise NameClashError("register_kernels", f"{op} on {device} for {numpy_type} already has a kernel")
     for numpy_type in types:
         record.table[device, numpy_type] = made
         if device == "cpu" and numpy_type in record.fast:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, TypeMismatch, say
+from ..errors import DtypeError, TypeMismatch
 from ._blockwise import masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import NotForType, fits, no_bools, tensors
@@ -23,7 +23,7 @@ INPLACE = ("clamp", "clamp_max", "clamp_min", "clip")
 
 def _no_complex(where: str, dtype: Any) -> None:
     if dtype.kind == "c":
-        raise NotForType(say(where, f"{where} is not supported for complex types"))
+        raise NotForType(where, f"{where} is not supported for complex types")
 
 
 @op(name="clamp")
@@ -31,9 +31,7 @@ def _clamp(input: Array, min: Any, max: Any) -> Array:
     return input.clip(-math.inf if min is None else min, math.inf if max is None else max)  # two bounds are the fast loop
 
 
-@_clamp.vjp
-def _(g: Any, input: Any, min: Any, max: Any) -> Any:
-    return clamp_grad(g, input, min, max)
+_clamp.vjp(lambda g, input, min, max: clamp_grad(g, input, min, max))
 
 
 @op
@@ -46,9 +44,7 @@ def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
     return out if max is None else m.minimum(out, max)
 
 
-@clamp_between.vjp(0)
-def _(g: Any, input: Any, min: Any, max: Any) -> Any:
-    return clamp_grad(g, input, min, max)
+clamp_between.vjp(0)(lambda g, input, min, max: clamp_grad(g, input, min, max))
 
 
 @clamp_between.vjp(1)
@@ -73,9 +69,7 @@ def clamp_grad(grad: Array, input: Fixed, min: Fixed, max: Fixed) -> Array:
     return masked(grad, ~inside)
 
 
-@clamp_grad.vjp
-def _(g: Any, input: Any, min: Any, max: Any) -> Any:
-    return clamp_grad(g, input, min, max)
+clamp_grad.vjp(lambda g, input, min, max: clamp_grad(g, input, min, max))
 
 
 _NUMBERS = (int, float)
@@ -85,7 +79,7 @@ def _chosen(input: Tensor, min: Any, max: Any) -> Any:
     """The op for these bounds, after checks."""
     tensors("clamp", input=input)
     if min is None and max is None:
-        raise DtypeError(say("clamp", "At least one of 'min' or 'max' must not be None"))
+        raise DtypeError("clamp", "At least one of 'min' or 'max' must not be None")
     dtype = input._a.dtype
     if dtype.kind == "f" and (min is None or min.__class__ in _NUMBERS) and (max is None or max.__class__ in _NUMBERS):
         return _clamp
@@ -115,7 +109,7 @@ def clamp_(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def _given(where: str, name: str, bound: Any) -> None:
     if bound is None:
-        raise TypeMismatch(say(f"{where}()", f"argument {name!r} must be Tensor or Number, not NoneType"))
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be Tensor or Number, not NoneType")
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -163,14 +157,7 @@ def maximum(input: Array, other: Array) -> Array:
     return out
 
 
-@maximum.vjp(0)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return extreme_grad(g, input, other, True)
-
-
-@maximum.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return extreme_grad(g, other, input, True)
+maximum.vjp(lambda g, input, other: extreme_grad(g, input, other, True), lambda g, input, other: extreme_grad(g, other, input, True))
 
 
 @op
@@ -186,14 +173,7 @@ def minimum(input: Array, other: Array) -> Array:
     return out
 
 
-@minimum.vjp(0)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return extreme_grad(g, input, other, False)
-
-
-@minimum.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return extreme_grad(g, other, input, False)
+minimum.vjp(lambda g, input, other: extreme_grad(g, input, other, False), lambda g, input, other: extreme_grad(g, other, input, False))
 
 
 @op
@@ -206,9 +186,7 @@ def extreme_grad(grad: Array, mine: Fixed, theirs: Fixed, largest: bool) -> Arra
     return xp(grad).where(tie, out * 0.5, out)
 
 
-@extreme_grad.vjp
-def _(g: Any, mine: Any, theirs: Any, largest: bool) -> Any:
-    return extreme_grad(g, mine, theirs, largest)
+extreme_grad.vjp(lambda g, mine, theirs, largest: extreme_grad(g, mine, theirs, largest))
 
 
 @op
@@ -222,14 +200,10 @@ def fmax(input: Array, other: Array) -> Array:
     return xp(input).fmax(input, other)
 
 
-@fmax.vjp(0)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return g.masked_fill(~((input >= other) | (other != other)), 0)
-
-
-@fmax.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return g.masked_fill((input >= other) | (other != other), 0)
+fmax.vjp(
+    lambda g, input, other: g.masked_fill(~((input >= other) | (other != other)), 0),
+    lambda g, input, other: g.masked_fill((input >= other) | (other != other), 0),
+)
 
 
 @op
@@ -243,14 +217,10 @@ def fmin(input: Array, other: Array) -> Array:
     return xp(input).fmin(input, other)
 
 
-@fmin.vjp(0)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return g.masked_fill(~((input <= other) | (other != other)), 0)
-
-
-@fmin.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return g.masked_fill((input <= other) | (other != other), 0)
+fmin.vjp(
+    lambda g, input, other: g.masked_fill(~((input <= other) | (other != other)), 0),
+    lambda g, input, other: g.masked_fill((input <= other) | (other != other), 0),
+)
 
 
 clip, clip_ = clamp, clamp_

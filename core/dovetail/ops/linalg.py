@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError, TypeMismatch, UnsupportedError, say
+from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._op import Array, op, xp
 from .arithmetic import mul
 from .reduce import sum
@@ -41,23 +41,23 @@ def _refused(a: Any, b: Any) -> Exception:
     """The error for two arrays that do not multiply."""
     n, m = a.ndim, b.ndim
     if n == 0 or m == 0:
-        return ShapeError(say("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D"))
+        return ShapeError("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if a.dtype.char == "?":
-        return UnsupportedError(say("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()"))
+        return UnsupportedError("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()")
     received = f"(input {a.shape}, other {b.shape})"
     k, q = a.shape[-1], b.shape[-2 if m > 1 else 0]
     if n == 1 == m:
         what = f"inconsistent tensor size, expected tensor [{k}] and src [{q}] to have the same number of elements"
-        return ShapeError(say("dot", f"{what}, but got {k} and {q} elements respectively"))
+        return ShapeError("dot", f"{what}, but got {k} and {q} elements respectively")
     if m == 1:
         rows = a.size // k if k else 0
-        return ShapeError(say("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}"))
+        return ShapeError("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}")
     if m > 2 and n > 2:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{b.shape[0]}, {k}] but got: [{b.shape[0]}, {q}]."
-        return ShapeError(say("matmul", f"{what} {received}"))
+        return ShapeError("matmul", f"{what} {received}")
     rows = int(np.prod(a.shape[:-1]))
     what = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {q}x{b.shape[-1]}) {received}"
-    return ShapeError(say("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}"))
+    return ShapeError("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}")
 
 
 @op(dtypes="same", autocast="lower")
@@ -74,17 +74,10 @@ def matmul(input: Array, other: Array) -> Array:
     try:
         return _product(input, other)
     except AttributeError:
-        raise TypeMismatch(say("matmul", f"argument 'other' must be Tensor, not {type(other).__name__}")) from None
+        raise TypeMismatch("matmul", f"argument 'other' must be Tensor, not {type(other).__name__}") from None
 
 
-@matmul.vjp(0)
-def _(g: Any, input_shape: Any, other: Any) -> Any:
-    return _by_left(g, input_shape, other)
-
-
-@matmul.vjp(1)
-def _(g: Any, input: Any, other_shape: Any) -> Any:
-    return _by_right(g, input, other_shape)
+matmul.vjp(lambda g, input_shape, other: _by_left(g, input_shape, other), lambda g, input, other_shape: _by_right(g, input, other_shape))
 
 
 def _conj(x: Any) -> Any:
@@ -123,14 +116,10 @@ def matmul_nt(input: Array, other: Array) -> Array:
     return _product(input, other.swapaxes(-1, -2))
 
 
-@matmul_nt.vjp(0)
-def _(g: Any, input_shape: Any, other: Any) -> Any:
-    return _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, _conj(other))
-
-
-@matmul_nt.vjp(1)
-def _(g: Any, input: Any, other_shape: Any) -> Any:
-    return _folded_tn(g, _conj(input)) if len(other_shape) == 2 else matmul_tn(g, _conj(input))
+matmul_nt.vjp(
+    lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, _conj(other)),
+    lambda g, input, other_shape: _folded_tn(g, _conj(input)) if len(other_shape) == 2 else matmul_tn(g, _conj(input)),
+)
 
 
 @op(dtypes="same", autocast="lower")
@@ -164,14 +153,9 @@ def _folded_tn(input: Array, other: Array) -> Array:
     return _rows(input).T @ _rows(other)
 
 
-@_folded_tn.vjp(0)
-def _(g: Any, other: Any) -> Any:
-    return matmul_nt(_conj(other), g) if other._a.ndim > 1 else matmul(g, _conj(other))
-
-
-@_folded_tn.vjp(1)
-def _(g: Any, input: Any) -> Any:
-    return matmul(_conj(input), g)
+_folded_tn.vjp(
+    lambda g, other: matmul_nt(_conj(other), g) if other._a.ndim > 1 else matmul(g, _conj(other)), lambda g, input: matmul(_conj(input), g)
+)
 
 
 @op(dtypes="same", autocast="lower", name="matmul_folded_nt")
@@ -184,14 +168,7 @@ def _folded_nt(input: Array, other: Array) -> Array:
     return left @ right.T
 
 
-@_folded_nt.vjp(0)
-def _(g: Any, other: Any) -> Any:
-    return matmul(g, _conj(other))
-
-
-@_folded_nt.vjp(1)
-def _(g: Any, input: Any) -> Any:
-    return matmul_tn(g, _conj(input))
+_folded_nt.vjp(lambda g, other: matmul(g, _conj(other)), lambda g, input: matmul_tn(g, _conj(input)))
 
 
 @op(dtypes="same", autocast="lower")
@@ -209,7 +186,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
         try:
             out += bias
         except ValueError:
-            raise ShapeError(say("linear", _expanded(out.shape, bias.shape), f"weight {weight.shape}")) from None
+            raise ShapeError("linear", _expanded(out.shape, bias.shape), f"weight {weight.shape}") from None
     return out if input.ndim < 3 else out.reshape(*input.shape[:-1], weight.shape[0])
 
 
@@ -230,17 +207,15 @@ def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim == 1 and a.ndim and a.shape[-1] == weight.shape[0]:
         if bias is None:
             return a @ weight
-        raise ShapeError(say("linear", "mat2 must be a matrix, got 1-D tensor"))
+        raise ShapeError("linear", "mat2 must be a matrix, got 1-D tensor")
     rows = int(np.prod(a.shape[:-1]))
     last = a.shape[-1] if a.ndim else 1
     turned = "x".join(map(str, weight.shape[::-1]))
     raise ShapeError(
-        say(
-            "linear",
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {turned}) (input {a.shape}, weight {weight.shape})",
-            f"weight must be (out_features, {last})",
-            "check in_features",
-        )
+        "linear",
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {turned}) (input {a.shape}, weight {weight.shape})",
+        f"weight must be (out_features, {last})",
+        "check in_features",
     )
 
 
@@ -259,11 +234,11 @@ def _(g: Any, input: Any, weight: Any, bias_shape: Any, needs: Any) -> Any:
 
 def _dims(name: str, t: Any, n: int, what: str) -> None:
     if t.__class__ not in CLASSES:
-        raise TypeMismatch(say(f"{name}()", f"{what} must be Tensor, not {type(t).__name__}"))
+        raise TypeMismatch(f"{name}()", f"{what} must be Tensor, not {type(t).__name__}")
     if t._a.ndim != n:
         kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[n]
         got = f"got {t._a.ndim}-D tensor of shape {t._a.shape}"
-        raise ShapeError(say(name, f"{what} must be a {kind}", got, "use matmul for any dimensions"))
+        raise ShapeError(name, f"{what} must be a {kind}", got, "use matmul for any dimensions")
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -290,7 +265,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     a, b = input._a.shape, mat2._a.shape
     if a[0] != b[0] or a[2] != b[1]:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
-        raise ShapeError(say("bmm", what))
+        raise ShapeError("bmm", what)
     return matmul(input, mat2)
 
 
@@ -302,7 +277,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     tensor([11.])
     """
     if input._a.ndim != 2 or vec._a.ndim != 1:
-        raise ShapeError(say("mv", f"vector + matrix @ vector expected, got 1, {input._a.ndim}, {vec._a.ndim}"))
+        raise ShapeError("mv", f"vector + matrix @ vector expected, got 1, {input._a.ndim}, {vec._a.ndim}")
     return matmul(input, vec)
 
 
@@ -314,7 +289,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     tensor(11.)
     """
     if input._a.ndim != 1 or tensor._a.ndim != 1:
-        raise ShapeError(say("dot", f"1D tensors expected, but got {input._a.ndim}D and {tensor._a.ndim}D tensors"))
+        raise ShapeError("dot", f"1D tensors expected, but got {input._a.ndim}D and {tensor._a.ndim}D tensors")
     return matmul(input, tensor)
 
 
@@ -338,7 +313,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """
     for name, t in (("self", input), ("vec2", vec2)):
         if t._a.ndim != 1:
-            raise ShapeError(say("outer", f"Expected 1-D argument {name}, but got {t._a.ndim}-D"))
+            raise ShapeError("outer", f"Expected 1-D argument {name}, but got {t._a.ndim}-D")
     return mul(reshape(input, (-1, 1)), vec2)
 
 
@@ -357,7 +332,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
         return mul(input, other)
     if a[-1] != b[-1]:
         what = f"the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
-        raise ShapeError(say("inner()", what))
+        raise ShapeError("inner()", what)
     out = matmul_nt(reshape(input, (-1, a[-1])), reshape(other, (-1, b[-1])))
     return reshape(out, a[:-1] + b[:-1])
 

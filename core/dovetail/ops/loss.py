@@ -11,7 +11,7 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..dtypes import get_default_dtype
-from ..errors import DtypeError, ShapeError, ValueRangeError, say
+from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._losses import reduced, reduction_of, refuse_gradient, warn_sizes
 from ._op import Array, Fixed, op, xp
 from ._windows import listing, refuse_types
@@ -74,7 +74,7 @@ _smooth_l1 = _of_difference(
 def _weighted(where: str, each: Any, weight: Any, reduction: str) -> Any:
     """Weigh each element's loss; the mean is taken over the weights."""
     if weight._a.shape != each._a.shape:
-        raise ValueRangeError(say(where, "Weights and input must have the same size."))
+        raise ValueRangeError(where, "Weights and input must have the same size.")
     total = each * weight
     return total.sum() / weight.sum() if reduction == "mean" else reduced(total, reduction)
 
@@ -127,7 +127,7 @@ def smooth_l1_loss(
     warn_sizes("smooth_l1_loss", input, target)
     reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction)
     if beta < 0:
-        raise ShapeError(say("smooth_l1_loss", f"smooth_l1_loss does not support negative values for beta (beta={beta})"))
+        raise ShapeError("smooth_l1_loss", f"smooth_l1_loss does not support negative values for beta (beta={beta})")
     return _l1(input, target, reduction, 0.0) if beta == 0 else _smooth_l1(input, target, reduction, beta)
 
 
@@ -141,10 +141,10 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     warn_sizes("huber_loss", input, target)
     reduction = reduction_of("huber_loss", None, None, reduction)
     if delta <= 0:
-        raise ShapeError(say("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})"))
+        raise ShapeError("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})")
     if weight is not None:
         if weight._a.shape != input._a.shape:
-            raise ValueRangeError(say("huber_loss", "Weights and input must have the same size."))
+            raise ValueRangeError("huber_loss", "Weights and input must have the same size.")
         return reduced(_huber_op(input, target, "none", delta) * weight, reduction)
     return _huber_op(input, target, reduction, delta)
 
@@ -200,11 +200,11 @@ def binary_cross_entropy(
     x, t = input._a, target._a
     if x.shape != t.shape:
         text = f"Using a target size ({listing(t.shape)}) that is different to the input size ({listing(x.shape)}) is deprecated"
-        raise ValueRangeError(say(where, text, "Please ensure they have the same size."))
+        raise ValueRangeError(where, text, "Please ensure they have the same size.")
     if x.dtype != t.dtype:
-        raise DtypeError(say(where, f"Found dtype {t.dtype} but expected {x.dtype}", "", "convert the target with .to(input.dtype)"))
+        raise DtypeError(where, f"Found dtype {t.dtype} but expected {x.dtype}", "", "convert the target with .to(input.dtype)")
     if x.__class__ is np.ndarray and not ((x >= 0) & (x <= 1)).all():
-        raise ShapeError(say(where, "all elements of input should be between 0 and 1", "", "apply sigmoid, or use the form with logits"))
+        raise ShapeError(where, "all elements of input should be between 0 and 1", "", "apply sigmoid, or use the form with logits")
     refuse_gradient(where, weight=weight)
     return _bce(input, target, weight, reduction)
 
@@ -274,10 +274,10 @@ def binary_cross_entropy_with_logits(
     x, t = input._a, target._a
     if x.shape != t.shape:
         text = f"Target size ({listing(t.shape)}) must be the same as input size ({listing(x.shape)})"
-        raise ValueRangeError(say(where, text, "", "squeeze or unsqueeze one of them"))
+        raise ValueRangeError(where, text, "", "squeeze or unsqueeze one of them")
     if t.dtype.kind in "iub":
         text = f"result type {x.dtype} can't be cast to the desired output type {t.dtype}"
-        raise DtypeError(say(where, text, "expected a floating-point target", "convert it with .float()"))
+        raise DtypeError(where, text, "expected a floating-point target", "convert it with .float()")
     refuse_gradient(where, weight=weight, pos_weight=pos_weight)
     return _bce_logits(input, target, weight, pos_weight, reduction)
 
@@ -351,9 +351,9 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
         if var._a.shape == shape[:-1]:
             var = var.unsqueeze(-1)
         elif shape[:-1] != var._a.shape[:-1] or var._a.shape[-1] != 1:
-            raise ValueRangeError(say(where, f"var is of incorrect size ({listing(var._a.shape)} for input {listing(shape)})"))
+            raise ValueRangeError(where, f"var is of incorrect size ({listing(var._a.shape)} for input {listing(shape)})")
     if negative:
-        raise ValueRangeError(say(where, "var has negative entry/entries", "expected variances"))
+        raise ValueRangeError(where, "var has negative entry/entries", "expected variances")
     reduction = reduction_of(where, None, None, reduction)
     raised = _at_least(var, eps)
     loss = 0.5 * (raised.log() + (input - target) ** 2 / raised)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import wrap
-from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError, say
+from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._arrays import check_index
 from ._losses import reduced, reduction_of, refuse_gradient
 from ._op import Array, Fixed, op, xp
@@ -31,7 +31,7 @@ def _labels(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, A
     if not check_index(at, x.shape[1]):
         bad = at[(at < 0) | (at >= x.shape[1])].flat[0]
         what = f"Target {bad} is out of bounds."
-        raise RangeError(say("cross_entropy", what, f"expected a label in [0, {x.shape[1] - 1}] or ignore_index={ignore_index}"))
+        raise RangeError("cross_entropy", what, f"expected a label in [0, {x.shape[1] - 1}] or ignore_index={ignore_index}")
     weights = m.ones(at.shape, x.dtype) if weight is None else weight.astype(x.dtype, copy=False)[at]
     weights[ignored] = 0
     return at, weights
@@ -72,9 +72,7 @@ def nll_loss_grad(grad: Array, target: Fixed, weight: Fixed | None, shape: Any, 
     return out
 
 
-@nll_loss_grad.vjp
-def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any) -> Any:
-    return _nll(g, target, weight, ignore_index, reduction)
+nll_loss_grad.vjp(lambda g, target, weight, ignore_index, reduction: _nll(g, target, weight, ignore_index, reduction))
 
 
 @op(dtypes="floating", saves=("logp",), autocast="float32", name="cross_entropy")
@@ -157,7 +155,7 @@ def cross_entropy(
     where = "cross_entropy"
     reduction = reduction_of(where, size_average, reduce, reduction)
     if not 0 <= label_smoothing <= 1:
-        raise ShapeError(say(where, f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"))
+        raise ShapeError(where, f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     x, t = input._a, target._a
     if x.ndim and x.shape == t.shape:
         return _by_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
@@ -172,19 +170,19 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
     if t.dtype.kind == "f":
         refuse_scalar(where, x)
     if not x.ndim:
-        raise ShapeError(say(where, "input tensor should be 1D or 2D", f"got shape {listing(x.shape)}"))
+        raise ShapeError(where, "input tensor should be 1D or 2D", f"got shape {listing(x.shape)}")
     if x.ndim > 1 and (t.ndim < 1 or x.shape[0] != t.shape[0]):
         got = t.shape[0] if t.ndim else 1
-        raise ValueRangeError(say(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got})."))
+        raise ValueRangeError(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).")
     if (x.ndim <= 2 and t.ndim > x.ndim - 1) or (x.ndim == 1 and t.ndim):
         text = f"0D or 1D target tensor expected, multi-target not supported (target {listing(t.shape)}, input {listing(x.shape)})"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     if x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
         text = f"size mismatch (got input: {listing(x.shape)}, target: {listing(t.shape)})"
-        raise ShapeError(say(where, text, f"expected target {listing((x.shape[0], *x.shape[2:]))}"))
+        raise ShapeError(where, text, f"expected target {listing((x.shape[0], *x.shape[2:]))}")
     if t.dtype.name not in ("int64", "uint8"):
         text = f"expected target dtype to be Long or Byte, but got {legacy(t.dtype)}"
-        raise DtypeError(say(where, text, "", "convert the labels with .long(), or give probabilities in the input's shape"))
+        raise DtypeError(where, text, "", "convert the labels with .long(), or give probabilities in the input's shape")
     _check_weight(where, x, weight)
     if x.ndim == 1:
         return input.reshape((1, *x.shape)), target.reshape((1,)), True
@@ -196,18 +194,18 @@ def _check_weight(where: str, x: Any, weight: Any) -> None:
     classes = x.shape[0 if x.ndim == 1 else 1]
     if weight is not None and weight._a.shape != (classes,):
         text = f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
-        raise ShapeError(say(where, text + listing(weight._a.shape)))
+        raise ShapeError(where, text + listing(weight._a.shape))
     if weight is not None and weight._a.dtype != x.dtype:
-        raise DtypeError(say(where, f"expected scalar type {legacy(x.dtype)} but found {legacy(weight._a.dtype)} (weight)"))
+        raise DtypeError(where, f"expected scalar type {legacy(x.dtype)} but found {legacy(weight._a.dtype)} (weight)")
 
 
 def _by_probabilities(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
     where, x = "cross_entropy", input._a
     if target._a.dtype.kind in "iub":
         text = f"Expected floating point type for target with class probabilities, got {legacy(target._a.dtype)}"
-        raise DtypeError(say(where, text, "", "convert it with .float(); labels have one dimension less than the input"))
+        raise DtypeError(where, text, "", "convert it with .float(); labels have one dimension less than the input")
     if ignore_index >= 0:
-        raise ShapeError(say(where, f"ignore_index is not supported for floating point target (ignore_index={ignore_index})"))
+        raise ShapeError(where, f"ignore_index is not supported for floating point target (ignore_index={ignore_index})")
     dim = 0 if x.ndim == 1 else 1
     _check_weight(where, x, weight)
     if smoothing:

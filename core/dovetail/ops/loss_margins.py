@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import wrap
-from ..errors import ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError
 from ._losses import reduced, reduction_of, refuse_gradient
 from ._op import xp
 from ._windows import listing, refuse_scalar, refuse_types
@@ -39,10 +39,10 @@ def cosine_embedding_loss(
     where, n = "cosine_embedding_loss", target._a.ndim
     reduction = reduction_of(where, size_average, reduce, reduction)
     if n > 1:
-        raise ShapeError(say(where, f"0D or 1D target tensor expected, multi-target not supported (target {listing(target._a.shape)})"))
+        raise ShapeError(where, f"0D or 1D target tensor expected, multi-target not supported (target {listing(target._a.shape)})")
     if input1._a.ndim != n + 1 or input2._a.ndim != n + 1:
         text = f"{n}D target tensor expects {n + 1}D input tensors, but found inputs with sizes "
-        raise ShapeError(say(where, f"{text}{listing(input1._a.shape)} and {listing(input2._a.shape)}."))
+        raise ShapeError(where, f"{text}{listing(input1._a.shape)} and {listing(input2._a.shape)}.")
     eps = 1e-12
     squares = ((input1 * input1).sum(-1) + eps) * ((input2 * input2).sum(-1) + eps)
     cos = (input1 * input2).sum(-1) / squares.sqrt()
@@ -64,7 +64,7 @@ def margin_ranking_loss(
     reduction = reduction_of(where, size_average, reduce, reduction)
     if not input1._a.ndim == input2._a.ndim == target._a.ndim:
         sizes = ", ".join(f"{n}: {listing(t._a.shape)}" for n, t in (("input1", input1), ("input2", input2), ("target", target)))
-        raise ShapeError(say(where, f"All input tensors should have same dimension but got sizes: {sizes}"))
+        raise ShapeError(where, f"All input tensors should have same dimension but got sizes: {sizes}")
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
@@ -101,11 +101,11 @@ def triplet_margin_loss(
     where = "triplet_margin_loss"
     reduction = reduction_of(where, size_average, reduce, reduction)
     if margin <= 0:
-        raise ValueRangeError(say(where, f"margin must be greater than 0, got {margin}"))
+        raise ValueRangeError(where, f"margin must be greater than 0, got {margin}")
     if not anchor._a.ndim == positive._a.ndim == negative._a.ndim:
         text = "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
         counts = f"anchor {anchor._a.ndim}D, positive {positive._a.ndim}D, and negative {negative._a.ndim}D inputs"
-        raise ShapeError(say(where, text + counts))
+        raise ShapeError(where, text + counts)
     return _triplet(anchor, positive, negative, lambda x, y: pairwise_distance(x, y, p, eps), margin, swap, reduction)
 
 
@@ -123,7 +123,7 @@ def triplet_margin_with_distance_loss(
     where = "triplet_margin_with_distance_loss"
     reduction = reduction_of(where, None, None, reduction)
     if margin <= 0:
-        raise ValueRangeError(say(where, f"margin must be greater than 0, got {margin}"))
+        raise ValueRangeError(where, f"margin must be greater than 0, got {margin}")
     return _triplet(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)
 
 
@@ -161,19 +161,19 @@ def multi_margin_loss(
     where = "multi_margin_loss"
     reduction = reduction_of(where, size_average, reduce, reduction)
     if p not in (1, 2):
-        raise ValueRangeError(say(where, f"only p == 1 and p == 2 supported (p={p})"))
+        raise ValueRangeError(where, f"only p == 1 and p == 2 supported (p={p})")
     refuse_gradient(where, weight=weight)
     refuse_types(where, input._a, "iub")
     single = input._a.ndim <= 1
     x, at = (input.reshape((1, -1)), target.reshape((1,))) if single else (input, target)
     classes = x._a.shape[1]
     if weight is not None and weight._a.shape != (classes,):
-        raise ValueRangeError(say(where, f"weight must be one-dimensional with {classes} elements, got {listing(weight._a.shape)}"))
+        raise ValueRangeError(where, f"weight must be one-dimensional with {classes} elements, got {listing(weight._a.shape)}")
     if at._a.shape != (x._a.shape[0],):
         text = "target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size "
-        raise ShapeError(say(where, f"{text}[{x._a.shape[0]}], but got {listing(at._a.shape)}. Input has shape {listing(x._a.shape)}."))
+        raise ShapeError(where, f"{text}[{x._a.shape[0]}], but got {listing(at._a.shape)}. Input has shape {listing(x._a.shape)}.")
     if at._a.size and (int(at._a.min()) < 0 or int(at._a.max()) >= classes):
-        raise ShapeError(say(where, f"target out of range ({classes} classes)"))
+        raise ShapeError(where, f"target out of range ({classes} classes)")
     gap = (margin - x.gather(1, at.unsqueeze(1)) + x).clamp(min=0)
     gap = gap * gap if p == 2 else gap
     if weight is not None:
@@ -198,13 +198,13 @@ def multilabel_margin_loss(
     reduction = reduction_of(where, size_average, reduce, reduction)
     if target._a.shape != input._a.shape:
         text = f"inconsistent target size: {listing(target._a.shape)} for input of size: {listing(input._a.shape)}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     refuse_types(where, input._a, "iub")
     single = input._a.ndim <= 1
     x, t = (v.reshape((1, -1)) if single else v for v in (input, target))
     classes, m = x._a.shape[1], xp(x._a)
     if t._a.size and (int(t._a.min()) < -1 or int(t._a.max()) >= classes):
-        raise ShapeError(say(where, f"argument #2 'target' is out of range ({classes} classes)"))
+        raise ShapeError(where, f"argument #2 'target' is out of range ({classes} classes)")
     listed = m.cumsum(t._a < 0, axis=1) == 0
     labels = m.where(listed, t._a, 0)
     belongs = m.zeros((*x._a.shape[:1], classes), np.int64)

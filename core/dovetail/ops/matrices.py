@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from . import decompose
 from ._op import xp
 from ._results import results
@@ -190,10 +190,10 @@ def matrix_exp(input: Tensor) -> Tensor:
 
 def _two(dim: Any, ndim: int, where: str) -> tuple[int, int]:
     if not isinstance(dim, tuple | list) or len(dim) != 2:
-        raise ShapeError(say(where, f"dim must be a 2-tuple. Got {dim}"))
+        raise ShapeError(where, f"dim must be a 2-tuple. Got {dim}")
     a, b = (one_axis(d, ndim, where) for d in dim)
     if a == b:
-        raise ShapeError(say(where, f"dims must be different. Got ({dim[0]}, {dim[1]})"))
+        raise ShapeError(where, f"dims must be different. Got ({dim[0]}, {dim[1]})")
     return a, b
 
 
@@ -207,7 +207,7 @@ def _last(input: Tensor, a: int, b: int) -> Tensor:
 def matrix_norm(input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, dtype: Any = None) -> Tensor:
     """A norm of matrices: "fro", "nuc" (the sum of singular values), 2/-2 (the largest/smallest), 1/-1/±inf (sums of columns/rows)."""
     if input._a.ndim < 2:
-        raise ShapeError(say("linalg.matrix_norm", f"The input tensor A must have at least 2 dimensions (got {input._a.ndim})."))
+        raise ShapeError("linalg.matrix_norm", f"The input tensor A must have at least 2 dimensions (got {input._a.ndim}).")
     a, b = _two(dim, input._a.ndim, "linalg.matrix_norm")
     if ord == "fro":
         return vector_norm(input, 2, (a, b), keepdim, dtype)
@@ -221,7 +221,7 @@ def matrix_norm(input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: b
         kept -= kept > summed
         out = amax(totals, kept) if ord > 0 else amin(totals, kept)
     else:
-        raise ShapeError(say("linalg.matrix_norm", f"Order {ord} not supported."))
+        raise ShapeError("linalg.matrix_norm", f"Order {ord} not supported.")
     return reshape(out, tuple(1 if i in (a, b) else n for i, n in enumerate(input._a.shape))) if keepdim else out
 
 
@@ -233,7 +233,7 @@ def norm(input: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False,
         if dim is None:
             if input._a.ndim != 2:
                 what = f"If dim is not specified but ord is a string, the input must be 2D. Got {input._a.ndim}D."
-                raise ShapeError(say("linalg.norm", what))
+                raise ShapeError("linalg.norm", what)
             dim = (0, 1)
         return matrix_norm(input, ord, dim, keepdim, dtype)
     if ord is not None and dim is None:
@@ -241,7 +241,7 @@ def norm(input: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False,
             return matrix_norm(input, ord, (0, 1), keepdim, dtype)
         if input._a.ndim != 1:
             what = f"If dim is not specified but ord is, the input must be 1D or 2D. Got {input._a.ndim}D."
-            raise ShapeError(say("linalg.norm", what))
+            raise ShapeError("linalg.norm", what)
     return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype)
 
 

@@ -11,7 +11,7 @@ from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Leaf, Tensor, changed, wrap
 from ..device import device_of, module_for, xp
 from ..device import move as to_device
-from ..errors import GradError, ShapeError, TypeMismatch, say
+from ..errors import GradError, ShapeError, TypeMismatch
 from ._arrays import broadcast
 from ._dims import sizes_of
 from ._op import Array, op
@@ -21,14 +21,7 @@ from ._viewing import viewing
 from .arithmetic import add
 from .inplace import write
 
-__all__ = [
-    "channels_last",
-    "channels_last_3d",
-    "clone",
-    "contiguous_format",
-    "memory_format",
-    "preserve_format",
-]
+__all__ = ["channels_last", "channels_last_3d", "clone", "contiguous_format", "memory_format", "preserve_format"]
 METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
 INPLACE = ()
 
@@ -69,7 +62,7 @@ def laid_out(a: Any, layout: memory_format) -> Any:
         return a
     if a.ndim != len(layout.order):
         text = f"required rank {len(layout.order)} tensor to use {layout.name} format"
-        raise ShapeError(say("memory_format", text, f"got shape {tuple(a.shape)}"))
+        raise ShapeError("memory_format", text, f"got shape {tuple(a.shape)}")
     return a.transpose(layout.order)
 
 
@@ -95,9 +88,7 @@ def alias(input: Array) -> Array:
     return input.view()
 
 
-@alias.vjp
-def _(g: Any) -> Any:
-    return g
+alias.vjp(lambda g: g)
 
 
 @op(dtypes=None)
@@ -111,9 +102,7 @@ def clone(input: Array, memory_format: Any = None) -> Array:
     return copied(input, memory_format)
 
 
-@clone.vjp
-def _(g: Any) -> Any:
-    return g
+clone.vjp(lambda g: g)
 
 
 def is_contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> bool:
@@ -141,7 +130,7 @@ def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) 
     (2, 1)
     """
     if memory_format is preserve_format:
-        raise ShapeError(say("contiguous", "preserve memory format is unsupported by the contiguous operator"))
+        raise ShapeError("contiguous", "preserve memory format is unsupported by the contiguous operator")
     if memory_format.order:
         laid_out(input._a, memory_format)
     return input if is_contiguous(input, memory_format) else clone(input, memory_format)
@@ -169,9 +158,7 @@ def sum_to(input: Array, shape: Any) -> Array:
     return total(widened(input), axes, True).reshape(shape).astype(input.dtype, copy=False)
 
 
-@sum_to.vjp
-def _(g: Any, input_shape: Any) -> Any:
-    return expand_to(g, input_shape)
+sum_to.vjp(lambda g, input_shape: expand_to(g, input_shape))
 
 
 @op(dtypes=None, alias="sometimes")
@@ -193,9 +180,7 @@ def move(input: Array, device: Any, copy: bool = False) -> Array:
     return to_device(input, device, copy)
 
 
-@move.vjp
-def _(g: Any, input: Any) -> Any:
-    return move(g, device_of(input._a))
+move.vjp(lambda g, input: move(g, device_of(input._a)))
 
 
 @op(dtypes=None)
@@ -204,9 +189,7 @@ def copy(input: Array, src: Array) -> Array:
     return stored(copy, input, src)
 
 
-@copy.vjp
-def _(g: Any, needs: Any) -> Any:
-    return (g.new_zeros(g.shape) if needs[0] else None), (clone(g) if needs[1] else None)
+copy.vjp(lambda g, needs: (g.new_zeros(g.shape) if needs[0] else None, (clone(g) if needs[1] else None)))
 
 
 @stores(copy)
@@ -214,7 +197,7 @@ def _(a: Any, src: Any) -> None:
     """Write into the raw array."""
     if src.ndim > a.ndim:
         text = f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(src.shape)}"
-        raise ShapeError(say("copy_", text))
+        raise ShapeError("copy_", text)
     a[...] = src.real if src.dtype.kind == "c" and a.dtype.kind != "c" else src
 
 
@@ -231,7 +214,7 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     if src.__class__ in NUMBERS:
         src = wrap(xp(input._a).asarray(src))
     if src.__class__ not in CLASSES:
-        raise TypeMismatch(say("copy_()", f"argument 'other' (position 1) must be Tensor, not {type(src).__name__}"))
+        raise TypeMismatch("copy_()", f"argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     where = device_of(input._a)
     if device_of(src._a) != where:
         src = move(src, where)
@@ -248,7 +231,7 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     tensor([1., 1.])
     """
     if input._n is not None and STATE.word & GRAD:
-        raise GradError(say("set_", "cannot change the memory of a tensor that requires grad", "", "use it inside no_grad()"))
+        raise GradError("set_", "cannot change the memory of a tensor that requires grad", "", "use it inside no_grad()")
     if source is None:
         input._a, input._v = xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]
     else:
@@ -269,7 +252,7 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     """
     shape = sizes_of("resize_", sizes)
     if input._n is not None:
-        raise GradError(say("resize_", "cannot resize variables that require grad", "", "resize a detached tensor"))
+        raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
     a, count = input._a, 1
     for n in shape:
         count *= n

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._prepare import number
 from ._refuse import floats_only, no_bools, tensors
@@ -30,19 +30,11 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Arr
     return input + (product if value == 1 else product * number(value, dt.from_numpy_dtype(product.dtype)))
 
 
-@addcmul.vjp(0)
-def _(g: Any) -> Any:
-    return g
-
-
-@addcmul.vjp(1)
-def _(g: Any, tensor2: Any, value: Any) -> Any:
-    return mul(mul(g, held(tensor2)), held(value))
-
-
-@addcmul.vjp(2)
-def _(g: Any, tensor1: Any, value: Any) -> Any:
-    return mul(mul(g, held(tensor1)), held(value))
+addcmul.vjp(
+    lambda g: g,
+    lambda g, tensor2, value: mul(mul(g, held(tensor2)), held(value)),
+    lambda g, tensor1, value: mul(mul(g, held(tensor1)), held(value)),
+)
 
 
 @op
@@ -55,25 +47,17 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Arr
     """
     if tensor1.dtype.kind in "iub":
         raise DtypeError(
-            say("addcdiv", "Integer division with addcdiv is no longer supported", "expected floating-point tensors", "use .float()")
+            "addcdiv", "Integer division with addcdiv is no longer supported", "expected floating-point tensors", "use .float()"
         )
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
 
 
-@addcdiv.vjp(0)
-def _(g: Any) -> Any:
-    return g
-
-
-@addcdiv.vjp(1)
-def _(g: Any, tensor2: Any, value: Any) -> Any:
-    return mul(_div(g, held(tensor2)), held(value))
-
-
-@addcdiv.vjp(2)
-def _(g: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
-    return neg(mul(g, held(_div(mul(tensor1, value), mul(tensor2, tensor2)))))
+addcdiv.vjp(
+    lambda g: g,
+    lambda g, tensor2, value: mul(_div(g, held(tensor2)), held(value)),
+    lambda g, tensor1, tensor2, value: neg(mul(g, held(_div(mul(tensor1, value), mul(tensor2, tensor2))))),
+)
 
 
 @op(name="lerp", dtypes="floating")
@@ -85,26 +69,18 @@ def _lerp(input: Array, end: Array, weight: Array) -> Array:
     return xp(weight).where(near, input + weight * step, end - step * (1 - weight))
 
 
-@_lerp.vjp(0)
-def _(g: Any, weight: Any) -> Any:
-    return mul(g, held(_sub(1, weight) if weight.__class__ in CLASSES else 1 - weight))
-
-
-@_lerp.vjp(1)
-def _(g: Any, weight: Any) -> Any:
-    return mul(g, held(weight))
-
-
-@_lerp.vjp(2)
-def _(g: Any, input: Any, end: Any) -> Any:
-    return mul(g, held(_sub(end, input)))
+_lerp.vjp(
+    lambda g, weight: mul(g, held(_sub(1, weight) if weight.__class__ in CLASSES else 1 - weight)),
+    lambda g, weight: mul(g, held(weight)),
+    lambda g, input, end: mul(g, held(_sub(end, input))),
+)
 
 
 def _one_type(input: Tensor, end: Tensor, weight: Any) -> list[Any]:
     tensors("lerp", input=input, end=end)
     for t, name in ((end, "end"), (weight, "weight")):
         if t.__class__ in CLASSES and t._a.dtype != input._a.dtype:
-            raise DtypeError(say("lerp", f"expected dtype {input._a.dtype} for `{name}` but got dtype {t._a.dtype}", "", "convert one"))
+            raise DtypeError("lerp", f"expected dtype {input._a.dtype} for `{name}` but got dtype {t._a.dtype}", "", "convert one")
     floats_only("lerp", input._a)
     return [input, end, weight]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, ValueRangeError, say
+from ..errors import ShapeError, ValueRangeError
 from ._op import Array, op, xp
 from ._rows import back, standardise
 from ._windows import listing, refuse_types
@@ -88,16 +88,16 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
 def _normalized(where: str, input: Any, normalized_shape: Any, weight: Any, bias: Any = None) -> tuple[int, ...]:
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(int(n) for n in normalized_shape)
     if not shape:
-        raise ShapeError(say(where, "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element"))
+        raise ShapeError(where, "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element")
     for name, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != shape:
             text = f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {listing(t._a.shape)}"
-            raise ShapeError(say(where, f"{text} and normalized_shape = {listing(shape)}"))
+            raise ShapeError(where, f"{text} and normalized_shape = {listing(shape)}")
     if input._a.shape[-len(shape) :] != shape:
         text = (
             f"Given normalized_shape={listing(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
         )
-        raise ShapeError(say(where, text + listing(input._a.shape)))
+        raise ShapeError(where, text + listing(input._a.shape))
     return shape
 
 
@@ -210,16 +210,16 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     """
     shape = input._a.shape
     if len(shape) < 2:
-        raise ShapeError(say("group_norm", f"Expected at least 2 dimensions for input tensor but received {len(shape)}"))
+        raise ShapeError("group_norm", f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
     if num_groups <= 0 or shape[1] % num_groups:
         text = "Expected number of channels in input to be divisible by num_groups, but got input of shape "
-        raise ShapeError(say("group_norm", f"{text}{listing(shape)} and num_groups={num_groups}"))
+        raise ShapeError("group_norm", f"{text}{listing(shape)} and num_groups={num_groups}")
     for name, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != (shape[1],):
             text = f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
-            raise ShapeError(say("group_norm", f"{text}{listing(t._a.shape)} and input of shape {listing(shape)}"))
+            raise ShapeError("group_norm", f"{text}{listing(t._a.shape)} and input of shape {listing(shape)}")
     if shape[0] * math.prod(shape[2:]) * (shape[1] // num_groups) == 1:
-        raise ValueRangeError(say("group_norm", f"Expected more than 1 value per channel when training, got input size {listing(shape)}"))
+        raise ValueRangeError("group_norm", f"Expected more than 1 value per channel when training, got input size {listing(shape)}")
     return _group_norm(input, num_groups, weight, bias, eps)
 
 
@@ -238,7 +238,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     shape = input._a.shape
     if len(shape) < 3:
         text = f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)"
-        raise ValueRangeError(say("local_response_norm", text))
+        raise ValueRangeError("local_response_norm", text)
     refuse_types("local_response_norm", input._a, "" if input._a.dtype.name == "int64" else "iub")
     if input._a.size == 0:
         return input

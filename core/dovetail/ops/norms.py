@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ._op import Array, op, xp
 from ._sums import axes, count, legacy, squares, total, unreduce, widened
 from .arithmetic import mul, sub
@@ -26,14 +26,14 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     a, where = input, xp(input)
     if a.dtype.kind not in "fcV":
         what = f"Expected a floating point or complex tensor as input. Got {legacy(a.dtype)}"
-        raise DtypeError(say("linalg.vector_norm", what, "", "convert with .float()"))
+        raise DtypeError("linalg.vector_norm", what, "", "convert with .float()")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
     found = axes(dim, a.ndim, "linalg.vector_norm")
     if (ord < 0 or ord == math.inf) and count(a.shape, dim, "linalg.vector_norm") == 0:
         place = "an empty tensor" if found is None else f"the dimension {dim}, which is empty,"
         what = f"linalg.vector_norm cannot compute the {ord} norm on {place} because the operation does not have an identity"
-        raise ShapeError(say("linalg.vector_norm", what))
+        raise ShapeError("linalg.vector_norm", what)
     if ord == 2:
         out = where.sqrt(squares(a, found, keepdim) if a.dtype.kind != "c" else total(a.real**2 + a.imag**2, found, keepdim))
     elif ord == 0:
@@ -93,7 +93,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
             dim = tuple(range(input._a.ndim))
         return matrix_norm(input, "nuc", dim, keepdim, dtype)
     if isinstance(p, str) and p != "fro":
-        raise ShapeError(say("norm", f"only valid string values are 'fro' and 'nuc', found {p}"))
+        raise ShapeError("norm", f"only valid string values are 'fro' and 'nuc', found {p}")
     return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype)
 
 
@@ -106,5 +106,5 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """
     if input._a.dtype.kind not in "fcV":
         what = f"input dtype should be either floating point or complex. Got {legacy(input._a.dtype)} instead."
-        raise DtypeError(say("norm()", what, "", "convert with .float()"))
+        raise DtypeError("norm()", what, "", "convert with .float()")
     return vector_norm(sub(input, other), p)

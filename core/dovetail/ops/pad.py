@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ShapeError, UnsupportedError, say
+from ..errors import ShapeError, UnsupportedError
 from ._op import Array, op, xp
 from ._windows import listing, refuse_types
 
@@ -29,9 +29,7 @@ def constant_pad_nd(input: Array, sides: Sides, value: Any) -> Array:
     return out
 
 
-@constant_pad_nd.vjp
-def _(g: Any, sides: Any) -> Any:
-    return constant_pad_nd(g, tuple((-a, -b) for a, b in sides), 0)
+constant_pad_nd.vjp(lambda g, sides: constant_pad_nd(g, tuple((-a, -b) for a, b in sides), 0))
 
 
 @op(dtypes=None)
@@ -49,9 +47,7 @@ def border_pad(input: Array, sides: Sides, mode: str) -> Array:
     return input
 
 
-@border_pad.vjp
-def _(g: Any, input_shape: Any, sides: Any, mode: Any) -> Any:
-    return border_pad_grad(g, input_shape, sides, mode)
+border_pad.vjp(lambda g, input_shape, sides, mode: border_pad_grad(g, input_shape, sides, mode))
 
 
 @op(dtypes=None)
@@ -72,9 +68,7 @@ def border_pad_grad(grad: Array, shape: Any, sides: Sides, mode: str) -> Array:
     return grad
 
 
-@border_pad_grad.vjp
-def _(g: Any, sides: Any, mode: Any) -> Any:
-    return border_pad(g, sides, mode)
+border_pad_grad.vjp(lambda g, sides, mode: border_pad(g, sides, mode))
 
 
 def _along(axis: int, part: slice) -> tuple[slice, ...]:
@@ -122,16 +116,16 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     """
     pad, shape = [int(p) for p in pad], input._a.shape
     if len(pad) % 2:
-        raise ShapeError(say("pad", f"Padding length must be divisible by 2 (got {pad})"))
+        raise ShapeError("pad", f"Padding length must be divisible by 2 (got {pad})")
     if len(pad) > 2 * len(shape):
         text = f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)}"
-        raise ShapeError(say("pad", f"{text} and input of dimension {len(shape)}"))
+        raise ShapeError("pad", f"{text} and input of dimension {len(shape)}")
     k = len(pad) // 2
     sides = (*((0, 0),) * (len(shape) - k), *((pad[2 * i], pad[2 * i + 1]) for i in range(k - 1, -1, -1)))
     for axis, (n, (a, b)) in enumerate(zip(shape, sides, strict=True)):
         if n + a + b < 0 or n + min(a, 0) + min(b, 0) < 0:
             text = f"narrow(): length must be non-negative. Padding ({a}, {b}) cuts more than the {n} elements of dimension {axis}"
-            raise ShapeError(say("pad", text))
+            raise ShapeError("pad", text)
     if mode == "constant":
         return constant_pad_nd(input, sides, value or 0)
     _check_border(shape, sides, k, mode, value)
@@ -141,18 +135,18 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
 
 def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | None) -> None:
     if mode not in ("reflect", "replicate", "circular"):
-        raise UnsupportedError(say("pad", f"Unrecognised padding mode {mode}", "expected constant, reflect, replicate or circular"))
+        raise UnsupportedError("pad", f"Unrecognised padding mode {mode}", "expected constant, reflect, replicate or circular")
     if value:
-        raise ShapeError(say("pad", f'Padding mode "{mode}" doesn\'t take in value argument (value={value})'))
+        raise ShapeError("pad", f'Padding mode "{mode}" doesn\'t take in value argument (value={value})')
     if not 1 <= k <= 3 or len(shape) not in (k + 1, k + 2):
         text = f"Padding size {2 * k} is not supported for {len(shape)}D input tensor"
-        raise UnsupportedError(say("pad", text, "expected to pad the last 1 to 3 dimensions, with 1 or 2 before them"))
+        raise UnsupportedError("pad", text, "expected to pad the last 1 to 3 dimensions, with 1 or 2 before them")
     for axis, (n, (a, b)) in enumerate(zip(shape, sides, strict=True)):
         if mode == "reflect" and max(a, b) >= n and (a or b):
             text = "Padding size should be less than the corresponding input dimension, but got: padding "
-            raise ShapeError(say("pad", f"{text}({a}, {b}) at dimension {axis} of input {listing(shape)}"))
+            raise ShapeError("pad", f"{text}({a}, {b}) at dimension {axis} of input {listing(shape)}")
         if mode == "circular" and max(a, b) > n:
             text = f"Padding value causes wrapping around more than once (padding ({a}, {b}), dimension {axis} of {listing(shape)})"
-            raise ShapeError(say("pad", text))
+            raise ShapeError("pad", text)
         if mode == "replicate" and n == 0 and (a or b):
-            raise ShapeError(say("pad", f"Expected a non-empty dimension {axis} to replicate, got input {listing(shape)}"))
+            raise ShapeError("pad", f"Expected a non-empty dimension {axis} to replicate, got input {listing(shape)}")

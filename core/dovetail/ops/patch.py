@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..device import xp
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from ._dims import dim_of
 from ._op import Array, op
 from ._stored import stored, stores
@@ -51,7 +51,7 @@ def _placed(where: str, input: Tensor, src: Tensor, at: Any) -> Tensor:
     want = getitem(input, at)._a.shape
     if src._a.shape != want:
         text = f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = {list(want)}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     return set_at(input, src, at, None)
 
 
@@ -64,9 +64,9 @@ def fill_diagonal(input: Array, fill_value: Any, wrap: bool = False) -> Array:
 @stores(fill_diagonal)
 def _(a: Any, fill_value: Any, wrap: bool) -> None:
     if a.ndim < 2:
-        raise ShapeError(say("fill_diagonal_", "dimensions must larger than 1", f"got shape {tuple(a.shape)}"))
+        raise ShapeError("fill_diagonal_", "dimensions must larger than 1", f"got shape {tuple(a.shape)}")
     if a.ndim > 2 and len(set(a.shape)) > 1:
-        raise ShapeError(say("fill_diagonal_", "all dimensions of input must be of equal length", f"got shape {tuple(a.shape)}"))
+        raise ShapeError("fill_diagonal_", "all dimensions of input must be of equal length", f"got shape {tuple(a.shape)}")
     n = xp(a).arange(min(a.shape))
     a[(n,) * a.ndim] = fill_value
     if wrap and a.ndim == 2:
@@ -75,9 +75,7 @@ def _(a: Any, fill_value: Any, wrap: bool) -> None:
             a[k + top, k] = fill_value
 
 
-@fill_diagonal.vjp
-def _(g: Any, wrap: Any) -> Any:
-    return fill_diagonal(g, 0, wrap)
+fill_diagonal.vjp(lambda g, wrap: fill_diagonal(g, 0, wrap))
 
 
 def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
@@ -120,5 +118,5 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     want = diagonal(input, offset, dim1, dim2)._a.shape
     if src._a.shape != want:
         text = f"expected src to have a size equal to the diagonal of self. src size = {list(src._a.shape)}, diagonal size = {list(want)}"
-        raise ShapeError(say("diagonal_scatter", text))
+        raise ShapeError("diagonal_scatter", text)
     return _diagonal_scatter(input, src, offset, *two_dims("diagonal_scatter", dim1, dim2, input._a.ndim))

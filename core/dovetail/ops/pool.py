@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from ._op import Array, Fixed, op, xp
 from ._windows import listing, padded, refuse_scalar, refuse_types, spread, tap_views, unpadded
 
@@ -57,9 +57,7 @@ def max_pool(input: Array, kernel: Sizes, stride: Sizes, padding: Sizes, dilatio
     return out
 
 
-@max_pool.vjp
-def _(g: Any, input: Any, out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
-    return max_pool_grad(g, input, out, kernel, stride, padding, dilation)
+max_pool.vjp(lambda g, input, out, kernel, stride, padding, dilation: max_pool_grad(g, input, out, kernel, stride, padding, dilation))
 
 
 def _which(x: Any, y: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
@@ -93,9 +91,7 @@ def max_pool_grad(grad: Array, input: Fixed, y: Fixed, kernel: Sizes, stride: Si
     return unpadded(out, padding, input.shape[2:])
 
 
-@max_pool_grad.vjp
-def _(g: Any, input: Any, y: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
-    return max_pool_pick(g, input, y, kernel, stride, padding, dilation)
+max_pool_grad.vjp(lambda g, input, y, kernel, stride, padding, dilation: max_pool_pick(g, input, y, kernel, stride, padding, dilation))
 
 
 @op
@@ -111,9 +107,7 @@ def max_pool_pick(grad: Array, input: Fixed, y: Fixed, kernel: Sizes, stride: Si
     return out
 
 
-@max_pool_pick.vjp
-def _(g: Any, input: Any, y: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
-    return max_pool_grad(g, input, y, kernel, stride, padding, dilation)
+max_pool_pick.vjp(lambda g, input, y, kernel, stride, padding, dilation: max_pool_grad(g, input, y, kernel, stride, padding, dilation))
 
 
 @op(dtypes=None)
@@ -202,24 +196,24 @@ def _prepared(where: str, n: int, input: Any, kernel: Any, stride: Any, padding:
     x = input._a
     if x.ndim not in (n + 1, n + 2) or 0 in x.shape[x.ndim - n - 1 :]:
         text = f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{listing(x.shape)}"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     kernel = spread(where, "kernel_size", kernel, n)
     stride = kernel if stride is None or stride == [] else spread(where, "stride", stride, n)
     padding, dilation = spread(where, "padding", padding, n), spread(where, "dilation", dilation, n)
     for name, values in (("kernel size", kernel), ("stride", stride)):
         if min(values) < 1:
-            raise ShapeError(say(where, f"{name} should be greater than zero, but got {values}"))
+            raise ShapeError(where, f"{name} should be greater than zero, but got {values}")
     if min(dilation) < 1:
-        raise ShapeError(say(where, f"dilation should be greater than zero, but got dilation {dilation}"))
+        raise ShapeError(where, f"dilation should be greater than zero, but got dilation {dilation}")
     for p, k, d in zip(padding, kernel, dilation, strict=True):
         if p < 0 or p > (d * (k - 1) + 1) // 2:
             text = f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
-            raise ShapeError(say(where, text if p >= 0 else f"pad must be non-negative, but got pad: {p}"))
+            raise ShapeError(where, text if p >= 0 else f"pad must be non-negative, but got pad: {p}")
     outs = pool_sizes(x.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
     if min(outs) < 1:
         before, after = ("x".join(map(str, (x.shape[-n - 1], *sizes))) for sizes in (x.shape[-n:], outs))
         text = f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     batch = input.reshape((1, *x.shape)) if x.ndim == n + 1 else input
     return batch, kernel, stride, padding, dilation
 
@@ -237,7 +231,7 @@ def _max(where: str, n: int, input: Any, kernel: Any, stride: Any, padding: Any,
 
 def _avg(where: str, n: int, input: Any, kernel: Any, stride: Any, padding: Any, *options: Any) -> Any:
     if options[2] is not None and options[2] == 0:
-        raise ShapeError(say(where, "divisor must be not zero", "", "leave divisor_override at None"))
+        raise ShapeError(where, "divisor must be not zero", "", "leave divisor_override at None")
     if n == 2:
         refuse_scalar(where, input._a)
     refuse_types(where, input._a, "" if input._a.dtype.name == "int64" else "iub")

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._refuse import no_bools
 from .arithmetic import held, mul
@@ -29,9 +29,7 @@ def square(input: Array) -> Array:
     return input * input if input.dtype.kind != "b" else input.astype("int64")
 
 
-@square.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, mul(held(input), 2))
+square.vjp(lambda g, input: mul(g, mul(held(input), 2)))
 
 
 @op(dtypes="float")
@@ -45,9 +43,7 @@ def sqrt(input: Array) -> Array:
     return xp(input).sqrt(input)
 
 
-@sqrt.vjp
-def _(g: Any, out: Any) -> Any:
-    return g / held(out * 2)
+sqrt.vjp(lambda g, out: g / held(out * 2))
 
 
 @op(dtypes="float")
@@ -100,7 +96,7 @@ def _to_number(input: Any, exponent: Any) -> Any:
 
 def _no_inverse(exponent: int) -> None:
     if exponent < 0:
-        raise DtypeError(say("pow", f"Integers to negative integer powers are not allowed (exponent {exponent})", "", "use .float()"))
+        raise DtypeError("pow", f"Integers to negative integer powers are not allowed (exponent {exponent})", "", "use .float()")
 
 
 def _no_inverses(input: Any, exponent: Any) -> None:
@@ -183,10 +179,7 @@ def float_power_(input: Tensor, exponent: Any) -> Tensor:
     """In-place form of :func:`float_power`; the tensor must be float64 or complex128."""
     if input._a.dtype.itemsize < 8 or input._a.dtype.kind not in "fc" or input._a.dtype.name == "complex64":
         raise DtypeError(
-            say(
-                "float_power_",
-                f"the base given to float_power_ has dtype {input._a.dtype} but the operation's result requires dtype Double",
-            )
+            "float_power_", f"the base given to float_power_ has dtype {input._a.dtype} but the operation's result requires dtype Double"
         )
     return write(_pow.op, [input, _double(exponent)])
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import module_for, to_device
 from ..dtypes import int64, to_numpy_dtype
-from ..errors import TypeMismatch, say
+from ..errors import TypeMismatch
 from ..generator import Generator, current, default_generator
 from ._op import xp
 from ._random import bounds, deliver, demand_floating, fill, made, shape_of, tensor_argument, unpack_seed, whole
@@ -94,9 +94,9 @@ def _get_state(self: Generator) -> Tensor:
 def _set_state(self: Generator, new_state: Tensor) -> None:
     """Continue from what ``get_state`` returned."""
     if new_state.__class__ not in CLASSES:
-        raise TypeMismatch(say("set_state", f"expected a uint8 tensor, but got {type(new_state).__name__}"))
+        raise TypeMismatch("set_state", f"expected a uint8 tensor, but got {type(new_state).__name__}")
     if new_state._a.dtype != np.uint8:
-        raise TypeMismatch(say("set_state", f"RNG state must be a uint8 tensor, not {new_state.dtype}"))
+        raise TypeMismatch("set_state", f"RNG state must be a uint8 tensor, not {new_state.dtype}")
     self._set_state_array(new_state._a)
 
 
@@ -148,7 +148,7 @@ def randn(
 def _size_keyword(where: str, more: dict[str, Any]) -> Any:
     size = more.pop("size", None)
     if more:
-        raise TypeMismatch(say(f"{where}()", f"received an invalid combination of arguments: unexpected keyword {next(iter(more))!r}"))
+        raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments: unexpected keyword {next(iter(more))!r}")
     return size
 
 
@@ -170,9 +170,9 @@ def randint(
     low = more.pop("low") if "low" in more else values.pop() if values else 0
     if values or more or size is None or high is None:
         remedy = "randint(high, size) or randint(low, high, size)"
-        raise TypeMismatch(say("randint()", "received an invalid combination of arguments", "", remedy))
+        raise TypeMismatch("randint()", "received an invalid combination of arguments", "", remedy)
     if not isinstance(size, tuple | list):
-        raise TypeMismatch(say("randint()", f"argument 'size' must be tuple of ints, not {type(size).__name__}"))
+        raise TypeMismatch("randint()", f"argument 'size' must be tuple of ints, not {type(size).__name__}")
     shape = shape_of("randint", (size,))
     first, end = bounds("randint", low, high)
     draw = lambda streams, gen, kind: streams.randint(gen, first, end, shape, kind)  # noqa: E731
@@ -254,7 +254,7 @@ def randint_like(
     high = values.pop() if high is None and values else high
     low = values.pop() if low is None and values else 0 if low is None else low
     if values or high is None:
-        raise TypeMismatch(say("randint_like()", "received an invalid combination of arguments", "", "randint_like(input, low, high)"))
+        raise TypeMismatch("randint_like()", "received an invalid combination of arguments", "", "randint_like(input, low, high)")
     first, end = bounds("randint_like", low, high)
     t = _like("randint_like", input, dtype, device, requires_grad)
     fill("random", t, lambda streams, gen, shape, order: streams.randint(gen, first, end, shape, t._a.dtype), generator)

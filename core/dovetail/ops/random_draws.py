@@ -10,7 +10,7 @@ from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of
 from ..dtypes import from_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._op import xp
 from ._prepare import _mismatch
 from ._random import deliver, demand, demand_floating, drawn, made, shape_of, source, tensor_argument, whole
@@ -47,7 +47,7 @@ def normal(
     if not arrays:
         if size is None:
             what = "received an invalid combination of arguments: numbers without a size"
-            raise TypeMismatch(say("normal()", what, "", "normal(0.0, 1.0, (2, 3))"))
+            raise TypeMismatch("normal()", what, "", "normal(0.0, 1.0, (2, 3))")
         demand(std >= 0, "normal", f"normal expects std >= 0.0, but found std {std}")
         shape = shape_of("normal", (size,))
 
@@ -57,7 +57,7 @@ def normal(
 
         return made(draw, generator, out, dtype, device, requires_grad)
     if size is not None:
-        raise TypeMismatch(say("normal()", "received an invalid combination of arguments: tensors and a size"))
+        raise TypeMismatch("normal()", "received an invalid combination of arguments: tensors and a size")
     for a in arrays:
         demand_floating("normal", a.dtype)
     if len(arrays) == 2:
@@ -77,7 +77,7 @@ def _check_broadcast(where: str, arrays: list[Any]) -> tuple[int, ...]:
         return np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
-        raise ShapeError(say(where, _mismatch(arrays), f"the shapes are {shapes}")) from None
+        raise ShapeError(where, _mismatch(arrays), f"the shapes are {shapes}") from None
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, out: Any = None) -> Tensor:
@@ -119,7 +119,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     demand(a.ndim in (1, 2), "multinomial", f"prob_dist must be 1 or 2 dim (input has shape {tuple(a.shape)})")
     kind = from_numpy_dtype(a.dtype)
     if not kind.is_floating_point:
-        raise DtypeError(say("multinomial", f"multinomial only supports floating-point dtypes for input, got: {type_name(kind.np)}"))
+        raise DtypeError("multinomial", f"multinomial only supports floating-point dtypes for input, got: {type_name(kind.np)}")
     demand(count > 0, "multinomial", f"cannot sample n_sample <= 0 samples (num_samples is {count})")
     what = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
     demand(replacement or count <= a.shape[-1], "multinomial", f"{what} (num_samples is {count}, input {tuple(a.shape)})")
@@ -160,7 +160,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     for name, a in zip(("count", "prob"), arrays, strict=True):
         kind = from_numpy_dtype(a.dtype)
         if not kind.is_floating_point:
-            raise ValueRangeError(say("binomial", f"binomial only supports floating-point dtypes for {name}, got: {type_name(kind.np)}"))
+            raise ValueRangeError("binomial", f"binomial only supports floating-point dtypes for {name}, got: {type_name(kind.np)}")
     shape = _check_broadcast("binomial", arrays)
     streams, gen = source(device_of(arrays[0]), generator)
     wide = [xp(a).broadcast_to(a, shape) for a in arrays]

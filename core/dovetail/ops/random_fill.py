@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of
 from ..dtypes import from_numpy_dtype
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ._op import xp
 from ._random import demand, demand_floating, fill, source, tensor_argument, whole
 from ._refuse import type_name
@@ -151,7 +151,7 @@ def _continuous(name: str, target: Any) -> np.dtype[Any]:
     known = from_numpy_dtype(kind)
     if not known.is_floating_point:
         what = f"{name.capitalize()} distribution is a continuous probability distribution"
-        raise DtypeError(say(f"{name}_", f"{what}. dtype must be a floating point but you specified {type_name(known.np)}"))
+        raise DtypeError(f"{name}_", f"{what}. dtype must be a floating point but you specified {type_name(known.np)}")
     return kind
 
 

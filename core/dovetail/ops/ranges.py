@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.node import Tensor, wrap
 from ..device import module_for, to_device
 from ..dtypes import get_default_dtype, to_numpy_dtype
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from .convert import placed
 from .create import finished, type_of
 
@@ -41,11 +41,11 @@ def arange(
     exact = all(isinstance(x, int | bool) for x in (start, end, step))
     kind = (np.dtype(np.int64) if exact else get_default_dtype().np) if dtype is None else to_numpy_dtype(dtype)
     if step == 0:
-        raise ShapeError(say("arange", "step must be nonzero"))
+        raise ShapeError("arange", "step must be nonzero")
     if not all(map(math.isfinite, (start, end))):
-        raise ShapeError(say("arange", f"unsupported range: {start} -> {end}"))
+        raise ShapeError("arange", f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
-        raise ShapeError(say("arange", "upper bound and lower bound inconsistent with step sign", f"{start} to {end} by {step}"))
+        raise ShapeError("arange", "upper bound and lower bound inconsistent with step sign", f"{start} to {end} by {step}")
     if kind.kind in "iu":
         start, end, step = int(start), int(end), int(step)
         count = -((start - end) // step)
@@ -77,19 +77,13 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Ten
         start, end = 0, start
     kind = options.pop("dtype", None) or get_default_dtype()
     count = math.floor((end - start) / step) + 1
-    return _spaced(
-        count,
-        lambda m, i: start + i * step,
-        to_numpy_dtype(kind),
-        options.get("device"),
-        options.get("requires_grad", False),
-    )
+    return _spaced(count, lambda m, i: start + i * step, to_numpy_dtype(kind), options.get("device"), options.get("requires_grad", False))
 
 
 def _ends(where: str, start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, Any, Any]:
     start, end = _number(start), _number(end)
     if steps < 0:
-        raise ShapeError(say(where, "number of steps must be non-negative", f"got {steps}"))
+        raise ShapeError(where, "number of steps must be non-negative", f"got {steps}")
     if dtype is None:
         dtype = get_default_dtype()
         dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
@@ -157,7 +151,7 @@ def eye(
     m = n if m is None else m
     for name, size in (("n", n), ("m", m)):
         if size < 0:
-            raise ShapeError(say("eye", f"{name} must be greater or equal to 0, got {size}"))
+            raise ShapeError("eye", f"{name} must be greater or equal to 0, got {size}")
     where = to_device(device)
     with placed(where):
         return finished(module_for(where).eye(int(n), int(m), dtype=type_of(dtype)), requires_grad)
@@ -165,7 +159,7 @@ def eye(
 
 def _triangle(name: str, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
     if row < 0 or col < 0:
-        raise ShapeError(say(f"{name}_indices", f"row and col must be non-negative, got {row} and {col}"))
+        raise ShapeError(f"{name}_indices", f"row and col must be non-negative, got {row} and {col}")
     where = to_device(device)
     with placed(where):
         module = module_for(where)

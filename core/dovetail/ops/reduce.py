@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, say
+from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._op import Array, op, xp
 from ._sums import axes, count, legacy, summable, total, unreduce, widened
 from .arithmetic import div, mul, neg, sub
@@ -40,9 +40,7 @@ def sum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None)
     return total(a, axes(dim, a.ndim, "sum"), keepdim).astype(kind, copy=False)
 
 
-@sum.vjp
-def _(g: Any, input_shape: Any, dim: Any, keepdim: Any) -> Any:
-    return unreduce(g, input_shape, dim, keepdim)
+sum.vjp(lambda g, input_shape, dim, keepdim: unreduce(g, input_shape, dim, keepdim))
 
 
 @op(dtypes=None)
@@ -57,16 +55,14 @@ def mean(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None
     if wanted.kind not in "fcV":
         which = "Input" if dtype is None else "Optional"
         what = f"could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {legacy(wanted)}"
-        raise DtypeError(say("mean()", what, "", "convert with .float(), or pass dtype="))
+        raise DtypeError("mean()", what, "", "convert with .float(), or pass dtype=")
     a, kind = summable(input, dtype)
     out = total(a, axes(dim, a.ndim, "mean"), keepdim)
     n = a.size if dim is None else count(a.shape, dim, "mean")
     return (out / n if n else xp(a).true_divide(out, n)).astype(kind, copy=False)
 
 
-@mean.vjp
-def _(g: Any, input_shape: Any, dim: Any, keepdim: Any) -> Any:
-    return unreduce(div(g, count(input_shape, dim, "mean") or 1), input_shape, dim, keepdim)
+mean.vjp(lambda g, input_shape, dim, keepdim: unreduce(div(g, count(input_shape, dim, "mean") or 1), input_shape, dim, keepdim))
 
 
 @op(dtypes=None)
@@ -83,9 +79,7 @@ def nansum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = No
     return total(a, axes(dim, a.ndim, "nansum"), keepdim).astype(kind, copy=False)
 
 
-@nansum.vjp
-def _(g: Any, input: Any, dim: Any, keepdim: Any) -> Any:
-    return mul(unreduce(g, input._a.shape, dim, keepdim), _numbers(input))
+nansum.vjp(lambda g, input, dim, keepdim: mul(unreduce(g, input._a.shape, dim, keepdim), _numbers(input)))
 
 
 @op(dtypes=None, name="is_number")
@@ -103,7 +97,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     """
     if input._a.dtype.kind not in "fcV":
         what = f"expected input to have floating point or complex dtype but got {legacy(input._a.dtype)}"
-        raise DtypeError(say("nanmean()", what, "", "convert with .float()"))
+        raise DtypeError("nanmean()", what, "", "convert with .float()")
     return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim))
 
 
@@ -116,7 +110,7 @@ def prod(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None
     tensor(24.)
     """
     if isinstance(dim, tuple | list):
-        raise TypeMismatch(say("prod()", f"received an invalid combination of arguments - dim is {dim}", "expected an int"))
+        raise TypeMismatch("prod()", f"received an invalid combination of arguments - dim is {dim}", "expected an int")
     a, kind = summable(input, dtype)
     return a.prod(axis=axes(dim, a.ndim, "prod"), keepdims=keepdim, dtype=a.dtype).astype(kind, copy=False)
 
@@ -169,9 +163,7 @@ def _var(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = Fal
     return _spread(input, dim, correction, keepdim, "var").astype(_real(input.dtype), copy=False)
 
 
-@_var.vjp
-def _(g: Any, input: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
-    return mul(unreduce(g, input._a.shape, dim, keepdim), _deviation(input, dim, correction, 2))
+_var.vjp(lambda g, input, dim, correction, keepdim: mul(unreduce(g, input._a.shape, dim, keepdim), _deviation(input, dim, correction, 2)))
 
 
 @op(dtypes=None, name="std")
@@ -193,7 +185,7 @@ def _real(kind: Any) -> Any:
 
 def _spread(a: Any, dim: Any, correction: Any, keepdim: bool, where: str) -> Any:
     if a.dtype.kind not in "fcV":
-        raise DtypeError(say(f"{where}()", "std and var only support floating point and complex dtypes", f"got {legacy(a.dtype)}"))
+        raise DtypeError(f"{where}()", "std and var only support floating point and complex dtypes", f"got {legacy(a.dtype)}")
     a = widened(a)
     found = axes(dim, a.ndim, where)
     n = count(a.shape, dim, where)
@@ -288,7 +280,7 @@ def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Array:
     """
     where = xp(input)
     if isinstance(dim, tuple | list) and not dim and input.ndim:
-        raise ShapeError(say("logsumexp", "got no dimensions (dim ())", "expected one or more", "pass dim=tuple(range(x.dim()))"))
+        raise ShapeError("logsumexp", "got no dimensions (dim ())", "expected one or more", "pass dim=tuple(range(x.dim()))")
     found = axes(dim, input.ndim, "logsumexp")
     if count(input.shape, dim, "logsumexp") == 0:
         return where.log(total(input, found, keepdim))

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from ..errors import ShapeError, UnsupportedError, ValueRangeError, say
+from ..errors import ShapeError, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
 from ._resampling import Axis, along
 from ._windows import add_columns, columns, listing, padded, refuse_types, spread, unpadded, window_sizes
@@ -33,9 +33,7 @@ def resample(input: Array, specs: tuple[Axis, ...]) -> Array:
     return x.copy() if x is input else x
 
 
-@resample.vjp
-def _(g: Any, specs: Any) -> Any:
-    return resample_grad(g, specs)
+resample.vjp(lambda g, specs: resample_grad(g, specs))
 
 
 @op(dtypes=None)
@@ -47,9 +45,7 @@ def resample_grad(grad: Array, specs: tuple[Axis, ...]) -> Array:
     return x.copy() if x is grad else x
 
 
-@resample_grad.vjp
-def _(g: Any, specs: Any) -> Any:
-    return resample(g, specs)
+resample_grad.vjp(lambda g, specs: resample(g, specs))
 
 
 def interpolate(
@@ -69,22 +65,22 @@ def interpolate(
     n = x.ndim - 2
     if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
         text = "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
-        raise ValueRangeError(say("interpolate", f"{text} (mode is {mode!r})"))
+        raise ValueRangeError("interpolate", f"{text} (mode is {mode!r})")
     outs, factors = _sizes(x, n, size, scale_factor, recompute_scale_factor)
     if (mode not in _DIMS and mode not in ("nearest", "area", "nearest-exact")) or x.ndim not in (3, 4, 5):
         _refuse_mode(x, mode)
     if mode in _DIMS and _DIMS[mode] != x.ndim:
-        raise UnsupportedError(say("interpolate", f"Got {x.ndim}D input, but {mode} mode needs {_DIMS[mode]}D input"))
+        raise UnsupportedError("interpolate", f"Got {x.ndim}D input, but {mode} mode needs {_DIMS[mode]}D input")
     if antialias and mode not in ("bilinear", "bicubic", "lanczos"):
         text = "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
-        raise ValueRangeError(say("interpolate", text))
+        raise ValueRangeError("interpolate", text)
     if mode == "lanczos" and not antialias:
-        raise ValueRangeError(say("interpolate", "mode 'lanczos' needs antialias=True"))
+        raise ValueRangeError("interpolate", "mode 'lanczos' needs antialias=True")
     if mode == "lanczos" and align_corners:
-        raise ValueRangeError(say("interpolate", "Lanczos mode does not support align_corners=True"))
+        raise ValueRangeError("interpolate", "Lanczos mode does not support align_corners=True")
     if min((*outs, *x.shape[2:])) < 1:
         text = f"Input and output sizes should be greater than 0, but got input {x.shape[2:]} output {outs}"
-        raise ShapeError(say("interpolate", text))
+        raise ShapeError("interpolate", text)
     if mode == "area":
         refuse_types("interpolate", x, "iub")
         from .adaptive_pool import adaptive_avg_pool
@@ -103,23 +99,23 @@ def interpolate(
 def _refuse_mode(x: Any, mode: str) -> None:
     modes = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact"
     text = f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: {modes} (got {mode})"
-    raise UnsupportedError(say("interpolate", text))
+    raise UnsupportedError("interpolate", text)
 
 
 def _sizes(x: Any, n: int, size: Any, factor: Any, recompute: bool | None) -> tuple[tuple[int, ...], Any]:
     """Output sizes, and the factors that count for the positions (None: by the sizes)."""
     if (size is None) == (factor is None):
         many = "only one of size or scale_factor should be defined"
-        raise ValueRangeError(say("interpolate", many if size is not None else "either size or scale_factor should be defined"))
+        raise ValueRangeError("interpolate", many if size is not None else "either size or scale_factor should be defined")
     given = size if size is not None else factor
     values = tuple(given) if isinstance(given, tuple | list) else (given,) * n
     if len(values) != n and isinstance(given, tuple | list):
         name = "output size" if size is not None else "scale_factor"
         text = "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
-        raise ValueRangeError(say("interpolate", f"{text}{list(x.shape[2:])} and {name} of {given}"))
+        raise ValueRangeError("interpolate", f"{text}{list(x.shape[2:])} and {name} of {given}")
     if size is not None:
         if recompute:
-            raise ValueRangeError(say("interpolate", "recompute_scale_factor is not meaningful with an explicit size"))
+            raise ValueRangeError("interpolate", "recompute_scale_factor is not meaningful with an explicit size")
         return tuple(int(v) for v in values), (None,) * n
     outs = tuple(math.floor(m * float(f)) for m, f in zip(x.shape[2:], values, strict=False))
     return outs, (None,) * n if recompute else tuple(float(f) for f in values)
@@ -173,7 +169,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     *lead, c, h, w = shape
     if c % (r * r):
         text = "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
-        raise ShapeError(say("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}"))
+        raise ShapeError("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}")
     k = len(lead)
     split = input.reshape((*lead, c // (r * r), r, r, h, w))
     return split.permute(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape((*lead, c // (r * r), h * r, w * r))
@@ -192,7 +188,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     for at, name, m in ((-2, "height", h), (-1, "width", w)):
         if m % r:
             text = f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={m} is not divisible by {r}"
-            raise ShapeError(say("pixel_unshuffle", text))
+            raise ShapeError("pixel_unshuffle", text)
     k = len(lead)
     split = input.reshape((*lead, c, h // r, r, w // r, r))
     return split.permute(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape((*lead, c * r * r, h // r, w // r))
@@ -200,9 +196,9 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 
 def _check_pixels(where: str, shape: Any, name: str, r: int) -> None:
     if len(shape) < 3:
-        raise ShapeError(say(where, f"{where} expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"))
+        raise ShapeError(where, f"{where} expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)")
     if r < 1:
-        raise ShapeError(say(where, f"{where} expects a positive {name}, but got {r}"))
+        raise ShapeError(where, f"{where} expects a positive {name}, but got {r}")
 
 
 def channel_shuffle(input: Any, groups: int) -> Any:
@@ -215,13 +211,13 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     shape = input._a.shape
     if len(shape) < 3:
         text = f"channel_shuffle expects input with > 2 dims, but got input with sizes {listing(shape)}"
-        raise ShapeError(say("channel_shuffle", text))
+        raise ShapeError("channel_shuffle", text)
     if groups < 1:
-        raise ShapeError(say("channel_shuffle", f"Number of groups to divide channels in must be positive. Value of groups:{groups}"))
+        raise ShapeError("channel_shuffle", f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     n, c, *rest = shape
     if c % groups:
         text = f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
-        raise ShapeError(say("channel_shuffle", text))
+        raise ShapeError("channel_shuffle", text)
     return input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).reshape(shape)
 
 
@@ -236,9 +232,7 @@ def im2col(input: Array, kernel: Any, dilation: Any, padding: Any, stride: Any) 
     return cols.reshape(input.shape[0], -1 if cols.size else input.shape[1] * math.prod(kernel), math.prod(outs))
 
 
-@im2col.vjp
-def _(g: Any, input_shape: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
-    return col2im(g, input_shape[2:], kernel, dilation, padding, stride)
+im2col.vjp(lambda g, input_shape, kernel, dilation, padding, stride: col2im(g, input_shape[2:], kernel, dilation, padding, stride))
 
 
 @op
@@ -251,9 +245,7 @@ def col2im(input: Array, size: Any, kernel: Any, dilation: Any, padding: Any, st
     return xp(input).ascontiguousarray(unpadded(out, padding, size))
 
 
-@col2im.vjp
-def _(g: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
-    return im2col(g, kernel, dilation, padding, stride)
+col2im.vjp(lambda g, kernel, dilation, padding, stride: im2col(g, kernel, dilation, padding, stride))
 
 
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -267,11 +259,11 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     x = input._a
     refuse_types("unfold", x, "iu")
     if x.ndim not in (3, 4):
-        raise ShapeError(say("unfold", f"Expected 3D or 4D (batch mode) tensor, but got input of size: {listing(x.shape)}"))
+        raise ShapeError("unfold", f"Expected 3D or 4D (batch mode) tensor, but got input of size: {listing(x.shape)}")
     outs = window_sizes(x.shape[-2:], window[0], window[3], window[2], window[1])
     if min(outs) < 1:
         text = f"Given input with spatial size {x.shape[-2:]}, kernel_size={window[0]}, dilation={window[1]}, padding={window[2]}"
-        raise ShapeError(say("unfold", f"{text}, calculated shape of the array of sliding blocks as {outs}, must be at least one"))
+        raise ShapeError("unfold", f"{text}, calculated shape of the array of sliding blocks as {outs}, must be at least one")
     return im2col(input, *window) if x.ndim == 4 else im2col(input.reshape((1, *x.shape)), *window).squeeze(0)
 
 
@@ -289,16 +281,16 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
     x = input._a
     refuse_types("fold", x, "iu")
     if x.ndim not in (2, 3):
-        raise ShapeError(say("fold", f"Expected 2D or 3D (batch mode) tensor for input, but got sizes {listing(x.shape)}"))
+        raise ShapeError("fold", f"Expected 2D or 3D (batch mode) tensor for input, but got sizes {listing(x.shape)}")
     rows, length = x.shape[-2:]
     if rows % math.prod(window[0]):
         text = "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)="
-        raise ShapeError(say("fold", f"{text}{rows} and kernel_size={window[0]}"))
+        raise ShapeError("fold", f"{text}{rows} and kernel_size={window[0]}")
     outs = window_sizes(size, window[0], window[3], window[2], window[1])
     if min(outs) < 1 or math.prod(outs) != length:
         text = f"Given output_size={size}, kernel_size={window[0]}, dilation={window[1]}, padding={window[2]}, stride={window[3]}, "
         text += "expected size of input's dimension 2 to match the calculated number of sliding blocks "
-        raise ShapeError(say("fold", f"{text}{' * '.join(map(str, outs))} = {math.prod(outs)}, but got {length}"))
+        raise ShapeError("fold", f"{text}{' * '.join(map(str, outs))} = {math.prod(outs)}, but got {length}")
     return col2im(input, size, *window) if x.ndim == 3 else col2im(input.reshape((1, *x.shape)), size, *window).squeeze(0)
 
 
@@ -308,5 +300,5 @@ def _window(where: str, kernel: Any, dilation: Any, padding: Any, stride: Any) -
     )
     for name, v, least in zip(("kernel_size", "dilation", "padding", "stride"), values, (1, 1, 0, 1), strict=True):
         if min(v) < least:
-            raise ShapeError(say(where, f"{name} should be greater than {least - 1}, but got {v}"))
+            raise ShapeError(where, f"{name} should be greater than {least - 1}, but got {v}")
     return values

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import Tensor
-from ..errors import DtypeError, UnsupportedError, say
+from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
 from ._op import Array, op, xp
 from ._refuse import floats_only, no_bools, tensors
@@ -90,9 +90,7 @@ def frac(input: Array) -> Array:
     return input - xp(input).trunc(input)
 
 
-@frac.vjp
-def _(g: Any) -> Any:
-    return g
+frac.vjp(lambda g: g)
 
 
 @op
@@ -104,7 +102,7 @@ def sign(input: Array) -> Array:
     tensor([-1.,  0.,  1.])
     """
     if input.dtype.kind == "c":
-        raise DtypeError(say("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead"))
+        raise DtypeError("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
     return _signs(input)
 
 
@@ -162,9 +160,7 @@ def _(g: Any, input: Any, out: Any) -> Any:
     return mul(g, ratio.masked_fill(input == 0, 0))
 
 
-@copysign.vjp(1)
-def _(g: Any) -> Any:
-    return zero(g)
+copysign.vjp(1)(lambda g: zero(g))
 
 
 @op(name="nextafter", dtypes="floating")
@@ -172,14 +168,12 @@ def _nextafter(input: Array, other: Array) -> Array:
     return xp(input).nextafter(input, other)
 
 
-@_nextafter.vjp
-def _(g: Any) -> Any:
-    return g, zero(g)
+_nextafter.vjp(lambda g: (g, zero(g)))
 
 
 def _no_halves(input: Any, other: Any) -> list[Any]:
     if input._a.dtype.itemsize == 2 and input._a.dtype.kind not in "iu":
-        raise UnsupportedError(say("nextafter", f"not supported for {input._a.dtype}", "expected float32 or float64", "use .float()"))
+        raise UnsupportedError("nextafter", f"not supported for {input._a.dtype}", "expected float32 or float64", "use .float()")
     return [input, other]
 
 
@@ -206,7 +200,7 @@ def _heaviside(input: Array, values: Array) -> Array:
 def _same_type(input: Any, values: Any) -> None:
     tensors("heaviside", input=input, values=values)
     if input._a.dtype != values._a.dtype:
-        raise DtypeError(say("heaviside", "heaviside is not yet implemented for tensors with different dtypes"))
+        raise DtypeError("heaviside", "heaviside is not yet implemented for tensors with different dtypes")
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
@@ -256,13 +250,11 @@ def frexp(input: Array) -> Any:
     (tensor([0.7500]), tensor([2], dtype=dovetail.int32))
     """
     if input.dtype.kind != "f":
-        raise DtypeError(say("frexp", f"frexp() only supports floating-point dtypes (got {input.dtype})"))
+        raise DtypeError("frexp", f"frexp() only supports floating-point dtypes (got {input.dtype})")
     return xp(input).frexp(input)
 
 
-@frexp.vjp
-def _(g: Any, exponent: Any) -> Any:
-    return _div(g[0], _pow(2.0, exponent))
+frexp.vjp(lambda g, exponent: _div(g[0], _pow(2.0, exponent)))
 
 
 @op(name="nan_to_num")
@@ -272,9 +264,7 @@ def _nan_to_num(input: Array, nan: Any, posinf: Any, neginf: Any) -> Array:
     return xp(input).nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
 
 
-@_nan_to_num.vjp
-def _(g: Any, input: Any) -> Any:
-    return g.masked_fill(~input.isfinite(), 0)
+_nan_to_num.vjp(lambda g, input: g.masked_fill(~input.isfinite(), 0))
 
 
 def _bounds(input: Any, nan: Any, posinf: Any, neginf: Any) -> list[Any]:

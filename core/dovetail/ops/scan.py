@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ._along import place
 from ._op import Array, op, xp
 from ._results import results
@@ -58,9 +58,7 @@ def cumsum(input: Array, dim: int, dtype: Any = None) -> Array:
     return xp(a).cumsum(a, axis=dim, dtype=_wide(a)).astype(kind, copy=False) if a.ndim else a.astype(kind)
 
 
-@cumsum.vjp
-def _(g: Any, dim: Any) -> Any:
-    return cumsum_reversed(g, dim)
+cumsum.vjp(lambda g, dim: cumsum_reversed(g, dim))
 
 
 @op(dtypes=None)
@@ -72,9 +70,7 @@ def cumsum_reversed(input: Array, dim: int) -> Array:
     return xp(input).cumsum(input[back], axis=dim, dtype=_wide(input)).astype(input.dtype, copy=False)[back]
 
 
-@cumsum_reversed.vjp
-def _(g: Any, dim: Any) -> Any:
-    return cumsum(g, dim)
+cumsum_reversed.vjp(lambda g, dim: cumsum(g, dim))
 
 
 @op(dtypes=None)
@@ -90,9 +86,7 @@ def cumprod(input: Array, dim: int, dtype: Any = None) -> Array:
     return xp(a).cumprod(a, axis=dim, dtype=_wide(a)).astype(kind, copy=False) if a.ndim else a.astype(kind)
 
 
-@cumprod.vjp
-def _(g: Any, input: Any, dim: Any) -> Any:
-    return cumprod_grad(g, input, dim)
+cumprod.vjp(lambda g, input, dim: cumprod_grad(g, input, dim))
 
 
 @op(dtypes=None)
@@ -204,9 +198,7 @@ def _running_logadd(a: Any, dim: int) -> Any:
     return np.logaddexp.accumulate(a, axis=dim) if a.__class__ is np.ndarray else doubling(a, dim, xp(a).logaddexp)
 
 
-@logcumsumexp.vjp
-def _(g: Any, input: Any, dim: Any, out: Any) -> Any:
-    return logcumsumexp_grad(g, input, out, dim)
+logcumsumexp.vjp(lambda g, input, dim, out: logcumsumexp_grad(g, input, out, dim))
 
 
 @op
@@ -249,10 +241,10 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     tensor([2., 3.])
     """
     if not input._a.ndim:
-        raise ShapeError(say("diff", "expects input to be at least one-dimensional"))
+        raise ShapeError("diff", "expects input to be at least one-dimensional")
     dim = one_axis(dim, input._a.ndim, "diff")
     if n < 0:
-        raise ShapeError(say("diff", f"order must be non-negative but got {n}"))
+        raise ShapeError("diff", f"order must be non-negative but got {n}")
     if prepend is not None or append is not None:
         from .shape import cat
 
@@ -269,7 +261,7 @@ def _pairs(y: Tensor, x: Any, dx: Any, dim: int, where: str) -> Any:
     """Twice the area of each strip."""
     if y._a.dtype.kind == "b" or (x is not None and x._a.dtype.kind == "b"):
         which = "`y`" if x is None else "`x` or `y`"
-        raise DtypeError(say(where, f"received a bool input for {which}, but bool is not supported", "", "convert with .float()"))
+        raise DtypeError(where, f"received a bool input for {which}, but bool is not supported", "", "convert with .float()")
     dim = one_axis(dim, y._a.ndim, where)
     lead = _lead(dim)
     height = add(getitem(y, (*lead, slice(1, None))), getitem(y, (*lead, slice(None, -1))))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..device import xp
-from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError, say
+from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError
 from ._arrays import broadcast, check_index, places
 from ._arrays import scatter_add as add_at
 from ._dims import dim_of
@@ -43,7 +43,7 @@ def _(a: Any, dim: int, index: Any, src: Any, value: Any, reduce: Any) -> None:
     src = value if src is None else src
     d = _checked("scatter", a, dim, index, src)
     if reduce not in (None, "add", "multiply"):
-        raise ShapeError(say("scatter()", "reduce argument must be either add or multiply.", f"got {reduce!r}"))
+        raise ShapeError("scatter()", "reduce argument must be either add or multiply.", f"got {reduce!r}")
     if not index.size:
         return
     if a.dtype.kind in "iu" and not hasattr(src, "dtype"):
@@ -59,10 +59,10 @@ def _(a: Any, dim: int, index: Any, src: Any, value: Any, reduce: Any) -> None:
 
 def _checked(where: str, a: Any, dim: int, index: Any, src: Any) -> int:
     if src is None:
-        raise ShapeError(say(f"{where}()", "missing argument 'src' or 'value'"))
+        raise ShapeError(f"{where}()", "missing argument 'src' or 'value'")
     if hasattr(src, "dtype") and src.dtype != a.dtype:
         text = f"Expected self.dtype to be equal to src.dtype (self {type_name(a.dtype)}, src {type_name(src.dtype)})"
-        raise DtypeError(say(f"{where}()", text, "", "convert src with .to(dtype)"))
+        raise DtypeError(f"{where}()", text, "", "convert src with .to(dtype)")
     return along(where, a, dim, index, src if getattr(src, "ndim", 0) or not index.ndim else None)
 
 
@@ -101,7 +101,7 @@ def _padded(found: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _(g: Any, needs: Any, dim: Any, index: Any, src_shape: Any, reduce: Any) -> Any:
     if reduce == "multiply":
         text = "the derivative for 'scatter with reduce=multiply' is not implemented"
-        raise UnsupportedError(say("scatter", text, "", "use scatter_reduce"))
+        raise UnsupportedError("scatter", text, "", "use scatter_reduce")
     past = None if not needs[0] else g.clone() if reduce else scatter(g, dim, index, 0)
     return past, (_padded(gather(g, dim, index), src_shape) if needs[1] else None)
 
@@ -162,17 +162,17 @@ def _vectored(where: str, a: Any, dim: int, index: Any, source: Any) -> int:
     d = vector(where, a, dim, index)
     if source.dtype != a.dtype:
         text = f"self ({type_name(a.dtype)}) and source ({type_name(source.dtype)}) must have the same scalar type"
-        raise DtypeError(say(f"{where}()", text))
+        raise DtypeError(f"{where}()", text)
     count = source.shape[d] if source.ndim else 1
     if index.size != count:
         text = f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
-        raise ShapeError(say(f"{where}()", text))
+        raise ShapeError(f"{where}()", text)
     if a.shape[:d] + a.shape[d + 1 :] != source.shape[:d] + source.shape[d + 1 :]:
         text = f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(a.shape)} at dimension {d}"
-        raise ShapeError(say(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}."))
+        raise ShapeError(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}.")
     if not check_index(index, a.shape[d] if a.ndim else 1):
         bad = index[(index < 0) | (index >= (a.shape[d] if a.ndim else 1))].flat[0]
-        raise OutOfBounds(say(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {a.shape[d] if a.ndim else 1}"))
+        raise OutOfBounds(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {a.shape[d] if a.ndim else 1}")
     return d
 
 
@@ -232,7 +232,7 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
 def _(a: Any, dim: int, index: Any, value: Any) -> None:
     if getattr(value, "ndim", 0):
         text = f"only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        raise ShapeError(say("index_fill_", text))
+        raise ShapeError("index_fill_", text)
     d = vector("index_fill_", a, dim, index)
     if not a.ndim:
         if index.size:
@@ -240,7 +240,7 @@ def _(a: Any, dim: int, index: Any, value: Any) -> None:
         return
     n = a.shape[d]
     if index.__class__ is np.ndarray and index.size and not -n <= index.min() <= index.max() < n:
-        raise OutOfBounds(say("index_fill_()", f"index out of range for dimension {d} with size {n}"))
+        raise OutOfBounds("index_fill_()", f"index out of range for dimension {d} with size {n}")
     a[slices(d, index.reshape(-1))] = value
 
 
@@ -272,10 +272,10 @@ def put(input: Array, index: Fixed, source: Array, accumulate: bool = False) -> 
 def _(a: Any, index: Any, source: Any, accumulate: bool) -> None:
     if source.dtype != a.dtype:
         text = f"self and source expected to have the same dtype, but got self.dtype = {type_name(a.dtype)}"
-        raise DtypeError(say("put_()", f"{text} and source.dtype = {type_name(source.dtype)}"))
+        raise DtypeError("put_()", f"{text} and source.dtype = {type_name(source.dtype)}")
     if source.size != index.size:
         text = f"Expected source and index to have the same number of elements, but got source.numel() = {source.size}"
-        raise RangeError(say("put_()", f"{text}, index.numel() = {index.size}"))
+        raise RangeError("put_()", f"{text}, index.numel() = {index.size}")
     at = flat_index("put_", a.size, index).reshape(-1)
     if a.flags.c_contiguous:
         target, where = a.reshape(-1), (at,)
@@ -312,14 +312,14 @@ def masked_scatter(input: Array, mask: Fixed, source: Array) -> Array:
 @stores(masked_scatter)
 def _(a: Any, mask: Any, source: Any) -> None:
     if mask.dtype.kind != "b":
-        raise DtypeError(say("masked_scatter_", f"only supports boolean masks, but got mask with dtype {mask.dtype.name}"))
+        raise DtypeError("masked_scatter_", f"only supports boolean masks, but got mask with dtype {mask.dtype.name}")
     if source.dtype != a.dtype:
         text = f"expected self and source to have same dtypes but got {type_name(a.dtype)} and {type_name(source.dtype)}"
-        raise DtypeError(say("masked_scatter_", text))
+        raise DtypeError("masked_scatter_", text)
     mask = xp(a).broadcast_to(mask, a.shape)
     count = int(xp(a).count_nonzero(mask))
     if source.size < count:
-        raise ShapeError(say("masked_scatter", "Number of elements of source < number of ones in mask", f"{source.size} < {count}"))
+        raise ShapeError("masked_scatter", "Number of elements of source < number of ones in mask", f"{source.size} < {count}")
     a[mask] = source.reshape(-1)[:count]
 
 
@@ -339,6 +339,4 @@ def _masked_head(input: Array, mask: Fixed, shape: Any) -> Array:
     return out.reshape(shape)
 
 
-@_masked_head.vjp
-def _(g: Any, input_shape: Any, mask: Any) -> Any:
-    return masked_scatter(g.new_zeros(input_shape), mask, g)
+_masked_head.vjp(lambda g, input_shape, mask: masked_scatter(g.new_zeros(input_shape), mask, g))

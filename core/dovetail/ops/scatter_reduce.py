@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import xp
-from ..errors import ShapeError, UnsupportedError, say
+from ..errors import ShapeError, UnsupportedError
 from ._arrays import scatter_add as add_at
 from ._op import Array, Fixed, op
 from ._stored import stored, stores
@@ -38,7 +38,7 @@ def scatter_reduce(input: Array, dim: int, index: Fixed, src: Array, reduce: str
 @stores(scatter_reduce)
 def _(a: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> None:
     if reduce not in _KINDS:
-        raise ShapeError(say("scatter_reduce()", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."))
+        raise ShapeError("scatter_reduce()", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     d = _checked("scatter_reduce", a, dim, index, src)
     if not index.size:
         return
@@ -81,23 +81,12 @@ def _extreme_at(a: Any, at: Any, src: Any, reduce: str) -> None:
     import cupyx
 
     if a.dtype.itemsize < 4:
-        raise UnsupportedError(say("scatter_reduce", f"{reduce} of {a.dtype.name} is not there on a GPU", "", "convert with .float()"))
+        raise UnsupportedError("scatter_reduce", f"{reduce} of {a.dtype.name} is not there on a GPU", "", "convert with .float()")
     (cupyx.scatter_max if reduce == "amax" else cupyx.scatter_min)(a, at, src)
 
 
 @scatter_reduce.vjp
-def _(
-    g: Any,
-    needs: Any,
-    input: Any,
-    dim: Any,
-    index: Any,
-    src: Any,
-    reduce: Any,
-    include_self: Any,
-    out: Any,
-    src_shape: Any,
-) -> Any:
+def _(g: Any, needs: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, out: Any, src_shape: Any) -> Any:
     if src._a.shape != index._a.shape:
         src = src[tuple(slice(n) for n in index._a.shape)]
     own, other = _RULES[reduce](g, input, dim, index, src, include_self, out)

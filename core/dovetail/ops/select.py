@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import DtypeError, ShapeError, TypeMismatch, say
+from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._blockwise import masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import fits, tensors, type_name
@@ -30,14 +30,7 @@ def _where(condition: Fixed, input: Array, other: Array) -> Array:
     return xp(condition).where(condition, input, other)
 
 
-@_where.vjp(0)
-def _(g: Any, condition: Any) -> Any:
-    return masked_out(g, condition, False)
-
-
-@_where.vjp(1)
-def _(g: Any, condition: Any) -> Any:
-    return masked_out(g, condition, True)
+_where.vjp(lambda g, condition: masked_out(g, condition, False), lambda g, condition: masked_out(g, condition, True))
 
 
 @op(dtypes=None)
@@ -46,9 +39,7 @@ def masked_out(input: Array, mask: Fixed, when: bool) -> Array:
     return masked(input, mask if when else ~mask)
 
 
-@masked_out.vjp
-def _(g: Any, mask: Any, when: bool) -> Any:
-    return masked_out(g, mask, when)
+masked_out.vjp(lambda g, mask, when: masked_out(g, mask, when))
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
@@ -66,11 +57,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if condition.__class__ not in CLASSES or (input is None) != (other is None):
         kinds = ", ".join(type(x).__name__ for x in (condition, input, other))
         raise TypeMismatch(
-            say(
-                "where()",
-                f"received an invalid combination of arguments - got ({kinds})",
-                "expected (Tensor, Tensor or Number, Tensor or Number)",
-            )
+            "where()",
+            f"received an invalid combination of arguments - got ({kinds})",
+            "expected (Tensor, Tensor or Number, Tensor or Number)",
         )
     a = condition._a
     if input is None:
@@ -79,7 +68,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         if a.dtype.name != "uint8":
             kind = type_name(a.dtype)
             what = f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}"
-            raise DtypeError(say("where", what, "", "compare it first"))
+            raise DtypeError("where", what, "", "compare it first")
         condition = condition != 0
     return _where(condition, input, other)
 
@@ -105,14 +94,7 @@ def _masked_fill(input: Array, mask: Fixed, value: Array) -> Array:
     return xp(input).where(mask, value, input)
 
 
-@_masked_fill.vjp(0)
-def _(g: Any, mask: Any) -> Any:
-    return masked_out(g, mask, True)
-
-
-@_masked_fill.vjp(1)
-def _(g: Any, mask: Any) -> Any:
-    return masked_out(g, mask, False)
+_masked_fill.vjp(lambda g, mask: masked_out(g, mask, True), lambda g, mask: masked_out(g, mask, False))
 
 
 def _fillable(name: str, input: Tensor, value: Any) -> None:
@@ -120,18 +102,18 @@ def _fillable(name: str, input: Tensor, value: Any) -> None:
     tensors(name, input=input)
     if value.__class__ not in CLASSES:
         if not isinstance(value, int | float | complex):
-            raise TypeMismatch(say(f"{name}()", f"argument 'value' must be Tensor or Number, not {type(value).__name__}"))
+            raise TypeMismatch(f"{name}()", f"argument 'value' must be Tensor or Number, not {type(value).__name__}")
         fits(name, value, input._a.dtype)
     elif value._a.ndim:
         n = value._a.ndim
-        raise ShapeError(say(name, f"{name} only supports a 0-dimensional value tensor, but got tensor with {n} dimension(s)"))
+        raise ShapeError(name, f"{name} only supports a 0-dimensional value tensor, but got tensor with {n} dimension(s)")
 
 
 def _masked(input: Tensor, mask: Tensor, value: Any) -> list[Any]:
     tensors("masked_fill", input=input, mask=mask)
     if mask._a.dtype.kind != "b":
         what = f"masked_fill only supports boolean masks, but got mask with dtype {type_name(mask._a.dtype)}"
-        raise DtypeError(say("masked_fill", what, "", "compare it first"))
+        raise DtypeError("masked_fill", what, "", "compare it first")
     _fillable("masked_fill", input, value)
     return [input, mask, value]
 
@@ -164,9 +146,7 @@ def _fill(input: Array, value: Array) -> Array:
     return m.broadcast_to(value, input.shape)
 
 
-@_fill.vjp(0)
-def _(g: Any) -> Any:
-    return zero(g)
+_fill.vjp(0)(lambda g: zero(g))
 
 
 @_fill.vjp(1)

@@ -11,7 +11,7 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
 from ..dtypes import result_dtype
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError, say
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ._dims import dim_of, dims_of, sizes_of
 from ._op import Array, Fixed, op
 from .assign import setitem
@@ -43,9 +43,7 @@ def _flip(input: Array, dims: Any) -> Array:
     return input[tuple(slice(None, None, -1) if d in dims else slice(None) for d in range(input.ndim))].copy(order="K")
 
 
-@_flip.vjp
-def _(g: Any, dims: Any) -> Any:
-    return _flip(g, dims)
+_flip.vjp(lambda g, dims: _flip(g, dims))
 
 
 def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
@@ -70,7 +68,7 @@ def fliplr(input: Tensor) -> Tensor:
             [4, 3]])
     """
     if input._a.ndim < 2:
-        raise ShapeError(say("fliplr", "Input must be >= 2-d."))
+        raise ShapeError("fliplr", "Input must be >= 2-d.")
     return flip(input, 1)
 
 
@@ -83,7 +81,7 @@ def flipud(input: Tensor) -> Tensor:
             [1, 2]])
     """
     if input._a.ndim < 1:
-        raise ShapeError(say("flipud", "Input must be >= 1-d."))
+        raise ShapeError("flipud", "Input must be >= 1-d.")
     return flip(input, 0)
 
 
@@ -93,9 +91,7 @@ def _roll(input: Array, shifts: Any, dims: Any) -> Array:
     return xp(input).roll(input, shifts, dims)
 
 
-@_roll.vjp
-def _(g: Any, shifts: Any, dims: Any) -> Any:
-    return _roll(g, tuple(-n for n in shifts) if isinstance(shifts, tuple) else -shifts, dims)
+_roll.vjp(lambda g, shifts, dims: _roll(g, tuple(-n for n in shifts) if isinstance(shifts, tuple) else -shifts, dims))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -110,15 +106,15 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     by = sizes_of("roll", (shifts,), "shifts")
     over = () if dims is None else sizes_of("roll", (dims,), "dims")
     if not by:
-        raise ShapeError(say("roll", "`shifts` required"))
+        raise ShapeError("roll", "`shifts` required")
     if not over:
         if len(by) != 1:
-            raise ShapeError(say("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:0"))
+            raise ShapeError("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:0")
         return _roll(input, by[0], None)
     if len(by) != len(over):
-        raise ShapeError(say("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}"))
+        raise ShapeError("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")
     if not input._a.ndim:
-        raise RangeError(say("roll", f"Dimension specified as {over[0]} but tensor has no dimensions"))
+        raise RangeError("roll", f"Dimension specified as {over[0]} but tensor has no dimensions")
     return _roll(input, by, tuple(dim_of("roll", d, input._a.ndim) for d in over))
 
 
@@ -134,12 +130,12 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """
     n = input._a.ndim
     if len(dims) != 2:
-        raise ShapeError(say("rot90", f"expected total rotation dims == 2, but got dims = {len(dims)}"))
+        raise ShapeError("rot90", f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if n < 2:
-        raise ShapeError(say("rot90", f"expected total dims >= 2, but got total dims = {n}"))
+        raise ShapeError("rot90", f"expected total dims >= 2, but got total dims = {n}")
     first, second = (dim_of("rot90", d, n) for d in dims)
     if first == second:
-        raise ShapeError(say("rot90", f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"))
+        raise ShapeError("rot90", f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     turn = k % 4
     if turn == 0:
         return clone(input)
@@ -162,9 +158,9 @@ def repeat(input: Tensor, *args: Any, repeats: Any = None) -> Tensor:
     ahead = len(times) - len(have)
     if ahead < 0:
         text = "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        raise ShapeError(say("repeat", text, f"got {times} for shape {tuple(have)}"))
+        raise ShapeError("repeat", text, f"got {times} for shape {tuple(have)}")
     if min(times, default=0) < 0:
-        raise ShapeError(say("repeat", f"Trying to create tensor with negative dimension {min(times)}: {list(times)}"))
+        raise ShapeError("repeat", f"Trying to create tensor with negative dimension {min(times)}: {list(times)}")
     have = (1,) * ahead + have
     pairs = [n for d, n in enumerate(have) for n in (1, n)]
     spread = [n for k, n in zip(times, have, strict=True) for n in (k, n)]
@@ -206,7 +202,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if dim is None:
         input, dim = _reshape(input, (-1,) if input._a.size else (0,)), 0
     if not input._a.ndim:
-        raise RangeError(say("repeat_interleave", f"Dimension specified as {dim} but tensor has no dimensions"))
+        raise RangeError("repeat_interleave", f"Dimension specified as {dim} but tensor has no dimensions")
     d = dim_of("repeat_interleave", dim, input._a.ndim)
     shape = input._a.shape
     if repeats.__class__ in CLASSES:
@@ -215,7 +211,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
             return index_select(input, d, _spread(repeats))
         repeats = int(repeats.item())
     if repeats < 0:
-        raise ShapeError(say("repeat_interleave", f"Repeats must be non-negative, got {repeats}"))
+        raise ShapeError("repeat_interleave", f"Repeats must be non-negative, got {repeats}")
     wide = expand_to(unsqueeze(input, d + 1), (*shape[: d + 1], repeats, *shape[d + 1 :]))
     out = _reshape(wide, (*shape[:d], shape[d] * repeats, *shape[d + 1 :]))
     return clone(out) if repeats == 1 else out
@@ -224,14 +220,14 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
 def _check_repeats(repeats: Tensor, n: int) -> None:
     a = repeats._a
     if a.ndim > 1:
-        raise ShapeError(say("repeat_interleave", "repeats must be 0-dim or 1-dim tensor", f"got {a.ndim} dimensions"))
+        raise ShapeError("repeat_interleave", "repeats must be 0-dim or 1-dim tensor", f"got {a.ndim} dimensions")
     if a.dtype.name not in ("int64", "int32"):
-        raise DtypeError(say("repeat_interleave", f"repeats has to be Long or Int tensor, got {a.dtype.name}"))
+        raise DtypeError("repeat_interleave", f"repeats has to be Long or Int tensor, got {a.dtype.name}")
     if a.size not in (1, n):
         text = f"repeats must have the same size as input along dim, but got repeats.size(0) = {a.size} and input.size(0) = {n}"
-        raise ShapeError(say("repeat_interleave", text))
+        raise ShapeError("repeat_interleave", text)
     if a.size and a.min() < 0:
-        raise ShapeError(say("repeat_interleave", "repeats can not be negative"))
+        raise ShapeError("repeat_interleave", "repeats can not be negative")
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
@@ -247,14 +243,14 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """
     given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     if not given:
-        raise ShapeError(say("meshgrid", "expects a non-empty TensorList"))
+        raise ShapeError("meshgrid", "expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):
-        raise ShapeError(say("meshgrid", f'indexing must be one of "xy" or "ij", but received: {indexing}'))
+        raise ShapeError("meshgrid", f'indexing must be one of "xy" or "ij", but received: {indexing}')
     if len({one._a.dtype for one in given}) > 1:
-        raise DtypeError(say("meshgrid", "expects all tensors to have the same dtype"))
+        raise DtypeError("meshgrid", "expects all tensors to have the same dtype")
     if any(one._a.ndim > 1 for one in given):
         bad = next(list(one._a.shape) for one in given if one._a.ndim > 1)
-        raise ShapeError(say("meshgrid", f"Expected 0D or 1D tensor in the tensor list but got: {bad}"))
+        raise ShapeError("meshgrid", f"Expected 0D or 1D tensor in the tensor list but got: {bad}")
     swap = indexing == "xy" and len(given) > 1
     order = [given[1], given[0], *given[2:]] if swap else list(given)
     shape = tuple(one._a.size for one in order)
@@ -278,7 +274,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     for one in given:
         if one._a.ndim != 1:
-            raise ShapeError(say("cartesian_prod", f"Expect a 1D vector, but got shape {list(one._a.shape)}"))
+            raise ShapeError("cartesian_prod", f"Expect a 1D vector, but got shape {list(one._a.shape)}")
     if len(given) == 1:
         return given[0]
     return stack([flatten(one) for one in meshgrid(*given, indexing="ij")], dim=1)
@@ -296,9 +292,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
             [2, 3]])
     """
     if input._a.ndim != 1:
-        raise ShapeError(say("combinations", "Expect a 1D vector, but got shape", f"{tuple(input._a.shape)}"))
+        raise ShapeError("combinations", "Expect a 1D vector, but got shape", f"{tuple(input._a.shape)}")
     if r < 0:
-        raise ValueRangeError(say("combinations", f"Expect a non-negative number, but got {r}"))
+        raise ValueRangeError("combinations", f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
@@ -317,14 +313,9 @@ def block_diag(*tensors: Any) -> Tensor:
     blocks = []
     for k, one in enumerate(tensors):
         if one.__class__ not in CLASSES:
-            raise TypeMismatch(say("block_diag()", f"argument 'tensors' must be tuple of Tensors, got {type(one).__name__} at {k}"))
+            raise TypeMismatch("block_diag()", f"argument 'tensors' must be tuple of Tensors, got {type(one).__name__} at {k}")
         if one._a.ndim > 2:
-            raise ShapeError(
-                say(
-                    "block_diag",
-                    f"Input tensors must have 2 or fewer dimensions. Input {k} has {one._a.ndim} dimensions",
-                )
-            )
+            raise ShapeError("block_diag", f"Input tensors must have 2 or fewer dimensions. Input {k} has {one._a.ndim} dimensions")
         blocks.append(one if one._a.ndim == 2 else _reshape(one, (1, prod(one._a.shape))))
     common = result_dtype([one._a for one in blocks]).np
     width, at, rows = sum(one._a.shape[1] for one in blocks), 0, []

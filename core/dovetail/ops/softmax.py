@@ -41,9 +41,7 @@ def _softmax(input: Array, dim: int) -> Array:
     return out
 
 
-@_softmax.vjp
-def _(g: Any, out: Any, dim: Any) -> Any:
-    return softmax_grad(g, out, dim)
+_softmax.vjp(lambda g, out, dim: softmax_grad(g, out, dim))
 
 
 @op
@@ -80,9 +78,7 @@ def _log_softmax(input: Array, dim: int) -> Array:
     return out
 
 
-@_log_softmax.vjp
-def _(g: Any, out: Any, dim: Any) -> Any:
-    return log_softmax_grad(g, out, dim)
+_log_softmax.vjp(lambda g, out, dim: log_softmax_grad(g, out, dim))
 
 
 @op

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ._along import pick, place
 from ._op import Array, Fixed, op, xp
 from ._results import results
@@ -96,9 +96,9 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     dim = one_axis(dim if dim is not None else -1, input.ndim, "topk")
     n = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= n:
-        raise ShapeError(say("topk", f"selected index k out of range (k {k}, dimension {dim} of shape {input.shape})"))
+        raise ShapeError("topk", f"selected index k out of range (k {k}, dimension {dim} of shape {input.shape})")
     if input.dtype.kind == "b":
-        raise DtypeError(say("topk", "topk does not support bool dtypes", "", "convert with .int()"))
+        raise DtypeError("topk", "topk does not support bool dtypes", "", "convert with .int()")
     where = xp(input)
     if not input.ndim:
         return input.copy(), where.zeros((), np.int64)
@@ -147,17 +147,17 @@ def searchsorted(
     a = sorted_sequence._a
     if side is not None:
         if side not in ("left", "right"):
-            raise ShapeError(say("searchsorted()", f"side can only be 'left' or 'right' but got {side}"))
+            raise ShapeError("searchsorted()", f"side can only be 'left' or 'right' but got {side}")
         right = side == "right"
     if input.__class__ not in CLASSES:
         if a.ndim != 1:
             what = "input value can be a scalar only when boundaries tensor dimension is 1"
-            raise ShapeError(say("searchsorted()", f"{what}, but we got boundaries tensor dim({a.ndim})"))
+            raise ShapeError("searchsorted()", f"{what}, but we got boundaries tensor dim({a.ndim})")
         input = wrap(xp(a).asarray(input, a.dtype if a.dtype.kind == "f" or isinstance(input, int) else np.float64))
     if a.ndim != 1 and (a.ndim != input._a.ndim or a.shape[:-1] != input._a.shape[:-1]):
         what = "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match"
         got = f"but we got boundaries tensor {list(a.shape)} and input value tensor {list(input._a.shape)}"
-        raise ShapeError(say("searchsorted()", f"{what}, {got}"))
+        raise ShapeError("searchsorted()", f"{what}, {got}")
     return _searchsorted(sorted_sequence, input, right, out_int32, sorter)
 
 
@@ -169,7 +169,7 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     tensor([0, 1, 2])
     """
     if boundaries._a.ndim != 1:
-        raise ShapeError(say("bucketize()", f"boundaries tensor must be 1 dimension, but got dim({boundaries._a.ndim})"))
+        raise ShapeError("bucketize()", f"boundaries tensor must be 1 dimension, but got dim({boundaries._a.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
@@ -244,18 +244,18 @@ def _interpolate(ranked: Tensor, ranks: Any, at: int, interpolation: str) -> Ten
 def _check_quantile(input: Tensor, q: Any, interpolation: str) -> None:
     a = input._a
     if a.dtype not in (np.float32, np.float64):
-        raise DtypeError(say("quantile()", f"input tensor must be either float or double dtype (got {input.dtype})"))
+        raise DtypeError("quantile()", f"input tensor must be either float or double dtype (got {input.dtype})")
     if interpolation not in _INTERPOLATIONS:
         what = f"interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
-        raise ShapeError(say("quantile()", what))
+        raise ShapeError("quantile()", what)
     if not a.size:
-        raise ShapeError(say("quantile()", "input tensor must be non-empty"))
+        raise ShapeError("quantile()", "input tensor must be non-empty")
     if q.__class__ in CLASSES:
         if q._a.ndim > 1:
-            raise ShapeError(say("quantile()", f"q must be a scalar or 1D tensor (got {q._a.ndim}D)"))
+            raise ShapeError("quantile()", f"q must be a scalar or 1D tensor (got {q._a.ndim}D)")
         if q._a.dtype != a.dtype:
-            raise DtypeError(say("quantile()", f"q tensor must be same dtype as the input tensor (got {q.dtype})"))
+            raise DtypeError("quantile()", f"q tensor must be same dtype as the input tensor (got {q.dtype})")
         if q._a.size and not ((q._a >= 0) & (q._a <= 1)).all():
-            raise ShapeError(say("quantile()", "q values must be in the range [0, 1]"))
+            raise ShapeError("quantile()", "q values must be in the range [0, 1]")
     elif not 0 <= q <= 1:
-        raise ShapeError(say("quantile()", f"q must be in the range [0, 1] but got {q}"))
+        raise ShapeError("quantile()", f"q must be in the range [0, 1] but got {q}")

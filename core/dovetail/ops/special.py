@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from . import _erf, _gamma
 from ._op import Array, op
 from ._refuse import tensors
@@ -37,9 +37,7 @@ def erf(input: Array) -> Array:
     return _erf.erf_single(input) if input.dtype.itemsize == 4 else _erf.erf_double(input)
 
 
-@erf.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, mul(neg(mul(input, input)).exp(), _SLOPE))
+erf.vjp(lambda g, input: mul(g, mul(neg(mul(input, input)).exp(), _SLOPE)))
 
 
 @op(dtypes="float")
@@ -53,9 +51,7 @@ def erfc(input: Array) -> Array:
     return _in_double(_erf.erfc_double, input)
 
 
-@erfc.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, mul(neg(mul(input, input)).exp(), -_SLOPE))
+erfc.vjp(lambda g, input: mul(g, mul(neg(mul(input, input)).exp(), -_SLOPE)))
 
 
 @op(dtypes="float")
@@ -69,9 +65,7 @@ def erfinv(input: Array) -> Array:
     return _in_double(_erf.erfinv_double, input)
 
 
-@erfinv.vjp
-def _(g: Any, out: Any) -> Any:
-    return mul(g, mul(mul(out, out).exp(), 1 / _SLOPE))
+erfinv.vjp(lambda g, out: mul(g, mul(mul(out, out).exp(), 1 / _SLOPE)))
 
 
 @op(dtypes="float")
@@ -85,9 +79,7 @@ def lgamma(input: Array) -> Array:
     return _in_double(_gamma.lgamma, input)
 
 
-@lgamma.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, digamma(input))
+lgamma.vjp(lambda g, input: mul(g, digamma(input)))
 
 
 @op(dtypes="float")
@@ -101,9 +93,7 @@ def digamma(input: Array) -> Array:
     return _in_double(_gamma.digamma, input)
 
 
-@digamma.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, _polygamma(input, 1))
+digamma.vjp(lambda g, input: mul(g, _polygamma(input, 1)))
 
 
 @op(name="polygamma", dtypes="float")
@@ -111,14 +101,12 @@ def _polygamma(input: Array, n: int) -> Array:
     return _in_double(_gamma.polygamma, input, n)
 
 
-@_polygamma.vjp
-def _(g: Any, input: Any, n: int) -> Any:
-    return mul(g, _polygamma(input, n + 1))
+_polygamma.vjp(lambda g, input, n: mul(g, _polygamma(input, n + 1)))
 
 
 def _order(n: int) -> None:
     if n < 0:
-        raise DtypeError(say("polygamma", f"polygamma(n, x) does not support negative n (got {n})"))
+        raise DtypeError("polygamma", f"polygamma(n, x) does not support negative n (got {n})")
 
 
 def polygamma(n: int, input: Tensor) -> Tensor:
@@ -148,10 +136,10 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     tensor([1.5502])
     """
     if p < 1:
-        raise DtypeError(say("mvlgamma", f"p has to be greater than or equal to 1 (got {p})"))
+        raise DtypeError("mvlgamma", f"p has to be greater than or equal to 1 (got {p})")
     tensors("mvlgamma", input=input)
     if input._a.dtype.kind == "b":
-        raise DtypeError(say("mvlgamma", "The input tensor may not be a boolean tensor"))
+        raise DtypeError("mvlgamma", "The input tensor may not be a boolean tensor")
     out = lgamma(input)
     for k in range(1, p):
         out = add(out, lgamma(add(input, -k / 2)))
@@ -174,9 +162,7 @@ def i0(input: Array) -> Array:
     return _in_double(_gamma.i0, input)
 
 
-@i0.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, i1(input))
+i0.vjp(lambda g, input: mul(g, i1(input)))
 
 
 @op(dtypes="float")

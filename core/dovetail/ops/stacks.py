@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from .join import cat, listed
 from .views import reshape, unsqueeze
 
@@ -120,5 +120,5 @@ def column_stack(tensors: Any) -> Tensor:
 def _some(where: str, tensors: Any) -> list[Any]:
     given = listed(where, tensors)
     if not given:
-        raise ShapeError(say(where, "expects a non-empty TensorList"))
+        raise ShapeError(where, "expects a non-empty TensorList")
     return given

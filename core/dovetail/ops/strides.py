@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..device import xp
-from ..errors import RangeError, ShapeError, say
+from ..errors import RangeError, ShapeError
 from ._arrays import scatter_add, strided
 from ._dims import dim_of, sizes_of
 from ._op import Array, op
@@ -33,9 +33,7 @@ def _unfold(input: Array, dim: Any, size: Any, step: Any) -> Array:
     return strided(input, (*shape, size), (*strides, input.strides[dim]))
 
 
-@_unfold.vjp
-def _(g: Any, input_shape: Any, dim: Any, size: Any, step: Any) -> Any:
-    return unfold_grad(g, input_shape, dim, size, step)
+_unfold.vjp(lambda g, input_shape, dim, size, step: unfold_grad(g, input_shape, dim, size, step))
 
 
 @op(dtypes=None)
@@ -50,9 +48,7 @@ def unfold_grad(grad: Array, shape: Any, dim: Any, size: Any, step: Any) -> Arra
     return out
 
 
-@unfold_grad.vjp
-def _(g: Any, dim: Any, size: Any, step: Any) -> Any:
-    return _unfold(g, dim, size, step)
+unfold_grad.vjp(lambda g, dim, size, step: _unfold(g, dim, size, step))
 
 
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -70,9 +66,9 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     length = shape[d] if shape else 1
     if size < 0 or size > length:
         text = f"maximum size for tensor at dimension {d} is {length} but size is {size}"
-        raise ShapeError(say("unfold", text))
+        raise ShapeError("unfold", text)
     if step < 1:
-        raise ShapeError(say("unfold", f"step is {step} but must be > 0"))
+        raise ShapeError("unfold", f"step is {step} but must be > 0")
     return _unfold(input, d, size, step)
 
 
@@ -96,9 +92,7 @@ def diagonal_of(input: Any, offset: int, dim1: int, dim2: int) -> Any:
     return strided(a, (*shape, length), (*strides, input.strides[dim1] + input.strides[dim2]))
 
 
-@_diagonal.vjp
-def _(g: Any, input_shape: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
-    return diagonal_grad(g, input_shape, offset, dim1, dim2)
+_diagonal.vjp(lambda g, input_shape, offset, dim1, dim2: diagonal_grad(g, input_shape, offset, dim1, dim2))
 
 
 @op(dtypes=None)
@@ -109,16 +103,14 @@ def diagonal_grad(grad: Array, shape: Any, offset: Any, dim1: Any, dim2: Any) ->
     return out
 
 
-@diagonal_grad.vjp
-def _(g: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
-    return _diagonal(g, offset, dim1, dim2)
+diagonal_grad.vjp(lambda g, offset, dim1, dim2: _diagonal(g, offset, dim1, dim2))
 
 
 def two_dims(where: str, dim1: int, dim2: int, ndim: int) -> tuple[int, int]:
     """Two dimensions that differ."""
     first, second = dim_of(where, dim1, ndim), dim_of(where, dim2, ndim)
     if first == second:
-        raise ShapeError(say(where, f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
+        raise ShapeError(where, f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     return first, second
 
 
@@ -148,7 +140,7 @@ def _as_strided(input: Array, size: Any, stride: Any, offset: Any, steps: Any) -
     room = (owner.nbytes // input.itemsize) - first
     if first < 0 or _reach(size, stride) > room:
         text = f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {first} are out of bounds for storage of size"
-        raise ShapeError(say("as_strided", f"{text} {owner.nbytes}"))
+        raise ShapeError("as_strided", f"{text} {owner.nbytes}")
     flat = (
         strided(owner, (owner.nbytes // input.itemsize,), (input.itemsize,))
         if owner.dtype == input.dtype
@@ -157,9 +149,7 @@ def _as_strided(input: Array, size: Any, stride: Any, offset: Any, steps: Any) -
     return strided(flat[first:] if room else flat[:0], tuple(size), tuple(s * input.itemsize for s in stride))
 
 
-@_as_strided.vjp
-def _(g: Any, input_shape: Any, size: Any, stride: Any, offset: Any, steps: Any) -> Any:
-    return as_strided_grad(g, input_shape, steps, size, stride, offset)
+_as_strided.vjp(lambda g, input_shape, size, stride, offset, steps: as_strided_grad(g, input_shape, steps, size, stride, offset))
 
 
 @op(dtypes=None)
@@ -174,9 +164,7 @@ def as_strided_grad(grad: Array, shape: Any, steps: Any, size: Any, stride: Any,
     return flat[_places(module, shape, steps, -low)]
 
 
-@as_strided_grad.vjp
-def _(g: Any, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Any:
-    return _laid(g, shape, steps, size, stride, offset)
+as_strided_grad.vjp(lambda g, shape, steps, size, stride, offset: _laid(g, shape, steps, size, stride, offset))
 
 
 @op(dtypes=None)
@@ -190,9 +178,7 @@ def _laid(grad: Array, shape: Any, steps: Any, size: Any, stride: Any, offset: A
     return flat[_places(module, size, stride, offset - low)]
 
 
-@_laid.vjp
-def _(g: Any, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Any:
-    return as_strided_grad(g, shape, steps, size, stride, offset)
+_laid.vjp(lambda g, shape, steps, size, stride, offset: as_strided_grad(g, shape, steps, size, stride, offset))
 
 
 def _places(module: Any, size: Any, stride: Any, first: int) -> Any:
@@ -216,11 +202,11 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     sizes, steps = sizes_of("as_strided", (size,)), sizes_of("as_strided", (stride,), "stride")
     if len(sizes) != len(steps):
         text = f"mismatch in length of strides and shape (size {sizes}, stride {steps})"
-        raise ShapeError(say("as_strided", text))
+        raise ShapeError("as_strided", text)
     if min(steps, default=0) < 0:
-        raise ShapeError(say("as_strided", f"Negative strides are not supported at the moment, got strides: {list(steps)}"))
+        raise ShapeError("as_strided", f"Negative strides are not supported at the moment, got strides: {list(steps)}")
     if min(sizes, default=0) < 0:
-        raise RangeError(say("as_strided", f"negative dimension in size {sizes}"))
+        raise RangeError("as_strided", f"negative dimension in size {sizes}")
     offset = 0 if storage_offset is None else storage_offset - _offset(input)
     a = input._a
     return _as_strided(input, sizes, steps, offset, tuple(s // a.itemsize for s in a.strides))

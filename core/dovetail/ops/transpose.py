@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from ._dims import dim_of, dims_of, sizes_of
 from ._op import Array, op
 from ._reseat import reseating
@@ -41,9 +41,7 @@ def transpose(input: Array, dim0: Any, dim1: Any) -> Array:
         raise
 
 
-@transpose.vjp
-def _(g: Any, dim0: Any, dim1: Any) -> Any:
-    return transpose(g, dim0, dim1)
+transpose.vjp(lambda g, dim0, dim1: transpose(g, dim0, dim1))
 
 
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
@@ -77,7 +75,7 @@ def t(input: Tensor) -> Tensor:
     """
     n = input._a.ndim
     if n > 2:
-        raise ShapeError(say("t()", f"expects a tensor with <= 2 dimensions, but self is {n}D", "", "use mT or transpose"))
+        raise ShapeError("t()", f"expects a tensor with <= 2 dimensions, but self is {n}D", "", "use mT or transpose")
     return transpose(input, 0, 1) if n == 2 else alias(input)
 
 
@@ -88,9 +86,7 @@ def _permute(input: Array, dims: Any) -> Array:
     return input.transpose(dims)
 
 
-@_permute.vjp
-def _(g: Any, dims: Any) -> Any:
-    return _permute(g, tuple(sorted(range(len(dims)), key=dims.__getitem__)))
+_permute.vjp(lambda g, dims: _permute(g, tuple(sorted(range(len(dims)), key=dims.__getitem__))))
 
 
 def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
@@ -105,10 +101,10 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     order, n = sizes_of("permute", args if dims is None else (dims,), "dims"), input._a.ndim
     if len(order) != n:
         text = "number of dimensions in the tensor input does not match the length of the desired ordering of dimensions"
-        raise ShapeError(say("permute", text, f"input.dim() = {n} is not equal to len(dims) = {len(order)}"))
+        raise ShapeError("permute", text, f"input.dim() = {n} is not equal to len(dims) = {len(order)}")
     order = tuple(dim_of("permute", d, n) for d in order)
     if len(set(order)) != n:
-        raise ShapeError(say("permute()", "duplicate dims are not allowed.", f"got {order}"))
+        raise ShapeError("permute()", "duplicate dims are not allowed.", f"got {order}")
     return _permute(input, order)
 
 
@@ -124,7 +120,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     if len(pair[0]) != len(pair[1]):
         text = f"Invalid source or destination dims: source ({list(pair[0])} dims) should contain the same number of dims as destination"
         text += f" ({list(pair[1])} dims)"
-        raise ShapeError(say("movedim", text))
+        raise ShapeError("movedim", text)
     src, dst = (dims_of("movedim", x, n) for x in pair)
     if not n:
         return alias(input)
@@ -148,9 +144,9 @@ def _transposed(name: str, input: Tensor) -> Tensor:
     n = input._a.ndim
     if n == 1 and name != "H":
         text = f"tensor.{name} is only supported on matrices or batches of matrices. Got {n}-D tensor."
-        raise ShapeError(say(name, text))
+        raise ShapeError(name, text)
     if name == "H" and n not in (0, 2):
-        raise ShapeError(say(name, f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.", "", "use mH"))
+        raise ShapeError(name, f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.", "", "use mH")
     return transpose(input, -2, -1) if n else alias(input)
 
 

@@ -30,9 +30,7 @@ def sin(input: Array) -> Array:
     return xp(input).sin(input)
 
 
-@sin.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, held(cos(input)))
+sin.vjp(lambda g, input: mul(g, held(cos(input))))
 
 
 @op(dtypes="float")
@@ -46,9 +44,7 @@ def cos(input: Array) -> Array:
     return xp(input).cos(input)
 
 
-@cos.vjp
-def _(g: Any, input: Any) -> Any:
-    return neg(mul(g, held(sin(input))))
+cos.vjp(lambda g, input: neg(mul(g, held(sin(input)))))
 
 
 @op(dtypes="float")
@@ -62,9 +58,7 @@ def tan(input: Array) -> Array:
     return xp(input).tan(input)
 
 
-@tan.vjp
-def _(g: Any, out: Any) -> Any:
-    return mul(g, held(_add(square(out), 1)))
+tan.vjp(lambda g, out: mul(g, held(_add(square(out), 1))))
 
 
 @op(dtypes="float")
@@ -78,9 +72,7 @@ def asin(input: Array) -> Array:
     return xp(input).arcsin(input)
 
 
-@asin.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, held(rsqrt(_sub(1, square(input)))))
+asin.vjp(lambda g, input: mul(g, held(rsqrt(_sub(1, square(input))))))
 
 
 @op(dtypes="float")
@@ -94,9 +86,7 @@ def acos(input: Array) -> Array:
     return xp(input).arccos(input)
 
 
-@acos.vjp
-def _(g: Any, input: Any) -> Any:
-    return neg(mul(g, held(rsqrt(_sub(1, square(input))))))
+acos.vjp(lambda g, input: neg(mul(g, held(rsqrt(_sub(1, square(input)))))))
 
 
 @op(dtypes="float")
@@ -110,9 +100,7 @@ def atan(input: Array) -> Array:
     return xp(input).arctan(input)
 
 
-@atan.vjp
-def _(g: Any, input: Any) -> Any:
-    return _div(g, held(_add(square(input), 1)))
+atan.vjp(lambda g, input: _div(g, held(_add(square(input), 1))))
 
 
 @op(dtypes="float")
@@ -126,14 +114,10 @@ def atan2(input: Array, other: Array) -> Array:
     return xp(input).arctan2(input, other)
 
 
-@atan2.vjp(0)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return mul(g, _div(other, _add(square(input), square(other))))
-
-
-@atan2.vjp(1)
-def _(g: Any, input: Any, other: Any) -> Any:
-    return neg(mul(g, _div(input, _add(square(input), square(other)))))
+atan2.vjp(
+    lambda g, input, other: mul(g, _div(other, _add(square(input), square(other)))),
+    lambda g, input, other: neg(mul(g, _div(input, _add(square(input), square(other))))),
+)
 
 
 @op(dtypes="floating")
@@ -147,14 +131,7 @@ def hypot(input: Array, other: Array) -> Array:
     return xp(input).hypot(input, other)
 
 
-@hypot.vjp(0)
-def _(g: Any, input: Any, out: Any) -> Any:
-    return mul(g, _div(input, out))
-
-
-@hypot.vjp(1)
-def _(g: Any, other: Any, out: Any) -> Any:
-    return mul(g, _div(other, out))
+hypot.vjp(lambda g, input, out: mul(g, _div(input, out)), lambda g, other, out: mul(g, _div(other, out)))
 
 
 @op(dtypes="float")
@@ -168,9 +145,7 @@ def sinh(input: Array) -> Array:
     return xp(input).sinh(input)
 
 
-@sinh.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, held(cosh(input)))
+sinh.vjp(lambda g, input: mul(g, held(cosh(input))))
 
 
 @op(dtypes="float")
@@ -184,9 +159,7 @@ def cosh(input: Array) -> Array:
     return xp(input).cosh(input)
 
 
-@cosh.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, held(sinh(input)))
+cosh.vjp(lambda g, input: mul(g, held(sinh(input))))
 
 
 @op(dtypes="float")
@@ -200,9 +173,7 @@ def asinh(input: Array) -> Array:
     return xp(input).arcsinh(input)
 
 
-@asinh.vjp
-def _(g: Any, input: Any) -> Any:
-    return mul(g, held(rsqrt(_add(square(input), 1))))
+asinh.vjp(lambda g, input: mul(g, held(rsqrt(_add(square(input), 1)))))
 
 
 @op(dtypes="float")
@@ -234,9 +205,7 @@ def atanh(input: Array) -> Array:
     return xp(input).arctanh(input)
 
 
-@atanh.vjp
-def _(g: Any, input: Any) -> Any:
-    return _div(g, held(_sub(1, square(input))))
+atanh.vjp(lambda g, input: _div(g, held(_sub(1, square(input)))))
 
 
 @op(dtypes="float")
@@ -271,9 +240,7 @@ def deg2rad(input: Array) -> Array:
     return input * (math.pi / 180)
 
 
-@deg2rad.vjp
-def _(g: Any) -> Any:
-    return mul(g, math.pi / 180)
+deg2rad.vjp(lambda g: mul(g, math.pi / 180))
 
 
 @op(dtypes="float")
@@ -287,9 +254,7 @@ def rad2deg(input: Array) -> Array:
     return input * (180 / math.pi)
 
 
-@rad2deg.vjp
-def _(g: Any) -> Any:
-    return mul(g, 180 / math.pi)
+rad2deg.vjp(lambda g: mul(g, 180 / math.pi))
 
 
 arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh

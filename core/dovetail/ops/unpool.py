@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..device import device_of, move
-from ..errors import DtypeError, ShapeError, ValueRangeError, say
+from ..errors import DtypeError, ShapeError, ValueRangeError
 from ..generator import default_generator
 from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
@@ -36,15 +36,13 @@ def plane_put(input: Array, index: Fixed, size: Sizes) -> Array:
     return out.reshape(*input.shape[:2], *size)
 
 
-@plane_put.vjp
-def _(g: Any, index: Any) -> Any:
-    return plane_gather(g, index)
+plane_put.vjp(lambda g, index: plane_gather(g, index))
 
 
 def _fractional(where: str, n: int, input: Any, kernel: Any, size: Any, ratio: Any, indices: bool, samples: Any) -> Any:
     kernel, x = spread(where, "kernel_size", kernel, n), input._a
     if size is None and ratio is None:
-        raise ValueRangeError(say(where, f"{where} requires specifying either an output_size or an output_ratio"))
+        raise ValueRangeError(where, f"{where} requires specifying either an output_size or an output_ratio")
     if size is None:
         ratios = ratio if isinstance(ratio, tuple | list) else (ratio,) * n
         size = tuple(int(m * r) for m, r in zip(x.shape[-n:], ratios, strict=True))
@@ -54,7 +52,7 @@ def _fractional(where: str, n: int, input: Any, kernel: Any, size: Any, ratio: A
     refuse_types(where, x, "iub")
     for m, k, o in zip(spatial, kernel, size, strict=True):
         if o + k - 1 > m:
-            raise ShapeError(say(where, f"pool size {k} with output size {o} is too large for input size {m}"))
+            raise ShapeError(where, f"pool size {k} with output size {o} is too large for input size {m}")
     if samples is None:
         from ..random_streams import uniform
 
@@ -131,18 +129,18 @@ def _unpool(where: str, n: int, input: Any, indices: Any, kernel: Any, stride: A
     stride = kernel if stride is None else spread(where, "stride", stride, n)
     padding = spread(where, "padding", padding, n)
     if at.dtype.name != "int64":
-        raise DtypeError(say(where, f"elements in indices should be type int64 but got: {at.dtype.name}"))
+        raise DtypeError(where, f"elements in indices should be type int64 but got: {at.dtype.name}")
     if x.shape != at.shape:
         text = f"Expected shape of indices to be same as that of the input tensor ({listing(x.shape)}) but got indices tensor with shape: "
-        raise ShapeError(say(where, text + listing(at.shape)))
+        raise ShapeError(where, text + listing(at.shape))
     if x.ndim not in (n + 1, n + 2):
-        raise ShapeError(say(where, f"Input to {where} should be a {n + 1}d or {n + 2}d Tensor, but got {listing(x.shape)}"))
+        raise ShapeError(where, f"Input to {where} should be a {n + 1}d or {n + 2}d Tensor, but got {listing(x.shape)}")
     usual = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[-n:], stride, kernel, padding, strict=True))
     size = usual if output_size is None else _unpooled_size(where, n, usual, stride, tuple(output_size))
     if not check_index(at, math.prod(size)):
         bad = at.max() if at.max() >= math.prod(size) else at.min()
         text = f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, size))})"
-        raise ShapeError(say(where, text))
+        raise ShapeError(where, text)
     if x.ndim == n + 2:
         return plane_put(input, indices, size)
     return plane_put(input.reshape((1, *x.shape)), indices.reshape((1, *x.shape)), size).squeeze(0)
@@ -152,10 +150,10 @@ def _unpooled_size(where: str, n: int, usual: Sizes, stride: Sizes, given: Sizes
     given = given[-n:] if len(given) == n + 2 else given
     if len(given) != n:
         text = f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(given)}'"
-        raise ValueRangeError(say(where, text))
+        raise ValueRangeError(where, text)
     for axis, (o, u, s) in enumerate(zip(given, usual, stride, strict=True)):
         if not u - s < o < u + s:
-            raise ValueRangeError(say(where, f'invalid output_size "{given}" (dim {axis} must be between {u - s} and {u + s})'))
+            raise ValueRangeError(where, f'invalid output_size "{given}" (dim {axis} must be between {u - s} and {u + s})')
     return given
 
 

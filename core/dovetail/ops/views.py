@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..dtypes import dtype as Dtype
-from ..errors import ShapeError, say
+from ..errors import ShapeError
 from . import _prepare
 from ._dims import dim_of, dims_of, sizes_of
 from ._op import Array, op
@@ -38,14 +38,14 @@ def _reshaped(input: Any, shape: Any) -> Any:
 def _bad_shape(input: Any, shape: Any) -> Exception:
     shape = list(shape)
     if shape.count(-1) > 1:
-        return ShapeError(say("reshape", "only one dimension can be inferred", f"got {shape}"))
+        return ShapeError("reshape", "only one dimension can be inferred", f"got {shape}")
     low = min(shape, default=0)
     if low < -1:
-        return ShapeError(say("reshape", f"invalid shape dimension {low}", f"got {shape}"))
+        return ShapeError("reshape", f"invalid shape dimension {low}", f"got {shape}")
     if -1 in shape and 0 in shape and input.size == 0:
         text = f"cannot reshape tensor of 0 elements into shape {shape} because the unspecified dimension size -1 can be any value"
-        return ShapeError(say("reshape", f"{text} and is ambiguous"))
-    return ShapeError(say("reshape", f"shape '{shape}' is invalid for input of size {input.size}", f"input {tuple(input.shape)}"))
+        return ShapeError("reshape", f"{text} and is ambiguous")
+    return ShapeError("reshape", f"shape '{shape}' is invalid for input of size {input.size}", f"input {tuple(input.shape)}")
 
 
 @viewing
@@ -55,9 +55,7 @@ def _reshape(input: Array, shape: Any) -> Array:
     return _reshaped(input, shape)
 
 
-@_reshape.vjp
-def _(g: Any, input_shape: Any) -> Any:
-    return _reshape(g, input_shape)
+_reshape.vjp(lambda g, input_shape: _reshape(g, input_shape))
 
 
 def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
@@ -83,19 +81,12 @@ def _view(input: Array, shape: Any) -> Array:
         text = "view size is not compatible with input tensor's size and stride"
         text += " (at least one dimension spans across two contiguous subspaces)"
         raise ShapeError(
-            say(
-                "view",
-                text,
-                f"input {tuple(input.shape)} with strides {steps}, view {tuple(shape)}",
-                "Use .reshape(...) instead.",
-            )
+            "view", text, f"input {tuple(input.shape)} with strides {steps}, view {tuple(shape)}", "Use .reshape(...) instead."
         )
     return out
 
 
-@_view.vjp
-def _(g: Any, input_shape: Any) -> Any:
-    return _reshape(g, input_shape)
+_view.vjp(lambda g, input_shape: _reshape(g, input_shape))
 
 
 @viewing
@@ -107,20 +98,15 @@ def _view_dtype(input: Array, dtype: Any) -> Array:
     old, new = (type_name(k) for k in (input.dtype, dtype))
     if input.ndim == 0:
         text = f"self.dim() cannot be 0 to view {old} as {new} (different element sizes)"
-        raise ShapeError(say("view", text))
+        raise ShapeError("view", text)
     if input.shape[-1] != 1 and input.strides[-1] != input.itemsize:
         raise ShapeError(
-            say(
-                "view",
-                f"self.stride(-1) must be 1 to view {old} as {new} (different element sizes)",
-                "",
-                "use contiguous() first",
-            )
+            "view", f"self.stride(-1) must be 1 to view {old} as {new} (different element sizes)", "", "use contiguous() first"
         )
     ratio = dtype.itemsize // input.itemsize
     if ratio > 1 and input.shape[-1] % ratio:
         text = f"self.size(-1) must be divisible by {ratio} to view {old} as {new} (different element sizes), but got {input.shape[-1]}"
-        raise ShapeError(say("view", text))
+        raise ShapeError("view", text)
     return input.view(dtype)
 
 
@@ -166,17 +152,17 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     if ahead < 0:
         text = f"the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the tensor"
         text += f" ({len(have)})"
-        raise ShapeError(say(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", text))
+        raise ShapeError(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", text)
     out = list(want)
     for d, n in enumerate(have, ahead):
         if want[d] == -1:
             out[d] = n
         elif n != 1 and n != want[d]:
             text = f"The expanded size of the tensor ({want[d]}) must match the existing size ({n}) at non-singleton dimension {d}"
-            raise ShapeError(say("expand", text, f"Target sizes: {list(want)}.  Tensor sizes: {list(have)}"))
+            raise ShapeError("expand", text, f"Target sizes: {list(want)}.  Tensor sizes: {list(have)}")
     if min(out, default=0) < 0:
         text = f"The expanded size of the tensor ({min(out)}) isn't allowed in a leading, non-existing dimension {out.index(min(out))}"
-        raise ShapeError(say("expand", text))
+        raise ShapeError("expand", text)
     return expand_to(input, tuple(out))
 
 
@@ -214,7 +200,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
             if shape[-k] not in (1, out[-k]):
                 if out[-k] != 1:
                     text = "Shape mismatch: objects cannot be broadcast to a single shape"
-                    raise ShapeError(say("broadcast_shapes", text, f"got {sizes}"))
+                    raise ShapeError("broadcast_shapes", text, f"got {sizes}")
                 out[-k] = shape[-k]
     return Size(out)
 
@@ -235,7 +221,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
                 if a != b and 1 not in (a, b):
                     where = max(len(first), one._a.ndim) - d
                     text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {where}"
-                    raise ShapeError(say("broadcast_tensors", text, f"tensor number {k}"))
+                    raise ShapeError("broadcast_tensors", text, f"tensor number {k}")
         first = one._a.shape if first is None else broadcast_shapes(first, one._a.shape)
     return tuple(expand_to(one, tuple(first)) for one in given)
 
@@ -252,7 +238,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     shape = input._a.shape
     first, last = dim_of("flatten", start_dim, len(shape)), dim_of("flatten", end_dim, len(shape))
     if first > last:
-        raise ShapeError(say("flatten()", "has invalid args: start_dim cannot come after end_dim", f"got {start_dim} and {end_dim}"))
+        raise ShapeError("flatten()", "has invalid args: start_dim cannot come after end_dim", f"got {start_dim} and {end_dim}")
     if not shape:
         return _reshape(input, (1,))
     if first == last:
@@ -272,13 +258,13 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     shape = input._a.shape
     d, new = dim_of("unflatten", dim, len(shape)), list(sizes_of("unflatten", (sizes,), "sizes"))
     if not new:
-        raise ShapeError(say("unflatten", "sizes must be non-empty"))
+        raise ShapeError("unflatten", "sizes must be non-empty")
     rest = prod(n for n in new if n != -1)
     if new.count(-1) == 1 and rest and shape[d] % rest == 0:
         new[new.index(-1)] = shape[d] // rest
     if prod(new) != shape[d] or min(new) < 0:
         text = f"Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({shape[d]}) in the input tensor"
-        raise ShapeError(say("unflatten", text))
+        raise ShapeError("unflatten", text)
     return _view(input, (*shape[:d], *new, *shape[d + 1 :]))
 
 
@@ -299,9 +285,7 @@ def _squeeze(input: Array, dims: Any) -> Array:
     return input[tuple(0 if d in dims else slice(None) for d in range(input.ndim)) + (...,)]
 
 
-@_squeeze.vjp
-def _(g: Any, input_shape: Any) -> Any:
-    return _reshape(g, input_shape)
+_squeeze.vjp(lambda g, input_shape: _reshape(g, input_shape))
 
 
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
@@ -324,9 +308,7 @@ def _unsqueeze(input: Array, dim: Any) -> Array:
     return input.reshape((*shape[:dim], 1, *shape[dim:]))
 
 
-@_unsqueeze.vjp
-def _(g: Any, dim: Any) -> Any:
-    return _squeeze(g, (dim,))
+_unsqueeze.vjp(lambda g, dim: _squeeze(g, (dim,)))
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:

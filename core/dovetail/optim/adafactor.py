@@ -10,7 +10,7 @@ import numpy
 from ..autograd.node import changed, wrap
 from ..device import xp
 from ..dtypes import finfo, float64, from_numpy_dtype, get_default_dtype
-from ..errors import UnsupportedError, say
+from ..errors import UnsupportedError
 from .optimizer import Optimizer, check, number
 
 __all__ = ["Adafactor"]
@@ -52,7 +52,7 @@ class Adafactor(Optimizer):
                 if p.grad is None:
                     continue
                 if from_numpy_dtype(p._a.dtype).is_complex:
-                    raise UnsupportedError(say("Adafactor", "Adafactor does not support complex parameters"))
+                    raise UnsupportedError("Adafactor", "Adafactor does not support complex parameters")
                 state = self.state[p]
                 if not state:
                     _start(state, p.grad._a)

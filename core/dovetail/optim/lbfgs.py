@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd.modes import enable_grad
 from ..autograd.node import changed, wrap
 from ..device import xp
-from ..errors import UnsupportedError, say
+from ..errors import UnsupportedError
 from ._line_search import strong_wolfe
 from .optimizer import Optimizer, check, check_lr, number
 
@@ -70,7 +70,7 @@ class LBFGS(Optimizer):
         """Iterate up to max_iter times and return the loss of the first evaluation."""
         group = self.param_groups[0]
         if group["line_search_fn"] not in (None, "strong_wolfe"):
-            raise UnsupportedError(say("LBFGS", "only 'strong_wolfe' is supported", f"got line_search_fn={group['line_search_fn']!r}"))
+            raise UnsupportedError("LBFGS", "only 'strong_wolfe' is supported", f"got line_search_fn={group['line_search_fn']!r}")
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)

@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.node import changed, wrap
 from ..device import xp
 from ..dtypes import bfloat16_dtype, from_numpy_dtype
-from ..errors import UnsupportedError, say
+from ..errors import UnsupportedError
 from .optimizer import Optimizer, check, number
 
 __all__ = ["Muon"]
@@ -56,7 +56,7 @@ class Muon(Optimizer):
                 if p.grad is None:
                     continue
                 if from_numpy_dtype(p._a.dtype).is_complex:
-                    raise UnsupportedError(say("Muon", "Muon does not support complex parameters"))
+                    raise UnsupportedError("Muon", "Muon does not support complex parameters")
                 state = self.state[p]
                 if "momentum_buffer" not in state:
                     state["momentum_buffer"] = wrap(xp(p._a).zeros_like(p.grad._a))
@@ -83,7 +83,7 @@ def orthogonalize(g: Any, coefficients: tuple[float, float, float], steps: int, 
     Products are computed in float32 and rounded to bfloat16, as matrix units do it.
     """
     if steps >= 100:
-        raise UnsupportedError(say("Muon", f"Number of steps must be less than 100 for computational efficiency (ns_steps={steps})"))
+        raise UnsupportedError("Muon", f"Number of steps must be less than 100 for computational efficiency (ns_steps={steps})")
     low = bfloat16_dtype().np
 
     def rounded(x: Any) -> Any:

@@ -14,15 +14,9 @@ from ..autograd.modes import enable_grad
 from ..autograd.node import CLASSES, Handle, Leaf, Tensor, changed, wrap
 from ..device import device_of, move
 from ..dtypes import from_numpy_dtype
-from ..errors import TypeMismatch, UnsupportedError, ValueRangeError, say
+from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
 
-__all__ = [
-    "Optimizer",
-    "number",
-    "register_optimizer_step_post_hook",
-    "register_optimizer_step_pre_hook",
-    "required",
-]
+__all__ = ["Optimizer", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
 
 class _Required:
@@ -64,7 +58,7 @@ def number(value: Any) -> Any:
 def check(condition: bool, optimizer: Any, what: str, expected: str = "") -> None:
     """Raise a ValueRangeError (a ValueError) unless the condition holds."""
     if not condition:
-        raise ValueRangeError(say(type(optimizer).__name__, what, expected))
+        raise ValueRangeError(type(optimizer).__name__, what, expected)
 
 
 def check_lr(optimizer: Any, lr: Any) -> None:
@@ -77,12 +71,12 @@ def check_flags(optimizer: Any, differentiable: bool = False, fused: Any = None,
     """Refuse what PyTorch refuses of its implementation flags, and differentiable=True, which this library lacks."""
     name = type(optimizer).__name__
     if fused and differentiable:
-        raise UnsupportedError(say(name, "`fused` does not support `differentiable`"))
+        raise UnsupportedError(name, "`fused` does not support `differentiable`")
     if fused and foreach:
-        raise UnsupportedError(say(name, "`fused` and `foreach` cannot be `True` together."))
+        raise UnsupportedError(name, "`fused` and `foreach` cannot be `True` together.")
     if differentiable:
         what = "differentiable=True is not supported"
-        raise UnsupportedError(say(name, what, "steps are not recorded", "write the update with ops on tensors, or use autograd.grad"))
+        raise UnsupportedError(name, what, "steps are not recorded", "write the update with ops on tensors, or use autograd.grad")
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +93,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             if new is not None:
                 if not (isinstance(new, tuple) and len(new) == 2):
                     what = f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {new}"
-                    raise UnsupportedError(say("step", what))
+                    raise UnsupportedError("step", what)
                 args, kwargs = new
         out = step(self, *args, **kwargs)
         for hook in chain(list(after.values()), list(_AFTER.values())):
@@ -145,7 +139,7 @@ class Optimizer:
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             what = "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
-            raise TypeMismatch(say(type(self).__name__, what, "", "put it into a list"))
+            raise TypeMismatch(type(self).__name__, what, "", "put it into a list")
         self.__setstate__({"defaults": defaults, "state": defaultdict(dict), "param_groups": []})
         groups = list(params)
         check(len(groups) > 0, self, "optimizer got an empty parameter list")
@@ -172,7 +166,7 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters once; ``closure`` evaluates the loss anew and its value is returned."""
-        raise UnsupportedError(say(f"{type(self).__name__}.step", "not implemented", "", "a subclass of Optimizer writes it"))
+        raise UnsupportedError(f"{type(self).__name__}.step", "not implemented", "", "a subclass of Optimizer writes it")
 
     def _evaluate(self, closure: Callable[[], Any] | None) -> Any:
         if closure is None:
@@ -216,11 +210,11 @@ class Optimizer:
         """
         where = "add_param_group"
         if not isinstance(param_group, dict):
-            raise TypeMismatch(say(where, f"param_group must be a dict, but got {type(param_group)}"))
+            raise TypeMismatch(where, f"param_group must be a dict, but got {type(param_group)}")
         given = param_group["params"]
         if isinstance(given, set):
             what = "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change"
-            raise TypeMismatch(say(where, what, "", "use a list instead"))
+            raise TypeMismatch(where, what, "", "use a list instead")
         pairs = [p if isinstance(p, tuple) else (None, p) for p in ([given] if isinstance(given, Tensor) else given)]
         params, names = [p for _, p in pairs], [name for name, _ in pairs if name is not None]
         param_group["params"] = params
@@ -231,7 +225,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 what = f"optimizer can only optimize Tensors, but one of the params is {type(p).__module__}.{type(p).__name__}"
-                raise TypeMismatch(say(where, what))
+                raise TypeMismatch(where, what)
             check(p._n is None or p._n.__class__ is Leaf, self, "can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             what = f"parameter group didn't specify a value of required optimization parameter {name}"

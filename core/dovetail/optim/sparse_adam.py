@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..dtypes import from_numpy_dtype
-from ..errors import UnsupportedError, say
+from ..errors import UnsupportedError
 from .adam import check_betas
 from .optimizer import Optimizer, check, number
 
@@ -39,7 +39,7 @@ class SparseAdam(Optimizer):
         """Refuse dense gradients; without any gradient there is nothing to do."""
         loss = self._evaluate(closure)
         if any(p.grad is not None for group in self.param_groups for p in group["params"]):
-            raise UnsupportedError(say("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead"))
+            raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
         return loss
 
 

@@ -14,20 +14,12 @@ from ..autograd.modes import no_grad
 from ..autograd.node import CLASSES, Tensor, changed, wrap
 from ..device import Device, device_of, move
 from ..dtypes import get_default_dtype
-from ..errors import UnsupportedError, say
+from ..errors import UnsupportedError
 from ..nn.module import Module
 from .lr_scheduler._base import LRScheduler, check, per_group
 from .optimizer import number
 
-__all__ = [
-    "SWALR",
-    "AveragedModel",
-    "get_ema_avg_fn",
-    "get_ema_multi_avg_fn",
-    "get_swa_avg_fn",
-    "get_swa_multi_avg_fn",
-    "update_bn",
-]
+__all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "update_bn"]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], Any]:
@@ -133,7 +125,7 @@ class AveragedModel(Module):
     ) -> None:  # fmt: skip
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise UnsupportedError(say("AveragedModel", "Only one of avg_fn and multi_avg_fn should be provided"))
+            raise UnsupportedError("AveragedModel", "Only one of avg_fn and multi_avg_fn should be provided")
         self.module = deepcopy(model)
         count = numpy.zeros((), numpy.int64)
         if device is not None:

@@ -28,13 +28,14 @@ def resolve(name: str) -> ModuleType:
 
     AttributeError, saying what to install, when nobody brings it; PluginError when the plugin that brings it fails.
     """
-    from ..errors import say
+
+    from ..errors import UnknownAttribute
 
     if name.startswith("_"):
         raise AttributeError(f"module 'dovetail' has no attribute {name!r}")
     provider = _provider(name)
     if provider is None:
-        raise AttributeError(say("dovetail", f"it has no attribute {name!r}", "", _suggestion(name)))
+        raise UnknownAttribute("dovetail", f"it has no attribute {name!r}", "", _suggestion(name))
     return _load(*provider)
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from ..errors import ManifestError, NameClashError, PluginError, UnknownNameError, UnsupportedError, say
+from ..errors import ManifestError, NameClashError, PluginError, UnknownAttribute, UnknownNameError, UnsupportedError
 from .catalogue import Plugin, first_party
 from .manager import get_manager
 from .names import KIND_NAMES
@@ -31,7 +31,7 @@ class Entry:
 
         if name in KINDS[self.kind].fields:
             return None
-        raise AttributeError(say(f"{self.kind}.get({self.key!r})", f"it has no field {name!r}", f"expected one of {sorted(self.fields)}"))
+        raise UnknownAttribute(f"{self.kind}.get({self.key!r})", f"it has no field {name!r}", f"expected one of {sorted(self.fields)}")
 
     def __repr__(self) -> str:
         return f"<{self.key} of {self.plugin.distribution} {self.plugin.version}>"
@@ -39,7 +39,7 @@ class Entry:
     def load(self) -> Any:
         """Import the target. PluginError, naming plugin and remedy, when that fails."""
         if self.fields.get("target") is None:
-            raise UnsupportedError(say(f"{self.kind}.load({self.key!r})", "it has no target to import", "its fields are data"))
+            raise UnsupportedError(f"{self.kind}.load({self.key!r})", "it has no target to import", "its fields are data")
         return get_manager().load(self.target, self.plugin)
 
 
@@ -51,7 +51,7 @@ class Registry:
 
     def __init__(self, kind: str) -> None:
         if kind not in KIND_NAMES:
-            raise UnknownNameError(say("Registry", f"there is no kind {kind!r}", f"expected one of {', '.join(KIND_NAMES)}"))
+            raise UnknownNameError("Registry", f"there is no kind {kind!r}", f"expected one of {', '.join(KIND_NAMES)}")
         self.kind = kind
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class Registry:
     def _bare(self, name: str) -> str:
         found = [key for key in self.list() if key.partition("/")[2] == name]
         if len(found) > 1:
-            raise UnknownNameError(say(self._where(name), f"the name is in {len(found)} namespaces", f"expected one of {', '.join(found)}"))
+            raise UnknownNameError(self._where(name), f"the name is in {len(found)} namespaces", f"expected one of {', '.join(found)}")
         return found[0] if found else self._miss(name)
 
     def _alias(self, key: str) -> str:
@@ -130,14 +130,14 @@ class Registry:
             owner = None
         if owner is not None and not owner.usable:
             kind = NameClashError if "is claimed by" in owner.reason else ManifestError if owner.state == "broken" else PluginError
-            raise kind(say(self._where(key), f"plugin {owner.label} is {owner.state}", owner.reason))
+            raise kind(self._where(key), f"plugin {owner.label} is {owner.state}", owner.reason)
         from difflib import get_close_matches
 
         keys = self.list()
         near = get_close_matches(key, keys if "/" in key else [name.partition("/")[2] or name for name in keys], 3)
         nearest = f"nearest: {', '.join(near)}" if near else f"{len(keys)} {self.kind} are installed"
         remedy = f"plugin {owner.label} failed: {owner.reason}" if owner and owner.state == "failed" else installer_of(key)
-        raise UnknownNameError(say(self._where(key), f"no plugin that is installed brings {key!r}", nearest, remedy))
+        raise UnknownNameError(self._where(key), f"no plugin that is installed brings {key!r}", nearest, remedy)
 
 
 def installer_of(key: str, *, namespace: bool = False) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import DtypeError, ValueRangeError, say
+from ..errors import DtypeError, ValueRangeError
 from ..generator import Generator
 
 __all__ = [
@@ -38,7 +38,7 @@ class DistributionError(ValueRangeError, RuntimeError):
 def demand(condition: bool, where: str, what: str, expected: str) -> None:
     """Raise a DistributionError unless the condition holds."""
     if not condition:
-        raise DistributionError(say(where, what, expected))
+        raise DistributionError(where, what, expected)
 
 
 def size_of(shape: Shape) -> int:
@@ -62,7 +62,7 @@ def is_floating(dtype: np.dtype) -> bool:
 def demand_floating(where: str, dtype: np.dtype) -> None:
     """Raise a DtypeError for a type that is not a real floating one."""
     if not is_floating(dtype):
-        raise DtypeError(say(where, f"dtype is {dtype}", "expected a floating type", "draw floats, then convert"))
+        raise DtypeError(where, f"dtype is {dtype}", "expected a floating type", "draw floats, then convert")
 
 
 def uniform24(gen: Generator, count: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, ShapeError, say
+from ..errors import DtypeError, ShapeError
 from ..generator import Generator
 from ._draws import Shape, as_dtype, demand, finish, is_floating, size_of, uniform24, uniform53
 from .uniform import exponential
@@ -32,13 +32,13 @@ def bernoulli(gen: Generator, p: Any, shape: Shape | None = None, dtype: Any = n
     """
     dtype = as_dtype(dtype)
     if dtype.kind == "c":
-        raise DtypeError(say("bernoulli", f"dtype is {dtype}", "expected a real type"))
+        raise DtypeError("bernoulli", f"dtype is {dtype}", "expected a real type")
     if not isinstance(p, np.ndarray):
         demand(0 <= p <= 1, "bernoulli", f"p is {p}", "expected 0 <= p <= 1")
         target: Shape = () if shape is None else shape
         return finish((uniform53(gen, size_of(target)) < p).astype(dtype), target)
     if not is_floating(p.dtype):
-        raise DtypeError(say("bernoulli", f"p has dtype {p.dtype}", "expected floating probabilities", "convert p to float"))
+        raise DtypeError("bernoulli", f"p has dtype {p.dtype}", "expected floating probabilities", "convert p to float")
     demand(p.size == 0 or bool(((p >= 0) & (p <= 1)).all()), "bernoulli", "p has values outside [0, 1]", "expected 0 <= p <= 1")
     target = p.shape if shape is None else shape
     wide = p.dtype == np.float64
@@ -98,9 +98,9 @@ def _with_replacement(gen: Generator, probs: np.ndarray, num_samples: int) -> np
 
 def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
     if probs.ndim not in (1, 2):
-        raise ShapeError(say("multinomial", f"probabilities have shape {probs.shape}", "expected (C,) or (N, C)"))
+        raise ShapeError("multinomial", f"probabilities have shape {probs.shape}", "expected (C,) or (N, C)")
     if not is_floating(probs.dtype):
-        raise DtypeError(say("multinomial", f"probabilities have dtype {probs.dtype}", "expected a floating type"))
+        raise DtypeError("multinomial", f"probabilities have dtype {probs.dtype}", "expected a floating type")
     categories = probs.shape[-1]
     demand(num_samples > 0, "multinomial", f"num_samples is {num_samples}", "expected num_samples > 0")
     what = f"num_samples is {num_samples} and there are {categories} categories"

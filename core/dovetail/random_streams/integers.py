@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ..generator import Generator
 from ._draws import Shape, as_dtype, demand, finish, is_floating, size_of
 
@@ -53,7 +53,7 @@ def random_(gen: Generator, shape: Shape, dtype: Any = np.float32, low: int = 0,
         return randint(gen, low, high, shape, dtype)
     if low == _LOWEST:
         if dtype != np.int64 and (not is_floating(dtype) or dtype == np.float16):
-            raise DtypeError(say("random_", f"dtype is {dtype}", "expected int64, float64, float32 or bfloat16 for 64-bit draws"))
+            raise DtypeError("random_", f"dtype is {dtype}", "expected int64, float64, float32 or bfloat16 for 64-bit draws")
         return finish(_convert(gen._long_words(count).view(np.int64), dtype), shape)
     top = _top(dtype)
     if low != 0:
@@ -79,7 +79,7 @@ def randperm(gen: Generator, n: int, dtype: Any = np.int64) -> np.ndarray:
     dtype, n = as_dtype(dtype), index(n)
     demand(n >= 0, "randperm", f"n is {n}", "expected n >= 0")
     if not is_floating(dtype) and dtype.kind not in "iu":
-        raise DtypeError(say("randperm", f"dtype is {dtype}", "expected an integer or a floating type"))
+        raise DtypeError("randperm", f"dtype is {dtype}", "expected an integer or a floating type")
     limit = 2 ** _digits(dtype) + 1 if is_floating(dtype) else int(np.iinfo(dtype).max)
     demand(n <= limit, "randperm", f"n is {n}", f"expected at most {limit}, to which {dtype} can count")
     if n < 2:
@@ -171,7 +171,7 @@ def _top(dtype: np.dtype) -> int:
         return 1
     if dtype.kind == "i" or dtype == np.uint8:
         return int(np.iinfo(dtype).max)
-    raise DtypeError(say("random_", f"dtype is {dtype}", "expected bool, uint8, a signed integer or a floating type", "name both bounds"))
+    raise DtypeError("random_", f"dtype is {dtype}", "expected bool, uint8, a signed integer or a floating type", "name both bounds")
 
 
 def _inwards(low: int, high: int, digits: int) -> tuple[int, int]:
@@ -205,6 +205,6 @@ def _check_bounds(where: str, dtype: np.dtype, first: int, last: int) -> None:
     elif dtype.kind in "iu":
         least, most = int(np.iinfo(dtype).min), min(int(np.iinfo(dtype).max), _HIGHEST)
     else:
-        raise DtypeError(say(where, f"dtype is {dtype}", "expected bool, an integer or a floating type"))
+        raise DtypeError(where, f"dtype is {dtype}", "expected bool, an integer or a floating type")
     for name, value in (("low", first), ("the largest value", last)):
         demand(least <= value <= most, where, f"{name} is {value}", f"expected {least} to {most}, which {dtype} can hold")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, say
+from ..errors import DtypeError
 from ..generator import Generator
 from ._draws import Shape, as_dtype, demand, demand_floating, finish, fma, is_floating, narrow, size_of, uniform24, uniform53
 
@@ -84,7 +84,7 @@ def geometric(gen: Generator, shape: Shape, dtype: Any = np.float32, p: float = 
     """
     dtype = as_dtype(dtype)
     if not (is_floating(dtype) or dtype.kind in "iu"):
-        raise DtypeError(say("geometric", f"dtype is {dtype}", "expected an integer or a floating type"))
+        raise DtypeError("geometric", f"dtype is {dtype}", "expected an integer or a floating type")
     demand(0 < p < 1, "geometric", f"p is {p}", "expected 0 < p < 1")
     with np.errstate(divide="ignore"):
         values = np.log(uniform53(gen, size_of(shape)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dovetail.errors import FormatError, UnsupportedError, say
+from dovetail.errors import FormatError, UnsupportedError
 
 __all__ = ["ModelInfo", "Value", "inspect"]
 
@@ -79,7 +79,7 @@ def _parse(path: str | os.PathLike[str], data: bytes) -> Any:
         from google.protobuf.message import DecodeError
     except ImportError as error:
         what = f"the package {error.name or 'onnx'!r} cannot be imported"
-        raise UnsupportedError(say("onnx", what, "it reads the files", "pip install onnx")) from error
+        raise UnsupportedError("onnx", what, "it reads the files", "pip install onnx") from error
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)

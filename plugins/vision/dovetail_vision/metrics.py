@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dovetail
 from dovetail import Tensor
-from dovetail.errors import RangeError, ShapeError, say
+from dovetail.errors import RangeError, ShapeError
 
 __all__ = ["accuracy", "confusion_matrix"]
 
@@ -13,7 +13,7 @@ def _answers(where: str, output: Tensor, target: Tensor) -> Tensor:
     answers = output.argmax(1) if output.ndim == 2 else output
     if answers.ndim != 1 or answers.shape != target.shape:
         what = f"output has shape {tuple(output.shape)} and target {tuple(target.shape)}"
-        raise ShapeError(say(where, what, "expected scores (N, classes) or answers (N,), and labels (N,)"))
+        raise ShapeError(where, what, "expected scores (N, classes) or answers (N,), and labels (N,)")
     return answers
 
 
@@ -39,7 +39,7 @@ def confusion_matrix(output: Tensor, target: Tensor, num_classes: int) -> Tensor
     for name, values in (("output", answers), ("target", target)):
         if len(values) and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
             what = f"{name} holds {int(values.min())} to {int(values.max())}"
-            raise RangeError(say("confusion_matrix", what, f"expected 0 to {num_classes - 1}"))
+            raise RangeError("confusion_matrix", what, f"expected 0 to {num_classes - 1}")
     classes = dovetail.arange(num_classes, device=target.device).unsqueeze(1)
     labelled = (classes == target).to(dovetail.float64)  # (num_classes, N)
     answered = (classes == answers).to(dovetail.float64)

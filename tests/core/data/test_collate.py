@@ -90,10 +90,7 @@ def test_unequal_samples():
         default_collate([dv.ones(2), dv.ones(2), dv.ones(3)])
     expected = "stack expects each tensor to be equal size, but got [2] at entry 0 and [3] at entry 2"
     assert str(caught.value) == f"default_collate: {expected}; resize or pad the samples in a transform, or pass collate_fn"
-    with pytest.raises(
-        ShapeError,
-        match=r"each element in list of batch should be of equal size; got lengths \[1, 2\]; pass collate_fn",
-    ):
+    with pytest.raises(ShapeError, match=r"each element in list of batch should be of equal size; got lengths \[1, 2\]; pass collate_fn"):
         default_collate([[1], [1, 2]])
     with pytest.raises(KeyError, match="a"):
         default_collate([{"a": 1}, {"b": 1}])

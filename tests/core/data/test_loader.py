@@ -123,32 +123,17 @@ def test_attributes():
     [
         ({"num_workers": -1}, "num_workers option should be non-negative, got -1; use num_workers=0 to load in line"),
         ({"timeout": -1}, "timeout option should be non-negative, got -1"),
-        (
-            {"prefetch_factor": 2},
-            "prefetch_factor option could only be specified in multiprocessing, got 2; let num_workers > 0",
-        ),
+        ({"prefetch_factor": 2}, "prefetch_factor option could only be specified in multiprocessing, got 2; let num_workers > 0"),
         ({"prefetch_factor": -1, "num_workers": 1}, "prefetch_factor option should be non-negative, got -1"),
         ({"persistent_workers": True}, "persistent_workers option needs num_workers > 0"),
         ({"multiprocessing_context": "spawn"}, "multiprocessing_context can only be used with multi-process loading"),
         ({"sampler": [0], "shuffle": True}, "sampler option is mutually exclusive with shuffle"),
-        (
-            {"batch_sampler": [[0]], "batch_size": 2},
-            "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and",
-        ),
+        ({"batch_sampler": [[0]], "batch_size": 2}, "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and"),
         ({"batch_sampler": [[0]], "drop_last": True}, "batch_sampler option is mutually exclusive with"),
-        (
-            {"batch_size": None, "drop_last": True},
-            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last",
-        ),
+        ({"batch_size": None, "drop_last": True}, "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"),
         ({"batch_size": 0}, "batch_size should be a positive integer value, but got batch_size=0"),
-        (
-            {"stream": True, "shuffle": True},
-            "with IterableDataset: expected unspecified shuffle option, but got shuffle=True",
-        ),
-        (
-            {"stream": True, "sampler": [0]},
-            r"with IterableDataset: expected unspecified sampler option, but got sampler=\[0\]",
-        ),
+        ({"stream": True, "shuffle": True}, "with IterableDataset: expected unspecified shuffle option, but got shuffle=True"),
+        ({"stream": True, "sampler": [0]}, r"with IterableDataset: expected unspecified sampler option, but got sampler=\[0\]"),
         ({"stream": True, "batch_sampler": [[0]]}, "with IterableDataset: expected unspecified batch_sampler option"),
     ],
 )

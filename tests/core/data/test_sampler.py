@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dovetail as dv
-from dovetail.data import (
-    BatchSampler,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    SubsetRandomSampler,
-    WeightedRandomSampler,
-)
+from dovetail.data import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 from dovetail.errors import TypeMismatch, ValueRangeError
 
 

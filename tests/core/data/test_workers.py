@@ -57,12 +57,7 @@ def none_left():
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 5])
 def test_the_order_is_the_sampler_s(workers):
-    for options in (
-        {"batch_size": 2},
-        {"batch_size": 5, "drop_last": True},
-        {"batch_size": None},
-        {"prefetch_factor": 4},
-    ):
+    for options in ({"batch_size": 2}, {"batch_size": 5, "drop_last": True}, {"batch_size": None}, {"prefetch_factor": 4}):
         loader = DataLoader(Slow(), num_workers=workers, **options)
         options.pop("prefetch_factor", None)
         assert values(loader) == values(DataLoader(Slow(), **options))
@@ -87,12 +82,7 @@ def test_streams():
     loader = DataLoader(Shared(), batch_size=2, num_workers=2)
     assert values(loader) == [[0, 1], [10, 11], [12, 13], [14]]
     assert values(DataLoader(Shared(), batch_size=2, num_workers=2, drop_last=True)) == [[0, 1], [10, 11], [12, 13]]
-    assert sorted(values(DataLoader(Shared(), batch_size=None, num_workers=3))) == [
-        0,
-        1,
-        *range(10, 15),
-        *range(20, 28),
-    ]
+    assert sorted(values(DataLoader(Shared(), batch_size=None, num_workers=3))) == [0, 1, *range(10, 15), *range(20, 28)]
     assert none_left()
 
 

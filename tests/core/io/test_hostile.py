@@ -14,13 +14,7 @@ import dovetail as dv
 from dovetail.errors import FormatError, UnknownNameError
 from dovetail.io.container import checksum
 
-VALUE = {
-    "epoch": 3,
-    "note": "kept",
-    "w": dv.arange(12.0).reshape(3, 4),
-    "i": dv.tensor([1, 2, 3]),
-    "pair": (1.5, [None, True]),
-}
+VALUE = {"epoch": 3, "note": "kept", "w": dv.arange(12.0).reshape(3, 4), "i": dv.tensor([1, 2, 3]), "pair": (1.5, [None, True])}
 
 
 @pytest.fixture
@@ -83,11 +77,7 @@ def test_random_damage(file, cases):
 
 @pytest.mark.parametrize(
     "old, new",
-    [
-        (b'"F32","shape":[3,4]', b'"F32","shape":[4,3]'),
-        (b'"dtype":"F32"', b'"dtype":"I32"'),
-        (b'"dtype":"I64"', b'"dtype":"F64"'),
-    ],
+    [(b'"F32","shape":[3,4]', b'"F32","shape":[4,3]'), (b'"dtype":"F32"', b'"dtype":"I32"'), (b'"dtype":"I64"', b'"dtype":"F64"')],
 )
 def test_a_changed_type_or_shape_is_seen(file, old, new):
     data = file.read_bytes()
@@ -113,10 +103,7 @@ def test_renamed_metadata_does_not_make_it_a_foreign_file(file):
         (b"PK\x03\x04" + bytes(40), r"is a PyTorch file \(zip or pickle\); expected safetensors"),
         (b"\x80\x02}q\x00.", r"is a PyTorch file \(zip or pickle\)"),
         (b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00}.", r"is a PyTorch file \(zip or pickle\)"),
-        (
-            (2**62).to_bytes(8, "little") + b"{}",
-            "declares a header of 4611686018427387904 bytes but has only 2 after it",
-        ),
+        ((2**62).to_bytes(8, "little") + b"{}", "declares a header of 4611686018427387904 bytes but has only 2 after it"),
         ((2).to_bytes(8, "little") + b"[]", "has no header that begins with"),
         ((7).to_bytes(8, "little") + b'{"a":1}', "is not a whole safetensors file"),
         (
@@ -167,13 +154,7 @@ def nested(depth):
 
 
 TREES = [
-    *(
-        kind("code", "os.system"),
-        kind("tensor", "gone"),
-        kind("tensor", 3),
-        kind("tensor", "i", requires_grad=True),
-        kind(["a"], 1),
-    ),
+    *(kind("code", "os.system"), kind("tensor", "gone"), kind("tensor", 3), kind("tensor", "i", requires_grad=True), kind(["a"], 1)),
     *(
         kind("float", "x"),
         kind("float", None),
@@ -191,26 +172,9 @@ TREES = [
         kind("dict", 5),
         kind("ordered", {"a": 1}),
     ),
-    *(
-        kind("bytes", "!!"),
-        kind("bytes", 3),
-        kind("bytearray", [1]),
-        kind("dtype", "object"),
-        kind("dtype", ["x"]),
-        kind("dtype", None),
-    ),
-    *(
-        kind("device", "moon"),
-        kind("device", ["cpu"]),
-        kind("device", None),
-        kind(None, None),
-        {"tree": {"$": "tensor"}},
-    ),
-    *(
-        kind("ordered", [], metadata={"": 5}),
-        kind("ordered", [], metadata={"": {}}),
-        kind("ordered", [], metadata={"": {"version": []}}),
-    ),
+    *(kind("bytes", "!!"), kind("bytes", 3), kind("bytearray", [1]), kind("dtype", "object"), kind("dtype", ["x"]), kind("dtype", None)),
+    *(kind("device", "moon"), kind("device", ["cpu"]), kind("device", None), kind(None, None), {"tree": {"$": "tensor"}}),
+    *(kind("ordered", [], metadata={"": 5}), kind("ordered", [], metadata={"": {}}), kind("ordered", [], metadata={"": {"version": []}})),
     *(
         {"kind": "module", "tree": {}},
         {"kind": "module", "model": 3, "tree": {}},
@@ -231,15 +195,7 @@ TREES = [
         {"kind": "module", "model": "vision/digits_cnn", "config": {"width": 1}, "tree": t}
         for t in (None, [], {"fc.bias": 3}, {"fc.bias": None})
     ),
-    *(
-        "not json",
-        "[]",
-        "null",
-        "3",
-        nested(100_000),
-        '{"version":1,"kind":"value","tree":' + nested(5000) + "}",
-        "1" * 5000,
-    ),
+    *("not json", "[]", "null", "3", nested(100_000), '{"version":1,"kind":"value","tree":' + nested(5000) + "}", "1" * 5000),
 ]
 
 

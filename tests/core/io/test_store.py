@@ -54,18 +54,8 @@ VALUES = [
         1 - 2j,
     ),
     *([], (), {}, set(), [1, [2.0, ["x"]]], (1, (2,)), {1, 2, 3}, frozenset({"a"}), dv.Size([2, 3])),
-    *(
-        {"a": {"b": None}},
-        {0: "a", 1.5: "b", None: "c", (1, 2): "d", True: 3},
-        {"$": "tensor", "v": "x"},
-        OrderedDict(b=1, a=2),
-    ),
-    *(
-        dv.float32,
-        dv.bfloat16,
-        dv.device("cpu"),
-        {"__metadata__": dv.ones(1), "": dv.zeros(1), "a.b": dv.ones(2), "a": {"b": dv.zeros(2)}},
-    ),
+    *({"a": {"b": None}}, {0: "a", 1.5: "b", None: "c", (1, 2): "d", True: 3}, {"$": "tensor", "v": "x"}, OrderedDict(b=1, a=2)),
+    *(dv.float32, dv.bfloat16, dv.device("cpu"), {"__metadata__": dv.ones(1), "": dv.zeros(1), "a.b": dv.ones(2), "a": {"b": dv.zeros(2)}}),
 ]
 
 
@@ -191,8 +181,7 @@ def test_another_module_needs_into(tmp_path):
     model = nn.Linear(2, 3)
     dv.save(model, tmp_path / "linear.dvt")
     with pytest.raises(
-        FormatError,
-        match=r"linear.dvt: holds the tensors of a 'Linear', whose class is not registered.*load\(path, into=module\)",
+        FormatError, match=r"linear.dvt: holds the tensors of a 'Linear', whose class is not registered.*load\(path, into=module\)"
     ):
         dv.load(tmp_path / "linear.dvt")
     other = nn.Linear(2, 3)

@@ -4,6 +4,4 @@ from __future__ import annotations
 
 from .row import Row, T
 
-ROWS = [
-    Row("drawn", [T(3, 4), T(3, 4, grad=False)], ref=lambda x, values: values),
-]
+ROWS = [Row("drawn", [T(3, 4), T(3, 4, grad=False)], ref=lambda x, values: values)]

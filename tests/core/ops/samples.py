@@ -173,8 +173,7 @@ def inputs(row: Row, given: Any = None, grad: bool = True, move: Callable[[Any],
     """(args, kwargs, leaves) with our tensors; `move` makes the array that each one holds (a copy by default)."""
     ask = grad and wants_grad(row)
     args, kwargs, made = fill(
-        arrays(row) if given is None else given,
-        lambda m: tensor(move(m.array), ask and m.spec.grad and m.array.dtype.kind in "fc"),
+        arrays(row) if given is None else given, lambda m: tensor(move(m.array), ask and m.spec.grad and m.array.dtype.kind in "fc")
     )
     return args, kwargs, [t for t in made if t._n is not None]
 

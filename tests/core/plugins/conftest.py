@@ -46,8 +46,7 @@ class Site:
         info = f"{distribution.replace('-', '_')}-{version}.dist-info"
         self.write(f"{info}/METADATA", f"Metadata-Version: 2.4\nName: {distribution}\nVersion: {version}\n\nText.\n")
         self.write(
-            f"{info}/entry_points.txt",
-            points or f"[console_scripts]\nx = y:z\n[dovetail.plugins]\n{name} = {package}:dovetail.toml\n",
+            f"{info}/entry_points.txt", points or f"[console_scripts]\nx = y:z\n[dovetail.plugins]\n{name} = {package}:dovetail.toml\n"
         )
         self.write(f"{package}/__init__.py", "")
         for file, source in (code or {}).items():

@@ -53,11 +53,7 @@ def test_list_as_json(site, run):
     site.add("dovetail-a", '[formats.".wav"]\nmagic = "x"\n')
     site.add("dovetail-b", '[formats.".wav"]\nmagic = "x"\n')
     told = json.loads(run("plugins", "list", "--json"))
-    assert [(plugin["name"], plugin["state"]) for plugin in told["plugins"]] == [
-        ("a", "ready"),
-        ("audio", "ready"),
-        ("b", "ready"),
-    ]
+    assert [(plugin["name"], plugin["state"]) for plugin in told["plugins"]] == [("a", "ready"), ("audio", "ready"), ("b", "ready")]
     assert told["plugins"][1]["brings"] == {"models": 1} and told["plugins"][1]["distribution"] == "dovetail-audio"
     assert len(told["problems"]) == 1 and "formats..wav: claimed by a (dovetail-a 0.1.0) and b" in told["problems"][0]
 
@@ -91,10 +87,7 @@ def test_info(site, run):
 def test_why_says_who_answers_and_who_else_claims(site, run, tmp_path):
     site.model("dovetail-audio")
     for name in ("fast", "faster"):
-        site.add(
-            f"dovetail-{name}",
-            f'[kernels.relu]\ntarget = "dovetail_{name}.k:relu"\ndevice = "cpu"\ndtypes = ["float32"]\n',
-        )
+        site.add(f"dovetail-{name}", f'[kernels.relu]\ntarget = "dovetail_{name}.k:relu"\ndevice = "cpu"\ndtypes = ["float32"]\n')
     (row,) = json.loads(run("plugins", "why", "net", "--json"))
     assert (row["kind"], row["key"], row["plugin"], row["target"]) == (
         "models",

@@ -52,12 +52,7 @@ def test_a_target_of_the_wrong_type_and_a_call_that_fails(site):
     for key, config, error, message in (
         ("bad/number", {}, TypeError, "'int' object is not callable"),
         ("bad/net", {"wdth": 1}, TypeError, "unexpected keyword argument 'wdth'"),
-        (
-            "bad/net",
-            {"width": 1},
-            PluginError,
-            "plugin bad (dovetail-bad 0.1.0) called sys.exit(1) in the target dovetail_bad.models:net",
-        ),
+        ("bad/net", {"width": 1}, PluginError, "plugin bad (dovetail-bad 0.1.0) called sys.exit(1) in the target dovetail_bad.models:net"),
     ):
         with pytest.raises(error) as caught:
             models.create(key, **config)
@@ -67,11 +62,7 @@ def test_a_target_of_the_wrong_type_and_a_call_that_fails(site):
 
 
 def test_keyboard_interrupt_goes_through(site):
-    site.add(
-        "dovetail-bad",
-        '[models."bad/net"]\ntarget = "dovetail_bad.models:net"\n',
-        code={"models.py": "raise KeyboardInterrupt\n"},
-    )
+    site.add("dovetail-bad", '[models."bad/net"]\ntarget = "dovetail_bad.models:net"\n', code={"models.py": "raise KeyboardInterrupt\n"})
     with pytest.raises(KeyboardInterrupt):
         models.create("bad/net")
     assert plugins.installed()[0].state == "ready"

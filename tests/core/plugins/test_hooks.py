@@ -52,10 +52,7 @@ def test_manifests_answer_through_pluggy(site):
 
 def test_a_hook_module_is_imported_when_its_hook_is_first_needed(site):
     with_hooks(
-        site,
-        "dovetail-audio",
-        '["register_models", "build_dataset"]',
-        REGISTER + "@hookimpl\ndef build_dataset(entry): return 'ours'\n",
+        site, "dovetail-audio", '["register_models", "build_dataset"]', REGISTER + "@hookimpl\ndef build_dataset(entry): return 'ours'\n"
     )
     assert plugins.datasets.list() == [] and imported("dovetail_audio.hooks") == []
     assert plugins.kernels_for_core() == [] and imported("dovetail_audio.hooks") == []
@@ -74,25 +71,13 @@ REGISTER = "@hookimpl\ndef register_models(): return {'audio/coded': {'target': 
             "@hookimpl\ndef register_models(): return {'audio/a': {'target': 'x:y'}, 'vision/b': {'target': 'x:y'}}",
             "outside the plugin's own",
         ),
-        (
-            "@hookimpl\ndef register_models(): return {'audio/a': {'target': 'x:y'}, 'audio/b': {}}",
-            "models.audio/b.target: missing",
-        ),
+        ("@hookimpl\ndef register_models(): return {'audio/a': {'target': 'x:y'}, 'audio/b': {}}", "models.audio/b.target: missing"),
         ("@hookimpl\ndef register_models(): return [1]", "models: expected a table, got [1]"),
-        (
-            "@hookimpl\ndef register_models(): return {'audio/net': {'target': 'x:y'}}",
-            "models.audio/net: is in the manifest as well",
-        ),
+        ("@hookimpl\ndef register_models(): return {'audio/net': {'target': 'x:y'}}", "models.audio/net: is in the manifest as well"),
         ("@hookimpl\ndef register_models(): raise OSError('gone')", "hook register_models: OSError: gone"),
         ("@hookimpl\ndef register_models(): raise SystemExit(3)", "hook register_models: SystemExit: 3"),
-        (
-            "@hookimpl\ndef register_models(nonsense): return {}",
-            "Argument(s) {'nonsense'} are declared in the hookimpl",
-        ),
-        (
-            "def register_models(): return {}",
-            "dovetail_audio.hooks has no @hookimpl register_models, which its manifest lists",
-        ),
+        ("@hookimpl\ndef register_models(nonsense): return {}", "Argument(s) {'nonsense'} are declared in the hookimpl"),
+        ("def register_models(): return {}", "dovetail_audio.hooks has no @hookimpl register_models, which its manifest lists"),
         ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
         ("raise SystemExit('bye')", "SystemExit: bye"),
         ("def broken(:", "SyntaxError"),
@@ -115,19 +100,12 @@ def test_a_behaviour_hook_answers_before_the_core_and_may_decline(site):
 
 
 def test_the_order_is_that_of_names_whatever_was_imported_first(site):
-    site.add(
-        "dovetail-words",
-        '[datasets."words/d"]\ntarget = "dovetail_words.d:d"\n',
-        code={"d.py": "def d(): return ['target']\n"},
-    )
+    site.add("dovetail-words", '[datasets."words/d"]\ntarget = "dovetail_words.d:d"\n', code={"d.py": "def d(): return ['target']\n"})
     wrapper = "@hookimpl(wrapper=True)\ndef build_dataset():\n    result = yield\n    return [*result, '{0}']\n"
     for name in ("zeta", "alpha", "mid"):
         more = "@hookimpl\ndef register_metrics(): return {}\n" if name == "mid" else ""
         with_hooks(
-            site,
-            f"dovetail-{name}",
-            '["build_dataset", "register_metrics"]' if more else '["build_dataset"]',
-            wrapper.format(name) + more,
+            site, f"dovetail-{name}", '["build_dataset", "register_metrics"]' if more else '["build_dataset"]', wrapper.format(name) + more
         )
     assert plugins.metrics.list() == [] and imported("dovetail_mid.hooks") == ["dovetail_mid.hooks"]
     assert datasets.load("d") == ["target", "zeta", "mid", "alpha"]  # the first by name is the outermost wrapper
@@ -167,10 +145,7 @@ def test_a_raising_hook_keeps_its_type_and_says_whose_it_is(site, wrapper, first
 def test_a_behaviour_hook_that_cannot_be_imported_is_left_out_loudly(site):
     site.model("dovetail-net")
     with_hooks(site, "dovetail-audio", '["build_model"]', "import nowhere_at_all")
-    with pytest.warns(
-        RuntimeWarning,
-        match=r"plugin audio .* failed while importing its hook build_model: ModuleNotFoundError.*left out",
-    ):
+    with pytest.warns(RuntimeWarning, match=r"plugin audio .* failed while importing its hook build_model: ModuleNotFoundError.*left out"):
         assert models.create("net").config == {}
     assert models.create("net").config == {}
 

@@ -46,56 +46,24 @@ WRONG = [
     (ROW + 'target = "a:b"\n\ntags = ["a", 1]', 5, "tags: got ['a', 1]; expected a list of strings"),
     (ROW + 'target = "a:b"\nparams = -1', 4, "params: got -1; expected a whole number, 0 or more"),
     (ROW + 'target = "a:b"\nparams = true', 4, "params: got True; expected a whole number"),
-    (
-        '[models."vision/x"]\ntarget = "a:b"',
-        2,
-        "the key 'vision/x' is outside the plugin's own namespace; expected 'audio/…'",
-    ),
+    ('[models."vision/x"]\ntarget = "a:b"', 2, "the key 'vision/x' is outside the plugin's own namespace; expected 'audio/…'"),
     ('[models.bare]\ntarget = "a:b"', 2, "the key 'bare' is not valid; expected \"namespace/name\""),
     ("models = 3", 2, "models: expected a table, got 3"),
     ('[models]\n"audio/x" = 3', 3, 'models."audio/x": expected a table of fields, got 3'),
-    (
-        '[weights."audio/x@v1"]\nmodel = "audio/x"\nsha256 = "abc"',
-        4,
-        "sha256: got 'abc'; expected 64 hexadecimal digits",
-    ),
-    (
-        '[weights."audio/x@v1"]\nmodel = "audio/x"\nurl = "https://a.b/c"',
-        2,
-        "sha256: missing; expected 64 hexadecimal digits, since",
-    ),
+    ('[weights."audio/x@v1"]\nmodel = "audio/x"\nsha256 = "abc"', 4, "sha256: got 'abc'; expected 64 hexadecimal digits"),
+    ('[weights."audio/x@v1"]\nmodel = "audio/x"\nurl = "https://a.b/c"', 2, "sha256: missing; expected 64 hexadecimal digits, since"),
     ('[datasets."audio/x"]\ntarget = "a:b"\nurl = "nowhere"', 4, "url: got 'nowhere'; expected a URL"),
-    (
-        '[kernels.conv2d]\ntarget = "a:b"\ndevice = "cpu"\ndtypes = []',
-        5,
-        "dtypes: got []; expected a list of different element types",
-    ),
-    (
-        '[kernels.conv2d]\ntarget = "a:b"\ndtypes = ["float32"]',
-        2,
-        "kernels.conv2d.device: missing; expected the name of a device type",
-    ),
-    (
-        MUL + '[[kernels.mul]]\ntarget = 4\ndevice = "cuda"\ndtypes = ["float32"]',
-        7,
-        "kernels.mul.[1].target: got 4",
-    ),
-    (
-        MUL + '[[kernels.mul]]\ntarget = "a:c"\ndevice = "cpu"\ndtypes = ["float32"]',
-        6,
-        "'mul@cpu:float32' is claimed twice by this plugin",
-    ),
+    ('[kernels.conv2d]\ntarget = "a:b"\ndevice = "cpu"\ndtypes = []', 5, "dtypes: got []; expected a list of different element types"),
+    ('[kernels.conv2d]\ntarget = "a:b"\ndtypes = ["float32"]', 2, "kernels.conv2d.device: missing; expected the name of a device type"),
+    (MUL + '[[kernels.mul]]\ntarget = 4\ndevice = "cuda"\ndtypes = ["float32"]', 7, "kernels.mul.[1].target: got 4"),
+    (MUL + '[[kernels.mul]]\ntarget = "a:c"\ndevice = "cpu"\ndtypes = ["float32"]', 6, "'mul@cpu:float32' is claimed twice by this plugin"),
     ('[namespaces.nn]\ntarget = "a.b"', 2, "'dovetail.nn' is a module of the core"),
     ('[namespaces.sound]\ntarget = "a.b:c"', 3, 'expected a module\'s name, "package.module"'),
     ('[commands.demo]\ntarget = "a:b"', 2, "'dovetail demo' is a command of the core"),
     ('[formats."wav"]\nmagic = "x"', 2, "the key 'wav' is not valid; expected a lower-case suffix"),
     ('[aliases]\n"audio/old" = { new = "old" }', 3, "got 'old'; expected a key, \"namespace/name\""),
     ('hooks = { module = "a.b" }', 2, "hooks: got {'module': 'a.b'}; expected a table { module ="),
-    (
-        'hooks = { module = "a.b", implements = ["bild_model"] }',
-        2,
-        "there is no hook bild_model (nearest: build_model)",
-    ),
+    ('hooks = { module = "a.b", implements = ["bild_model"] }', 2, "there is no hook bild_model (nearest: build_model)"),
     ("[models", 2, "not valid TOML"),
 ]
 
@@ -174,8 +142,4 @@ def test_line_of_prefers_the_nearest_thing():
 def test_names_and_kinds_agree():
     assert set(KINDS) == set(KIND_NAMES) and set(KIND_NAMES) >= CLAIMS
     assert all(field in FIELDS for kind in KINDS.values() for field in kind.fields)
-    assert (normalise("Dovetail__Audio"), namespace_of("Dovetail_Audio"), namespace_of("audio")) == (
-        "dovetail-audio",
-        "audio",
-        "audio",
-    )
+    assert (normalise("Dovetail__Audio"), namespace_of("Dovetail_Audio"), namespace_of("audio")) == ("dovetail-audio", "audio", "audio")

@@ -69,11 +69,7 @@ def test_a_plugin_is_reached_by_its_name(site):
 
 @pytest.mark.parametrize(
     ("name", "install"),
-    [
-        ("signal", "pip install dovetail-science"),
-        ("vision", "pip install dovetail-vision"),
-        ("distributed", "pip install dovetail-mpi"),
-    ],
+    [("signal", "pip install dovetail-science"), ("vision", "pip install dovetail-vision"), ("distributed", "pip install dovetail-mpi")],
 )
 def test_what_nobody_brings_says_what_to_install(site, tmp_path, name, install):
     with pytest.raises(AttributeError, match=rf"dovetail: it has no attribute '{name}'; {install}"):

@@ -9,14 +9,7 @@ import warnings
 import pytest
 
 from dovetail import datasets, models, plugins
-from dovetail.errors import (
-    ManifestError,
-    NameClashError,
-    PluginError,
-    UnknownNameError,
-    UnsupportedError,
-    ValueRangeError,
-)
+from dovetail.errors import ManifestError, NameClashError, PluginError, UnknownNameError, UnsupportedError, ValueRangeError
 from dovetail.plugins.registry import Registry
 
 
@@ -51,10 +44,7 @@ def test_create_builds_and_remembers_where_from(site):
 def test_a_bare_name_in_two_namespaces_lists_the_candidates(site):
     site.model("dovetail-audio")
     site.model("dovetail-radio")
-    with pytest.raises(
-        UnknownNameError,
-        match=r"models.get\('net'\): the name is in 2 namespaces; expected one of audio/net, radio/net",
-    ):
+    with pytest.raises(UnknownNameError, match=r"models.get\('net'\): the name is in 2 namespaces; expected one of audio/net, radio/net"):
         models.get("net")
 
 
@@ -83,12 +73,7 @@ def test_what_is_installed_is_not_suggested_again(site):
     ("manifest", "environment", "error", "message"),
     [
         ("[models", {}, ManifestError, "plugin audio (dovetail-audio 0.1.0) is broken; "),
-        (
-            "",
-            {"DOVETAIL_DISABLE_PLUGINS": "audio"},
-            PluginError,
-            "is disabled; switched off by DOVETAIL_DISABLE_PLUGINS",
-        ),
+        ("", {"DOVETAIL_DISABLE_PLUGINS": "audio"}, PluginError, "is disabled; switched off by DOVETAIL_DISABLE_PLUGINS"),
     ],
 )
 def test_a_miss_tells_of_the_plugin_that_should_have_had_it(site, monkeypatch, manifest, environment, error, message):
@@ -297,8 +282,7 @@ def test_settings_files_the_projects_before_the_users(site, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["[tool.dovetail", "[tool.dovetail]\nprefer = 3\n", "[tool.dovetail]\ndisable = [1]\n", 'tool = "dovetail"\n'],
+    "text", ["[tool.dovetail", "[tool.dovetail]\nprefer = 3\n", "[tool.dovetail]\ndisable = [1]\n", 'tool = "dovetail"\n']
 )
 def test_a_wrong_settings_file_is_a_problem_and_no_more(site, tmp_path, text):
     site.model("dovetail-audio")

@@ -123,10 +123,7 @@ def test_an_egg_info_folder_of_a_source_tree(site):
         ("audio = dovetail_audio:../secret.toml", 'expected "package:dovetail.toml"'),
         ("audio = nowhere:dovetail.toml", "its package 'nowhere' is not there; expected a folder on sys.path"),
         ("audio = dovetail_audio:missing.toml", "its package has no missing.toml; looked in "),
-        (
-            "sound = dovetail_audio:dovetail.toml",
-            "calls it 'sound', but the distribution dovetail-audio owns the name 'audio'",
-        ),
+        ("sound = dovetail_audio:dovetail.toml", "calls it 'sound', but the distribution dovetail-audio owns the name 'audio'"),
     ],
 )
 def test_a_wrong_entry_point_is_explained_and_its_sibling_works(site, points, message):

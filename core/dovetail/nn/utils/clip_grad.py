@@ -8,7 +8,7 @@ from typing import Any
 
 from ...autograd.modes import no_grad
 from ...autograd.node import CLASSES, Tensor
-from ...errors import NonFiniteError, say
+from ...errors import NonFiniteError
 from ...ops.norms import vector_norm
 from .._ops import dv
 
@@ -42,7 +42,7 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
     total = vector_norm(dv.stack(norms), kind)
     if error_if_nonfinite and not bool(dv.isfinite(total)):
         what = f"The total norm of order {kind} for gradients from `parameters` is non-finite, so it cannot be clipped ({total.item()})"
-        raise NonFiniteError(say("clip_grad_norm_", what, "", "set error_if_nonfinite=False to scale by it anyway"))
+        raise NonFiniteError("clip_grad_norm_", what, "", "set error_if_nonfinite=False to scale by it anyway")
     return total
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...autograd.node import CLASSES, Tensor
-from ...errors import TypeMismatch, say
+from ...errors import TypeMismatch
 from .._ops import dv
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
@@ -31,7 +31,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     tensor([1., 2.])
     """
     if vec.__class__ not in CLASSES:
-        raise TypeMismatch(say("vector_to_parameters", f"expected a Tensor, but got: {type(vec)}"))
+        raise TypeMismatch("vector_to_parameters", f"expected a Tensor, but got: {type(vec)}")
     at = 0
     for p in parameters:
         n = p.numel()

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from ...autograd.node import Tensor
-from ...errors import ValueRangeError, say
+from ...errors import AssertedError, ValueRangeError
 from .._ops import dv
 from ..parameter import Parameter
 
@@ -23,7 +23,7 @@ def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
     True
     """
     if conv.training or bn.training:
-        raise AssertionError(say("fuse_conv_bn_eval", "Fusion only for eval!", "", "call .eval() on both"))
+        raise AssertedError("fuse_conv_bn_eval", "Fusion only for eval!", "", "call .eval() on both")
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
         fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose
@@ -42,14 +42,12 @@ def fuse_conv_bn_weights(
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """A linear layer that answers what the layer and the BatchNorm1d after it answer in evaluation."""
     if linear.training or bn.training:
-        raise AssertionError(say("fuse_linear_bn_eval", "Fusion only for eval!", "", "call .eval() on both"))
+        raise AssertedError("fuse_linear_bn_eval", "Fusion only for eval!", "", "call .eval() on both")
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError(
-            say(
-                "fuse_linear_bn_eval",
-                "To fuse, linear.out_features == bn.num_features or bn.num_features == 1",
-                f"got {linear.out_features} and {bn.num_features}",
-            )
+            "fuse_linear_bn_eval",
+            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1",
+            f"got {linear.out_features} and {bn.num_features}",
         )
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
@@ -65,7 +63,7 @@ def fuse_linear_bn_weights(
 
 def _fold(w: Any, b: Any, mean: Any, var: Any, eps: float, weight: Any, bias: Any, dim: int) -> tuple[Parameter, Parameter]:
     if mean is None or var is None:
-        raise ValueRangeError(say("fuse", "the norm has no running statistics", "expected track_running_stats=True"))
+        raise ValueRangeError("fuse", "the norm has no running statistics", "expected track_running_stats=True")
     scale = (var + eps).rsqrt() if weight is None else weight * (var + eps).rsqrt()
     b = dv.zeros_like(mean) if b is None else b
     shift = (b - mean) * scale if bias is None else (b - mean) * scale + bias

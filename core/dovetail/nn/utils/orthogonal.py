@@ -7,7 +7,7 @@ from typing import Any
 from ...autograd.modes import no_grad
 from ...autograd.node import Tensor, wrap
 from ...device import xp
-from ...errors import ValueRangeError, say
+from ...errors import UnsupportedError, ValueRangeError
 from ...ops import decompose, matrices
 from .._ops import dv
 from ..module import Module
@@ -51,7 +51,7 @@ class _Orthogonal(Module):
         """The free matrix for the orthogonal one nearest in the sense of QR to ``Q``."""
         if Q.shape != self.shape:
             raise ValueRangeError(
-                say("orthogonal", f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}.")
+                "orthogonal", f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
             )
         start, wide = Q, Q.shape[-2] < Q.shape[-1]
         Q = Q.mT if wide else Q
@@ -61,7 +61,7 @@ class _Orthogonal(Module):
                 what = (
                     "It is not possible to assign to the matrix exponential or the Cayley parametrizations when use_trivialization=False."
                 )
-                raise NotImplementedError(say("orthogonal", what))
+                raise UnsupportedError("orthogonal", what)
             A = _compact_qr(Q)
             return A.mT if wide else A
         if n != k:
@@ -127,13 +127,11 @@ def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None 
     """
     weight: Any = getattr(module, name, None)
     if weight is None:
-        raise ValueRangeError(say("orthogonal", f"Module '{module}' has no parameter or buffer with name '{name}'"))
+        raise ValueRangeError("orthogonal", f"Module '{module}' has no parameter or buffer with name '{name}'")
     if weight.ndim < 2:
-        raise ValueRangeError(say("orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."))
+        raise ValueRangeError("orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
     if orthogonal_map is None:
         orthogonal_map = "matrix_exp" if weight.shape[-2] == weight.shape[-1] else "householder"
     if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
-        raise ValueRangeError(
-            say("orthogonal", f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
-        )
+        raise ValueRangeError("orthogonal", f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
     return register_parametrization(module, name, _Orthogonal(weight, orthogonal_map, use_trivialization), unsafe=True)

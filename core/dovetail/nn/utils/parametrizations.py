@@ -6,7 +6,7 @@ from typing import Any
 
 from ...autograd.modes import no_grad
 from ...autograd.node import Tensor
-from ...errors import RangeError, ValueRangeError, say
+from ...errors import RangeError, ValueRangeError
 from .. import functional as F
 from .._ops import dv
 from ..module import Module
@@ -59,10 +59,10 @@ class _SpectralNorm(Module):
         super().__init__()
         n = weight.ndim
         if not -n <= dim < n:
-            raise RangeError(say("spectral_norm", f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})"))
+            raise RangeError("spectral_norm", f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})")
         if n_power_iterations <= 0:
             raise ValueRangeError(
-                say("spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}")
+                "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
             )
         self.dim, self.eps = dim % n, eps
         if n > 1:
@@ -106,7 +106,7 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     """
     weight = getattr(module, name, None)
     if weight is None:
-        raise ValueRangeError(say("spectral_norm", f"Module '{module}' has no parameter or buffer with name '{name}'"))
+        raise ValueRangeError("spectral_norm", f"Module '{module}' has no parameter or buffer with name '{name}'")
     return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, _dim(module, dim), eps))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...autograd.modes import no_grad
 from ...autograd.node import CLASSES, Tensor
-from ...errors import ValueRangeError, say
+from ...errors import AssertedError, ValueRangeError, say
 from ..containers import ModuleDict, ModuleList
 from ..module import Module
 from ..parameter import Parameter
@@ -47,7 +47,7 @@ class ParametrizationList(ModuleList):
 
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         if not modules:
-            raise ValueRangeError(say("ParametrizationList", "ParametrizationList requires one or more modules."))
+            raise ValueRangeError("ParametrizationList", "ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
         start = self._back(original)
@@ -101,12 +101,12 @@ class ParametrizationList(ModuleList):
 
 def _check(where: str, new: Any, old: Any) -> None:
     if new.__class__ not in CLASSES:
-        raise ValueRangeError(say(where, f"A parametrization must return a tensor. Got {type(new).__name__}"))
+        raise ValueRangeError(where, f"A parametrization must return a tensor. Got {type(new).__name__}")
     for what in ("dtype", "shape"):
         a, b = getattr(new, what), getattr(old, what)
         if a != b:
             text = f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag is enabled"
-            raise ValueRangeError(say(where, text, f"got {a} for {b}"))
+            raise ValueRangeError(where, text, f"got {a} for {b}")
 
 
 def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
@@ -144,10 +144,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         module.parametrizations[tensor_name] = made
     else:
         raise ValueRangeError(
-            say(
-                "register_parametrization",
-                f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'",
-            )
+            "register_parametrization",
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'",
         )
     return module
 
@@ -181,7 +179,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     Raises a ValueError where it is not parametrized, or the original is several tensors.
     """
     if not is_parametrized(module, tensor_name):
-        raise ValueRangeError(say("remove_parametrizations", f"Module {module} does not have a parametrization on {tensor_name}"))
+        raise ValueRangeError("remove_parametrizations", f"Module {module} does not have a parametrization on {tensor_name}")
     held = module.parametrizations[tensor_name]
     originals = held._originals()
     original = originals[0]
@@ -194,10 +192,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
             original = Parameter(value) if any(t.requires_grad for t in originals) else value
     elif not held.is_tensor:
         raise ValueRangeError(
-            say(
-                "remove_parametrizations",
-                "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence of tensors.",
-            )
+            "remove_parametrizations",
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence of tensors.",
         )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
@@ -216,7 +212,7 @@ def type_before_parametrizations(module: Module) -> type:
 def transfer_parametrizations_and_params(from_module: Module, to_module: Module, tensor_name: str | None = None) -> Module:
     """Parametrize one module as another is, and give it the other's originals."""
     if not is_parametrized(from_module):
-        raise AssertionError(say("transfer_parametrizations_and_params", "from_module is not parametrized"))
+        raise AssertedError("transfer_parametrizations_and_params", "from_module is not parametrized")
     for name in from_module.parametrizations if tensor_name is None else [tensor_name]:
         source = from_module.parametrizations[name]
         if name not in to_module._parameters and name not in to_module._buffers:

@@ -10,7 +10,7 @@ import numpy as np
 from ...autograd.node import CLASSES, Tensor, wrap
 from ...device import device_of, to_device
 from ...device import move as to_place
-from ...errors import ShapeError, ValueRangeError, say
+from ...errors import ShapeError, ValueRangeError
 from .. import functional as F
 from .._ops import dv
 
@@ -40,7 +40,7 @@ class PackedSequence(_Packed):
         cls, data: Tensor, batch_sizes: Tensor | None = None, sorted_indices: Tensor | None = None, unsorted_indices: Tensor | None = None
     ) -> PackedSequence:
         if batch_sizes is not None and batch_sizes.is_cuda:
-            raise ValueRangeError(say("PackedSequence", f"batch_sizes should always be on CPU, got {batch_sizes.device}"))
+            raise ValueRangeError("PackedSequence", f"batch_sizes should always be on CPU, got {batch_sizes.device}")
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)  # type: ignore[arg-type]
@@ -153,25 +153,20 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         steps = steps.index_select(1, _on(order, input))
     if len(sizes) != steps.shape[1]:
         raise ShapeError(
-            say(
-                "pack_padded_sequence",
-                f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})",
-            )
+            "pack_padded_sequence", f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})"
         )
     if len(sizes) == 0 or steps.shape[0] == 0:
-        raise ShapeError(say("pack_padded_sequence", f"Cannot pack empty tensors. (shape {tuple(input.shape)})"))
+        raise ShapeError("pack_padded_sequence", f"Cannot pack empty tensors. (shape {tuple(input.shape)})")
     if sizes.min() <= 0:
         raise ShapeError(
-            say(
-                "pack_padded_sequence",
-                f"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0: {int(sizes.min())}",
-            )
+            "pack_padded_sequence",
+            f"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0: {int(sizes.min())}",
         )
     if (np.diff(sizes) > 0).any():
         what = f"`lengths` array must be sorted in decreasing order when `enforce_sorted` is True (got {sizes.tolist()})"
-        raise ShapeError(say("pack_padded_sequence", what, "", "pass enforce_sorted=False"))
+        raise ShapeError("pack_padded_sequence", what, "", "pass enforce_sorted=False")
     if sizes[0] > steps.shape[0]:
-        raise ShapeError(say("pack_padded_sequence", f"Expected lengths of at most {steps.shape[0]} steps, got {int(sizes[0])}"))
+        raise ShapeError("pack_padded_sequence", f"Expected lengths of at most {steps.shape[0]} steps, got {int(sizes[0])}")
     batch_sizes = wrap((sizes > np.arange(sizes[0])[:, None]).sum(1))
     return PackedSequence(_pack_steps(steps[: int(sizes[0])], batch_sizes), batch_sizes, None if order is None else _on(order, input), None)
 
@@ -194,7 +189,7 @@ def pad_packed_sequence(
     steps, longest = total_length or len(rows), len(rows)
     if steps < longest:
         what = "Expected total_length to be at least the length of the longest sequence in input, "
-        raise ValueRangeError(say("pad_packed_sequence", f"{what}but got total_length={steps} and max sequence length being {longest}"))
+        raise ValueRangeError("pad_packed_sequence", f"{what}but got total_length={steps} and max sequence length being {longest}")
     more = ((0, steps - longest), (0, 0))
     rows, alive = np.pad(rows, more), np.pad(alive, more)
     out = data.index_select(0, _on(rows.reshape(-1), data)).reshape(*rows.shape, *data.shape[1:])
@@ -219,12 +214,12 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
             [3, 0]])
     """
     if padding_side not in ("left", "right"):
-        raise ShapeError(say("pad_sequence", f"Expected padding_side to be one of left or right, but got {padding_side}"))
+        raise ShapeError("pad_sequence", f"Expected padding_side to be one of left or right, but got {padding_side}")
     if sequences.__class__ in CLASSES:
         sequences = sequences.unbind(0)
     sequences = list(sequences)
     if not sequences:
-        raise ShapeError(say("pad_sequence", "received an empty list of sequences"))
+        raise ShapeError("pad_sequence", "received an empty list of sequences")
     longest = max(s.shape[0] for s in sequences)
     made = []
     for s in sequences:

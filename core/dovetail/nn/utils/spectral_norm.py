@@ -6,7 +6,7 @@ from typing import Any
 
 from ...autograd.modes import no_grad
 from ...autograd.node import Tensor
-from ...errors import ShapeError, ValueRangeError, say
+from ...errors import ShapeError, ValueRangeError
 from .. import functional as F
 from .._ops import dv
 from ..module import Module
@@ -23,7 +23,7 @@ class SpectralNorm:
     def __init__(self, name: str, n_power_iterations: int, dim: int, eps: float) -> None:
         if n_power_iterations <= 0:
             raise ValueRangeError(
-                say("spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}")
+                "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
             )
         self.name, self.n_power_iterations, self.dim, self.eps = name, n_power_iterations, dim, eps
 
@@ -57,10 +57,10 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     ['bias', 'weight_orig', 'weight_u', 'weight_v']
     """
     if _find(module, SpectralNorm, name):
-        raise ShapeError(say("spectral_norm", f"Cannot register two spectral_norm hooks on the same parameter {name}"))
+        raise ShapeError("spectral_norm", f"Cannot register two spectral_norm hooks on the same parameter {name}")
     hook, weight = SpectralNorm(name, n_power_iterations, _dim(module, dim), eps), module._parameters[name]
     if weight is None:
-        raise ValueRangeError(say("spectral_norm", f"`SpectralNorm` cannot be applied as parameter `{name}` is None"))
+        raise ValueRangeError("spectral_norm", f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
     with no_grad():
         rows, columns = hook.reshape_weight_to_matrix(weight).shape
         u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
@@ -78,7 +78,7 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight an ordinary parameter again. Raises a ValueError where there is no spectral norm."""
     found = _find(module, SpectralNorm, name)
     if found is None:
-        raise ValueRangeError(say("remove_spectral_norm", f"spectral_norm of '{name}' not found in {module}"))
+        raise ValueRangeError("remove_spectral_norm", f"spectral_norm of '{name}' not found in {module}")
     hook, key = found
     with no_grad():
         weight = hook.compute_weight(module, do_power_iteration=False)

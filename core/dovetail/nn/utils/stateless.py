@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import GradError, say
+from ...errors import GradError
 from ..module import Module
 
 __all__ = ["functional_call"]
@@ -47,9 +47,9 @@ def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: b
     own = {id(table[name]) for key, (table, name) in places.items() if key in given}
     missing = [key for key, (table, name) in places.items() if key not in given and not (tie_weights and id(table[name]) in own)]
     if strict and (unexpected or missing):
-        raise GradError(say("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}, missing keys {missing}"))
+        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}, missing keys {missing}")
     if unexpected:
-        raise GradError(say("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}"))
+        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}")
     new = {id(places[key][0][places[key][1]]): value for key, value in given.items()}
     before = []
     try:

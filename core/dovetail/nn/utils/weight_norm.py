@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import ShapeError, ValueRangeError, say
+from ...errors import ShapeError, ValueRangeError
 from ..module import Module
 from ..parameter import Parameter
 from .parametrizations import _norm_except
@@ -44,7 +44,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     ['bias', 'weight_g', 'weight_v']
     """
     if _find(module, WeightNorm, name):
-        raise ShapeError(say("weight_norm", f"Cannot register two weight_norm hooks on the same parameter {name}"))
+        raise ShapeError("weight_norm", f"Cannot register two weight_norm hooks on the same parameter {name}")
     weight, hook = getattr(module, name), WeightNorm(name, dim)
     del module._parameters[name]
     module.register_parameter(f"{name}_g", Parameter(_norm_except(weight.detach(), hook.dim)))
@@ -58,7 +58,7 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight an ordinary parameter again. Raises a ValueError where there is no weight norm."""
     found = _find(module, WeightNorm, name)
     if found is None:
-        raise ValueRangeError(say("remove_weight_norm", f"weight_norm of '{name}' not found in {module}"))
+        raise ValueRangeError("remove_weight_norm", f"weight_norm of '{name}' not found in {module}")
     hook, key = found
     weight = hook.compute_weight(module)
     delattr(module, name)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...autograd.node import CLASSES, changed, wrap
-from ...errors import DovetailError, TypeMismatch, UnsupportedError, ValueRangeError, say
+from ...errors import DovetailError, TypeMismatch, UnsupportedError, ValueRangeError
 from ..optimizer import Optimizer, number
 
 __all__ = ["LRScheduler", "check", "check_optimizer", "cycle_momentum", "per_group", "put", "values_of"]
@@ -36,13 +36,13 @@ class MissingSetting(DovetailError, KeyError):
 def check(condition: bool, where: str, what: str, expected: str = "") -> None:
     """Raise a ValueRangeError (a ValueError) unless the condition holds."""
     if not condition:
-        raise ValueRangeError(say(where, what, expected))
+        raise ValueRangeError(where, what, expected)
 
 
 def check_optimizer(where: str, optimizer: Any) -> None:
     """Refuse what is no Optimizer."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeMismatch(say(where, f"{type(optimizer).__name__} is not an Optimizer"))
+        raise TypeMismatch(where, f"{type(optimizer).__name__} is not an Optimizer")
 
 
 def _copied(value: Any) -> Any:
@@ -125,7 +125,7 @@ class LRScheduler:
                 group.setdefault("initial_lr", _copied(group["lr"]))
             elif "initial_lr" not in group:
                 what = f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0"
-                raise MissingSetting(say(type(self).__name__, what, "", "load the optimizer's state first, or leave last_epoch out"))
+                raise MissingSetting(type(self).__name__, what, "", "load the optimizer's state first, or leave last_epoch out")
         self.base_lrs = values_of(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         if not hasattr(optimizer, "_scheduled"):  # only steps from now on count
@@ -154,7 +154,7 @@ class LRScheduler:
 
     def get_lr(self) -> list[Any]:
         """Compute the rates of the present epoch; ``step`` calls it."""
-        raise UnsupportedError(say(f"{type(self).__name__}.get_lr", "not implemented", "", "a subclass of LRScheduler writes it"))
+        raise UnsupportedError(f"{type(self).__name__}.get_lr", "not implemented", "", "a subclass of LRScheduler writes it")
 
     def step(self, epoch: Any = None) -> None:
         """Go on by one epoch and set the groups' rates. Call it after ``optimizer.step()``."""

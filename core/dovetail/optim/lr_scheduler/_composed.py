@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import TypeMismatch, say
+from ...errors import TypeMismatch
 from ._base import LRScheduler, check, put, values_of
 from ._plateau import ReduceLROnPlateau
 
@@ -34,7 +34,7 @@ class _Composed(LRScheduler):
         name = type(self).__name__
         for i, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
-                raise TypeMismatch(say(name, f"{name} at index {i} should have `optimizer` as its attribute."))
+                raise TypeMismatch(name, f"{name} at index {i} should have `optimizer` as its attribute.")
             what = (
                 f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when "
                 f"calling `step`, but got one at index {i} in the given schedulers sequence."

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import TypeMismatch, say
+from ...errors import TypeMismatch
 from ._base import LRScheduler, check
 
 __all__ = ["LambdaLR", "MultiplicativeLR"]
@@ -26,7 +26,7 @@ class _ByFunction(LRScheduler):
             self.lr_lambdas = [lr_lambda] * count
         for function in self.lr_lambdas:
             if not callable(function):
-                raise TypeMismatch(say(type(self).__name__, f"lr_lambda should be a function, but got {type(function).__name__}"))
+                raise TypeMismatch(type(self).__name__, f"lr_lambda should be a function, but got {type(function).__name__}")
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:

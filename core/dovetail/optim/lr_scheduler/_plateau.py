@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from ...errors import UnsupportedError, say
+from ...errors import UnsupportedError
 from ..optimizer import number
 from ._base import _EPOCH, LRScheduler, check, check_optimizer, put, values_of
 
@@ -80,7 +80,7 @@ class ReduceLROnPlateau(LRScheduler):
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 what = f"The number of param groups in the `optimizer` ({len(groups)}) differs from that of min_lr ({len(self.min_lrs)})"
-                raise UnsupportedError(say("ReduceLROnPlateau", what, "", "lengthen the scheduler's min_lrs after add_param_group"))
+                raise UnsupportedError("ReduceLROnPlateau", what, "", "lengthen the scheduler's min_lrs after add_param_group")
             self.min_lrs = [self.default_min_lr] * len(groups)
         for least, group in zip(self.min_lrs, groups, strict=True):
             old = float(number(group["lr"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dovetail.errors import TypeMismatch, say
+from dovetail.errors import TypeMismatch
 
 __all__ = ["BasicEnglish"]
 
@@ -23,7 +23,7 @@ class BasicEnglish:
 
     def __call__(self, text: str) -> list[str]:
         if not isinstance(text, str):
-            raise TypeMismatch(say("BasicEnglish", f"text is {_name(text)}", "expected a string", "call it once for each string"))
+            raise TypeMismatch("BasicEnglish", f"text is {_name(text)}", "expected a string", "call it once for each string")
         # Quotes go first: without them, what is left may read "<br />".
         return text.lower().replace('"', "").replace("<br />", " ").translate(_MARKS).split()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from dovetail.errors import RangeError, TypeMismatch, UnknownNameError, ValueRangeError, say
+from dovetail.errors import RangeError, TypeMismatch, UnknownNameError, ValueRangeError
 
 __all__ = ["Char"]
 
@@ -35,14 +35,14 @@ class Char:
     def _check(self) -> None:
         for at, char in enumerate(self.vocab):
             if not isinstance(char, str):
-                raise TypeMismatch(say("Char", f"vocab[{at}] is {type(char).__name__} ({char!r})", "expected one character"))
+                raise TypeMismatch("Char", f"vocab[{at}] is {type(char).__name__} ({char!r})", "expected one character")
             if len(char) != 1:
-                raise ValueRangeError(say("Char", f"vocab[{at}] is {char!r}", "expected one character"))
+                raise ValueRangeError("Char", f"vocab[{at}] is {char!r}", "expected one character")
             if self._index[char] != at:
-                raise ValueRangeError(say("Char", f"vocab has {char!r} twice", "expected each character once", "use Char.from_text"))
+                raise ValueRangeError("Char", f"vocab has {char!r} twice", "expected each character once", "use Char.from_text")
         if self.unknown is not None and self.unknown not in self._index:
             what = f"unknown is {self.unknown!r}, which is not in vocab"
-            raise ValueRangeError(say("Char", what, f"expected one of its {len(self)} characters", "add it to vocab"))
+            raise ValueRangeError("Char", what, f"expected one of its {len(self)} characters", "add it to vocab")
 
     @classmethod
     def from_text(cls, *texts: str, unknown: str | None = None) -> Char:
@@ -60,7 +60,7 @@ class Char:
     def __call__(self, text: str) -> list[str]:
         """Split a text into its characters."""
         if not isinstance(text, str):
-            raise TypeMismatch(say("Char", f"text is {type(text).__name__}", "expected a string"))
+            raise TypeMismatch("Char", f"text is {type(text).__name__}", "expected a string")
         return list(text)
 
     def encode(self, text: str) -> list[int]:
@@ -77,7 +77,7 @@ class Char:
         except KeyError:
             at = next(i for i, char in enumerate(chars) if char not in self._index)
             what = f"character {chars[at]!r} at position {at} is not in the vocabulary"
-            raise UnknownNameError(say("Char.encode", what, f"expected one of its {len(self)} characters", "pass unknown=")) from None
+            raise UnknownNameError("Char.encode", what, f"expected one of its {len(self)} characters", "pass unknown=") from None
 
     def decode(self, indices: Any) -> str:
         """Return the text of numbers, given as a sequence, as a one-dimensional tensor or as a single one.
@@ -89,9 +89,9 @@ class Char:
         for at, number in enumerate(numbers):
             if not hasattr(number, "__index__"):
                 what = f"indices[{at}] is {type(number).__name__} ({number!r})"
-                raise TypeMismatch(say("Char.decode", what, "expected whole numbers", "decode one text at a time"))
+                raise TypeMismatch("Char.decode", what, "expected whole numbers", "decode one text at a time")
             if not 0 <= number < len(self):
-                raise RangeError(say("Char.decode", f"indices[{at}] is {number}", f"expected 0 to {len(self) - 1}"))
+                raise RangeError("Char.decode", f"indices[{at}] is {number}", f"expected 0 to {len(self) - 1}")
         return "".join(self.vocab[number] for number in numbers)
 
     def __repr__(self) -> str:

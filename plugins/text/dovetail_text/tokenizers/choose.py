@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dovetail import plugins
-from dovetail.errors import UnsupportedError, ValueRangeError, say
+from dovetail.errors import UnsupportedError, ValueRangeError
 
 from .basic_english import BasicEnglish
 
@@ -34,9 +34,9 @@ def get_tokenizer(tokenizer: str | Callable[[str], list[str]] | None, language: 
         return tokenizer
     if tokenizer == "basic_english":
         if language != "en":
-            raise ValueRangeError(say("get_tokenizer", f"basic_english has no language {language!r}", "expected 'en'"))
+            raise ValueRangeError("get_tokenizer", f"basic_english has no language {language!r}", "expected 'en'")
         return BasicEnglish()
     if tokenizer in _ELSEWHERE:
         remedy = "install that package and pass its function"
-        raise UnsupportedError(say("get_tokenizer", f"tokenizer {tokenizer!r} is another package's", "", remedy))
+        raise UnsupportedError("get_tokenizer", f"tokenizer {tokenizer!r} is another package's", "", remedy)
     return plugins.tokenizers.load(tokenizer)(**config)

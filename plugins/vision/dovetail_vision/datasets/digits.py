@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dovetail import Tensor, from_numpy
-from dovetail.errors import FormatError, HashMismatch, ValueRangeError, say
+from dovetail.errors import FormatError, HashMismatch, ValueRangeError
 
 from .vision import VisionDataset
 
@@ -89,7 +89,7 @@ class Digits(VisionDataset):
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         if split not in (None, "train", "test"):
-            raise ValueRangeError(say("Digits", f"split is {split!r}", 'expected "train" or "test"'))
+            raise ValueRangeError("Digits", f"split is {split!r}", 'expected "train" or "test"')
         self.train = train if split is None else split == "train"
         scans, labels = _read(_SHIPPED / _FILE if self.root is None else Path(self.root) / _FILE)
         rows = _held_out(labels) != self.train

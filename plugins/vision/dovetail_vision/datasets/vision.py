@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dovetail.errors import ValueRangeError, say
+from dovetail.errors import ValueRangeError
 from dovetail.utils.data import Dataset
 
 __all__ = ["StandardTransform", "VisionDataset"]
@@ -72,12 +72,10 @@ class VisionDataset(Dataset):
         separate = transform is not None or target_transform is not None
         if transforms is not None and separate:
             raise ValueRangeError(
-                say(
-                    type(self).__name__,
-                    "transforms was given together with transform or target_transform",
-                    "either one callable for both or one for each",
-                    "leave transforms out",
-                )
+                type(self).__name__,
+                "transforms was given together with transform or target_transform",
+                "either one callable for both or one for each",
+                "leave transforms out",
             )
         self.root = os.path.expanduser(root) if isinstance(root, str) else root
         self.transform = transform

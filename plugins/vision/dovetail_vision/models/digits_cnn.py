@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dovetail import Tensor, nn
-from dovetail.errors import UnsupportedError, ValueRangeError, say
+from dovetail.errors import UnsupportedError, ValueRangeError
 
 __all__ = ["DigitsCNN", "digits_cnn"]
 
@@ -38,7 +38,7 @@ class DigitsCNN(nn.Module):
         super().__init__()
         if num_classes < 1 or width < 1:
             what = f"num_classes is {num_classes} and width is {width}"
-            raise ValueRangeError(say("DigitsCNN", what, "expected 1 or more of each"))
+            raise ValueRangeError("DigitsCNN", what, "expected 1 or more of each")
         self.conv1 = nn.Conv2d(1, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()
@@ -66,5 +66,5 @@ def digits_cnn(num_classes: int = 10, width: int = 12, weights: str | None = Non
     """
     if weights is not None:
         what = f"weights is {weights!r}"
-        raise UnsupportedError(say("digits_cnn", what, "no weights are published for it", "train it with `dovetail demo`"))
+        raise UnsupportedError("digits_cnn", what, "no weights are published for it", "train it with `dovetail demo`")
     return DigitsCNN(num_classes, width)

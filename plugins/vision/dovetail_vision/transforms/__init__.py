@@ -6,13 +6,4 @@ from ._interpolation import InterpolationMode
 from .convert import Compose, Lambda, Normalize, ToTensor
 from .geometry import RandomAffine, RandomCrop, Resize
 
-__all__ = [
-    "Compose",
-    "InterpolationMode",
-    "Lambda",
-    "Normalize",
-    "RandomAffine",
-    "RandomCrop",
-    "Resize",
-    "ToTensor",
-]
+__all__ = ["Compose", "InterpolationMode", "Lambda", "Normalize", "RandomAffine", "RandomCrop", "Resize", "ToTensor"]

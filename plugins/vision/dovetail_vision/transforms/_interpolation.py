@@ -6,7 +6,7 @@ from enum import Enum
 
 from PIL.Image import Resampling
 
-from dovetail.errors import TypeMismatch, ValueRangeError, say
+from dovetail.errors import TypeMismatch, ValueRangeError
 
 __all__ = ["PIL_FILTERS", "InterpolationMode", "interpolation_mode"]
 
@@ -44,8 +44,8 @@ def interpolation_mode(where: str, value: InterpolationMode | int) -> Interpolat
         return value
     if not isinstance(value, int):
         what = f"interpolation is {value!r}"
-        raise TypeMismatch(say(where, what, "expected an InterpolationMode or Pillow's number for one"))
+        raise TypeMismatch(where, what, "expected an InterpolationMode or Pillow's number for one")
     if value not in _BY_NUMBER:
         numbers = ", ".join(f"{number} {mode.value}" for number, mode in sorted(_BY_NUMBER.items()))
-        raise ValueRangeError(say(where, f"interpolation is {value}", f"expected one of {numbers}"))
+        raise ValueRangeError(where, f"interpolation is {value}", f"expected one of {numbers}")
     return _BY_NUMBER[value]

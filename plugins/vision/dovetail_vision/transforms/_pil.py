@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from dovetail.errors import ValueRangeError, say
+from dovetail.errors import ValueRangeError
 
 __all__ = ["affine", "crop", "pad", "resize"]
 
@@ -25,7 +25,7 @@ def _colour(where: str, image: Image.Image, fill: Fill) -> Any:
         return cast(fill) if bands == 1 else (cast(fill),) * bands
     if len(fill) not in (1, bands):
         what = f"fill has {len(fill)} values but the image has {bands} channels (mode {image.mode!r})"
-        raise ValueRangeError(say(where, what, "expected one value or one a channel"))
+        raise ValueRangeError(where, what, "expected one value or one a channel")
     return tuple(cast(value) for value in (fill if len(fill) == bands else tuple(fill) * bands))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import dovetail
 from dovetail import Tensor
-from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError, say
+from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.nn import functional as F
 
 from . import _resample
@@ -23,7 +23,7 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
     shift = dovetail.as_tensor(mean, dtype=tensor.dtype, device=tensor.device)
     scale = dovetail.as_tensor(std, dtype=tensor.dtype, device=tensor.device)
     if not bool(scale.all()):
-        raise ValueRangeError(say("normalize", f"std is {std} (as {tensor.dtype})", "expected no zero to divide by"))
+        raise ValueRangeError("normalize", f"std is {std} (as {tensor.dtype})", "expected no zero to divide by")
     shift = shift.view(-1, 1, 1) if shift.ndim == 1 else shift
     scale = scale.view(-1, 1, 1) if scale.ndim == 1 else scale
     return tensor.sub_(shift).div_(scale) if inplace else tensor.sub(shift).div(scale)
@@ -43,7 +43,7 @@ def crop(img: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
 def pad(img: Tensor, ltrb: Sequence[int], fill: float | Sequence[float] | None, mode: str) -> Tensor:
     """Pad by (left, top, right, bottom); negative numbers cut."""
     if fill is not None and not isinstance(fill, (int, float)):
-        raise TypeMismatch(say("pad", f"fill is {fill!r}", "expected one number for a tensor"))
+        raise TypeMismatch("pad", f"fill is {fill!r}", "expected one number for a tensor")
     left, top, right, bottom = ltrb
     if mode == "symmetric":
         return _mirror(img, left, top, right, bottom)
@@ -60,7 +60,7 @@ def pad(img: Tensor, ltrb: Sequence[int], fill: float | Sequence[float] | None, 
 def _mirror(img: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:
     if img.ndim not in (3, 4):
         what = f"img has {img.ndim} dimensions and padding_mode is 'symmetric'"
-        raise UnsupportedError(say("pad", what, "expected 3 or 4"))
+        raise UnsupportedError("pad", what, "expected 3 or 4")
     height, width = img.shape[-2:]
     img = img[..., max(-top, 0) : height - max(-bottom, 0), max(-left, 0) : width - max(-right, 0)]
     for dim, before, after in ((-2, max(top, 0), max(bottom, 0)), (-1, max(left, 0), max(right, 0))):
@@ -90,7 +90,7 @@ def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antial
         return _nearest(img, height, width, 0.0 if mode is InterpolationMode.NEAREST else 0.5)
     if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
         what = f"interpolation is {mode.value!r}"
-        raise UnsupportedError(say("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic"))
+        raise UnsupportedError("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic")
     batch = _enter(img, _FLOATS)
     for dim, size in ((-1, width), (-2, height)):
         if batch.shape[dim] == size:
@@ -113,12 +113,12 @@ def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:
 def affine(img: Tensor, matrix: Sequence[float], mode: InterpolationMode, fill: float | Sequence[float] | None) -> Tensor:
     """Take each output pixel from where ``matrix`` (output to input, in pixels from the middle) says."""
     if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
-        raise ValueRangeError(say("affine", f"interpolation is {mode.value!r}", "tensors take nearest and bilinear"))
+        raise ValueRangeError("affine", f"interpolation is {mode.value!r}", "tensors take nearest and bilinear")
     channels = 1 if img.ndim == 2 else img.shape[-3]
     fills = None if fill is None else [float(fill)] if isinstance(fill, (int, float)) else [float(f) for f in fill]
     if fills is not None and len(fills) not in (1, channels):
         what = f"fill has {len(fills)} values but the image has {channels} channels"
-        raise ValueRangeError(say("affine", what, "expected one value or one a channel"))
+        raise ValueRangeError("affine", what, "expected one value or one a channel")
     dtype = img.dtype if img.is_floating_point() else dovetail.float32
     x, y = _sources(dovetail.tensor(list(matrix), dtype=dtype, device=img.device).view(2, 3), *img.shape[-2:])
     pixels, cover = (_nearest_pixels if mode is InterpolationMode.NEAREST else _bilinear_pixels)(_enter(img, (dtype,)), x, y)

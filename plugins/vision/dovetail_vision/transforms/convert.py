@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from dovetail import Tensor, nn
-from dovetail.errors import TypeMismatch, say
+from dovetail.errors import TypeMismatch
 
 from . import functional as F
 
@@ -45,7 +45,7 @@ class Lambda:
 
     def __init__(self, lambd: Callable[[Any], Any]) -> None:
         if not callable(lambd):
-            raise TypeMismatch(say("Lambda", f"lambd is {lambd!r}", "expected something that can be called"))
+            raise TypeMismatch("Lambda", f"lambd is {lambd!r}", "expected something that can be called")
         self.lambd = lambd
 
     def __call__(self, img: Any) -> Any:

@@ -14,7 +14,7 @@ from PIL import Image
 
 import dovetail
 from dovetail import Tensor
-from dovetail.errors import TypeMismatch, ValueRangeError, say
+from dovetail.errors import TypeMismatch, ValueRangeError
 
 from . import _pil, _tensor
 from ._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
@@ -48,7 +48,7 @@ def get_dimensions(img: Image.Image | Tensor) -> list[int]:
         return [len(img.getbands()), img.height, img.width]
     if not isinstance(img, Tensor) or img.ndim < 2:
         got = f"a tensor of shape {tuple(img.shape)}" if isinstance(img, Tensor) else type(img).__name__
-        raise TypeMismatch(say("get_dimensions", f"img is {got}", "expected a PIL image or a tensor (..., H, W)"))
+        raise TypeMismatch("get_dimensions", f"img is {got}", "expected a PIL image or a tensor (..., H, W)")
     return [1 if img.ndim == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
 
 
@@ -83,9 +83,9 @@ def to_tensor(pic: Image.Image | np.ndarray) -> Tensor:
     elif isinstance(pic, np.ndarray):
         pixels = pic
     else:
-        raise TypeMismatch(say("to_tensor", f"pic is {type(pic).__name__}", "expected a PIL image or an array"))
+        raise TypeMismatch("to_tensor", f"pic is {type(pic).__name__}", "expected a PIL image or an array")
     if pixels.ndim not in (2, 3):
-        raise ValueRangeError(say("to_tensor", f"pic has shape {pixels.shape}", "expected (H, W) or (H, W, C)"))
+        raise ValueRangeError("to_tensor", f"pic has shape {pixels.shape}", "expected (H, W) or (H, W, C)")
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     img = dovetail.from_numpy(pixels.transpose(2, 0, 1)).contiguous()
@@ -102,22 +102,22 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
     """
     if not isinstance(tensor, Tensor):
         what = f"tensor is {type(tensor).__name__}"
-        raise TypeMismatch(say("normalize", what, "expected a float tensor", "put ToTensor before Normalize"))
+        raise TypeMismatch("normalize", what, "expected a float tensor", "put ToTensor before Normalize")
     if not tensor.is_floating_point():
-        raise TypeMismatch(say("normalize", f"tensor has dtype {tensor.dtype}", "expected a float type"))
+        raise TypeMismatch("normalize", f"tensor has dtype {tensor.dtype}", "expected a float type")
     if tensor.ndim < 3:
-        raise ValueRangeError(say("normalize", f"tensor has shape {tuple(tensor.shape)}", "expected (..., C, H, W)"))
+        raise ValueRangeError("normalize", f"tensor has shape {tuple(tensor.shape)}", "expected (..., C, H, W)")
     return _tensor.normalize(tensor, mean, std, inplace)
 
 
 def _output_size(height: int, width: int, size: int | Sequence[int], max_size: int | None) -> tuple[int, int]:
     wanted = [size] if isinstance(size, int) else list(size)
     if len(wanted) not in (1, 2):
-        raise ValueRangeError(say("resize", f"size is {size!r}", "expected an int or a sequence of 1 or 2 ints"))
+        raise ValueRangeError("resize", f"size is {size!r}", "expected an int or a sequence of 1 or 2 ints")
     if len(wanted) == 2:
         if max_size is not None:
             what = f"size is {size!r} and max_size is {max_size}"
-            raise ValueRangeError(say("resize", what, "max_size goes with a single int, the length of the smaller edge"))
+            raise ValueRangeError("resize", what, "max_size goes with a single int, the length of the smaller edge")
         return wanted[0], wanted[1]
     small, large = sorted((height, width))
     new_small = wanted[0]
@@ -125,7 +125,7 @@ def _output_size(height: int, width: int, size: int | Sequence[int], max_size: i
     if max_size is not None:
         if max_size <= new_small:
             what = f"max_size is {max_size} and size is {size!r}"
-            raise ValueRangeError(say("resize", what, "expected max_size to be greater than size"))
+            raise ValueRangeError("resize", what, "expected max_size to be greater than size")
         if new_large > max_size:
             new_small, new_large = int(max_size * new_small / new_large), max_size
     return (new_large, new_small) if width <= height else (new_small, new_large)
@@ -159,19 +159,14 @@ def resize(
 
 def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
     if not isinstance(padding, (Number, list, tuple)):
-        raise TypeMismatch(say("pad", f"padding is {padding!r}", "expected an int or 1, 2 or 4 ints"))
+        raise TypeMismatch("pad", f"padding is {padding!r}", "expected an int or 1, 2 or 4 ints")
     values = tuple(padding) if isinstance(padding, (list, tuple)) else (padding,)
     if len(values) not in (1, 2, 4):
-        raise ValueRangeError(say("pad", f"padding has {len(values)} values ({padding!r})", "expected 1, 2 or 4"))
+        raise ValueRangeError("pad", f"padding has {len(values)} values ({padding!r})", "expected 1, 2 or 4")
     return (values * (4 // len(values)))[:4]  # (all), (left-right, top-bottom) or (left, top, right, bottom)
 
 
-def pad(
-    img: Img,
-    padding: int | Sequence[int],
-    fill: float | Sequence[float] | None = 0,
-    padding_mode: str = "constant",
-) -> Img:
+def pad(img: Img, padding: int | Sequence[int], fill: float | Sequence[float] | None = 0, padding_mode: str = "constant") -> Img:
     """Pad all sides by an int, or by ``(left-right, top-bottom)``, or by ``(left, top, right, bottom)``.
 
     ``padding_mode`` is "constant" (with ``fill``), "edge", "reflect" or "symmetric".
@@ -181,11 +176,11 @@ def pad(
     """
     sides = _sides(padding)
     if fill is not None and not isinstance(fill, (Number, list, tuple)):
-        raise TypeMismatch(say("pad", f"fill is {fill!r}", "expected a number or one a channel"))
+        raise TypeMismatch("pad", f"fill is {fill!r}", "expected a number or one a channel")
     if not isinstance(padding_mode, str):
-        raise TypeMismatch(say("pad", f"padding_mode is {padding_mode!r}", f"expected one of {', '.join(_PAD_MODES)}"))
+        raise TypeMismatch("pad", f"padding_mode is {padding_mode!r}", f"expected one of {', '.join(_PAD_MODES)}")
     if padding_mode not in _PAD_MODES:
-        raise ValueRangeError(say("pad", f"padding_mode is {padding_mode!r}", f"expected one of {', '.join(_PAD_MODES)}"))
+        raise ValueRangeError("pad", f"padding_mode is {padding_mode!r}", f"expected one of {', '.join(_PAD_MODES)}")
     get_dimensions(img)
     if isinstance(img, Tensor):
         return _tensor.pad(img, sides, fill, padding_mode)
@@ -220,19 +215,19 @@ def _inverse_matrix(center: Sequence[float], angle: float, translate: Sequence[f
 
 def _check_affine(angle: object, translate: object, scale: float, shear: object, center: object) -> None:
     if not isinstance(angle, (int, float)):
-        raise TypeMismatch(say("affine", f"angle is {angle!r}", "expected a number of degrees"))
+        raise TypeMismatch("affine", f"angle is {angle!r}", "expected a number of degrees")
     if not isinstance(translate, (list, tuple)):
-        raise TypeMismatch(say("affine", f"translate is {translate!r}", "expected 2 numbers"))
+        raise TypeMismatch("affine", f"translate is {translate!r}", "expected 2 numbers")
     if len(translate) != 2:
-        raise ValueRangeError(say("affine", f"translate is {translate!r}", "expected 2 numbers"))
+        raise ValueRangeError("affine", f"translate is {translate!r}", "expected 2 numbers")
     if scale <= 0:
-        raise ValueRangeError(say("affine", f"scale is {scale}", "expected a positive number"))
+        raise ValueRangeError("affine", f"scale is {scale}", "expected a positive number")
     if not isinstance(shear, (Number, list, tuple)):
-        raise TypeMismatch(say("affine", f"shear is {shear!r}", "expected a number or 2 of them"))
+        raise TypeMismatch("affine", f"shear is {shear!r}", "expected a number or 2 of them")
     if isinstance(shear, (list, tuple)) and len(shear) not in (1, 2):
-        raise ValueRangeError(say("affine", f"shear is {shear!r}", "expected a number or 2 of them"))
+        raise ValueRangeError("affine", f"shear is {shear!r}", "expected a number or 2 of them")
     if center is not None and not isinstance(center, (list, tuple)):
-        raise TypeMismatch(say("affine", f"center is {center!r}", "expected 2 numbers"))
+        raise TypeMismatch("affine", f"center is {center!r}", "expected 2 numbers")
 
 
 def affine(

@@ -10,7 +10,7 @@ from PIL import Image
 
 import dovetail
 from dovetail import Tensor, nn
-from dovetail.errors import TypeMismatch, ValueRangeError, say
+from dovetail.errors import TypeMismatch, ValueRangeError
 
 from . import functional as F
 from ._interpolation import InterpolationMode, interpolation_mode
@@ -42,9 +42,9 @@ class Resize(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(size, (int, Sequence)):
-            raise TypeMismatch(say("Resize", f"size is {size!r}", "expected an int or a sequence of 1 or 2 ints"))
+            raise TypeMismatch("Resize", f"size is {size!r}", "expected an int or a sequence of 1 or 2 ints")
         if isinstance(size, Sequence) and len(size) not in (1, 2):
-            raise ValueRangeError(say("Resize", f"size is {size!r}", "expected an int or a sequence of 1 or 2 ints"))
+            raise ValueRangeError("Resize", f"size is {size!r}", "expected an int or a sequence of 1 or 2 ints")
         self.size = size
         self.max_size = max_size
         self.interpolation = interpolation_mode("Resize", interpolation)
@@ -81,7 +81,7 @@ class RandomCrop(nn.Module):
         super().__init__()
         edges = (int(size),) * 2 if isinstance(size, Number) else tuple(size) * (2 if len(size) == 1 else 1)
         if len(edges) != 2:
-            raise ValueRangeError(say("RandomCrop", f"size is {size!r}", "expected an int or (h, w)"))
+            raise ValueRangeError("RandomCrop", f"size is {size!r}", "expected an int or (h, w)")
         self.size = edges
         self.padding = padding
         self.pad_if_needed = pad_if_needed
@@ -95,12 +95,10 @@ class RandomCrop(nn.Module):
         new_height, new_width = output_size
         if height < new_height or width < new_width:
             raise ValueRangeError(
-                say(
-                    "RandomCrop",
-                    f"size is {(new_height, new_width)} but the image is {(height, width)}",
-                    "expected an image at least as large",
-                    "pad_if_needed=True pads it",
-                )
+                "RandomCrop",
+                f"size is {(new_height, new_width)} but the image is {(height, width)}",
+                "expected an image at least as large",
+                "pad_if_needed=True pads it",
             )
         if (height, width) == (new_height, new_width):
             return 0, 0, height, width
@@ -125,15 +123,15 @@ class RandomCrop(nn.Module):
 def _sequence(name: str, value: Any, lengths: tuple[int, ...]) -> None:
     wanted = f"expected a sequence of length {' or '.join(str(length) for length in lengths)}"
     if not isinstance(value, Sequence):
-        raise TypeMismatch(say("RandomAffine", f"{name} is {value!r}", wanted))
+        raise TypeMismatch("RandomAffine", f"{name} is {value!r}", wanted)
     if len(value) not in lengths:
-        raise ValueRangeError(say("RandomAffine", f"{name} is {value!r}", wanted))
+        raise ValueRangeError("RandomAffine", f"{name} is {value!r}", wanted)
 
 
 def _angles(name: str, value: float | Sequence[float], lengths: tuple[int, ...]) -> list[float]:
     if isinstance(value, Number):
         if value < 0:
-            raise ValueRangeError(say("RandomAffine", f"{name} is {value}", "expected 0 or more, or a range"))
+            raise ValueRangeError("RandomAffine", f"{name} is {value}", "expected 0 or more, or a range")
         return [float(-value), float(value)]
     _sequence(name, value, lengths)
     return [float(angle) for angle in value]
@@ -165,15 +163,15 @@ class RandomAffine(nn.Module):
         if translate is not None:
             _sequence("translate", translate, (2,))
             if not all(0.0 <= part <= 1.0 for part in translate):
-                raise ValueRangeError(say("RandomAffine", f"translate is {translate!r}", "expected fractions from 0 to 1"))
+                raise ValueRangeError("RandomAffine", f"translate is {translate!r}", "expected fractions from 0 to 1")
         if scale is not None:
             _sequence("scale", scale, (2,))
             if min(scale) <= 0:
-                raise ValueRangeError(say("RandomAffine", f"scale is {scale!r}", "expected positive numbers"))
+                raise ValueRangeError("RandomAffine", f"scale is {scale!r}", "expected positive numbers")
         if center is not None:
             _sequence("center", center, (2,))
         if not isinstance(fill, (Sequence, Number, type(None))):
-            raise TypeMismatch(say("RandomAffine", f"fill is {fill!r}", "expected a number or one a channel"))
+            raise TypeMismatch("RandomAffine", f"fill is {fill!r}", "expected a number or one a channel")
         self.translate = translate
         self.scale = scale
         self.shear = None if shear is None else _angles("shear", shear, (2, 4))
