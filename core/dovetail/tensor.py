@@ -1,8 +1,7 @@
 """Tensor: the bare class of the engine with PyTorch's attributes, operators and methods bound to the ops, once.
 
-Each family in `dovetail.ops` lists its METHODS (bound under their own name), those that have an INPLACE form (bound as
-`name_`) and the OPERATORS it serves. What is not an op lives in `tensor_attributes.py`,
-`tensor_history.py` and `tensor_legacy.py`.
+The families in `dovetail.ops` say which of their functions are METHODS and which OPERATORS they serve. What is not an op
+lives in `tensor_attributes.py`, `tensor_history.py` and `tensor_legacy.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from . import ops
 from .autograd.node import CLASSES, Tensor, wrap
 from .ops._call import operator, reflected
 from .ops._prepare import NUMBERS
-from .ops.inplace import inplace
 from .tensor_attributes import Attributes
 from .tensor_history import History
 from .tensor_legacy import LegacyMethods
@@ -61,11 +59,8 @@ def _bind() -> None:
     """Put attributes, methods, in-place forms and operators on Tensor."""
     for members in (Attributes, History, LegacyMethods):
         _copy(members)
-    for family in ops.FAMILIES:
-        for name in family.METHODS:
-            setattr(Tensor, name, getattr(family, name))
-        for name in family.INPLACE:
-            setattr(Tensor, f"{name}_", vars(family).get(f"{name}_") or inplace(getattr(family, name)))
+    for name, method in ops.METHODS.items():
+        setattr(Tensor, name, method)
     for dunder, function in ops.OPERATORS.items():
         if dunder in ("neg", "pos", "invert", "abs"):
             setattr(Tensor, f"__{dunder}__", function)

@@ -1,16 +1,19 @@
 """The ops, one file a family; importing this package makes them all known by name.
 
-A family lists its public functions in `__all__`, those that are also Tensor methods in METHODS, those with an in-place
-form in INPLACE, and what stands behind Python's operators in OPERATORS.
+A family lists its public functions in `__all__`. Those whose first parameter is `input` are Tensor methods too, unless the
+family says otherwise in METHODS. INPLACE names the methods that have a form `name_`, INPLACE_FUNCTIONS those whose `name_`
+is also public; it is made of the op where the family does not define it. OPERATORS says what stands behind Python's.
 """
 
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["FAMILIES", "OPERATORS", "namespace"]
+from .inplace import inplace
+
+__all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
 
 _NAMES = (
     "arithmetic", "mixing", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
@@ -27,16 +30,35 @@ FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for 
 OPERATORS: dict[str, Any] = {}
 
 
+def _first(function: Any) -> str:
+    """The name of a function's first parameter."""
+    if hasattr(function, "op"):
+        return function.op.params[0]
+    return function.__code__.co_varnames[0] if isinstance(function, FunctionType) and function.__code__.co_argcount else ""
+
+
+def methods(family: ModuleType) -> dict[str, Any]:
+    """The Tensor methods of a family, in-place forms included, by name."""
+    found = {name: getattr(family, name) for name in getattr(family, "METHODS", None) or ()}
+    if not hasattr(family, "METHODS"):
+        found = {name: getattr(family, name) for name in family.__all__ if _first(getattr(family, name)) == "input"}
+    for name in (*getattr(family, "INPLACE", ()), *getattr(family, "INPLACE_FUNCTIONS", ())):
+        found[f"{name}_"] = vars(family).get(f"{name}_") or inplace(getattr(family, name))
+    return found
+
+
 def namespace() -> dict[str, Any]:
     """Every public function of the families, by name; two families that claim one name are an error."""
     found: dict[str, Any] = {}
     for family in FAMILIES:
-        for name in family.__all__:
-            if name in found:
-                raise NameError(f"{name!r} is public in two op families, one of them {family.__name__}")
-            found[name] = getattr(family, name)
+        public = {name: getattr(family, name) for name in family.__all__}
+        public |= {f"{name}_": METHODS[f"{name}_"] for name in getattr(family, "INPLACE_FUNCTIONS", ())}
+        for name in found.keys() & public:
+            raise NameError(f"{name!r} is public in two op families, one of them {family.__name__}")
+        found |= public
     return found
 
 
+METHODS: dict[str, Any] = {name: function for family in FAMILIES for name, function in methods(family).items()}
 for _family in FAMILIES:
     OPERATORS.update(getattr(_family, "OPERATORS", {}))

@@ -18,8 +18,6 @@ from .elementwise import exp, sigmoid, sigmoid_array, tanh
 from .inplace import inplace, write
 
 __all__ = ["prelu", "relu", "relu_"]
-METHODS = ("prelu", "relu")
-INPLACE = ("relu",)
 FUNCTIONAL = ("gelu", "glu", "leaky_relu", "leaky_relu_", "prelu", "relu", "relu_", "silu")
 
 

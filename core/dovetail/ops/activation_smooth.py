@@ -14,7 +14,7 @@ from .elementwise import exp, sigmoid, tanh
 from .select import masked_out
 
 __all__ = ["celu", "celu_", "selu", "selu_"]
-METHODS = INPLACE = ()
+METHODS = ()
 FUNCTIONAL = ("celu", "celu_", "elu", "elu_", "logsigmoid", "mish", "selu", "selu_", "softplus", "softsign", "tanhshrink")
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 

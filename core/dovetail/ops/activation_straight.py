@@ -14,8 +14,7 @@ from .arithmetic import _add, mul
 from .select import masked_out
 
 __all__ = ["hardshrink", "threshold", "threshold_"]
-METHODS = ("hardshrink",)
-INPLACE = ()
+METHODS = tuple(n for n in __all__ if n not in ("threshold", "threshold_"))
 FUNCTIONAL = (
     "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_", "relu6", "softshrink", "threshold", "threshold_",
 )  # fmt: skip

@@ -17,13 +17,12 @@ from .pool import avg_pool, max_pool, max_pool_indices
 from .resize import resample
 
 __all__ = ["adaptive_avg_pool1d"]
+METHODS = ()
 FUNCTIONAL = (
     *__all__, "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d",
     "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices",
 )  # fmt: skip
-METHODS = ()
-INPLACE = ()
 
 Sizes = tuple[int, ...]
 

@@ -14,8 +14,7 @@ from .linalg import _by_left, _by_right, _dims, _expanded, _product
 from .shape import reshape, transpose
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
-METHODS = ("addbmm", "addmm", "addmv", "addr", "baddbmm")
-INPLACE = ("addbmm", "addmm", "addmv", "addr", "baddbmm")
+INPLACE = ("addmm", "addbmm", "addmv", "addr", "baddbmm")
 
 
 @op(dtypes="same", autocast="lower")

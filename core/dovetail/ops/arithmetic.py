@@ -13,14 +13,12 @@ from ._refuse import no_bools, type_name
 from .inplace import inplace, write
 
 __all__ = [
-    "abs", "abs_", "absolute", "add", "div", "divide", "mul", "multiply", "neg", "neg_", "negative",
-    "negative_", "positive", "reciprocal", "reciprocal_", "rsub", "sub", "subtract", "true_divide",
-]  # fmt: skip
-METHODS = tuple(name for name in __all__ if not name.endswith("_") and name != "rsub")
-INPLACE = (
-    "abs", "absolute", "add", "div", "divide", "mul", "multiply", "neg", "negative", "reciprocal",
+    "abs", "absolute", "add", "div", "divide", "mul", "multiply", "neg", "neg_", "negative", "negative_", "positive", "reciprocal", "rsub",
     "sub", "subtract", "true_divide",
-)  # fmt: skip
+]  # fmt: skip
+METHODS = tuple(n for n in __all__ if n != "rsub")
+INPLACE = ("absolute", "mul", "multiply", "add", "div", "divide", "sub", "subtract", "true_divide")
+INPLACE_FUNCTIONS = ("abs", "reciprocal")
 OPERATORS: dict[str, Any] = {}  # filled at the end of the file
 
 
@@ -297,7 +295,7 @@ multiply = mul
 divide, divide_ = div, div_
 negative = neg
 absolute = abs
-abs_, neg_, reciprocal_ = inplace(abs), inplace(neg), inplace(reciprocal)
+neg_ = inplace(neg)
 negative_ = neg_
 
 _sub.op.refuse = _refuse_one_bool

@@ -22,7 +22,6 @@ from .inplace import write
 from .memory import move
 
 __all__ = ["index_put"]
-METHODS = ("index_put",)
 INPLACE = ("index_put",)
 
 

@@ -17,8 +17,6 @@ from ._windows import listing, refuse_types
 
 __all__: list[str] = []
 FUNCTIONAL = ("scaled_dot_product_attention",)
-METHODS = ()
-INPLACE = ()
 
 _BLOCK = 1 << 20  # scores at a time: they stay near the cache, and memory does not grow with the batch
 

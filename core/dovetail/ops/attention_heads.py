@@ -18,8 +18,6 @@ from .join import cat
 
 __all__: list[str] = []
 FUNCTIONAL = ("multi_head_attention_forward",)
-METHODS = ()
-INPLACE = ()
 
 
 def _demand(condition: bool, text: str) -> None:

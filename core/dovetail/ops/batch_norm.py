@@ -13,8 +13,6 @@ from ._windows import listing, refuse_scalar
 
 __all__: list[str] = []
 FUNCTIONAL = ("batch_norm", "instance_norm")
-METHODS = ()
-INPLACE = ()
 
 
 @op(outputs=("out", "mean", "var"), nondiff=("mean", "var"), dtypes="floating", autocast="float32", name="batch_norm")

@@ -13,8 +13,7 @@ from .arithmetic import abs, mul, zero
 from .inplace import write
 
 __all__ = ["angle", "conj", "conj_physical", "conj_physical_", "imag", "real", "resolve_conj", "resolve_neg"]
-METHODS = ("angle", "conj", "conj_physical", "resolve_conj", "resolve_neg")
-INPLACE = ("conj_physical",)
+METHODS = tuple(n for n in __all__ if n not in ("imag", "real"))
 
 
 @op(name="conj")

@@ -15,8 +15,6 @@ from .join import stack
 from .shape import flip
 
 __all__ = ["complex", "polar", "vander"]
-METHODS = ()
-INPLACE = ()
 
 
 @op(dtypes=None, name="complex")

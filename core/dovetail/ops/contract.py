@@ -16,8 +16,6 @@ from .linalg import matmul
 from .shape import reshape
 
 __all__ = ["cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
-METHODS = ("cross", "kron", "trace")
-INPLACE = ()
 Labels = tuple[int, ...]
 
 

@@ -17,9 +17,8 @@ from ._refuse import not_for
 from ._windows import listing, refuse_types, spread, window_sizes
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
-FUNCTIONAL = tuple(__all__)
 METHODS = ()
-INPLACE = ()
+FUNCTIONAL = tuple(__all__)
 
 Sizes = tuple[int, ...]
 

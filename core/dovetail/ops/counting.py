@@ -17,8 +17,6 @@ from .reduce import sum
 from .shape import transpose
 
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
-METHODS = ("bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive")
-INPLACE = ()
 
 
 def _changes(rows: Any) -> Any:

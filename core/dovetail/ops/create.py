@@ -17,12 +17,10 @@ from .convert import new_tensor as _new_tensor
 from .memory import copied, preserve_format
 
 __all__ = [
-    "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided", "from_dlpack", "from_numpy",
-    "frombuffer", "full", "full_like", "ones", "ones_like", "scalar_tensor", "set_printoptions",
-    "tensor", "zeros", "zeros_like",
+    "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided", "from_dlpack", "from_numpy", "frombuffer", "full",
+    "full_like", "ones", "ones_like", "scalar_tensor", "set_printoptions", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 METHODS = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros")
-INPLACE = ()
 
 new_tensor = _new_tensor
 

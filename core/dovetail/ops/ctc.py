@@ -15,8 +15,6 @@ from ._windows import listing
 
 __all__ = ["ctc_loss"]
 FUNCTIONAL = ("ctc_loss",)
-METHODS = ()
-INPLACE = ()
 
 _NEVER = -np.inf
 

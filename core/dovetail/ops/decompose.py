@@ -17,8 +17,6 @@ from .reduce import sum
 from .shape import getitem, reshape, transpose
 
 __all__: list[str] = []
-METHODS = ()
-INPLACE = ()
 
 
 class LinAlgError(DovetailError, RuntimeError):

@@ -14,7 +14,6 @@ from .strides import diagonal, diagonal_of
 from .views import reshape
 
 __all__ = ["diag", "diag_embed", "diagflat", "tril", "triu"]
-METHODS = ("diag", "diag_embed", "diagflat", "tril", "triu")
 INPLACE = ("tril", "triu")
 
 

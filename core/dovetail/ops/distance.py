@@ -16,9 +16,8 @@ from ._sums import legacy
 from .softmax import softmax
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
-FUNCTIONAL = (*__all__, "gumbel_softmax", "normalize")
 METHODS = ()
-INPLACE = ()
+FUNCTIONAL = (*__all__, "gumbel_softmax", "normalize")
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:

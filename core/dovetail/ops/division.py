@@ -7,13 +7,16 @@ from typing import Any
 from ._op import Array, op, xp
 from ._refuse import integers_only, no_bools, no_zeros
 from .arithmetic import mul, neg, zero
-from .inplace import inplace
 
 __all__ = [
-    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "floor_divide", "fmod",
-    "gcd", "gcd_", "lcm", "lcm_", "remainder",
+    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "floor_divide", "fmod", "gcd",
+    "lcm", "remainder",
 ]  # fmt: skip
-METHODS = INPLACE = tuple(name for name in __all__ if not name.endswith("_"))
+INPLACE = (
+    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "floor_divide", "fmod",
+    "remainder",
+)  # fmt: skip
+INPLACE_FUNCTIONS = ("gcd", "lcm")
 OPERATORS: dict[str, Any] = {}  # filled at the end of the file
 
 
@@ -203,7 +206,6 @@ def bitwise_right_shift(input: Array, other: Array) -> Array:
     return input >> other
 
 
-gcd_, lcm_ = inplace(gcd), inplace(lcm)
 OPERATORS.update({
     "floordiv": floor_divide, "mod": remainder, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor, "invert": bitwise_not,
     "lshift": bitwise_left_shift, "rshift": bitwise_right_shift,

@@ -15,8 +15,6 @@ from .inplace import inplace
 
 __all__: list[str] = []
 FUNCTIONAL = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout")
-METHODS = ()
-INPLACE = ()
 
 _ALPHA = 1.7580993408473766  # what SELU sends minus infinity to, negated (Klambauer et al., 2017)
 

@@ -10,15 +10,10 @@ import numpy as np
 from ._blockwise import blockwise
 from ._op import Array, op, xp
 from .arithmetic import _add, _div, _sub, held, mul
-from .inplace import inplace
 from .limits import maximum, minimum  # noqa: F401 - where reductions look for them
 
-__all__ = [
-    "exp", "exp2", "exp2_", "exp_", "expm1", "expm1_", "log", "log10", "log10_", "log1p", "log1p_", "log2", "log2_", "log_",
-    "logaddexp", "logaddexp2", "logit", "logit_", "sigmoid", "sigmoid_", "tanh", "tanh_", "xlogy", "xlogy_",
-]  # fmt: skip
-METHODS = tuple(name for name in __all__ if not name.endswith("_"))
-INPLACE = tuple(name for name in METHODS if not name.startswith("logadd"))
+__all__ = ["exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "sigmoid", "tanh", "xlogy"]
+INPLACE_FUNCTIONS = ("exp2", "exp", "expm1", "log10", "log1p", "log2", "log", "logit", "sigmoid", "tanh", "xlogy")
 FUNCTIONAL = ("sigmoid", "tanh")
 LN2, LN10 = math.log(2), math.log(10)
 
@@ -259,8 +254,3 @@ def xlogy(input: Array, other: Array) -> Array:
 xlogy.vjp(
     lambda g, input, other: xlogy(g, other).masked_fill((input == 0) & (other <= 0), 0), lambda g, input, other: mul(g, _div(input, other))
 )
-
-
-exp_, exp2_, expm1_, tanh_, sigmoid_ = inplace(exp), inplace(exp2), inplace(expm1), inplace(tanh), inplace(sigmoid)
-log_, log2_, log10_, log1p_ = inplace(log), inplace(log2), inplace(log10), inplace(log1p)
-logit_, xlogy_ = inplace(logit), inplace(xlogy)

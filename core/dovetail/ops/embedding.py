@@ -15,8 +15,6 @@ from ._windows import listing, refuse_types
 
 __all__: list[str] = []
 FUNCTIONAL = ("embedding", "embedding_bag")
-METHODS = ()
-INPLACE = ()
 
 
 @op(dtypes=None, name="embedding")

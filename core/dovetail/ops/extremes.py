@@ -17,8 +17,6 @@ from .arithmetic import mul
 from .norms import tie_weights
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "kthvalue", "max", "median", "min", "mode", "nanmedian"]
-METHODS = ("amax", "amin", "aminmax", "argmax", "argmin", "kthvalue", "max", "median", "min", "mode", "nanmedian")
-INPLACE = ()
 
 
 def _check(a: Any, dim: Any, where: str) -> None:

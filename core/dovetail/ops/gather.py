@@ -17,8 +17,6 @@ from .index import getitem
 from .views import broadcast_shapes, broadcast_tensors, expand, reshape
 
 __all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim", "unravel_index"]
-METHODS = ("argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim")
-INPLACE = ()
 FUNCTIONAL = ("one_hot",)
 
 

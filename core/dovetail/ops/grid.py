@@ -14,8 +14,6 @@ from .adaptive_pool import plane_gather
 
 __all__: list[str] = []
 FUNCTIONAL = ("affine_grid", "grid_sample")
-METHODS = ()
-INPLACE = ()
 
 
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:

@@ -21,7 +21,6 @@ from ._viewing import view_of
 
 __all__ = ["narrow", "select"]
 METHODS = ("__getitem__", "narrow", "narrow_copy", "select")
-INPLACE = ()
 
 _EXACT = (int, type(None), type(Ellipsis))
 

@@ -18,7 +18,6 @@ __all__ = [
     "unsafe_chunk", "unsafe_split", "vsplit",
 ]  # fmt: skip
 METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split", "vsplit")
-INPLACE = ()
 
 
 def listed(where: str, tensors: Any) -> list[Any]:

@@ -14,11 +14,7 @@ from ._op import Array, Fixed, op, xp
 from ._refuse import NotForType, fits, no_bools, tensors
 from .inplace import write
 
-__all__ = [
-    "clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "fmax", "fmin", "maximum", "minimum",
-]  # fmt: skip
-METHODS = ("clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum")
-INPLACE = ("clamp", "clamp_max", "clamp_min", "clip")
+__all__ = ["clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "fmax", "fmin", "maximum", "minimum"]
 
 
 def _no_complex(where: str, dtype: Any) -> None:

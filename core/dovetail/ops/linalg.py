@@ -14,8 +14,6 @@ from .reduce import sum
 from .shape import reshape, transpose
 
 __all__ = ["bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "vdot"]
-METHODS = ("bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "vdot")
-INPLACE = ()
 FUNCTIONAL = ("linear",)
 
 

@@ -22,8 +22,6 @@ FUNCTIONAL = (
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "huber_loss", "kl_div", "l1_loss", "mse_loss",
     "poisson_nll_loss", "smooth_l1_loss",
 )  # fmt: skip
-METHODS = ()
-INPLACE = ()
 
 
 def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], definition: Callable[..., Any]) -> Any:

@@ -18,8 +18,6 @@ from .softmax import log_softmax
 
 __all__: list[str] = []
 FUNCTIONAL = ("cross_entropy", "linear_cross_entropy", "nll_loss")
-METHODS = ()
-INPLACE = ()
 
 
 def _labels(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:

@@ -20,8 +20,6 @@ FUNCTIONAL = (
     "cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss", "multilabel_margin_loss",
     "multilabel_soft_margin_loss", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 )  # fmt: skip
-METHODS = ()
-INPLACE = ()
 
 
 def cosine_embedding_loss(

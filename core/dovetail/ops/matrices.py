@@ -22,8 +22,10 @@ __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_exp", "matrix_power", "pinverse", "qr",
     "slogdet", "svd",
 ]  # fmt: skip
-METHODS = tuple(__all__)
-INPLACE = ()
+METHODS = (
+    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_exp", "matrix_power", "pinverse", "qr",
+    "slogdet", "svd",
+)  # fmt: skip
 
 
 def det(input: Tensor) -> Tensor:

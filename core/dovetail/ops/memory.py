@@ -23,7 +23,6 @@ from .inplace import write
 
 __all__ = ["channels_last", "channels_last_3d", "clone", "contiguous_format", "memory_format", "preserve_format"]
 METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
-INPLACE = ()
 
 
 class memory_format:

@@ -14,7 +14,7 @@ from .arithmetic import _div, _sub, held, mul, neg
 from .inplace import write
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
-METHODS = INPLACE = ("addcdiv", "addcmul", "lerp")
+INPLACE = ("addcdiv", "addcmul", "lerp")
 
 
 @op

@@ -14,8 +14,6 @@ from ._windows import listing, refuse_types
 
 __all__: list[str] = []
 FUNCTIONAL = ("group_norm", "layer_norm", "local_response_norm", "rms_norm")
-METHODS = ()
-INPLACE = ()
 
 
 def _none(a: Any) -> Any:

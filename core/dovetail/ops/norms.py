@@ -16,8 +16,6 @@ from .arithmetic import mul, sub
 from .reduce import _over
 
 __all__ = ["dist", "norm"]
-METHODS = ("dist", "norm")
-INPLACE = ()
 
 
 @op(dtypes=None, name="linalg_vector_norm")

@@ -11,8 +11,6 @@ from ._windows import listing, refuse_types
 
 __all__: list[str] = []
 FUNCTIONAL = ("pad",)
-METHODS = ()
-INPLACE = ()
 
 Sides = tuple[tuple[int, int], ...]  # (before, after) for each dimension, negative to cut
 

@@ -18,7 +18,6 @@ from .strides import diagonal, diagonal_of, two_dims
 
 __all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]
 METHODS = ("diagonal_scatter", "fill_diagonal_", "select_scatter", "slice_scatter")
-INPLACE = ()
 
 
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:

@@ -12,11 +12,10 @@ from ._op import Array, Fixed, op, xp
 from ._windows import listing, padded, refuse_scalar, refuse_types, spread, tap_views, unpadded
 
 __all__ = ["avg_pool1d", "max_pool1d", "max_pool2d", "max_pool3d"]
+METHODS = ()
 FUNCTIONAL = (
     *__all__, "avg_pool2d", "avg_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices",
 )  # fmt: skip
-METHODS = ()
-INPLACE = ()
 
 Sizes = tuple[int, ...]
 

@@ -10,11 +10,11 @@ from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._refuse import no_bools
 from .arithmetic import held, mul
-from .inplace import inplace, write
+from .inplace import write
 
-__all__ = ["float_power", "pow", "rsqrt", "rsqrt_", "sqrt", "sqrt_", "square", "square_"]
-METHODS = ("float_power", "pow", "rsqrt", "sqrt", "square")
-INPLACE = ("float_power", "pow", "rsqrt", "sqrt", "square")
+__all__ = ["float_power", "pow", "rsqrt", "sqrt", "square"]
+INPLACE = ("float_power", "pow")
+INPLACE_FUNCTIONS = ("rsqrt", "sqrt", "square")
 OPERATORS: dict[str, Any] = {}  # filled at the end of the file
 
 
@@ -184,6 +184,5 @@ def float_power_(input: Tensor, exponent: Any) -> Tensor:
     return write(_pow.op, [input, _double(exponent)])
 
 
-square_, sqrt_, rsqrt_ = inplace(square), inplace(sqrt), inplace(rsqrt)
 _pow.op.refuse = _no_inverses
 OPERATORS.update(pow=_pow)

@@ -16,11 +16,10 @@ from ._op import xp
 from ._random import bounds, deliver, demand_floating, fill, made, shape_of, tensor_argument, unpack_seed, whole
 
 __all__ = [
-    "get_rng_state", "initial_seed", "manual_seed", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
-    "randperm", "seed", "set_rng_state",
+    "get_rng_state", "initial_seed", "manual_seed", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
+    "seed", "set_rng_state",
 ]  # fmt: skip
 METHODS = ()
-INPLACE = ()
 
 
 def manual_seed(seed: Any) -> Generator:

@@ -18,7 +18,6 @@ from ._refuse import type_name
 
 __all__ = ["bernoulli", "binomial", "multinomial", "normal", "poisson"]
 METHODS = ("bernoulli", "multinomial")
-INPLACE = ()
 
 
 def _depends(values: Any, out: Any, *parameters: Any) -> Tensor:

@@ -19,7 +19,6 @@ from .random_draws import _check_probabilities
 
 __all__ = ["rrelu"]
 METHODS = ("bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "normal_", "random_", "uniform_")
-INPLACE = ()
 FUNCTIONAL = ("rrelu", "rrelu_")
 
 

@@ -15,8 +15,6 @@ from .convert import placed
 from .create import finished, type_of
 
 __all__ = ["arange", "eye", "linspace", "logspace", "range", "tril_indices", "triu_indices"]
-METHODS = ()
-INPLACE = ()
 
 
 def _number(x: Any) -> Any:

@@ -11,9 +11,8 @@ from .join import stack
 from .linalg import linear
 
 __all__ = ["gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell"]
-FUNCTIONAL = ()
 METHODS = ()
-INPLACE = ()
+FUNCTIONAL = ()
 
 
 def _filled(found: Any, like: Any) -> Any:

@@ -16,14 +16,8 @@ from ._sums import axes, count, legacy, summable, total, unreduce, widened
 from .arithmetic import div, mul, neg, sub
 from .shape import getitem, reshape
 
-__all__ = [
-    "all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum",
-    "var", "var_mean",
-]  # fmt: skip
-METHODS = (
-    "all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "sum", "var",
-)  # fmt: skip
-INPLACE = ()
+__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum", "var", "var_mean"]
+METHODS = tuple(n for n in __all__ if n not in ("std_mean", "var_mean"))
 
 
 @op(dtypes=None)

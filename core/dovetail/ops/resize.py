@@ -12,9 +12,8 @@ from ._resampling import Axis, along
 from ._windows import add_columns, columns, listing, padded, refuse_types, spread, unpadded, window_sizes
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
-FUNCTIONAL = (*__all__, "fold", "interpolate", "unfold", "upsample", "upsample_bilinear", "upsample_nearest")
 METHODS = ()
-INPLACE = ()
+FUNCTIONAL = (*__all__, "fold", "interpolate", "unfold", "upsample", "upsample_bilinear", "upsample_nearest")
 
 _DIMS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5, "lanczos": 4}
 _KIND = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}

@@ -16,11 +16,10 @@ from .inplace import inplace, write
 from .powers import _pow
 
 __all__ = [
-    "ceil", "ceil_", "copysign", "fix", "fix_", "floor", "floor_", "frac", "frac_", "frexp", "heaviside", "ldexp", "ldexp_",
-    "nan_to_num", "nan_to_num_", "nextafter", "round", "round_", "sgn", "sign", "signbit", "trunc", "trunc_",
+    "ceil", "ceil_", "copysign", "fix", "fix_", "floor", "floor_", "frac", "frac_", "frexp", "heaviside", "ldexp", "ldexp_", "nan_to_num",
+    "nan_to_num_", "nextafter", "round", "round_", "sgn", "sign", "signbit", "trunc", "trunc_",
 ]  # fmt: skip
-METHODS = tuple(name for name in __all__ if not name.endswith("_"))
-INPLACE = ("ceil", "copysign", "fix", "floor", "frac", "heaviside", "ldexp", "nan_to_num", "nextafter", "round", "sgn", "sign", "trunc")
+INPLACE = ("copysign", "sgn", "sign", "heaviside", "nextafter")
 
 
 def _is_whole(name: str, a: Any) -> bool:

@@ -16,7 +16,6 @@ from .arithmetic import add, div, mul, sub
 from .shape import getitem
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp", "trapezoid", "trapz"]
-METHODS = ("cummax", "cummin", "cumprod", "cumsum", "diff", "logcumsumexp")
 INPLACE = ("cumprod", "cumsum")
 
 

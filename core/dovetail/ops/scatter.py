@@ -20,7 +20,6 @@ from .gather import OutOfBounds, along, flat_index, gather, grid, index_select, 
 from .index import getitem, getitem_grad
 
 __all__ = ["index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add"]
-METHODS = tuple(__all__)
 INPLACE = ("index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add")
 
 

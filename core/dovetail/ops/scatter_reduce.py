@@ -15,7 +15,6 @@ from .gather import gather
 from .scatter import _checked, _multiply_at, _padded, _paired, scatter, scatter_add
 
 __all__ = ["scatter_reduce"]
-METHODS = ("scatter_reduce",)
 INPLACE = ("scatter_reduce",)
 
 _KINDS = ("sum", "prod", "mean", "amax", "amin")

@@ -14,8 +14,8 @@ from .arithmetic import zero
 from .inplace import write
 
 __all__ = ["fill", "fill_", "masked_fill", "where", "zero_"]
-METHODS = ("masked_fill",)
-INPLACE = ("fill", "masked_fill", "zero")
+METHODS = ("masked_fill", "fill_", "zero_")
+INPLACE = ("masked_fill",)
 
 
 @op(name="where")

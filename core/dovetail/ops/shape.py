@@ -23,11 +23,9 @@ from .transpose import movedim, permute, t, transpose
 from .views import _reshape, broadcast_tensors, expand, flatten, reshape, squeeze, unsqueeze, view
 
 __all__ = [
-    "block_diag", "cartesian_prod", "combinations", "flip", "fliplr", "flipud", "meshgrid", "repeat_interleave", "roll", "rot90",
-    "tile",
+    "block_diag", "cartesian_prod", "combinations", "flip", "fliplr", "flipud", "meshgrid", "repeat_interleave", "roll", "rot90", "tile",
 ]  # fmt: skip
 METHODS = ("flip", "fliplr", "flipud", "repeat", "repeat_interleave", "roll", "rot90", "tile")
-INPLACE = ()
 
 # What other families import from here; each is public where it is defined.
 SHARED = (

@@ -16,8 +16,6 @@ from .reduce import sum
 from .shape import cast
 
 __all__ = ["log_softmax", "softmax"]
-METHODS = ("log_softmax", "softmax")
-INPLACE = ()
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
 
 

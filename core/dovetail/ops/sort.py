@@ -17,7 +17,6 @@ from .shape import reshape
 
 __all__ = ["argsort", "bucketize", "msort", "nanquantile", "quantile", "searchsorted", "sort", "topk"]
 METHODS = ("argsort", "msort", "nanquantile", "quantile", "sort", "topk")
-INPLACE = ()
 
 
 def _order(a: Any, dim: int, descending: bool) -> Any:

@@ -11,13 +11,12 @@ from . import _erf, _gamma
 from ._op import Array, op
 from ._refuse import tensors
 from .arithmetic import _div, add, mul, neg
-from .inplace import inplace, write
+from .inplace import write
 
-__all__ = [
-    "digamma", "erf", "erf_", "erfc", "erfc_", "erfinv", "i0", "i0_", "lgamma", "mvlgamma", "polygamma",
-]  # fmt: skip
+__all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma"]
 METHODS = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma")
-INPLACE = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma")
+INPLACE = ("digamma", "erfinv", "lgamma", "mvlgamma", "polygamma")
+INPLACE_FUNCTIONS = ("erf", "erfc", "i0")
 _SLOPE = 2 / math.sqrt(math.pi)
 
 
@@ -175,6 +174,3 @@ def i1(input: Array) -> Array:
 def _(g: Any, input: Any, out: Any) -> Any:
     slope = i0(input) - _div(out, input)
     return mul(g, slope.masked_fill(input == 0, 0.5))
-
-
-erf_, erfc_, i0_ = inplace(erf), inplace(erfc), inplace(i0)

@@ -10,8 +10,6 @@ from .join import cat, listed
 from .views import reshape, unsqueeze
 
 __all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "column_stack", "dstack", "hstack", "row_stack", "vstack"]
-METHODS = ()
-INPLACE = ()
 
 
 def _atleast(n: int, tensors: Any) -> Any:

@@ -18,7 +18,6 @@ from .memory import address, storage, storage_offset
 
 __all__ = ["as_strided", "diagonal"]
 METHODS = ("as_strided", "as_strided_", "diagonal", "unfold")
-INPLACE = ()
 
 
 @viewing

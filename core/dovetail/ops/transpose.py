@@ -18,7 +18,6 @@ METHODS = (
     "H", "T", "adjoint", "mH", "mT", "moveaxis", "movedim", "permute", "swapaxes", "swapaxes_", "swapdims", "swapdims_", "t", "t_",
     "transpose", "transpose_",
 )  # fmt: skip
-INPLACE = ()
 
 
 @viewing

@@ -11,12 +11,12 @@ from .inplace import inplace
 from .powers import rsqrt, square
 
 __all__ = [
-    "acos", "acos_", "acosh", "acosh_", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_", "arcsinh", "arcsinh_",
-    "arctan", "arctan2", "arctan_", "arctanh", "arctanh_", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh",
-    "atanh_", "cos", "cos_", "cosh", "cosh_", "deg2rad", "deg2rad_", "hypot", "rad2deg", "rad2deg_", "sin", "sin_", "sinc", "sinc_",
-    "sinh", "sinh_", "tan", "tan_",
+    "acos", "acos_", "acosh", "acosh_", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_", "arcsinh", "arcsinh_", "arctan",
+    "arctan2", "arctan_", "arctanh", "arctanh_", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_", "cos",
+    "cos_", "cosh", "cosh_", "deg2rad", "hypot", "rad2deg", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_", "tan", "tan_",
 ]  # fmt: skip
-METHODS = INPLACE = tuple(name for name in __all__ if not name.endswith("_"))
+INPLACE = ("arctan2", "atan2", "hypot")
+INPLACE_FUNCTIONS = ("deg2rad", "rad2deg")
 
 
 @op(dtypes="float")
@@ -261,4 +261,3 @@ arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, a
 sin_, cos_, tan_, sinc_, sinh_, cosh_ = (inplace(f) for f in (sin, cos, tan, sinc, sinh, cosh))
 asin_, acos_, atan_, asinh_, acosh_, atanh_ = (inplace(f) for f in (asin, acos, atan, asinh, acosh, atanh))
 arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
-deg2rad_, rad2deg_ = inplace(deg2rad), inplace(rad2deg)

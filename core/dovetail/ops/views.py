@@ -16,14 +16,11 @@ from ._reseat import reseating
 from ._viewing import viewing
 from .memory import expand_to
 
-__all__ = [
-    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "flatten", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze",
-]  # fmt: skip
+__all__ = ["broadcast_shapes", "broadcast_tensors", "broadcast_to", "flatten", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"]
 METHODS = (
     "broadcast_to", "expand", "expand_as", "flatten", "ravel", "reshape", "reshape_as", "squeeze", "squeeze_", "unflatten", "unsqueeze",
     "unsqueeze_", "view", "view_as",
 )  # fmt: skip
-INPLACE = ()
 
 
 def _reshaped(input: Any, shape: Any) -> Any:
