@@ -91,8 +91,13 @@ def _make_venv() -> None:
 
 
 def _editables() -> list[str]:
-    """Requirement arguments for the members; the core comes with what its demo draws with."""
-    return [word for folder in members() for word in ("-e", f"{folder}[demo]" if folder.name == "core" else str(folder))]
+    """Requirement arguments for the members; one with a demo comes with what that needs."""
+    return [word for folder in members() for word in ("-e", f"{folder}[demo]" if "demo" in _extras(folder) else str(folder))]
+
+
+def _extras(folder: Path) -> dict[str, list[str]]:
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project.get("optional-dependencies", {})
 
 
 def _install(what: list[str]) -> None:

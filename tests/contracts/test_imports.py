@@ -141,7 +141,7 @@ def test_imports_inside_functions_are_listed() -> None:
         ("dovetail.nn.linear", "dovetail.io.save", False),
         ("dovetail.io.save", "dovetail.tensor", True),
         ("dovetail.io.save", "dovetail.nn", False),
-        ("dovetail.cli.demo", "dovetail", True),
+        ("dovetail.cli.plugins", "dovetail", True),
     ],
 )
 def test_the_rule(source: str, target: str, expected: bool) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 __all__ = ["COMMANDS", "main"]
 
 #: Command → (target, summary). The commands of plugins come from their manifests; they cannot take these names.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("dovetail.cli.demo:demo", "Train a small network on handwritten digits and look at what it learned."),
-    "plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring."),
-}
+COMMANDS: dict[str, tuple[str, str]] = {"plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring.")}
 
 
 def main() -> None:

@@ -83,6 +83,10 @@ class LazyGroup(click.Group):
             clash: NameClashError = table.clash("commands", cmd_name)
             raise click.UsageError(str(clash), ctx)
         if cmd_name not in table.rows:
+            from ..plugins.registry import installer_of
+
+            if missing := installer_of(cmd_name):
+                raise click.UsageError(f"there is no command {cmd_name!r} here: {missing}", ctx)
             return None
         _, fields = table.rows[cmd_name]
         return _FromPlugin(cmd_name, fields["target"], fields.get("summary", ""))

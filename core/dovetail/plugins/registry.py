@@ -141,17 +141,20 @@ class Registry:
 
 
 def installer_of(key: str, *, namespace: bool = False) -> str:
-    """Say which first-party distribution would bring a key (or a namespace under ``dovetail``), and is not installed; or nothing."""
+    """Say which first-party distribution would bring a key (or a namespace of ``dovetail``) and is missing or not usable; or nothing."""
     from fnmatch import fnmatchcase
 
     owner, slash, _ = key.partition("/")
+    installed = {item.name: item for item in get_manager().catalogue.plugins}
     for plugin, about in first_party().items():
         if namespace:
             brings = key in about["namespaces"]
         else:
             brings = owner == plugin if slash else any(fnmatchcase(owner, pattern) for pattern in about["names"])
-        if brings and plugin not in {item.name for item in get_manager().catalogue.plugins}:
+        if brings and plugin not in installed:
             return f"pip install {about['distribution']} ({about['summary']})"
+        if brings and not installed[plugin].usable:
+            return f"plugin {installed[plugin].label} is {installed[plugin].state}: {installed[plugin].reason}"
     return ""
 
 

@@ -129,8 +129,13 @@ def commands(site) -> None:
 def test_help_lists_the_commands_of_plugins_without_importing_them(site, run):
     commands(site)
     out = run("--help")
-    assert "demo" in out and "plugins" in out and "To listen." in out and "To plain." in out
+    assert "plugins" in out and "To listen." in out and "To plain." in out
     assert plugin_code_imported() == []
+
+
+def test_a_command_that_nobody_brings_says_what_to_install(site, run):
+    assert "pip install dovetail-vision" in run("demo", status=2)
+    assert "No such command 'nonsense'" in run("nonsense", status=2)
 
 
 def test_a_command_is_imported_when_it_runs(site, run):

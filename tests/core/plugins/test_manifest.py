@@ -59,7 +59,7 @@ WRONG = [
     (MUL + '[[kernels.mul]]\ntarget = "a:c"\ndevice = "cpu"\ndtypes = ["float32"]', 6, "'mul@cpu:float32' is claimed twice by this plugin"),
     ('[namespaces.nn]\ntarget = "a.b"', 2, "'dovetail.nn' is a module of the core"),
     ('[namespaces.sound]\ntarget = "a.b:c"', 3, 'expected a module\'s name, "package.module"'),
-    ('[commands.demo]\ntarget = "a:b"', 2, "'dovetail demo' is a command of the core"),
+    ('[commands.plugins]\ntarget = "a:b"', 2, "'dovetail plugins' is a command of the core"),
     ('[formats."wav"]\nmagic = "x"', 2, "the key 'wav' is not valid; expected a lower-case suffix"),
     ('[aliases]\n"audio/old" = { new = "old" }', 3, "got 'old'; expected a key, \"namespace/name\""),
     ('hooks = { module = "a.b" }', 2, "hooks: got {'module': 'a.b'}; expected a table { module ="),

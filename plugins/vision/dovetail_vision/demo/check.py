@@ -1,4 +1,4 @@
-"""Count the right answers of a saved model in a process of its own: ``python -m dovetail.cli.demo_check FILE DEVICE``."""
+"""Count the right answers of a saved model in a process of its own: ``python -m dovetail_vision.demo.check FILE DEVICE``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import dovetail
 
-from .demo_task import answers, open_task
+from .task import answers, open_task
 
 __all__ = ["main"]
 

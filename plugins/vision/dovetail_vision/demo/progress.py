@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import click
 
-from .demo_task import History
+from .task import History
 
 __all__ = ["Lines", "Live", "display"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..errors import DeviceError, PluginError, UnknownNameError
+from dovetail.errors import DeviceError, PluginError
 
 __all__ = ["demo"]
 
@@ -26,13 +26,14 @@ _FILE = "digits_cnn.safetensors"
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="dovetail-demo", show_default=True, help="Where to write.")
 def demo(seed: int, epochs: int, device: str, out: Path) -> None:
     """Train a small network on handwritten digits and look at what it learned."""
-    from .demo_progress import display
-    from .demo_task import answers, train
+    from .progress import display
+    from .task import answers, train
 
     task = _task(device)
     _make(out)
     if not _can_draw():
-        click.secho('matplotlib is not installed, so no pictures will be drawn; to have them: pip install "dovetail[demo]"', fg="yellow")
+        what = "matplotlib is not installed, so no pictures will be drawn"
+        click.secho(f'{what}; to have them: pip install "dovetail-vision[demo]"', fg="yellow")
     _greet(task, seed)
     start = time.perf_counter()
     with display(epochs) as watch:
@@ -51,17 +52,13 @@ def demo(seed: int, epochs: int, device: str, out: Path) -> None:
 
 
 def _task(device: str) -> Any:
-    """The digits, or one error that says what is missing."""
+    """The digits on a device, or one line that says what is wrong with it."""
     import dovetail
 
-    from .demo_task import DATASET, MODEL, open_task
+    from .task import open_task
 
     try:
-        dovetail.datasets.get(DATASET)
-        dovetail.models.get(MODEL)
         return open_task(dovetail.device(device))
-    except UnknownNameError:
-        raise click.ClickException('the demo needs dovetail-vision, which is not installed: pip install "dovetail[demo]"') from None
     except (PluginError, DeviceError, RuntimeError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -78,8 +75,9 @@ def _can_draw() -> bool:
 
 
 def _greet(task: Any, seed: int) -> None:
-    from .. import models
-    from .demo_task import DATASET, MODEL
+    from dovetail import models
+
+    from .task import DATASET, MODEL
 
     params = models.get(MODEL).params
     click.echo(f"{DATASET}: {len(task.train):,} handwritten digits to learn from, {len(task.labels)} held out")
@@ -89,13 +87,13 @@ def _greet(task: Any, seed: int) -> None:
 
 def _write(out: Path, model: Any, history: Any, task: Any, given: Any) -> dict[str, str]:
     """Write the model and the pictures; return what each file is."""
-    from .. import plugins
-    from ..io import save
+    from dovetail import plugins
+    from dovetail.io import save
 
     written = {_FILE: "the model"}
     save(model, out / _FILE)
     if _can_draw():
-        from .demo_pictures import draw
+        from .pictures import draw
 
         matrix = plugins.metrics.load("vision/confusion_matrix")(given, task.labels, 10)
         labels, answered, counts = (t.cpu().numpy() for t in (task.labels, given, matrix))
@@ -105,7 +103,7 @@ def _write(out: Path, model: Any, history: Any, task: Any, given: Any) -> dict[s
 
 def _in_a_new_process(path: Path, device: str) -> int:
     """How many digits the model in a file reads right when another process loads it."""
-    command = [sys.executable, "-m", "dovetail.cli.demo_check", str(path), device]
+    command = [sys.executable, "-m", "dovetail_vision.demo.check", str(path), device]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise click.ClickException(f"{path} cannot be loaded in a new process:\n{done.stderr}")

@@ -14,12 +14,11 @@ from click.testing import CliRunner
 
 import dovetail as dv
 from dovetail import plugins
-from dovetail.cli import demo_progress
-from dovetail.cli.demo_pictures import chosen
-from dovetail.cli.demo_progress import Lines, Live, curve, display, picture
-from dovetail.cli.demo_task import Epoch, History, answers, open_task, train
 from dovetail.cli.main import dovetail as program
-from dovetail.errors import UnknownNameError
+from dovetail_vision.demo import progress as demo_progress
+from dovetail_vision.demo.pictures import chosen
+from dovetail_vision.demo.progress import Lines, Live, curve, display, picture
+from dovetail_vision.demo.task import Epoch, History, answers, open_task, train
 
 pytest.importorskip("dovetail_vision")
 
@@ -87,15 +86,15 @@ def test_without_the_plugin(tmp_path, monkeypatch):
     finally:
         monkeypatch.undo()
         plugins.reset()
-    assert result.exit_code == 1 and result.output.count("\n") == 1 and "vision" in result.output
+    assert result.exit_code == 2 and "plugin vision (dovetail-vision 0.1.0) is disabled" in result.output
     assert not (tmp_path / "demo").exists()
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):
-    monkeypatch.setattr("dovetail.cli.demo._can_draw", lambda: False)
+    monkeypatch.setattr("dovetail_vision.demo.command._can_draw", lambda: False)
     result = demo("--epochs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    assert 'matplotlib is not installed, so no pictures will be drawn; to have them: pip install "dovetail[demo]"' in result.output
+    assert 'matplotlib is not installed, so no pictures will be drawn; to have them: pip install "dovetail-vision[demo]"' in result.output
     assert os.listdir(tmp_path) == ["digits_cnn.safetensors"]
 
 
@@ -108,7 +107,7 @@ def test_bad_options(tmp_path):
 
 
 def test_a_model_that_does_not_come_back_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr("dovetail.cli.demo._in_a_new_process", lambda path, device: 7)
+    monkeypatch.setattr("dovetail_vision.demo.command._in_a_new_process", lambda path, device: 7)
     result = demo("--epochs", 1, "--out", tmp_path)
     assert result.exit_code == 1 and "loaded in a new process it reads 7 digits right, not" in result.output
 
@@ -168,13 +167,3 @@ def test_the_training_is_watched():
     task = open_task(dv.device("cpu"))
     _, past = train(task, 1, 0, Watch())
     assert seen[:-1] == list(range(1, past.total + 1)) and past.total == 21 and seen[-1] == past.passes[0].held_out
-
-
-def test_where_the_plugin_is_not_installed(tmp_path, monkeypatch):
-    def get(key):
-        raise UnknownNameError(f"datasets.get({key!r}): no plugin that is installed brings it")
-
-    monkeypatch.setattr(dv.datasets, "get", get)
-    result = demo("--out", tmp_path / "demo")
-    expected = 'Error: the demo needs dovetail-vision, which is not installed: pip install "dovetail[demo]"\n'
-    assert result.exit_code == 1 and result.output == expected

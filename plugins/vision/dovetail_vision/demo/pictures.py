@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .demo_task import History
+from .task import History
 
 __all__ = ["draw"]
 

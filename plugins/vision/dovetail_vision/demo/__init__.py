@@ -1,0 +1,1 @@
+"""`dovetail demo`: a small network learns the handwritten digits, shows what it learned, and is loaded again from its file."""
