@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from . import autograd, data, datasets, errors, graph, io, models, nn, optim, utils
     from .io import load, save
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _namespaces.install()
 
@@ -49,7 +49,7 @@ newaxis = None
 strided = "dovetail.strided"
 
 _MODULES = {
-    "autograd", "backends", "cuda", "data", "datasets", "errors", "graph", "hooks", "io", "linalg", "models",
+    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "graph", "hooks", "io", "linalg", "models",
     "nn", "optim", "plugins", "random", "utils",
 }  # fmt: skip
 

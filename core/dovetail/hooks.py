@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from .plugins.registry import Entry
 
     hookimpl: Callable[..., Any]
+    hookspec: Callable[..., Any]
 
-__all__ = ["HOOKS", "HOOK_API", "Hook", "hookimpl"]  # hookimpl is made on first use, so that pluggy is not imported before
+# The two markers are made on first use, so that pluggy is not imported before.
+__all__ = ["HOOKS", "HOOK_API", "Hook", "hookimpl", "hookspec"]
 
 #: The version of everything in this file, apart from the package's own version. A new hook or argument raises the minor number.
-HOOK_API = (1, 0)
+HOOK_API = (1, 1)
 
 #: What a registration hook returns: key → fields, as in the manifest's table of that kind.
 Rows = dict[str, dict[str, Any]]
@@ -36,25 +38,29 @@ Rows = dict[str, dict[str, Any]]
 # What happens when an implementation raises.
 SKIP = "the plugin is marked failed and all of its answer is left out; the others are not touched"
 RAISE = "the exception goes to the caller, with a note that names the plugin, the hook and how to switch the plugin off"
+FORMAT = "a FormatError for this file, caused by the exception; one that is a FormatError already passes as it is"
+CHECK = "a failed check with the exception as its text; the other checks go on"
 
 
 class Hook:
     """One hook point: its specification and the promises about it."""
 
-    __slots__ = ("first_result", "name", "on_error", "since", "spec")
+    __slots__ = ("claim", "deprecated", "first_result", "name", "on_error", "since", "spec")
 
-    def __init__(self, spec: Callable[..., Any], since: str, first_result: bool, on_error: str) -> None:
-        self.name, self.spec, self.since = spec.__name__, spec, since
-        self.first_result, self.on_error = first_result, on_error
+    def __init__(self, spec: Callable[..., Any], since: str, first_result: bool, on_error: str, claim: str) -> None:
+        self.name, self.spec, self.since, self.on_error = spec.__name__, spec, since, on_error
+        self.first_result = first_result  # the first answer that is not None counts; else the answers of all are a list
+        self.claim = claim  # the table of the manifest that decides which one plugin is asked, such as "formats"
+        self.deprecated: str | dict[str, str] = ""  # what to use instead: of the whole hook, or of single arguments by name
 
 
 #: Every hook by name.
 HOOKS: dict[str, Hook] = {}
 
 
-def _hook(*, since: str, first_result: bool = False, on_error: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _hook(*, since: str, first_result: bool = False, on_error: str, claim: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def declare(spec: Callable[..., Any]) -> Callable[..., Any]:
-        HOOKS[spec.__name__] = Hook(spec, since, first_result, on_error)
+        HOOKS[spec.__name__] = Hook(spec, since, first_result, on_error, claim)
         return spec
 
     return declare
@@ -141,10 +147,38 @@ def build_dataset(entry: Entry, root: Any, split: str | None, options: dict[str,
     """Open the dataset of ``datasets.load``: return it, or None to leave it to the next; the core calls ``entry.load()``."""
 
 
+@_hook(since="1.1", first_result=True, on_error=FORMAT, claim="formats")
+def decode_sample(data: bytes, kind: str, limits: dict[str, int]) -> Any:
+    """Turn the bytes of one sample of a claimed format (``kind`` is its suffix) into an array or tensor, within ``limits``.
+
+    ``limits["elements"]`` is the largest number of elements to allocate; more is refused before anything is allocated.
+    """
+
+
+@_hook(since="1.1", first_result=True, on_error=FORMAT, claim="formats")
+def open_weights(path: str, head: bytes) -> Any:
+    """Read a file of a claimed format for ``dovetail.load``: return a dict of tensors. ``head`` holds its first 64 bytes."""
+
+
+@_hook(since="1.1", first_result=True, on_error=FORMAT, claim="formats")
+def save_weights(format: str, path: str, tensors: dict[str, Any], metadata: dict[str, str]) -> Any:
+    """Write a dict of tensors in a claimed format for ``dovetail.save``, to a temporary file that the core renames; return True."""
+
+
+@_hook(since="1.1", first_result=True, on_error=RAISE, claim="collates")
+def collate(samples: list[Any]) -> Any:
+    """Make a batch of samples of a claimed element type, which ``default_collate`` does not know: return the batch."""
+
+
+@_hook(since="1.1", on_error=CHECK)
+def doctor() -> list[tuple[str, bool, str]]:
+    """Checks for ``dovetail doctor``: (what was looked at, whether it is well, what was seen or is to be done)."""
+
+
 def __getattr__(name: str) -> Any:
-    if name != "hookimpl":
+    if name not in ("hookimpl", "hookspec"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import pluggy
 
-    globals()["hookimpl"] = marker = pluggy.HookimplMarker("dovetail")
-    return marker
+    globals().update(hookimpl=pluggy.HookimplMarker("dovetail"), hookspec=pluggy.HookspecMarker("dovetail"))
+    return globals()[name]

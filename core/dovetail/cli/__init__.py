@@ -5,7 +5,11 @@ from __future__ import annotations
 __all__ = ["COMMANDS", "main"]
 
 #: Command → (target, summary). The commands of plugins come from their manifests; they cannot take these names.
-COMMANDS: dict[str, tuple[str, str]] = {"plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring.")}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("dovetail.cli.manage:doctor", "Look at the installation: versions, folders, plugins, what plugins check themselves."),
+    "plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring."),
+    "search": ("dovetail.cli.manage:search", "Find models, datasets and everything else that plugins bring, by words."),
+}
 
 
 def main() -> None:

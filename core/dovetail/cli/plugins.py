@@ -1,10 +1,9 @@
-"""`dovetail plugins`: what is installed, what it brings, who answers for a name; none of these imports a plugin."""
+"""`dovetail plugins`: what is installed, what it brings, who answers for a name; of these, only check and doctor import plugins."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ import click
 from ..plugins.catalogue import STATES, Plugin
 from ..plugins.kinds import KINDS
 from ..plugins.manager import Manager, get_manager
+from .manage import check, disable, doctor, enable, new, show, trust
 
 __all__ = ["plugins"]
 
@@ -33,18 +33,6 @@ def _describe(plugin: Plugin) -> dict[str, Any]:
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], colours: dict[str, str] | None = None) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=box.SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*(Text(cell, style=(colours or {}).get(cell, "")) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _finish() -> None:
@@ -75,7 +63,7 @@ def list_(as_json: bool) -> None:
         click.echo("No plugin is installed. The first ones to look at: pip install dovetail-vision dovetail-text")
     else:
         rows = ((plugin.name, f"{plugin.distribution} {plugin.version}", plugin.state, _counts(plugin)) for plugin in catalogue.plugins)
-        _print_table(("plugin", "distribution", "state", "brings"), rows, {state: _COLOURS.get(state, "red") for state in STATES})
+        show(("plugin", "distribution", "state", "brings"), rows, {state: _COLOURS.get(state, "red") for state in STATES})
     for problem in catalogue.problems:
         click.echo(f"problem: {problem}")
     for plugin in catalogue.plugins:
@@ -112,7 +100,7 @@ def info(name: str, as_json: bool) -> None:
         click.echo(plugin.traceback)
     if rows:
         cells = ((kind, key, str(fields.get("summary", fields.get("target", "")))) for kind in rows for key, fields in rows[kind].items())
-        _print_table(("kind", "key", "summary or target"), cells)
+        show(("kind", "key", "summary or target"), cells)
     _finish()
 
 
@@ -126,7 +114,7 @@ def why(key: str, as_json: bool) -> None:
         _print_json(answers)
     elif answers:
         cells = ((row["kind"], row["key"], row["plugin"], ", ".join(row["claimed_by"]), row["target"]) for row in answers)
-        _print_table(("kind", "key", "answered by", "claimed by", "target"), cells)
+        show(("kind", "key", "answered by", "claimed by", "target"), cells)
     else:
         click.echo(_nobody(key))
     if not answers:
@@ -165,3 +153,7 @@ def _nobody(key: str) -> str:
     stopped = [plugin for plugin in manager.catalogue.plugins if not plugin.usable and key.startswith(f"{plugin.name}/")]
     parts += [f"Plugin {plugin.label} is {plugin.state}: {plugin.reason}." for plugin in stopped]
     return " ".join(parts)
+
+
+for _command in (check, disable, doctor, enable, new, trust):
+    plugins.add_command(_command)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, TypeMismatch
+from ..plugins.manager import get_manager
 from ..tensor import Tensor
 
 __all__ = ["collate", "default_collate", "default_convert"]
@@ -44,7 +45,7 @@ def default_convert(data: Any) -> Any:
 
 def default_collate(batch: Any) -> Any:
     """Stack the samples of a batch: tensors and arrays along a new first dimension, numbers into tensors, dicts by key,
-    tuples and lists by position, strings as they are.
+    tuples and lists by position, strings as they are, and what else plugins can collate.
 
     Raises a TypeError for an element type that it does not know and a RuntimeError for samples of unequal sizes.
 
@@ -74,7 +75,11 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
         return type(first)(*(collate(s, collate_fn_map=collate_fn_map) for s in zip(*batch, strict=False)))
     if isinstance(first, collections.abc.Sequence):
         return _sequence(batch, first, collate_fn_map)
-    raise _unknown(type(first))
+    kind = type(first)
+    made = get_manager().ask("collate", f"{kind.__module__}.{kind.__qualname__}", samples=batch)
+    if made is None:
+        raise _unknown(kind)
+    return made
 
 
 def _rule(first: Any, rules: dict[Any, Callable[..., Any]] | None) -> Callable[..., Any] | None:

@@ -20,6 +20,7 @@ from ..device import move, to_device
 from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError
 from .atomic import replacing
 from .container import checksum, read, write
+from .formats import claimed_suffix, read_weights, write_weights
 from .tree import pack, refuse_lazy, unpack
 
 __all__ = ["load", "save"]
@@ -42,12 +43,24 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, **legacy: Any) -> None:
     {'epoch': 3, 'w': tensor([1., 1.])}
     """
     _refuse_others("save", legacy)
+    if not hasattr(f, "write") and claimed_suffix(f):
+        with replacing(f) as temporary:
+            if write_weights(f, temporary, lambda: _tensors(obj, f)):
+                return
     arrays, metadata = _encode(obj)
     if hasattr(f, "write"):
         write(f, arrays, metadata)  # type: ignore[arg-type]
         return
     with replacing(f) as temporary, open(temporary, "wb") as file:
         write(file, arrays, metadata)
+
+
+def _tensors(obj: Any, f: Any) -> dict[str, Tensor]:
+    """What a plugin's format holds: the tensors of a module, or of a dict, by name."""
+    state = obj.state_dict() if hasattr(obj, "state_dict") else obj
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) and isinstance(t, Tensor) for key, t in state.items()):
+        raise TypeMismatch("save", f"{f} holds tensors by name, got {type(obj).__name__}", "expected a module or a dict of tensors")
+    return dict(state)
 
 
 def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
@@ -115,7 +128,7 @@ def load(
     into: Any = None,
     **legacy: Any,
 ) -> Any:
-    """Read what `save` wrote, or any safetensors file (as a dict of tensors).
+    """Read what `save` wrote, or (as a dict of tensors) any safetensors file or file of a format that a plugin reads.
 
     ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. Reading
     never executes anything, so ``weights_only`` has no meaning here. Raises a FormatError for a file that is not
@@ -123,18 +136,27 @@ def load(
     """
     _refuse_others("load", legacy)
     name = str(getattr(f, "name", "stream")) if hasattr(f, "read") else os.fspath(f)
-    arrays, metadata = read(name, bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
     move_to = _mapper(map_location)
+    value: Any
+    foreign = None if hasattr(f, "read") else read_weights(f)
+    if foreign is not None:
+        value = {key: move_to(t) for key, t in foreign.items()}
+        return value if into is None else _loaded(into, value)
+    arrays, metadata = read(name, bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
     if not any(key.startswith("dovetail") for key in metadata):
-        value: Any = {key: move_to(wrap(a)) for key, a in arrays.items()}
+        value = {key: move_to(wrap(a)) for key, a in arrays.items()}
         head = {"kind": "value"}
     else:
         head = _head(name, metadata, arrays)
         value = _value(name, head.get("tree"), arrays, move_to)
     if into is not None:
-        into.load_state_dict(value)
-        return into
+        return _loaded(into, value)
     return value if head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+
+
+def _loaded(module: Any, state: Any) -> Any:
+    module.load_state_dict(state)
+    return module
 
 
 def _read(path: Path) -> bytes:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .catalogue import Plugin
     from .manager import KernelClaim
 
-__all__ = ["installed", "kernels_for_core", "load_target", "problems", "reset"]
+__all__ = ["call", "environment", "installed", "kernels_for_core", "load_target", "problems", "reset"]
 
 
 def installed() -> list[Plugin]:
@@ -27,6 +27,24 @@ def problems() -> list[str]:
     from .manager import get_manager
 
     return get_manager(strict=False).catalogue.problems
+
+
+def call(hook: str, **arguments: Any) -> Any:
+    """Call a behaviour hook by name; ``"audio/window"`` is the hook ``window`` that the plugin audio publishes.
+
+    UnknownNameError when no usable plugin publishes it; what an implementation raises comes with a note that names its plugin.
+    """
+    from .manager import get_manager
+
+    return get_manager().call(hook, **arguments)
+
+
+def environment() -> dict[str, str]:
+    """The environment for a worker process: it sees the plugins that are usable in this one, and no others."""
+    import os
+
+    names = [plugin.name for plugin in installed() if plugin.usable]
+    return {**os.environ, "DOVETAIL_PLUGINS": ",".join(names) or "none"}
 
 
 def kernels_for_core() -> list[KernelClaim]:

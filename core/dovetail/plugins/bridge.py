@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .names import HOOK_KINDS
 if TYPE_CHECKING:
     import pluggy
 
-__all__ = ["Answers", "attributed", "blamed", "implementations", "manifest_plugin", "new_pluggy"]
+__all__ = ["Answers", "attributed", "blamed", "implementations", "manifest_plugin", "new_pluggy", "parameters", "plain", "publish"]
 
 
 class Answers:
@@ -43,6 +44,20 @@ def new_pluggy() -> pluggy.PluginManager:
     return manager
 
 
+def plain(hook: str) -> str:
+    """The name of a hook's function: ``audio_window`` for the hook ``audio/window`` that the plugin audio publishes."""
+    return hook.replace("/", "_").replace("-", "_")
+
+
+def publish(manager: pluggy.PluginManager, hook: str, spec: Callable[..., Any]) -> None:
+    """Make known the specification of a hook that a plugin publishes."""
+    from ..hooks import hookspec
+
+    if not hasattr(manager.hook, plain(hook)):
+        marked: Any = Answers({plain(hook): spec if hasattr(spec, "dovetail_spec") else hookspec(spec)})
+        manager.add_hookspecs(marked)
+
+
 def manifest_plugin(plugin: Plugin) -> Answers:
     """Make the object that answers registration hooks with the rows of one manifest."""
     from ..hooks import hookimpl
@@ -63,6 +78,7 @@ def attributed(implementation: Callable[..., Any], plugin: Plugin, hook: str) ->
     """Wrap a hook implementation so that its faults carry its plugin's name; pluggy still sees its own arguments and options."""
     options = implementation.dovetail_impl
     where = f"hook {hook}"
+    warn_of_deprecation(implementation, hook)
 
     @functools.wraps(implementation)
     def call(*arguments: Any, **named: Any) -> Any:
@@ -82,9 +98,35 @@ def attributed(implementation: Callable[..., Any], plugin: Plugin, hook: str) ->
             plugin.stop("failed", f"{where}: {type(error).__name__}: {error}", error)
             return None
 
+    @functools.wraps(implementation)
+    def checks() -> Any:
+        try:
+            return [(f"{plugin.name}: {what}", bool(well), str(seen)) for what, well, seen in implementation()]
+        except (Exception, SystemExit) as error:
+            return [(f"{plugin.name}: {where}", False, f"{type(error).__name__}: {error}; {plugin.remedy}")]
+
     if options["wrapper"] or options["hookwrapper"]:
         return wrap
-    return register if hook.startswith("register_") else call
+    return checks if hook == "doctor" else register if hook.startswith("register_") else call
+
+
+def parameters(implementation: Any) -> tuple[str, ...]:
+    """The arguments that a hook implementation asks for."""
+    code = getattr(implementation, "__wrapped__", implementation).__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def warn_of_deprecation(implementation: Callable[..., Any], hook: str) -> None:
+    """Warn, at the implementation's own line, when the hook or an argument that it asks for is on its way out."""
+    deprecated = HOOKS[hook].deprecated if hook in HOOKS else ""
+    if isinstance(deprecated, str):
+        texts = [f"hook {hook} is deprecated: {deprecated}"] if deprecated else []
+    else:
+        asked = [name for name in parameters(implementation) if name in deprecated]
+        texts = [f"argument {name!r} of hook {hook} is deprecated: {deprecated[name]}" for name in asked]
+    code = implementation.__code__
+    for text in texts:
+        warnings.warn_explicit(text, DeprecationWarning, code.co_filename, code.co_firstlineno, implementation.__module__)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ __all__ = ["Cache", "Stamp", "cache_folder", "stamp"]
 #: What tells one state of a file from another: mtime in nanoseconds, and size.
 Stamp = list[int]
 
-_FORMAT = 1
-_HEAD = {"key", "state", "reason", "notes", "api", "module", "implements", "kinds", "claims"}
+_FORMAT = 2
+_HEAD = {"key", "state", "reason", "notes", "api", "module", "implements", "publishes", "kinds", "claims"}
 _HERE = os.path.dirname(__file__)
 # What is valid depends on these files of the core as well, so a change of any one empties the cache.
 _RULES = ("..", "../hooks.py", "../cli/__init__.py", "manifest.py", "kinds.py", "scan.py", "index.toml")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from ..hooks import HOOK_API
 from .cache import Cache, stamp
+from .crumbs import quarantine
+from .local import project_plugins
 from .names import CLAIMS, KIND_NAMES, namespace_of, normalise, reserved_modules
 from .scan import Found, Listing, list_path, locate, scan
-from .settings import Settings, read_settings
+from .settings import Settings, lacking, read_settings
 
-__all__ = ["STATES", "Catalogue", "Plugin", "discover", "first_party"]
+__all__ = ["STATES", "Catalogue", "Plugin", "advance", "discover", "first_party"]
 
 #: The states of a plugin that a user sees.
 STATES = {
@@ -37,9 +39,11 @@ class Plugin:
         self.name, self.distribution, self.version = found.name, found.distribution, found.version
         self.origin, self.entry_point = found.origin, found.value
         self.state, self.reason, self.traceback = "found", "", ""
+        self.crashed = False  # its import ended a process; it is left out until it is enabled again
         self.notes: list[str] = []
         self.package = self.path = self.api = self.module = ""
         self.implements: list[str] = []
+        self.publishes: dict[str, str] = {}  # its own hook points: name → target of the specification
         self.kinds: list[str] = []  # what its manifest has rows of
         self._claims: dict[str, Any] = {}
         self._named: dict[str, Any] | Callable[[], dict[str, Any] | None] = {}
@@ -55,12 +59,12 @@ class Plugin:
     @property
     def usable(self) -> bool:
         """Whether its rows count. A plugin that failed keeps them: what did not fail still works."""
-        return self.state in ("ready", "active", "failed")
+        return self.state in ("ready", "active", "failed") and not self.crashed
 
     @property
     def remedy(self) -> str:
         """How to go on without it."""
-        return f"to go on without it, set DOVETAIL_DISABLE_PLUGINS={self.name}"
+        return f"to go on without it: dovetail plugins disable {self.name}"
 
     def stop(self, state: str, reason: str, error: BaseException | None = None) -> None:
         """Record why the plugin is in this state; the traceback of ``error`` is kept."""
@@ -89,7 +93,7 @@ class Plugin:
     def take(self, head: dict[str, Any], rows: Callable[[], dict[str, Any] | None]) -> None:
         """Take what was read of the manifest; ``rows`` gives those of named things when they are first asked for."""
         self.state, self.reason, self.notes = head["state"], head["reason"], list(head["notes"])
-        self.api, self.module, self.implements = head["api"], head["module"], head["implements"]
+        self.api, self.module, self.implements, self.publishes = head["api"], head["module"], head["implements"], head["publishes"]
         self.kinds, self._claims, self._named = head["kinds"], head["claims"], rows
 
 
@@ -117,21 +121,28 @@ class Catalogue:
     def problems(self) -> list[str]:
         """Everything that is wrong, one text each."""
         wrong = [plugin for plugin in self.plugins if plugin.reason and plugin.state != "disabled"]
-        return [f"{plugin.label} is {plugin.state}: {plugin.reason}" for plugin in wrong] + self.notices
+        return [f"{plugin.label} is {plugin.state}: {plugin.reason}" for plugin in wrong] + self.missing + self.notices
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """What ``require-plugins`` asks for and is not usable, one text each."""
+        return lacking(self.settings, self.plugins)
 
 
 def discover(path: list[str] | None = None) -> Catalogue:
     """Find the plugins on ``sys.path`` and read their manifests, from the cache where it holds them."""
     settings, kept = read_settings(), Cache()
+    own = project_plugins(settings)
     listing = list_path(sys.path if path is None else path)
-    found = scan(listing, kept)
+    found = scan(listing, kept) + own
     plugins = [Plugin(item) for item in found]
     for plugin, item in zip(plugins, found, strict=True):
         try:
-            _advance(plugin, item, settings, kept, listing)
+            advance(plugin, item, settings, kept, listing)
         except Exception as error:  # whatever is wrong with one plugin stays with it
             plugin.stop("broken", f"{type(error).__name__}: {error}", error)
     kept.save()
+    quarantine(plugins)
     _settle_names(plugins, settings)
     catalogue = Catalogue(plugins, settings)
     installed = {normalise(plugin.name) for plugin in plugins}
@@ -140,7 +151,8 @@ def discover(path: list[str] | None = None) -> Catalogue:
     return catalogue
 
 
-def _advance(plugin: Plugin, found: Found, settings: Settings, kept: Cache, listing: Listing) -> None:
+def advance(plugin: Plugin, found: Found, settings: Settings, kept: Cache, listing: Listing) -> None:
+    """Bring a plugin that was found to the state that it deserves, by settings, name, place and manifest."""
     if refusal := settings.refusal(plugin.name):
         plugin.stop("disabled", refusal)
     elif wrong := found.problem or _foreign_name(plugin):

@@ -112,6 +112,7 @@ KINDS: dict[str, Kind] = {
         Kind("kernels", "target device dtypes", "summary", **_OP),
         Kind("lowerings", "target format", "summary", **_OP),
         Kind("commands", "target", "summary", key=r"[a-z][a-z0-9-]*", expects="a lower-case word"),
+        Kind("collates", "", "summary", key=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", expects='the full name of a class, "package.module.Class"'),
         _NAMESPACES,
         Kind("aliases", "new", "since removed_in"),
     )

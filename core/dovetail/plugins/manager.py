@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 import threading
 import time
 import warnings
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NameClashError, PluginError
-from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy
+from ..errors import NameClashError, PluginError, UnknownNameError
+from ..hooks import HOOKS
+from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy, parameters, plain, publish
 from .catalogue import Catalogue, Plugin, discover
+from .crumbs import importing
 from .names import HOOK_KINDS, namespace_of, normalise
 
 if TYPE_CHECKING:
@@ -65,6 +69,7 @@ class Manager:
         self._needed: set[str] = set()
         self._tables: dict[tuple[str, bool], Table] = {}
         self._targets: dict[tuple[str, str], Any] = {}
+        self._asked: dict[tuple[str, str], Callable[..., Any] | None] = {}
 
     # ------------------------------------------------------------------------------------------------- targets
 
@@ -73,7 +78,8 @@ class Manager:
         kept = self._targets.get((target, plugin.name))
         if kept is None:
             try:
-                kept = self._contain(plugin, f"importing {target}", functools.partial(_import, target))
+                module = target.partition(":")[0]
+                kept = self._contain(plugin, f"importing {target}", module, functools.partial(_import, target))
             except PluginError as error:
                 kept = error
             self._targets[target, plugin.name] = kept
@@ -81,14 +87,15 @@ class Manager:
             raise kept.with_traceback(None)
         return kept
 
-    def _contain(self, plugin: Plugin, what: str, action: Callable[[], Any]) -> Any:
-        """Run code of a plugin for the first time: Exception and SystemExit become a PluginError; KeyboardInterrupt goes through.
+    def _contain(self, plugin: Plugin, what: str, module: str, action: Callable[[], Any]) -> Any:
+        """Run code that imports a plugin's module: Exception and SystemExit become a PluginError; KeyboardInterrupt goes through.
 
         No lock is held meanwhile: another thread may be inside the same import, asking for a table.
         """
         start = time.perf_counter()
         try:
-            result = action()
+            with nullcontext() if module in sys.modules else importing(plugin.name, plugin.version, what):
+                result = action()
         except (Exception, SystemExit) as error:
             failure = f"{what}: {type(error).__name__}: {error}"
             plugin.stop("failed", failure, error)
@@ -112,9 +119,39 @@ class Manager:
             return self._pm
 
     def call(self, hook: str, **arguments: Any) -> Any:
-        """Call a behaviour hook, importing first the modules that say they implement it."""
+        """Call a behaviour hook, importing first the modules that implement it; ``audio/window`` is one that a plugin publishes."""
+        if "/" in hook and hook not in self._needed:
+            self._publish(hook)
         self._need(hook)
-        return getattr(self.pluggy.hook, hook)(**arguments)
+        return getattr(self.pluggy.hook, plain(hook))(**arguments)
+
+    def ask(self, hook: str, key: str, **arguments: Any) -> Any:
+        """Call a hook of the one plugin that claims ``key`` for it; None when nobody does, or the one that does not implement it."""
+        if (hook, key) not in self._asked:
+            self._asked[hook, key] = self._owner(hook, key)
+        function = self._asked[hook, key]
+        return None if function is None else function(**{name: arguments[name] for name in parameters(function)})
+
+    def _owner(self, hook: str, key: str) -> Callable[..., Any] | None:
+        kind = HOOKS[hook].claim
+        table = self.table(kind)
+        if key in table.clashes:
+            raise table.clash(kind, key)
+        plugin = table.rows[key][0] if key in table.rows else None
+        if plugin is None or hook not in plugin.implements:
+            return None
+        self._need(hook)
+        if hook not in self._modules.get(plugin.name, ()):
+            raise PluginError(f"{hook}({key!r})", f"plugin {plugin.label} is {plugin.state}", plugin.reason, plugin.remedy)
+        return attributed(self._modules[plugin.name][hook], plugin, hook)
+
+    def _publish(self, hook: str) -> None:
+        owner, _, name = hook.partition("/")
+        by_name = {plugin.name: plugin for plugin in self.catalogue.usable}
+        if name not in (by_name[owner].publishes if owner in by_name else ()):
+            known = [f"{plugin.name}/{name}" for plugin in by_name.values() for name in plugin.publishes]
+            raise UnknownNameError(f"plugins.call({hook!r})", "no usable plugin publishes this hook", f"expected one of {known}")
+        publish(self.pluggy, hook, self.load(by_name[owner].publishes[name], by_name[owner]))
 
     def _need(self, hook: str) -> None:
         """Register the implementations of one hook, so that their order does not depend on which module was imported when.
@@ -126,7 +163,7 @@ class Manager:
         for plugin in reversed(self.catalogue.usable):
             if hook in plugin.implements:
                 try:
-                    self._contain(plugin, f"importing its hook {hook}", functools.partial(self._register, plugin, hook))
+                    self._contain(plugin, f"importing its hook {hook}", plugin.module, functools.partial(self._register, plugin, hook))
                 except PluginError as error:
                     if not hook.startswith("register_"):
                         warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)
@@ -135,15 +172,15 @@ class Manager:
     def _register(self, plugin: Plugin, hook: str) -> None:
         if plugin.name not in self._modules:
             self._modules[plugin.name] = implementations(self.pluggy, importlib.import_module(plugin.module))
-            if silent := sorted(self._modules[plugin.name].keys() - set(plugin.implements)):
+            if silent := sorted(self._modules[plugin.name].keys() - set(map(plain, plugin.implements))):
                 plugin.notes.append(f"{plugin.module} implements {', '.join(silent)}, which the manifest does not list; it is not called")
-        implementation = self._modules[plugin.name].get(hook)
+        implementation = self._modules[plugin.name].get(plain(hook))
         if implementation is None:
-            raise LookupError(f"{plugin.module} has no @hookimpl {hook}, which its manifest lists")
+            raise LookupError(f"{plugin.module} has no @hookimpl {plain(hook)}, which its manifest lists")
         name = f"{plugin.name}:{hook}"
         with self._lock:
             if not self.pluggy.has_plugin(name):
-                self.pluggy.register(Answers({hook: attributed(implementation, plugin, hook)}), name=name)
+                self.pluggy.register(Answers({plain(hook): attributed(implementation, plugin, hook)}), name=name)
 
     # ------------------------------------------------------------------------------------------------ registry
 
@@ -227,13 +264,16 @@ _creating = threading.RLock()
 def get_manager(*, strict: bool | None = None) -> Manager:
     """The process's manager, made at the first use of any registry.
 
-    With DOVETAIL_STRICT_PLUGINS=1 (or ``strict=True``) any problem is a PluginError.
+    A PluginError when a plugin that the project requires is not usable; with DOVETAIL_STRICT_PLUGINS=1 (or ``strict=True``) for any
+    problem. ``strict=False`` raises neither.
     """
     global _manager
     with _creating:
         if _manager is None:
             _manager = Manager()
     catalogue = _manager.catalogue
+    if strict is not False and (missing := catalogue.missing):
+        raise PluginError("; ".join(missing))
     if (catalogue.settings.strict if strict is None else strict) and catalogue.problems:
         raise PluginError("DOVETAIL_STRICT_PLUGINS: " + "\n".join(catalogue.problems))
     return _manager

@@ -118,22 +118,31 @@ def check_rows(kind: Kind, table: Any, owner: str, short: bool) -> tuple[dict[st
     return rows, wrong
 
 
+_FOREIGN = re.compile(r"[a-z0-9-]+/[a-z]\w*")  # a hook that another plugin publishes: "audio/window"
+
+
 def _check_hooks(value: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
     from ..hooks import HOOKS
 
-    shape = 'a table { module = "package.hooks", implements = ["build_model"] }'
+    hooks: dict[str, Any] = {"module": "", "implements": [], "publishes": {}}
     if value is None:
-        return {"module": "", "implements": []}, []
-    if not isinstance(value, dict) or not FIELDS["module"][0](value.get("module")) or not FIELDS["tags"][0](value.get("implements")):
+        return hooks, []
+    shape = 'a table { module = "package.hooks", implements = ["build_model"], publishes = { name = "package.module:name" } }'
+    target, module, texts = FIELDS["target"][0], FIELDS["module"][0], FIELDS["tags"][0]
+    hooks |= value if isinstance(value, dict) else {"implements": None}
+    names, published = hooks["implements"], hooks["publishes"]
+    fine = texts(names) and isinstance(published, dict) and bool(names or published) and (module(hooks["module"]) or not names)
+    if not fine or not all(name.isidentifier() and target(where) for name, where in published.items()):
         return {}, [(("hooks",), f"got {_short(value)}; expected {shape}")]
-    unknown = [name for name in value["implements"] if name not in HOOKS]
+    unknown = [name for name in hooks["implements"] if name not in HOOKS and not _FOREIGN.fullmatch(name)]
     if unknown:
         from difflib import get_close_matches
 
         near = [match for name in unknown for match in get_close_matches(name, HOOKS, 1)]
         hint = f" (nearest: {', '.join(near)})" if near else ""
-        return {}, [(("hooks", "implements"), f"there is no hook {', '.join(unknown)}{hint}; expected names from dovetail/hooks.py")]
-    return {"module": value["module"], "implements": sorted(value["implements"])}, []
+        expected = 'expected names from dovetail/hooks.py, or "plugin/hook" for what another plugin publishes'
+        return {}, [(("hooks", "implements"), f"there is no hook {', '.join(unknown)}{hint}; {expected}")]
+    return {"module": hooks["module"], "implements": sorted(hooks["implements"]), "publishes": hooks["publishes"]}, []
 
 
 def _short(value: Any) -> str:
@@ -166,10 +175,12 @@ def _parse(path: str, raw: bytes) -> tuple[str, dict[str, Any], str]:
 def read(path: str, raw: bytes, distribution: str, version: tuple[int, int]) -> Reading:
     """Check the bytes of a manifest against hook API ``version``.
 
-    The result holds ``state`` (ready, incompatible or broken), ``reason``, ``notes``, ``api``, ``module``, ``implements`` and ``rows``.
+    The result holds ``state`` (ready, incompatible or broken), ``reason``, ``notes``, ``api``, ``module``, ``implements``,
+    ``publishes`` and ``rows``.
     A manifest with any error is broken as a whole: nothing of it is registered, and ``reason`` lists every error with its line.
     """
-    reading: Reading = {"state": "broken", "reason": "", "notes": [], "api": "", "module": "", "implements": [], "rows": {}}
+    hooks: Reading = {"module": "", "implements": [], "publishes": {}}
+    reading: Reading = {"state": "broken", "reason": "", "notes": [], "api": "", **hooks, "rows": {}}
     text, data, fault = _parse(path, raw)
     if fault:
         return {**reading, "reason": fault}

@@ -1,15 +1,20 @@
-"""What the user switched: environment variables, ``[tool.dovetail]`` of the project's pyproject.toml, and the user's config.toml."""
+"""What the user switched: environment variables, ``[tool.dovetail]`` of the project's pyproject.toml, the user's config.toml, and
+``plugins.json`` beside it, which ``dovetail plugins enable``, ``disable`` and ``trust`` write."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .names import normalise
 
-__all__ = ["Settings", "config_folder", "read_settings"]
+if TYPE_CHECKING:
+    from .catalogue import Plugin
+
+__all__ = ["Settings", "config_folder", "lacking", "read_settings", "read_switches", "write_switches"]
 
 
 def config_folder() -> str:
@@ -27,13 +32,16 @@ def config_folder() -> str:
 class Settings:
     """Which plugins may run, who wins a claim, and whether any problem is an error."""
 
-    __slots__ = ("disabled", "only", "order", "preferred", "problems", "strict")
+    __slots__ = ("disabled", "local", "only", "order", "preferred", "problems", "required", "strict", "trusted")
 
     def __init__(self) -> None:
         self.only: set[str] | None = None  # None: every plugin
         self.disabled: dict[str, str] = {}  # plugin → who says so
         self.order: list[str] = []  # prefer = ["cpu", …]: in any clash, the first of these
         self.preferred: dict[str, str] = {}  # [tool.dovetail.prefer]  "kernels.conv2d" = "cpu"
+        self.required: dict[str, tuple[str, str]] = {}  # plugin → (range of versions or "", who says so)
+        self.local: list[str] = []  # folders of the project that hold plugins
+        self.trusted: set[str] = set()  # those of them whose code may run
         self.strict = False
         self.problems: list[str] = []
 
@@ -63,8 +71,59 @@ def read_settings() -> Settings:
     settings = Settings()
     _read_file(settings, "pyproject.toml", ("tool", "dovetail"))
     _read_file(settings, os.path.join(config_folder(), "config.toml"), ())
+    switches = read_switches()
+    settings.disabled |= {name: f"'dovetail plugins disable {name}'" for name in switches["disabled"]}
+    settings.trusted = set(switches["trusted"])
     _read_environment(settings)
     return settings
+
+
+def lacking(settings: Settings, plugins: list[Plugin]) -> list[str]:
+    """What ``require-plugins`` asks for and is not usable, one text each."""
+    found = [(who, _lack(name, versions, plugins)) for name, (versions, who) in settings.required.items()]
+    return [f"{who} requires plugin {lack}" for who, lack in found if lack]
+
+
+def _lack(name: str, versions: str, plugins: list[Plugin]) -> str:
+    import re
+
+    from .manifest import accepts
+
+    plugin = next((plugin for plugin in plugins if normalise(plugin.name) == name), None)
+    if plugin is None:
+        return f"{name!r}, which is not installed; pip install the distribution that has it"
+    if not plugin.usable:
+        return f"{plugin.label}, which is {plugin.state}: {plugin.reason}"
+    number = re.match(r"(\d+)(?:\.(\d+))?", plugin.version)
+    try:
+        fits = not versions or number is None or accepts(versions, (int(number[1]), int(number[2] or 0)))
+    except ValueError:
+        return f"{name!r} in the range {versions!r}, which is none; expected one such as '>=0.2,<1'"
+    return "" if fits else f"{name!r} {versions}, but {plugin.version} is installed"
+
+
+def _switches() -> str:
+    return os.path.join(config_folder(), "plugins.json")
+
+
+def read_switches() -> dict[str, list[str]]:
+    """What the command line switched: the ``disabled`` plugins and the ``trusted`` folders."""
+    try:
+        with open(_switches(), encoding="utf-8") as file:
+            found = json.load(file)
+        return {name: [str(item) for item in found.get(name, ())] for name in ("disabled", "trusted")}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {"disabled": [], "trusted": []}
+
+
+def write_switches(switches: dict[str, list[str]]) -> str:
+    """Write them, whole or not at all; return the file's path."""
+    from ..io.atomic import replacing
+
+    os.makedirs(config_folder(), exist_ok=True)
+    with replacing(_switches()) as temporary:
+        temporary.write_text(json.dumps(switches, indent=2), encoding="utf-8")
+    return _switches()
 
 
 def _read_environment(settings: Settings) -> None:
@@ -100,14 +159,24 @@ def _read_file(settings: Settings, path: str, tables: tuple[str, ...]) -> None:
 
 
 def _take(settings: Settings, path: str, data: dict[str, Any]) -> None:
-    prefer, disable = data.get("prefer", []), data.get("disable", [])
-    if isinstance(prefer, list) and all(isinstance(name, str) for name in prefer):
-        settings.order += [normalise(name) for name in prefer]
-    elif isinstance(prefer, dict) and all(isinstance(name, str) for name in prefer.values()):
+    def names(field: str) -> list[str]:
+        found = data.get(field, [])
+        if isinstance(found, list) and all(isinstance(name, str) for name in found):
+            return found
+        settings.problems.append(f"{path}: {field}: expected a list of strings, got {found!r}")
+        return []
+
+    prefer = data.get("prefer", [])
+    if isinstance(prefer, dict) and all(isinstance(name, str) for name in prefer.values()):
         settings.preferred = {claim: normalise(name) for claim, name in prefer.items()} | settings.preferred
+    elif isinstance(prefer, list) and all(isinstance(name, str) for name in prefer):
+        settings.order += [normalise(name) for name in prefer]
     else:
         settings.problems.append(f'{path}: prefer: expected a list of plugins, or a table such as {{ "kernels.conv2d" = "cpu" }}')
-    if isinstance(disable, list) and all(isinstance(name, str) for name in disable):
-        settings.disabled |= {normalise(name): path for name in disable}
-    else:
-        settings.problems.append(f"{path}: disable: expected a list of plugins")
+    settings.disabled |= {normalise(name): path for name in names("disable-plugins")}
+    for requirement in names("require-plugins"):
+        requirement = requirement.replace(" ", "")
+        end = min((requirement.index(sign) for sign in "<>=!" if sign in requirement), default=len(requirement))
+        settings.required[normalise(requirement[:end])] = (requirement[end:], path)
+    here = os.path.dirname(os.path.abspath(path))
+    settings.local += [os.path.realpath(os.path.join(here, folder)) for folder in names("plugins")]

@@ -107,15 +107,25 @@ def site(tmp_path, monkeypatch) -> Site:
 
 
 @pytest.fixture
-def python(site, bare_packages):
-    """Run a program in a new process that sees the fake site and no real plugin; gives its standard output."""
+def process(site, bare_packages):
+    """Run a program in a new process that sees the fake site and no real plugin; gives what subprocess.run gives."""
 
-    def run(program: str, *arguments: str, status: int = 0, **environment: str) -> str:
+    def run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join([str(site.folder), CORE, *bare_packages.values()])
         # -S: no site-packages but those on PYTHONPATH
         command = [sys.executable, "-S", *arguments] if not program else [sys.executable, "-S", "-c", program, *arguments]
         variables = {**os.environ, "PYTHONPATH": path, **environment}
-        done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, env=variables, timeout=60, check=False)
+
+    return run
+
+
+@pytest.fixture
+def python(process):
+    """Run a program likewise, which must end with this status; gives its standard output."""
+
+    def run(program: str, *arguments: str, status: int = 0, **environment: str) -> str:
+        done = process(program, *arguments, **environment)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 

@@ -9,7 +9,7 @@ import pytest
 from dovetail import models, plugins
 from dovetail.errors import PluginError
 
-REMEDY = "to go on without it, set DOVETAIL_DISABLE_PLUGINS=bad"
+REMEDY = "to go on without it: dovetail plugins disable bad"
 
 # what the module of the target does → what the message says
 AT_IMPORT = {

@@ -26,11 +26,13 @@ def imported(*packages: str) -> list[str]:
 
 
 def test_every_hook_says_what_it_is():
-    assert hooks.HOOK_API == (1, 0)
-    assert sorted(hooks.HOOKS) == sorted([*(f"register_{kind}" for kind in HOOK_KINDS), "build_model", "build_dataset"])
+    assert hooks.HOOK_API == (1, 1)
+    newer = ["collate", "decode_sample", "doctor", "open_weights", "save_weights"]
+    assert sorted(hooks.HOOKS) == sorted([*(f"register_{kind}" for kind in HOOK_KINDS), "build_model", "build_dataset", *newer])
     for hook in hooks.HOOKS.values():
-        assert hook.spec.__doc__ and "\n" not in hook.spec.__doc__.strip() and hook.since == "1.0" and hook.on_error
-        assert hook.first_result is hook.name.startswith("build_")
+        assert hook.spec.__doc__ and hook.spec.__doc__.strip().partition("\n")[0] and hook.on_error
+        assert hook.since == ("1.1" if hook.name in newer else "1.0")
+        assert hook.first_result is not (hook.name.startswith("register_") or hook.name == "doctor")
 
 
 def test_the_shortcut_for_kernels_equals_what_pluggy_answers(site):
@@ -137,7 +139,7 @@ def test_a_raising_hook_keeps_its_type_and_says_whose_it_is(site, wrapper, first
     with_hooks(site, "dovetail-audio", '["build_model"]', source)
     with pytest.raises(KeyError) as caught:
         models.create("net")
-    note = "raised by plugin audio (dovetail-audio 0.1.0) in hook build_model; to go on without it, set DOVETAIL_DISABLE_PLUGINS=audio"
+    note = "raised by plugin audio (dovetail-audio 0.1.0) in hook build_model; to go on without it: dovetail plugins disable audio"
     assert note in "".join(traceback.format_exception(caught.value))
     assert caught.value.__notes__ == [note]
 

@@ -133,7 +133,7 @@ def test_datasets_get_root_split_and_options(site):
     assert datasets.load("words") == {}
     with pytest.raises(ValueRangeError, match=r"it has no split 'val'; expected one of train, test"):
         datasets.load("words", split="val")
-    with pytest.raises(PluginError, match="gave None; expected a dataset; to go on without it, set DOVETAIL_DISABLE_PLUGINS=audio"):
+    with pytest.raises(PluginError, match="gave None; expected a dataset; to go on without it: dovetail plugins disable audio"):
         datasets.load("none")
 
 
@@ -274,7 +274,7 @@ def test_settings_files_the_projects_before_the_users(site, tmp_path):
     for name in ("a", "b", "c"):
         site.add(f"dovetail-{name}", '[formats.".wav"]\nmagic = "x"\n')
     (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "config.toml").write_text('prefer = ["b"]\ndisable = ["c"]\n')
+    (tmp_path / "config" / "config.toml").write_text('prefer = ["b"]\ndisable-plugins = ["c"]\n')
     assert plugins.formats.get(".wav").plugin.name == "b" and [p.name for p in plugins.installed() if p.state == "disabled"] == ["c"]
     (tmp_path / "work" / "pyproject.toml").write_text('[tool.dovetail]\nprefer = ["a"]\n')
     plugins.reset()
@@ -282,7 +282,7 @@ def test_settings_files_the_projects_before_the_users(site, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["[tool.dovetail", "[tool.dovetail]\nprefer = 3\n", "[tool.dovetail]\ndisable = [1]\n", 'tool = "dovetail"\n']
+    "text", ["[tool.dovetail", "[tool.dovetail]\nprefer = 3\n", "[tool.dovetail]\ndisable-plugins = [1]\n", 'tool = "dovetail"\n']
 )
 def test_a_wrong_settings_file_is_a_problem_and_no_more(site, tmp_path, text):
     site.model("dovetail-audio")

@@ -1,0 +1,39 @@
+"""The public path for authors of plugins, on one screen.
+
+| to bring | use |
+|---|---|
+| an op with its gradient | ``@op``, ``Array``, ``Arrays``, ``Fixed``, ``xp`` |
+| a faster kernel for an op | ``Kernel``, named in the manifest under ``[kernels.OP]`` |
+| a layer or a model | ``Module``, ``Parameter`` |
+| an optimizer | ``Optimizer``, or ``MultiTensorOptimizer`` with ``@update`` |
+| a dataset, a sampler | ``Dataset``, ``IterableDataset``, ``Sampler`` |
+| a gradient of one's own for a Python function | ``Function`` |
+| behaviour | ``@hookimpl`` for the hooks of ``dovetail.hooks``, ``@hookspec`` for hooks that the plugin publishes |
+| an error that reads like the house's | the classes of ``dovetail.errors``: ``ShapeError(where, what, expected, remedy)`` |
+
+>>> from dovetail.extend import Array, op, xp
+>>> @op(dtypes="float", name="example/softclip")
+... def softclip(input: Array) -> Array:
+...     return input / (1 + xp(input).abs(input))
+>>> _ = softclip.vjp(lambda g, input: g / (1 + input.abs()) ** 2)
+>>> import dovetail as dv
+>>> softclip(dv.tensor([-1.0, 3.0]))
+tensor([-0.5000,  0.7500])
+"""
+
+from __future__ import annotations
+
+from .autograd import Function
+from .data import Dataset, IterableDataset, Sampler
+from .device import xp
+from .hooks import HOOK_API, hookimpl, hookspec
+from .nn import Module, Parameter
+from .ops._op import Array, Arrays, Fixed, op
+from .ops.kernels import Kernel
+from .optim import Optimizer
+from .optim._multi import Bunch, Form, MultiTensorOptimizer, update
+
+__all__ = [
+    "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Form", "Function", "IterableDataset", "Kernel", "Module",
+    "MultiTensorOptimizer", "Optimizer", "Parameter", "Sampler", "hookimpl", "hookspec", "op", "update", "xp",
+]  # fmt: skip

@@ -1,0 +1,139 @@
+"""Checks that import plugins: one plugin against the contract, and the whole installation (`dovetail doctor`)."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import tempfile
+from typing import Any
+
+from ..errors import PluginError
+from ..hooks import HOOK_API, HOOKS
+from .bridge import implementations, plain
+from .cache import Cache, cache_folder
+from .catalogue import Plugin, advance
+from .kinds import KINDS
+from .local import find_plugins
+from .manager import Manager, get_manager
+from .scan import list_path
+from .settings import Settings, config_folder
+
+__all__ = ["check_plugin", "look_around"]
+
+Check = tuple[str, bool, str]
+
+
+def check_plugin(what: str, api: tuple[int, int] | None = None) -> list[Check]:
+    """Check an installed plugin by name, or the one in a folder: manifest, targets, hooks; against a version of the hook API."""
+    manager = get_manager(strict=False)
+    checks: list[Check] = []
+    for plugin in _in_folder(what) if os.path.isdir(what) else [manager.catalogue[what]]:
+        checks.append((f"{plugin.name}: manifest", plugin.usable, plugin.reason or plugin.path))
+        if plugin.path:
+            checks.append(_fits(plugin, api or HOOK_API))
+        if plugin.usable:
+            checks += [*_targets(manager, plugin), *_hooks(manager, plugin)]
+    return checks
+
+
+def _in_folder(folder: str) -> list[Plugin]:
+    points, base = find_plugins(os.path.realpath(folder))
+    sys.path += [base] if base not in sys.path else []
+    plugins = [Plugin(point) for point in points]
+    for plugin, point in zip(plugins, points, strict=True):
+        advance(plugin, point, Settings(), Cache(), list_path(sys.path))
+    return plugins
+
+
+def _fits(plugin: Plugin, api: tuple[int, int]) -> Check:
+    from .manifest import read
+
+    with open(plugin.path, "rb") as file:
+        reading = read(plugin.path, file.read(), plugin.distribution, api)
+    text = ".".join(map(str, api))
+    seen = {"ready": f"its range {reading['api']} holds {text}", "incompatible": f"its range {reading['api']} does not hold {text}"}
+    return f"{plugin.name}: hook API {text}", reading["state"] == "ready", str(seen.get(reading["state"], reading["reason"]))
+
+
+def _targets(manager: Manager, plugin: Plugin) -> list[Check]:
+    def load(target: str) -> tuple[bool, str]:
+        try:
+            manager.load(target, plugin)
+        except PluginError as error:
+            return False, str(error)
+        return True, target
+
+    rows = [(kind, key, fields["target"]) for kind in KINDS for key, fields in plugin.rows(kind).items() if "target" in fields]
+    rows += [("hooks.publishes", name, target) for name, target in plugin.publishes.items()]
+    return [(f"{plugin.name}: {kind}.{key}", *load(target)) for kind, key, target in rows]
+
+
+def _hooks(manager: Manager, plugin: Plugin) -> list[Check]:
+    """Every hook that the manifest lists is there, and asks for arguments that its specification has."""
+    if not plugin.implements:
+        return []
+    try:
+        found = implementations(manager.pluggy, manager.load(plugin.module, plugin))
+    except PluginError as error:
+        return [(f"{plugin.name}: {plugin.module}", False, str(error))]
+    return [_hook(plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
+
+
+def _hook(plugin: Plugin, hook: str, function: Any) -> Check:
+    what = f"{plugin.name}: hook {hook}"
+    if function is None:
+        return what, False, f"{plugin.module} has no @hookimpl {plain(hook)}, which the manifest lists"
+    if hook not in HOOKS:
+        return what, True, "published by another plugin"
+    known, asked = (list(inspect.signature(f).parameters) for f in (HOOKS[hook].spec, function))
+    if unknown := [name for name in asked if name not in known]:
+        return what, False, f"it asks for {', '.join(unknown)}; expected some of {', '.join(known) or 'no argument'}"
+    deprecated = HOOKS[hook].deprecated
+    old = deprecated if isinstance(deprecated, str) else "; ".join(f"{name}: {deprecated[name]}" for name in asked if name in deprecated)
+    return what, not old, f"deprecated: {old}" if old else f"({', '.join(asked)})"
+
+
+def look_around() -> list[Check]:
+    """The checks of ``dovetail doctor``: versions, folders, plugins, claims, and what plugins check themselves."""
+    manager = get_manager(strict=False)
+    for kind in KINDS:
+        manager.table(kind)  # so that clashes, and code that fails to register, are among the problems
+    checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
+    for plugin in manager.catalogue.plugins:
+        well = plugin.state in ("ready", "active", "disabled")
+        checks.append((f"plugin {plugin.name}", well, _about(plugin)))
+    checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
+    for kind, about in KINDS.items():
+        if about.claim:
+            rows = manager.table(kind).rows
+            checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for key, (plugin, _) in sorted(rows.items())]
+    for answer in manager.call("doctor"):
+        checks += answer
+    return checks
+
+
+def _versions() -> list[Check]:
+    import importlib.util
+    from importlib.metadata import version
+
+    found = [
+        ("Python", True, sys.version.split()[0]),
+        ("dovetail", True, f"{version('dovetail')}, hook API {'.'.join(map(str, HOOK_API))}"),
+    ]
+    found.append(("NumPy", True, version("numpy")))
+    cupy = importlib.util.find_spec("cupy")
+    return [*found, ("CuPy", True, version(cupy.name) if cupy else 'not installed (for NVIDIA GPUs: pip install "dovetail[cuda]")')]
+
+
+def _folder(path: str) -> Check:
+    try:
+        os.makedirs(path, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return f"folder {path}", True, "can be written"
+    except OSError as error:
+        return f"folder {path}", False, f"cannot be written ({error.strerror}); set DOVETAIL_CACHE or DOVETAIL_CONFIG to another"
+
+
+def _about(plugin: Plugin) -> str:
+    return f"{plugin.distribution} {plugin.version}: {plugin.state}{f', {plugin.reason}' if plugin.reason else ''}"
