@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 from tests.contracts.sources import ROOT
 
 BUDGET_S = 0.150  # above `import numpy`
-ROUNDS = 5
+ROUNDS = 5  # the quickest counts: what else the machine does only adds
 HEAVY = {"PIL", "cupy", "matplotlib", "scipy", "torch"}
 
 
@@ -28,16 +26,15 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def seconds(code: str) -> float:
-    start = time.perf_counter()
-    run(code)
-    return time.perf_counter() - start
+def seconds() -> float:
+    """What the import costs a process that has NumPy already."""
+    return float(run("import numpy, time; start = time.perf_counter(); import dovetail; print(time.perf_counter() - start)"))
 
 
 def test_import_is_quick() -> None:
     run("import dovetail")  # once unmeasured: it writes the byte code
-    extra = [seconds("import numpy, dovetail") - seconds("import numpy") for _ in range(ROUNDS)]
-    assert statistics.median(extra) <= BUDGET_S, f"seconds above NumPy, run by run: {[round(value, 3) for value in extra]}"
+    extra = [seconds() for _ in range(ROUNDS)]
+    assert min(extra) <= BUDGET_S, f"seconds above NumPy, run by run: {[round(value, 3) for value in extra]}"
 
 
 def test_import_brings_nothing_heavy() -> None:

@@ -67,10 +67,10 @@ def disable(name: str) -> None:
 @click.argument("name")
 def enable(name: str) -> None:
     """Switch a plugin on again, also one that was left out since its import ended a process."""
-    plugin, switches = _installed(name), read_switches()
-    switches["disabled"] = [other for other in switches["disabled"] if other != normalise(plugin.name)]
+    switches = read_switches()
+    switches["disabled"] = [other for other in switches["disabled"] if other != normalise(name)]
     write_switches(switches)
-    forget(plugin.name)
+    forget(normalise(name))
     reset()
     plugin = _installed(name)
     if not plugin.usable:

@@ -115,15 +115,15 @@ def look_around() -> list[Check]:
 
 def _versions() -> list[Check]:
     import importlib.util
-    from importlib.metadata import version
 
-    found = [
-        ("Python", True, sys.version.split()[0]),
-        ("dovetail", True, f"{version('dovetail')}, hook API {'.'.join(map(str, HOOK_API))}"),
-    ]
-    found.append(("NumPy", True, version("numpy")))
-    cupy = importlib.util.find_spec("cupy")
-    return [*found, ("CuPy", True, version(cupy.name) if cupy else 'not installed (for NVIDIA GPUs: pip install "dovetail[cuda]")')]
+    import numpy
+
+    from .. import __version__
+
+    cupy = "installed" if importlib.util.find_spec("cupy") else 'not installed (for NVIDIA GPUs: pip install "dovetail[cuda]")'
+    own = f"{__version__}, hook API {'.'.join(map(str, HOOK_API))}"
+    seen = {"Python": sys.version.split()[0], "dovetail": own, "NumPy": numpy.__version__, "CuPy": cupy}
+    return [(what, True, text) for what, text in seen.items()]
 
 
 def _folder(path: str) -> Check:

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from .cache import cache_folder
+from .names import normalise
 
 try:
     import fcntl
@@ -86,7 +87,7 @@ def quarantine(plugins: Iterable[Plugin]) -> None:
 
 def forget(plugin: str) -> int:
     """Remove the traces of a plugin, and say how many there were."""
-    found = [path for path, said in _traces() if said["plugin"] == plugin]
+    found = [path for path, said in _traces() if normalise(said["plugin"]) == plugin]
     for path in found:
         _unlink(path)
     return len(found)

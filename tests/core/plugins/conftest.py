@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from dovetail import plugins
+from dovetail.cli.main import dovetail as program
 
 CORE = str(Path(plugins.__file__).parents[2])
 
@@ -128,5 +130,20 @@ def python(process):
         done = process(program, *arguments, **environment)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def run_cli():
+    """Run the command line in this process; gives what it prints, with single spaces."""
+
+    def run(*arguments: str, status: int = 0) -> str:
+        plugins.reset()
+        result = CliRunner().invoke(program, list(arguments))
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return " ".join(result.output.split())
 
     return run

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from dovetail import models, plugins
-from dovetail.cli.main import dovetail as program
 from dovetail.errors import PluginError
 from dovetail.plugins.manager import get_manager
 
@@ -25,35 +23,28 @@ def project(tmp_path, monkeypatch):
     return folder
 
 
-def run(*arguments: str, status: int = 0) -> str:
-    plugins.reset()
-    result = CliRunner().invoke(program, list(arguments))
-    assert result.exit_code == status, result.output
-    return " ".join(result.output.split())
-
-
-def test_disable_and_enable_are_remembered(site):
+def test_disable_and_enable_are_remembered(site, run_cli):
     site.model("dovetail-audio")
-    assert "is switched off" in run("plugins", "disable", "audio")
+    assert "is switched off" in run_cli("plugins", "disable", "audio")
     plugins.reset()
     assert plugins.installed()[0].state == "disabled" and "dovetail plugins disable audio" in plugins.installed()[0].reason
     with pytest.raises(PluginError, match="is disabled; switched off by 'dovetail plugins disable audio'"):
         models.get("audio/net")
-    assert run("plugins", "enable", "audio") == "audio (dovetail-audio 0.1.0) is ready"
+    assert run_cli("plugins", "enable", "audio") == "audio (dovetail-audio 0.1.0) is ready"
     plugins.reset()
     assert models.list() == ["audio/net"]
 
 
-def test_enable_says_when_something_else_keeps_it_off(site, monkeypatch):
+def test_enable_says_when_something_else_keeps_it_off(site, monkeypatch, run_cli):
     site.model("dovetail-audio")
     monkeypatch.setenv("DOVETAIL_DISABLE_PLUGINS", "audio")
-    assert "is disabled: switched off by DOVETAIL_DISABLE_PLUGINS" in run("plugins", "enable", "audio", status=1)
-    assert "there is no plugin 'nobody'; installed: audio" in run("plugins", "disable", "nobody", status=1)
+    assert "is disabled: switched off by DOVETAIL_DISABLE_PLUGINS" in run_cli("plugins", "enable", "audio", status=1)
+    assert "there is no plugin 'nobody'; installed: audio" in run_cli("plugins", "disable", "nobody", status=1)
 
 
-def test_damaged_switches_count_as_none(site, tmp_path):
+def test_damaged_switches_count_as_none(site, tmp_path, run_cli):
     site.model("dovetail-audio")
-    run("plugins", "disable", "audio")
+    run_cli("plugins", "disable", "audio")
     for text in ("{", "[]", '{"disabled": 3}', "null"):
         next(tmp_path.rglob("plugins.json")).write_text(text)
         plugins.reset()
@@ -72,7 +63,7 @@ def test_damaged_switches_count_as_none(site, tmp_path):
         ("bad", r"requires plugin bad \(dovetail-bad 0.1.0\), which is broken"),
     ],
 )
-def test_required_plugins(site, project, requires, text):
+def test_required_plugins(site, project, requires, text, run_cli):
     site.model("dovetail-audio")
     site.add("dovetail-bad", "nonsense\n")
     (project / "pyproject.toml").write_text(f'[tool.dovetail]\nrequire-plugins = ["{requires}"]\n')
@@ -81,12 +72,12 @@ def test_required_plugins(site, project, requires, text):
         with pytest.raises(PluginError, match=text):
             models.list()
         assert any(requires.partition(">")[0].partition("=")[0].strip() in problem for problem in plugins.problems())
-        assert "require" in run("plugins", "list")
+        assert "require" in run_cli("plugins", "list")
     else:
         assert models.list() == ["audio/net"]
 
 
-def test_a_plugin_of_the_project_counts_once_it_is_trusted(site, project):
+def test_a_plugin_of_the_project_counts_once_it_is_trusted(site, project, run_cli):
     site.write("../project/tones/__init__.py", "")
     site.write("../project/tones/dovetail.toml", LOCAL)
     site.write("../project/tones/models.py", "import dovetail as dv\ndef net():\n    return dv.nn.Identity()\n")
@@ -95,22 +86,22 @@ def test_a_plugin_of_the_project_counts_once_it_is_trusted(site, project):
     with pytest.raises(PluginError, match=r"plugin tones \(tones local\) is disabled; .*dovetail plugins trust .*tones"):
         models.get("tones/net")
     assert str(project) not in sys.path
-    assert run("plugins", "trust", "tones").endswith("tones is trusted")
+    assert run_cli("plugins", "trust", "tones").endswith("tones is trusted")
     plugins.reset()
     assert models.list() == ["tones/net"] and type(models.create("net")).__name__ == "Identity"
-    assert run("plugins", "trust", "--no", "tones").endswith("tones is not trusted")
+    assert run_cli("plugins", "trust", "--no", "tones").endswith("tones is not trusted")
     plugins.reset()
     assert models.list() == []
 
 
 @pytest.mark.parametrize("base", ["", "src/"])
-def test_a_project_inside_the_project(site, project, base):
+def test_a_project_inside_the_project(site, project, base, run_cli):
     site.write(f"../project/lib/{base}dovetail_bells/__init__.py", "")
     site.write(f"../project/lib/{base}dovetail_bells/dovetail.toml", LOCAL.replace("tones", "bells"))
     points = '[project.entry-points."dovetail.plugins"]\nbells = "dovetail_bells:dovetail.toml"\n'
     site.write("../project/lib/pyproject.toml", f'[project]\nname = "dovetail-bells"\nversion = "3.1"\n{points}')
     (project / "pyproject.toml").write_text('[tool.dovetail]\nplugins = ["lib", "missing"]\n')
-    run("plugins", "trust", "lib")
+    run_cli("plugins", "trust", "lib")
     plugins.reset()
     assert models.list() == ["bells/net"] and models.get("net").plugin.version == "3.1"
     assert any("missing is no plugin (FileNotFoundError" in problem for problem in plugins.problems())
@@ -128,7 +119,7 @@ print(dovetail.models.list(), type(dovetail.models.create("good/net")).__name__)
 
 
 @pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), 11)", "os.kill(os.getpid(), 9)", "os.abort()"])
-def test_a_crash_while_importing_leaves_the_plugin_out_of_the_next_process(site, process, end):
+def test_a_crash_while_importing_leaves_the_plugin_out_of_the_next_process(site, process, end, run_cli):
     site.model("dovetail-bad", f"import os\n{end}\n")
     site.model("dovetail-good", "import dovetail\ndef net():\n    return dovetail.nn.Identity()\n")
     first = process(CRASH)
@@ -138,7 +129,7 @@ def test_a_crash_while_importing_leaves_the_plugin_out_of_the_next_process(site,
     assert "an earlier process ended while it was importing dovetail_bad.models:net" in second.stdout
     assert "dovetail plugins enable bad" in second.stdout and "['good/net'] Identity" in second.stdout
     assert "plugin bad (dovetail-bad 0.1.0): an earlier process ended" in second.stderr
-    assert "bad (dovetail-bad 0.1.0) is ready" in run("plugins", "enable", "bad")
+    assert "bad (dovetail-bad 0.1.0) is ready" in run_cli("plugins", "enable", "bad")
     assert process(CRASH).returncode != 0
 
 
@@ -151,7 +142,7 @@ def test_a_new_version_is_tried_again(site, process):
     assert "['bad/net', 'good/net'] Identity" in process(CRASH).stdout
 
 
-def test_what_is_being_imported_now_is_no_crash(site, process):
+def test_what_is_being_imported_now_is_no_crash(site, process, run_cli):
     look = "[sys.executable, '-S', '-c', 'import dovetail; print(dovetail.models.list())']"
     site.model("dovetail-slow", f"import subprocess, sys\nsubprocess.run({look})\ndef net(): 0\n")
     done = process("import dovetail; print(dovetail.models.get('slow/net').load())")
