@@ -64,6 +64,7 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
+    ("plugins.check", "dovetail"),  # its version
     ("plugins.settings", "io.atomic"),  # what the command line switches is written whole or not at all
     ("plugins.manifest", "cli"),  # names that the command line already has
 }
