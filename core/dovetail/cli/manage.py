@@ -122,7 +122,7 @@ def new(name: str, kinds: str, out: Path | None) -> None:
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{folder} holds a plugin that is ready to use. Next:")
-    click.secho(f"  pip install -e {folder} && cd {folder} && pytest", bold=True)
+    click.secho(f"  pip install -e '{folder}[test]' && pytest {folder}", bold=True)
 
 
 @click.command()

@@ -1,0 +1,7 @@
+"""What tests of plugins need: the conformance kit, its pytest plugin, and the scaffold of a new plugin."""
+
+from __future__ import annotations
+
+from . import conformance
+
+__all__ = ["conformance"]
