@@ -156,7 +156,7 @@ def it_uses_public_names_only(subject: Subject) -> None:
 
 @check("")
 def every_target_and_hook_is_there(subject: Subject) -> None:
-    """(The last of these, since it imports the plugin here.) Every target can be imported, every hook exists and asks for arguments that its specification has."""
+    """Every target can be imported, every hook exists and asks for arguments that its specification has (last: it imports them here)."""
     wrong = [f"{what}: {seen}" for what, well, seen in check_plugin(subject.plugin.name) if not well]
     assert not wrong, "\n".join(wrong)
 
