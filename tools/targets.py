@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from tools.env import ROOT, ensure, members
 
 __all__ = ["main"]
 
-_MAKES = ("dist", "docs/_build", "dovetail-demo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+_MAKES = ("build", "dist", "docs/_build", "dovetail-demo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 
 
@@ -96,6 +98,25 @@ def soak(arguments: list[str]) -> int:
     return _python(ensure("test"), "-m", "pytest", "-m", "soak", *arguments)
 
 
+def ecosystem(arguments: list[str]) -> int:
+    """measure the plugin contract: faults, names, releases, the scaffold in fresh environments; into build/ecosystem.json"""
+    python = ensure("test", "build")
+    notes, report = ROOT / "build" / "ecosystem.jsonl", ROOT / "build" / "ecosystem.json"
+    report.parent.mkdir(exist_ok=True)
+    notes.unlink(missing_ok=True)
+    command = [python, "-m", "pytest", "-q", "-m", "ecosystem or not ecosystem", "tests/ecosystem", *arguments]
+    code = subprocess.run(command, cwd=ROOT, env={**os.environ, "DOVETAIL_FIGURES": str(notes)}, check=False).returncode
+    figures = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()] if notes.exists() else []
+    report.write_text(json.dumps({"machine": platform.platform(), "figures": figures}, indent=1), encoding="utf-8")
+    for row in sorted({figure["row"] for figure in figures}):
+        mine = [figure for figure in figures if figure["row"] == row]
+        shown = mine if len(mine) < 20 else [{"what": f"{len(mine)} cases", "value": mine[0]["value"], "bar": mine[0]["bar"]}]
+        for figure in shown:
+            print(f"{row:9} {figure['what']:70} {figure['value']!s:>14}   bar: {figure['bar']}")
+    print(f"written to {report.relative_to(ROOT)}")
+    return code
+
+
 def clean(arguments: list[str]) -> int:
     """remove what the targets built; .venv stays (delete it to start anew)"""
     for name in _MAKES:
@@ -143,6 +164,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "wheels": wheels,
     "test-gpu": test_gpu,
     "soak": soak,
+    "ecosystem": ecosystem,
     "clean": clean,
     "help": show_help,
 }

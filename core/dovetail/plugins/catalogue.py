@@ -64,7 +64,8 @@ class Plugin:
     @property
     def remedy(self) -> str:
         """How to go on without it."""
-        return f"to go on without it: dovetail plugins disable {self.name}"
+        again = f"to try it again: dovetail plugins enable {self.name}; " if self.crashed else ""
+        return f"{again}to go on without it: dovetail plugins disable {self.name}"
 
     def stop(self, state: str, reason: str, error: BaseException | None = None) -> None:
         """Record why the plugin is in this state; the traceback of ``error`` is kept."""
@@ -121,7 +122,8 @@ class Catalogue:
     def problems(self) -> list[str]:
         """Everything that is wrong, one text each."""
         wrong = [plugin for plugin in self.plugins if plugin.reason and plugin.state != "disabled"]
-        return [f"{plugin.label} is {plugin.state}: {plugin.reason}" for plugin in wrong] + self.missing + self.notices
+        told = [f"{plugin.label} is {plugin.state}: {plugin.reason}; {plugin.remedy}" for plugin in wrong]
+        return told + self.missing + self.notices
 
     @cached_property
     def missing(self) -> list[str]:

@@ -79,10 +79,9 @@ def quarantine(plugins: Iterable[Plugin]) -> None:
     for _, said in _traces():
         for plugin in plugins:
             if plugin.name == said["plugin"] and plugin.version == said["version"] and plugin.usable:
-                again = f"to try it again: dovetail plugins enable {plugin.name}"
-                plugin.stop("failed", f"an earlier process ended while it was {said['what']}, so it is left out; {again}")
+                plugin.stop("failed", f"an earlier process ended while it was {said['what']}, so it is left out")
                 plugin.crashed = True
-                warnings.warn(f"plugin {plugin.label}: {plugin.reason}", RuntimeWarning, stacklevel=4)
+                warnings.warn(f"plugin {plugin.label}: {plugin.reason}; {plugin.remedy}", RuntimeWarning, stacklevel=4)
 
 
 def forget(plugin: str) -> int:

@@ -130,7 +130,8 @@ class Registry:
             owner = None
         if owner is not None and not owner.usable:
             kind = NameClashError if "is claimed by" in owner.reason else ManifestError if owner.state == "broken" else PluginError
-            raise kind(self._where(key), f"plugin {owner.label} is {owner.state}", owner.reason)
+            remedy = "" if owner.state == "disabled" else owner.remedy
+            raise kind(self._where(key), f"plugin {owner.label} is {owner.state}", owner.reason, remedy)
         from difflib import get_close_matches
 
         keys = self.list()

@@ -9,7 +9,7 @@ from importlib.machinery import PathFinder, all_suffixes
 from typing import Any
 
 from .cache import Cache, Stamp, stamp
-from .names import normalise
+from .names import namespace_of, normalise
 
 __all__ = ["GROUP", "Found", "list_path", "locate", "scan"]
 
@@ -84,7 +84,7 @@ def _identify(name: str, metadata: str, mark: Stamp, raw: bytes) -> list[Any]:
     """What the cache keeps of a distribution with the group: two stamps, name, version, problem and entry points."""
     headers = _headers(metadata)
     distribution, version = headers.get("name", name), headers.get("version", "")
-    problem, rows = "", [[name, ""]]
+    problem, rows = "", [[namespace_of(name), ""]]
     try:
         rows = _entry_points(raw.decode("utf-8"))
     except UnicodeDecodeError as error:

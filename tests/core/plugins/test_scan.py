@@ -38,7 +38,7 @@ def test_unrelated_metadata_that_is_not_utf8_is_nobodys_business(site):
 def test_metadata_of_a_plugin_that_is_not_utf8_is_reported(site):
     site.model("dovetail-audio")
     site.add("dovetail-bad", points=b"[dovetail.plugins]\nbad = dovetail_bad:dovetail.toml\n# \xe9\n")
-    assert states() == {"audio": "ready", "dovetail-bad": "broken"}
+    assert states() == {"audio": "ready", "bad": "broken"}
     (problem,) = plugins.problems()
     assert "is not UTF-8; reinstall dovetail-bad" in problem
 
