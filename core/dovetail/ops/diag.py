@@ -7,29 +7,13 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..device import xp
 from ..errors import RangeError, ShapeError
-from ._dims import dim_of
 from ._op import Array, op
 from .memory import clone
-from .strides import diagonal, diagonal_of
+from .strides import diagonal, diagonal_grad, two_dims
 from .views import reshape
 
 __all__ = ["diag", "diag_embed", "diagflat", "tril", "triu"]
 INPLACE = ("tril", "triu")
-
-
-@op(dtypes=None, name="diag_embed")
-def _diag_embed(input: Array, offset: Any, dim1: Any, dim2: Any) -> Array:
-    """Matrices with the last dimension as a diagonal."""
-    n = input.shape[-1] + abs(offset)
-    shape = list(input.shape[:-1])
-    for d in sorted((dim1, dim2)):
-        shape.insert(d, n)
-    out = xp(input).zeros(tuple(shape), input.dtype)
-    diagonal_of(out, offset, dim1, dim2)[...] = input
-    return out
-
-
-_diag_embed.vjp(lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2))
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -45,10 +29,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     n = input._a.ndim + 1
     if n == 1:
         raise RangeError("diag_embed", "Dimension out of range for a 0-d tensor")
-    first, second = dim_of("diag_embed", dim1, n), dim_of("diag_embed", dim2, n)
-    if first == second:
-        raise ShapeError("diag_embed", f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return _diag_embed(input, offset, first, second)
+    first, second = two_dims("diag_embed", dim1, dim2, n)
+    shape = list(input._a.shape[:-1])
+    for d in sorted((first, second)):
+        shape.insert(d, input._a.shape[-1] + abs(offset))
+    return diagonal_grad(input, tuple(shape), offset, first, second)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:

@@ -16,7 +16,7 @@ from ._arrays import broadcast
 from ._dims import sizes_of
 from ._op import Array, op
 from ._prepare import NUMBERS
-from ._stored import stored, stores
+from ._stored import storing
 from ._viewing import viewing
 from .arithmetic import add
 from .inplace import write
@@ -182,22 +182,15 @@ def move(input: Array, device: Any, copy: bool = False) -> Array:
 move.vjp(lambda g, input: move(g, device_of(input._a)))
 
 
-@op(dtypes=None)
-def copy(input: Array, src: Array) -> Array:
+@storing()
+def copy(input: Array, src: Array) -> None:
     """The values of `src` in the shape and type of `input`."""
-    return stored(copy, input, src)
+    if src.ndim > input.ndim:
+        raise ShapeError("copy_", f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(src.shape)}")
+    input[...] = src.real if src.dtype.kind == "c" and input.dtype.kind != "c" else src
 
 
-copy.vjp(lambda g, needs: (g.new_zeros(g.shape) if needs[0] else None, (clone(g) if needs[1] else None)))
-
-
-@stores(copy)
-def _(a: Any, src: Any) -> None:
-    """Write into the raw array."""
-    if src.ndim > a.ndim:
-        text = f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(src.shape)}"
-        raise ShapeError("copy_", text)
-    a[...] = src.real if src.dtype.kind == "c" and a.dtype.kind != "c" else src
+copy.vjp(lambda g: g.new_zeros(g.shape), lambda g: clone(g))
 
 
 def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:

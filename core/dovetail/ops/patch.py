@@ -8,12 +8,12 @@ from ..autograd.node import Tensor
 from ..device import xp
 from ..errors import ShapeError
 from ._dims import dim_of
-from ._op import Array, op
-from ._stored import stored, stores
+from ._op import Array
+from ._stored import storing
 from .assign import set_at
-from .index import getitem
+from .index import getitem, slices
 from .inplace import write
-from .scatter import slices
+from .memory import clone
 from .strides import diagonal, diagonal_of, two_dims
 
 __all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]
@@ -30,8 +30,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     tensor([[0., 0.],
             [1., 1.]])
     """
-    at = (*slices(dim_of("select_scatter", dim, input._a.ndim), int(index)), ...)
-    return _placed("select_scatter", input, src, at)
+    return _placed("select_scatter", input, src, (*slices(dim_of("select_scatter", dim, input._a.ndim), int(index)), ...))
 
 
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
@@ -54,24 +53,14 @@ def _placed(where: str, input: Tensor, src: Tensor, at: Any) -> Tensor:
     return set_at(input, src, at, None)
 
 
-@op(dtypes=None)
-def fill_diagonal(input: Array, fill_value: Any, wrap: bool = False) -> Array:
+@storing()
+def fill_diagonal(input: Array, fill_value: Any, wrap: bool = False) -> None:
     """A copy with a number on the main diagonal."""
-    return stored(fill_diagonal, input, fill_value, wrap)
-
-
-@stores(fill_diagonal)
-def _(a: Any, fill_value: Any, wrap: bool) -> None:
-    if a.ndim < 2:
-        raise ShapeError("fill_diagonal_", "dimensions must larger than 1", f"got shape {tuple(a.shape)}")
-    if a.ndim > 2 and len(set(a.shape)) > 1:
-        raise ShapeError("fill_diagonal_", "all dimensions of input must be of equal length", f"got shape {tuple(a.shape)}")
-    n = xp(a).arange(min(a.shape))
-    a[(n,) * a.ndim] = fill_value
-    if wrap and a.ndim == 2:
-        for top in range(a.shape[1] + 1, a.shape[0], a.shape[1] + 1):
-            k = n[: min(a.shape[0] - top, a.shape[1])]
-            a[k + top, k] = fill_value
+    if input.ndim < 2:
+        raise ShapeError("fill_diagonal_", "dimensions must larger than 1", f"got shape {tuple(input.shape)}")
+    if input.ndim > 2 and len(set(input.shape)) > 1:
+        raise ShapeError("fill_diagonal_", "all dimensions of input must be of equal length", f"got shape {tuple(input.shape)}")
+    xp(input).fill_diagonal(input, fill_value, wrap)
 
 
 fill_diagonal.vjp(lambda g, wrap: fill_diagonal(g, 0, wrap))
@@ -90,18 +79,16 @@ def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor
     return write(fill_diagonal.op, [input, fill_value, wrap])
 
 
-@op(dtypes=None, name="diagonal_scatter")
-def _diagonal_scatter(input: Array, src: Array, offset: Any, dim1: Any, dim2: Any) -> Array:
+@storing("diagonal_scatter")
+def _diagonal_scatter(input: Array, src: Array, offset: Any, dim1: Any, dim2: Any) -> None:
     """A copy with another diagonal."""
-    out = input.copy()
-    diagonal_of(out, offset, dim1, dim2)[...] = src
-    return out
+    diagonal_of(input, offset, dim1, dim2)[...] = src
 
 
-@_diagonal_scatter.vjp
-def _(g: Any, needs: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
-    past = _diagonal_scatter(g, 0, offset, dim1, dim2) if needs[0] else None
-    return past, (diagonal(g, offset, dim1, dim2).clone() if needs[1] else None)
+_diagonal_scatter.vjp(
+    lambda g, offset, dim1, dim2: _diagonal_scatter(g, 0, offset, dim1, dim2),
+    lambda g, offset, dim1, dim2: clone(diagonal(g, offset, dim1, dim2)),
+)
 
 
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:

@@ -16,7 +16,7 @@ from ._dims import dim_of, dims_of, sizes_of
 from ._op import Array, Fixed, op
 from .assign import setitem
 from .gather import gather, index_select
-from .index import getitem, getitem_grad, narrow, select
+from .index import getitem, narrow, select
 from .join import cat, chunk, split, stack, unbind
 from .memory import alias, cast, clone, contiguous, expand_to, move, sum_to
 from .transpose import movedim, permute, t, transpose
@@ -30,7 +30,7 @@ METHODS = ("flip", "fliplr", "flipud", "repeat", "repeat_interleave", "roll", "r
 # What other families import from here; each is public where it is defined.
 SHARED = (
     _reshape, alias, broadcast_tensors, cast, cat, chunk, clone, contiguous, expand, expand_to, flatten, gather, getitem,
-    getitem_grad, index_select, move, movedim, narrow, permute, reshape, select, setitem, split, squeeze, stack, sum_to, t,
+    index_select, move, movedim, narrow, permute, reshape, select, setitem, split, squeeze, stack, sum_to, t,
     transpose, unbind, unsqueeze, view,
 )  # fmt: skip
 

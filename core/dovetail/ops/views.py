@@ -9,7 +9,7 @@ from ..autograd.node import Tensor
 from ..dtypes import dtype as Dtype
 from ..errors import ShapeError
 from . import _prepare
-from ._dims import dim_of, dims_of, sizes_of
+from ._dims import dim_of, dims_of, misfit, sizes_of
 from ._op import Array, op
 from ._refuse import type_name
 from ._reseat import reseating
@@ -147,20 +147,14 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     have = input._a.shape
     ahead = len(want) - len(have)
     if ahead < 0:
-        text = f"the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the tensor"
-        text += f" ({len(have)})"
-        raise ShapeError(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", text)
-    out = list(want)
-    for d, n in enumerate(have, ahead):
-        if want[d] == -1:
-            out[d] = n
-        elif n != 1 and n != want[d]:
-            text = f"The expanded size of the tensor ({want[d]}) must match the existing size ({n}) at non-singleton dimension {d}"
-            raise ShapeError("expand", text, f"Target sizes: {list(want)}.  Tensor sizes: {list(have)}")
+        raise ShapeError(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", misfit(have, want)[0])
+    out = (*want[:ahead], *(n if m == -1 else m for n, m in zip(have, want[ahead:], strict=True)))
+    if any(n not in (1, m) for n, m in zip(have, out[ahead:], strict=True)):
+        raise ShapeError("expand", *misfit(have, want))
     if min(out, default=0) < 0:
         text = f"The expanded size of the tensor ({min(out)}) isn't allowed in a leading, non-existing dimension {out.index(min(out))}"
         raise ShapeError("expand", text)
-    return expand_to(input, tuple(out))
+    return expand_to(input, out)
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
