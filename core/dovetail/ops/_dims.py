@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import RangeError, ShapeError, TypeMismatch
 
-__all__ = ["dim_of", "dims_of", "misfit", "sizes_of", "whole"]
+__all__ = ["dim_of", "dims_of", "misfit", "several", "sizes_of", "whole"]
 
 
 def dim_of(where: str, dim: Any, ndim: int) -> int:
@@ -42,6 +42,11 @@ def sizes_of(where: str, args: Any, name: str = "size") -> tuple[int, ...]:
     return tuple(args)
 
 
+def several(tensors: tuple[Any, ...]) -> Any:
+    """The tensors of ``f(a, b)`` and ``f([a, b])`` alike."""
+    return tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+
+
 def misfit(have: Any, want: Any) -> tuple[str, str]:
     """What PyTorch says of sizes that cannot be expanded to others, in two parts."""
     ahead = len(want) - len(have)
@@ -58,5 +63,4 @@ def _index(where: str, name: str, value: Any, at: int = 0) -> int:
         return whole(value)
     except TypeError:
         kind = type(value).__name__
-        text = f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}"
-        raise TypeMismatch(f"{where}()", text) from None
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}") from None

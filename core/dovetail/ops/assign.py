@@ -64,8 +64,7 @@ def _misfit(region: Any, value: Any, indices: Any) -> Exception:
     have = list(getattr(value, "shape", ()))
     if indices is not None:
         want = list(region[indices].shape)
-        text = f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result of shape {want}"
-        return ShapeError("setitem", text)
+        return ShapeError("setitem", f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result of shape {want}")
     while len(have) > region.ndim and have[0] == 1:
         have = have[1:]
     what, sizes = misfit(have, region.shape)

@@ -42,11 +42,9 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
 def _check_parts(first: Tensor, second: Tensor) -> None:
     a, b = first._a.dtype, second._a.dtype
     if a.kind != "f" or b.kind != "f":
-        text = f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}"
-        raise DtypeError("complex", text)
+        raise DtypeError("complex", f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}")
     if a != b:
-        text = f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument"
-        raise DtypeError("complex", text)
+        raise DtypeError("complex", f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument")
 
 
 def polar(abs: Tensor, angle: Tensor) -> Tensor:

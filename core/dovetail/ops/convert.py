@@ -50,8 +50,7 @@ def _supported(a: Any) -> Dtype:
         return from_numpy_dtype(a.dtype)
     except TypeMismatch:
         name = a.dtype.type.__name__
-        text = f"can't convert np.ndarray of type numpy.{name}. The only supported types are: {_TYPES}."
-        raise TypeMismatch("tensor", text) from None
+        raise TypeMismatch("tensor", f"can't convert np.ndarray of type numpy.{name}. The only supported types are: {_TYPES}.") from None
 
 
 def _plain(data: Any) -> Any:

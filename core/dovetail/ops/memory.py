@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -225,9 +226,7 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     shape = sizes_of("resize_", sizes)
     if input._n is not None:
         raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
-    a, count = input._a, 1
-    for n in shape:
-        count *= n
+    a, count = input._a, prod(shape)
     flat = a.reshape(-1)
     if count > a.size:
         flat = module_for(device_of(a)).empty(count, a.dtype)

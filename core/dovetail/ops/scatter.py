@@ -67,8 +67,7 @@ def scatter(input: Array, dim: int, index: Fixed, src: Array = None, value: Any 
 @scatter.vjp
 def _(g: Any, needs: Any, dim: Any, index: Any, src_shape: Any, reduce: Any) -> Any:
     if reduce == "multiply":
-        text = "the derivative for 'scatter with reduce=multiply' is not implemented"
-        raise UnsupportedError("scatter", text, "", "use scatter_reduce")
+        raise UnsupportedError("scatter", "the derivative for 'scatter with reduce=multiply' is not implemented", "", "use scatter_reduce")
     past = None if not needs[0] else g.clone() if reduce else scatter(g, dim, index, 0)
     return past, (_padded(gather(g, dim, index), src_shape) if needs[1] else None)
 
@@ -154,8 +153,7 @@ def _slices_of(where: str, a: Any, dim: int, index: Any, source: Any) -> tuple[A
     same_type(f"{where}()", "self ({}) and source ({}) must have the same scalar type", a, source)
     count = source.shape[d] if source.ndim else 1
     if index.size != count:
-        text = f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
-        raise ShapeError(f"{where}()", text)
+        raise ShapeError(f"{where}()", f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
     if a.shape[:d] + a.shape[d + 1 :] != source.shape[:d] + source.shape[d + 1 :]:
         text = f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(a.shape)} at dimension {d}"
         raise ShapeError(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}.")
@@ -214,8 +212,7 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     tensor([7., 0., 7.])
     """
     if getattr(value, "ndim", 0):
-        text = f"only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        raise ShapeError("index_fill_", text)
+        raise ShapeError("index_fill_", f"only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
     d = vector("index_fill_", input, dim, index)
     target = input if input.ndim else input.reshape(1)
     n = target.shape[d]

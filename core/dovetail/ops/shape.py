@@ -12,7 +12,7 @@ from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
 from ..dtypes import result_dtype
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
-from ._dims import dim_of, dims_of, sizes_of
+from ._dims import dim_of, dims_of, several, sizes_of
 from ._op import Array, Fixed, op
 from .assign import setitem
 from .gather import gather, index_select
@@ -105,12 +105,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     over = () if dims is None else sizes_of("roll", (dims,), "dims")
     if not by:
         raise ShapeError("roll", "`shifts` required")
-    if not over:
-        if len(by) != 1:
-            raise ShapeError("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:0")
-        return _roll(input, by[0], None)
-    if len(by) != len(over):
+    if len(by) != (len(over) or 1):
         raise ShapeError("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")
+    if not over:
+        return _roll(input, by[0], None)
     if not input._a.ndim:
         raise RangeError("roll", f"Dimension specified as {over[0]} but tensor has no dimensions")
     return _roll(input, by, tuple(dim_of("roll", d, input._a.ndim) for d in over))
@@ -239,7 +237,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     tensor([[1, 1],
             [2, 2]])
     """
-    given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    given = several(tensors)
     if not given:
         raise ShapeError("meshgrid", "expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):
@@ -269,7 +267,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
             [2, 3],
             [2, 4]])
     """
-    given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    given = several(tensors)
     for one in given:
         if one._a.ndim != 1:
             raise ShapeError("cartesian_prod", f"Expect a 1D vector, but got shape {list(one._a.shape)}")

@@ -64,8 +64,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     d = dim_of("unfold", dimension, len(shape))
     length = shape[d] if shape else 1
     if size < 0 or size > length:
-        text = f"maximum size for tensor at dimension {d} is {length} but size is {size}"
-        raise ShapeError("unfold", text)
+        raise ShapeError("unfold", f"maximum size for tensor at dimension {d} is {length} but size is {size}")
     if step < 1:
         raise ShapeError("unfold", f"step is {step} but must be > 0")
     return _unfold(input, d, size, step)
@@ -178,8 +177,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     """
     sizes, steps = sizes_of("as_strided", (size,)), sizes_of("as_strided", (stride,), "stride")
     if len(sizes) != len(steps):
-        text = f"mismatch in length of strides and shape (size {sizes}, stride {steps})"
-        raise ShapeError("as_strided", text)
+        raise ShapeError("as_strided", f"mismatch in length of strides and shape (size {sizes}, stride {steps})")
     if min(steps, default=0) < 0:
         raise ShapeError("as_strided", f"Negative strides are not supported at the moment, got strides: {list(steps)}")
     if min(sizes, default=0) < 0:
