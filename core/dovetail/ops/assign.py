@@ -11,18 +11,18 @@ from ..autograd.node import CLASSES, Tensor, changed
 from ..device import device_of
 from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._arrays import same_type, scatter_add
-from ._dims import misfit
+from ._dims import dim_of, misfit
 from ._op import Array, Fixed
 from ._parse import outside, parse
 from ._prepare import NUMBERS
 from ._refuse import type_name
 from ._stored import storing
-from .index import basic, getitem, index, is_ready, lone_mask, plain_index
+from .index import basic, getitem, index, is_ready, lone_mask, plain_index, slices
 from .inplace import _caller as caller
 from .inplace import write
 from .memory import move
 
-__all__ = ["index_put"]
+__all__ = ["index_put", "select_scatter", "slice_scatter"]
 INPLACE = ("index_put",)
 
 
@@ -174,3 +174,41 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """In-place form of :func:`index_put`."""
     return write(set_at.op, _put_parts(input, indices, values, accumulate))
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy with ``src`` in place of one slice: ``out[:, index] = src`` for dim 1.
+
+    Raises a ShapeError (RuntimeError) for a ``src`` of another shape than the slice.
+
+    >>> import dovetail as dv
+    >>> dv.select_scatter(dv.zeros(2, 2), dv.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    return _placed("select_scatter", input, src, (*slices(dim_of("select_scatter", dim, input._a.ndim), int(index)), ...))
+
+
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """A copy with ``src`` in place of a range of slices: ``out[:, start:end:step] = src`` for dim 1.
+
+    Raises a ShapeError (RuntimeError) for a ``src`` of another shape than the range.
+
+    >>> import dovetail as dv
+    >>> dv.slice_scatter(dv.zeros(3), dv.ones(2), 0, 1)
+    tensor([0., 1., 1.])
+    """
+    return _placed("slice_scatter", input, src, slices(dim_of("slice_scatter", dim, input._a.ndim), slice(start, end, step)))
+
+
+def _placed(where: str, input: Tensor, src: Tensor, at: Any) -> Tensor:
+    same_shape(where, "slice", src, getitem(input, at))
+    return set_at(input, src, at, None)
+
+
+def same_shape(where: str, what: str, src: Tensor, place: Tensor) -> None:
+    """Refuse a `src` of another shape than its place, a slice or a diagonal."""
+    have, want = list(src._a.shape), list(place._a.shape)
+    if have != want:
+        text = f"expected src to have a size equal to the {what} of self. src size = {have}, {what} size = {want}"
+        raise ShapeError(where, text)
