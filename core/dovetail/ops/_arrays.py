@@ -69,7 +69,8 @@ def scatter_at(how: str, target: Any, index: Any, values: Any) -> None:
     parts = index if index.__class__ is tuple else (index,)
     if module is np and target.flags.c_contiguous and all(_simple(p) for p in parts):
         at = places(target.shape, parts)
-        values = np.broadcast_to(np.asarray(values, target.dtype), at.shape)
+        values = np.asarray(values, target.dtype)
+        values = values if values.shape == at.shape else np.broadcast_to(values, at.shape)
         getattr(np, how).at(target.reshape(-1), at.reshape(-1), values.reshape(-1))  # 4 to 8 times as fast
     elif module is not np and how == "multiply":
         _multiply_gpu(target, index, values)
@@ -95,10 +96,10 @@ def places(shape: tuple[int, ...], parts: tuple[Any, ...]) -> Any:
     chosen = sum(_from_front(parts[d].astype(np.int64, copy=False), shape[d]) * steps[d] for d in at)
     first = at[0] if at[-1] - at[0] + 1 == len(at) else 0  # where NumPy puts the dimensions of the index arrays
 
-    def spread(dims: Any) -> Any:
-        return functools.reduce(np.add.outer, [np.arange(shape[d]) * steps[d] for d in dims if d not in at], 0)
-
-    return np.add.outer(np.add.outer(spread(range(first)), chosen), spread(range(first, len(shape))))
+    numbers = [np.arange(n) * step for n, step in zip(shape, steps, strict=True)]
+    before = [numbers[d] for d in range(first) if d not in at]
+    after = [numbers[d] for d in range(first, len(shape)) if d not in at]
+    return functools.reduce(np.add.outer, [*before, chosen, *after])
 
 
 def _from_front(index: Any, n: int) -> Any:

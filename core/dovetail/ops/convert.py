@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.modes import INFERENCE, STATE
 from ..autograd.node import CLASSES, Tensor, leaf, wrap
 from ..device import CPU, Device, cupy, device_of, move, to_device
 from ..dtypes import dtype as Dtype
 from ..dtypes import from_numpy_dtype, get_default_dtype, promote_types, scalar_dtype, to_numpy_dtype
 from ..errors import DovetailError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
+from ._call import INFERENCE_BOX
 
-__all__ = ["as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
+__all__ = ["as_tensor", "asarray", "finished", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
 
 _NUMBERS: set[type] = {bool, int, float, complex}
 _TYPES = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool"
@@ -28,15 +30,29 @@ def placed(where: Device) -> AbstractContextManager[Any]:
     return cupy().cuda.Device(where.index)
 
 
+def finished(a: Any, requires_grad: bool = False, out: Any = None) -> Tensor:
+    """Wrap a fresh array, as a leaf if a gradient is asked for, or write it into `out`."""
+    t = wrap(a)
+    if out is not None:
+        return out.resize_(a.shape).copy_(t)
+    if STATE.word & INFERENCE:
+        t._v = INFERENCE_BOX
+    if requires_grad:
+        if a.dtype.kind not in "fcV":
+            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
+        leaf(t)
+    return t
+
+
 def _kind_of(data: Any) -> Dtype:
     """The type of nested sequences of numbers, arrays and tensors; PyTorch's rules."""
     if data.__class__ in CLASSES or isinstance(data, np.ndarray | np.generic):
         return _supported(data._a if data.__class__ in CLASSES else data)
     if isinstance(data, bool | int | float | complex):
         return scalar_dtype(data)
-    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, str | bytes | dict):
-        if isinstance(data, str | bytes):
-            raise ValueRangeError("tensor", f"too many dimensions {type(data).__name__!r}")
+    if isinstance(data, str | bytes):
+        raise ValueRangeError("tensor", f"too many dimensions {type(data).__name__!r}")
+    if isinstance(data, dict) or not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
         raise DtypeError("tensor", f"Could not infer dtype of {type(data).__name__}")
     kinds = set(map(type, data))
     found = [scalar_dtype(kind()) for kind in kinds & _NUMBERS]
@@ -154,8 +170,6 @@ def _ours(a: Any) -> Any:
 
 
 def _wrapped(a: Any, device: Any, requires_grad: bool = False) -> Tensor:
-    from .create import finished
-
     if device is not None or to_device(None) != CPU:
         a = move(a, to_device(device))
     return finished(a, requires_grad)
@@ -259,12 +273,9 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     tensor([97, 98], dtype=dovetail.uint8)
     """
     try:
-        out = wrap(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset))
+        return finished(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)
     except ValueError as error:
         raise ValueRangeError("frombuffer", str(error)) from None
-    if requires_grad:
-        leaf(out)
-    return out
 
 
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.modes import INFERENCE, STATE
-from ..autograd.node import CLASSES, Tensor, leaf, wrap
+from ..autograd.node import CLASSES, Tensor
 from ..device import device_of, module_for, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, UnsupportedError
+from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
-from ._call import INFERENCE_BOX
 from ._dims import sizes_of
-from .convert import as_tensor, asarray, from_dlpack, from_numpy, frombuffer, placed, tensor
+from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
 from .memory import memory_format, preserve_format
 
@@ -23,20 +21,6 @@ __all__ = [
 METHODS = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros")
 
 new_tensor = _new_tensor
-
-
-def finished(a: Any, requires_grad: bool = False, out: Any = None) -> Tensor:
-    """Wrap a fresh array, as a leaf if a gradient is asked for, or write it into `out`."""
-    t = wrap(a)
-    if out is not None:
-        return out.resize_(a.shape).copy_(t)
-    if STATE.word & INFERENCE:
-        t._v = INFERENCE_BOX
-    if requires_grad:
-        if a.dtype.kind not in "fcV":
-            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
-        leaf(t)
-    return t
 
 
 def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
@@ -145,7 +129,7 @@ def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:
     if input.__class__ not in CLASSES:
         raise TypeMismatch(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     a = input._a
-    if options.get("memory_format") in (None, preserve_format) and not a.flags.c_contiguous:
+    if not a.flags.c_contiguous and options.get("memory_format") in (None, preserve_format):
         order = sorted(range(a.ndim), key=lambda d: -a.strides[d])  # stable, as the layout is to be
         options["memory_format"] = memory_format("as it lies", tuple(order))
     return _filled(name, a.shape, fill, **_beside(input, options))

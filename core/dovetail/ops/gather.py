@@ -52,7 +52,9 @@ def along(where: str, a: Any, dim: int, index: Any, source: Any = None) -> int:
         raise ShapeError(f"{where}()", text, f"index {tuple(index.shape)}, tensor {tuple(a.shape)}")
     for what, other in (("self", a), ("src", source)):
         shape = getattr(other, "shape", ())
-        if any(n > m and (k != d or what == "src") for k, (n, m) in enumerate(zip(index.shape, shape, strict=False))):
+        if index.shape != shape and any(
+            n > m and (k != d or what == "src") for k, (n, m) in enumerate(zip(index.shape, shape, strict=False))
+        ):
             text = f"Expected index {list(index.shape)} to be no larger than {what} {list(shape)} apart from dimension {d}"
             raise ShapeError(f"{where}()", text)
     check_bounds(where, index, d, a.shape[d] if a.ndim else 1)

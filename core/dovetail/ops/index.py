@@ -40,7 +40,7 @@ def index(input: Array, at: Any, indices: Fixed) -> Array:
     a = input if at is None else input[at]
     last = indices[-1]
     try:
-        if a.flags.c_contiguous and last.dtype.kind != "b" and all(i.__class__ is slice for i in indices[:-1]):
+        if a.flags.c_contiguous and last.dtype.kind != "b" and (len(indices) == 1 or all(i.__class__ is slice for i in indices[:-1])):
             return a.take(last, axis=len(indices) - 1)
         out = a[indices]
     except IndexError as error:

@@ -11,8 +11,8 @@ from ..autograd.node import Tensor
 from ..device import module_for, xp
 from ..dtypes import bool_, get_default_dtype, int64, to_numpy_dtype
 from ..errors import ShapeError
-from .convert import placed
-from .create import finished, ones, settled
+from .convert import finished, placed
+from .create import ones, settled
 from .diag import tril, triu
 from .gather import nonzero
 from .join import stack
@@ -26,6 +26,8 @@ def _number(x: Any) -> Any:
 
 def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:
     """Numbers from ``start`` up to but without ``end``; integers unless one of the three is a float.
+
+    The options are dtype, device, requires_grad and out, as everywhere in this family.
 
     Raises a RuntimeError for a step of 0, or one of the wrong sign.
 

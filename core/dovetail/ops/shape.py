@@ -10,7 +10,6 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
-from ..dtypes import result_dtype
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ._dims import dim_of, dims_of, several, sizes_of
 from ._op import Array, Fixed, op
@@ -313,11 +312,9 @@ def block_diag(*tensors: Any) -> Tensor:
         if one._a.ndim > 2:
             raise ShapeError("block_diag", f"Input tensors must have 2 or fewer dimensions. Input {k} has {one._a.ndim} dimensions")
         blocks.append(one if one._a.ndim == 2 else _reshape(one, (1, prod(one._a.shape))))
-    common = result_dtype([one._a for one in blocks]).np
     width, at, rows = sum(one._a.shape[1] for one in blocks), 0, []
     for one in blocks:
         n, m = one._a.shape
-        one = one if one._a.dtype == common else cast(one, common)
         rows.append(cat([one.new_zeros((n, at)), one, one.new_zeros((n, width - at - m))], 1))
         at += m
     return cat(rows, 0)

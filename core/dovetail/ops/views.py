@@ -146,13 +146,16 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     ahead = len(want) - len(have)
     if ahead < 0:
         raise ShapeError(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", misfit(have, want)[0])
-    out = (*want[:ahead], *(n if m == -1 else m for n, m in zip(have, want[ahead:], strict=True)))
-    if any(n not in (1, m) for n, m in zip(have, out[ahead:], strict=True)):
-        raise ShapeError("expand", *misfit(have, want))
+    out = list(want)
+    for d, n in enumerate(have, ahead):
+        if want[d] == -1:
+            out[d] = n
+        elif n != 1 and n != want[d]:
+            raise ShapeError("expand", *misfit(have, want))
     if min(out, default=0) < 0:
         text = f"The expanded size of the tensor ({min(out)}) isn't allowed in a leading, non-existing dimension {out.index(min(out))}"
         raise ShapeError("expand", text)
-    return expand_to(input, out)
+    return expand_to(input, tuple(out))
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
