@@ -234,6 +234,9 @@ def test_as_strided_gradient_and_offsets() -> None:
     b = dv.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True).mT * 1
     b.as_strided((2,), (3,)).mul_(10)
     assert b.max().item() == 30
+    c = dv.ones(1, 3, requires_grad=True)  # whose rows share memory once it is expanded
+    (c.expand(2, 3).as_strided((2,), (1,)) * dv.tensor([1.0, 2.0])).sum().backward()
+    assert c.grad.tolist() == [[1, 2, 0]]
 
 
 def test_copy_() -> None:

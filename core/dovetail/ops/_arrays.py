@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from ..device import xp
+from ..errors import DtypeError
+from ._refuse import type_name
 
-__all__ = ["add_rows", "broadcast", "check_index", "places", "scatter_add", "scatter_max", "strided"]
+__all__ = ["add_rows", "broadcast", "check_index", "same_type", "scatter_add", "scatter_at", "scatter_max", "strided"]
 
 _FULL = slice(None)
 
@@ -50,66 +54,70 @@ def check_index(index: Any, size: int) -> bool:
     return bool(index.min() >= 0 and index.max() < size)
 
 
-def scatter_add(target: Any, index: Any, values: Any) -> None:
-    """Add values at an index, in place, adding up where an element is indexed more than once."""
-    if target.__class__ is not np.ndarray:
-        _scatter_add_gpu(target, index, values)
-        return
-    parts = _without_masks(index if index.__class__ is tuple else (index,))
-    if target.flags.c_contiguous and all(_simple(p) for p in parts):
+def same_type(where: str, text: str, a: Any, b: Any) -> None:
+    """Refuse an array `b` of another type than `a`; the text has a place for each of their names."""
+    if getattr(b, "dtype", a.dtype) != a.dtype:
+        raise DtypeError(where, text.format(type_name(a.dtype), type_name(b.dtype)))
+
+
+def scatter_at(how: str, target: Any, index: Any, values: Any) -> None:
+    """Combine values with what is at an index, in place, as often as an element is indexed.
+
+    `how` names the function: add, multiply, maximum or minimum.
+    """
+    module = xp(target)
+    parts = index if index.__class__ is tuple else (index,)
+    if module is np and target.flags.c_contiguous and all(_simple(p) for p in parts):
         at = places(target.shape, parts)
-        flat = values if getattr(values, "shape", None) == at.shape else np.broadcast_to(values, at.shape)
-        np.add.at(target.reshape(-1), at.reshape(-1), np.asarray(flat, target.dtype).reshape(-1))  # 4 to 8 times as fast
+        values = np.asarray(values, target.dtype)
+        values = values if values.shape == at.shape else np.broadcast_to(values, at.shape)
+        getattr(np, how).at(target.reshape(-1), at.reshape(-1), values.reshape(-1))  # 4 to 8 times as fast
+    elif module is not np and how == "multiply":
+        _multiply_gpu(target, index, values)
+    elif module is not np and target.dtype.itemsize < 4 and (how != "add" or target.dtype.kind in "iub"):  # CUDA has no such atomics
+        wide = target.astype("int32" if target.dtype.kind in "iub" else "float32")
+        getattr(module, how).at(wide, index, values)
+        target[...] = wide.astype(target.dtype)
     else:
-        np.add.at(target, index, values)
+        getattr(module, how).at(target, index, values)
+
+
+scatter_add, scatter_max = functools.partial(scatter_at, "add"), functools.partial(scatter_at, "maximum")
 
 
 def _simple(part: Any) -> bool:
     return part.dtype.kind == "i" if part.__class__ is np.ndarray else part.__class__ is slice and part == _FULL
 
 
-def _without_masks(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Masks as the index arrays that they stand for."""
-    if any(p.__class__ is np.ndarray and p.dtype.kind == "b" for p in parts):
-        return tuple(q for p in parts for q in (p.nonzero() if p.__class__ is np.ndarray and p.dtype.kind == "b" else (p,)))
-    return parts
-
-
 def places(shape: tuple[int, ...], parts: tuple[Any, ...]) -> Any:
     """The flat places of what full slices and integer arrays address, laid out as the indexed result is."""
-    parts = parts + (_FULL,) * (len(shape) - len(parts))
-    steps = [1] * len(shape)
-    for d in range(len(shape) - 2, -1, -1):
-        steps[d] = steps[d + 1] * shape[d + 1]
+    steps = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
     at = [d for d, p in enumerate(parts) if p.__class__ is not slice]
-    module = xp(parts[at[0]])
-    chosen: Any = 0
-    for d in at:
-        p = parts[d].astype(np.int64, copy=False)
-        if module is not np or (p.size and int(p.min()) < 0):
-            p = module.where(p < 0, p + shape[d], p)
-        chosen = chosen + p * steps[d]
-    first = at[0] if at[-1] - at[0] + 1 == len(at) else 0
-    before = [d for d in range(len(shape)) if d not in at and d < first]
-    after = [d for d in range(len(shape)) if d not in at and d >= first]
-    n = len(before) + chosen.ndim + len(after)
-    out = chosen.reshape(chosen.shape + (1,) * len(after))
-    for axis, d in [*enumerate(before), *enumerate(after, len(before) + chosen.ndim)]:
-        if shape[d] != 1:
-            out = out + (module.arange(shape[d]) * steps[d]).reshape((-1,) + (1,) * (n - axis - 1))
-    size = tuple(shape[d] for d in before) + chosen.shape + tuple(shape[d] for d in after)
-    return out.reshape(size)
+    chosen = sum(_from_front(parts[d].astype(np.int64, copy=False), shape[d]) * steps[d] for d in at)
+    first = at[0] if at[-1] - at[0] + 1 == len(at) else 0  # where NumPy puts the dimensions of the index arrays
+
+    numbers = [np.arange(n) * step for n, step in zip(shape, steps, strict=True)]
+    before = [numbers[d] for d in range(first) if d not in at]
+    after = [numbers[d] for d in range(first, len(shape)) if d not in at]
+    return functools.reduce(np.add.outer, [*before, chosen, *after])
 
 
-def _scatter_add_gpu(target: Any, index: Any, values: Any) -> None:
-    import cupyx
+def _from_front(index: Any, n: int) -> Any:
+    return np.where(index < 0, index + n, index) if index.size and index.min() < 0 else index
 
-    if target.dtype.name in ("int8", "int16", "uint8", "bool"):  # CUDA has no atomic addition of these
-        wide = target.astype("int32")
-        cupyx.scatter_add(wide, index, values.astype("int32"))
-        target[...] = wide.astype(target.dtype)
-    else:
-        cupyx.scatter_add(target, index, values)
+
+def _multiply_gpu(target: Any, index: Any, values: Any) -> None:
+    """CUDA has no atomic product: the first element of each place, then the second, and so on."""
+    module = xp(target)
+    at = module.arange(target.size).reshape(target.shape)[index]
+    order = at.reshape(-1).argsort()
+    flat = at.reshape(-1)[order]
+    turn = module.arange(flat.size) - module.searchsorted(flat, flat)
+    values = module.broadcast_to(module.asarray(values, target.dtype), at.shape).reshape(-1)[order]
+    for k in range(int(turn.max().item()) + 1):
+        now = turn == k
+        place = module.unravel_index(flat[now], target.shape)
+        target[place] = target[place] * values[now]
 
 
 def add_rows(target: Any, index: Any, values: Any) -> None:
@@ -123,13 +131,3 @@ def add_rows(target: Any, index: Any, values: Any) -> None:
         target += hot @ values
     else:
         scatter_add(target, index, values)
-
-
-def scatter_max(target: Any, index: Any, values: Any) -> None:
-    """Raise `target` at an index to values, in place, to the largest where an element is indexed more than once."""
-    if target.__class__ is np.ndarray:
-        np.maximum.at(target, index, values)
-    else:
-        import cupyx
-
-        cupyx.scatter_max(target, index, values)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import RangeError, ShapeError, TypeMismatch
 
-__all__ = ["dim_of", "dims_of", "sizes_of", "whole"]
+__all__ = ["dim_of", "dims_of", "misfit", "several", "sizes_of", "whole"]
 
 
 def dim_of(where: str, dim: Any, ndim: int) -> int:
@@ -19,8 +19,7 @@ def dim_of(where: str, dim: Any, ndim: int) -> int:
     if dim.__class__ is not int:
         dim = _index(where, "dim", dim)
     if not -n <= dim < n:
-        text = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
-        raise RangeError(where, text)
+        raise RangeError(where, f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return int(dim + n if dim < 0 else dim)
 
 
@@ -35,16 +34,28 @@ def dims_of(where: str, dims: Any, ndim: int) -> tuple[int, ...]:
 
 def sizes_of(where: str, args: Any, name: str = "size") -> tuple[int, ...]:
     """The sizes of ``f(2, 3)``, ``f((2, 3))`` and ``f([2, 3])`` alike."""
-    if len(args) == 1:
-        first = args[0]
-        if first.__class__ is int:
-            return args
-        if isinstance(first, tuple | list):
-            args = first
+    if len(args) == 1 and isinstance(args[0], tuple | list):
+        args = args[0]
     for n in args:
         if n.__class__ is not int:
-            return tuple(_index(where, name, n, at) for at, n in enumerate(args))
+            return tuple([_index(where, name, n, at) for at, n in enumerate(args)])
     return tuple(args)
+
+
+def several(tensors: tuple[Any, ...]) -> Any:
+    """The tensors of ``f(a, b)`` and ``f([a, b])`` alike."""
+    return tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+
+
+def misfit(have: Any, want: Any) -> tuple[str, str]:
+    """What PyTorch says of sizes that cannot be expanded to others, in two parts."""
+    ahead = len(want) - len(have)
+    if ahead < 0:
+        text = f"the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the tensor"
+        return f"{text} ({len(have)})", ""
+    d = next((i for i, n in enumerate(have) if n != 1 and want[i + ahead] not in (n, -1)), 0)
+    text = f"The expanded size of the tensor ({want[d + ahead]}) must match the existing size ({have[d]})"
+    return f"{text} at non-singleton dimension {d + ahead}", f"Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
 
 
 def _index(where: str, name: str, value: Any, at: int = 0) -> int:
@@ -52,5 +63,4 @@ def _index(where: str, name: str, value: Any, at: int = 0) -> int:
         return whole(value)
     except TypeError:
         kind = type(value).__name__
-        text = f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}"
-        raise TypeMismatch(f"{where}()", text) from None
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}") from None

@@ -15,6 +15,7 @@ __all__ = ["outside", "parse"]
 
 _FULL = slice(None)
 _WORD = "getitem"
+_VALID = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
 
 
 def parse(a: Any, at: Any, select: bool = True) -> tuple[Any, Any]:
@@ -24,93 +25,58 @@ def parse(a: Any, at: Any, select: bool = True) -> tuple[Any, Any]:
     outside the array or cannot index, ValueRangeError (ValueError) for a step below one.
     """
     parts = [_plain(part, select) for part in _parts(at)]
-    taken = sum(_takes(part) for part in parts)
-    if taken > a.ndim:
-        if a.ndim == 0 and len(parts) == 1:
-            text = "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
-            raise RangeError(_WORD, text)
-        raise RangeError(_WORD, f"too many indices for tensor of dimension {a.ndim}", f"got {taken}")
-    walk = _Walk(a, a.ndim - taken)
+    free = a.ndim - sum(_takes(part) for part in parts)  # the dimensions that are left for the first Ellipsis
+    if free < 0 and a.ndim == 0 and len(parts) == 1:
+        raise RangeError(_WORD, "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
+    if free < 0:
+        raise RangeError(_WORD, f"too many indices for tensor of dimension {a.ndim}", f"got {a.ndim - free}")
+    basic: list[Any] = []
+    advanced: list[Any] = []  # one entry for each dimension of the basic result, one for all of a mask
+    dim = 0
     for part in parts:
-        walk.take(part)
-    return walk.result()
-
-
-class _Walk:
-    """Goes along the index and the dimensions that it consumes."""
-
-    def __init__(self, a: Any, free: int) -> None:
-        self.a, self.free, self.dim = a, free, 0  # `free` dimensions are left for the first Ellipsis
-        self.basic: list[Any] = []
-        self.advanced: list[Any] = []  # one entry for each dimension of the basic result, one for all of a mask
-        self.any = self.moved = False
-
-    def take(self, part: Any) -> None:
-        """Sort one part of the index."""
-        shape = self.a.shape
-        if part is None:
-            self._basic(None)
-        elif part is Ellipsis:
-            for _ in range(self.free):
-                self._basic(_FULL)
-            self.dim, self.free = self.dim + self.free, 0
+        takes = _takes(part)
+        if part is Ellipsis:
+            takes, free = free, 0
+            basic += [_FULL] * takes
+            advanced += [_FULL] * takes
+        elif part is None or part.__class__ is slice:
+            basic.append(part)
+            advanced.append(_FULL)
         elif part.__class__ is int:
-            n = shape[self.dim]
+            n = a.shape[dim]
             if not -n <= part < n:
-                raise RangeError(_WORD, f"index {part} is out of bounds for dimension {self.dim} with size {n}", f"shape {tuple(shape)}")
-            self.basic.append(part)
-            self.moved = True
-            self.dim += 1
-        elif part.__class__ is slice:
-            self._basic(part)
-            self.dim += 1
+                raise RangeError(_WORD, f"index {part} is out of bounds for dimension {dim} with size {n}", f"shape {tuple(a.shape)}")
+            basic.append(part)
         elif part.__class__ is bool:
-            self.basic.append(None)
-            self.advanced.append(xp(self.a).asarray([part]))
-            self.any = self.moved = True
+            basic.append(None)
+            advanced.append(xp(a).asarray([part]))
         else:
-            self._array(part)
+            basic += [_FULL] * takes
+            advanced.append(_array(a, dim, part))
+        dim += takes
+    if all(part.__class__ is slice for part in advanced):
+        return (*basic, ...), None
+    while advanced[-1].__class__ is slice:
+        advanced.pop()
+    if len(advanced) > 1:
+        _check_broadcast(advanced)
+    return (*basic, ...) if any(part != _FULL for part in basic) else None, tuple(advanced)
 
-    def _basic(self, part: Any) -> None:
-        self.moved = self.moved or part is None or part != _FULL
-        self.basic.append(part)
-        self.advanced.append(_FULL)
 
-    def _array(self, part: Any) -> None:
-        """An index array or a mask, brought to where the indexed array lives."""
-        self.any = True
-        raw, module = getattr(part, "_a", part), xp(self.a)
-        if raw.__class__ is np.ndarray and module is not np:
-            raw = part = module.asarray(raw)
-        k = raw.ndim if raw.dtype.kind == "b" else 1
-        self.basic.extend([_FULL] * k)
-        if raw.dtype.kind == "b":
-            want = self.a.shape[self.dim : self.dim + k]
-            if raw.shape != want:
-                at = next(i for i in range(k) if raw.shape[i] != want[i])
-                text = (
-                    f"The shape of the mask {list(raw.shape)} at index {at} does not match the shape of the indexed tensor "
-                    f"{list(self.a.shape)} at index {self.dim + at}"
-                )
-                raise RangeError(_WORD, text)
-        self.advanced.append(part)
-        self.dim += k
-
-    def result(self) -> tuple[Any, Any]:
-        """The two steps."""
-        if not self.any:
-            return (*self.basic, ...), None
-        while self.advanced[-1].__class__ is slice:
-            self.advanced.pop()
-        if len(self.advanced) > 1:
-            _check_broadcast(self.advanced)
-        return (*self.basic, ...) if self.moved else None, tuple(self.advanced)
+def _array(a: Any, dim: int, part: Any) -> Any:
+    """An index array or a mask, brought to where the indexed array lives."""
+    raw, module = getattr(part, "_a", part), xp(a)
+    if raw.__class__ is np.ndarray and module is not np:
+        raw = part = module.asarray(raw)
+    if raw.dtype.kind == "b" and raw.shape != a.shape[dim : dim + raw.ndim]:
+        at = next(i for i in range(raw.ndim) if raw.shape[i] != a.shape[dim + i])
+        text = f"The shape of the mask {list(raw.shape)} at index {at} does not match the shape of the indexed tensor {list(a.shape)}"
+        raise RangeError(_WORD, f"{text} at index {dim + at}")
+    return part
 
 
 def _parts(at: Any) -> tuple[Any, ...]:
     """The parts of an index; a list that holds more than numbers counts as a tuple, as in PyTorch."""
-    if at.__class__ is tuple:
-        return at
     if isinstance(at, list) and 0 < len(at) < 32 and any(
         v is None or v is Ellipsis or isinstance(v, slice | list | tuple | np.ndarray) or v.__class__ in CLASSES for v in at
     ):  # fmt: skip
@@ -124,10 +90,8 @@ def _takes(part: Any) -> int:
     """How many dimensions a part consumes."""
     if part is None or part is Ellipsis or part.__class__ is bool:
         return 0
-    if part.__class__ in (int, slice):
-        return 1
     raw = getattr(part, "_a", part)
-    return int(raw.ndim) if raw.dtype.kind == "b" else 1
+    return int(raw.ndim) if hasattr(raw, "dtype") and raw.dtype.kind == "b" else 1
 
 
 def _plain(part: Any, select: bool) -> Any:
@@ -136,10 +100,12 @@ def _plain(part: Any, select: bool) -> Any:
     if part is None or part is Ellipsis or kind is bool or kind is int:
         return part
     if kind is slice:
-        return _checked(part)
+        step = 1 if part.step is None else int(part.step)
+        if step < 1:
+            raise ValueRangeError(_WORD, "slice step cannot be zero" if step == 0 else "step must be greater than zero", f"got {step}")
+        return slice(part.start, part.stop, None if step == 1 else step)
     if isinstance(part, np.bool_ | float | complex | np.floating):
-        text = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-        raise RangeError(_WORD, f"{text} (got {type(part).__name__})")
+        raise RangeError(_WORD, f"{_VALID} (got {kind.__name__})")
     if isinstance(part, int | np.integer):
         return int(part)
     if kind not in CLASSES and not hasattr(part, "dtype"):
@@ -153,7 +119,7 @@ def _plain(part: Any, select: bool) -> Any:
     elif name not in ("int64", "int32", "bool"):
         raise RangeError(_WORD, "tensors used as indices must be long, int, byte or bool tensors", f"got {name}")
     if raw.ndim == 0 and (select or name == "bool"):
-        return bool(raw) if name in ("bool", "uint8") else int(raw)
+        return raw.item()
     return part
 
 
@@ -163,23 +129,11 @@ def _sequence(part: Any) -> Any:
         raise TypeMismatch(_WORD, "invalid data type 'str' for an index")
     try:
         values = [v.tolist() if v.__class__ in CLASSES else v for v in part]
-        out = np.asarray(values) if values else np.zeros(0, np.int64)
+        return np.asarray(values) if values else np.zeros(0, np.int64)
     except TypeError:
-        text = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-        raise RangeError(_WORD, f"{text} (got {type(part).__name__})") from None
+        raise RangeError(_WORD, f"{_VALID} (got {type(part).__name__})") from None
     except ValueError as error:
         raise ShapeError(_WORD, str(error)) from None
-    return out
-
-
-def _checked(part: slice) -> slice:
-    step = part.step
-    if step is None:
-        return part
-    step = int(step)
-    if step < 1:
-        raise ValueRangeError(_WORD, "slice step cannot be zero" if step == 0 else "step must be greater than zero", f"got {step}")
-    return slice(part.start, part.stop, step)
 
 
 def outside(region: Any, indices: Any, error: Exception) -> Exception:
@@ -197,14 +151,10 @@ def outside(region: Any, indices: Any, error: Exception) -> Exception:
 
 def _check_broadcast(parts: list[Any]) -> None:
     """Say which shapes of index arrays do not go together."""
-    shapes = []
-    for part in parts:
-        raw = getattr(part, "_a", part)
-        if raw.__class__ is not slice:
-            shapes.append((int(raw.sum()),) if raw.dtype.kind == "b" and len(parts) > 1 else raw.shape)
-    if len(shapes) > 1:
-        try:
-            np.broadcast_shapes(*shapes)
-        except ValueError:
-            text = "shape mismatch: indexing tensors could not be broadcast together with shapes "
-            raise RangeError(_WORD, text + ", ".join(str(list(s)) for s in shapes)) from None
+    arrays = [getattr(part, "_a", part) for part in parts if part.__class__ is not slice]
+    shapes = [(int(raw.sum()),) if raw.dtype.kind == "b" else raw.shape for raw in arrays]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        text = "shape mismatch: indexing tensors could not be broadcast together with shapes "
+        raise RangeError(_WORD, text + ", ".join(str(list(s)) for s in shapes)) from None

@@ -20,40 +20,33 @@ def reseating(function: Callable[..., Any]) -> Callable[..., Any]:
     name = f"{function.__name__}_"
 
     def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if STATE.word & GRAD and input._n.__class__ is Leaf:
-            text = "a leaf Variable that requires grad is being used in an in-place operation"
-            raise GradError(name, text, "", "use the form without an underscore, or no_grad()")
-        return _reseat(input, name, lambda past: function(past, *args, **kwargs))
+        past = wrap(input._a, input._n, input._v)  # what the tensor was until now; its views are views of this
+        leaf = input._n.__class__ is Leaf
+        _refuse(input, name)
+        word, STATE.word = STATE.word, STATE.word if leaf else STATE.word | GRAD  # the history must fit the new shape
+        try:
+            if getattr(input, "_b", None) is not None:
+                past._b = input._b
+            new = function(past, *args, **kwargs)
+        finally:
+            STATE.word = word
+        input._a = new._a
+        if leaf:
+            input._n.shape = new._a.shape
+        elif new is not past:
+            _inherit(input, past, new)
+            input._n = new._n
+            if getattr(new, "_b", None) is not None:
+                input._b = new._b
+                if input._v[0] != float("inf"):
+                    note_view(input._v, input)
+        changed(input._v, name)
+        return input
 
     functools.update_wrapper(call, function, assigned=("__module__",))
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"In-place form of :func:`{function.__name__}`: the tensor itself gets the new shape."
     return call
-
-
-def _reseat(input: Tensor, name: str, view: Callable[[Tensor], Tensor]) -> Tensor:
-    past = wrap(input._a, input._n, input._v)  # what the tensor was until now; its views are views of this
-    leaf = input._n.__class__ is Leaf
-    _refuse(input, name)
-    word, STATE.word = STATE.word, STATE.word if leaf else STATE.word | GRAD  # the history must fit the new shape
-    try:
-        if getattr(input, "_b", None) is not None:
-            past._b = input._b
-        new = view(past)
-    finally:
-        STATE.word = word
-    input._a = new._a
-    if leaf:
-        input._n.shape = new._a.shape
-    elif new is not past:
-        _inherit(input, past, new)
-        input._n = new._n
-        if getattr(new, "_b", None) is not None:
-            input._b = new._b
-            if input._v[0] != float("inf"):
-                note_view(input._v, input)
-    changed(input._v, name)
-    return input
 
 
 def _inherit(input: Tensor, past: Tensor, new: Tensor) -> None:
@@ -74,6 +67,7 @@ def _refuse(input: Tensor, name: str) -> None:
             text = f"Output {view[3]} of {view[1].name} is a view and is being modified inplace. This view is the output of a function that"
             raise GradError(name, f"{text} returns multiple views", "", "use the form without an underscore")
         root = view[0]
-    if root is not input and root._n.__class__ is Leaf and STATE.word & GRAD:
-        text = "a view of a leaf Variable that requires grad is being used in an in-place operation"
-        raise GradError(name, text, "", "use the form without an underscore")
+    if STATE.word & GRAD and Leaf in (input._n.__class__, root._n.__class__):
+        what = "a leaf Variable" if input._n.__class__ is Leaf else "a view of a leaf Variable"
+        text = f"{what} that requires grad is being used in an in-place operation"
+        raise GradError(name, text, "", "use the form without an underscore, or no_grad()")

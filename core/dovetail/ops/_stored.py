@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["stored", "stores"]
+from ._op import op
+
+__all__ = ["storing"]
 
 
-def stores(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare how an op writes its result into its first array: ``@stores(index_add)`` on ``store(array, *arguments)``."""
+def storing(name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """Make an op of a function that writes into its first array: the op does it to a copy, its in-place form to the tensor."""
 
-    def attach(store: Callable[..., Any]) -> Callable[..., Any]:
-        function.op.store = store
-        return store
+    def make(store: Callable[..., Any]) -> Any:
+        @functools.wraps(store)
+        def forward(input: Any, *rest: Any) -> Any:
+            out = input.copy()
+            store(out, *rest)
+            return out
 
-    return attach
+        made = op(store, dtypes=None, name=name)
+        made.op.store, made.op.forward, made.op.reference.forward = store, forward, forward
+        return made
 
-
-def stored(function: Any, input: Any, *rest: Any) -> Any:
-    """The forward of such an op: do it to a copy."""
-    out = input.copy()
-    function.op.store(out, *rest)
-    return out
+    return make

@@ -10,31 +10,47 @@ from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Tensor, changed
 from ..device import device_of
 from ..errors import DtypeError, ShapeError, TypeMismatch
-from ._arrays import scatter_add
-from ._op import Array, Fixed, op
+from ._arrays import same_type, scatter_add
+from ._dims import dim_of, misfit
+from ._op import Array, Fixed
 from ._parse import outside, parse
 from ._prepare import NUMBERS
 from ._refuse import type_name
-from ._stored import stored, stores
-from .index import basic, getitem, index, is_ready, one_mask, plain_index
+from ._stored import storing
+from .index import basic, getitem, index, is_ready, lone_mask, plain_index, slices
 from .inplace import _caller as caller
 from .inplace import write
 from .memory import move
 
-__all__ = ["index_put"]
+__all__ = ["index_put", "select_scatter", "slice_scatter"]
 INPLACE = ("index_put",)
 
 
-@op(dtypes=None, name="setitem")
-def set_at(input: Array, value: Array, at: Any, indices: Fixed) -> Array:
-    """A copy of `input` with `value` where the index points."""
-    return stored(set_at, input, value, at, indices)
+@storing("setitem")
+def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = False) -> None:
+    """A copy of `input` with `value` where the index points, or added as often as it points there."""
+    if getattr(value, "dtype", input.dtype).kind == "c" and input.dtype.kind != "c":
+        value = value.real
+    region = input if at is None else input[at]
+    if indices is not None and getattr(value, "ndim", 0) > 1 and len(indices) == 1 and max(value.shape[:-1]) == 1:
+        value = value.reshape(value.shape[-1]) if indices[0].ndim == region.ndim and indices[0].dtype.kind == "b" else value
+    try:
+        if not adding:
+            region[... if indices is None else indices] = value
+        elif indices is None:
+            region[...] += value
+        else:
+            scatter_add(region, indices, value)
+    except ValueError as error:
+        raise _misfit(region, value, indices) from error
+    except IndexError as error:
+        raise outside(region, indices or (), error) from None
 
 
-@set_at.vjp
-def _(g: Any, needs: Any, at: Any, indices: Any, value_shape: Any) -> Any:
-    past = set_at(g, 0, at, indices) if needs[0] else None
-    return past, (_region(g, at, indices, len(value_shape)) if needs[1] else None)
+set_at.vjp(
+    lambda g, at, indices, adding: g if adding else set_at(g, 0, at, indices),
+    lambda g, at, indices, value_shape: _region(g, at, indices, len(value_shape)),
+)
 
 
 def _region(g: Tensor, at: Any, indices: Any, ndim: int) -> Any:
@@ -43,41 +59,16 @@ def _region(g: Tensor, at: Any, indices: Any, ndim: int) -> Any:
     return out if out._a.ndim >= ndim else basic(out, (None,) * (ndim - out._a.ndim) + (...,))
 
 
-@stores(set_at)
-def _(a: Any, value: Any, at: Any, indices: Any) -> None:
-    """Write into the raw array."""
-    if getattr(value, "dtype", a.dtype).kind == "c" and a.dtype.kind != "c":
-        value = value.real
-    region = a if at is None else a[at]
-    if indices is not None and getattr(value, "ndim", 0) > 1 and len(indices) == 1 and max(value.shape[:-1]) == 1:
-        value = value.reshape(value.shape[-1]) if indices[0].ndim == region.ndim and indices[0].dtype.kind == "b" else value
-    try:
-        region[... if indices is None else indices] = value
-    except ValueError as error:
-        raise _misfit(region, value, indices) from error
-    except IndexError as error:
-        raise outside(region, indices or (), error) from None
-
-
 def _misfit(region: Any, value: Any, indices: Any) -> Exception:
     """What PyTorch says of a value that does not broadcast to the place it should go to."""
     have = list(getattr(value, "shape", ()))
     if indices is not None:
         want = list(region[indices].shape)
-        text = f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result of shape {want}"
-        return ShapeError("setitem", text)
-    want = list(region.shape)
-    while len(have) > len(want) and have[0] == 1:
+        return ShapeError("setitem", f"shape mismatch: value tensor of shape {have} cannot be broadcast to indexing result of shape {want}")
+    while len(have) > region.ndim and have[0] == 1:
         have = have[1:]
-    if len(have) > len(want):
-        text = f"the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the tensor"
-        text += f" ({len(have)})"
-        return ShapeError("setitem", text, f"value {have}, place {want}")
-    ahead = len(want) - len(have)
-    d = next((i for i, n in enumerate(have) if n not in (1, want[i + ahead])), 0)
-    text = f"The expanded size of the tensor ({want[d + ahead]}) must match the existing size ({have[d]})"
-    text += f" at non-singleton dimension {d + ahead}"
-    return ShapeError("setitem", text, f"Target sizes: {want}.  Tensor sizes: {have}")
+    what, sizes = misfit(have, region.shape)
+    return ShapeError("setitem", what, sizes or f"value {have}, place {list(region.shape)}")
 
 
 def setitem(input: Tensor, at: Any, value: Any) -> None:
@@ -107,7 +98,7 @@ def setitem(input: Tensor, at: Any, value: Any) -> None:
     if then is None and 0 in input._a.strides:
         input, first = getitem(input, first), (...,)  # what is written may be there once, though the whole is expanded
     try:
-        write(set_at.op, [input, value, first, then])
+        write(set_at.op, [input, value, first, then, False])
     except IndexError:
         parse(input._a, at)
         raise
@@ -147,50 +138,25 @@ def _fitting(input: Tensor, value: Tensor, then: Any) -> Tensor:
     where = device_of(input._a)
     if (value._a.ndim and device_of(value._a) != where) or device_of(value._a).type != where.type:
         value = move(value, where)
-    if then is not None and value._a.dtype != input._a.dtype:
-        mask = one_mask(then) and any(i.__class__ is not slice and getattr(i, "_a", i).dtype.kind == "b" for i in then)
-        if not mask or value._a.size != 1:
-            _same_type("Index put", input, value)
+    if then is not None and not (lone_mask(then) and value._a.size == 1):
+        same_type("setitem", _DIFFER, input._a, value._a)
     return value
 
 
-def _same_type(what: str, input: Any, value: Any) -> None:
-    names = [type_name(t._a.dtype) for t in (input, value)]
-    text = f"{what} requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} for the source"
-    raise DtypeError("setitem", text, "", "convert the value with .to(dtype)")
+_DIFFER = (
+    "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source; "
+    "convert the value with .to(dtype)"
+)
 
 
-@op(dtypes=None, name="index_put_add")
-def _index_add_at(input: Array, value: Array, at: Any, indices: Fixed) -> Array:
-    """A copy of `input` with `value` added where the index points, as often as it points there."""
-    return stored(_index_add_at, input, value, at, indices)
-
-
-_index_add_at.vjp(lambda g, at, indices, value_shape: (g, _region(g, at, indices, len(value_shape))))
-
-
-@stores(_index_add_at)
-def _(a: Any, value: Any, at: Any, indices: Any) -> None:
-    """Add in the raw array."""
-    region = a if at is None else a[at]
-    if indices is None:
-        region[...] += value
-        return
-    try:
-        scatter_add(region, indices, value)
-    except ValueError as error:
-        raise _misfit(region, value, indices) from error
-
-
-def _put_parts(input: Tensor, indices: Any, values: Tensor) -> tuple[Any, Any, Tensor]:
+def _put_parts(input: Tensor, indices: Any, values: Tensor, accumulate: bool) -> list[Any]:
     if not isinstance(indices, tuple | list):
         raise TypeMismatch("index_put_()", f"argument 'indices' must be tuple of Tensors, not {type(indices).__name__}")
     if any(i is not None and i.__class__ not in CLASSES for i in indices):
         raise TypeMismatch("index_put_()", "argument 'indices' must be tuple of Tensors or None")
-    first, then = parse(input._a, tuple(slice(None) if i is None else i for i in indices), select=False)
-    if values._a.dtype != input._a.dtype:
-        _same_type("Index put", input, values)
-    return first, then, values
+    at = parse(input._a, tuple(slice(None) if i is None else i for i in indices), select=False)
+    same_type("setitem", _DIFFER, input._a, values._a)
+    return [input, values, *at, accumulate]
 
 
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
@@ -202,11 +168,47 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     >>> dv.zeros(3).index_put((dv.tensor([0, 0]),), dv.ones(2), accumulate=True)
     tensor([2., 0., 0.])
     """
-    first, then, values = _put_parts(input, indices, values)
-    return (_index_add_at if accumulate else set_at)(input, values, first, then)
+    return set_at(*_put_parts(input, indices, values, accumulate))
 
 
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """In-place form of :func:`index_put`."""
-    first, then, values = _put_parts(input, indices, values)
-    return write((_index_add_at if accumulate else set_at).op, [input, values, first, then])
+    return write(set_at.op, _put_parts(input, indices, values, accumulate))
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy with ``src`` in place of one slice: ``out[:, index] = src`` for dim 1.
+
+    Raises a ShapeError (RuntimeError) for a ``src`` of another shape than the slice.
+
+    >>> import dovetail as dv
+    >>> dv.select_scatter(dv.zeros(2, 2), dv.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    return _placed("select_scatter", input, src, (*slices(dim_of("select_scatter", dim, input._a.ndim), int(index)), ...))
+
+
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """A copy with ``src`` in place of a range of slices: ``out[:, start:end:step] = src`` for dim 1.
+
+    Raises a ShapeError (RuntimeError) for a ``src`` of another shape than the range.
+
+    >>> import dovetail as dv
+    >>> dv.slice_scatter(dv.zeros(3), dv.ones(2), 0, 1)
+    tensor([0., 1., 1.])
+    """
+    return _placed("slice_scatter", input, src, slices(dim_of("slice_scatter", dim, input._a.ndim), slice(start, end, step)))
+
+
+def _placed(where: str, input: Tensor, src: Tensor, at: Any) -> Tensor:
+    same_shape(where, "slice", src, getitem(input, at))
+    return set_at(input, src, at, None)
+
+
+def same_shape(where: str, what: str, src: Tensor, place: Tensor) -> None:
+    """Refuse a `src` of another shape than its place, a slice or a diagonal."""
+    have, want = list(src._a.shape), list(place._a.shape)
+    if have != want:
+        text = f"expected src to have a size equal to the {what} of self. src size = {have}, {what} size = {want}"
+        raise ShapeError(where, text)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
+from ..autograd.modes import INFERENCE, STATE
 from ..autograd.node import CLASSES, Tensor, leaf, wrap
 from ..device import CPU, Device, cupy, device_of, move, to_device
 from ..dtypes import dtype as Dtype
 from ..dtypes import from_numpy_dtype, get_default_dtype, promote_types, scalar_dtype, to_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
+from ..errors import DovetailError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
+from ._call import INFERENCE_BOX
 
-__all__ = ["as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
+__all__ = ["as_tensor", "asarray", "finished", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
 
+_NUMBERS: set[type] = {bool, int, float, complex}
 _TYPES = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool"
 
 
@@ -26,32 +30,35 @@ def placed(where: Device) -> AbstractContextManager[Any]:
     return cupy().cuda.Device(where.index)
 
 
+def finished(a: Any, requires_grad: bool = False, out: Any = None) -> Tensor:
+    """Wrap a fresh array, as a leaf if a gradient is asked for, or write it into `out`."""
+    t = wrap(a)
+    if out is not None:
+        return out.resize_(a.shape).copy_(t)
+    if STATE.word & INFERENCE:
+        t._v = INFERENCE_BOX
+    if requires_grad:
+        if a.dtype.kind not in "fcV":
+            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
+        leaf(t)
+    return t
+
+
 def _kind_of(data: Any) -> Dtype:
     """The type of nested sequences of numbers, arrays and tensors; PyTorch's rules."""
     if data.__class__ in CLASSES or isinstance(data, np.ndarray | np.generic):
         return _supported(data._a if data.__class__ in CLASSES else data)
     if isinstance(data, bool | int | float | complex):
         return scalar_dtype(data)
-    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, str | bytes | dict):
-        if isinstance(data, str | bytes):
-            raise ValueRangeError("tensor", f"too many dimensions {type(data).__name__!r}")
+    if isinstance(data, str | bytes):
+        raise ValueRangeError("tensor", f"too many dimensions {type(data).__name__!r}")
+    if isinstance(data, dict) or not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
         raise DtypeError("tensor", f"Could not infer dtype of {type(data).__name__}")
-    found: Dtype | None = None
     kinds = set(map(type, data))
-    for kind in kinds & _NUMBERS.keys():
-        found = _join(found, _NUMBERS[kind] or scalar_dtype(kind()))
-    if kinds - _NUMBERS.keys():
-        for item in data:
-            if item.__class__ not in _NUMBERS:
-                found = _join(found, _kind_of(item))
-    return get_default_dtype() if found is None else found
-
-
-_NUMBERS: dict[type, Any] = {bool: None, int: None, float: None, complex: None}
-
-
-def _join(found: Dtype | None, new: Dtype) -> Dtype:
-    return new if found is None else promote_types(found, new)
+    found = [scalar_dtype(kind()) for kind in kinds & _NUMBERS]
+    if kinds - _NUMBERS:
+        found += [_kind_of(item) for item in data if item.__class__ not in _NUMBERS]
+    return functools.reduce(promote_types, found) if found else get_default_dtype()
 
 
 def _supported(a: Any) -> Dtype:
@@ -59,8 +66,7 @@ def _supported(a: Any) -> Dtype:
         return from_numpy_dtype(a.dtype)
     except TypeMismatch:
         name = a.dtype.type.__name__
-        text = f"can't convert np.ndarray of type numpy.{name}. The only supported types are: {_TYPES}."
-        raise TypeMismatch("tensor", text) from None
+        raise TypeMismatch("tensor", f"can't convert np.ndarray of type numpy.{name}. The only supported types are: {_TYPES}.") from None
 
 
 def _plain(data: Any) -> Any:
@@ -76,29 +82,24 @@ def _plain(data: Any) -> Any:
     return data
 
 
-def _shape_of(data: Any) -> None:
+def _is_list(data: Any) -> bool:
+    return isinstance(data, list | tuple | np.ndarray) and bool(getattr(data, "ndim", 1))
+
+
+def _check_even(data: Any) -> None:
     """Raise what PyTorch says of nested sequences that are not even."""
-    sizes, first = [], data
-    while isinstance(first, list | tuple | np.ndarray) and not (isinstance(first, np.ndarray) and not first.ndim):
-        sizes.append(len(first))
-        if not len(first):
-            break
-        first = first[0]
-
-    def check(part: Any, depth: int) -> None:
-        is_list = isinstance(part, list | tuple | np.ndarray) and bool(getattr(part, "ndim", 1))
-        if depth == len(sizes):
-            if is_list:
-                raise TypeMismatch("tensor", f"{type(part).__name__!r} object cannot be interpreted as a number", f"at dim {depth}")
-            return
-        if not is_list:
-            raise TypeMismatch("tensor", f"not a sequence at dim {depth}", f"got {type(part).__name__}")
-        if len(part) != sizes[depth]:
-            raise ValueRangeError("tensor", f"expected sequence of length {sizes[depth]} at dim {depth} (got {len(part)})")
-        for item in part:
-            check(item, depth + 1)
-
-    check(data, 0)
+    parts, dim = [data], 0
+    while parts and _is_list(parts[0]):
+        n = len(parts[0])
+        for part in parts:
+            if not _is_list(part):
+                raise TypeMismatch("tensor", f"not a sequence at dim {dim}", f"got {type(part).__name__}")
+            if len(part) != n:
+                raise ValueRangeError("tensor", f"expected sequence of length {n} at dim {dim} (got {len(part)})")
+        parts, dim = [item for part in parts for item in part], dim + 1
+    for part in parts:
+        if _is_list(part):
+            raise TypeMismatch("tensor", f"{type(part).__name__!r} object cannot be interpreted as a number", f"at dim {dim}")
 
 
 def _array(data: Any, dtype: Any) -> Any:
@@ -112,55 +113,41 @@ def _array(data: Any, dtype: Any) -> Any:
         _kind_of(data)  # says what is no number
     data = _plain(data)
     try:
-        if kind.kind in "iu" or kind.kind == "V":
-            return _whole(np.array(data), kind)
-        return np.array(data, dtype=kind)
+        return _whole(np.array(data), kind) if kind.kind in "iuV" else np.array(data, dtype=kind)
+    except DovetailError:
+        raise
     except (ValueError, TypeError, OverflowError) as error:
-        if isinstance(error, TypeMismatch):
-            raise
-        _shape_of(data)
-        raise _unfit(error, kind) from error
-
-
-def _whole(a: Any, kind: Any) -> Any:
-    """Integers: fractions are cut off, what does not fit is refused (but for negative numbers among unsigned, which wrap)."""
-    if a.dtype.kind == "O":
-        raise OverflowError("Overflow when unpacking long long")
-    if a.dtype.kind == "c" and kind.kind != "V":
-        raise TypeError("must be real number, not complex")
-    if a.size and kind.kind != "V" and a.dtype != kind:
-        info = np.iinfo(kind)
-        low, high = a.min(), a.max()
-        finite = bool(np.isfinite(low) and np.isfinite(high))
-        if not finite or int(high) > info.max or int(low) < (info.min or -info.max):
-            if finite and kind.itemsize == 8:
-                raise OverflowError("Overflow when unpacking long long")
-            raise DtypeError("tensor", f"value cannot be converted to type {kind.name} without overflow")
-    return a.astype(kind)
+        _check_even(data)
+        if isinstance(error, OverflowError):
+            raise _Overflow("tensor", f"value cannot be converted to type {kind.name} without overflow") from error
+        raise (TypeMismatch if isinstance(error, TypeError) else ShapeError)("tensor", str(error)) from error
 
 
 class _Overflow(DtypeError, ValueError):
     """A number that its type cannot hold: PyTorch raises a ValueError or a RuntimeError."""
 
 
-def _unfit(error: Exception, kind: Any) -> Exception:
-    if isinstance(error, OverflowError):
-        if "unpacking" in str(error):
-            return _Overflow("tensor", "Overflow when unpacking long long", f"expected numbers of type {kind.name}")
-        return _Overflow("tensor", f"value cannot be converted to type {kind.name} without overflow")
-    if isinstance(error, TypeError):
-        return TypeMismatch("tensor", str(error))
-    return ShapeError("tensor", str(error))
+def _whole(a: Any, kind: Any) -> Any:
+    """Integers: fractions are cut off, what does not fit is refused (but for negative numbers among unsigned, which wrap)."""
+    long = a.dtype.kind == "O"
+    if a.dtype.kind == "c" and kind.kind != "V":
+        raise TypeMismatch("tensor", "must be real number, not complex")
+    if a.size and kind.kind != "V" and a.dtype != kind and not long:
+        info, low, high = np.iinfo(kind), a.min(), a.max()
+        finite = bool(np.isfinite(low) and np.isfinite(high))
+        if not finite or int(high) > info.max or int(low) < (info.min or -info.max):
+            long = finite and kind.itemsize == 8
+            if not long:
+                raise DtypeError("tensor", f"value cannot be converted to type {kind.name} without overflow")
+    if long:
+        raise _Overflow("tensor", "Overflow when unpacking long long", f"expected numbers of type {kind.name}")
+    return a.astype(kind)
 
 
 def _to_array(data: Any, dtype: Any, copy: bool | None) -> Any:
     """The raw array of any data, without a copy where that is possible and not asked for (on the data's own device)."""
     if data.__class__ in CLASSES:
         a = data._a
-    elif isinstance(data, np.ndarray):
-        a = _ours(data)
-    elif isinstance(data, np.generic):
-        a = _ours(np.asarray(data))
     elif hasattr(data, "__cuda_array_interface__"):
         a = cupy().asarray(data)
     elif (hasattr(data, "__array__") and not isinstance(data, list | tuple)) or hasattr(data, "__array_interface__"):
@@ -179,12 +166,10 @@ def _ours(a: Any) -> Any:
     if not a.dtype.isnative:
         text = "given numpy array has byte order different from the native byte order"
         raise ValueRangeError("from_numpy", f"{text}. Conversion between byte orders is currently not supported.")
-    return a.view(np.ndarray) if a.__class__ is not np.ndarray else a
+    return a
 
 
-def _wrapped(a: Any, device: Any, requires_grad: bool = False, copy: bool = False) -> Tensor:
-    from .create import finished
-
+def _wrapped(a: Any, device: Any, requires_grad: bool = False) -> Tensor:
     if device is not None or to_device(None) != CPU:
         a = move(a, to_device(device))
     return finished(a, requires_grad)
@@ -275,7 +260,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeMismatch("from_numpy", f"expected np.ndarray (got {type(ndarray).__name__})")
-    return wrap(_positive(_ours(ndarray)).view())
+    return wrap(_positive(_ours(np.asarray(ndarray))).view())
 
 
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
@@ -288,12 +273,9 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     tensor([97, 98], dtype=dovetail.uint8)
     """
     try:
-        out = wrap(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset))
+        return finished(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)
     except ValueError as error:
         raise ValueRangeError("frombuffer", str(error)) from None
-    if requires_grad:
-        leaf(out)
-    return out
 
 
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.modes import INFERENCE, STATE
-from ..autograd.node import CLASSES, Tensor, leaf, wrap
+from ..autograd.node import CLASSES, Tensor
 from ..device import device_of, module_for, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, UnsupportedError
+from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
-from ._call import INFERENCE_BOX
 from ._dims import sizes_of
-from .convert import as_tensor, asarray, from_dlpack, from_numpy, frombuffer, placed, tensor
+from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
-from .memory import copied, preserve_format
+from .memory import memory_format, preserve_format
 
 __all__ = [
     "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided", "from_dlpack", "from_numpy", "frombuffer", "full",
@@ -25,65 +23,45 @@ METHODS = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor
 new_tensor = _new_tensor
 
 
-def finished(a: Any, requires_grad: bool = False) -> Tensor:
-    """Wrap a fresh array, as a leaf if a gradient is asked for."""
-    t = wrap(a)
-    if STATE.word & INFERENCE:
-        t._v = INFERENCE_BOX
-    if requires_grad:
-        if a.dtype.kind not in "fcV":
-            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
-        leaf(t)
-    return t
-
-
-def type_of(dtype: Any) -> Any:
-    return get_default_dtype().np if dtype is None else to_numpy_dtype(dtype)
-
-
-def _checked(where: str, size: tuple[int, ...]) -> tuple[int, ...]:
-    if min(size, default=0) < 0:
-        raise ShapeError(where, "Dimension size must be non-negative.", f"got {list(size)}")
-    return size
-
-
-def _strided_only(where: str, layout: Any) -> None:
-    if layout is not None and str(layout) != "dovetail.strided":
-        raise UnsupportedError(where, f"layout {layout} is not supported", "expected dovetail.strided")
-
-
 def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
     """The factories of a size: ``zeros(2, 3)``, ``zeros((2, 3), dtype=...)``, ``zeros(size=(2, 3))``."""
     if "size" in options:
         args = (options.pop("size"),)
     elif not args:
         raise TypeMismatch(f"{name}()", 'missing 1 required positional arguments: "size"')
-    size = _checked(name, sizes_of(name, args))
-    return _filled(name, size, fill, **options)
+    return _filled(name, sizes_of(name, args), fill, **options)
 
 
-def _filled(
-    name: str, size: tuple[int, ...], fill: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    layout: Any = None, pin_memory: bool = False, out: Any = None, memory_format: Any = None, names: Any = None,
-) -> Tensor:  # fmt: skip
-    _strided_only(name, layout)
+def settled(
+    name: str, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, out: Any = None,
+    names: Any = None, **unknown: Any,
+) -> tuple[Any, bool, Any]:  # fmt: skip
+    """Check the options that all factories share; the device, whether a gradient is asked for, and where the result goes."""
+    for option in unknown:
+        raise TypeMismatch(f"{name}()", f"got an unexpected keyword argument {option!r}")
+    if layout is not None and str(layout) != "dovetail.strided":
+        raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided")
     if names is not None:
         raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out")
-    where = to_device(device)
+    return to_device(device), requires_grad, out
+
+
+def _filled(name: str, size: tuple[int, ...], fill: Any, *, dtype: Any = None, memory_format: Any = None, **options: Any) -> Tensor:
+    if min(size, default=0) < 0:
+        raise ShapeError(name, "Dimension size must be non-negative.", f"got {list(size)}")
+    where, requires_grad, out = settled(name, **options)
+    kind = to_numpy_dtype(dtype or get_default_dtype())
+    turned = memory_format is not None and memory_format.fits(size)
+    lies = tuple([size[d] for d in memory_format.order]) if turned else size
     with placed(where):
         module = module_for(where)
         if fill is None:
-            a = module.empty(size, type_of(dtype))
+            a = module.empty(lies, kind)
         elif fill == 0 and fill.__class__ is int:
-            a = module.zeros(size, type_of(dtype))
+            a = module.zeros(lies, kind)
         else:
-            a = module.full(size, fill, type_of(dtype))
-        if memory_format is not None and memory_format.order:
-            a = copied(a, memory_format)
-    if out is not None:
-        out.resize_(size).copy_(wrap(a))
-        return out
-    return finished(a, requires_grad)
+            a = module.full(lies, fill, kind)
+    return finished(a.transpose(memory_format.back) if turned else a, requires_grad, out)
 
 
 def zeros(*args: Any, **options: Any) -> Tensor:
@@ -137,7 +115,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
     if fill_value.__class__ in CLASSES:
         dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
     dtype = dtype or scalar_dtype(fill_value)
-    return _filled("full", _checked("full", sizes_of("full", (size,))), _as(fill_value, dtype), dtype, **options)
+    return _filled("full", sizes_of("full", (size,)), _as(fill_value, dtype), dtype=dtype, **options)
 
 
 def _as(value: Any, dtype: Any) -> Any:
@@ -146,71 +124,51 @@ def _as(value: Any, dtype: Any) -> Any:
     return int(value) if kind.kind in "iu" and isinstance(value, float) else value
 
 
-def _like(name: str, input: Any, fill: Any, dtype: Any, device: Any, requires_grad: bool, layout: Any, memory_format: Any) -> Tensor:
+def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:
+    """The factories of a tensor's shape, which lie in memory as it does unless a format is named."""
     if input.__class__ not in CLASSES:
         raise TypeMismatch(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    _strided_only(name, layout)
     a = input._a
-    where, kind = (device_of(a) if device is None else to_device(device), a.dtype if dtype is None else to_numpy_dtype(dtype))
-    with placed(where):
-        module = module_for(where)
-        keep = memory_format is None or memory_format is preserve_format
-        if keep and not a.flags.c_contiguous:
-            order = sorted(range(a.ndim), key=lambda d: -a.strides[d])  # stable, as the layout is to be
-            back = sorted(range(a.ndim), key=order.__getitem__)
-            out = module.empty([a.shape[d] for d in order], kind).transpose(back)
-        else:
-            out = module.empty(a.shape, kind)
-            out = out if keep else copied(out, memory_format)
-        if fill is not None:
-            out[...] = fill
-    return finished(out, requires_grad)
+    if not a.flags.c_contiguous and options.get("memory_format") in (None, preserve_format):
+        order = sorted(range(a.ndim), key=lambda d: -a.strides[d])  # stable, as the layout is to be
+        options["memory_format"] = memory_format("as it lies", tuple(order))
+    return _filled(name, a.shape, fill, **_beside(input, options))
 
 
-def zeros_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    memory_format: Any = None, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """Zeros of the shape, type, device and layout of another tensor.
+def zeros_like(input: Tensor, **options: Any) -> Tensor:
+    """Zeros of the shape, type, device and layout of another tensor, unless others are named:
+    ``zeros_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None)``.
 
     >>> import dovetail as dv
     >>> dv.zeros_like(dv.tensor([1, 2]))
     tensor([0, 0])
     """
-    return _like("zeros_like", input, 0, dtype, device, requires_grad, layout, memory_format)
+    return _like("zeros_like", input, 0, options)
 
 
-def ones_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    memory_format: Any = None, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """Ones of the shape, type, device and layout of another tensor.
+def ones_like(input: Tensor, **options: Any) -> Tensor:
+    """Ones of the shape, type, device and layout of another tensor, unless others are named; the options of :func:`zeros_like`.
 
     >>> import dovetail as dv
     >>> dv.ones_like(dv.tensor([5., 6.]))
     tensor([1., 1.])
     """
-    return _like("ones_like", input, 1, dtype, device, requires_grad, layout, memory_format)
+    return _like("ones_like", input, 1, options)
 
 
-def empty_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    memory_format: Any = None, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """A tensor of the shape, type, device and layout of another, whose elements are not initialised.
+def empty_like(input: Tensor, **options: Any) -> Tensor:
+    """A tensor of the shape, type, device and layout of another, whose elements are not initialised; the options of
+    :func:`zeros_like`.
 
     >>> import dovetail as dv
     >>> dv.empty_like(dv.ones(2, 3)).shape
     dovetail.Size([2, 3])
     """
-    return _like("empty_like", input, None, dtype, device, requires_grad, layout, memory_format)
+    return _like("empty_like", input, None, options)
 
 
-def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    memory_format: Any = None, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """One number everywhere, in the shape, type, device and layout of another tensor.
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+    """One number everywhere, in the shape, type, device and layout of another tensor; the options of :func:`zeros_like`.
 
     >>> import dovetail as dv
     >>> dv.full_like(dv.ones(2), 3)
@@ -218,7 +176,7 @@ def full_like(
     """
     value = fill_value.item() if fill_value.__class__ in CLASSES else fill_value
     value = _as(value, dtype or from_numpy_dtype(input._a.dtype))
-    return _like("full_like", input, value, dtype, device, requires_grad, layout, memory_format)
+    return _like("full_like", input, value, {"dtype": dtype, **options})
 
 
 def _beside(input: Tensor, options: dict[str, Any]) -> dict[str, Any]:
@@ -273,15 +231,14 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     >>> dv.empty_permuted((2, 3), (1, 0)).stride()
     (1, 2)
     """
-    back = sorted(range(len(size)), key=list(physical_layout).__getitem__)
-    return empty([size[d] for d in physical_layout], **options).permute(back)
+    return empty(size, memory_format=memory_format("permuted", tuple(physical_layout)), **options)
 
 
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def scalar_tensor(s: Any, *, dtype: Any = None, **options: Any) -> Tensor:
     """A number as a tensor without dimensions, of the default float type unless another is named.
 
     >>> import dovetail as dv
     >>> dv.scalar_tensor(3)
     tensor(3.)
     """
-    return full((), s, dtype=dtype or get_default_dtype(), device=device, requires_grad=requires_grad)
+    return full((), s, dtype=dtype or get_default_dtype(), **options)

@@ -1,4 +1,4 @@
-"""Diagonals and triangles of matrices."""
+"""Diagonals and triangles of matrices, and what is written on diagonals."""
 
 from __future__ import annotations
 
@@ -7,29 +7,15 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..device import xp
 from ..errors import RangeError, ShapeError
-from ._dims import dim_of
 from ._op import Array, op
+from ._stored import storing
+from .assign import same_shape
 from .memory import clone
-from .strides import diagonal, diagonal_of
+from .strides import diagonal, diagonal_grad, diagonal_of, two_dims
 from .views import reshape
 
-__all__ = ["diag", "diag_embed", "diagflat", "tril", "triu"]
-INPLACE = ("tril", "triu")
-
-
-@op(dtypes=None, name="diag_embed")
-def _diag_embed(input: Array, offset: Any, dim1: Any, dim2: Any) -> Array:
-    """Matrices with the last dimension as a diagonal."""
-    n = input.shape[-1] + abs(offset)
-    shape = list(input.shape[:-1])
-    for d in sorted((dim1, dim2)):
-        shape.insert(d, n)
-    out = xp(input).zeros(tuple(shape), input.dtype)
-    diagonal_of(out, offset, dim1, dim2)[...] = input
-    return out
-
-
-_diag_embed.vjp(lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2))
+__all__ = ["diag", "diag_embed", "diagflat", "diagonal_scatter", "tril", "triu"]
+INPLACE = ("fill_diagonal", "tril", "triu")
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -45,10 +31,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     n = input._a.ndim + 1
     if n == 1:
         raise RangeError("diag_embed", "Dimension out of range for a 0-d tensor")
-    first, second = dim_of("diag_embed", dim1, n), dim_of("diag_embed", dim2, n)
-    if first == second:
-        raise ShapeError("diag_embed", f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return _diag_embed(input, offset, first, second)
+    first, second = two_dims("diag_embed", dim1, dim2, n)
+    shape = list(input._a.shape[:-1])
+    for d in sorted((first, second)):
+        shape.insert(d, input._a.shape[-1] + abs(offset))
+    return diagonal_grad(input, tuple(shape), offset, first, second)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -117,3 +104,50 @@ def triu(input: Array, diagonal: int = 0) -> Array:
 
 
 triu.vjp(lambda g, diagonal: triu(g, diagonal))
+
+
+@storing()
+def fill_diagonal(input: Array, fill_value: Any, wrap: bool = False) -> None:
+    """A copy with a number on the main diagonal, which begins again below it with ``wrap``; a method in its in-place form.
+
+    Raises a ShapeError (RuntimeError) for fewer than two dimensions.
+
+    >>> import dovetail as dv
+    >>> dv.zeros(2, 2).fill_diagonal_(1)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    if input.ndim < 2:
+        raise ShapeError("fill_diagonal_", "dimensions must larger than 1", f"got shape {tuple(input.shape)}")
+    if input.ndim > 2 and len(set(input.shape)) > 1:
+        raise ShapeError("fill_diagonal_", "all dimensions of input must be of equal length", f"got shape {tuple(input.shape)}")
+    xp(input).fill_diagonal(input, fill_value, wrap)
+
+
+fill_diagonal.vjp(lambda g, wrap: fill_diagonal(g, 0, wrap))
+
+
+@storing("diagonal_scatter")
+def _diagonal_scatter(input: Array, src: Array, offset: Any, dim1: Any, dim2: Any) -> None:
+    """A copy with another diagonal."""
+    diagonal_of(input, offset, dim1, dim2)[...] = src
+
+
+_diagonal_scatter.vjp(
+    lambda g, offset, dim1, dim2: _diagonal_scatter(g, 0, offset, dim1, dim2),
+    lambda g, offset, dim1, dim2: clone(diagonal(g, offset, dim1, dim2)),
+)
+
+
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy with ``src`` on a diagonal of two dimensions.
+
+    Raises a ShapeError (RuntimeError) for a ``src`` of another shape than the diagonal.
+
+    >>> import dovetail as dv
+    >>> dv.diagonal_scatter(dv.zeros(2, 2), dv.ones(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    same_shape("diagonal_scatter", "diagonal", src, _diagonal(input, offset, dim1, dim2))
+    return _diagonal_scatter(input, src, offset, *two_dims("diagonal_scatter", dim1, dim2, input._a.ndim))

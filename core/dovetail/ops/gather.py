@@ -10,10 +10,11 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor
 from ..device import xp
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
-from ._arrays import check_index, places, scatter_add
+from ._arrays import check_index, scatter_add
 from ._dims import dim_of, sizes_of
 from ._op import Array, Fixed, op
-from .index import getitem
+from .index import getitem, getitem_grad, slices
+from .join import unbind
 from .views import broadcast_shapes, broadcast_tensors, expand, reshape
 
 __all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim", "unravel_index"]
@@ -32,24 +33,31 @@ def grid(module: Any, dim: int, index: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def check_bounds(where: str, index: Any, d: int, size: int) -> None:
+    """Refuse an index that is negative or too large for dimension `d`."""
+    if not check_index(index, size):
+        bad = index[(index < 0) | (index >= size)].flat[0]
+        raise OutOfBounds(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {size}")
+
+
 def along(where: str, a: Any, dim: int, index: Any, source: Any = None) -> int:
     """Check an index tensor for gather and scatter, and return the dimension counted from the front."""
     if index.dtype.name not in ("int64", "int32"):
         raise DtypeError(f"{where}()", f"Expected dtype int32/int64 for index, got {index.dtype.name}")
     d = dim_of(where, dim, a.ndim)
-    if index.size and max(index.ndim, 1) != max(a.ndim, 1):
+    if not index.size:
+        return d
+    if max(index.ndim, 1) != max(a.ndim, 1):
         text = f"Index tensor must have the same number of dimensions as {'input' if where == 'gather' else 'self'} tensor"
         raise ShapeError(f"{where}()", text, f"index {tuple(index.shape)}, tensor {tuple(a.shape)}")
-    for other, what in ((a, "self"), (source, "src")):
-        if other is None or index.shape == a.shape == getattr(other, "shape", a.shape) or not index.size:
-            continue
-        if any(n > m for k, (n, m) in enumerate(zip(index.shape, other.shape, strict=False)) if k != d or other is source):
-            text = f"Expected index {list(index.shape)} to be no larger than {what} {list(other.shape)} apart from dimension {d}"
+    for what, other in (("self", a), ("src", source)):
+        shape = getattr(other, "shape", ())
+        if index.shape != shape and any(
+            n > m and (k != d or what == "src") for k, (n, m) in enumerate(zip(index.shape, shape, strict=False))
+        ):
+            text = f"Expected index {list(index.shape)} to be no larger than {what} {list(shape)} apart from dimension {d}"
             raise ShapeError(f"{where}()", text)
-    size = a.shape[d] if a.ndim else 1
-    if not check_index(index, size):
-        bad = index[(index < 0) | (index >= size)].flat[0]
-        raise OutOfBounds(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {size}")
+    check_bounds(where, index, d, a.shape[d] if a.ndim else 1)
     return d
 
 
@@ -67,12 +75,9 @@ def gather(input: Array, dim: int, index: Fixed, sparse_grad: bool = False) -> A
     d = along("gather", input, dim, index)
     if not index.size or not input.ndim or not index.ndim:
         return input.reshape(-1)[index.reshape(-1)].reshape(index.shape)
-    if input.__class__ is np.ndarray and input.flags.c_contiguous:
-        n = input.shape[-1]
-        if d == input.ndim - 1 and index.shape[:-1] == input.shape[:-1]:
-            rows = np.arange(0, input.size, n).reshape((*index.shape[:-1], 1))
-            return input.reshape(-1).take(index + rows)
-        return input.reshape(-1).take(places(input.shape, grid(np, d, index)))
+    if input.flags.c_contiguous and d == input.ndim - 1 and index.shape[:-1] == input.shape[:-1]:
+        rows = xp(input).arange(0, input.size, input.shape[-1]).reshape((*index.shape[:-1], 1))
+        return input.reshape(-1).take(index + rows)
     return input[grid(xp(input), d, index)]
 
 
@@ -80,11 +85,13 @@ gather.vjp(lambda g, input_shape, dim, index: gather_grad(g, input_shape, dim, i
 
 
 @op(dtypes=None)
-def gather_grad(grad: Array, shape: Any, dim: Any, index: Fixed) -> Array:
-    """Zeros with `grad` added where it was picked."""
+def gather_grad(grad: Array, shape: Any, dim: Any, index: Fixed, once: bool = False) -> Array:
+    """Zeros with `grad` added where it was picked, or written there if no place was picked more than `once`."""
     out = xp(grad).zeros(shape, grad.dtype)
     if not index.ndim or not out.ndim:
         scatter_add(out.reshape(-1), index.reshape(-1), grad.reshape(-1))
+    elif once:
+        out[grid(xp(grad), dim % out.ndim, index)] = grad
     elif index.size:
         scatter_add(out, grid(xp(grad), dim % out.ndim, index), grad)
     return out
@@ -123,20 +130,9 @@ def vector(where: str, a: Any, dim: int, index: Any) -> int:
     return dim_of(where, dim, a.ndim)
 
 
-index_select.vjp(lambda g, input_shape, dim, index: index_select_grad(g, input_shape, dim, index))
-
-
-@op(dtypes=None)
-def index_select_grad(grad: Array, shape: Any, dim: Any, index: Fixed) -> Array:
-    """Zeros with the slices of `grad` added where they were picked."""
-    if not shape:
-        return grad.sum(dtype=grad.dtype)
-    out = xp(grad).zeros(shape, grad.dtype)
-    scatter_add(out, (slice(None),) * (dim % len(shape)) + (index.reshape(-1),), grad)
-    return out
-
-
-index_select_grad.vjp(lambda g, dim, index: index_select(g, dim, index))
+@index_select.vjp
+def _(g: Any, input_shape: Any, dim: Any, index: Any) -> Any:
+    return getitem_grad(g, input_shape, None, slices(dim % len(input_shape), reshape(index, (-1,)))) if input_shape else g
 
 
 def flat_index(where: str, size: int, index: Any) -> Any:
@@ -162,18 +158,7 @@ def take(input: Array, index: Fixed) -> Array:
     return input.reshape(-1)[flat_index("take", input.size, index)]
 
 
-take.vjp(lambda g, input_shape, index: take_grad(g, input_shape, index))
-
-
-@op(dtypes=None)
-def take_grad(grad: Array, shape: Any, index: Fixed) -> Array:
-    """Zeros with `grad` added where it was taken."""
-    out = xp(grad).zeros(prod(shape), grad.dtype)
-    scatter_add(out, flat_index("take", out.size, index).reshape(-1), grad.reshape(-1))
-    return out.reshape(shape)
-
-
-take_grad.vjp(lambda g, index: take(g, index))
+take.vjp(lambda g, input_shape, index: reshape(getitem_grad(g, (prod(input_shape),), None, (index,)), input_shape))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -192,13 +177,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         text = f"input and indices should have the same number of dimensions, but got {n} and {indices._a.ndim}"
         raise ShapeError("take_along_dim()", text)
     d = dim_of("take_along_dim", dim, n)
-    shapes = [list(t._a.shape) for t in (input, indices)]
-    lengths = [s[d] for s in shapes]
-    for s in shapes:
-        s[d] = 1
-    common = list(broadcast_shapes(*shapes))
-    sizes = [(*common[:d], k, *common[d + 1 :]) for k in lengths]
-    return gather(expand(input, sizes[0]), d, expand(indices, sizes[1]))
+    shapes = [t._a.shape[:d] + (1,) + t._a.shape[d + 1 :] for t in (input, indices)]
+    common = broadcast_shapes(*shapes)
+    input, indices = (expand(t, (*common[:d], t._a.shape[d], *common[d + 1 :])) for t in (input, indices))
+    return gather(input, d, indices)
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -235,12 +217,6 @@ def argwhere(input: Fixed) -> Array:
     return module.stack(input.nonzero(), axis=-1).astype(np.int64, copy=False)
 
 
-@op(dtypes=None, outputs="many", name="nonzero_numpy")
-def _nonzero(input: Fixed) -> Array:
-    """The indices of the elements that are not zero, one array for each dimension."""
-    return [i.astype(np.int64, copy=False) for i in (input if input.ndim else input.reshape(1)).nonzero()]
-
-
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero: one in a row, or one tensor for each dimension ``as_tuple``.
 
@@ -248,7 +224,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     >>> dv.nonzero(dv.tensor([0, 5, 7]), as_tuple=True)
     (tensor([1, 2]),)
     """
-    return _nonzero(input) if as_tuple else argwhere(input)
+    if not as_tuple:
+        return argwhere(input)
+    return unbind(argwhere(input if input._a.ndim else reshape(input, (1,))), 1)
 
 
 @op(dtypes=None, outputs="many", name="unravel_index")
@@ -282,11 +260,9 @@ def one_hot(input: Fixed, num_classes: int = -1) -> Array:
     module = xp(input)
     if input.dtype.name != "int64":
         raise DtypeError("one_hot", "is only applicable to index tensor of type LongTensor.", f"got {input.dtype.name}")
-    if not input.size:
-        if num_classes < 1:
-            raise ShapeError("one_hot", "Can not infer total number of classes from empty tensor.")
-        return module.zeros((*input.shape, num_classes), np.int64)
-    if module is np or num_classes == -1:  # a GPU is not waited for
+    if not input.size and num_classes < 1:
+        raise ShapeError("one_hot", "Can not infer total number of classes from empty tensor.")
+    if input.size and (module is np or num_classes == -1):  # a GPU is not waited for
         if int(input.min()) < 0:
             raise OutOfBounds("one_hot", "Class values must be non-negative.")
         top = int(input.max())
@@ -296,6 +272,4 @@ def one_hot(input: Fixed, num_classes: int = -1) -> Array:
             raise ShapeError("one_hot", "num_classes should be positive", f"got {num_classes}")
         elif top >= num_classes:
             raise OutOfBounds("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}")
-    flat = module.zeros((input.size, num_classes), np.int64)
-    flat[module.arange(input.size), input.reshape(-1)] = 1
-    return flat.reshape((*input.shape, num_classes))
+    return (input[..., None] == module.arange(num_classes)).astype(np.int64)

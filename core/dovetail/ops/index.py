@@ -35,52 +35,48 @@ basic.vjp(lambda g, input_shape, at: getitem_grad(g, input_shape, at))
 
 
 @op(dtypes=None)
-def getitem_grad(grad: Array, shape: Any, at: Any) -> Array:
-    """Zeros of a shape with `grad` where the index picked: the gradient of a view."""
-    out = xp(grad).zeros(shape, grad.dtype)
-    out[at] = grad
-    return out
-
-
-getitem_grad.vjp(lambda g, at: getitem(g, at))
-
-
-@op(dtypes=None)
 def index(input: Array, at: Any, indices: Fixed) -> Array:
     """The copy that masks and index arrays address, after the basic step `at` (or None)."""
     a = input if at is None else input[at]
-    first = indices[-1]
+    last = indices[-1]
     try:
-        if len(indices) == 1 and first.dtype.kind != "b" and a.flags.c_contiguous:
-            return a.take(first, axis=0)
-        if a.flags.c_contiguous and first.dtype.kind != "b" and all(i.__class__ is slice for i in indices[:-1]):
-            return a.take(first, axis=len(indices) - 1)
+        if a.flags.c_contiguous and last.dtype.kind != "b" and (len(indices) == 1 or all(i.__class__ is slice for i in indices[:-1])):
+            return a.take(last, axis=len(indices) - 1)
         out = a[indices]
     except IndexError as error:
         raise outside(a, indices, error) from None
     return out if out.flags.c_contiguous else out.copy(order="C")
 
 
-index.vjp(lambda g, input_shape, at, indices: index_grad(g, input_shape, at, indices))
+index.vjp(lambda g, input_shape, at, indices: getitem_grad(g, input_shape, at, indices))
 
 
 @op(dtypes=None)
-def index_grad(grad: Array, shape: Any, at: Any, indices: Fixed) -> Array:
-    """Zeros of a shape with `grad` added where the index picked."""
+def getitem_grad(grad: Array, shape: Any, at: Any, indices: Fixed = None) -> Array:
+    """Zeros of a shape with `grad` added where the two steps of an index picked."""
     out = xp(grad).zeros(shape, grad.dtype)
     region = out if at is None else out[at]
-    if all(i.__class__ is slice or i.dtype.kind == "b" for i in indices) and one_mask(indices):
-        region[indices] = grad  # a mask picks no element twice
+    if indices is None:
+        region[...] = grad
+    elif lone_mask(indices):
+        region[indices] = grad  # picks no element twice
     else:
         scatter_add(region, indices, grad)
     return out
 
 
-index_grad.vjp(lambda g, at, indices: index(g, at, indices))
+getitem_grad.vjp(lambda g, at, indices: basic(g, at) if indices is None else index(g, at, indices))
 
 
-def one_mask(indices: Any) -> bool:
-    return sum(i.__class__ is not slice for i in indices) == 1
+def slices(dim: int, index: Any) -> tuple[Any, ...]:
+    """The index of one dimension."""
+    return (slice(None),) * dim + (index,)
+
+
+def lone_mask(indices: Any) -> bool:
+    """Whether a mask is the only part of an index that is no full slice."""
+    *before, last = indices
+    return getattr(last, "_a", last).dtype.kind == "b" and all(i.__class__ is slice for i in before)
 
 
 def getitem(input: Tensor, at: Any) -> Tensor:
@@ -165,9 +161,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
         raise RangeError("select()", "cannot be applied to a 0-dim tensor")
     d = dim_of("select", dim, a.ndim)
     if not -a.shape[d] <= index < a.shape[d]:
-        text = f"index {index} out of range for tensor of size {list(a.shape)} at dimension {d}"
-        raise RangeError("select()", text)
-    return getitem(input, (slice(None),) * d + (int(index),))
+        raise RangeError("select()", f"index {index} out of range for tensor of size {list(a.shape)} at dimension {d}")
+    return getitem(input, slices(d, int(index)))
 
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
@@ -191,7 +186,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     start += n if start < 0 else 0
     if start + length > n:
         raise ShapeError("narrow", f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return getitem(input, (slice(None),) * d + (slice(start, start + length),))
+    return getitem(input, slices(d, slice(start, start + length)))
 
 
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:

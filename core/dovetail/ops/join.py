@@ -83,13 +83,10 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
         shape = one._a.shape
         if len(shape) != len(first):
             raise ShapeError("cat", f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
-        if shape != first and (shape[:d] != first[:d] or shape[d + 1 :] != first[d + 1 :]):
-            at = next(i for i in range(len(first)) if i != d and shape[i] != first[i])
-            text = (
-                f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]} "
-                f"for tensor number {k} in the list."
-            )
-            raise ShapeError("cat", text)
+        at = next((i for i, n in enumerate(first) if n != shape[i] and i != d), None)
+        if at is not None:
+            text = f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]}"
+            raise ShapeError("cat", f"{text} for tensor number {k} in the list.")
     return _cat(parts, d)
 
 
@@ -155,15 +152,23 @@ def _split(input: Array, sizes: Any, dim: Any) -> Array:
     return out
 
 
+def _whole(g: Any, shapes: Any) -> list[Any]:
+    """The gradients of several results, zeros where one was not used."""
+    some = next(one for one in g if one is not None)
+    return [some.new_zeros(shape) if one is None else one for one, shape in zip(g, shapes, strict=True)]
+
+
 @_split.vjp
 def _(g: Any, input_shape: Any, sizes: Any, dim: Any) -> Any:
-    some = next(one for one in g if one is not None)
-    parts = []
-    for one, n in zip(g, sizes, strict=True):
-        parts.append(some.new_zeros((*input_shape[:dim], n, *input_shape[dim + 1 :])) if one is None else one)
-    if sum(sizes) == 0:
-        return some.new_zeros(input_shape)
-    return _cat(parts, dim)
+    return _cat(_whole(g, [(*input_shape[:dim], n, *input_shape[dim + 1 :]) for n in sizes]), dim)
+
+
+def _length(where: str, input: Tensor, dim: int) -> tuple[int, int]:
+    """A dimension counted from the front, and its size."""
+    if not input._a.ndim:
+        raise ShapeError(where, "expects at least a 1-dimensional tensor")
+    d = dim_of(where, dim, input._a.ndim)
+    return d, input._a.shape[d]
 
 
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
@@ -175,10 +180,8 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     >>> dv.arange(5).split_with_sizes([2, 3])
     (tensor([0, 1]), tensor([2, 3, 4]))
     """
-    if not input._a.ndim:
-        raise ShapeError("split", "expects at least a 1-dimensional tensor")
-    d, sizes = (dim_of("split_with_sizes", dim, input._a.ndim), sizes_of("split_with_sizes", (split_sizes,), "split_sizes"))
-    n = input._a.shape[d]
+    d, n = _length("split_with_sizes", input, dim)
+    sizes = sizes_of("split_with_sizes", (split_sizes,), "split_sizes")
     if min(sizes, default=0) < 0:
         raise ShapeError("split_with_sizes", f"expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
     if sum(sizes) != n:
@@ -199,10 +202,8 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, s
     size = split_size_or_sections if split_size is None else split_size
     if isinstance(size, tuple | list):
         return split_with_sizes(tensor, size, dim)
-    if not tensor._a.ndim:
-        raise ShapeError("split", "expects at least a 1-dimensional tensor")
-    d = dim_of("split", dim, tensor._a.ndim)
-    n, size = tensor._a.shape[d], sizes_of("split", (size,), "split_size")[0]
+    d, n = _length("split", tensor, dim)
+    size = sizes_of("split", (size,), "split_size")[0]
     if size < 0:
         raise ShapeError("split", f"expects split_size be non-negative, but got split_size={size}")
     if size == 0 and n:
@@ -220,12 +221,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     >>> dv.arange(5).chunk(2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
-    if not input._a.ndim:
-        raise ShapeError("chunk", "expects at least a 1-dimensional tensor")
+    d, n = _length("chunk", input, dim)
     if chunks < 1:
         raise ShapeError("chunk", f"expects `chunks` to be greater than 0, got: {chunks}")
-    d = dim_of("chunk", dim, input._a.ndim)
-    n = input._a.shape[d]
     if n == 0:
         return split_with_sizes(input, [0] * chunks, d)
     return split(input, (n + chunks - 1) // chunks, d)
@@ -258,8 +256,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
 def _cut(where: str, input: Tensor, how: Any, dim: int, least: int) -> Any:
     if input._a.ndim < least:
         text = f"requires a tensor with at least {least} dimension{'s' if least > 1 else ''}"
-        text += f", but got a tensor with {input._a.ndim} dimensions!"
-        raise ShapeError(f"torch.{where}", text)
+        raise ShapeError(f"torch.{where}", f"{text}, but got a tensor with {input._a.ndim} dimensions!")
     n = input._a.shape[dim]
     if isinstance(how, int) and (how <= 0 or n % how):
         text = f"attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the split_size {how}!"
@@ -326,11 +323,7 @@ def _unbind(input: Array, dim: Any) -> Array:
 
 @_unbind.vjp
 def _(g: Any, input_shape: Any, dim: Any) -> Any:
-    some = next(one for one in g if one is not None)
-    zeros = None
-    if any(one is None for one in g):
-        zeros = some.new_zeros((*input_shape[:dim], *input_shape[dim + 1 :]))
-    return _stack([zeros if one is None else one for one in g], dim)
+    return _stack(_whole(g, [(*input_shape[:dim], *input_shape[dim + 1 :])] * len(g)), dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ._arrays import broadcast
 from ._dims import sizes_of
 from ._op import Array, op
 from ._prepare import NUMBERS
-from ._stored import stored, stores
+from ._stored import storing
 from ._viewing import viewing
 from .arithmetic import add
 from .inplace import write
@@ -34,10 +35,18 @@ class memory_format:
     (60, 1, 15, 3)
     """
 
-    __slots__ = ("name", "order")
+    __slots__ = ("back", "name", "order")
 
     def __init__(self, name: str, order: tuple[int, ...] = ()) -> None:
         self.name, self.order = name, order
+        self.back = tuple(sorted(range(len(order)), key=order.__getitem__))
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether the format has an order of its own; a ShapeError (RuntimeError) where that is for another rank."""
+        if self.order and len(shape) != len(self.order):
+            text = f"required rank {len(self.order)} tensor to use {self.name} format"
+            raise ShapeError("memory_format", text, f"got shape {tuple(shape)}")
+        return bool(self.order)
 
     def __repr__(self) -> str:
         return f"dovetail.{self.name}"
@@ -52,32 +61,11 @@ channels_last = memory_format("channels_last", (0, 2, 3, 1))
 channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
 
 
-def laid_out(a: Any, layout: memory_format) -> Any:
-    """The array with the dimensions in the order in which this format stores them, as a view.
-
-    Raises a ShapeError (RuntimeError) for a tensor of another rank than the format is for.
-    """
-    if not layout.order:
-        return a
-    if a.ndim != len(layout.order):
-        text = f"required rank {len(layout.order)} tensor to use {layout.name} format"
-        raise ShapeError("memory_format", text, f"got shape {tuple(a.shape)}")
-    return a.transpose(layout.order)
-
-
 def copied(a: Any, layout: memory_format | None = None) -> Any:
     """A copy of the array in a memory format; as the original lies if none is named."""
     if layout is None or layout is preserve_format:
         return a.copy(order="K")
-    if layout is contiguous_format:
-        return a.copy(order="C")
-    return laid_out(laid_out(a, layout).copy(order="C"), _BACK[layout.name])
-
-
-_BACK = {
-    "channels_last": memory_format("channels_last", (0, 3, 1, 2)),
-    "channels_last_3d": memory_format("channels_last_3d", (0, 4, 1, 2, 3)),
-}
+    return a.transpose(layout.order).copy(order="C").transpose(layout.back) if layout.fits(a.shape) else a.copy(order="C")
 
 
 @viewing
@@ -111,11 +99,9 @@ def is_contiguous(input: Tensor, memory_format: memory_format = contiguous_forma
     >>> dv.ones(2, 3).t().is_contiguous()
     False
     """
-    a = input._a
-    if memory_format.order:
-        if a.ndim != len(memory_format.order):
-            return False
-        a = laid_out(a, memory_format)
+    a, order = input._a, memory_format.order
+    if order:
+        return a.ndim == len(order) and bool(a.transpose(order).flags.c_contiguous)
     return bool(a.flags.c_contiguous)
 
 
@@ -130,8 +116,7 @@ def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) 
     """
     if memory_format is preserve_format:
         raise ShapeError("contiguous", "preserve memory format is unsupported by the contiguous operator")
-    if memory_format.order:
-        laid_out(input._a, memory_format)
+    memory_format.fits(input._a.shape)
     return input if is_contiguous(input, memory_format) else clone(input, memory_format)
 
 
@@ -142,9 +127,7 @@ def expand_to(input: Array, shape: Any) -> Array:
     return broadcast(input, shape)
 
 
-@expand_to.vjp
-def _(g: Any) -> Any:
-    return g  # the engine sums what was broadcast
+expand_to.vjp(lambda g: g)  # the engine sums what was broadcast
 
 
 @op(dtypes=None)
@@ -168,9 +151,7 @@ def cast(input: Array, dtype: Any) -> Array:
     return input.astype(dtype, copy=False)
 
 
-@cast.vjp
-def _(g: Any) -> Any:
-    return g  # the engine casts back
+cast.vjp(lambda g: g)  # the engine casts back
 
 
 @op(dtypes=None)
@@ -182,22 +163,15 @@ def move(input: Array, device: Any, copy: bool = False) -> Array:
 move.vjp(lambda g, input: move(g, device_of(input._a)))
 
 
-@op(dtypes=None)
-def copy(input: Array, src: Array) -> Array:
+@storing()
+def copy(input: Array, src: Array) -> None:
     """The values of `src` in the shape and type of `input`."""
-    return stored(copy, input, src)
+    if src.ndim > input.ndim:
+        raise ShapeError("copy_", f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(src.shape)}")
+    input[...] = src.real if src.dtype.kind == "c" and input.dtype.kind != "c" else src
 
 
-copy.vjp(lambda g, needs: (g.new_zeros(g.shape) if needs[0] else None, (clone(g) if needs[1] else None)))
-
-
-@stores(copy)
-def _(a: Any, src: Any) -> None:
-    """Write into the raw array."""
-    if src.ndim > a.ndim:
-        text = f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(src.shape)}"
-        raise ShapeError("copy_", text)
-    a[...] = src.real if src.dtype.kind == "c" and a.dtype.kind != "c" else src
+copy.vjp(lambda g: g.new_zeros(g.shape), lambda g: clone(g))
 
 
 def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
@@ -252,9 +226,7 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     shape = sizes_of("resize_", sizes)
     if input._n is not None:
         raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
-    a, count = input._a, 1
-    for n in shape:
-        count *= n
+    a, count = input._a, prod(shape)
     flat = a.reshape(-1)
     if count > a.size:
         flat = module_for(device_of(a)).empty(count, a.dtype)

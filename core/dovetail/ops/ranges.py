@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor, wrap
-from ..device import module_for, to_device
-from ..dtypes import get_default_dtype, to_numpy_dtype
+from ..autograd.node import Tensor
+from ..device import module_for, xp
+from ..dtypes import bool_, get_default_dtype, int64, to_numpy_dtype
 from ..errors import ShapeError
-from .convert import placed
-from .create import finished, type_of
+from .convert import finished, placed
+from .create import ones, settled
+from .diag import tril, triu
+from .gather import nonzero
+from .join import stack
 
 __all__ = ["arange", "eye", "linspace", "logspace", "range", "tril_indices", "triu_indices"]
 
@@ -21,11 +24,10 @@ def _number(x: Any) -> Any:
     return x.item() if hasattr(x, "item") else x
 
 
-def arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False, out: Any = None,
-) -> Tensor:  # fmt: skip
+def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:
     """Numbers from ``start`` up to but without ``end``; integers unless one of the three is a float.
+
+    The options are dtype, device, requires_grad and out, as everywhere in this family.
 
     Raises a RuntimeError for a step of 0, or one of the wrong sign.
 
@@ -49,22 +51,18 @@ def arange(
         count = -((start - end) // step)
     else:
         count = math.ceil((end - start) / step)
-    return _spaced(count, lambda m, i: start + i * step, kind, device, requires_grad, out)
+    return _spaced("arange", count, lambda i: start + i * step, kind, options)
 
 
-def _spaced(count: int, rule: Any, kind: Any, device: Any, requires_grad: bool, out: Any = None) -> Tensor:
-    """`rule(module, 0 .. count-1)` in a type; the rule computes in int64 or float64."""
-    where = to_device(device)
+def _spaced(name: str, count: int, rule: Any, kind: Any, options: dict[str, Any]) -> Tensor:
+    """The values of a rule for 0 .. count-1 in a type; the rule computes in int64 or float64."""
+    where, requires_grad, out = settled(name, **options)
     with placed(where):
-        module = module_for(where)
-        i = module.arange(count, dtype=np.int64 if kind.kind in "iu" else np.float64)
-        a = rule(module, i).astype(kind, copy=False)
-    if out is not None:
-        return out.resize_((count,)).copy_(wrap(a))
-    return finished(a, requires_grad)
+        i = module_for(where).arange(count, dtype=np.int64 if kind.kind in "iu" else np.float64)
+        return finished(rule(i).astype(kind, copy=False), requires_grad, out)
 
 
-def range(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Tensor:
+def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:
     """Numbers from ``start`` to ``end`` inclusive, as floats; PyTorch advises :func:`arange`.
 
     >>> import dovetail as dv
@@ -73,37 +71,28 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Ten
     """
     if end is None:
         start, end = 0, start
-    kind = options.pop("dtype", None) or get_default_dtype()
     count = math.floor((end - start) / step) + 1
-    return _spaced(count, lambda m, i: start + i * step, to_numpy_dtype(kind), options.get("device"), options.get("requires_grad", False))
+    return _spaced("range", count, lambda i: start + i * step, to_numpy_dtype(dtype or get_default_dtype()), options)
 
 
-def _ends(where: str, start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, Any, Any]:
+def _line(where: str, start: Any, end: Any, steps: int, dtype: Any, change: Any, options: dict[str, Any]) -> Tensor:
+    """`change` of numbers at equal distances, counted from both ends towards the middle, so that both are met exactly."""
     start, end = _number(start), _number(end)
     if steps < 0:
         raise ShapeError(where, "number of steps must be non-negative", f"got {steps}")
     if dtype is None:
         dtype = get_default_dtype()
         dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
-    return start, end, to_numpy_dtype(dtype)
 
-
-def _line(start: Any, end: Any, steps: int, whole: bool) -> Any:
-    """The rule of linspace: from both ends towards the middle, so that both are met exactly."""
-
-    def rule(module: Any, i: Any) -> Any:
+    def rule(i: Any) -> Any:
         i = i.astype(np.float64)
         step = (end - start) / (steps - 1) if steps > 1 else 0.0
-        out = module.where(i < steps // 2 if steps > 1 else i == 0, start + step * i, end - step * (steps - 1 - i))
-        return module.trunc(out) if whole else out
+        return change(xp(i).where(i < max(steps // 2, 1), start + step * i, end - step * (steps - 1 - i)))
 
-    return rule
+    return _spaced(where, steps, rule, to_numpy_dtype(dtype), options)
 
 
-def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    pin_memory: bool = False, out: Any = None,
-) -> Tensor:  # fmt: skip
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **options: Any) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included, at equal distances.
 
     Raises a ShapeError (RuntimeError) for a negative number of steps.
@@ -112,14 +101,10 @@ def linspace(
     >>> dv.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    start, end, kind = _ends("linspace", start, end, int(steps), dtype)
-    return _spaced(int(steps), _line(start, end, int(steps), kind.kind in "iu"), kind, device, requires_grad, out)
+    return _line("linspace", start, end, int(steps), dtype, lambda x: x, options)
 
 
-def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False, out: Any = None,
-) -> Tensor:  # fmt: skip
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, **options: Any) -> Tensor:
     """``base ** linspace(start, end, steps)``.
 
     Raises a ShapeError (RuntimeError) for a negative number of steps.
@@ -128,15 +113,10 @@ def logspace(
     >>> dv.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    start, end, kind = _ends("logspace", start, end, int(steps), dtype)
-    line = _line(start, end, int(steps), False)
-    return _spaced(int(steps), lambda m, i: base ** line(m, i), kind, device, requires_grad, out)
+    return _line("logspace", start, end, int(steps), dtype, lambda x: base**x, options)
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    pin_memory: bool = False, out: Any = None,
-) -> Tensor:  # fmt: skip
+def eye(n: int, m: int | None = None, *, dtype: Any = None, **options: Any) -> Tensor:
     """A matrix of ``n`` rows and ``m`` columns with ones on the diagonal and zeros elsewhere.
 
     Raises a ShapeError (RuntimeError) for a negative size.
@@ -150,19 +130,14 @@ def eye(
     for name, size in (("n", n), ("m", m)):
         if size < 0:
             raise ShapeError("eye", f"{name} must be greater or equal to 0, got {size}")
-    where = to_device(device)
-    with placed(where):
-        return finished(module_for(where).eye(int(n), int(m), dtype=type_of(dtype)), requires_grad)
+    return _spaced("eye", m, lambda i: xp(i).arange(n)[:, None] == i, to_numpy_dtype(dtype or get_default_dtype()), options)
 
 
-def _triangle(name: str, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
+def _triangle(where: str, triangle: Any, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
     if row < 0 or col < 0:
-        raise ShapeError(f"{name}_indices", f"row and col must be non-negative, got {row} and {col}")
-    where = to_device(device)
-    with placed(where):
-        module = module_for(where)
-        mask = getattr(module, name)(module.ones((row, col), bool), offset)
-        return finished(module.stack(mask.nonzero()).astype(np.int64 if dtype is None else to_numpy_dtype(dtype), copy=False))
+        raise ShapeError(where, f"row and col must be non-negative, got {row} and {col}")
+    found = nonzero(triangle(ones(row, col, dtype=bool_, device=device), offset), as_tuple=True)
+    return stack(found).to(int64 if dtype is None else dtype)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
@@ -173,7 +148,7 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    return _triangle("tril", row, col, offset, dtype, device)
+    return _triangle("tril_indices", tril, row, col, offset, dtype, device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
@@ -184,4 +159,4 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     tensor([[0, 0, 1],
             [0, 1, 1]])
     """
-    return _triangle("triu", row, col, offset, dtype, device)
+    return _triangle("triu_indices", triu, row, col, offset, dtype, device)

@@ -10,20 +10,39 @@ import numpy as np
 from ..autograd.node import Tensor
 from ..device import xp
 from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError
-from ._arrays import broadcast, check_index, places
+from ._arrays import broadcast, same_type, scatter_at
 from ._arrays import scatter_add as add_at
-from ._dims import dim_of
 from ._op import Array, Fixed, op
-from ._refuse import type_name
-from ._stored import stored, stores
-from .gather import OutOfBounds, along, flat_index, gather, grid, index_select, take, vector
-from .index import getitem, getitem_grad
+from ._stored import storing
+from .arithmetic import mul
+from .gather import OutOfBounds, along, check_bounds, flat_index, gather, grid, index_select, take, vector
+from .index import getitem, getitem_grad, slices
+from .views import broadcast_to, reshape
 
-__all__ = ["index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add"]
-INPLACE = ("index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add")
+__all__ = ["index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add", "scatter_reduce"]
+INPLACE = ("index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add", "scatter_reduce")
 
 
-@op(dtypes=None)
+def _target(where: str, a: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
+    """Check the arguments; the array to write to, the index into it, and the part of `src` that goes there."""
+    if src is None:
+        raise ShapeError(f"{where}()", "missing argument 'src' or 'value'")
+    same_type(f"{where}()", "Expected self.dtype to be equal to src.dtype (self {}, src {}); convert src with .to(dtype)", a, src)
+    d = along(where, a, dim, index, src if getattr(src, "ndim", 0) or not index.ndim else None)
+    if not a.ndim or not index.ndim or not index.size:
+        return a.reshape(-1), (index.reshape(-1),), src.reshape(-1)[: index.size] if hasattr(src, "ndim") else src
+    if getattr(src, "ndim", 0):
+        src = src[tuple(slice(n) for n in index.shape)]
+    return a, grid(xp(a), d, index), src
+
+
+def _padded(found: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The gradient of a `src` that was larger than the index."""
+    have = found._a.shape
+    return found if have == shape else getitem_grad(found, shape, tuple(slice(n) for n in have))
+
+
+@storing()
 def scatter(input: Array, dim: int, index: Fixed, src: Array = None, value: Any = None, reduce: Any = None) -> Array:
     """A copy with elements of ``src`` (or a number) written along a dimension: ``out[i, index[i, j]] = src[i, j]`` for dim 1.
 
@@ -34,78 +53,26 @@ def scatter(input: Array, dim: int, index: Fixed, src: Array = None, value: Any 
     tensor([[0., 5.],
             [5., 0.]])
     """
-    return stored(scatter, input, dim, index, src, value, reduce)
-
-
-@stores(scatter)
-def _(a: Any, dim: int, index: Any, src: Any, value: Any, reduce: Any) -> None:
-    src = value if src is None else src
-    d = _checked("scatter", a, dim, index, src)
+    target, at, src = _target("scatter", input, dim, index, value if src is None else src)
     if reduce not in (None, "add", "multiply"):
         raise ShapeError("scatter()", "reduce argument must be either add or multiply.", f"got {reduce!r}")
-    if not index.size:
-        return
-    if a.dtype.kind in "iu" and not hasattr(src, "dtype"):
+    if input.dtype.kind in "iu" and not hasattr(src, "dtype"):
         src = int(src)  # a number of the tensor's type, before it is combined
-    flat, at, src = _paired(a, d, index, src)
     if reduce is None:
-        flat[at] = src
-    elif reduce == "add":
-        add_at(flat, at, src)
+        target[at] = src
     else:
-        _multiply_at(flat, at, src)
-
-
-def _checked(where: str, a: Any, dim: int, index: Any, src: Any) -> int:
-    if src is None:
-        raise ShapeError(f"{where}()", "missing argument 'src' or 'value'")
-    if hasattr(src, "dtype") and src.dtype != a.dtype:
-        text = f"Expected self.dtype to be equal to src.dtype (self {type_name(a.dtype)}, src {type_name(src.dtype)})"
-        raise DtypeError(f"{where}()", text, "", "convert src with .to(dtype)")
-    return along(where, a, dim, index, src if getattr(src, "ndim", 0) or not index.ndim else None)
-
-
-def _paired(a: Any, d: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
-    """The array, the index into it, and the part of `src` that goes there."""
-    if not a.ndim or not index.ndim:
-        return a.reshape(-1), (index.reshape(-1),), src.reshape(-1)[: index.size] if hasattr(src, "ndim") else src
-    if getattr(src, "ndim", 0):
-        src = src[tuple(slice(n) for n in index.shape)]
-    return a, grid(xp(a), d, index), src
-
-
-def _multiply_at(a: Any, at: Any, values: Any) -> None:
-    if a.__class__ is np.ndarray:
-        np.multiply.at(a, at, values)
-        return
-    module = xp(a)  # CUDA has no atomic product: the first element of each place, then the second, and so on
-    flat = places(a.shape, at).reshape(-1)
-    order = flat.argsort()
-    flat = flat[order]
-    turn = module.arange(flat.size) - module.searchsorted(flat, flat)
-    values = module.broadcast_to(module.asarray(values, a.dtype), at[-1].shape).reshape(-1)[order]
-    for k in range(int(turn.max().item()) + 1):
-        now = turn == k
-        place = module.unravel_index(flat[now], a.shape)
-        a[place] = a[place] * values[now]
-
-
-def _padded(found: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The gradient of a `src` that was larger than the index."""
-    have = found._a.shape
-    return found if have == shape else getitem_grad(found, shape, tuple(slice(n) for n in have))
+        scatter_at(reduce, target, at, src)
 
 
 @scatter.vjp
 def _(g: Any, needs: Any, dim: Any, index: Any, src_shape: Any, reduce: Any) -> Any:
     if reduce == "multiply":
-        text = "the derivative for 'scatter with reduce=multiply' is not implemented"
-        raise UnsupportedError("scatter", text, "", "use scatter_reduce")
+        raise UnsupportedError("scatter", "the derivative for 'scatter with reduce=multiply' is not implemented", "", "use scatter_reduce")
     past = None if not needs[0] else g.clone() if reduce else scatter(g, dim, index, 0)
     return past, (_padded(gather(g, dim, index), src_shape) if needs[1] else None)
 
 
-@op(dtypes=None)
+@storing()
 def scatter_add(input: Array, dim: int, index: Fixed, src: Array) -> Array:
     """A copy with ``src`` added along a dimension: ``out[i, index[i, j]] += src[i, j]`` for dim 1.
 
@@ -115,28 +82,86 @@ def scatter_add(input: Array, dim: int, index: Fixed, src: Array) -> Array:
     >>> dv.scatter_add(dv.zeros(1, 2), 1, dv.tensor([[1, 1]]), dv.ones(1, 2))
     tensor([[0., 2.]])
     """
-    return stored(scatter_add, input, dim, index, src)
+    add_at(*_target("scatter_add", input, dim, index, src))
 
 
-@stores(scatter_add)
-def _(a: Any, dim: int, index: Any, src: Any) -> None:
-    d = _checked("scatter_add", a, dim, index, src)
-    if index.size:
-        flat, at, src = _paired(a, d, index, src)
-        add_at(flat, at, src)
+scatter_add.vjp(lambda g: g, lambda g, dim, index, src_shape: _padded(gather(g, dim, index), src_shape))
 
 
-@scatter_add.vjp
-def _(g: Any, needs: Any, dim: Any, index: Any, src_shape: Any) -> Any:
-    return (g if needs[0] else None), (_padded(gather(g, dim, index), src_shape) if needs[1] else None)
+@storing()
+def scatter_reduce(input: Array, dim: int, index: Fixed, src: Array, reduce: str, include_self: bool = True) -> Array:
+    """Reduce all elements of ``src`` that go to one place, with what was there (``include_self``) or without it.
+
+    ``reduce`` is ``"sum"``, ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``. Raises a RuntimeError for an index outside.
+
+    >>> import dovetail as dv
+    >>> x, index, src = dv.zeros(2), dv.tensor([0, 0, 1]), dv.tensor([1., 3., 2.])
+    >>> dv.scatter_reduce(x, 0, index, src, "mean", include_self=False)
+    tensor([2., 2.])
+    """
+    how = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}.get(reduce)
+    if how is None:
+        raise ShapeError("scatter_reduce()", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    target, at, src = _target("scatter_reduce", input, dim, index, src)
+    if not include_self:
+        target[at] = src if reduce in ("amax", "amin") else int(reduce == "prod")
+    scatter_at(how, target, at, src)
+    if reduce == "mean":
+        count = xp(input).full(target.shape, int(include_self), np.int64)
+        add_at(count, at, 1)
+        divide = xp(input).floor_divide if input.dtype.kind in "iu" else xp(input).divide
+        divide(target, xp(input).maximum(count, 1).astype(input.dtype), out=target)
 
 
-def slices(dim: int, index: Any) -> tuple[Any, ...]:
-    """The index of one dimension."""
-    return (slice(None),) * dim + (index,)
+@scatter_reduce.vjp
+def _(g: Any, needs: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, out: Any, src_shape: Any) -> Any:
+    if src._a.shape != index._a.shape:
+        src = src[tuple(slice(n) for n in index._a.shape)]
+    own, other = (_prod_grad if reduce == "prod" else _shared_grad)(g, input, dim, index, src, reduce, include_self, out)
+    if not include_self:
+        own = scatter(own, dim, index, 0)
+    return (own if needs[0] else None), (_padded(other, src_shape) if needs[1] else None)
 
 
-@op(dtypes=None)
+def _shared_grad(g: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, out: Any) -> Any:
+    """Of sums and means all elements have a share in the gradient, of extremes those that are equal to the result."""
+    if reduce == "sum":
+        return g, gather(g, dim, index)
+    if reduce == "mean":
+        own, other = g.new_ones(g.shape), g.new_ones(index.shape)
+    else:
+        own, other = (input == out).to(g.dtype), (src == gather(out, dim, index)).to(g.dtype)
+    count = scatter_add(own if include_self else scatter(own, dim, index, 0), dim, index, other)
+    share = g / (count + (count == 0).to(g.dtype))
+    return own * share, other * gather(share, dim, index)
+
+
+def _prod_grad(g: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, out: Any) -> Any:
+    start = input if include_self else scatter(input, dim, index, 1)
+    others = scatter_reduce(g.new_ones(g.shape), dim, index, src, "prod")  # what multiplies the element that was there
+    zero = (src == 0).to(src.dtype)
+    count = gather(scatter_add(g.new_zeros(g.shape), dim, index, zero), dim, index)
+    filled = src + zero
+    rest = gather(scatter_reduce(start, dim, index, filled, "prod"), dim, index) / filled
+    alone = (count == zero).to(src.dtype)  # no zero among the others
+    return g * others, gather(g, dim, index) * rest * alone
+
+
+def _slices_of(where: str, a: Any, dim: int, index: Any, source: Any) -> tuple[Any, Any, Any]:
+    """Check the arguments; the array to write to, the index of its slices, and what goes there."""
+    d = vector(where, a, dim, index)
+    same_type(f"{where}()", "self ({}) and source ({}) must have the same scalar type", a, source)
+    count = source.shape[d] if source.ndim else 1
+    if index.size != count:
+        raise ShapeError(f"{where}()", f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
+    if a.shape[:d] + a.shape[d + 1 :] != source.shape[:d] + source.shape[d + 1 :]:
+        text = f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(a.shape)} at dimension {d}"
+        raise ShapeError(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}.")
+    check_bounds(where, index, d, a.shape[d] if a.ndim else 1)
+    return a if a.ndim else a.reshape(1), slices(d, index.reshape(-1)), source if a.ndim else source.reshape(-1)
+
+
+@storing()
 def index_add(input: Array, dim: int, index: Fixed, source: Array, alpha: Any = 1) -> Array:
     """A copy with the slices of ``source`` times ``alpha`` added at a vector of indices: ``out[:, index] += source`` for dim 1.
 
@@ -146,45 +171,17 @@ def index_add(input: Array, dim: int, index: Fixed, source: Array, alpha: Any = 
     >>> dv.index_add(dv.zeros(3), 0, dv.tensor([0, 0]), dv.ones(2))
     tensor([2., 0., 0.])
     """
-    return stored(index_add, input, dim, index, source, alpha)
+    target, at, source = _slices_of("index_add_", input, dim, index, source)
+    add_at(target, at, source if alpha == 1 else (source * alpha).astype(input.dtype, copy=False))
 
 
-@stores(index_add)
-def _(a: Any, dim: int, index: Any, source: Any, alpha: Any) -> None:
-    d = _vectored("index_add_", a, dim, index, source)
-    if alpha != 1:
-        source = (source * alpha).astype(a.dtype, copy=False)
-    add_at(a.reshape(-1) if not a.ndim else a, slices(d, index.reshape(-1)), source if a.ndim else source.reshape(-1))
+index_add.vjp(
+    lambda g: g,
+    lambda g, dim, index, source_shape, alpha: reshape(index_select(g if alpha == 1 else mul(g, alpha), dim, index), source_shape),
+)
 
 
-def _vectored(where: str, a: Any, dim: int, index: Any, source: Any) -> int:
-    d = vector(where, a, dim, index)
-    if source.dtype != a.dtype:
-        text = f"self ({type_name(a.dtype)}) and source ({type_name(source.dtype)}) must have the same scalar type"
-        raise DtypeError(f"{where}()", text)
-    count = source.shape[d] if source.ndim else 1
-    if index.size != count:
-        text = f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
-        raise ShapeError(f"{where}()", text)
-    if a.shape[:d] + a.shape[d + 1 :] != source.shape[:d] + source.shape[d + 1 :]:
-        text = f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(a.shape)} at dimension {d}"
-        raise ShapeError(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}.")
-    if not check_index(index, a.shape[d] if a.ndim else 1):
-        bad = index[(index < 0) | (index >= (a.shape[d] if a.ndim else 1))].flat[0]
-        raise OutOfBounds(f"{where}()", f"index {bad} is out of bounds for dimension {d} with size {a.shape[d] if a.ndim else 1}")
-    return d
-
-
-@index_add.vjp
-def _(g: Any, needs: Any, dim: Any, index: Any, source_shape: Any, alpha: Any) -> Any:
-    if not needs[1]:
-        return g, None
-    found = index_select(g, dim, index)
-    found = found if found._a.shape == source_shape else found.reshape(source_shape)
-    return (g if needs[0] else None), (found if alpha == 1 else found * alpha)
-
-
-@op(dtypes=None)
+@storing()
 def index_copy(input: Array, dim: int, index: Fixed, source: Array) -> Array:
     """A copy with the slices of ``source`` written at a vector of indices: ``out[:, index] = source`` for dim 1.
 
@@ -194,27 +191,17 @@ def index_copy(input: Array, dim: int, index: Fixed, source: Array) -> Array:
     >>> dv.index_copy(dv.zeros(3), 0, dv.tensor([2]), dv.ones(1))
     tensor([0., 0., 1.])
     """
-    return stored(index_copy, input, dim, index, source)
+    target, at, source = _slices_of("index_copy_", input, dim, index, source)
+    target[at] = source
 
 
-@stores(index_copy)
-def _(a: Any, dim: int, index: Any, source: Any) -> None:
-    d = _vectored("index_copy_", a, dim, index, source)
-    if a.ndim:
-        a[slices(d, index.reshape(-1))] = source if source.ndim else source.reshape(1)
-    else:
-        a[...] = source.reshape(-1)[-1]
+index_copy.vjp(
+    lambda g, dim, index: index_fill(g, dim, index, 0),
+    lambda g, dim, index, source_shape: reshape(index_select(g, dim, index), source_shape),
+)
 
 
-@index_copy.vjp
-def _(g: Any, needs: Any, dim: Any, index: Any, source_shape: Any) -> Any:
-    found = index_select(g, dim, index) if needs[1] else None
-    if found is not None and found._a.shape != source_shape:
-        found = found.reshape(source_shape)
-    return (index_fill(g, dim, index, 0) if needs[0] else None), found
-
-
-@op(dtypes=None)
+@storing()
 def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     """A copy with a number (or 0-d tensor) in the slices at a vector of indices: ``out[:, index] = value`` for dim 1.
 
@@ -224,36 +211,23 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     >>> dv.index_fill(dv.zeros(3), 0, dv.tensor([2, 0]), 7)
     tensor([7., 0., 7.])
     """
-    return stored(index_fill, input, dim, index, value)
-
-
-@stores(index_fill)
-def _(a: Any, dim: int, index: Any, value: Any) -> None:
     if getattr(value, "ndim", 0):
-        text = f"only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        raise ShapeError("index_fill_", text)
-    d = vector("index_fill_", a, dim, index)
-    if not a.ndim:
-        if index.size:
-            a[...] = value
-        return
-    n = a.shape[d]
+        raise ShapeError("index_fill_", f"only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    d = vector("index_fill_", input, dim, index)
+    target = input if input.ndim else input.reshape(1)
+    n = target.shape[d]
     if index.__class__ is np.ndarray and index.size and not -n <= index.min() <= index.max() < n:
         raise OutOfBounds("index_fill_()", f"index out of range for dimension {d} with size {n}")
-    a[slices(d, index.reshape(-1))] = value
+    target[slices(d, index.reshape(-1))] = value
 
 
-@index_fill.vjp
-def _(g: Any, needs: Any, dim: Any, index: Any) -> Any:
-    picked = None
-    if needs[1]:
-        n = g._a.ndim
-        d = dim_of("index_fill", dim, n)
-        picked = getitem(g, slices(d, index.reshape(-1))).sum() if n else g.clone()
-    return (index_fill(g, dim, index, 0) if needs[0] else None), picked
+index_fill.vjp(
+    lambda g, dim, index: index_fill(g, dim, index, 0),
+    lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)))).sum() if g._a.ndim else g.clone(),
+)
 
 
-@op(dtypes=None)
+@storing()
 def put(input: Array, index: Fixed, source: Array, accumulate: bool = False) -> Array:
     """A copy with elements written (or added, with ``accumulate``) at their place in the flattened tensor.
 
@@ -264,34 +238,23 @@ def put(input: Array, index: Fixed, source: Array, accumulate: bool = False) -> 
     tensor([[1., 0.],
             [0., 2.]])
     """
-    return stored(put, input, index, source, accumulate)
-
-
-@stores(put)
-def _(a: Any, index: Any, source: Any, accumulate: bool) -> None:
-    if source.dtype != a.dtype:
-        text = f"self and source expected to have the same dtype, but got self.dtype = {type_name(a.dtype)}"
-        raise DtypeError("put_()", f"{text} and source.dtype = {type_name(source.dtype)}")
+    text = "self and source expected to have the same dtype, but got self.dtype = {} and source.dtype = {}"
+    same_type("put_()", text, input, source)
     if source.size != index.size:
         text = f"Expected source and index to have the same number of elements, but got source.numel() = {source.size}"
         raise RangeError("put_()", f"{text}, index.numel() = {index.size}")
-    at = flat_index("put_", a.size, index).reshape(-1)
-    if a.flags.c_contiguous:
-        target, where = a.reshape(-1), (at,)
-    else:
-        target, where = a, xp(a).unravel_index(at, a.shape)
+    at = flat_index("put_", input.size, index).reshape(-1)
+    target, where = (input.reshape(-1), (at,)) if input.flags.c_contiguous else (input, xp(input).unravel_index(at, input.shape))
     if accumulate:
         add_at(target, where, source.reshape(-1))
     else:
         target[where] = source.reshape(-1)
 
 
-@put.vjp
-def _(g: Any, needs: Any, index: Any, source_shape: Any, accumulate: Any) -> Any:
-    past = None
-    if needs[0]:
-        past = g if accumulate else put(g, index, g.new_zeros(index.shape))
-    return past, (take(g, index).reshape(source_shape) if needs[1] else None)
+put.vjp(
+    lambda g, index, accumulate: g if accumulate else put(g, index, g.new_zeros(index.shape)),
+    lambda g, index, source_shape: reshape(take(g, index), source_shape),
+)
 
 
 @op(dtypes=None)
@@ -304,17 +267,15 @@ def masked_scatter(input: Array, mask: Fixed, source: Array) -> Array:
     >>> dv.masked_scatter(dv.zeros(3), dv.tensor([True, False, True]), dv.tensor([1., 2.]))
     tensor([1., 0., 2.])
     """
-    shape = np.broadcast_shapes(input.shape, mask.shape)
-    return stored(masked_scatter, input if input.shape == shape else broadcast(input, shape), mask, source)
+    out = broadcast(input, np.broadcast_shapes(input.shape, mask.shape)).copy()
+    _fill_masked(out, mask, source)
+    return out
 
 
-@stores(masked_scatter)
-def _(a: Any, mask: Any, source: Any) -> None:
+def _fill_masked(a: Any, mask: Any, source: Any) -> None:
     if mask.dtype.kind != "b":
         raise DtypeError("masked_scatter_", f"only supports boolean masks, but got mask with dtype {mask.dtype.name}")
-    if source.dtype != a.dtype:
-        text = f"expected self and source to have same dtypes but got {type_name(a.dtype)} and {type_name(source.dtype)}"
-        raise DtypeError("masked_scatter_", text)
+    same_type("masked_scatter_", "expected self and source to have same dtypes but got {} and {}", a, source)
     mask = xp(a).broadcast_to(mask, a.shape)
     count = int(xp(a).count_nonzero(mask))
     if source.size < count:
@@ -322,20 +283,13 @@ def _(a: Any, mask: Any, source: Any) -> None:
     a[mask] = source.reshape(-1)[:count]
 
 
-@masked_scatter.vjp
-def _(g: Any, needs: Any, mask: Any, source_shape: Any) -> Any:
-    past = masked_scatter(g, mask, g.new_zeros((g._a.size,))) if needs[0] else None
-    return past, (_masked_head(g, mask, source_shape) if needs[1] else None)
-
-
-@op(dtypes=None)
-def _masked_head(input: Array, mask: Fixed, shape: Any) -> Array:
+def _masked_head(g: Tensor, mask: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The masked elements, followed by zeros, in a shape."""
-    module = xp(input)
-    out = module.zeros(prod(shape), input.dtype)
-    found = input[module.broadcast_to(mask, input.shape)]
-    out[: found.size] = found
-    return out.reshape(shape)
+    found = getitem(g, broadcast_to(mask, g._a.shape))
+    return reshape(_padded(found, (prod(shape),)), shape)
 
 
-_masked_head.vjp(lambda g, input_shape, mask: masked_scatter(g.new_zeros(input_shape), mask, g))
+masked_scatter.op.store = _fill_masked
+masked_scatter.vjp(
+    lambda g, mask: masked_scatter(g, mask, g.new_zeros((g._a.size,))), lambda g, mask, source_shape: _masked_head(g, mask, source_shape)
+)

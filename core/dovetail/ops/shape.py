@@ -10,13 +10,12 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
-from ..dtypes import result_dtype
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
-from ._dims import dim_of, dims_of, sizes_of
+from ._dims import dim_of, dims_of, several, sizes_of
 from ._op import Array, Fixed, op
 from .assign import setitem
 from .gather import gather, index_select
-from .index import getitem, getitem_grad, narrow, select
+from .index import getitem, narrow, select
 from .join import cat, chunk, split, stack, unbind
 from .memory import alias, cast, clone, contiguous, expand_to, move, sum_to
 from .transpose import movedim, permute, t, transpose
@@ -30,7 +29,7 @@ METHODS = ("flip", "fliplr", "flipud", "repeat", "repeat_interleave", "roll", "r
 # What other families import from here; each is public where it is defined.
 SHARED = (
     _reshape, alias, broadcast_tensors, cast, cat, chunk, clone, contiguous, expand, expand_to, flatten, gather, getitem,
-    getitem_grad, index_select, move, movedim, narrow, permute, reshape, select, setitem, split, squeeze, stack, sum_to, t,
+    index_select, move, movedim, narrow, permute, reshape, select, setitem, split, squeeze, stack, sum_to, t,
     transpose, unbind, unsqueeze, view,
 )  # fmt: skip
 
@@ -105,12 +104,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     over = () if dims is None else sizes_of("roll", (dims,), "dims")
     if not by:
         raise ShapeError("roll", "`shifts` required")
-    if not over:
-        if len(by) != 1:
-            raise ShapeError("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:0")
-        return _roll(input, by[0], None)
-    if len(by) != len(over):
+    if len(by) != (len(over) or 1):
         raise ShapeError("roll", f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")
+    if not over:
+        return _roll(input, by[0], None)
     if not input._a.ndim:
         raise RangeError("roll", f"Dimension specified as {over[0]} but tensor has no dimensions")
     return _roll(input, by, tuple(dim_of("roll", d, input._a.ndim) for d in over))
@@ -239,7 +236,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     tensor([[1, 1],
             [2, 2]])
     """
-    given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    given = several(tensors)
     if not given:
         raise ShapeError("meshgrid", "expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):
@@ -269,7 +266,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
             [2, 3],
             [2, 4]])
     """
-    given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    given = several(tensors)
     for one in given:
         if one._a.ndim != 1:
             raise ShapeError("cartesian_prod", f"Expect a 1D vector, but got shape {list(one._a.shape)}")
@@ -315,11 +312,9 @@ def block_diag(*tensors: Any) -> Tensor:
         if one._a.ndim > 2:
             raise ShapeError("block_diag", f"Input tensors must have 2 or fewer dimensions. Input {k} has {one._a.ndim} dimensions")
         blocks.append(one if one._a.ndim == 2 else _reshape(one, (1, prod(one._a.shape))))
-    common = result_dtype([one._a for one in blocks]).np
     width, at, rows = sum(one._a.shape[1] for one in blocks), 0, []
     for one in blocks:
         n, m = one._a.shape
-        one = one if one._a.dtype == common else cast(one, common)
         rows.append(cat([one.new_zeros((n, at)), one, one.new_zeros((n, width - at - m))], 1))
         at += m
     return cat(rows, 0)

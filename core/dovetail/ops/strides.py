@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, wrap
 from ..device import xp
 from ..errors import RangeError, ShapeError
-from ._arrays import scatter_add, strided
+from ._arrays import strided
 from ._dims import dim_of, sizes_of
 from ._op import Array, op
 from ._reseat import reseating
 from ._viewing import viewing
+from .arithmetic import div
+from .index import getitem_grad, index
 from .memory import address, storage, storage_offset
 
 __all__ = ["as_strided", "diagonal"]
@@ -39,11 +41,9 @@ _unfold.vjp(lambda g, input_shape, dim, size, step: unfold_grad(g, input_shape, 
 def unfold_grad(grad: Array, shape: Any, dim: Any, size: Any, step: Any) -> Array:
     """The windows added up where they overlap."""
     out = xp(grad).zeros(shape, grad.dtype)
-    if not out.ndim:
-        return grad.sum(dtype=grad.dtype)
-    count = grad.shape[dim]
+    windows = _unfold.op.forward(out, dim, size, step)
     for k in range(size):  # one step for each place in a window, not for each window
-        out[(slice(None),) * dim + (slice(k, k + (count - 1) * step + 1, step),)] += grad[..., k]
+        windows[..., k] += grad[..., k]
     return out
 
 
@@ -64,8 +64,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     d = dim_of("unfold", dimension, len(shape))
     length = shape[d] if shape else 1
     if size < 0 or size > length:
-        text = f"maximum size for tensor at dimension {d} is {length} but size is {size}"
-        raise ShapeError("unfold", text)
+        raise ShapeError("unfold", f"maximum size for tensor at dimension {d} is {length} but size is {size}")
     if step < 1:
         raise ShapeError("unfold", f"step is {step} but must be > 0")
     return _unfold(input, d, size, step)
@@ -85,16 +84,15 @@ def diagonal_of(input: Any, offset: int, dim1: int, dim2: int) -> Any:
     skip = [slice(None)] * input.ndim
     if length:
         skip[dim2 if offset >= 0 else dim1] = slice(abs(offset), None)
-    a = input[tuple(skip)]
     keep = [d for d in range(input.ndim) if d not in (dim1, dim2)]
-    shape, strides = tuple(input.shape[d] for d in keep), tuple(input.strides[d] for d in keep)
-    return strided(a, (*shape, length), (*strides, input.strides[dim1] + input.strides[dim2]))
+    shape, strides = (tuple(sizes[d] for d in keep) for sizes in (input.shape, input.strides))
+    return strided(input[tuple(skip)], (*shape, length), (*strides, input.strides[dim1] + input.strides[dim2]))
 
 
 _diagonal.vjp(lambda g, input_shape, offset, dim1, dim2: diagonal_grad(g, input_shape, offset, dim1, dim2))
 
 
-@op(dtypes=None)
+@op(dtypes=None, name="diag_embed")
 def diagonal_grad(grad: Array, shape: Any, offset: Any, dim1: Any, dim2: Any) -> Array:
     """Zeros with `grad` on a diagonal."""
     out = xp(grad).zeros(shape, grad.dtype)
@@ -148,36 +146,15 @@ def _as_strided(input: Array, size: Any, stride: Any, offset: Any, steps: Any) -
     return strided(flat[first:] if room else flat[:0], tuple(size), tuple(s * input.itemsize for s in stride))
 
 
-_as_strided.vjp(lambda g, input_shape, size, stride, offset, steps: as_strided_grad(g, input_shape, steps, size, stride, offset))
-
-
-@op(dtypes=None)
-def as_strided_grad(grad: Array, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Array:
-    """The gradient of a strided view: added up in memory, then read as the tensor lay there."""
-    module = xp(grad)
-    low = min(offset, 0)
-    span = max(_reach(shape, steps), offset + _reach(size, stride)) - low
-    flat = module.zeros(span, grad.dtype)
-    places = _places(module, size, stride, offset - low)
-    scatter_add(flat, places.reshape(-1), grad.reshape(-1))
-    return flat[_places(module, shape, steps, -low)]
-
-
-as_strided_grad.vjp(lambda g, shape, steps, size, stride, offset: _laid(g, shape, steps, size, stride, offset))
-
-
-@op(dtypes=None)
-def _laid(grad: Array, shape: Any, steps: Any, size: Any, stride: Any, offset: Any) -> Array:
-    """`grad` written to memory as the tensor lay there, then read by the strides of the view."""
-    module = xp(grad)
-    low = min(offset, 0)
-    span = max(_reach(shape, steps), offset + _reach(size, stride)) - low
-    flat = module.zeros(span, grad.dtype)
-    flat[_places(module, shape, steps, -low)] = grad
-    return flat[_places(module, size, stride, offset - low)]
-
-
-_laid.vjp(lambda g, shape, steps, size, stride, offset: as_strided_grad(g, shape, steps, size, stride, offset))
+@_as_strided.vjp
+def _(g: Any, input_shape: Any, size: Any, stride: Any, offset: Any, steps: Any) -> Any:
+    """Added up in memory, then shared by those elements of the tensor that lay in one place."""
+    low, module = min(offset, 0), xp(g._a)
+    memory = max(_reach(input_shape, steps), offset + _reach(size, stride)) - low
+    found = getitem_grad(g, (memory,), None, (_places(module, size, stride, offset - low),))
+    own = _places(module, input_shape, steps, -low)
+    sharing = module.bincount(own.reshape(-1), minlength=memory)[own]
+    return div(index(found, None, (own,)), wrap(sharing.astype(g._a.dtype)))
 
 
 def _places(module: Any, size: Any, stride: Any, first: int) -> Any:
@@ -200,8 +177,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     """
     sizes, steps = sizes_of("as_strided", (size,)), sizes_of("as_strided", (stride,), "stride")
     if len(sizes) != len(steps):
-        text = f"mismatch in length of strides and shape (size {sizes}, stride {steps})"
-        raise ShapeError("as_strided", text)
+        raise ShapeError("as_strided", f"mismatch in length of strides and shape (size {sizes}, stride {steps})")
     if min(steps, default=0) < 0:
         raise ShapeError("as_strided", f"Negative strides are not supported at the moment, got strides: {list(steps)}")
     if min(sizes, default=0) < 0:

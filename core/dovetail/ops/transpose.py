@@ -30,14 +30,11 @@ def transpose(input: Array, dim0: Any, dim1: Any) -> Array:
     tensor([[1, 3],
             [2, 4]])
     """
-    if not input.ndim:
-        dim_of("transpose", dim0, 0), dim_of("transpose", dim1, 0)
-        return input.view()
     try:
         return input.swapaxes(dim0, dim1)
     except ValueError:
         dim_of("transpose", dim0, input.ndim), dim_of("transpose", dim1, input.ndim)
-        raise
+        return input.view()  # a number, which counts as of one dimension
 
 
 transpose.vjp(lambda g, dim0, dim1: transpose(g, dim0, dim1))
@@ -139,14 +136,14 @@ def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
     return movedim(input, source, destination)
 
 
-def _transposed(name: str, input: Tensor) -> Tensor:
+def _transposed(name: str, input: Tensor, conjugated: bool = False) -> Tensor:
     n = input._a.ndim
     if n == 1 and name != "H":
-        text = f"tensor.{name} is only supported on matrices or batches of matrices. Got {n}-D tensor."
-        raise ShapeError(name, text)
+        raise ShapeError(name, f"tensor.{name} is only supported on matrices or batches of matrices. Got {n}-D tensor.")
     if name == "H" and n not in (0, 2):
         raise ShapeError(name, f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.", "", "use mH")
-    return transpose(input, -2, -1) if n else alias(input)
+    out: Any = transpose(input, -2, -1) if n else alias(input)
+    return out.conj() if conjugated and out._a.dtype.kind == "c" else out
 
 
 def _all_reversed(input: Tensor) -> Tensor:
@@ -164,18 +161,12 @@ def adjoint(input: Tensor) -> Tensor:
     >>> dv.ones(2, 3).adjoint().shape
     dovetail.Size([3, 2])
     """
-    out: Any = _transposed("adjoint", input)
-    return out.conj() if out._a.dtype.kind == "c" else out
-
-
-def _hermitian(input: Tensor) -> Tensor:
-    out: Any = _transposed("H", input)
-    return out.conj() if out._a.dtype.kind == "c" else out
+    return _transposed("adjoint", input, True)
 
 
 T = property(_all_reversed, doc="The dimensions in reverse order.")
 mT = property(lambda input: _transposed("mT", input), doc="The last two dimensions swapped.")
-H = property(_hermitian, doc="A matrix transposed and conjugated.")
+H = property(lambda input: _transposed("H", input, True), doc="A matrix transposed and conjugated.")
 mH = property(adjoint, doc="The last two dimensions swapped, and complex numbers conjugated.")
 transpose_, swapaxes_ = reseating(transpose), reseating(swapaxes)
 swapdims_, t_ = reseating(swapdims), reseating(t)

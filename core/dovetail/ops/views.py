@@ -5,11 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..autograd.node import Tensor
 from ..dtypes import dtype as Dtype
 from ..errors import ShapeError
 from . import _prepare
-from ._dims import dim_of, dims_of, sizes_of
+from ._dims import dim_of, dims_of, misfit, several, sizes_of
 from ._op import Array, op
 from ._refuse import type_name
 from ._reseat import reseating
@@ -75,11 +77,11 @@ def _view(input: Array, shape: Any) -> Array:
     out = _reshaped(input, shape)
     if input.size and not input.flags.c_contiguous and not _prepare.aliases(out, input):
         steps = tuple(s // input.itemsize for s in input.strides)
-        text = "view size is not compatible with input tensor's size and stride"
-        text += " (at least one dimension spans across two contiguous subspaces)"
-        raise ShapeError(
-            "view", text, f"input {tuple(input.shape)} with strides {steps}, view {tuple(shape)}", "Use .reshape(...) instead."
+        text = (
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces)"
         )
+        sizes = f"input {tuple(input.shape)} with strides {steps}, view {tuple(shape)}"
+        raise ShapeError("view", text, sizes, "Use .reshape(...) instead.")
     return out
 
 
@@ -92,18 +94,14 @@ def _view_dtype(input: Array, dtype: Any) -> Array:
     """The same bytes as another type."""
     if input.dtype.itemsize == dtype.itemsize:
         return input.view(dtype)
-    old, new = (type_name(k) for k in (input.dtype, dtype))
+    change = f"to view {type_name(input.dtype)} as {type_name(dtype)} (different element sizes)"
     if input.ndim == 0:
-        text = f"self.dim() cannot be 0 to view {old} as {new} (different element sizes)"
-        raise ShapeError("view", text)
+        raise ShapeError("view", f"self.dim() cannot be 0 {change}")
     if input.shape[-1] != 1 and input.strides[-1] != input.itemsize:
-        raise ShapeError(
-            "view", f"self.stride(-1) must be 1 to view {old} as {new} (different element sizes)", "", "use contiguous() first"
-        )
+        raise ShapeError("view", f"self.stride(-1) must be 1 {change}", "", "use contiguous() first")
     ratio = dtype.itemsize // input.itemsize
     if ratio > 1 and input.shape[-1] % ratio:
-        text = f"self.size(-1) must be divisible by {ratio} to view {old} as {new} (different element sizes), but got {input.shape[-1]}"
-        raise ShapeError("view", text)
+        raise ShapeError("view", f"self.size(-1) must be divisible by {ratio} {change}, but got {input.shape[-1]}")
     return input.view(dtype)
 
 
@@ -147,16 +145,13 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     have = input._a.shape
     ahead = len(want) - len(have)
     if ahead < 0:
-        text = f"the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the tensor"
-        text += f" ({len(have)})"
-        raise ShapeError(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", text)
+        raise ShapeError(f"expand(torch.{type_name(input._a.dtype)}Tensor{{{list(have)}}}, size={list(want)})", misfit(have, want)[0])
     out = list(want)
     for d, n in enumerate(have, ahead):
         if want[d] == -1:
             out[d] = n
         elif n != 1 and n != want[d]:
-            text = f"The expanded size of the tensor ({want[d]}) must match the existing size ({n}) at non-singleton dimension {d}"
-            raise ShapeError("expand", text, f"Target sizes: {list(want)}.  Tensor sizes: {list(have)}")
+            raise ShapeError("expand", *misfit(have, want))
     if min(out, default=0) < 0:
         text = f"The expanded size of the tensor ({min(out)}) isn't allowed in a leading, non-existing dimension {out.index(min(out))}"
         raise ShapeError("expand", text)
@@ -191,15 +186,11 @@ def broadcast_shapes(*shapes: Any) -> Any:
     from ..size import Size
 
     sizes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    out = [1] * max(map(len, sizes), default=0)
-    for shape in sizes:
-        for k in range(1, len(shape) + 1):
-            if shape[-k] not in (1, out[-k]):
-                if out[-k] != 1:
-                    text = "Shape mismatch: objects cannot be broadcast to a single shape"
-                    raise ShapeError("broadcast_shapes", text, f"got {sizes}")
-                out[-k] = shape[-k]
-    return Size(out)
+    try:
+        return Size(np.broadcast_shapes(*sizes))
+    except ValueError:
+        text = "Shape mismatch: objects cannot be broadcast to a single shape"
+        raise ShapeError("broadcast_shapes", text, f"got {sizes}") from None
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
@@ -209,18 +200,15 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     >>> [t.shape for t in dv.broadcast_tensors(dv.ones(2, 1), dv.ones(3))]
     [dovetail.Size([2, 3]), dovetail.Size([2, 3])]
     """
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
-    first: Any = None
+    given = several(tensors)
+    shape: tuple[int, ...] = ()
     for k, one in enumerate(given):
-        if first is not None:
-            for d in range(1, min(len(first), one._a.ndim) + 1):
-                a, b = first[-d], one._a.shape[-d]
-                if a != b and 1 not in (a, b):
-                    where = max(len(first), one._a.ndim) - d
-                    text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {where}"
-                    raise ShapeError("broadcast_tensors", text, f"tensor number {k}")
-        first = one._a.shape if first is None else broadcast_shapes(first, one._a.shape)
-    return tuple(expand_to(one, tuple(first)) for one in given)
+        for d, (a, b) in enumerate(zip(shape[::-1], one._a.shape[::-1], strict=False), 1):
+            if a != b and 1 not in (a, b):
+                text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension"
+                raise ShapeError("broadcast_tensors", f"{text} {max(len(shape), one._a.ndim) - d}", f"tensor number {k}")
+        shape = tuple(broadcast_shapes(shape, one._a.shape))
+    return tuple(expand_to(one, shape) for one in given)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:

@@ -55,7 +55,7 @@ ROWS = [
             ([C, slice(None, None, -1)], {}, ValueError, "step must be greater than zero"),
         ]),
     Row("getitem", [C, (None, ..., 0)], ref=lambda x, at: x[at], call="Tensor.__getitem__", promote=None, name="new and rest"),
-    Row("index", [C, I(2, 2, high=2)], ref=lambda x, at: x[at], call="Tensor.__getitem__", promote=None, covers=("index_grad",),
+    Row("index", [C, I(2, 2, high=2)], ref=lambda x, at: x[at], call="Tensor.__getitem__", promote=None,
         name="rows", errors=[
             ([C, T(2)], {}, IndexError, "tensors used as indices must be long, int, byte or bool tensors"),
             ([C, I(2, low=5, high=6)], {}, IndexError, "index 5 is out of bounds for dimension 0 with size 2"),
@@ -83,7 +83,7 @@ ROWS = [
         ([X, (I(2, high=3),), T(3, 4)], {}, RuntimeError, "cannot be broadcast to indexing result of shape [2, 4]"),
         ([X, (I(2, high=3),), T(2, 4, dtype="float32")], {}, RuntimeError, "requires the source and destination dtypes match"),
     ]),
-    Row("index_put_add", [X, (I(6, high=3), I(6, high=4)), T(6)], {"accumulate": True}, call="index_put", promote=None, name="accumulate",
+    Row("setitem", [X, (I(6, high=3), I(6, high=4)), T(6)], {"accumulate": True}, call="index_put", promote=None, name="accumulate",
         ref=lambda x, at, v, accumulate: x + sum(replaced(np.zeros((3, 4)), (i, j), u) for i, j, u in zip(*at, v, strict=True))),
     Row("setitem", [X, T(3), 1, 2], ref=lambda x, src, dim, i: replaced(x, (slice(None), 2), src), call="select_scatter",
         promote=None, name="select_scatter",
@@ -102,17 +102,18 @@ ROWS = [
     Row("gather", [X, 0, I(2, 2, high=3)], ref=lambda x, dim, index: np.take_along_axis(x[:, :2], index, 0), promote=None, name="smaller"),
     Row("gather", [X, I(1, 4, high=3), 0], ref=np.take_along_axis, call="take_along_dim", promote=None, name="take_along_dim",
         errors=[([X, I(4, high=3), 0], {}, RuntimeError, "input and indices should have the same number of dimensions")]),
-    Row("index_select", [C, 1, I(4, high=3)], ref=lambda x, dim, i: x[:, i], promote=None, covers=("index_select_grad",), errors=[
+    Row("index_select", [C, 1, I(4, high=3)], ref=lambda x, dim, i: x[:, i], promote=None, errors=[
         ([C, 1, I(1, low=3, high=4)], {}, IndexError, "index out of range in self"),
         ([C, 1, I(1, low=-1, high=0)], {}, IndexError, "index out of range in self"),
         ([C, 1, I(2, 2, high=3)], {}, IndexError, "Index is supposed to be a vector"),
         ([C, 1, V], {}, RuntimeError, "Expected dtype int32 or int64 for index"),
     ]),
-    Row("take", [X, I(2, 3, low=-12, high=12)], ref=np.take, promote=None, covers=("take_grad",), errors=[
+    Row("take", [X, I(2, 3, low=-12, high=12)], ref=np.take, promote=None, errors=[
         ([X, I(1, low=12, high=13)], {}, IndexError, "out of range: tried to access index 12 on a tensor of 12 elements."),
     ]),
     Row("argwhere", [B(3, 4)], ref=np.argwhere, promote=None, sync=True, errors=[([3], {}, TypeError, "must be Tensor, not int")]),
-    Row("nonzero_numpy", [B(3, 4)], {"as_tuple": True}, ref=lambda x, as_tuple: np.nonzero(x), call="nonzero", promote=None, sync=True),
+    Row("nonzero", [B(3, 4)], {"as_tuple": True}, ref=lambda x, as_tuple: np.nonzero(x), promote=None, sync=True,
+        errors=[([3], {}, TypeError, "must be Tensor, not int")]),
     Row("unravel_index", [I(5, high=24), (2, 3, 4)], ref=np.unravel_index, promote=None,
         errors=[([I(2, high=3), (1.5,)], {}, TypeError, "must be tuple of ints")]),
     Row("one_hot", [I(2, 3, high=4), 5], ref=lambda x, n: np.eye(5, dtype=np.int64)[x], call="nn.functional.one_hot", promote=None,
@@ -130,6 +131,7 @@ ROWS = [
     ]),
     Row("scatter", [X, 1, I(3, 1, high=4), T(5, 2)], ref=lambda x, d, i, s: put_along(x, i, s, lambda a, b: b), promote=None,
         name="larger src"),
+    Row("scatter", [V, 0, I(high=5), T()], ref=lambda x, d, i, s: replaced(x, i, s), promote=None, name="one element"),
     Row("scatter", [X, 1, IDX], {"value": 2.5, "reduce": "add"}, promote=None, name="add a number",
         ref=lambda x, d, i, value, reduce: put_along(x, i, np.full((3, 2), 2.5), np.add)),
     Row("scatter", [X, 1, IDX, 2.5], {"reduce": "multiply"}, promote=None, name="times a number", grad=False,
@@ -171,7 +173,7 @@ ROWS = [
     ]),
     Row("put", [X, I(6, high=12), T(6), True], promote=None, name="accumulate",
         ref=lambda x, i, s, add: x + np.bincount(i, s, 12).reshape(3, 4)),
-    Row("masked_scatter", [X, B(3, 4), T(3, 3)], promote=None, sync=True, covers=("_masked_head",),
+    Row("masked_scatter", [X, B(3, 4), T(3, 3)], promote=None, sync=True,
         ref=lambda x, m, s: replaced(x, m, s.reshape(-1)[: m.sum()]),
         errors=[([X, B(3, 4), T(2)], {}, RuntimeError, "Number of elements of source < number of ones in mask")]),
 ]  # fmt: skip

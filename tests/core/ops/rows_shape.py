@@ -67,10 +67,10 @@ ROWS = [
             ([X, 1, 5, 1], {}, RuntimeError, "maximum size for tensor at dimension 1 is 4 but size is 5"),
             ([X, 1, 2, 0], {}, RuntimeError, "step is 0 but must be > 0"),
         ]),
-    Row("diagonal", [C, 1, 1, 2], ref=np.diagonal, promote=None, covers=("diagonal_grad",),
+    Row("diagonal", [C, 1, 1, 2], ref=np.diagonal, promote=None,
         errors=[([C, 0, 1, 1], {}, RuntimeError, "diagonal dimensions cannot be identical 1, 1")]),
     # of one element, as any other depends on where an input lies: tests/core/test_views.py has those
-    Row("as_strided", [T(), (2, 3), (0, 0)], ref=lambda x, *rest: np.full((2, 3), x), promote=None, covers=("as_strided_grad", "_laid"),
+    Row("as_strided", [T(), (2, 3), (0, 0)], ref=lambda x, *rest: np.full((2, 3), x), promote=None,
         errors=[
             ([X, (5, 5), (5, 1)], {}, RuntimeError, "are out of bounds for storage of size"),
             ([X, (2,), (-1,)], {}, RuntimeError, "Negative strides are not supported"),
