@@ -8,9 +8,9 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, RangeError, ShapeError
+from ._dims import dim_of
 from ._op import Array, Arrays, op, xp
 from ._refuse import no_bools, type_name
-from ._sums import one_axis
 from .arithmetic import mul, sub
 from .linalg import matmul
 from .shape import reshape
@@ -202,7 +202,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         left, right = list(range(n - dims, n)), list(range(dims))
     else:
         left, right = ([x] if isinstance(x, int) else list(x) for x in dims)
-        left, right = [one_axis(x, n, "tensordot") for x in left], [one_axis(x, m, "tensordot") for x in right]
+        left, right = [dim_of("tensordot", x, n) for x in left], [dim_of("tensordot", x, m) for x in right]
     if len(left) != len(right):
         raise ShapeError("tensordot", f"both dimension lists should have same length, got {left} and {right}")
     for i, j in zip(left, right, strict=True):
@@ -265,7 +265,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     n = max(input._a.ndim, other._a.ndim)
     if input._a.ndim != other._a.ndim:
         raise ShapeError("linalg.cross", f"inputs must have the same number of dimensions. Got {input._a.ndim} and {other._a.ndim}")
-    dim = one_axis(dim, n, "linalg.cross")
+    dim = dim_of("linalg.cross", dim, n)
     p, q = input._a.shape[dim], other._a.shape[dim]
     if p != 3 or q != 3:
         raise ShapeError("linalg.cross", f"inputs dimension {dim} must have length 3. Got {p} and {q}")

@@ -9,9 +9,10 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, UnsupportedError
 from ._arrays import scatter_add
+from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
+from ._refuse import type_name
 from ._results import results
-from ._sums import legacy, one_axis
 from .arithmetic import div, mul, sub
 from .reduce import sum
 from .shape import transpose
@@ -44,7 +45,7 @@ def _groups(rows: Any, order: Any) -> tuple[Any, Any, Any]:
 def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     """The different elements (or slices along a dimension), each one's group, the groups' sizes."""
     where = xp(input)
-    rows = input.reshape(-1) if dim is None else where.moveaxis(input, one_axis(dim, input.ndim, "unique"), 0)
+    rows = input.reshape(-1) if dim is None else where.moveaxis(input, dim_of("unique", dim, input.ndim), 0)
     if dim is not None and any(n == 0 for n in rows.shape[1:]):
         what = "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
         raise ShapeError("unique", what, f"got shape {input.shape}, dim {dim}")
@@ -63,7 +64,7 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     values = rows[new]
     if dim is None:
         return values, inverse.reshape(input.shape), sizes
-    return where.ascontiguousarray(where.moveaxis(values, 0, one_axis(dim, input.ndim, "unique"))), inverse, sizes
+    return where.ascontiguousarray(where.moveaxis(values, 0, dim_of("unique", dim, input.ndim))), inverse, sizes
 
 
 def _asked(found: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -100,7 +101,7 @@ def bincount(input: Fixed, weights: Fixed | None = None, minlength: int = 0) -> 
     tensor([1, 0, 2])
     """
     if input.dtype.kind not in "iu":
-        raise UnsupportedError("bincount", f'"bincount_cpu" not implemented for {legacy(input.dtype)!r}')
+        raise UnsupportedError("bincount", f'"bincount_cpu" not implemented for {type_name(input.dtype)!r}')
     if input.ndim != 1 or (input.size and (input < 0).any()):
         raise ShapeError("bincount", "only supports 1-d non-negative integral inputs.", f"got shape {input.shape}")
     if weights is None:
@@ -126,7 +127,7 @@ def histc(input: Fixed, bins: int = 100, min: float = 0, max: float = 0) -> Arra
     """
     where = xp(input)
     if input.dtype.kind not in "fV":
-        raise UnsupportedError("histc", f'"histogram_cpu" not implemented for {legacy(input.dtype)!r}')
+        raise UnsupportedError("histc", f'"histogram_cpu" not implemented for {type_name(input.dtype)!r}')
     if bins <= 0:
         raise ShapeError("histc", f"bins must be > 0, but got {bins}")
     a = input.reshape(-1)
@@ -173,7 +174,7 @@ def histogram(
     tensor([2., 1.])
     """
     if input._a.dtype.kind not in "fV":
-        raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {legacy(input._a.dtype)!r}')
+        raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {type_name(input._a.dtype)!r}')
     return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from ..autograd.node import wrap
 from ..errors import DovetailError, DtypeError, GradError, ShapeError, UnsupportedError
 from ._op import Array, op, xp
+from ._refuse import type_name
 from ._results import results
-from ._sums import legacy
 from .arithmetic import add, div, mul, neg, sub
 from .linalg import _conj, matmul, matmul_nt, matmul_tn
 from .reduce import sum
@@ -31,15 +31,16 @@ def _matrix(a: Any, name: str, square: bool = True, floating: bool = True) -> No
         what = f"A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
         raise ShapeError(f"linalg.{name}", what)
     if floating and a.dtype.kind not in "fcV":
-        what = f"Expected a floating point or complex tensor as input. Got {legacy(a.dtype)}"
+        what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
         raise DtypeError(f"linalg.{name}", what, "", "convert with .float()")
     if floating and a.dtype.itemsize == 2:
-        raise DtypeError(f"linalg.{name}", f"Low precision dtypes not supported. Got {legacy(a.dtype)}", "", "convert with .float()")
+        raise DtypeError(f"linalg.{name}", f"Low precision dtypes not supported. Got {type_name(a.dtype)}", "", "convert with .float()")
 
 
 def _alike(a: Any, b: Any, name: str) -> None:
     if a.dtype != b.dtype:
-        what = f"Expected A and B to have the same dtype, but found A of type {legacy(a.dtype)} and B of type {legacy(b.dtype)} instead"
+        kinds = f"found A of type {type_name(a.dtype)} and B of type {type_name(b.dtype)} instead"
+        what = f"Expected A and B to have the same dtype, but {kinds}"
         raise DtypeError(f"linalg.{name}", what)
 
 

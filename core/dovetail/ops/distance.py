@@ -12,7 +12,7 @@ from ..device import device_of
 from ..errors import DtypeError, ShapeError
 from ._op import xp
 from ._random import source
-from ._sums import legacy
+from ._refuse import type_name
 from .softmax import softmax
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
@@ -28,7 +28,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     tensor([0.7071])
     """
     if x1._a.dtype.kind in "iub" and x2._a.dtype.kind in "iub":
-        text = f"expected common dtype to be floating point, yet common dtype is {legacy(x1._a.dtype)}"
+        text = f"expected common dtype to be floating point, yet common dtype is {type_name(x1._a.dtype)}"
         raise DtypeError("cosine_similarity", text, "", "convert with .float()")
     shape = x1._a.shape
     if shape != x2._a.shape:
@@ -86,7 +86,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     tensor([[0.6000, 0.8000]])
     """
     if input._a.dtype.kind in "iub":
-        text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {legacy(input._a.dtype)}"
+        text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {type_name(input._a.dtype)}"
         raise DtypeError("normalize", text, "", "convert with .float()")
     found = input / _at_least(_norm(input, p, dim, True), eps)
     if out is None:

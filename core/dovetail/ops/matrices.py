@@ -8,9 +8,9 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import ShapeError
 from . import decompose
+from ._dims import dim_of
 from ._op import xp
 from ._results import results
-from ._sums import one_axis
 from .arithmetic import add, div, mul
 from .extremes import amax, amin
 from .linalg import matmul
@@ -193,7 +193,7 @@ def matrix_exp(input: Tensor) -> Tensor:
 def _two(dim: Any, ndim: int, where: str) -> tuple[int, int]:
     if not isinstance(dim, tuple | list) or len(dim) != 2:
         raise ShapeError(where, f"dim must be a 2-tuple. Got {dim}")
-    a, b = (one_axis(d, ndim, where) for d in dim)
+    a, b = (dim_of(where, d, ndim) for d in dim)
     if a == b:
         raise ShapeError(where, f"dims must be different. Got ({dim[0]}, {dim[1]})")
     return a, b

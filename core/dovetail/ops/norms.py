@@ -11,7 +11,8 @@ from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError
 from ._op import Array, op, xp
-from ._sums import axes, count, legacy, squares, total, unreduce, widened
+from ._refuse import type_name
+from ._sums import axes, count, squares, total, unreduce, widened
 from .arithmetic import mul, sub
 from .reduce import _over
 
@@ -23,7 +24,7 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
     if a.dtype.kind not in "fcV":
-        what = f"Expected a floating point or complex tensor as input. Got {legacy(a.dtype)}"
+        what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
         raise DtypeError("linalg.vector_norm", what, "", "convert with .float()")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
@@ -103,6 +104,6 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     tensor(5.)
     """
     if input._a.dtype.kind not in "fcV":
-        what = f"input dtype should be either floating point or complex. Got {legacy(input._a.dtype)} instead."
+        what = f"input dtype should be either floating point or complex. Got {type_name(input._a.dtype)} instead."
         raise DtypeError("norm()", what, "", "convert with .float()")
     return vector_norm(sub(input, other), p)

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
+from ._dims import dim_of
 from ._op import Array, op, xp
-from ._sums import one_axis, total
+from ._sums import total
 from .arithmetic import mul, neg, sub
 from .reduce import sum
 from .shape import cast
@@ -27,7 +28,7 @@ def _shifted(a: Any, dim: int) -> Any:
 @op(dtypes="floating", autocast="float32", name="softmax")
 def _softmax(input: Array, dim: int) -> Array:
     """``exp(input) / sum(exp(input))`` along one dimension."""
-    dim = one_axis(dim, input.ndim, "softmax")
+    dim = dim_of("softmax", dim, input.ndim)
     where = xp(input)
     if not input.ndim:
         return where.where(where.isfinite(input), where.ones((), input.dtype), where.full((), np.nan, input.dtype))
@@ -65,7 +66,7 @@ def _(g: Any, grad: Any, y: Any, dim: Any, needs: Any) -> Any:
 @op(dtypes="floating", autocast="float32", name="log_softmax")
 def _log_softmax(input: Array, dim: int) -> Array:
     """``input - log(sum(exp(input)))`` along one dimension."""
-    dim = one_axis(dim, input.ndim, "log_softmax")
+    dim = dim_of("log_softmax", dim, input.ndim)
     where = xp(input)
     if not input.ndim:
         return input - input

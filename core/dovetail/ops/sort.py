@@ -9,9 +9,9 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from ._along import pick, place
+from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._results import results
-from ._sums import one_axis
 from .arithmetic import add, mul, sub
 from .shape import reshape
 
@@ -31,7 +31,7 @@ def _order(a: Any, dim: int, descending: bool) -> Any:
 @op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("sort", "values", "indices"), name="sort")
 def _sort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Sorted along one dimension, and where each element comes from."""
-    dim = one_axis(dim, input.ndim, "sort")
+    dim = dim_of("sort", dim, input.ndim)
     if not input.ndim:
         return input.copy(), xp(input).zeros((), np.int64)
     order = _order(input, dim, descending)
@@ -58,7 +58,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 @op(dtypes=None, name="argsort")
 def _argsort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Where each element of the sorted array comes from."""
-    dim = one_axis(dim, input.ndim, "argsort")
+    dim = dim_of("argsort", dim, input.ndim)
     if not input.ndim:
         return xp(input).zeros((), np.int64)
     return _order(input, dim, descending).astype(np.int64, copy=False)
@@ -92,7 +92,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     >>> dv.topk(dv.tensor([1., 4., 3.]), 2).values
     tensor([4., 3.])
     """
-    dim = one_axis(dim if dim is not None else -1, input.ndim, "topk")
+    dim = dim_of("topk", dim if dim is not None else -1, input.ndim)
     n = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= n:
         raise ShapeError("topk", f"selected index k out of range (k {k}, dimension {dim} of shape {input.shape})")
@@ -203,7 +203,7 @@ def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolati
     if dim is None:
         input, at, kept = reshape(input, (-1,)), 0, (1,) * len(shape)
     else:
-        at = one_axis(dim, a.ndim, "quantile")
+        at = dim_of("quantile", dim, a.ndim)
         kept = tuple(1 if i == at else n for i, n in enumerate(shape))
     if not a.ndim:
         input = reshape(input, (1,))
