@@ -192,6 +192,16 @@ ROWS = [
         errors=[([T(3), T(3)], {}, _NO, "at least 2D tensors"), ([T(2, 3), T(2, 4)], {}, _NO, "same number of columns")],
     ),
     Row(
+        "cdist_euclid",
+        [T(3, 4), T(2, 4, low=3, high=5)],
+        {"compute_mode": "use_mm_for_euclid_dist"},
+        ref=lambda a, b, compute_mode: np.sqrt(((a[:, None] - b) ** 2).sum(axis=-1)),
+        call="cdist",
+        torch="cdist",
+        promote=None,
+        name="by a product",
+    ),
+    Row(
         "linalg_vector_norm",
         [T(3, 4), T(2, 4, low=3, high=5), 1.0],
         ref=lambda a, b, p: abs(a[:, None] - b).sum(axis=-1),
