@@ -247,7 +247,7 @@ ROWS = [
         errors=[([T(2, 3), T(2)], {}, _NO, "square matrices"), ([T(2, 2), T(3, 1)], {}, _NO, "Incompatible shapes")],
     ),
     Row(
-        "linalg_solve_triangular",
+        "linalg_solve",
         [T(3, 3, positive=True), T(3, 2)],
         {"upper": True},
         ref=lambda a, b, upper: np.linalg.solve(np.triu(a), b),
@@ -264,6 +264,16 @@ ROWS = [
         torch="linalg.det",
         promote=None,
         errors=[([T(2, 3)], {}, _NO, "square")],
+    ),
+    Row("linalg_det", [T(3, 3, dtype="complex128")], ref=np.linalg.det, call="linalg.det", torch="linalg.det", promote=None, name="complex"),
+    Row(
+        "linalg_slogdet",
+        [T(2, 2, dtype="complex128")],
+        ref=lambda x: np.log(np.linalg.det(x)),
+        call="logdet",
+        torch="logdet",
+        promote=None,
+        name="logdet complex",
     ),
     Row(
         "linalg_slogdet",
@@ -351,6 +361,16 @@ ROWS = [
         torch="linalg.cholesky",
         promote=None,
         errors=[([T(2, 3)], {}, _NO, "square"), ([T(1, 1, low=-2, high=-1)], {}, _NO, "not positive-definite")],
+    ),
+    Row(
+        "linalg_solve",
+        [T(2, 1, dtype="complex128"), T(2, 2, dtype="complex128")],
+        ref=lambda b, low: np.linalg.solve(np.tril(low) @ np.tril(low).conj().T, b),
+        grad=False,
+        call="cholesky_solve",
+        torch="cholesky_solve",
+        promote=None,
+        name="cholesky complex",
     ),
     Row(
         "linalg_lstsq",
