@@ -56,11 +56,7 @@ def _(g: Any, input: Any, ord: Any, dim: Any, keepdim: Any, out: Any) -> Any:
         return mul(input.detach(), 0) if input._a.size == 0 else None
     if ord in (math.inf, -math.inf):
         return mul(mul(g, input.sgn()), tie_weights(input.abs(), out, dim, True))
-    if ord == 1:
-        return mul(g, input.sgn())
-    if ord > 2:
-        return mul(mul(input, input.abs() ** (ord - 2)), _over(g, out ** (ord - 1)))
-    steep = _over(input.abs() ** (ord - 1), (input != 0).to(input.dtype)) if ord < 1 else input.abs() ** (ord - 1)
+    steep = _over(input.abs() ** (ord - 1), (input != 0).to(out.dtype))  # |0| to a negative power would be infinite
     return mul(mul(input.sgn(), steep), _over(g, out ** (ord - 1)))
 
 
@@ -88,9 +84,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if p == "nuc":
         from .matrices import matrix_norm
 
-        if dim is None:
-            dim = tuple(range(input._a.ndim))
-        return matrix_norm(input, "nuc", dim, keepdim, dtype)
+        return matrix_norm(input, "nuc", tuple(range(input._a.ndim)) if dim is None else dim, keepdim, dtype)
     if isinstance(p, str) and p != "fro":
         raise ShapeError("norm", f"only valid string values are 'fro' and 'nuc', found {p}")
     return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype)
