@@ -15,6 +15,7 @@ from ._refuse import no_bools, type_name
 from ._results import results
 from ._sums import axes, unreduce
 from .arithmetic import mul
+from .elementwise import maximum, minimum
 from .norms import tie_weights
 from .scan import running
 
@@ -126,15 +127,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> dv.max(dv.tensor([[1., 3.], [4., 2.]]), dim=1).indices
     tensor([1, 0])
     """
-    other = dim if dim.__class__ in CLASSES else other
-    if other is not None:
-        from .elementwise import maximum
-
-        return maximum(input, other)
-    if dim is None:
-        _check(input._a, None, "max")
-        return amax(input, None, False)
-    return _max(input, _single(dim, "max"), keepdim)
+    return _extreme("max", input, dim, keepdim, other, maximum, amax, _max)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
@@ -146,21 +139,20 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> dv.min(dv.tensor([1., 3., 2.]))
     tensor(1.)
     """
+    return _extreme("min", input, dim, keepdim, other, minimum, amin, _min)
+
+
+def _extreme(where: str, input: Tensor, dim: Any, keepdim: bool, other: Any, between: Any, whole: Any, along: Any) -> Any:
+    """Of two tensors, of all elements, or along one dimension."""
     other = dim if dim.__class__ in CLASSES else other
     if other is not None:
-        from .elementwise import minimum
-
-        return minimum(input, other)
+        return between(input, other)
     if dim is None:
-        _check(input._a, None, "min")
-        return amin(input, None, False)
-    return _min(input, _single(dim, "min"), keepdim)
-
-
-def _single(dim: Any, where: str) -> int:
+        _check(input._a, None, where)
+        return whole(input, None, False)
     if isinstance(dim, tuple | list | str | float):
         raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments - dim={dim!r}", "expected an int", f"use a{where}")
-    return int(dim)
+    return along(input, int(dim), keepdim)
 
 
 @op(dtypes=None)
@@ -189,15 +181,10 @@ def _arg(a: Any, dim: Any, keepdim: bool, where: str) -> Any:
     if a.dtype.kind == "b":
         raise DtypeError(f"{where}()", "does not support bool input", "", "convert with .int()")
     _check(a, dim, where)
-    find = a.argmax if where == "argmax" else a.argmin
-    if dim is None or not a.ndim:
-        if dim is not None:
-            dim_of(where, dim, 0)
-        out = xp(a).asarray(find(), np.int64)
-        return out.reshape((1,) * a.ndim) if keepdim else out
-    dim = dim_of(where, dim, a.ndim)
-    out = find(axis=dim).astype(np.int64, copy=False)
-    return xp(a).expand_dims(out, dim) if keepdim else out
+    if dim is not None:
+        dim = dim_of(where, dim, a.ndim)
+    out = getattr(a, where)(axis=dim if a.ndim else None, keepdims=keepdim)
+    return xp(a).asarray(out, np.int64)
 
 
 def _ranked(a: Any, k: Any, dim: int) -> Any:
@@ -220,10 +207,8 @@ def _median(input: Array, dim: int, keepdim: bool = False, nan: bool = True) -> 
     if not input.ndim:
         return _choose(input, 0, dim, keepdim)
     where, n = xp(input), input.shape[dim]
-    if input.dtype.kind not in "fV":
-        return _choose(input, _ranked(input, (n - 1) // 2, dim), dim, keepdim)
     bad = input != input
-    if nan:
+    if nan or input.dtype.kind not in "fV":
         index = where.where(bad.any(axis=dim), bad.argmax(axis=dim), _ranked(input, (n - 1) // 2, dim))
     else:
         index = _ranked(input, where.maximum((n - bad.sum(axis=dim) - 1) // 2, 0), dim)
@@ -236,17 +221,9 @@ _median.vjp(_to_chosen)
 @op(dtypes=None, name="median_all")
 def _median_all(input: Array, nan: bool = True) -> Array:
     """The lower median of all elements; NaN of none."""
-    label = "median" if nan else "nanmedian"
-    if input.dtype.kind in "bc":
-        raise UnsupportedError(label, f'"median_cpu" not implemented for {type_name(input.dtype)!r}')
-    where, a = xp(input), input.reshape(-1)
-    if not a.size:
-        return where.full((), np.nan if a.dtype.kind in "fV" else np.iinfo(a.dtype).min, a.dtype)
-    if a.dtype.kind in "fV" and not nan:
-        k = where.maximum(a.size - (a != a).sum() - 1, 0) // 2
-        return where.sort(a)[k]
-    middle = where.partition(a, (a.size - 1) // 2)[(a.size - 1) // 2]
-    return where.where((a != a).any(), where.full((), np.nan, a.dtype), middle) if a.dtype.kind in "fV" else middle
+    if input.size or input.dtype.kind in "bc":
+        return _median.op.forward(input.reshape(-1), 0, False, nan)[0]
+    return xp(input).full((), np.nan if input.dtype.kind in "fV" else np.iinfo(input.dtype).min, input.dtype)
 
 
 _median_all.vjp(lambda g, input, out: mul(g, tie_weights(input, out, None, False, True)))
