@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
-from .ops import contract, decompose, matrices
+from .ops import contract, decompose, matrices, norms
 from .ops._results import results
-from .ops.arithmetic import mul, sub
-from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet
+from .ops.arithmetic import held, mul
+from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet, svd
 from .ops.linalg import matmul
 from .ops.matrices import cond, matrix_exp, matrix_norm, matrix_power, norm
 from .ops.reduce import sum
-from .ops.shape import getitem, reshape, transpose
+from .ops.shape import cat, reshape
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matmul",
     "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
-
-svd = decompose.svd
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -32,9 +31,7 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fals
     >>> dv.linalg.vector_norm(dv.tensor([3., 4.]))
     tensor(5.)
     """
-    from .ops.norms import vector_norm as compute
-
-    return compute(x, ord, dim, keepdim, dtype)
+    return norms.vector_norm(x, ord, dim, keepdim, dtype)
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
@@ -47,11 +44,11 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     a, b = A._a.shape, B._a.shape
     vector = len(b) == 1 or (len(a) - 1 == len(b) and b == a[:-1])
     if left:
-        return decompose.solve(A, B, vector)
+        return decompose.solve(A, B[..., None])[..., 0] if vector else decompose.solve(A, B)
     decompose._matrix(A._a, "solve")
     if vector:
         raise ShapeError("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False.")
-    return transpose(decompose.solve(transpose(A, -1, -2), transpose(B, -1, -2)), -1, -2)
+    return decompose.solve(A.mT, B.mT).mT
 
 
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
@@ -64,8 +61,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     """
     if left:
         return decompose.solve_triangular(A, B, upper, unitriangular)
-    out = decompose.solve_triangular(transpose(A, -1, -2), transpose(B, -1, -2), not upper, unitriangular)
-    return transpose(out, -1, -2)
+    return decompose.solve_triangular(A.mT, B.mT, not upper, unitriangular).mT
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -75,7 +71,7 @@ def svdvals(A: Tensor) -> Tensor:
     >>> dv.linalg.svdvals(dv.tensor([[3., 0.], [0., 4.]]))
     tensor([4., 3.])
     """
-    return decompose.svd(A, False)[1]
+    return svd(A, False)[1]
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -85,12 +81,12 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     >>> dv.linalg.eigvalsh(dv.tensor([[2., 0.], [0., 1.]]))
     tensor([1., 2.])
     """
-    return decompose.eigh(A, UPLO)[0]
+    return eigh(A, UPLO)[0]
 
 
 def eigvals(A: Tensor) -> Tensor:
     """The complex eigenvalues of square matrices (without a gradient)."""
-    return decompose.eig(A)[0]
+    return eig(A)[0]
 
 
 def pinv(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Tensor:
@@ -135,19 +131,17 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     decompose._matrix(A._a, "lstsq", False)
     m, n = A._a.shape[-2:]
     vector = B._a.ndim == A._a.ndim - 1
-    right = reshape(B, (*B._a.shape, 1)) if vector else B
     if rcond is None:
         rcond = matrices.tolerance(A._a, None, None)[1]
+    right = B[..., None] if vector else B
     solution = decompose.lstsq(A, right, rcond)
     where = xp(A._a)
-    none = wrap(where.zeros(0, A._a.dtype))
     rank = matrix_rank(A, rtol=rcond) if driver != "gels" else wrap(where.zeros(0, "int64"))
-    residuals = getitem(reshape(solution, (-1,)), slice(0, 0))
+    residuals = reshape(solution, (-1,))[:0]
     if m > n and driver not in (None, "gelsy") and bool((rank._a == n).all()):
-        d = sub(matmul(A, solution), right)
-        residuals = sum(mul(d, d), -2)
-    s = wrap(where.linalg.svd(A._a, compute_uv=False)) if driver in ("gelsd", "gelss") else none
-    return _lstsq([reshape(solution, solution._a.shape[:-1]) if vector else solution, residuals, rank, s])
+        residuals = ((A @ solution - right) ** 2).sum(-2)
+    s = wrap(where.linalg.svd(A._a, compute_uv=False) if driver in ("gelsd", "gelss") else where.zeros(0, A._a.dtype))
+    return _lstsq([solution[..., 0] if vector else solution, residuals, rank, s])
 
 
 def multi_dot(tensors: Any) -> Tensor:
@@ -176,7 +170,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     >>> dv.linalg.vecdot(dv.tensor([[1., 2.]]), dv.tensor([[3., 4.]]))
     tensor([11.])
     """
-    return sum(mul(x.conj() if x._a.dtype.kind == "c" else x, y), dim)
+    return sum(mul(held(x), y), dim)
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
@@ -202,29 +196,20 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
-    from .ops.shape import cat
-
     n = x._a.shape[-1] if N is None else N
-    column = reshape(x, (*x._a.shape, 1))
-    powers = [mul(column, 0) + 1]
-    for _ in range(n - 1):
-        powers.append(mul(powers[-1], column))
-    return cat(powers, -1)
+    column = x[..., None]
+    return cat([column.new_ones(column._a.shape), column.expand(*x._a.shape, max(n - 1, 0)).cumprod(-1)], -1)
 
 
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of the linear map that tensordot with `A` over `ind` dimensions is."""
     shape = A._a.shape
-    n = 1
-    for s in shape[ind:]:
-        n *= s
-    return reshape(decompose.inv(reshape(A, (-1, n))), shape[ind:] + shape[:ind])
+    return reshape(inv(reshape(A, (-1, math.prod(shape[ind:])))), shape[ind:] + shape[:ind])
 
 
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """The X with ``tensordot(A, X, X.ndim) = B``."""
     if dims is not None:
-        order = [i for i in range(A._a.ndim) if i not in dims] + list(dims)
-        A = A.permute(order)
+        A = A.permute([i for i in range(A._a.ndim) if i not in dims] + list(dims))
     shape = A._a.shape[B._a.ndim :]
-    return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1,)), True), shape)
+    return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1, 1))), shape)

@@ -7,58 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import from_numpy_dtype, to_numpy_dtype
-from ..errors import RangeError, ShapeError
+from ..dtypes import to_numpy_dtype
+from ..errors import ShapeError
+from ._dims import dim_of
 from .shape import reshape
 
-__all__ = ["LEGACY", "axes", "column_sum", "count", "legacy", "one_axis", "squares", "summable", "total", "unreduce", "widened"]
+__all__ = ["axes", "column_sum", "count", "squares", "summable", "total", "unreduce", "widened"]
 
-LEGACY = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-}  # fmt: skip
 _BLOCK = 256
 _ONES = {c: np.ones(_BLOCK, c) for c in "fd"}
 _reduce: Any = np.add.reduce
-
-
-def legacy(kind: Any) -> str:
-    """PyTorch's name of an element type in error texts: ``Long`` for int64."""
-    name = from_numpy_dtype(kind).name
-    return LEGACY.get(name, name)
-
-
-def one_axis(dim: Any, ndim: int, where: str) -> int:
-    """A dimension counted from the front; 0-d arrays have a dimension 0, as in PyTorch."""
-    n = ndim or 1
-    if not -n <= dim < n:
-        raise RangeError(where, f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-    return dim % n
 
 
 def axes(dim: Any, ndim: int, where: str) -> tuple[int, ...] | None:
     """The reduced dimensions in rising order; None for all of them."""
     if dim is None:
         return None
-    if dim.__class__ is int:
-        found: tuple[int, ...] = (one_axis(dim, ndim, where),)
-    elif isinstance(dim, tuple | list):
-        found = tuple(sorted(one_axis(d, ndim, where) for d in dim))
-        for a in found:
-            if found.count(a) > 1:
-                raise ShapeError(where, f"dim {a} appears multiple times in the list of dims")
+    if dim.__class__ is int or not isinstance(dim, tuple | list):
+        found: tuple[int, ...] = (dim_of(where, dim, ndim),)
     else:
-        found = (one_axis(int(dim), ndim, where),)
+        found = tuple(sorted(dim_of(where, d, ndim) for d in dim))
+        twice = next((d for d in found if found.count(d) > 1), None)
+        if twice is not None:
+            raise ShapeError(where, f"dim {twice} appears multiple times in the list of dims")
     return found if found and ndim else None
 
 
 def count(shape: tuple[int, ...], dim: Any, where: str) -> int:
     """The number of elements that one result is made of."""
     found = axes(dim, len(shape), where)
-    n = 1
-    for i in range(len(shape)) if found is None else found:
-        n *= shape[i]
-    return n
+    return math.prod(shape if found is None else [shape[i] for i in found])
 
 
 def widened(a: Any) -> Any:
@@ -68,14 +46,8 @@ def widened(a: Any) -> Any:
 
 def summable(a: Any, dtype: Any) -> tuple[Any, Any]:
     """The array in the type in which sums and products are computed, and the type of the result."""
-    if dtype is not None:
-        out = to_numpy_dtype(dtype)
-        a = a.astype(out, copy=False)
-    else:
-        out = a.dtype if a.dtype.kind in "fcV" else np.dtype(np.int64)
-        if a.dtype.kind not in "fcV":
-            a = a.astype(out, copy=False)
-    return widened(a), out
+    out = to_numpy_dtype(dtype) if dtype is not None else a.dtype if a.dtype.kind in "fcV" else np.dtype(np.int64)
+    return widened(a.astype(out, copy=False)), out
 
 
 def total(a: Any, found: tuple[int, ...] | None, keepdims: bool = False) -> Any:

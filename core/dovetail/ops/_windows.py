@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._op import xp
-from ._sums import legacy
+from ._refuse import type_name as legacy
 
 __all__ = [
     "add_columns", "blocks", "columns", "listing", "padded", "refuse_scalar", "refuse_types", "spread", "tap_views", "taps",

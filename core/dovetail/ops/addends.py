@@ -10,7 +10,7 @@ from ._op import Array, op
 from ._refuse import fits
 from .arithmetic import mul
 from .inplace import inplace
-from .linalg import _by_left, _by_right, _dims, _expanded, _product
+from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
 from .shape import reshape, transpose
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
@@ -46,82 +46,81 @@ addmm.vjp(
 )
 
 
-def _stacks(name: str, batch1: Any, batch2: Any) -> None:
-    _dims(name, batch1, 3, "batch1")
-    _dims(name, batch2, 3, "batch2")
-    a, b = batch1._a.shape, batch2._a.shape
-    if a[0] != b[0] or a[2] != b[1]:
-        what = f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
-        raise ShapeError(name, what)
+_addmm_ = inplace(addmm)
 
 
-def _with_addend(name: str, doc: str, factors: Any, example: str, result: str) -> tuple[Any, Any]:
-    """A function ``beta input + alpha a @ b`` and its in-place form, on factors made from its arguments."""
-    write = inplace(addmm)
-
-    def function(input: Tensor, *tensors: Tensor, beta: Any = 1, alpha: Any = 1, **named: Tensor) -> Tensor:
-        return addmm(input, *factors(*tensors, **named), beta, alpha)
-
-    def function_(input: Tensor, *tensors: Tensor, beta: Any = 1, alpha: Any = 1, **named: Tensor) -> Tensor:
-        return write(input, *factors(*tensors, **named), beta, alpha)
-
-    function.__name__ = function.__qualname__ = name
-    function_.__name__ = function_.__qualname__ = f"{name}_"
-    function.__doc__, function_.__doc__ = (
-        f"{doc}\n\n>>> import dovetail as dv\n>>> {example}\n{result}\n",
-        f"In-place form of :func:`{name}`.",
-    )
-    return function, function_
-
-
-def _addmv(mat: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
-    _dims("addmv", mat, 2, "mat")
-    _dims("addmv", vec, 1, "vec")
+def _vector(mat: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
+    _dims("addmv", 2, mat=mat)
+    _dims("addmv", 1, vec=vec)
     return mat, vec
 
 
-def _addr(vec1: Tensor, vec2: Tensor) -> tuple[Tensor, Tensor]:
-    _dims("addr", vec1, 1, "vec1")
-    _dims("addr", vec2, 1, "vec2")
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta input + alpha mat @ vec``: (n), (n, k), (k) → (n).
+
+    >>> import dovetail as dv
+    >>> dv.addmv(dv.ones(1), dv.ones(1, 2), dv.ones(2))
+    tensor([3.])
+    """
+    return addmm(input, *_vector(mat, vec), beta, alpha)
+
+
+def addmv_(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """In-place form of :func:`addmv`."""
+    return _addmm_(input, *_vector(mat, vec), beta, alpha)
+
+
+def _vectors(vec1: Tensor, vec2: Tensor) -> tuple[Tensor, Tensor]:
+    _dims("addr", 1, vec1=vec1, vec2=vec2)
     return reshape(vec1, (-1, 1)), reshape(vec2, (1, -1))
 
 
-def _baddbmm(batch1: Tensor, batch2: Tensor) -> tuple[Tensor, Tensor]:
-    _stacks("baddbmm", batch1, batch2)
-    return batch1, batch2
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta input + alpha vec1 vec2ᵀ``: (n, m), (n), (m) → (n, m).
+
+    >>> import dovetail as dv
+    >>> dv.addr(dv.ones(1, 2), dv.ones(1), dv.tensor([2., 3.]))
+    tensor([[3., 4.]])
+    """
+    return addmm(input, *_vectors(vec1, vec2), beta, alpha)
 
 
-def _addbmm(batch1: Tensor, batch2: Tensor) -> tuple[Tensor, Tensor]:
-    _stacks("addbmm", batch1, batch2)
-    a, b = batch1._a.shape, batch2._a.shape
-    return reshape(transpose(batch1, 0, 1), (a[1], a[0] * a[2])), reshape(batch2, (b[0] * b[1], b[2]))
+def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """In-place form of :func:`addr`."""
+    return _addmm_(input, *_vectors(vec1, vec2), beta, alpha)
 
 
-addmv, addmv_ = _with_addend(
-    "addmv",
-    "``beta input + alpha mat @ vec``: (n), (n, k), (k) → (n).",
-    _addmv,
-    "dv.addmv(dv.ones(1), dv.ones(1, 2), dv.ones(2))",
-    "tensor([3.])",
-)
-addr, addr_ = _with_addend(
-    "addr",
-    "``beta input + alpha vec1 vec2ᵀ``: (n, m), (n), (m) → (n, m).",
-    _addr,
-    "dv.addr(dv.ones(1, 2), dv.ones(1), dv.tensor([2., 3.]))",
-    "tensor([[3., 4.]])",
-)
-baddbmm, baddbmm_ = _with_addend(
-    "baddbmm",
-    "``beta input + alpha batch1 @ batch2`` for stacks: (b, n, k), (b, k, p) → (b, n, p).",
-    _baddbmm,
-    "dv.baddbmm(dv.ones(1, 1, 1), dv.ones(1, 1, 2), dv.ones(1, 2, 1))",
-    "tensor([[[3.]]])",
-)
-addbmm, addbmm_ = _with_addend(
-    "addbmm",
-    "``beta input + alpha · the sum of batch1 @ batch2`` over a stack: (b, n, k), (b, k, p) → (n, p).",
-    _addbmm,
-    "dv.addbmm(dv.ones(1, 1), dv.ones(2, 1, 2), dv.ones(2, 2, 1))",
-    "tensor([[5.]])",
-)
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta input + alpha batch1 @ batch2`` for stacks: (b, n, k), (b, k, p) → (b, n, p).
+
+    >>> import dovetail as dv
+    >>> dv.baddbmm(dv.ones(1, 1, 1), dv.ones(1, 1, 2), dv.ones(1, 2, 1))
+    tensor([[[3.]]])
+    """
+    return addmm(input, *_stacks("baddbmm", batch1, batch2), beta, alpha)
+
+
+def baddbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """In-place form of :func:`baddbmm`."""
+    return _addmm_(input, *_stacks("baddbmm", batch1, batch2), beta, alpha)
+
+
+def _side_by_side(batch1: Tensor, batch2: Tensor) -> tuple[Tensor, Tensor]:
+    """Two matrices whose product is the sum of the products of two stacks."""
+    (b, n, k), p = _stacks("addbmm", batch1, batch2)[0]._a.shape, batch2._a.shape[-1]
+    return reshape(transpose(batch1, 0, 1), (n, b * k)), reshape(batch2, (b * k, p))
+
+
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta input + alpha · the sum of batch1 @ batch2`` over a stack: (b, n, k), (b, k, p) → (n, p).
+
+    >>> import dovetail as dv
+    >>> dv.addbmm(dv.ones(1, 1), dv.ones(2, 1, 2), dv.ones(2, 2, 1))
+    tensor([[5.]])
+    """
+    return addmm(input, *_side_by_side(batch1, batch2), beta, alpha)
+
+
+def addbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """In-place form of :func:`addbmm`."""
+    return _addmm_(input, *_side_by_side(batch1, batch2), beta, alpha)

@@ -2,151 +2,108 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError, RangeError, ShapeError
+from ._dims import dim_of
+from ._einsum import FRESH, parse, sizes
 from ._op import Array, Arrays, op, xp
 from ._refuse import no_bools, type_name
-from ._sums import one_axis
-from .arithmetic import mul, sub
+from .arithmetic import held, mul, sub
 from .linalg import matmul
+from .norms import vector_norm
+from .reduce import _over, sum
 from .shape import reshape
 
 __all__ = ["cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
-Labels = tuple[int, ...]
 
 
-def _diagonals(a: Any, labels: Labels) -> tuple[Any, Labels]:
-    """Take the diagonal of dimensions that carry the same label."""
-    while len(set(labels)) < len(labels):
-        twice = next(x for x in labels if labels.count(x) > 1)
-        i = labels.index(twice)
-        j = labels.index(twice, i + 1)
-        a = xp(a).diagonal(a, axis1=i, axis2=j)
-        labels = (*(x for k, x in enumerate(labels) if k not in (i, j)), twice)
-    return a, labels
-
-
-def _pair(a: Any, la: Labels, b: Any, lb: Labels, keep: set[int]) -> tuple[Any, Labels]:
+def _pair(a: Any, la: str, b: Any, lb: str, keep: set[str]) -> tuple[Any, str]:
     """Contract two arrays over the labels that nobody needs any more, by one matrix product."""
     both = [x for x in la if x in lb]
     batch = [x for x in both if x in keep]
     gone = [x for x in both if x not in keep]
     rows, cols = [x for x in la if x not in lb], [x for x in lb if x not in la]
     size = dict(zip(la, a.shape, strict=True)) | dict(zip(lb, b.shape, strict=True))
+    lead, n, k, p = ([size[x] for x in names] for names in (batch, rows, gone, cols))
     a = a.transpose([la.index(x) for x in batch + rows + gone])
     b = b.transpose([lb.index(x) for x in batch + gone + cols])
-    shape = [size[x] for x in batch + rows + cols]
-    lead = [size[x] for x in batch]
+    found = "".join(batch + rows + cols)
     if not gone:
-        a = a.reshape(a.shape + (1,) * len(cols))
-        b = b.reshape(b.shape[: len(batch)] + (1,) * len(rows) + b.shape[len(batch) :])
-        return a * b, (*batch, *rows, *cols)
+        return a.reshape(lead + n + [1] * len(p)) * b.reshape(lead + [1] * len(n) + p), found
     no_bools("bmm", a)
     if a.dtype != b.dtype:  # the sums of an integer operand are int64
         what = f"expected scalar type {type_name(a.dtype)} but found {type_name(b.dtype)}"
         raise DtypeError("einsum()", what, "", "convert the operands to int64 first")
-    k = int(np.prod([size[x] for x in gone]))
-    a = a.reshape(*lead, int(np.prod([size[x] for x in rows])), k)
-    b = b.reshape(*lead, k, int(np.prod([size[x] for x in cols])))
-    return (a @ b).reshape(shape), (*batch, *rows, *cols)
+    product = a.reshape([*lead, prod(n), prod(k)]) @ b.reshape([*lead, prod(k), prod(p)])
+    return product.reshape(lead + n + p), found
 
 
-def _path(shapes: list[Any], labels: list[Labels], out: Labels) -> list[tuple[int, ...]]:
-    """The order of contraction: opt_einsum's where it is installed, else from left to right."""
-    n = len(shapes)
-    if n > 2:
-        try:
-            import opt_einsum
-        except ImportError:
-            return [(0, 1), *((0, n - 1 - i) for i in range(1, n - 1))]
-        symbol = opt_einsum.get_symbol
-        text = ",".join("".join(map(symbol, x)) for x in labels) + "->" + "".join(map(symbol, out))
-        return [tuple(p) for p in opt_einsum.contract_path(text, *shapes, shapes=True)[0]]
-    return [(0, 1)] if n == 2 else []
-
-
-@op(dtypes="same", autocast="lower", name="einsum")
-def _contract(operands: Arrays, labels: Any, wanted: Any) -> Array:
-    """The sum of products of arrays whose dimensions carry numbers as labels, with the labels of the result."""
-    work: list[tuple[Any, Labels]] = []
-    size: dict[int, int] = {}
-    for a, names in zip(operands, labels, strict=True):
-        a, names = _diagonals(a, names)
-        work.append((a, names))
-        for x, n in zip(names, a.shape, strict=True):
-            size[x] = max(size.get(x, 1), n) if n else 0
-    for i, (a, names) in enumerate(work):  # a length of 1 broadcasts: drop it where another operand has more
-        thin = tuple(k for k, x in enumerate(names) if a.shape[k] != size[x])
-        if thin:
-            a = a.squeeze(thin)
-            names = tuple(x for k, x in enumerate(names) if k not in thin)
-        work[i] = (a, names)
-    for step in _path([a.shape for a, _ in work], [names for _, names in work], tuple(wanted)):
-        taken = [work.pop(i) for i in sorted(step, reverse=True)][::-1]
-        while len(taken) > 1:
-            (a, la), (b, lb) = taken.pop(0), taken.pop(0)
-            keep = set(wanted).union(*(names for _, names in work), *(names for _, names in taken))
-            a, la = _summed(a, la, keep | set(lb))
-            b, lb = _summed(b, lb, keep | set(la))
-            taken.insert(0, _pair(a, la, b, lb, keep))
-        work.append(taken[0])
-    a, names = _summed(*work[0], set(wanted))
-    a = a.transpose([names.index(x) for x in wanted])
-    return a.copy() if len(operands) == 1 and xp(a).may_share_memory(a, operands[0]) else a
-
-
-def _summed(a: Any, labels: Labels, keep: set[int]) -> tuple[Any, Labels]:
+def _summed(a: Any, labels: str, keep: set[str]) -> tuple[Any, str]:
     """Sum over labels that only this array has and the result does not."""
     alone = tuple(i for i, x in enumerate(labels) if x not in keep)
     if not alone:
         return a, labels
-    return a.sum(axis=alone, dtype=a.dtype if a.dtype.kind in "fcV" else np.int64), tuple(x for x in labels if x in keep)
+    return a.sum(axis=alone, dtype=a.dtype if a.dtype.kind in "fcV" else np.int64), "".join(x for x in labels if x in keep)
 
 
-_contract.vjp(lambda g, operands, labels, wanted: [_einsum_gradient(g, i, operands, labels, tuple(wanted)) for i in range(len(operands))])
+def _path(shapes: list[Any], labels: list[str], out: str) -> Any:
+    """The pairs to contract, in order."""
+    if len(shapes) < 3:
+        return [(0, 1)] if len(shapes) == 2 else []
+    import opt_einsum
+
+    return opt_einsum.contract_path(",".join(labels) + "->" + out, *shapes, shapes=True)[0]
 
 
-def _einsum_gradient(g: Any, i: int, operands: Any, labels: Any, out: Labels) -> Any:
-    """Contract the result's gradient with all other operands to this one's labels; put back what was summed alone."""
-    mine, shape = labels[i], operands[i]._a.shape
-    unique = tuple(dict.fromkeys(mine))
-    size = {x: shape[mine.index(x)] for x in unique}
+@op(dtypes="same", autocast="lower", name="einsum")
+def _contract(operands: Arrays, labels: Any, wanted: str) -> Array:
+    """The sum of products of arrays whose dimensions carry letters as labels, each once in an array and of one length."""
+    work = []
+    for i, (a, names) in enumerate(zip(operands, labels, strict=True)):
+        work.append(_summed(a, names, set(wanted).union(*labels[:i], *labels[i + 1 :])))
+    for step in _path([a.shape for a, _ in work], [names for _, names in work], wanted):
+        (b, lb), (a, la) = (work.pop(i) for i in sorted(step, reverse=True))
+        work.append(_pair(a, la, b, lb, set(wanted).union(*(names for _, names in work))))
+    a, names = work[0]
+    a = a.transpose([names.index(x) for x in wanted])
+    return a.copy() if len(operands) == 1 and xp(a).may_share_memory(a, operands[0]) else a
+
+
+_contract.vjp(lambda g, operands, labels, wanted: [_by_operand(g, i, operands, labels, wanted) for i in range(len(operands))])
+
+
+def _by_operand(g: Any, i: int, operands: Any, labels: Any, out: str) -> Any:
+    """Contract the result's gradient with all other operands to this one's labels; repeat it along what was summed alone."""
     others = [k for k in range(len(operands)) if k != i]
-    seen: dict[int, int] = {}
-    for a, names in [(g, out), *((operands[k], labels[k]) for k in others)]:
-        for x, n in zip(names, a._a.shape, strict=True):
-            seen[x] = max(seen.get(x, 1), n)
-    wanted = tuple(x for x in unique if x in seen and (seen[x] == size[x]))
-    r = _contract([g, *(operands[k].conj() if operands[k]._a.dtype.kind == "c" else operands[k] for k in others)],
-                  (out, *(labels[k] for k in others)), wanted)  # fmt: skip
-    r = reshape(r, tuple(size[x] if x in wanted else 1 for x in unique))
-    if any(x not in wanted and size[x] != 1 for x in unique):
-        r = r.expand(tuple(size[x] for x in unique))
-    return r if len(unique) == len(mine) else _on_diagonals(r, unique, mine, size)
+    terms = (out, *(labels[k] for k in others))
+    wanted = "".join(x for x in labels[i] if any(x in names for names in terms))
+    r = _contract([g, *(held(operands[k]) for k in others)], terms, wanted)
+    if wanted == labels[i]:
+        return r
+    shape = operands[i]._a.shape
+    return reshape(r, tuple(n if x in wanted else 1 for x, n in zip(labels[i], shape, strict=True))).expand(shape)
 
 
-def _on_diagonals(r: Any, unique: Labels, mine: Labels, size: dict[int, int]) -> Any:
-    """Put a gradient back on the diagonals it was taken from: multiply by an identity for each repeated label."""
-    from ..autograd.node import wrap
+def _contracted(operands: list[Any], labels: Any, out: str) -> Tensor:
+    """Contract tensors whose labels may be repeated in one (its diagonal counts) and whose lengths of 1 broadcast."""
+    size = sizes(labels, [t._a.shape for t in operands])
+    plain = [_plain(t, names, size) for t, names in zip(operands, labels, strict=True)]
+    return _contract([t for t, _ in plain], tuple(names for _, names in plain), out)
 
-    where = xp(r._a)
-    first: dict[int, int] = {}
-    factors, names, fresh = [r], [unique], 1 + max(mine)
-    result = []
-    for x in mine:
-        if x in first:
-            factors.append(wrap(where.eye(size[x], dtype=r._a.dtype)))
-            names.append((x, fresh))
-            result.append(fresh)
-            fresh += 1
-        else:
-            first[x] = 1
-            result.append(x)
-    return _contract(factors, tuple(names), tuple(result))
+
+def _plain(t: Any, names: str, size: dict[str, int]) -> tuple[Any, str]:
+    """A tensor with each label once, without the dimensions that broadcast."""
+    while len(set(names)) < len(names):
+        i = next(i for i, x in enumerate(names) if names.count(x) > 1)
+        j = names.index(names[i], i + 1)
+        t, names = t.diagonal(0, i, j), names[:i] + names[i + 1 : j] + names[j + 1 :] + names[i]
+    thin = [i for i, x in enumerate(names) if t._a.shape[i] != size[x]]
+    return (t.squeeze(thin), "".join(x for i, x in enumerate(names) if i not in thin)) if thin else (t, names)
 
 
 def einsum(*args: Any) -> Tensor:
@@ -159,23 +116,13 @@ def einsum(*args: Any) -> Tensor:
     >>> dv.einsum("i,i->", dv.tensor([1., 2.]), dv.tensor([3., 4.]))
     tensor(11.)
     """
-    operands, labels, out = _read(args)
-    return _contract(operands, labels, out)
-
-
-def _read(args: tuple[Any, ...]) -> tuple[list[Any], tuple[Labels, ...], Labels]:
-    """Operands, their labels as numbers, and the result's."""
-    from ._einsum import parse
-
     if isinstance(args[0], str):
-        operands = list(args[1]) if len(args) == 2 and isinstance(args[1], list | tuple) else list(args[1:])
-        return operands, *parse(args[0], [t._a.shape for t in operands])
-    operands = [t for t in args if t.__class__ in CLASSES]
-    lists = [x for x in args if x.__class__ not in CLASSES]
-    text = ",".join(_text(x) for x in lists[: len(operands)])
-    if len(lists) > len(operands):
-        text += "->" + _text(lists[-1])
-    return operands, *parse(text, [t._a.shape for t in operands])
+        text, operands = args[0], list(args[1]) if len(args) == 2 and isinstance(args[1], list | tuple) else list(args[1:])
+    else:
+        operands = [t for t in args if t.__class__ in CLASSES]
+        lists = [_text(x) for x in args if x.__class__ not in CLASSES]
+        text = "->".join([",".join(lists[: len(operands)]), *lists[len(operands) :][-1:]])
+    return _contracted(operands, *parse(text, [t._a.shape for t in operands]))
 
 
 def _text(sub: Any) -> str:
@@ -202,7 +149,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         left, right = list(range(n - dims, n)), list(range(dims))
     else:
         left, right = ([x] if isinstance(x, int) else list(x) for x in dims)
-        left, right = [one_axis(x, n, "tensordot") for x in left], [one_axis(x, m, "tensordot") for x in right]
+        left, right = [dim_of("tensordot", x, n) for x in left], [dim_of("tensordot", x, m) for x in right]
     if len(left) != len(right):
         raise ShapeError("tensordot", f"both dimension lists should have same length, got {left} and {right}")
     for i, j in zip(left, right, strict=True):
@@ -210,9 +157,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         if p != q and 1 not in (p, q):
             what = f"contracted dimensions need to match, but first has size {p} in dim {i} and second has size {q} in dim {j}"
             raise ShapeError("tensordot", what)
-    la = tuple(range(n))
-    lb = tuple(left[right.index(j)] if j in right else n + j for j in range(m))
-    return _contract([a, b], (la, lb), tuple(x for x in la if x not in left) + tuple(x for x in lb if x >= n))
+    la, lb = ("".join(chr(FRESH + at + i) for i in range(size)) for at, size in ((0, n), (n, m)))
+    for i, j in zip(left, right, strict=True):
+        lb = lb.replace(lb[j], la[i])
+    gone = {la[i] for i in left}
+    return _contracted([a, b], (la, lb), "".join(x for x in la + lb if x not in gone))
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:
@@ -244,11 +193,7 @@ def trace(input: Array) -> Array:
     return input.diagonal().sum(dtype=input.dtype if input.dtype.kind in "fcV" else np.int64)
 
 
-@trace.vjp
-def _(g: Any, input_shape: Any) -> Any:
-    from ..autograd.node import wrap
-
-    return mul(g, wrap(xp(g._a).eye(*input_shape, dtype=g._a.dtype)))
+trace.vjp(lambda g, input_shape: mul(g, wrap(xp(g._a).eye(*input_shape, dtype=g._a.dtype))))
 
 
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
@@ -265,7 +210,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     n = max(input._a.ndim, other._a.ndim)
     if input._a.ndim != other._a.ndim:
         raise ShapeError("linalg.cross", f"inputs must have the same number of dimensions. Got {input._a.ndim} and {other._a.ndim}")
-    dim = one_axis(dim, n, "linalg.cross")
+    dim = dim_of("linalg.cross", dim, n)
     p, q = input._a.shape[dim], other._a.shape[dim]
     if p != 3 or q != 3:
         raise ShapeError("linalg.cross", f"inputs dimension {dim} must have length 3. Got {p} and {q}")
@@ -281,8 +226,6 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     >>> dv.cdist(dv.tensor([[0., 0.]]), dv.tensor([[3., 4.]]))
     tensor([[5.]])
     """
-    from .norms import vector_norm
-
     for name, t in (("X1", x1), ("X2", x2)):
         if t._a.ndim < 2:
             raise ShapeError("cdist", f"only supports at least 2D tensors, {name} got: {t._a.ndim}D")
@@ -294,36 +237,30 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         raise ShapeError("cdist", what)
     if p < 0:
         raise ShapeError("cdist", f"only supports non-negative p values, got {p}")
-    if p == 2:
-        large = max(x1._a.shape[-2], x2._a.shape[-2]) > 25
-        return _euclid(x1, x2, (large and "not" not in compute_mode) or compute_mode == "use_mm_for_euclid_dist")
-    a = reshape(x1, (*x1._a.shape[:-1], 1, x1._a.shape[-1]))
-    b = reshape(x2, (*x2._a.shape[:-2], 1, *x2._a.shape[-2:]))
-    return vector_norm(sub(a, b), p, -1)
+    large = max(x1._a.shape[-2], x2._a.shape[-2]) > 25
+    if p == 2 and ((large and "not" not in compute_mode) or compute_mode == "use_mm_for_euclid_dist"):
+        return _euclid(x1, x2)
+    return vector_norm(sub(x1.unsqueeze(-2), x2.unsqueeze(-3)), p, -1)
 
 
 @op(name="cdist_euclid")
-def _euclid(x1: Array, x2: Array, product: bool = False) -> Array:
-    """Euclidean distances, by one matrix product where `product`: ``|a|² - 2 a·b + |b|²``."""
-    where = xp(x1)
-    if not product:
-        d = x1[..., :, None, :] - x2[..., None, :, :]
-        return where.sqrt((d * d).sum(axis=-1))
+def _euclid(x1: Array, x2: Array) -> Array:
+    """Euclidean distances by one matrix product: the root of ``|a|² - 2 a·b + |b|²``."""
     out = x1 @ x2.swapaxes(-1, -2)
     out *= -2
     out += (x1 * x1).sum(axis=-1)[..., :, None]
     out += (x2 * x2).sum(axis=-1)[..., None, :]
-    return where.sqrt(where.maximum(out, 0, out=out), out=out)
+    return xp(out).sqrt(xp(out).maximum(out, 0, out=out), out=out)
 
 
-@_euclid.vjp
-def _(g: Any, x1: Any, x2: Any, out: Any, needs: Any) -> Any:
-    from .reduce import _over, sum
+_euclid.vjp(
+    lambda g, x1, x2, out: _differences(_over(g, out), x1, x2), lambda g, x1, x2, out: _differences(_over(g, out).transpose(-1, -2), x2, x1)
+)
 
-    w = _over(g, out)
-    first = sub(mul(x1, sum(w, -1, True)), matmul(w, x2)) if needs[0] else None
-    turned = w.transpose(-1, -2)
-    return first, sub(mul(x2, sum(turned, -1, True)), matmul(turned, x1)) if needs[1] else None
+
+def _differences(weights: Any, x: Any, y: Any) -> Any:
+    """``Σ w[i, j] (x[i] - y[j])`` over j."""
+    return sub(mul(x, sum(weights, -1, True)), matmul(weights, y))
 
 
 def chain_matmul(*matrices: Tensor) -> Tensor:

@@ -9,42 +9,22 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, UnsupportedError
 from ._arrays import scatter_add
+from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
+from ._refuse import type_name
 from ._results import results
-from ._sums import legacy, one_axis
-from .arithmetic import div, mul, sub
+from .arithmetic import div, held, mul, sub
+from .linalg import matmul
 from .reduce import sum
-from .shape import transpose
 
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
-
-
-def _changes(rows: Any) -> Any:
-    """Whether each row differs from the one before; the first does."""
-    where = xp(rows)
-    new = where.ones(rows.shape[:1], bool)
-    other = rows[1:] != rows[:-1]
-    new[1:] = other.reshape(other.shape[0], -1).any(axis=1) if rows.ndim > 1 else other
-    return new
-
-
-def _groups(rows: Any, order: Any) -> tuple[Any, Any, Any]:
-    """Of sorted rows: which are first of their kind, each element's group in the original order, the groups' sizes."""
-    where = xp(rows)
-    new = _changes(rows)
-    group = where.cumsum(new) - 1
-    inverse = where.empty(group.shape, np.int64)
-    inverse[order] = group
-    starts = where.flatnonzero(new)
-    sizes = where.diff(where.concatenate([starts, where.asarray([rows.shape[0]], starts.dtype)]))
-    return new, inverse, sizes.astype(np.int64, copy=False)
 
 
 @op(dtypes=None, outputs=("values", "inverse", "counts"), name="unique")
 def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     """The different elements (or slices along a dimension), each one's group, the groups' sizes."""
     where = xp(input)
-    rows = input.reshape(-1) if dim is None else where.moveaxis(input, one_axis(dim, input.ndim, "unique"), 0)
+    rows = input.reshape(-1) if dim is None else where.moveaxis(input, dim_of("unique", dim, input.ndim), 0)
     if dim is not None and any(n == 0 for n in rows.shape[1:]):
         what = "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
         raise ShapeError("unique", what, f"got shape {input.shape}, dim {dim}")
@@ -59,11 +39,15 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
         keys = where.ascontiguousarray(rows.reshape(rows.shape[0], -1).T)[::-1]
         order = where.lexsort(keys) if keys.shape[0] else where.arange(rows.shape[0])
     rows = rows[order]
-    new, inverse, sizes = _groups(rows, order)
-    values = rows[new]
+    new = where.ones(rows.shape[0], bool)  # whether a row differs from the one before
+    new[1:] = (rows[1:] != rows[:-1]).any(axis=tuple(range(1, rows.ndim)))
+    group = where.cumsum(new) - 1
+    inverse = where.empty(group.shape, np.int64)
+    inverse[order] = group
+    sizes = where.bincount(group).astype(np.int64, copy=False)
     if dim is None:
-        return values, inverse.reshape(input.shape), sizes
-    return where.ascontiguousarray(where.moveaxis(values, 0, one_axis(dim, input.ndim, "unique"))), inverse, sizes
+        return rows[new], inverse.reshape(input.shape), sizes
+    return where.ascontiguousarray(where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim))), inverse, sizes
 
 
 def _asked(found: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -100,20 +84,15 @@ def bincount(input: Fixed, weights: Fixed | None = None, minlength: int = 0) -> 
     tensor([1, 0, 2])
     """
     if input.dtype.kind not in "iu":
-        raise UnsupportedError("bincount", f'"bincount_cpu" not implemented for {legacy(input.dtype)!r}')
+        raise UnsupportedError("bincount", f'"bincount_cpu" not implemented for {type_name(input.dtype)!r}')
     if input.ndim != 1 or (input.size and (input < 0).any()):
         raise ShapeError("bincount", "only supports 1-d non-negative integral inputs.", f"got shape {input.shape}")
-    if weights is None:
-        return xp(input).bincount(input, minlength=minlength).astype(np.int64, copy=False)
-    if weights.shape != input.shape:
+    if weights is not None and weights.shape != input.shape:
         raise ShapeError("bincount", f"weights should be 1-d and have the same length as input (got {weights.shape}, {input.shape})")
-    if not input.size:  # PyTorch then counts, whatever the weights
-        return xp(input).zeros(minlength, np.int64)
+    if weights is None or not input.size:  # of nothing PyTorch counts, whatever the weights
+        return xp(input).bincount(input, minlength=minlength).astype(np.int64, copy=False)
     kind = np.float32 if weights.dtype == np.float32 else np.float64
-    n = max(int(input.max()) + 1, minlength)
-    out = xp(input).zeros(n, np.float64)
-    scatter_add(out, input, weights.astype(np.float64))
-    return out.astype(kind)
+    return xp(input).bincount(input, weights.astype(np.float64), minlength).astype(kind)
 
 
 @op(dtypes=None)
@@ -126,7 +105,7 @@ def histc(input: Fixed, bins: int = 100, min: float = 0, max: float = 0) -> Arra
     """
     where = xp(input)
     if input.dtype.kind not in "fV":
-        raise UnsupportedError("histc", f'"histogram_cpu" not implemented for {legacy(input.dtype)!r}')
+        raise UnsupportedError("histc", f'"histogram_cpu" not implemented for {type_name(input.dtype)!r}')
     if bins <= 0:
         raise ShapeError("histc", f"bins must be > 0, but got {bins}")
     a = input.reshape(-1)
@@ -173,7 +152,7 @@ def histogram(
     tensor([2., 1.])
     """
     if input._a.dtype.kind not in "fV":
-        raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {legacy(input._a.dtype)!r}')
+        raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {type_name(input._a.dtype)!r}')
     return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
 
 
@@ -185,26 +164,17 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     tensor([[2., 4.],
             [4., 8.]])
     """
-    from .linalg import matmul
-
     if input._a.ndim > 2:
         raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
     x = input.reshape(1, -1) if input._a.ndim < 2 else input
-    weights = None
-    if fweights is not None:
-        weights = fweights.to(x.dtype)
-    if aweights is not None:
-        weights = aweights.to(x.dtype) if weights is None else mul(weights, aweights.to(x.dtype))
-    if weights is None:
-        n = x._a.shape[1]
-        x = sub(x, div(sum(x, 1, True), n))
-        out = div(matmul(x, transpose(x, -1, -2)), max(n - correction, 0))
-    else:
-        s = sum(weights)
-        x = sub(x, div(sum(mul(x, weights), 1, True), s))
-        lost = div(sum(mul(weights, aweights.to(x.dtype))), s) if aweights is not None else 1
-        freedom = sub(s, mul(lost, correction) if aweights is not None else correction).clamp(min=0)
-        out = div(matmul(mul(x, weights), transpose(x, -1, -2)), freedom)
+    kind = x.real.dtype
+    weights = x.new_ones(x._a.shape[1], dtype=kind)
+    for given in (fweights, aweights):
+        weights = weights if given is None else mul(weights, given.to(kind))
+    s = sum(weights)
+    x = sub(x, div(sum(mul(x, weights), 1, True), s))
+    lost = div(sum(mul(weights, aweights.to(kind))), s) if aweights is not None else 1
+    out = div(matmul(mul(x, weights), held(x).mT), sub(s, lost * correction).clamp(min=0))
     return out.squeeze()
 
 

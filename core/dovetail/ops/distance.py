@@ -12,7 +12,8 @@ from ..device import device_of
 from ..errors import DtypeError, ShapeError
 from ._op import xp
 from ._random import source
-from ._sums import legacy
+from ._refuse import type_name
+from .shape import broadcast_tensors
 from .softmax import softmax
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
@@ -28,28 +29,10 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     tensor([0.7071])
     """
     if x1._a.dtype.kind in "iub" and x2._a.dtype.kind in "iub":
-        text = f"expected common dtype to be floating point, yet common dtype is {legacy(x1._a.dtype)}"
+        text = f"expected common dtype to be floating point, yet common dtype is {type_name(x1._a.dtype)}"
         raise DtypeError("cosine_similarity", text, "", "convert with .float()")
-    shape = x1._a.shape
-    if shape != x2._a.shape:
-        shape = _common(x1, x2)
-        x1, x2 = x1.expand(shape), x2.expand(shape)
-    a, b = (x / _at_least(_norm(x, 2, dim, True), eps) for x in (x1, x2))
+    a, b = (x / x.norm(2, dim, True).clamp(min=eps) for x in broadcast_tensors(x1, x2))
     return (a * b).sum(dim)
-
-
-def _common(x1: Any, x2: Any) -> tuple[int, ...]:
-    """The shape that both broadcast to."""
-    return tuple((x1.detach() + x2.detach())._a.shape)
-
-
-def _at_least(x: Any, eps: float) -> Any:
-    """max(x, eps), whose gradient is that of x where x is larger."""
-    return x.clamp(min=eps)
-
-
-def _norm(x: Any, p: float, dim: Any, keepdim: bool) -> Any:
-    return x.norm(p, dim, keepdim)
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
@@ -59,7 +42,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     >>> dv.pairwise_distance(dv.tensor([[0., 0.]]), dv.tensor([[3., 4.]]))
     tensor([5.0000])
     """
-    return _norm(x1 - x2 + eps, p, -1, keepdim)
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
 def pdist(input: Any, p: float = 2.0) -> Any:
@@ -75,7 +58,7 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     if p < 0:
         raise ShapeError("pdist", f"pdist only supports non-negative p values (p={p})")
     rows, others = (wrap(xp(x).asarray(i)) for i in np.triu_indices(x.shape[0], 1))
-    return _norm(input[rows] - input[others], p, -1, False)
+    return (input[rows] - input[others]).norm(p, -1)
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
@@ -86,9 +69,9 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     tensor([[0.6000, 0.8000]])
     """
     if input._a.dtype.kind in "iub":
-        text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {legacy(input._a.dtype)}"
+        text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {type_name(input._a.dtype)}"
         raise DtypeError("normalize", text, "", "convert with .float()")
-    found = input / _at_least(_norm(input, p, dim, True), eps)
+    found = input / input.norm(p, dim, True).clamp(min=eps)
     if out is None:
         return found
     out.copy_(found)

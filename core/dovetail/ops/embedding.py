@@ -10,7 +10,7 @@ from ..autograd.node import changed, wrap
 from ..errors import AssertedError, DtypeError, RangeError, ShapeError, UnsupportedError, ValueRangeError
 from ._arrays import add_rows, check_index, scatter_max
 from ._op import Array, Fixed, op, xp
-from ._sums import legacy
+from ._refuse import type_name as legacy
 from ._windows import listing, refuse_types
 
 __all__: list[str] = []

@@ -9,12 +9,15 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._along import place_reduced
+from ._dims import dim_of
 from ._op import Array, op, xp
-from ._refuse import no_bools
+from ._refuse import no_bools, type_name
 from ._results import results
-from ._sums import axes, legacy, one_axis, unreduce
+from ._sums import axes, unreduce
 from .arithmetic import mul
+from .elementwise import maximum, minimum
 from .norms import tie_weights
+from .scan import running
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "kthvalue", "max", "median", "min", "mode", "nanmedian"]
 
@@ -93,7 +96,7 @@ def _choose(a: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
 def _max(input: Array, dim: int, keepdim: bool = False) -> Array:
     """The largest along one dimension, and where it is."""
     _check(input, dim, "max")
-    dim = one_axis(dim, input.ndim, "max")
+    dim = dim_of("max", dim, input.ndim)
     return _choose(input, input.argmax(axis=dim) if input.ndim else 0, dim, keepdim)
 
 
@@ -101,7 +104,7 @@ def _max(input: Array, dim: int, keepdim: bool = False) -> Array:
 def _min(input: Array, dim: int, keepdim: bool = False) -> Array:
     """The smallest along one dimension, and where it is."""
     _check(input, dim, "min")
-    dim = one_axis(dim, input.ndim, "min")
+    dim = dim_of("min", dim, input.ndim)
     return _choose(input, input.argmin(axis=dim) if input.ndim else 0, dim, keepdim)
 
 
@@ -124,15 +127,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> dv.max(dv.tensor([[1., 3.], [4., 2.]]), dim=1).indices
     tensor([1, 0])
     """
-    other = dim if dim.__class__ in CLASSES else other
-    if other is not None:
-        from .elementwise import maximum
-
-        return maximum(input, other)
-    if dim is None:
-        _check(input._a, None, "max")
-        return amax(input, None, False)
-    return _max(input, _single(dim, "max"), keepdim)
+    return _extreme("max", input, dim, keepdim, other, maximum, amax, _max)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
@@ -144,21 +139,20 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> dv.min(dv.tensor([1., 3., 2.]))
     tensor(1.)
     """
+    return _extreme("min", input, dim, keepdim, other, minimum, amin, _min)
+
+
+def _extreme(where: str, input: Tensor, dim: Any, keepdim: bool, other: Any, between: Any, whole: Any, along: Any) -> Any:
+    """Of two tensors, of all elements, or along one dimension."""
     other = dim if dim.__class__ in CLASSES else other
     if other is not None:
-        from .elementwise import minimum
-
-        return minimum(input, other)
+        return between(input, other)
     if dim is None:
-        _check(input._a, None, "min")
-        return amin(input, None, False)
-    return _min(input, _single(dim, "min"), keepdim)
-
-
-def _single(dim: Any, where: str) -> int:
+        _check(input._a, None, where)
+        return whole(input, None, False)
     if isinstance(dim, tuple | list | str | float):
         raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments - dim={dim!r}", "expected an int", f"use a{where}")
-    return int(dim)
+    return along(input, int(dim), keepdim)
 
 
 @op(dtypes=None)
@@ -187,15 +181,10 @@ def _arg(a: Any, dim: Any, keepdim: bool, where: str) -> Any:
     if a.dtype.kind == "b":
         raise DtypeError(f"{where}()", "does not support bool input", "", "convert with .int()")
     _check(a, dim, where)
-    find = a.argmax if where == "argmax" else a.argmin
-    if dim is None or not a.ndim:
-        if dim is not None:
-            one_axis(dim, 0, where)
-        out = xp(a).asarray(find(), np.int64)
-        return out.reshape((1,) * a.ndim) if keepdim else out
-    dim = one_axis(dim, a.ndim, where)
-    out = find(axis=dim).astype(np.int64, copy=False)
-    return xp(a).expand_dims(out, dim) if keepdim else out
+    if dim is not None:
+        dim = dim_of(where, dim, a.ndim)
+    out = getattr(a, where)(axis=dim if a.ndim else None, keepdims=keepdim)
+    return xp(a).asarray(out, np.int64)
 
 
 def _ranked(a: Any, k: Any, dim: int) -> Any:
@@ -212,16 +201,14 @@ def _median(input: Array, dim: int, keepdim: bool = False, nan: bool = True) -> 
     """The lower median along one dimension, and where it is; `nan` says whether a NaN makes it NaN."""
     label = "median" if nan else "nanmedian"
     if input.dtype.kind in "bc":
-        raise UnsupportedError(label, f'"median_cpu" not implemented for {legacy(input.dtype)!r}')
+        raise UnsupportedError(label, f'"median_cpu" not implemented for {type_name(input.dtype)!r}')
     _check(input, dim, label)
-    dim = one_axis(dim, input.ndim, label)
+    dim = dim_of(label, dim, input.ndim)
     if not input.ndim:
         return _choose(input, 0, dim, keepdim)
     where, n = xp(input), input.shape[dim]
-    if input.dtype.kind not in "fV":
-        return _choose(input, _ranked(input, (n - 1) // 2, dim), dim, keepdim)
     bad = input != input
-    if nan:
+    if nan or input.dtype.kind not in "fV":
         index = where.where(bad.any(axis=dim), bad.argmax(axis=dim), _ranked(input, (n - 1) // 2, dim))
     else:
         index = _ranked(input, where.maximum((n - bad.sum(axis=dim) - 1) // 2, 0), dim)
@@ -234,17 +221,9 @@ _median.vjp(_to_chosen)
 @op(dtypes=None, name="median_all")
 def _median_all(input: Array, nan: bool = True) -> Array:
     """The lower median of all elements; NaN of none."""
-    label = "median" if nan else "nanmedian"
-    if input.dtype.kind in "bc":
-        raise UnsupportedError(label, f'"median_cpu" not implemented for {legacy(input.dtype)!r}')
-    where, a = xp(input), input.reshape(-1)
-    if not a.size:
-        return where.full((), np.nan if a.dtype.kind in "fV" else np.iinfo(a.dtype).min, a.dtype)
-    if a.dtype.kind in "fV" and not nan:
-        k = where.maximum(a.size - (a != a).sum() - 1, 0) // 2
-        return where.sort(a)[k]
-    middle = where.partition(a, (a.size - 1) // 2)[(a.size - 1) // 2]
-    return where.where((a != a).any(), where.full((), np.nan, a.dtype), middle) if a.dtype.kind in "fV" else middle
+    if input.size or input.dtype.kind in "bc":
+        return _median.op.forward(input.reshape(-1), 0, False, nan)[0]
+    return xp(input).full((), np.nan if input.dtype.kind in "fV" else np.iinfo(input.dtype).min, input.dtype)
 
 
 _median_all.vjp(lambda g, input, out: mul(g, tie_weights(input, out, None, False, True)))
@@ -281,7 +260,7 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Arra
     >>> dv.kthvalue(dv.tensor([3., 1., 2.]), 2).values
     tensor(2.)
     """
-    dim = one_axis(dim, input.ndim, "kthvalue")
+    dim = dim_of("kthvalue", dim, input.ndim)
     if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
         raise ShapeError("kthvalue()", f"selected number k out of range for dimension {dim} (k {k}, shape {input.shape})")
     no_bools("kthvalue", input)
@@ -300,22 +279,17 @@ def mode(input: Array, dim: int = -1, keepdim: bool = False) -> Array:
     tensor(2)
     """
     _check(input, dim, "mode")
-    dim = one_axis(dim, input.ndim, "mode")
+    dim = dim_of("mode", dim, input.ndim)
     if not input.ndim:
         return _choose(input, 0, dim, keepdim)
     where, n = xp(input), input.shape[dim]
     order = where.argsort(input, axis=dim, kind="stable")
     ranked = where.take_along_axis(input, order, dim)
-    ranked, order = where.moveaxis(ranked, dim, -1), where.moveaxis(order, dim, -1)
-    ends = where.ones(ranked.shape, bool)
-    ends[..., :-1] = ranked[..., 1:] != ranked[..., :-1]
-    at = where.arange(n)
-    from .scan import running_max
-
+    ranked, order, at = where.moveaxis(ranked, dim, -1), where.moveaxis(order, dim, -1), where.arange(n)
     starts = where.zeros(ranked.shape, np.int64)
-    starts[..., 1:] = where.where(ends[..., :-1], at[1:], 0)
-    length = where.where(ends, at - running_max(starts, -1) + 1, 0)
-    index = where.take_along_axis(order, where.expand_dims(length.argmax(axis=-1), -1), -1).squeeze(-1)
+    starts[..., 1:] = where.where(ranked[..., 1:] != ranked[..., :-1], at[1:], 0)
+    longest = (at - running("maximum", starts, input.ndim - 1)).argmax(axis=-1)  # the end of the longest run of equal ones
+    index = where.take_along_axis(order, where.expand_dims(longest, -1), -1).squeeze(-1)
     return _choose(input, index, dim, keepdim)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
-
-import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._op import Array, op, xp
-from .arithmetic import mul
+from .arithmetic import held, mul
 from .reduce import sum
 from .shape import reshape, transpose
 
@@ -19,10 +18,7 @@ FUNCTIONAL = ("linear",)
 
 def _rows(a: Any) -> Any:
     """All leading dimensions folded into one."""
-    if a.ndim == 2:
-        return a
-    k = a.shape[-1]
-    return a.reshape(a.size // k if k else int(np.prod(a.shape[:-1])), k)
+    return a if a.ndim == 2 else a.reshape(prod(a.shape[:-1]), a.shape[-1])
 
 
 def _product(a: Any, b: Any) -> Any:
@@ -53,7 +49,7 @@ def _refused(a: Any, b: Any) -> Exception:
     if m > 2 and n > 2:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{b.shape[0]}, {k}] but got: [{b.shape[0]}, {q}]."
         return ShapeError("matmul", f"{what} {received}")
-    rows = int(np.prod(a.shape[:-1]))
+    rows = prod(a.shape[:-1])
     what = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {q}x{b.shape[-1]}) {received}"
     return ShapeError("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}")
 
@@ -78,14 +74,10 @@ def matmul(input: Array, other: Array) -> Array:
 matmul.vjp(lambda g, input_shape, other: _by_left(g, input_shape, other), lambda g, input, other_shape: _by_right(g, input, other_shape))
 
 
-def _conj(x: Any) -> Any:
-    return x.conj() if x._a.dtype.kind == "c" else x
-
-
 def _by_left(g: Any, shape: tuple[int, ...], other: Any) -> Any:
     """The gradient of a product by its left factor."""
     n, m = len(shape), other._a.ndim
-    other = _conj(other)
+    other = held(other)
     if n > 1 and m > 1:
         return _folded_nt(g, other) if n == 2 and m > 2 else matmul_nt(g, other)
     if m == 1:
@@ -98,7 +90,7 @@ def _by_left(g: Any, shape: tuple[int, ...], other: Any) -> Any:
 def _by_right(g: Any, input: Any, shape: tuple[int, ...]) -> Any:
     """The gradient of a product by its right factor."""
     n, m = input._a.ndim, len(shape)
-    input = _conj(input)
+    input = held(input)
     if n > 1 and m > 1:
         return _folded_tn(input, g) if m == 2 else matmul_tn(input, g)
     if n == 1 and m == 1:
@@ -115,8 +107,8 @@ def matmul_nt(input: Array, other: Array) -> Array:
 
 
 matmul_nt.vjp(
-    lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, _conj(other)),
-    lambda g, input, other_shape: _folded_tn(g, _conj(input)) if len(other_shape) == 2 else matmul_tn(g, _conj(input)),
+    lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, held(other)),
+    lambda g, input, other_shape: _folded_tn(g, held(input)) if len(other_shape) == 2 else matmul_tn(g, held(input)),
 )
 
 
@@ -126,23 +118,17 @@ def matmul_tn(input: Array, other: Array) -> Array:
     return _product(input.swapaxes(-1, -2), other)
 
 
-@matmul_tn.vjp(0)
-def _(g: Any, input_shape: Any, other: Any) -> Any:
-    return matmul_nt(_conj(other), g)
-
-
-@matmul_tn.vjp(1)
-def _(g: Any, input: Any, other_shape: Any) -> Any:
-    return _folded(_transposed(_conj(input)), g) if len(other_shape) == 2 < input._a.ndim else matmul(_conj(input), g)
-
-
-def _transposed(x: Any) -> Any:
-    return transpose(x, -1, -2)
+matmul_tn.vjp(
+    lambda g, other: matmul_nt(held(other), g),
+    lambda g, input, other_shape: (
+        _folded(transpose(held(input), -1, -2), g) if len(other_shape) == 2 < input._a.ndim else matmul(held(input), g)
+    ),
+)
 
 
 def _folded(a: Any, b: Any) -> Any:
     """``sum of a @ b`` over the leading dimensions, for a stack of each."""
-    return _folded_nt(a, _transposed(b))
+    return _folded_nt(a, transpose(b, -1, -2))
 
 
 @op(dtypes="same", autocast="lower", name="matmul_folded_tn")
@@ -152,21 +138,19 @@ def _folded_tn(input: Array, other: Array) -> Array:
 
 
 _folded_tn.vjp(
-    lambda g, other: matmul_nt(_conj(other), g) if other._a.ndim > 1 else matmul(g, _conj(other)), lambda g, input: matmul(_conj(input), g)
+    lambda g, other: matmul_nt(held(other), g) if other._a.ndim > 1 else matmul(g, held(other)), lambda g, input: matmul(held(input), g)
 )
 
 
 @op(dtypes="same", autocast="lower", name="matmul_folded_nt")
 def _folded_nt(input: Array, other: Array) -> Array:
     """``sum of input @ otherᵀ`` over leading dimensions that both have: (…, n, k), (…, p, k) → (n, p)."""
-    n, p = input.shape[-2], other.shape[-2]
-    k = int(np.prod(input.shape[:-2])) * input.shape[-1]
-    left = xp(input).moveaxis(input, -2, 0).reshape(n, k)
-    right = xp(other).moveaxis(other, -2, 0).reshape(p, k)
+    k = prod(input.shape[:-2]) * input.shape[-1]
+    left, right = (xp(a).moveaxis(a, -2, 0).reshape(a.shape[-2], k) for a in (input, other))
     return left @ right.T
 
 
-_folded_nt.vjp(lambda g, other: matmul(g, _conj(other)), lambda g, input: matmul_tn(g, _conj(input)))
+_folded_nt.vjp(lambda g, other: matmul(g, held(other)), lambda g, input: matmul_tn(g, held(input)))
 
 
 @op(dtypes="same", autocast="lower")
@@ -206,7 +190,7 @@ def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
         if bias is None:
             return a @ weight
         raise ShapeError("linear", "mat2 must be a matrix, got 1-D tensor")
-    rows = int(np.prod(a.shape[:-1]))
+    rows = prod(a.shape[:-1])
     last = a.shape[-1] if a.ndim else 1
     turned = "x".join(map(str, weight.shape[::-1]))
     raise ShapeError(
@@ -221,22 +205,34 @@ def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
 def _(g: Any, input: Any, weight: Any, bias_shape: Any, needs: Any) -> Any:
     n = g._a.ndim
     if weight._a.ndim == 1:
-        by_input = mul(reshape(g, (*g._a.shape, 1)), _conj(weight)) if needs[0] else None
+        by_input = mul(reshape(g, (*g._a.shape, 1)), held(weight)) if needs[0] else None
         return by_input, _by_right(g, input, weight._a.shape) if needs[1] else None, None
-    by_input = matmul(g, _conj(weight)) if needs[0] else None
-    by_weight = _folded_tn(g, _conj(input)) if needs[1] else None
+    by_input = matmul(g, held(weight)) if needs[0] else None
+    by_weight = _folded_tn(g, held(input)) if needs[1] else None
     if not needs[2]:
         return by_input, by_weight, None
     return by_input, by_weight, g if n == 1 or len(bias_shape) != 1 else sum(g, tuple(range(n - 1)))
 
 
-def _dims(name: str, t: Any, n: int, what: str) -> None:
-    if t.__class__ not in CLASSES:
-        raise TypeMismatch(f"{name}()", f"{what} must be Tensor, not {type(t).__name__}")
-    if t._a.ndim != n:
-        kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[n]
-        got = f"got {t._a.ndim}-D tensor of shape {t._a.shape}"
-        raise ShapeError(name, f"{what} must be a {kind}", got, "use matmul for any dimensions")
+def _dims(name: str, n: int, **arguments: Any) -> None:
+    """Refuse arguments that are no tensors of n dimensions."""
+    for what, t in arguments.items():
+        if t.__class__ not in CLASSES:
+            raise TypeMismatch(f"{name}()", f"{what} must be Tensor, not {type(t).__name__}")
+        if t._a.ndim != n:
+            kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[n]
+            got = f"got {t._a.ndim}-D tensor of shape {t._a.shape}"
+            raise ShapeError(name, f"{what} must be a {kind}", got, "use matmul for any dimensions")
+
+
+def _stacks(name: str, batch1: Any, batch2: Any) -> tuple[Any, Any]:
+    """Two stacks of as many matrices, which multiply."""
+    _dims(name, 3, batch1=batch1, batch2=batch2)
+    a, b = batch1._a.shape, batch2._a.shape
+    if a[0] != b[0] or a[2] != b[1]:
+        what = f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+        raise ShapeError(name, what)
+    return batch1, batch2
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -246,8 +242,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> dv.mm(dv.tensor([[1., 2.]]), dv.tensor([[3.], [4.]]))
     tensor([[11.]])
     """
-    _dims("mm", input, 2, "self")
-    _dims("mm", mat2, 2, "mat2")
+    _dims("mm", 2, self=input, mat2=mat2)
     return matmul(input, mat2)
 
 
@@ -258,13 +253,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> dv.bmm(dv.ones(2, 1, 3), dv.ones(2, 3, 1)).shape
     dovetail.Size([2, 1, 1])
     """
-    _dims("bmm", input, 3, "batch1")
-    _dims("bmm", mat2, 3, "batch2")
-    a, b = input._a.shape, mat2._a.shape
-    if a[0] != b[0] or a[2] != b[1]:
-        what = f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
-        raise ShapeError("bmm", what)
-    return matmul(input, mat2)
+    return matmul(*_stacks("bmm", input, mat2))
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
@@ -298,7 +287,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     >>> dv.vdot(dv.tensor([1j, 2]), dv.tensor([1j, 3]))
     tensor(7.+0.j)
     """
-    return dot(_conj(input), other)
+    return dot(held(input), other)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._arrays import check_index
 from ._losses import reduced, reduction_of, refuse_gradient
 from ._op import Array, Fixed, op, xp
-from ._sums import legacy
+from ._refuse import type_name as legacy
 from ._windows import listing, refuse_scalar
 from .softmax import log_softmax
 

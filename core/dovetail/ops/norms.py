@@ -11,7 +11,8 @@ from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError
 from ._op import Array, op, xp
-from ._sums import axes, count, legacy, squares, total, unreduce, widened
+from ._refuse import type_name
+from ._sums import axes, count, squares, total, unreduce, widened
 from .arithmetic import mul, sub
 from .reduce import _over
 
@@ -23,7 +24,7 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
     if a.dtype.kind not in "fcV":
-        what = f"Expected a floating point or complex tensor as input. Got {legacy(a.dtype)}"
+        what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
         raise DtypeError("linalg.vector_norm", what, "", "convert with .float()")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
@@ -55,11 +56,7 @@ def _(g: Any, input: Any, ord: Any, dim: Any, keepdim: Any, out: Any) -> Any:
         return mul(input.detach(), 0) if input._a.size == 0 else None
     if ord in (math.inf, -math.inf):
         return mul(mul(g, input.sgn()), tie_weights(input.abs(), out, dim, True))
-    if ord == 1:
-        return mul(g, input.sgn())
-    if ord > 2:
-        return mul(mul(input, input.abs() ** (ord - 2)), _over(g, out ** (ord - 1)))
-    steep = _over(input.abs() ** (ord - 1), (input != 0).to(input.dtype)) if ord < 1 else input.abs() ** (ord - 1)
+    steep = _over(input.abs() ** (ord - 1), (input != 0).to(out.dtype))  # |0| to a negative power would be infinite
     return mul(mul(input.sgn(), steep), _over(g, out ** (ord - 1)))
 
 
@@ -87,9 +84,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if p == "nuc":
         from .matrices import matrix_norm
 
-        if dim is None:
-            dim = tuple(range(input._a.ndim))
-        return matrix_norm(input, "nuc", dim, keepdim, dtype)
+        return matrix_norm(input, "nuc", tuple(range(input._a.ndim)) if dim is None else dim, keepdim, dtype)
     if isinstance(p, str) and p != "fro":
         raise ShapeError("norm", f"only valid string values are 'fro' and 'nuc', found {p}")
     return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype)
@@ -103,6 +98,6 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     tensor(5.)
     """
     if input._a.dtype.kind not in "fcV":
-        what = f"input dtype should be either floating point or complex. Got {legacy(input._a.dtype)} instead."
+        what = f"input dtype should be either floating point or complex. Got {type_name(input._a.dtype)} instead."
         raise DtypeError("norm()", what, "", "convert with .float()")
     return vector_norm(sub(input, other), p)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -12,9 +11,11 @@ from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._op import Array, op, xp
-from ._sums import axes, count, legacy, summable, total, unreduce, widened
-from .arithmetic import div, mul, neg, sub
-from .shape import getitem, reshape
+from ._refuse import type_name
+from ._sums import axes, count, summable, total, unreduce, widened
+from .arithmetic import div, held, mul, neg, sub
+from .scan import product_before
+from .shape import flip, reshape
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 METHODS = tuple(n for n in __all__ if n not in ("std_mean", "var_mean"))
@@ -48,7 +49,7 @@ def mean(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None
     wanted = input.dtype if dtype is None else to_numpy_dtype(dtype)
     if wanted.kind not in "fcV":
         which = "Input" if dtype is None else "Optional"
-        what = f"could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {legacy(wanted)}"
+        what = f"could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {type_name(wanted)}"
         raise DtypeError("mean()", what, "", "convert with .float(), or pass dtype=")
     a, kind = summable(input, dtype)
     out = total(a, axes(dim, a.ndim, "mean"), keepdim)
@@ -90,7 +91,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     tensor(1.5000)
     """
     if input._a.dtype.kind not in "fcV":
-        what = f"expected input to have floating point or complex dtype but got {legacy(input._a.dtype)}"
+        what = f"expected input to have floating point or complex dtype but got {type_name(input._a.dtype)}"
         raise DtypeError("nanmean()", what, "", "convert with .float()")
     return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim))
 
@@ -111,44 +112,11 @@ def prod(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None
 
 @prod.vjp
 def _(g: Any, input: Any, dim: Any, keepdim: Any) -> Any:
-    if dim is None:
-        return reshape(mul(g, others_product(reshape(input, (-1,)), 0)), input._a.shape)
-    return mul(unreduce(g, input._a.shape, dim, keepdim), others_product(input, dim))
-
-
-@op(dtypes=None)
-def others_product(input: Array, dim: int) -> Array:
-    """For each element the product of all others along `dim`, exact where elements are zero; a constant to gradients."""
-    a, where = widened(input), xp(input)
-    if a.ndim == 0 or a.shape[dim] < 2:
-        return where.ones_like(input)
-    before, after = where.ones_like(a), where.ones_like(a)
-    lead = (slice(None),) * (dim % a.ndim)
-    before[(*lead, slice(1, None))] = where.cumprod(a[(*lead, slice(None, -1))], axis=dim)
-    after[(*lead, slice(None, -1))] = where.cumprod(a[(*lead, slice(None, 0, -1))], axis=dim)[(*lead, slice(None, None, -1))]
-    return (before * after).astype(input.dtype, copy=False)
-
-
-@prod.composite
-def _(input: Any, dim: Any, keepdim: Any, dtype: Any) -> Any:
-    """By halves: elementwise products alone, whose gradients hold where elements are zero."""
-    x = input if dtype is None else input.to(dtype)
-    if dim is None or x._a.ndim == 0:
-        shape = (1,) * x._a.ndim if keepdim else ()
-        x, dim = reshape(x, (-1,)), 0
-    else:
-        dim = dim % x._a.ndim
-        shape = tuple(1 if i == dim else n for i, n in enumerate(x._a.shape) if keepdim or i != dim)
-    lead, rest = (slice(None),) * dim, []
-    n = x._a.shape[dim]
-    while n > 1:
-        if n % 2:
-            rest.append(getitem(x, (*lead, slice(n - 1, n))))
-        n //= 2
-        x = mul(getitem(x, (*lead, slice(0, n))), getitem(x, (*lead, slice(n, 2 * n))))
-    for r in rest:
-        x = mul(x, r)
-    return reshape(x if n else sum(x, dim) + 1, shape)
+    """``g`` times the product of all others, which is exact where elements are zero."""
+    shape = input._a.shape
+    rows, at = (reshape(input, (-1,)), 0) if dim is None or not shape else (input, dim % len(shape))
+    others = mul(product_before(rows, at), flip(product_before(flip(rows, at), at), at))
+    return mul(unreduce(g, shape, dim, keepdim), reshape(held(others), shape))
 
 
 @op(dtypes=None, name="var")
@@ -167,9 +135,11 @@ def _std(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = Fal
     return xp(input).sqrt(out).astype(_real(input.dtype), copy=False)
 
 
-@_std.vjp
-def _(g: Any, input: Any, dim: Any, correction: Any, keepdim: Any, out: Any) -> Any:
-    return mul(unreduce(_over(g, out), input._a.shape, dim, keepdim), _deviation(input, dim, correction, 1))
+_std.vjp(
+    lambda g, input, dim, correction, keepdim, out: mul(
+        unreduce(_over(g, out), input._a.shape, dim, keepdim), _deviation(input, dim, correction, 1)
+    )
+)
 
 
 def _real(kind: Any) -> Any:
@@ -179,18 +149,18 @@ def _real(kind: Any) -> Any:
 
 def _spread(a: Any, dim: Any, correction: Any, keepdim: bool, where: str) -> Any:
     if a.dtype.kind not in "fcV":
-        raise DtypeError(f"{where}()", "std and var only support floating point and complex dtypes", f"got {legacy(a.dtype)}")
+        raise DtypeError(f"{where}()", "std and var only support floating point and complex dtypes", f"got {type_name(a.dtype)}")
     a = widened(a)
     found = axes(dim, a.ndim, where)
     n = count(a.shape, dim, where)
     d = a - xp(a).true_divide(total(a, found, True), n)
     d = d.real**2 + d.imag**2 if a.dtype.kind == "c" else d * d if d.ndim == 0 else xp(a).multiply(d, d, out=d)
-    return xp(a).true_divide(total(d, found, keepdim), builtins.max(n - (1 if correction is None else correction), 0))
+    return xp(a).true_divide(total(d, found, keepdim), max(n - correction, 0))
 
 
 def _deviation(input: Any, dim: Any, correction: Any, factor: int) -> Any:
     """``factor (input - mean) / (n - correction)``."""
-    n = builtins.max(count(input._a.shape, dim, "var") - (1 if correction is None else correction), 0)
+    n = max(count(input._a.shape, dim, "var") - correction, 0)
     return mul(sub(input, mean(input, dim, True)), factor / n if n else math.inf)
 
 
@@ -201,10 +171,7 @@ def _over(grad: Array, other: Array) -> Array:
     return where.where(other == 0, where.zeros((), grad.dtype), grad / other)
 
 
-@_over.vjp
-def _(g: Any, grad: Any, other: Any) -> Any:
-    r = _over(g, other)
-    return r, neg(mul(r, _over(grad, other)))
+_over.vjp(lambda g, other: _over(g, other), lambda g, grad, other: neg(mul(_over(g, other), _over(grad, other))))
 
 
 def _corrected(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, Any]:
@@ -223,8 +190,7 @@ def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
     >>> dv.var(dv.tensor([1., 2., 3.]))
     tensor(1.)
     """
-    dim, correction = _corrected(dim if axis is None else axis, unbiased, correction)
-    return _var(input, dim, correction, keepdim)
+    return _var(input, *_corrected(dim if axis is None else axis, unbiased, correction), keepdim)
 
 
 def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, axis: Any = None) -> Tensor:
@@ -234,8 +200,7 @@ def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
     >>> dv.std(dv.tensor([1., 2., 3.]))
     tensor(1.)
     """
-    dim, correction = _corrected(dim if axis is None else axis, unbiased, correction)
-    return _std(input, dim, correction, keepdim)
+    return _std(input, *_corrected(dim if axis is None else axis, unbiased, correction), keepdim)
 
 
 def var_mean(
@@ -287,20 +252,7 @@ def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Array:
 @logsumexp.vjp
 def _(g: Any, input: Any, dim: Any, keepdim: Any, out: Any) -> Any:
     shape = input._a.shape
-    return mul(unreduce(g, shape, dim, keepdim), _exp_minus(input, unreduce(out, shape, dim, keepdim)))
-
-
-@op(name="exp_minus")
-def _exp_minus(input: Array, other: Array) -> Array:
-    """``exp(input - other)``."""
-    out = input - other
-    return xp(input).exp(out, out=out) if out.ndim else xp(input).exp(out)
-
-
-@_exp_minus.vjp
-def _(g: Any, out: Any) -> Any:
-    r = mul(g, out)
-    return r, neg(r)
+    return mul(unreduce(g, shape, dim, keepdim), sub(input, unreduce(out, shape, dim, keepdim)).exp())
 
 
 @op(dtypes=None)
@@ -322,11 +274,7 @@ def all(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
     >>> dv.all(dv.tensor([True, False]))
     tensor(False)
     """
-    if isinstance(dim, tuple | list) and not dim:
-        out = input != 0
-    else:
-        out = (input != 0).all(axis=axes(dim, input.ndim, "all"), keepdims=keepdim)
-    return out.astype(np.uint8) if input.dtype == np.uint8 else out
+    return _truth("all", input, dim, keepdim)
 
 
 @op(dtypes=None)
@@ -337,8 +285,11 @@ def any(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
     >>> dv.any(dv.tensor([True, False]))
     tensor(True)
     """
-    if isinstance(dim, tuple | list) and not dim:
-        out = input != 0
-    else:
-        out = (input != 0).any(axis=axes(dim, input.ndim, "any"), keepdims=keepdim)
-    return out.astype(np.uint8) if input.dtype == np.uint8 else out
+    return _truth("any", input, dim, keepdim)
+
+
+def _truth(name: str, a: Any, dim: Any, keepdim: bool) -> Any:
+    out = a != 0
+    if not (isinstance(dim, tuple | list) and not dim):  # over no dimension each element answers for itself
+        out = getattr(out, name)(axis=axes(dim, a.ndim, name), keepdims=keepdim)
+    return out.astype(np.uint8) if a.dtype == np.uint8 else out

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
+from ._dims import dim_of
 from ._op import Array, op, xp
-from ._sums import one_axis, total
+from ._sums import total
 from .arithmetic import mul, neg, sub
 from .reduce import sum
 from .shape import cast
@@ -19,21 +20,16 @@ __all__ = ["log_softmax", "softmax"]
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
 
 
-def _shifted(a: Any, dim: int) -> Any:
-    """The array minus its largest along `dim`: exponentials of it cannot overflow."""
-    return a - a.max(axis=dim, keepdims=True)
-
-
 @op(dtypes="floating", autocast="float32", name="softmax")
 def _softmax(input: Array, dim: int) -> Array:
     """``exp(input) / sum(exp(input))`` along one dimension."""
-    dim = one_axis(dim, input.ndim, "softmax")
+    dim = dim_of("softmax", dim, input.ndim)
     where = xp(input)
     if not input.ndim:
         return where.where(where.isfinite(input), where.ones((), input.dtype), where.full((), np.nan, input.dtype))
     if not input.size:
         return input.copy()
-    out = _shifted(input, dim)
+    out = input - input.max(axis=dim, keepdims=True)  # exponentials of it cannot overflow
     where.exp(out, out=out)
     out /= total(out, (dim,), True)
     return out
@@ -53,25 +49,22 @@ def softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     return out
 
 
-@softmax_grad.vjp
-def _(g: Any, grad: Any, y: Any, dim: Any, needs: Any) -> Any:
-    by_grad = softmax_grad(g, y, dim) if needs[0] else None
-    if not needs[1]:
-        return by_grad, None
-    inner = sum(mul(grad, y), dim, True)
-    return by_grad, sub(mul(g, sub(grad, inner)), mul(grad, sum(mul(g, y), dim, True)))
+softmax_grad.vjp(
+    lambda g, y, dim: softmax_grad(g, y, dim),
+    lambda g, grad, y, dim: sub(mul(g, sub(grad, sum(mul(grad, y), dim, True))), mul(grad, sum(mul(g, y), dim, True))),
+)
 
 
 @op(dtypes="floating", autocast="float32", name="log_softmax")
 def _log_softmax(input: Array, dim: int) -> Array:
     """``input - log(sum(exp(input)))`` along one dimension."""
-    dim = one_axis(dim, input.ndim, "log_softmax")
+    dim = dim_of("log_softmax", dim, input.ndim)
     where = xp(input)
     if not input.ndim:
         return input - input
     if not input.size:
         return input.copy()
-    out = _shifted(input, dim)
+    out = input - input.max(axis=dim, keepdims=True)  # exponentials of it cannot overflow
     out -= where.log(total(where.exp(out), (dim,), True))
     return out
 
@@ -90,11 +83,9 @@ def log_softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     return out
 
 
-@log_softmax_grad.vjp
-def _(g: Any, grad: Any, y: Any, dim: Any, needs: Any) -> Any:
-    p = y.exp()
-    by_grad = sub(g, sum(mul(g, p), dim, True)) if needs[0] else None
-    return by_grad, neg(mul(mul(g, p), sum(grad, dim, True))) if needs[1] else None
+log_softmax_grad.vjp(
+    lambda g, y, dim: sub(g, sum(mul(g, y.exp()), dim, True)), lambda g, grad, y, dim: neg(mul(mul(g, y.exp()), sum(grad, dim, True)))
+)
 
 
 def _implicit(name: str, ndim: int) -> int:
@@ -115,7 +106,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     tensor([0.5000, 0.5000])
     """
     dim, dtype = _arguments(input, dim, _stacklevel, dtype, axis, "softmax")
-    return _softmax(input if dtype is None else _typed(input, dtype), dim)
+    return _softmax(_typed(input, dtype), dim)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
@@ -126,7 +117,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     tensor([-0.6931, -0.6931])
     """
     dim, dtype = _arguments(input, dim, _stacklevel, dtype, axis, "log_softmax")
-    return _log_softmax(input if dtype is None else _typed(input, dtype), dim)
+    return _log_softmax(_typed(input, dtype), dim)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:

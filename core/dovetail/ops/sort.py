@@ -9,11 +9,11 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from ._along import pick, place
+from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._results import results
-from ._sums import one_axis
 from .arithmetic import add, mul, sub
-from .shape import reshape
+from .shape import movedim, reshape
 
 __all__ = ["argsort", "bucketize", "msort", "nanquantile", "quantile", "searchsorted", "sort", "topk"]
 METHODS = ("argsort", "msort", "nanquantile", "quantile", "sort", "topk")
@@ -31,18 +31,14 @@ def _order(a: Any, dim: int, descending: bool) -> Any:
 @op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("sort", "values", "indices"), name="sort")
 def _sort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Sorted along one dimension, and where each element comes from."""
-    dim = one_axis(dim, input.ndim, "sort")
+    dim = dim_of("sort", dim, input.ndim)
     if not input.ndim:
         return input.copy(), xp(input).zeros((), np.int64)
     order = _order(input, dim, descending)
     return xp(input).take_along_axis(input, order, dim), order.astype(np.int64, copy=False)
 
 
-def _to_places(g: Any, indices: Any, dim: Any, input_shape: Any) -> Any:
-    return place(g[0], indices, dim, input_shape)
-
-
-_sort.vjp(_to_places)
+_sort.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_shape))
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
@@ -58,7 +54,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 @op(dtypes=None, name="argsort")
 def _argsort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Where each element of the sorted array comes from."""
-    dim = one_axis(dim, input.ndim, "argsort")
+    dim = dim_of("argsort", dim, input.ndim)
     if not input.ndim:
         return xp(input).zeros((), np.int64)
     return _order(input, dim, descending).astype(np.int64, copy=False)
@@ -92,25 +88,25 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     >>> dv.topk(dv.tensor([1., 4., 3.]), 2).values
     tensor([4., 3.])
     """
-    dim = one_axis(dim if dim is not None else -1, input.ndim, "topk")
+    dim = dim_of("topk", dim if dim is not None else -1, input.ndim)
     n = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= n:
         raise ShapeError("topk", f"selected index k out of range (k {k}, dimension {dim} of shape {input.shape})")
     if input.dtype.kind == "b":
         raise DtypeError("topk", "topk does not support bool dtypes", "", "convert with .int()")
-    where = xp(input)
+    where, lead = xp(input), (slice(None),) * dim
     if not input.ndim:
         return input.copy(), where.zeros((), np.int64)
     if k and n > 64 and k * 4 < n:
-        cut = (*(slice(None),) * dim, slice(n - k, None) if largest else slice(None, k))
+        cut = (*lead, slice(n - k, None) if largest else slice(None, k))
         few = where.sort(where.argpartition(input, n - k if largest else k - 1, axis=dim)[cut], axis=dim)
         order = where.take_along_axis(few, _order(where.take_along_axis(input, few, dim), dim, largest), dim)
     else:
-        order = _order(input, dim, largest)[(*(slice(None),) * dim, slice(None, k))]
+        order = _order(input, dim, largest)[(*lead, slice(None, k))]
     return where.take_along_axis(input, order, dim), order.astype(np.int64, copy=False)
 
 
-topk.vjp(_to_places)
+topk.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_shape))
 
 
 @op(dtypes=None, name="searchsorted")
@@ -196,48 +192,35 @@ def nanquantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = F
 
 
 def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, nan: bool) -> Tensor:
-    a = input._a
-    where = xp(a)
     _check_quantile(input, q, interpolation)
-    shape = a.shape
-    if dim is None:
-        input, at, kept = reshape(input, (-1,)), 0, (1,) * len(shape)
-    else:
-        at = one_axis(dim, a.ndim, "quantile")
-        kept = tuple(1 if i == at else n for i, n in enumerate(shape))
-    if not a.ndim:
-        input = reshape(input, (1,))
+    a, where = input._a, xp(input._a)
+    at = 0 if dim is None else dim_of("quantile", dim, a.ndim)
+    ranked = _sort(reshape(input, (-1,)) if dim is None or not a.ndim else movedim(input, at, -1))[0]
     many = q.__class__ in CLASSES and q._a.ndim == 1
-    weights = q._a if q.__class__ in CLASSES else where.asarray(q, a.dtype)
-    ranked = _sort(input, at, False)[0]
-    r = ranked._a
-    bad = where.isnan(r)
-    n = (r.shape[at] - bad.sum(axis=at, keepdims=True)) if nan else where.full((), r.shape[at])
-    ranks = weights.reshape((-1,) + (1,) * r.ndim) * where.maximum(n - 1, 0).astype(a.dtype)[None]
-    ranks = where.broadcast_to(ranks, (ranks.shape[0], *(1 if i == at else s for i, s in enumerate(r.shape)))).copy()
-    if not nan:
-        ranks = where.where(bad.any(axis=at, keepdims=True)[None], where.asarray(r.shape[at] - 1, a.dtype), ranks)
-    out = _interpolate(ranked, ranks, at, interpolation)
-    final = tuple(s for i, s in enumerate(kept) if keepdim or (dim is not None and i != at))
-    return reshape(out, (ranks.shape[0], *final) if many else final)
+    weights = q._a.reshape(-1) if q.__class__ in CLASSES else where.full(1, q, a.dtype)
+    bad, last = where.isnan(ranked._a), where.asarray(ranked._a.shape[-1] - 1, a.dtype)
+    if nan:
+        ranks = weights * where.maximum(last - bad.sum(axis=-1, keepdims=True), 0).astype(a.dtype)
+    else:  # a NaN is ranked last
+        ranks = where.where(bad.any(axis=-1, keepdims=True), last, weights * last)
+    out = _interpolate(ranked, ranks, interpolation)
+    out = movedim(out, -1, 0) if many else out[..., 0]
+    kept = tuple(1 if dim is None or i == at else n for i, n in enumerate(a.shape))
+    return reshape(out, (weights.size, *kept) if many else kept) if keepdim else out
 
 
-def _interpolate(ranked: Tensor, ranks: Any, at: int, interpolation: str) -> Tensor:
-    """Read the sorted values at fractional ranks (the ranks stand along a new first dimension)."""
+def _interpolate(ranked: Tensor, ranks: Any, interpolation: str) -> Tensor:
+    """Read the sorted rows at fractional ranks: (…, n), (…, q) → (…, q)."""
     where = xp(ranks)
     if interpolation == "nearest":
         ranks = where.round(ranks)
-    low = where.floor(ranks) if interpolation != "higher" else where.ceil(ranks)
-    low_at = where.moveaxis(low, 0, at).squeeze(at + 1).astype(np.int64)
-    values = pick(ranked, wrap(low_at), at)
-    if interpolation in ("linear", "midpoint"):
-        high_at = where.moveaxis(where.ceil(ranks), 0, at).squeeze(at + 1).astype(np.int64)
-        part = where.moveaxis(ranks - low, 0, at).squeeze(at + 1)
-        weight = wrap(part if interpolation == "linear" else where.where(part > 0, where.asarray(0.5, part.dtype), part * 0))
-        above = pick(ranked, wrap(high_at), at)
-        values = add(values, mul(sub(above, values), weight))
-    order = (at, *(i for i in range(low.ndim - 1) if i != at))
-    return values.permute(order)
+    low = where.ceil(ranks) if interpolation == "higher" else where.floor(ranks)
+    values = pick(ranked, wrap(low.astype(np.int64)), -1)
+    if interpolation not in ("linear", "midpoint"):
+        return values
+    part = ranks - low if interpolation == "linear" else (ranks > low).astype(ranks.dtype) / 2
+    above = pick(ranked, wrap(where.ceil(ranks).astype(np.int64)), -1)
+    return add(values, mul(sub(above, values), wrap(part)))
 
 
 def _check_quantile(input: Tensor, q: Any, interpolation: str) -> None:

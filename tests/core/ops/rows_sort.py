@@ -77,6 +77,7 @@ ROWS = [
         errors=[([T(0, 3)], {"dim": 1}, RuntimeError, "0 sized dimensions")],
     ),
     Row("unique", [I(6, 2, high=2)], {"dim": 0}, sync=True, ref=lambda x, dim: np.unique(x, axis=0), name="rows"),
+    Row("unique", [I(1, 3, high=2)], {"dim": 0}, sync=True, ref=lambda x, dim: x, name="one row"),
     Row(
         "unique",
         [I(9, high=2)],
@@ -115,5 +116,6 @@ ROWS = [
         errors=[([I(3, high=4), 2], {}, NotImplementedError, "not implemented")],
     ),
     Row("matmul", [X], ref=np.cov, call="cov", torch="cov", promote=None, name="cov"),
+    Row("matmul", [T(2, 3, dtype="complex128")], ref=np.cov, call="cov", torch="cov", promote=None, name="cov complex"),
     Row("matmul", [X], ref=np.corrcoef, call="corrcoef", torch="corrcoef", promote=None, name="corrcoef"),
 ]

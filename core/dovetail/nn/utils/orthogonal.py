@@ -89,7 +89,7 @@ def _minus_identity(like: Tensor) -> Tensor:
 
 def _cayley(A: Tensor) -> Tensor:
     eye = dv.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-    return decompose.solve(eye - A / 2, eye + A / 2, False)
+    return decompose.solve(eye - A / 2, eye + A / 2)
 
 
 def _reflections(X: Tensor) -> Tensor:
