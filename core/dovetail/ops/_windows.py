@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
+from ..errors import RangeError, ShapeError, TypeMismatch
 from ._op import xp
+from ._refuse import NotForType
 from ._sums import legacy
 
 __all__ = [
@@ -47,7 +48,7 @@ def refuse_types(where: str, x: Any, kinds: str) -> None:
     """Refuse types that PyTorch does not take there: `kinds` are NumPy's letters, "b" for bool, "iu" for integers."""
     if x.dtype.kind in kinds:
         what = f"\"{where}\" not implemented for '{legacy(x.dtype)}'"
-        raise DtypeError(where, what, "expected a floating-point type", "convert with .float()")
+        raise NotForType(where, what, "expected a floating-point type", "convert with .float()")
 
 
 def refuse_scalar(where: str, x: Any) -> None:

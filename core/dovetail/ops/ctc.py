@@ -9,9 +9,9 @@ import numpy as np
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import wrap
 from ..errors import DtypeError, GradError, ShapeError
-from ._losses import reduction_of
 from ._op import Array, Fixed, op, xp
 from ._windows import listing
+from .loss import reduction_of
 
 __all__ = ["ctc_loss"]
 FUNCTIONAL = ("ctc_loss",)
