@@ -74,7 +74,8 @@ def _of_difference(name: str, value: Callable[[Any, float], Any], slope: Callabl
 
     @loss.vjp
     def _(g: Any, input: Any, target: Any, reduction: Any, bound: Any, needs: Any) -> Any:
-        by_input = slope(input - target, bound) * _each(g, input - target, reduction)
+        d = input - target
+        by_input = slope(d, bound) * _each(g, d, reduction)
         return by_input if needs[0] else None, -by_input if needs[1] else None
 
     return loss
