@@ -10,7 +10,7 @@ from ..autograd.node import wrap
 from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._op import xp
 from ._windows import listing, refuse_types
-from .adaptive_pool import plane_gather
+from .pool import plane_gather
 
 __all__: list[str] = []
 FUNCTIONAL = ("affine_grid", "grid_sample")

@@ -231,7 +231,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     tensor([0.6667, 0.5000])
     """
     from .pad import pad
-    from .pool import avg_pool
+    from .pool import avg_pool2d
 
     shape = input._a.shape
     if len(shape) < 3:
@@ -241,5 +241,5 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     if input._a.size == 0:
         return input
     squares = pad((input * input).reshape((shape[0], 1, shape[1], -1)), (0, 0, size // 2, (size - 1) // 2))
-    mean = avg_pool(squares, (size, 1), (1, 1), (0, 0), False, True, None).reshape(shape)
+    mean = avg_pool2d(squares, (size, 1), 1).reshape(shape)
     return input / (mean * alpha + k) ** beta

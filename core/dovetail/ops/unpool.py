@@ -12,17 +12,15 @@ from ..errors import DtypeError, ShapeError, ValueRangeError
 from ..generator import default_generator
 from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
-from ._windows import listing, refuse_scalar, refuse_types, spread
-from .adaptive_pool import max_of_ranges, plane_gather
-from .pool import avg_pool1d, avg_pool2d, avg_pool3d
+from ._windows import Sizes, listing, named, over_batch, refuse_scalar, refuse_types, spread
+from .adaptive_pool import max_of_ranges
+from .pool import avg_pool1d, avg_pool2d, avg_pool3d, plane_gather
 
 __all__: list[str] = []
 FUNCTIONAL = (
     "fractional_max_pool2d", "fractional_max_pool2d_with_indices", "fractional_max_pool3d", "fractional_max_pool3d_with_indices",
     "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
 )  # fmt: skip
-
-Sizes = tuple[int, ...]
 
 
 @op(dtypes=None)
@@ -37,111 +35,55 @@ def plane_put(input: Array, index: Fixed, size: Sizes) -> Array:
 plane_put.vjp(lambda g, index: plane_gather(g, index))
 
 
-def _fractional(where: str, n: int, input: Any, kernel: Any, size: Any, ratio: Any, indices: bool, samples: Any) -> Any:
-    kernel, x = spread(where, "kernel_size", kernel, n), input._a
-    if size is None and ratio is None:
-        raise ValueRangeError(where, f"{where} requires specifying either an output_size or an output_ratio")
-    if size is None:
-        ratios = ratio if isinstance(ratio, tuple | list) else (ratio,) * n
-        size = tuple(int(m * r) for m, r in zip(x.shape[-n:], ratios, strict=True))
-    size = spread(where, "output_size", size, n)
-    batch = input.reshape((1, *x.shape)) if x.ndim == n + 1 else input
-    spatial = batch._a.shape[2:]
-    refuse_types(where, x, "iub")
-    for m, k, o in zip(spatial, kernel, size, strict=True):
-        if o + k - 1 > m:
-            raise ShapeError(where, f"pool size {k} with output size {o} is too large for input size {m}")
+def _fractional(n: int, always: bool = False) -> Any:
+    where = f"fractional_max_pool{n}d"
+
+    def pool(
+        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = always,
+        _random_samples: Any = None,
+    ) -> Any:  # fmt: skip
+        """The largest element of randomly spaced windows of (N, C, {size}), to `output_size` or a ratio of the input's (Graham, 2014).
+
+        With `return_indices`, or as `fractional_max_pool{n}d_with_indices`, the flat positions in the spatial dimensions come too.
+
+        >>> import dovetail as dv
+        >>> dv.nn.functional.fractional_max_pool{n}d(dv.ones(1, 1, *[6] * {n}), 2, output_size=4).shape[2]
+        4
+        """
+        kernel, spatial = spread(where, "kernel_size", kernel_size, n), input._a.shape[-n:]
+        if output_size is None and output_ratio is None:
+            raise ValueRangeError(where, f"{where} requires specifying either an output_size or an output_ratio")
+        if output_size is None:
+            ratios = output_ratio if isinstance(output_ratio, tuple | list) else (output_ratio,) * n
+            output_size = tuple(int(m * r) for m, r in zip(spatial, ratios, strict=True))
+        size = spread(where, "output_size", output_size, n)
+        refuse_types(where, input._a, "iub")
+        for m, k, o in zip(spatial, kernel, size, strict=True):
+            if o + k - 1 > m:
+                raise ShapeError(where, f"pool size {k} with output size {o} is too large for input size {m}")
+        out = over_batch(n, lambda x: max_of_ranges(x, *_ranges(x._a, kernel, size, _random_samples)), input)
+        return out if always or return_indices else out[0]
+
+    return named(pool, f"{where}_with_indices" if always else where, n)
+
+
+def _ranges(x: Any, kernel: Sizes, size: Sizes, samples: Any) -> tuple[Any, Any]:
+    """Where the random windows begin along each dimension, the last one at the end, and their lengths."""
+    n = len(size)
     if samples is None:
         from ..random_streams import uniform
 
-        draw = np.float64 if x.dtype == np.float64 else np.float32
-        u: Any = uniform(default_generator, (*batch._a.shape[:2], n), draw)
+        m, u = np, uniform(default_generator, (*x.shape[:2], n), np.float64 if x.dtype == np.float64 else np.float32)
     else:
-        u = samples._a
-    m = xp(x) if samples is not None else np
-    starts = tuple(_starts(m, u[..., 1 - a if n == 2 else a], spatial[a], size[a], kernel[a]) for a in range(n))
-    lengths = tuple([k] * o for k, o in zip(kernel, size, strict=True))
-    values, at = max_of_ranges(batch, tuple(move(s, device_of(x)) for s in starts), lengths)
-    if x.ndim == n + 1:
-        values, at = values.squeeze(0), at.squeeze(0)
-    return (values, at) if indices else values
-
-
-def _starts(m: Any, u: Any, size: int, out: int, kernel: int) -> Any:
-    """Where the random windows begin (Graham, 2014), the last one at the end."""
-    alpha = (size - kernel) / (out - 1) if out > 1 else 0.0
-    alpha = u.dtype.type(alpha)
-    u = u[..., None]
-    starts = ((m.arange(out, dtype=u.dtype) + u) * alpha).astype(np.int64) - (u * alpha).astype(np.int64)
-    starts[..., -1] = size - kernel
-    return starts
-
-
-def fractional_max_pool2d(
-    input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:  # fmt: skip
-    """The largest element of randomly spaced windows of (N, C, H, W), to `output_size` or a ratio of the input's (Graham, 2014).
-
-    >>> import dovetail as dv
-    >>> dv.nn.functional.fractional_max_pool2d(dv.ones(1, 1, 6, 6), 2, output_size=4).shape
-    dovetail.Size([1, 1, 4, 4])
-    """
-    return _fractional("fractional_max_pool2d", 2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
-
-
-def fractional_max_pool3d(
-    input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:  # fmt: skip
-    """The largest element of randomly spaced windows of (N, C, D, H, W); see :func:`fractional_max_pool2d`.
-
-    >>> import dovetail as dv
-    >>> dv.nn.functional.fractional_max_pool3d(dv.ones(1, 1, 6, 6, 6), 2, output_ratio=0.5).shape
-    dovetail.Size([1, 1, 3, 3, 3])
-    """
-    return _fractional("fractional_max_pool3d", 3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
-
-
-def _with_indices(function: Any) -> Any:
-    def pool(
-        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = True,
-        _random_samples: Any = None,
-    ) -> Any:  # fmt: skip
-        return function(input, kernel_size, output_size, output_ratio, True, _random_samples)
-
-    pool.__name__ = pool.__qualname__ = f"{function.__name__}_with_indices"
-    pool.__doc__ = f":func:`{function.__name__}` with the positions of the maxima: (values, indices)."
-    return pool
-
-
-fractional_max_pool2d_with_indices = _with_indices(fractional_max_pool2d)
-fractional_max_pool3d_with_indices = _with_indices(fractional_max_pool3d)
-
-
-def _unpool(where: str, n: int, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, output_size: Any) -> Any:
-    x, at = input._a, indices._a
-    refuse_scalar(where, x)
-    refuse_types(where, x, "iub")
-    kernel = spread(where, "kernel_size", kernel, n)
-    stride = kernel if stride is None else spread(where, "stride", stride, n)
-    padding = spread(where, "padding", padding, n)
-    if at.dtype.name != "int64":
-        raise DtypeError(where, f"elements in indices should be type int64 but got: {at.dtype.name}")
-    if x.shape != at.shape:
-        text = f"Expected shape of indices to be same as that of the input tensor ({listing(x.shape)}) but got indices tensor with shape: "
-        raise ShapeError(where, text + listing(at.shape))
-    if x.ndim not in (n + 1, n + 2):
-        raise ShapeError(where, f"Input to {where} should be a {n + 1}d or {n + 2}d Tensor, but got {listing(x.shape)}")
-    usual = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[-n:], stride, kernel, padding, strict=True))
-    size = usual if output_size is None else _unpooled_size(where, n, usual, stride, tuple(output_size))
-    if not check_index(at, math.prod(size)):
-        bad = at.max() if at.max() >= math.prod(size) else at.min()
-        text = f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, size))})"
-        raise ShapeError(where, text)
-    if x.ndim == n + 2:
-        return plane_put(input, indices, size)
-    return plane_put(input.reshape((1, *x.shape)), indices.reshape((1, *x.shape)), size).squeeze(0)
+        m, u = xp(x), samples._a
+    starts = []
+    for a, (length, o, k) in enumerate(zip(x.shape[2:], size, kernel, strict=True)):
+        v = u[..., 1 - a if n == 2 else a, None]
+        alpha = u.dtype.type((length - k) / (o - 1) if o > 1 else 0.0)
+        line = ((m.arange(o, dtype=u.dtype) + v) * alpha).astype(np.int64) - (v * alpha).astype(np.int64)
+        line[..., -1] = length - k
+        starts.append(move(line, device_of(x)))
+    return tuple(starts), tuple([k] * o for k, o in zip(kernel, size, strict=True))
 
 
 def _unpooled_size(where: str, n: int, usual: Sizes, stride: Sizes, given: Sizes) -> Sizes:
@@ -155,72 +97,58 @@ def _unpooled_size(where: str, n: int, usual: Sizes, stride: Sizes, given: Sizes
     return given
 
 
-def max_unpool1d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
-    """Put the elements of (N, C, L) back at the positions that :func:`max_pool1d` returned; zeros elsewhere.
+def _unpool(n: int) -> Any:
+    where = f"max_unpool{n}d"
 
-    >>> import dovetail as dv
-    >>> x = dv.tensor([[[1., 3., 4., 2.]]])
-    >>> dv.nn.functional.max_unpool1d(*dv.max_pool1d(x, 2, return_indices=True), 2)
-    tensor([[[0., 3., 4., 0.]]])
-    """
-    return _unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
+    def unpool(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
+        """Put the elements of (N, C, {size}) back at the positions that :func:`max_pool{n}d` returned; zeros elsewhere.
 
+        Raises a ValueError for an `output_size` that the window could not have come from, a RuntimeError for a position outside.
 
-def max_unpool2d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
-    """Put the elements of (N, C, H, W) back at the positions that :func:`max_pool2d` returned; zeros elsewhere.
+        >>> import dovetail as dv
+        >>> values, at = dv.max_pool{n}d(dv.arange(1., 3.).expand(1, 1, *[2] * {n}), 2, return_indices=True)
+        >>> dv.nn.functional.max_unpool{n}d(values, at, 2).flatten()[:2]
+        tensor([0., 2.])
+        """
+        x, at = input._a, indices._a
+        refuse_scalar(where, x)
+        refuse_types(where, x, "iub")
+        kernel = spread(where, "kernel_size", kernel_size, n)
+        stride = kernel if stride is None else spread(where, "stride", stride, n)
+        padding = spread(where, "padding", padding, n)
+        if at.dtype.name != "int64":
+            raise DtypeError(where, f"elements in indices should be type int64 but got: {at.dtype.name}")
+        if x.shape != at.shape:
+            text = f"Expected shape of indices to be same as that of the input tensor ({listing(x.shape)}) but got indices tensor with "
+            raise ShapeError(where, f"{text}shape: {listing(at.shape)}")
+        if x.ndim not in (n + 1, n + 2):
+            raise ShapeError(where, f"Input to {where} should be a {n + 1}d or {n + 2}d Tensor, but got {listing(x.shape)}")
+        usual = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[-n:], stride, kernel, padding, strict=True))
+        size = usual if output_size is None else _unpooled_size(where, n, usual, stride, tuple(output_size))
+        if not check_index(at, math.prod(size)):
+            bad = at.max() if at.max() >= math.prod(size) else at.min()
+            raise ShapeError(where, f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, size))})")
+        return over_batch(n, lambda x, at: plane_put(x, at, size), input, indices)
 
-    Raises a ValueError for an `output_size` that the window could not have come from, a RuntimeError for a position outside.
-
-    >>> import dovetail as dv
-    >>> values, at = dv.max_pool2d(dv.arange(4.).reshape(1, 1, 2, 2), 2, return_indices=True)
-    >>> dv.nn.functional.max_unpool2d(values, at, 2).flatten()
-    tensor([0., 0., 0., 3.])
-    """
-    return _unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
-    """Put the elements of (N, C, D, H, W) back at the positions that :func:`max_pool3d` returned; see :func:`max_unpool2d`.
-
-    >>> import dovetail as dv
-    >>> values, at = dv.max_pool3d(dv.ones(1, 1, 2, 2, 2), 2, return_indices=True)
-    >>> dv.nn.functional.max_unpool3d(values, at, 2).shape
-    dovetail.Size([1, 1, 2, 2, 2])
-    """
-    return _unpool("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)
-
-
-def _lp(n: int, pool: Any, input: Any, norm_type: float, kernel: Any, stride: Any, ceil_mode: bool) -> Any:
-    count = math.prod(spread(f"lp_pool{n}d", "kernel_size", kernel, n))
-    mean = pool(input**norm_type, kernel, stride, 0, ceil_mode)
-    return (mean.sign() * mean.abs() * count) ** (1.0 / norm_type)
+    return named(unpool, where, n)
 
 
-def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """The power sum of each window of (N, C, L): ``(Σ xᵖ)^(1/p)``, p the `norm_type`.
+def _lp_pool(n: int, mean: Any) -> Any:
+    def pool(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+        """The power sum of each window of (N, C, {size}): ``(Σ xᵖ)^(1/p)``, p the `norm_type`.
 
-    >>> import dovetail as dv
-    >>> dv.nn.functional.lp_pool1d(dv.tensor([[3., 4., 6., 8.]]), 2, 2)
-    tensor([[ 5., 10.]])
-    """
-    return _lp(1, avg_pool1d, input, norm_type, kernel_size, stride, ceil_mode)
+        >>> import dovetail as dv
+        >>> dv.nn.functional.lp_pool{n}d(dv.ones(1, 1, *[4] * {n}), {n}, 4).item()
+        4.0
+        """
+        count = math.prod(spread(f"lp_pool{n}d", "kernel_size", kernel_size, n))
+        out = mean(input**norm_type, kernel_size, stride, 0, ceil_mode)
+        return (out.sign() * out.abs() * count) ** (1.0 / norm_type)
 
-
-def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """The power sum of each window of (N, C, H, W): ``(Σ xᵖ)^(1/p)``, p the `norm_type`.
-
-    >>> import dovetail as dv
-    >>> dv.nn.functional.lp_pool2d(dv.ones(1, 1, 2, 2), 2, 2)
-    tensor([[[[2.]]]])
-    """
-    return _lp(2, avg_pool2d, input, norm_type, kernel_size, stride, ceil_mode)
+    return named(pool, f"lp_pool{n}d", n)
 
 
-def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """The power sum of each window of (N, C, D, H, W): ``(Σ xᵖ)^(1/p)``, p the `norm_type`.
-
-    >>> import dovetail as dv
-    >>> dv.nn.functional.lp_pool3d(dv.ones(1, 1, 2, 2, 2), 3, 2)
-    tensor([[[[[2.]]]]])
-    """
-    return _lp(3, avg_pool3d, input, norm_type, kernel_size, stride, ceil_mode)
+fractional_max_pool2d, fractional_max_pool3d = _fractional(2), _fractional(3)
+fractional_max_pool2d_with_indices, fractional_max_pool3d_with_indices = _fractional(2, True), _fractional(3, True)
+max_unpool1d, max_unpool2d, max_unpool3d = (_unpool(n) for n in (1, 2, 3))
+lp_pool1d, lp_pool2d, lp_pool3d = _lp_pool(1, avg_pool1d), _lp_pool(2, avg_pool2d), _lp_pool(3, avg_pool3d)
