@@ -46,7 +46,7 @@ def _(input: Any, weight: Any, bias: Any, eps: float) -> Any:
     mean = input.mean(dims, keepdim=True)
     centred = input - mean
     var = (centred * centred).mean(dims, keepdim=True)
-    return _affine(centred * (var + eps).rsqrt(), weight, bias), mean, var
+    return affine(centred * (var + eps).rsqrt(), weight, bias), mean, var
 
 
 def _channel(t: Any, ndim: int) -> Any:
@@ -54,7 +54,7 @@ def _channel(t: Any, ndim: int) -> Any:
     return t.reshape((-1, *(1,) * (ndim - 2)))
 
 
-def _affine(out: Any, weight: Any, bias: Any) -> Any:
+def affine(out: Any, weight: Any, bias: Any) -> Any:
     out = out if weight is None else out * _channel(weight, out._a.ndim)
     return out if bias is None else out + _channel(bias, out._a.ndim)
 
@@ -175,9 +175,8 @@ def instance_norm(
         return batch_norm_infer(input, weight, bias, running_mean, running_var, eps)
     count = math.prod(shape[2:])
     if count == 1:
-        text = f"Expected more than 1 spatial element when training, got input size {listing(shape)}"
-        raise ValueRangeError("instance_norm", text)
+        raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean._a.reshape(n, c).mean(axis=0), momentum)
     _update(running_var, var._a.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum)
-    return _affine(out.reshape(shape), weight, bias)
+    return affine(out.reshape(shape), weight, bias)

@@ -11,22 +11,17 @@ from ..errors import ShapeError, ValueRangeError
 from ._op import Array, op, xp
 from ._rows import back, standardise
 from ._windows import listing, refuse_types
+from .batch_norm import affine
 
 __all__: list[str] = []
 FUNCTIONAL = ("group_norm", "layer_norm", "local_response_norm", "rms_norm")
 
 
-def _none(a: Any) -> Any:
-    """What stands for a gradient that nobody asked for in a fused gradient's results."""
-    return xp(a).zeros(0, a.dtype)
-
-
 @op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="layer_norm")
-def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: float) -> Array:
-    """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions."""
-    width = math.prod(normalized_shape)
-    rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), width)
-    out, mean, rstd = standardise(rows, eps)
+def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: float, centre: bool = True) -> Array:
+    """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions; without `centre` the mean counts as zero."""
+    rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), math.prod(normalized_shape))
+    out, mean, rstd = standardise(rows, eps, centre)
     if weight is not None:
         out *= weight.reshape(-1)
     if bias is not None:
@@ -41,33 +36,31 @@ def _(g: Any, input: Any, normalized_shape: Any, weight: Any, mean: Any, rstd: A
 
 
 @_layer_norm.composite
-def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float, centre: bool = True) -> Any:
     dims = tuple(range(-len(normalized_shape), 0))
-    centred = input - input.mean(dims, keepdim=True)
+    centred = input - input.mean(dims, keepdim=True) if centre else input
     out = centred * ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
-    return _affine(out, weight, bias)
-
-
-def _affine(out: Any, weight: Any, bias: Any) -> Any:
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
 
 
 @op(outputs=("by_input", "by_weight", "by_bias"))
-def layer_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, mean: Array, rstd: Array, needs: Any) -> Any:
+def layer_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, mean: Array | None, rstd: Array, needs: Any) -> Any:
     """The gradients of layer norm by input, weight and bias; empty where `needs` says no."""
-    width = math.prod(shape)
-    rows = grad.reshape(len(mean), width)
-    by_bias = rows.sum(axis=0).reshape(shape) if needs[2] else _none(grad)
-    if not (needs[0] or needs[1]):
-        return _none(grad), _none(grad), by_bias
-    x = input.reshape(rows.shape) - mean
-    x *= rstd
-    by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape) if needs[1] else _none(grad)
-    if not needs[0]:
-        return _none(grad), by_weight, by_bias
-    g = rows * weight.reshape(-1) if weight is not None else rows.copy()
-    return back(g, x, rstd).reshape(input.shape), by_weight, by_bias
+    rows = grad.reshape(len(rstd), math.prod(shape))
+    by_input = by_weight = by_bias = xp(grad).zeros(0, grad.dtype)
+    if needs[2]:
+        by_bias = rows.sum(axis=0).reshape(shape)
+    if needs[0] or needs[1]:
+        x = input.reshape(rows.shape)
+        x = x.copy() if mean is None else x - mean
+        x *= rstd
+        if needs[1]:
+            by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape)
+        if needs[0]:
+            g = rows * weight.reshape(-1) if weight is not None else rows.copy()
+            by_input = back(g, x, rstd, mean is not None).reshape(input.shape)
+    return by_input, by_weight, by_bias
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -92,47 +85,9 @@ def _normalized(where: str, input: Any, normalized_shape: Any, weight: Any, bias
             text = f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {listing(t._a.shape)}"
             raise ShapeError(where, f"{text} and normalized_shape = {listing(shape)}")
     if input._a.shape[-len(shape) :] != shape:
-        text = (
-            f"Given normalized_shape={listing(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
-        )
-        raise ShapeError(where, text + listing(input._a.shape))
+        text = f"Given normalized_shape={listing(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of "
+        raise ShapeError(where, f"{text}size{listing(input._a.shape)}")
     return shape
-
-
-@op(saves=("rstd",), dtypes="floating", autocast="float32", name="rms_norm")
-def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None, eps: float) -> Array:
-    """``input / sqrt(mean(input²) + eps) · weight`` over the last dimensions."""
-    rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), math.prod(normalized_shape))
-    out, _, rstd = standardise(rows, eps, centre=False)
-    if weight is not None:
-        out *= weight.reshape(-1)
-    return out.reshape(input.shape), rstd
-
-
-@_rms_norm.vjp
-def _(g: Any, input: Any, normalized_shape: Any, weight: Any, rstd: Any, needs: Any) -> Any:
-    found = rms_norm_grad(g, input, normalized_shape, weight, rstd, needs)
-    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
-
-
-@_rms_norm.composite
-def _(input: Any, normalized_shape: Any, weight: Any, eps: float) -> Any:
-    dims = tuple(range(-len(normalized_shape), 0))
-    return _affine(input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt(), weight, None)
-
-
-@op(outputs=("by_input", "by_weight"))
-def rms_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, rstd: Array, needs: Any) -> Any:
-    """The gradients of RMS norm by input and weight; empty where `needs` says no."""
-    rows = grad.reshape(len(rstd), math.prod(shape))
-    x = input.reshape(rows.shape) * rstd
-    by_weight = _none(grad)
-    if needs[1]:
-        by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape)
-    if not needs[0]:
-        return _none(grad), by_weight
-    g = rows * weight.reshape(-1) if weight is not None else rows.copy()
-    return back(g, x, rstd, centre=False).reshape(input.shape), by_weight
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -148,53 +103,8 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     if eps is None:
         kind = input._a.dtype
         eps = float(np.finfo(kind).eps) if kind.kind == "f" else 2.0**-7  # bfloat16 has seven bits after the point
-    return _rms_norm(input, shape, weight, eps)
-
-
-@op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="group_norm")
-def _group_norm(input: Array, num_groups: int, weight: Array | None, bias: Array | None, eps: float) -> Array:
-    """Standardise groups of channels of (N, C, *), then scale and shift each channel."""
-    n, c = input.shape[:2]
-    out, mean, rstd = standardise(input.reshape(n * num_groups, math.prod(input.shape[1:]) // num_groups), eps)
-    out = out.reshape(n, c, math.prod(input.shape[2:]))
-    if weight is not None:
-        out *= weight[:, None]
-    if bias is not None:
-        out += bias[:, None]
-    return out.reshape(input.shape), mean, rstd
-
-
-@_group_norm.vjp
-def _(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, needs: Any) -> Any:
-    found = group_norm_grad(g, input, weight, mean, rstd, needs)
-    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
-
-
-@_group_norm.composite
-def _(input: Any, num_groups: int, weight: Any, bias: Any, eps: float) -> Any:
-    shape = input._a.shape
-    rows = input.reshape((shape[0], num_groups, -1))
-    centred = rows - rows.mean(-1, keepdim=True)
-    out = (centred * ((centred * centred).mean(-1, keepdim=True) + eps).rsqrt()).reshape(shape)
-    channel = (-1, *(1,) * (len(shape) - 2))
-    return _affine(out, *(None if t is None else t.reshape(channel) for t in (weight, bias)))
-
-
-@op(outputs=("by_input", "by_weight", "by_bias"))
-def group_norm_grad(grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, needs: Any) -> Any:
-    """The gradients of group norm by input, weight and bias; empty where `needs` says no."""
-    n, c = input.shape[:2]
-    grad = grad.reshape(n, c, math.prod(input.shape[2:]))
-    by_bias = grad.sum(axis=(0, 2)) if needs[2] else _none(grad)
-    if not (needs[0] or needs[1]):
-        return _none(grad), _none(grad), by_bias
-    x = input.reshape(len(mean), math.prod(input.shape[1:]) * n // max(len(mean), 1)) - mean
-    x *= rstd
-    by_weight = xp(grad).einsum("ncl,ncl->c", grad, x.reshape(grad.shape)) if needs[1] else _none(grad)
-    if not needs[0]:
-        return _none(grad), by_weight, by_bias
-    g = grad * weight[:, None] if weight is not None else grad.copy()
-    return back(g.reshape(x.shape), x, rstd).reshape(input.shape), by_weight, by_bias
+    refuse_types("rms_norm", input._a, "iub")
+    return _layer_norm(input, shape, weight, None, eps, False)
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -218,7 +128,10 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             raise ShapeError("group_norm", f"{text}{listing(t._a.shape)} and input of shape {listing(shape)}")
     if shape[0] * math.prod(shape[2:]) * (shape[1] // num_groups) == 1:
         raise ValueRangeError("group_norm", f"Expected more than 1 value per channel when training, got input size {listing(shape)}")
-    return _group_norm(input, num_groups, weight, bias, eps)
+    refuse_types("group_norm", input._a, "iub")
+    width = math.prod(shape[1:]) // num_groups
+    out = _layer_norm(input.reshape((shape[0] * num_groups, width)), (width,), None, None, eps)
+    return affine(out.reshape(shape), weight, bias)
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
@@ -235,8 +148,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
 
     shape = input._a.shape
     if len(shape) < 3:
-        text = f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)"
-        raise ValueRangeError("local_response_norm", text)
+        raise ValueRangeError("local_response_norm", f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
     refuse_types("local_response_norm", input._a, "" if input._a.dtype.name == "int64" else "iub")
     if input._a.size == 0:
         return input

@@ -39,7 +39,6 @@ ROWS = [
           grad2=name == "dropout", why="without training it is the identity; test_dropout.py holds the rest")
       for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")],
     Row("masked_scale", [T(3, 4), B(3, 4), 2.0], ref=lambda x, mask, scale: x * mask * scale),
-    Row("masked_affine", [T(3, 4), B(3, 4), 2.0, 0.5, -1.0], ref=lambda x, mask, a, kept, lost: np.where(mask, x * a + kept, lost)),
     Row("cosine_similarity", [T(3, 4), T(3, 4)], ref=cosine, promote=None,
         errors=[([T(2, 3), T(2, 4)], {}, RuntimeError, "must match the size of tensor b"),
                 ([I(2, 3, high=4), I(2, 3, high=4)], {}, RuntimeError, "expected common dtype to be floating point")]),
