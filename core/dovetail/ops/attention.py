@@ -61,31 +61,34 @@ def _broadcast(query: Any, *others: Any) -> list[Any]:
     m = xp(query)
     lead = np.broadcast_shapes((1,), *(a.shape[:-2] for a in (query, *others) if a is not None))
     shape = (query.shape[-2], others[0].shape[-2])
-    full = [None if a is None else m.broadcast_to(a, (*lead, *a.shape[-2:])) for a in (query, *others[:2])]
+    full = [m.broadcast_to(a, (*lead, *a.shape[-2:])) for a in (query, *others[:2])]
     return full + [None if a is None else m.broadcast_to(a, (*lead, *shape)) for a in others[2:]]
 
 
 def _blocks(parts: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
     """Slices of the first dimension, and the arrays cut to them."""
     q, k = parts[:2]
-    each = max(1, math.prod(q.shape[1:-1]) * k.shape[-2])
-    step = max(1, _BLOCK // each)
+    step = max(1, _BLOCK // max(1, math.prod(q.shape[1:-1]) * k.shape[-2]))
     for i in range(0, q.shape[0], step):
         at = slice(i, i + step)
         yield at, [None if a is None else a[at] for a in parts]
 
 
 def _scores(q: Any, k: Any, bias: Any, mask: Any, is_causal: bool, scale: float) -> Any:
-    m = xp(q)
+    m, lowest = xp(q), q.dtype.type(-np.inf)
     scores = (q * q.dtype.type(scale)) @ k.swapaxes(-1, -2)
     if bias is not None:
         scores += bias
     if mask is not None:
-        m.copyto(scores, scores.dtype.type(-np.inf), where=~mask)
+        m.copyto(scores, lowest, where=~mask)
     if is_causal:
-        rows, columns = scores.shape[-2:]
-        m.copyto(scores, scores.dtype.type(-np.inf), where=m.arange(rows)[:, None] < m.arange(columns))
+        m.copyto(scores, lowest, where=_later(m, scores))
     return scores
+
+
+def _later(m: Any, scores: Any) -> Any:
+    """Which keys come after each query."""
+    return m.arange(scores.shape[-2])[:, None] < m.arange(scores.shape[-1])
 
 
 @attention.vjp
@@ -141,7 +144,7 @@ def _(query: Any, key: Any, value: Any, bias: Any, mask: Any, kept: Any, keep: f
     m = xp(x)
     blocked = m.zeros(x.shape[-2:], np.bool_) if mask is None else ~mask._a
     if is_causal:
-        blocked = blocked | (m.arange(x.shape[-2])[:, None] < m.arange(x.shape[-1]))
+        blocked = blocked | _later(m, x)
     lost = (blocked | (x == -np.inf)).all(axis=-1, keepdims=True)
     scores = scores.masked_fill(wrap(blocked & ~lost), -math.inf).masked_fill(wrap(m.broadcast_to(lost, x.shape)), 0)
     weights = scores.softmax(-1) * wrap((~lost).astype(x.dtype))
@@ -172,9 +175,8 @@ def scaled_dot_product_attention(
         raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = (_shared(where, query, t) for t in (key, value))
-    mask = bias = kept = None
-    if attn_mask is not None:
-        mask, bias = (attn_mask, None) if attn_mask._a.dtype.kind == "b" else (None, attn_mask)
+    binary = attn_mask is not None and attn_mask._a.dtype.kind == "b"
+    mask, bias, kept = attn_mask if binary else None, None if binary else attn_mask, None
     scale = 1 / math.sqrt(query._a.shape[-1] or 1) if scale is None else scale
     if dropout_p > 0:
         lead = np.broadcast_shapes(query._a.shape[:-2], key._a.shape[:-2])
@@ -191,8 +193,7 @@ def _shared(where: str, query: Any, t: Any) -> Any:
     """Repeat heads for the groups of query heads that share them."""
     heads, own = query._a.shape[-3], t._a.shape[-3]
     if heads % own:
-        text = f"Number of heads in key and value must divide the number of heads in query ({own} and {heads})"
-        raise ShapeError(where, text)
+        raise ShapeError(where, f"Number of heads in key and value must divide the number of heads in query ({own} and {heads})")
     return t if heads == own else t.repeat_interleave(heads // own, -3)
 
 
@@ -205,12 +206,10 @@ def _check(where: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool) -> No
         text = "Expected query, key, and value to all be  at least 2 dimensional, but got "
         raise ShapeError(where, f"{text}query.dim: {q.ndim} key.dim: {k.ndim} and value.dim: {v.ndim} instead.")
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
-        text = f"sizes do not fit: query {listing(q.shape)}, key {listing(k.shape)}, value {listing(v.shape)}"
-        raise ShapeError(where, text, "expected (*, L, E), (*, S, E) and (*, S, V)")
-    if mask is None:
-        return
-    if is_causal:
+        sizes = f"query {listing(q.shape)}, key {listing(k.shape)}, value {listing(v.shape)}"
+        raise ShapeError(where, f"sizes do not fit: {sizes}", "expected (*, L, E), (*, S, E) and (*, S, V)")
+    if mask is not None and is_causal:
         raise ShapeError(where, "Explicit attn_mask should not be set when is_causal=True")
-    if mask._a.dtype.kind != "b" and mask._a.dtype.kind != "f" and mask._a.dtype != q.dtype:
+    if mask is not None and mask._a.dtype.kind not in "bf" and mask._a.dtype != q.dtype:
         text = "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
         raise DtypeError(where, f"{text}attn_mask.dtype: {mask._a.dtype} and  query.dtype: {q.dtype} instead.")

@@ -21,37 +21,30 @@ FUNCTIONAL = ("embedding", "embedding_bag")
 def _embedding(weight: Array, index: Fixed, padding_idx: int, scale_grad_by_freq: bool) -> Array:
     """The rows of `weight` (V, D) at positions of any shape: (*, D)."""
     if not check_index(index, weight.shape[0]):
-        bad = index.min() if index.min() < 0 else index.max()
-        text = f"index out of range in self: {bad}"
+        text = f"index out of range in self: {index.min() if index.min() < 0 else index.max()}"
         raise RangeError("embedding", text, f"expected indices in [0, {weight.shape[0] - 1}]")
     return xp(weight).take(weight, index, axis=0)
 
 
 @_embedding.vjp
 def _(g: Any, weight_shape: Any, index: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
-    return embedding_grad(g, index, weight_shape[0], padding_idx, scale_grad_by_freq)
+    if scale_grad_by_freq:
+        at = index._a
+        g = g / wrap(xp(at).bincount(at.reshape(-1))[at].astype(g._a.dtype)[..., None])
+    return embedding_grad(g, index, weight_shape[0], padding_idx)
 
 
 @op(dtypes=None)
-def embedding_grad(grad: Array, index: Fixed, rows: int, padding_idx: int, scale_grad_by_freq: bool) -> Array:
-    """The gradient of an embedding by its table of so many rows; that of row `padding_idx` is zero."""
+def embedding_grad(grad: Array, index: Fixed, rows: int, padding_idx: int) -> Array:
+    """Add rows where they came from in a table of so many: the gradient of an embedding; that of row `padding_idx` is zero."""
     out = xp(grad).zeros((rows, grad.shape[-1]), grad.dtype)
-    at, g = index.reshape(-1), grad.reshape(-1, grad.shape[-1])
-    if scale_grad_by_freq:
-        g = g / xp(grad).bincount(at, minlength=rows)[at].astype(g.dtype)[:, None]
-    add_rows(out, at, g)
+    add_rows(out, index.reshape(-1), grad.reshape(-1, grad.shape[-1]))
     if 0 <= padding_idx < rows:
         out[padding_idx] = 0
     return out
 
 
-@embedding_grad.vjp
-def _(g: Any, index: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
-    if scale_grad_by_freq:
-        counts = xp(index._a).bincount(index._a.reshape(-1))[index._a].astype(g._a.dtype)
-        g_rows = embedding_rows(g, index, padding_idx)
-        return g_rows / wrap(counts[..., None])
-    return embedding_rows(g, index, padding_idx)
+embedding_grad.vjp(lambda g, index, padding_idx: embedding_rows(g, index, padding_idx))
 
 
 def embedding_rows(weight: Any, index: Any, padding_idx: int) -> Any:
@@ -111,17 +104,6 @@ def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None
     changed(weight._v, "embedding")
 
 
-@op(dtypes=None)
-def segment_sum(input: Array, bag: Fixed, bags: int) -> Array:
-    """Add the rows of (M, D) that belong to the same bag: (bags, D)."""
-    out = xp(input).zeros((bags, input.shape[1]), input.dtype)
-    add_rows(out, bag, input)
-    return out
-
-
-segment_sum.vjp(lambda g, bag: _embedding(g, bag, -1, False))
-
-
 def embedding_bag(
     input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2, scale_grad_by_freq: bool = False,
     mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None, include_last_offset: bool = False,
@@ -156,7 +138,7 @@ def embedding_bag(
     factor = wrap(kept[:, None].astype(weight._a.dtype)) if padding >= 0 else None
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape((-1, 1))
-    total = segment_sum(rows if factor is None else rows * factor, wrap(bag), bags)
+    total = embedding_grad(rows if factor is None else rows * factor, wrap(bag), bags, -1)
     if mode == "sum":
         return total
     return total / wrap(xp(bag).maximum(counts, 1).astype(weight._a.dtype)[:, None])

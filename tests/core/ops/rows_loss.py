@@ -121,7 +121,8 @@ ROWS = [
         ref=lambda x, w, t: entropy(x @ w.T, t), errors=[([T(4, 3), T(5, 3), I(3, high=5)], {}, ValueError, "batch_size")]),
     Row("ctc_loss", [T(5, 2, 4), I(2, 3, low=1, high=4), (5, 4), (3, 2)], call=f"{_F}ctc_loss", promote=None,
         why=_O + " and test_ctc.py: its gradient is that by the logits of a log-softmax before it", grad=False, covers=("ctc", "ctc_grad"),
-        errors=[([T(4, 2, 3), I(2, 2, low=1, high=3), (4, 5), (2, 2)], {}, RuntimeError, "to have value at most 4"),
+        errors=[([T(0, 2, 3), I(2, 0, high=1), (0, 0), (0, 0)], {}, RuntimeError, "log_probs tensor must not be empty"),
+                ([T(4, 2, 3), I(2, 2, low=1, high=3), (4, 5), (2, 2)], {}, RuntimeError, "to have value at most 4"),
                 ([T(4, 2, 3), I(2, 2, low=1, high=3), (4,), (2, 2)], {}, RuntimeError, "must be of size batch_size"),
                 ([T(4, 2, 3), I(2, 2, low=1, high=3), (4, 4), (2, 2), 3], {}, RuntimeError, "blank must be in label range")]),
 ]  # fmt: skip
