@@ -9,6 +9,7 @@ from ..errors import DtypeError, ShapeError
 from ._convolution import convolution, convolution_input_grad
 from ._refuse import not_for
 from ._windows import Sizes, listing, named, refuse_types, spread, window_sizes
+from .pad import pad as padded
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 METHODS = ()
@@ -66,9 +67,7 @@ def _by_name(where: str, n: int, input: Any, kernel: Sizes, stride: Sizes, paddi
         raise ShapeError(where, f"padding='same' is not supported for strided convolutions (stride {stride})")
     total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     if any(t % 2 for t in total):
-        from .pad import pad
-
-        input = pad(input, [side for t in reversed(total) for side in (0, t % 2)])
+        input = padded(input, [side for t in reversed(total) for side in (0, t % 2)])
     return input, tuple(t // 2 for t in total)
 
 

@@ -51,11 +51,6 @@ def _below_all(x: Any, window: Window) -> Any:
     return _bordered(x, window, False if kind.kind == "b" else np.iinfo(kind).min if kind.kind in "iu" else -math.inf)
 
 
-def _apart(window: Window) -> bool:
-    """Whether no two windows share an element."""
-    return all(s >= (k - 1) * d + 1 for k, s, d in zip(window.kernel, window.stride, window.dilation, strict=True))
-
-
 @op
 def max_pool(input: Array, window: Window) -> Array:
     """The largest element of each window of (N, C, *spatial); NaN where a window holds one."""
@@ -65,50 +60,28 @@ def max_pool(input: Array, window: Window) -> Array:
     return out
 
 
-max_pool.vjp(lambda g, input, out, window: max_pool_grad(g, input, out, window))
-
-
-def _which(x: Any, y: Any, window: Window) -> Any:
-    """The number of the first tap at which each window of the padded `x` meets its maximum."""
-    which = xp(x).zeros(y.shape, np.uint8 if math.prod(window.kernel) < 256 else np.int32)
-    views = list(window.views(x))
-    for number in range(len(views) - 1, -1, -1):
-        hit = views[number] == y
-        if x.dtype.kind == "f" and number:
-            hit |= views[number] != views[number]
-        xp(x).copyto(which, which.dtype.type(number), where=hit)
-    return which
-
-
-@op
-def max_pool_grad(grad: Array, input: Fixed, y: Fixed, window: Window) -> Array:
-    """The gradient of max pooling with the result y: each window's goes to its first largest element."""
-    x = _below_all(input, window)
-    which, apart = _which(x, y, window), _apart(window)
-    out = xp(grad).zeros(x.shape, grad.dtype)
-    for number, view in enumerate(window.views(out)):
-        if apart:
-            xp(grad).multiply(grad, which == number, out=view)
-        else:
-            view += grad * (which == number)
-    return unpadded(out, window.padding, input.shape[2:])
-
-
-max_pool_grad.vjp(lambda g, input, y, window: plane_gather(g, max_pool_indices(input, y, window)))
+@max_pool.vjp
+def _(g: Any, input: Any, out: Any, window: Any, input_shape: Any) -> Any:
+    return plane_scatter(g, max_pool_indices(input, out, window), input_shape[2:])
 
 
 @op(dtypes=None)
 def max_pool_indices(input: Fixed, y: Fixed, window: Window) -> Array:
     """Where each window has its first maximum, as flat positions in the spatial dimensions of the input."""
-    which = _which(_below_all(input, window), y, window).astype(np.int64)
-    at, below, last = xp(input).zeros((), np.int64), 1, len(window.outs) - 1
-    for axis in range(last, -1, -1):
-        k, s, p, d, o = (part[axis] for part in window)
-        start = xp(input).arange(o).reshape(-1, *(1,) * (last - axis)) * s - p
-        at = at + (start + which % k * d) * below
-        which //= k
-        below *= input.shape[2 + axis]
-    return at
+    m, x = xp(input), _below_all(input, window)
+    which = m.zeros(y.shape, np.uint8 if math.prod(window.kernel) < 256 else np.int32)  # the number of the tap
+    views = list(window.views(x))
+    for number in range(len(views) - 1, -1, -1):
+        hit = views[number] == y
+        if x.dtype.kind == "f" and number:
+            hit |= views[number] != views[number]
+        m.copyto(which, which.dtype.type(number), where=hit)
+    start, first, taps = (m.zeros((), np.int64) for _ in range(3))
+    for n, k, s, p, d, o in zip(input.shape[2:], *window, strict=True):
+        line = m.arange(o) * s - p
+        start, taps = start[..., None] * n + line, taps[..., None] * n + m.arange(k) * d
+        first = first[..., None] * n + m.where(line < 0, line % d, line)  # where nothing is above the border, tap 0 stands for it
+    return m.where(which == 0, first, start + taps.reshape(-1)[which])
 
 
 @op(dtypes=None)
@@ -122,7 +95,7 @@ def plane_gather(input: Array, index: Fixed) -> Array:
 plane_gather.vjp(lambda g, input_shape, index: plane_scatter(g, index, input_shape[2:]))
 
 
-@op(dtypes=None)
+@op
 def plane_scatter(input: Array, index: Fixed, size: Sizes) -> Array:
     """Add (N, C, *out) at positions of otherwise zero planes (N, C, *size)."""
     m, planes = xp(input), input.shape[0] * input.shape[1]
@@ -152,7 +125,7 @@ avg_pool.vjp(lambda g, input_shape, window, count: avg_pool_grad(g, input_shape[
 @op
 def avg_pool_grad(grad: Array, size: Sizes, window: Window, count: Fixed) -> Array:
     """The gradient of average pooling by its input, whose spatial sizes are `size`."""
-    share, apart = grad / count, _apart(window)
+    share, apart = grad / count, all(s >= k for s, k in zip(window.stride, window.kernel, strict=True))
     out = _bordered(xp(grad).zeros((*grad.shape[:2], *size), grad.dtype), window)
     for view in window.views(out):
         if apart:
