@@ -30,8 +30,7 @@ Flag = bool | None  # what the older spelling of a reduction holds
 def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str) -> str:
     """The reduction that is meant; `size_average` and `reduce` are its older spelling. A ValueError for an unknown one."""
     if size_average is not None or reduce is not None:
-        total = size_average is None or size_average
-        reduction = "none" if reduce is False else "mean" if total else "sum"
+        reduction = "none" if reduce is False else "mean" if size_average in (None, True) else "sum"
         text = f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
         warnings.warn(text, stacklevel=3)
     if reduction not in ("none", "mean", "sum"):
@@ -50,11 +49,9 @@ def warn_sizes(where: str, input: Any, target: Any) -> None:
     """Warn where input and target broadcast, which is rarely meant."""
     a, b = input._a.shape, target._a.shape
     if a != b:
-        warnings.warn(
-            f"{where}: Using a target size ({listing(b)}) that is different to the input size ({listing(a)}). "
-            "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
-        )
+        text = f"{where}: Using a target size ({listing(b)}) that is different to the input size ({listing(a)}). "
+        text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
+        warnings.warn(text, stacklevel=3)
 
 
 def refuse_gradient(where: str, **tensors: Any) -> None:

@@ -39,62 +39,48 @@ def _finish(loss: Any, weights: Any, reduction: str) -> Any:
     return loss.sum() / weights.sum() if reduction == "mean" else reduced(loss[:, 0], reduction)
 
 
+def _nll(logp: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float = 0.0) -> Any:
+    """The negative log-likelihood of labels under log-probabilities (N, C, *d), by ops; `smoothing` is spread over all classes."""
+    x = logp._a
+    at, weights = (wrap(a) for a in _labels(x, target._a, None if weight is None else weight._a, ignore_index))
+    loss = -logp.gather(1, at) * weights
+    if smoothing:
+        each = logp if weight is None else logp * weight.reshape((-1, *(1,) * (x.ndim - 2)))
+        kept = wrap((target._a[:, None] != ignore_index).astype(x.dtype))
+        loss = (1 - smoothing) * loss - smoothing / x.shape[1] * each.sum(1, keepdim=True) * kept
+    return _finish(loss, weights, reduction)
+
+
 @op(dtypes="floating", saves=("logp",), autocast="float32", name="cross_entropy")
-def _cross_entropy(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str, label_smoothing: float) -> Array:
+def _cross_entropy(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str) -> Array:
     """The negative log-likelihood of log-softmax over dimension 1, for class labels."""
     m = xp(input)
     logp = input - input.max(axis=1, keepdims=True)
     logp -= m.log(m.exp(logp).sum(axis=1, keepdims=True))
     at, weights = _labels(input, target, weight, ignore_index)
     loss = -m.take_along_axis(logp, at, axis=1) * weights
-    if label_smoothing:
-        each = logp if weight is None else logp * _by_class(weight, logp)
-        smooth = -each.sum(axis=1, keepdims=True) * (target[:, None] != ignore_index)
-        loss = (1 - label_smoothing) * loss + label_smoothing / input.shape[1] * smooth
-    return _finish(loss.astype(input.dtype, copy=False), weights, reduction), logp
-
-
-def _by_class(weight: Any, x: Any) -> Any:
-    return weight.astype(x.dtype, copy=False).reshape(-1, *(1,) * (x.ndim - 2))
+    return _finish(loss, weights, reduction), logp
 
 
 @_cross_entropy.vjp
-def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any, label_smoothing: Any, logp: Any) -> Any:
-    return cross_entropy_grad(g, logp, target, weight, ignore_index, reduction, label_smoothing)
+def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any, logp: Any) -> Any:
+    return cross_entropy_grad(g, logp, target, weight, ignore_index, reduction)
 
 
 @_cross_entropy.composite
-def _(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
-    x = input._a
-    raw = None if weight is None else weight._a
-    at, weights = _labels(x, target._a, raw, ignore_index)
-    shares = xp(x).zeros(x.shape, x.dtype)
-    xp(x).put_along_axis(shares, at, (1 - label_smoothing) * weights, axis=1)
-    if label_smoothing:
-        even = label_smoothing / x.shape[1] * (target._a[:, None] != ignore_index)
-        shares += (even if weight is None else even * _by_class(raw, x)).astype(x.dtype)
-    return _finish(-(log_softmax(input, 1) * wrap(shares)).sum(1, keepdim=True), wrap(weights), reduction)
+def _(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    return _nll(log_softmax(input, 1), target, weight, ignore_index, reduction)
 
 
 @op
-def cross_entropy_grad(
-    grad: Array, logp: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str, label_smoothing: float
-) -> Array:
-    """The gradient of cross-entropy by the logits, from their log-softmax: ``scale · (softmax · Σshares - shares)``."""
+def cross_entropy_grad(grad: Array, logp: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str) -> Array:
+    """The gradient of cross-entropy by the logits, from their log-softmax: ``scale · weight · (softmax - 1 at the label)``."""
     m = xp(grad)
     at, weights = _labels(logp, target, weight, ignore_index)
     each = grad[:, None] if reduction == "none" else grad / (weights.sum() if reduction == "mean" else 1)
-    each = m.where(target[:, None] != ignore_index, each, 0).astype(logp.dtype, copy=False)
-    own = each * weights
+    own = m.where(target[:, None] != ignore_index, each, 0).astype(logp.dtype, copy=False) * weights
     out = m.exp(logp)
-    if label_smoothing:
-        even = each * (label_smoothing / logp.shape[1])
-        shares = None if weight is None else _by_class(weight, logp)
-        own *= 1 - label_smoothing
-        out *= own + even * (logp.shape[1] if shares is None else shares.sum())
-        out -= even if shares is None else even * shares
-    else:
-        out *= own
+    out *= own
     m.put_along_axis(out, at, m.take_along_axis(out, at, axis=1) - own, axis=1)
     return out
 
@@ -120,7 +106,11 @@ def cross_entropy(
     if x.ndim and x.shape == t.shape:
         return _by_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     input, target, single = _check(where, input, target, weight)
-    out = _cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+    if label_smoothing:
+        refuse_types(where, input._a, "iub")
+        out = _nll(log_softmax(input, 1), target, weight, ignore_index, reduction, label_smoothing)
+    else:
+        out = _cross_entropy(input, target, weight, ignore_index, reduction)
     return out.reshape(()) if single else out
 
 
@@ -134,7 +124,7 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
     if x.ndim > 1 and (t.ndim < 1 or x.shape[0] != t.shape[0]):
         got = t.shape[0] if t.ndim else 1
         raise ValueRangeError(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).")
-    if (x.ndim <= 2 and t.ndim > x.ndim - 1) or (x.ndim == 1 and t.ndim):
+    if x.ndim <= 2 and t.ndim >= x.ndim:
         text = f"0D or 1D target tensor expected, multi-target not supported (target {listing(t.shape)}, input {listing(x.shape)})"
         raise ShapeError(where, text)
     if x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
@@ -190,9 +180,7 @@ def nll_loss(
     reduction = reduction_of("nll_loss", size_average, reduce, reduction)
     input, target, single = _check("nll_loss", input, target, weight)
     refuse_types("nll_loss", input._a, "iub")
-    raw = None if weight is None else weight._a
-    at, weights = (wrap(a) for a in _labels(input._a, target._a, raw, ignore_index))
-    out = _finish(-input.gather(1, at) * weights, weights, reduction)
+    out = _nll(input, target, weight, ignore_index, reduction)
     return out.reshape(()) if single else out
 
 
