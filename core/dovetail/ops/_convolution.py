@@ -81,8 +81,8 @@ def _channels_last(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Size
     for tap, view in tap_views(moved, kernel, stride, dilation, outs, axis=1):
         cols[(slice(None),) * (d + 1) + tap] = view
     matrix = w.transpose(*range(2, d + 2), 1, 0).reshape(-1, w.shape[0])
-    out = cols.reshape(-1, matrix.shape[0]) @ matrix
-    return xp(x).ascontiguousarray(out.reshape(n, *outs, -1).transpose(0, d + 1, *range(1, d + 1)))
+    out = (cols.reshape(-1, matrix.shape[0]) @ matrix).reshape(n, *outs, -1)
+    return xp(x).ascontiguousarray(out.transpose(0, d + 1, *range(1, d + 1)))
 
 
 @op(autocast="lower")

@@ -43,8 +43,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     axes = [m.linspace(-1, 1, length, dtype=t.dtype) if length > 1 else m.zeros(1, t.dtype) for length in size[2:]]
     axes = axes if align_corners else [line * ((len(line) - 1) / len(line)) for line in axes]
     places = m.stack([*m.meshgrid(*axes, indexing="ij")[::-1], m.ones(tuple(size[2:]), t.dtype)], axis=-1)
-    flat = wrap(places.reshape(1, -1, n + 1))
-    return flat.matmul(theta.transpose(1, 2)).reshape((t.shape[0], *size[2:], n))
+    return wrap(places.reshape(1, -1, n + 1)).matmul(theta.transpose(1, 2)).reshape((t.shape[0], *size[2:], n))
 
 
 def _corners(where: str, align_corners: bool | None) -> bool:

@@ -31,8 +31,7 @@ def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str) -
     """The reduction that is meant; `size_average` and `reduce` are its older spelling. A ValueError for an unknown one."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "mean" if size_average in (None, True) else "sum"
-        text = f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
-        warnings.warn(text, stacklevel=3)
+        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)
     if reduction not in ("none", "mean", "sum"):
         raise ValueRangeError(where, f"{reduction} is not a valid value for reduction", "expected none, mean or sum")
     return reduction

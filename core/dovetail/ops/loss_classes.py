@@ -58,8 +58,7 @@ def _cross_entropy(input: Array, target: Fixed, weight: Fixed | None, ignore_ind
     logp = input - input.max(axis=1, keepdims=True)
     logp -= m.log(m.exp(logp).sum(axis=1, keepdims=True))
     at, weights = _labels(input, target, weight, ignore_index)
-    loss = -m.take_along_axis(logp, at, axis=1) * weights
-    return _finish(loss, weights, reduction), logp
+    return _finish(-m.take_along_axis(logp, at, axis=1) * weights, weights, reduction), logp
 
 
 @_cross_entropy.vjp
