@@ -32,11 +32,6 @@ def _conv(n: int) -> Any:
         """
         x, w = input._a, weight._a
         _check(where, n, x, w, bias, groups)
-        channels, wanted = x.shape[x.ndim - n - 1], w.shape[1] * groups
-        if channels != wanted:
-            text = f"Given groups={groups}, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have {wanted} channels, "
-            remedy = "is the input channels-last?" if x.shape[-1] == wanted else ""
-            raise ShapeError(where, f"{text}but got {channels} channels instead", "", remedy)
         stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
         if isinstance(padding, str):
             input, padding = _by_name(where, n, input, w.shape[2:], stride, padding, dilation)
@@ -90,12 +85,6 @@ def _conv_transpose(n: int) -> Any:
         x, w = input._a, weight._a
         _check(where, n, x, w, bias, groups, transposed=True)
         refuse_types(where, x, "" if x.dtype.name == "int64" else "iub")
-        channels = x.shape[x.ndim - n - 1]
-        if channels != w.shape[0]:
-            text = (
-                f"Given transposed=1, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have {w.shape[0]} channels, "
-            )
-            raise ShapeError(where, f"{text}but got {channels} channels instead")
         stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
         padding, extra = spread(where, "padding", padding, n), spread(where, "output_padding", output_padding, n)
         _check_numbers(where, stride, padding, dilation)
@@ -151,6 +140,11 @@ def _check(where: str, n: int, x: Any, w: Any, bias: Any, groups: int, transpose
         if other is not None and other.dtype != x.dtype:
             text = f"Input type ({x.dtype}) and {name} type ({other.dtype}) should be the same"
             raise DtypeError(where, text, "", f"convert one with .to({name}.dtype)")
+    channels, wanted = x.shape[x.ndim - n - 1], w.shape[0] if transposed else w.shape[1] * groups
+    if channels != wanted:
+        text = f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {listing(w.shape)}, expected input"
+        remedy = "is the input channels-last?" if x.shape[-1] == wanted and not transposed else ""
+        raise ShapeError(where, f"{text}{listing(x.shape)} to have {wanted} channels, but got {channels} channels instead", "", remedy)
 
 
 def _check_numbers(where: str, stride: Sizes, padding: Sizes, dilation: Sizes) -> None:
