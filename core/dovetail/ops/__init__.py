@@ -22,7 +22,7 @@ _NAMES = (
     "join", "stacks", "gather", "scatter", "scatter_reduce", "patch", "diag", "shape", "create", "ranges", "compose",
     "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "addends", "contract", "decompose", "matrices",
-    "pad", "conv", "pool", "resize", "adaptive_pool", "unpool", "grid", "norm", "dropout", "embedding", "distance",
+    "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
     "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
 )  # fmt: skip
 

@@ -99,9 +99,8 @@ def window_sizes(spatial: Sequence[int], kernel: Sizes, stride: Sizes, padding: 
     >>> window_sizes((8, 8), (3, 3), (2, 1), (1, 1), (1, 1))
     (4, 8)
     """
-    return tuple(
-        (size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True)
-    )
+    each = zip(spatial, kernel, stride, padding, dilation, strict=True)
+    return tuple((size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, p, d in each)
 
 
 def tap_views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes, axis: int = 2) -> Iterator[tuple[Sizes, Any]]:

@@ -121,13 +121,12 @@ def attention_grad(
         weights = _scores(q, k, b, allowed, is_causal, scale)
         weights -= lse[at]
         m.exp(weights, out=weights)
-        slopes = grad[at] @ v.swapaxes(-1, -2)
+        seen, slopes = weights, grad[at] @ v.swapaxes(-1, -2)
         if kept_part is not None:
+            seen = weights * kept_part / keep
             slopes *= kept_part
             slopes /= keep
-            by_v[at] = (weights * kept_part / keep).swapaxes(-1, -2) @ grad[at]
-        else:
-            m.matmul(weights.swapaxes(-1, -2), grad[at], out=by_v[at])
+        m.matmul(seen.swapaxes(-1, -2), grad[at], out=by_v[at])
         slopes -= inner[at]
         slopes *= weights
         if needs[3]:
@@ -350,11 +349,8 @@ def _has_batch(query: Any, key: Any, value: Any, padding: Any, mask: Any) -> boo
     """Whether there is a batch dimension."""
     n = query._a.ndim
     _demand(n in (2, 3), f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor")
-    _demand(
-        key._a.ndim == n and value._a.ndim == n,
-        f"For {'batched (3-D)' if n == 3 else 'unbatched (2-D)'} `query`, expected `key` and `value` to be {n}-D "
-        f"but found {key._a.ndim}-D and {value._a.ndim}-D tensors respectively",
-    )
+    text = f"For {'batched (3-D)' if n == 3 else 'unbatched (2-D)'} `query`, expected `key` and `value` to be {n}-D but found "
+    _demand(key._a.ndim == value._a.ndim == n, f"{text}{key._a.ndim}-D and {value._a.ndim}-D tensors respectively")
     if padding is not None:
         found = padding._a.ndim
         _demand(found == n - 1, f"expected `key_padding_mask` to be `None` or {n - 1}-D but found {found}-D tensor instead")
