@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._op import xp
+from ._op import Array, op, xp
 
-__all__ = ["CUBIC", "Axis", "along", "far", "near"]
+__all__ = ["Axis", "far", "near", "resample"]
 
 CUBIC, _CUBIC_SMOOTH = -0.75, -0.5  # Keys' parameter: plain, and with antialiasing
 _SUPPORT = {"linear": 1.0, "cubic": 2.0, "lanczos": 3.0}
@@ -29,7 +29,25 @@ class Axis(NamedTuple):
     antialias: bool = False
 
 
-def along(x: Any, axis: int, spec: Axis, transposed: bool = False) -> Any:
+@op(dtypes=None)
+def resample(input: Array, specs: tuple[Axis, ...], transposed: bool = False) -> Array:
+    """Map the last axes of `input` linearly, each by its spec, or by the transpose of that map."""
+    x, n = input, len(specs)
+    whole = input.dtype.kind in "iu" and any(not s.kind.startswith("nearest") for s in specs)
+    if whole:
+        x = input.astype(xp(input).float32)
+    for k in range(n) if transposed else range(n - 1, -1, -1):
+        x = _along(x, x.ndim - n + k, specs[k], transposed)
+    if whole:
+        info = xp(input).iinfo(input.dtype)
+        return xp(x).clip(xp(x).rint(x), info.min, info.max).astype(input.dtype)
+    return x.copy() if x is input else x
+
+
+resample.vjp(lambda g, specs, transposed: resample(g, specs, not transposed))
+
+
+def _along(x: Any, axis: int, spec: Axis, transposed: bool = False) -> Any:
     """Apply a map, or its transpose, along one axis."""
     if spec.size == spec.out and spec.factor is None:
         return x

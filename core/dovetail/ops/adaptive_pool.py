@@ -12,10 +12,9 @@ from ..device import device_of, move
 from ..errors import ShapeError, ValueRangeError
 from ..generator import default_generator
 from ._op import Array, Fixed, op, xp
-from ._resampling import Axis
+from ._resampling import Axis, resample
 from ._windows import Sizes, listing, named, over_batch, refuse_scalar, refuse_types, spread
 from .pool import avg_pool, largest, plane_scatter, tiles
-from .resize import resample
 
 __all__ = ["adaptive_avg_pool1d"]
 METHODS = ()

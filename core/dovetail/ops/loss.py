@@ -27,8 +27,16 @@ FUNCTIONAL = (
 Flag = bool | None  # what the older spelling of a reduction holds
 
 
-def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str) -> str:
-    """The reduction that is meant; `size_average` and `reduce` are its older spelling. A ValueError for an unknown one."""
+def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str, *pair: Any) -> str:
+    """The reduction that is meant; `size_average` and `reduce` are its older spelling. A ValueError for an unknown one.
+
+    Warns where a `pair`, input and target, broadcast, which is rarely meant.
+    """
+    if pair and pair[0]._a.shape != pair[1]._a.shape:
+        a, b = (t._a.shape for t in pair)
+        text = f"{where}: Using a target size ({listing(b)}) that is different to the input size ({listing(a)}). "
+        text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
+        warnings.warn(text, stacklevel=3)
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "mean" if size_average in (None, True) else "sum"
         warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)
@@ -42,15 +50,6 @@ def reduced(loss: Any, reduction: str) -> Any:
     if reduction == "none":
         return loss
     return loss.mean() if reduction == "mean" else loss.sum()
-
-
-def warn_sizes(where: str, input: Any, target: Any) -> None:
-    """Warn where input and target broadcast, which is rarely meant."""
-    a, b = input._a.shape, target._a.shape
-    if a != b:
-        text = f"{where}: Using a target size ({listing(b)}) that is different to the input size ({listing(a)}). "
-        text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
-        warnings.warn(text, stacklevel=3)
 
 
 def refuse_gradient(where: str, **tensors: Any) -> None:
@@ -117,8 +116,7 @@ def mse_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = 
     >>> dv.nn.functional.mse_loss(dv.tensor([1., 2.]), dv.tensor([1., 4.]))
     tensor(2.)
     """
-    warn_sizes("mse_loss", input, target)
-    reduction = reduction_of("mse_loss", size_average, reduce, reduction)
+    reduction = reduction_of("mse_loss", size_average, reduce, reduction, input, target)
     return _weighted("mse_loss", _mse, input, target, weight, reduction)
 
 
@@ -129,8 +127,7 @@ def l1_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = N
     >>> dv.nn.functional.l1_loss(dv.tensor([1., 2.]), dv.tensor([1., 4.]), reduction="sum")
     tensor(2.)
     """
-    warn_sizes("l1_loss", input, target)
-    reduction = reduction_of("l1_loss", size_average, reduce, reduction)
+    reduction = reduction_of("l1_loss", size_average, reduce, reduction, input, target)
     if input._a.dtype.kind in "iub" and target._a.dtype.kind in "iub" and weight is None:
         return reduced((input - target).abs(), reduction)  # a mean of integers is refused there
     return _weighted("l1_loss", _l1, input, target, weight, reduction)
@@ -145,8 +142,7 @@ def smooth_l1_loss(
     >>> dv.nn.functional.smooth_l1_loss(dv.tensor([0., 3.]), dv.zeros(2), reduction="none")
     tensor([0.0000, 2.5000])
     """
-    warn_sizes("smooth_l1_loss", input, target)
-    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction)
+    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction, input, target)
     if beta < 0:
         raise ShapeError("smooth_l1_loss", f"smooth_l1_loss does not support negative values for beta (beta={beta})")
     return _l1(input, target, reduction, 0.0) if beta == 0 else _smooth_l1(input, target, reduction, beta)
@@ -159,8 +155,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     >>> dv.nn.functional.huber_loss(dv.tensor([0., 3.]), dv.zeros(2), reduction="none", delta=2.)
     tensor([0., 4.])
     """
-    warn_sizes("huber_loss", input, target)
-    reduction = reduction_of("huber_loss", None, None, reduction)
+    reduction = reduction_of("huber_loss", None, None, reduction, input, target)
     if delta <= 0:
         raise ShapeError("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})")
     if weight is None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..errors import ShapeError, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
-from ._resampling import Axis, along
+from ._resampling import Axis, resample
 from ._windows import Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
+from .adaptive_pool import adaptive_avg_pool
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 METHODS = ()
@@ -19,24 +20,6 @@ _PICKING = ("nearest", "area", "nearest-exact")
 _MIXING = {  # by mode the dimensions that it needs, and the kind of its map along each axis
     "linear": (3, "linear"), "bilinear": (4, "linear"), "bicubic": (4, "cubic"), "trilinear": (5, "linear"), "lanczos": (4, "lanczos"),
 }  # fmt: skip
-
-
-@op(dtypes=None)
-def resample(input: Array, specs: tuple[Axis, ...], transposed: bool = False) -> Array:
-    """Map the last axes of `input` linearly, each by its spec, or by the transpose of that map."""
-    x, n = input, len(specs)
-    whole = input.dtype.kind in "iu" and any(not s.kind.startswith("nearest") for s in specs)
-    if whole:
-        x = input.astype(xp(input).float32)
-    for k in range(n) if transposed else range(n - 1, -1, -1):
-        x = along(x, x.ndim - n + k, specs[k], transposed)
-    if whole:
-        info = xp(input).iinfo(input.dtype)
-        return xp(x).clip(xp(x).rint(x), info.min, info.max).astype(input.dtype)
-    return x.copy() if x is input else x
-
-
-resample.vjp(lambda g, specs, transposed: resample(g, specs, not transposed))
 
 
 def interpolate(
@@ -76,8 +59,6 @@ def interpolate(
     if x.dtype.name != "uint8" or mode == "area" or (x.ndim != 4 and mode in _MIXING):
         refuse_types(where, x, "iub")
     if mode == "area":
-        from .adaptive_pool import adaptive_avg_pool
-
         return adaptive_avg_pool(input, outs)
     each = zip(x.shape[2:], outs, factors, strict=True)
     specs = (Axis(kind, i, o, None if i == o and f in (None, 1) else f, bool(align_corners), antialias) for i, o, f in each)
