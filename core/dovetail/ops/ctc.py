@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import wrap
 from ..errors import DtypeError, GradError, ShapeError
+from ._arrays import scatter_add
 from ._op import Array, Fixed, op, xp
 from ._windows import listing
 from .loss import reduced, reduction_of
@@ -114,11 +115,7 @@ def ctc_grad(
     lost = total == _NEVER
     share = m.exp(alpha + rest - m.where(lost, 0, total)[:, None])
     out = m.exp(log_probs)
-    hot = m.zeros(out.shape, out.dtype)
-    for s in range(labels.shape[1]):
-        at = m.broadcast_to(labels[:, s], out.shape[:2])[..., None]
-        m.put_along_axis(hot, at, m.take_along_axis(hot, at, axis=2) + share[:, :, s : s + 1], axis=2)
-    out -= hot
+    scatter_add(out, (m.arange(len(out))[:, None, None], m.arange(len(labels))[:, None], labels), -share)
     out *= grad[:, None]
     out = m.where(lost[:, None], out.dtype.type(0 if zero_infinity else np.nan), out)
     return m.where((m.arange(len(out))[:, None] < input_lengths)[..., None], out, out.dtype.type(0))
