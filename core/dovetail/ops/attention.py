@@ -17,6 +17,7 @@ from ._random import source
 from ._windows import listing, refuse_types
 from .dropout import dropout
 from .join import cat
+from .linalg import linear
 from .pad import pad
 
 __all__: list[str] = []
@@ -226,11 +227,6 @@ def _demand(condition: bool, text: str) -> None:
         raise AssertedError(_WHERE, text)
 
 
-def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    out = x.matmul(weight.transpose(0, 1))
-    return out if bias is None else out + bias
-
-
 def multi_head_attention_forward(
     query: Any, key: Any, value: Any, embed_dim_to_check: int, num_heads: int, in_proj_weight: Any, in_proj_bias: Any, bias_k: Any,
     bias_v: Any, add_zero_attn: bool, dropout_p: float, out_proj_weight: Any, out_proj_bias: Any, training: bool = True,
@@ -285,7 +281,7 @@ def multi_head_attention_forward(
         k, v = (pad(t, (0, 0, 0, 1)) for t in (k, v))
         mask = None if mask is None else pad(mask, (0, 1))
     out, seen = _attend(q, k, v, mask, dropout_p if training else 0.0, hint, need_weights)
-    out = _linear(out.permute(2, 0, 1, 3).reshape((length, batch, embed)), out_proj_weight, out_proj_bias)
+    out = linear(out.permute(2, 0, 1, 3).reshape((length, batch, embed)), out_proj_weight, out_proj_bias)
     if seen is not None and average_attn_weights:
         seen = seen.mean(1)
     if batched:
@@ -306,10 +302,10 @@ def _project(inputs: tuple[Any, Any, Any], weights: Any, bias: Any) -> Any:
     """Query, key and value times three weights, or one that holds all three: then one product where the inputs are the same."""
     if weights.__class__ is not tuple:
         if inputs[0] is inputs[1] is inputs[2]:
-            return _linear(inputs[0], weights, bias).chunk(3, -1)
+            return linear(inputs[0], weights, bias).chunk(3, -1)
         weights = weights.chunk(3)
     biases = (None,) * 3 if bias is None else bias.chunk(3)
-    return tuple(_linear(*p) for p in zip(inputs, weights, biases, strict=True))
+    return tuple(linear(*p) for p in zip(inputs, weights, biases, strict=True))
 
 
 def _heads(t: Any, heads: int) -> Any:

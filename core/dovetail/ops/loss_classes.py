@@ -13,6 +13,7 @@ from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
 from ._sums import legacy
 from ._windows import listing, refuse_scalar, refuse_types
+from .linalg import linear
 from .loss import Flag, reduced, reduction_of, refuse_gradient
 from .softmax import log_softmax
 
@@ -193,7 +194,5 @@ def linear_cross_entropy(
     >>> dv.nn.functional.linear_cross_entropy(dv.ones(1, 2), dv.zeros(3, 2), dv.tensor([1]))
     tensor(1.0986)
     """
-    logits = input.matmul(linear_weight.transpose(0, 1))
-    logits = logits if linear_bias is None else logits + linear_bias
     ignored = -100 if ignore_index is None else ignore_index
-    return cross_entropy(logits, target, weight, None, ignored, None, reduction, label_smoothing)
+    return cross_entropy(linear(input, linear_weight, linear_bias), target, weight, None, ignored, None, reduction, label_smoothing)
