@@ -74,7 +74,7 @@ def max_pool_indices(input: Fixed, y: Fixed, window: Window) -> Array:
     views = list(window.views(x))
     for number in range(len(views) - 1, -1, -1):
         hit = views[number] == y
-        if x.dtype.kind == "f" and number:
+        if x.dtype.kind in "fV" and number:
             hit |= views[number] != views[number]
         m.copyto(which, which.dtype.type(number), where=hit)
     start, first, taps = (m.zeros((), np.int64) for _ in range(3))
