@@ -22,8 +22,8 @@ _NAMES = (
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose",
     "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "addends", "contract", "decompose", "matrices",
-    "pad", "conv", "pool", "resize", "adaptive_pool", "unpool", "grid", "norm", "batch_norm", "dropout", "embedding", "distance",
-    "loss", "loss_classes", "loss_margins", "ctc", "attention", "attention_heads", "recurrent",
+    "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
+    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
 )  # fmt: skip
 
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]

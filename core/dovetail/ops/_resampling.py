@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._op import xp
+from ._op import Array, op, xp
 
-__all__ = ["Axis", "along"]
+__all__ = ["Axis", "far", "near", "resample"]
 
-_CUBIC, _CUBIC_SMOOTH = -0.75, -0.5  # Keys' parameter: plain, and with antialiasing
+CUBIC, _CUBIC_SMOOTH = -0.75, -0.5  # Keys' parameter: plain, and with antialiasing
 _SUPPORT = {"linear": 1.0, "cubic": 2.0, "lanczos": 3.0}
 
 
@@ -29,7 +29,25 @@ class Axis(NamedTuple):
     antialias: bool = False
 
 
-def along(x: Any, axis: int, spec: Axis, transposed: bool = False) -> Any:
+@op(dtypes=None)
+def resample(input: Array, specs: tuple[Axis, ...], transposed: bool = False) -> Array:
+    """Map the last axes of `input` linearly, each by its spec, or by the transpose of that map."""
+    x, n = input, len(specs)
+    whole = input.dtype.kind in "iu" and any(not s.kind.startswith("nearest") for s in specs)
+    if whole:
+        x = input.astype(xp(input).float32)
+    for k in range(n) if transposed else range(n - 1, -1, -1):
+        x = _along(x, x.ndim - n + k, specs[k], transposed)
+    if whole:
+        info = xp(input).iinfo(input.dtype)
+        return xp(x).clip(xp(x).rint(x), info.min, info.max).astype(input.dtype)
+    return x.copy() if x is input else x
+
+
+resample.vjp(lambda g, specs, transposed: resample(g, specs, not transposed))
+
+
+def _along(x: Any, axis: int, spec: Axis, transposed: bool = False) -> Any:
     """Apply a map, or its transpose, along one axis."""
     if spec.size == spec.out and spec.factor is None:
         return x
@@ -47,14 +65,12 @@ def along(x: Any, axis: int, spec: Axis, transposed: bool = False) -> Any:
 @functools.lru_cache(maxsize=128)
 def _taps(spec: Axis) -> tuple[Any, Any]:
     """(out, taps) input indices and weights; no weights where all are one."""
+    i, scale = np.arange(spec.out), _scale(spec)
     if spec.kind == "mean":
-        i = np.arange(spec.out)
         start, end = i * spec.size // spec.out, -((-(i + 1) * spec.size) // spec.out)
         taps = np.arange((end - start).max(initial=0))
         inside = start[:, None] + taps < end[:, None]
         return np.minimum(start[:, None] + taps, end[:, None] - 1), inside / (end - start)[:, None]
-    scale = _scale(spec)
-    i = np.arange(spec.out)
     if spec.kind.startswith("nearest"):
         shift = np.float32(0.5 if spec.kind == "nearest-exact" else 0)
         at = np.floor((i.astype(np.float32) + shift) * np.float32(scale)).astype(np.int64)
@@ -67,10 +83,8 @@ def _taps(spec: Axis) -> tuple[Any, Any]:
         low = np.minimum(np.floor(at).astype(np.int64), spec.size - 1)
         part = np.clip(at - low, 0, 1)
         return np.stack([low, np.minimum(low + 1, spec.size - 1)], 1), np.stack([1 - part, part], 1)
-    low = np.floor(at)
-    taps = np.arange(-1, 3)
-    weights = _keys((at - low)[:, None] - taps, _CUBIC)
-    return np.clip(low[:, None].astype(np.int64) + taps, 0, spec.size - 1), weights
+    low, taps = np.floor(at)[:, None], np.arange(-1, 3)
+    return np.clip(low.astype(np.int64) + taps, 0, spec.size - 1), _keys(at[:, None] - low - taps, CUBIC)
 
 
 def _scale(spec: Axis) -> float:
@@ -107,9 +121,17 @@ def _lanczos(d: Any) -> Any:
 def _keys(d: Any, a: float) -> Any:
     """The cubic convolution kernel (Keys, 1981)."""
     d = np.abs(d)
-    near = ((a + 2) * d - (a + 3)) * d * d + 1
-    far = ((d - 5) * d + 8) * d * a - 4 * a
-    return np.where(d < 1, near, np.where(d < 2, far, 0))
+    return np.where(d < 1, near(d, a), np.where(d < 2, far(d, a), 0))
+
+
+def near(d: Any, a: float = CUBIC) -> Any:
+    """The cubic convolution kernel at distances up to 1; for arrays and tensors."""
+    return ((a + 2) * d - (a + 3)) * d * d + 1
+
+
+def far(d: Any, a: float = CUBIC) -> Any:
+    """The cubic convolution kernel at distances from 1 to 2."""
+    return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
 
 @functools.lru_cache(maxsize=128)
@@ -118,10 +140,9 @@ def _transposed(spec: Axis) -> tuple[Any, Any]:
     index, weights = _taps(spec)
     out, taps = index.shape
     values = np.ones(index.size) if weights is None else weights.ravel()
-    reads = index.ravel()[values != 0]
-    writers = np.repeat(np.arange(out), taps)[values != 0]
-    order = np.argsort(reads, kind="stable")
-    reads, writers, values = reads[order], writers[order], values[values != 0][order]
+    kept = np.flatnonzero(values)
+    order = kept[np.argsort(index.ravel()[kept], kind="stable")]
+    reads, writers, values = index.ravel()[order], np.repeat(np.arange(out), taps)[order], values[order]
     counts = np.bincount(reads, minlength=spec.size)
     slot = np.arange(len(reads)) - np.repeat(np.cumsum(counts) - counts, counts)
     back = np.zeros((spec.size, int(counts.max(initial=0))), np.int64)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
+from ..errors import RangeError, ShapeError, TypeMismatch
 from ._op import xp
+from ._refuse import NotForType
 from ._refuse import type_name as legacy
 
 __all__ = [
-    "add_columns", "blocks", "columns", "listing", "padded", "refuse_scalar", "refuse_types", "spread", "tap_views", "taps",
-    "unpadded", "window_sizes",
+    "Window", "add_columns", "blocks", "columns", "listing", "named", "over_batch", "padded", "refuse_scalar", "refuse_types", "spread",
+    "tap_views", "unpadded", "window_sizes",
 ]  # fmt: skip
 
 Sizes = tuple[int, ...]
@@ -47,7 +48,7 @@ def refuse_types(where: str, x: Any, kinds: str) -> None:
     """Refuse types that PyTorch does not take there: `kinds` are NumPy's letters, "b" for bool, "iu" for integers."""
     if x.dtype.kind in kinds:
         what = f"\"{where}\" not implemented for '{legacy(x.dtype)}'"
-        raise DtypeError(where, what, "expected a floating-point type", "convert with .float()")
+        raise NotForType(where, what, "expected a floating-point type", "convert with .float()")
 
 
 def refuse_scalar(where: str, x: Any) -> None:
@@ -61,26 +62,51 @@ def listing(shape: Sequence[int]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
+def over_batch(n: int, run: Callable[..., Any], *tensors: Any) -> Any:
+    """Run a function of (N, C, *size) with n spatial dimensions; a single sample (C, *size) goes as a batch of one."""
+    if tensors[0]._a.ndim == n + 2:
+        return run(*tensors)
+    out = run(*(t.unsqueeze(0) for t in tensors))
+    return tuple(o.squeeze(0) for o in out) if out.__class__ is tuple else out.squeeze(0)
+
+
+def named(function: Any, name: str, n: int) -> Any:
+    """Give a function made for n spatial dimensions its public name, and fill n and its shapes into its docstring."""
+    size = ", ".join("DHW"[3 - n :] if n > 1 else "L")
+    function.__name__ = function.__qualname__ = name
+    for mark, text in (("{n}", str(n)), ("{size}", size), ("{out}", size.replace(",", "',") + "'")):
+        function.__doc__ = function.__doc__.replace(mark, text)
+    return function
+
+
+class Window(NamedTuple):
+    """How windows lie over the spatial dimensions, and how many there are along each."""
+
+    kernel: Sizes
+    stride: Sizes
+    padding: Sizes
+    dilation: Sizes
+    outs: Sizes
+
+    def views(self, x: Any) -> Iterator[Any]:
+        """For each place in the kernel the view of the padded `x` that it meets."""
+        return (view for _, view in tap_views(x, self.kernel, self.stride, self.dilation, self.outs))
+
+
 def window_sizes(spatial: Sequence[int], kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
     """How many windows fit along each dimension.
 
     >>> window_sizes((8, 8), (3, 3), (2, 1), (1, 1), (1, 1))
     (4, 8)
     """
-    return tuple(
-        (size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True)
-    )
-
-
-def taps(kernel: Sizes) -> Iterator[Sizes]:
-    """Every position in the kernel, the last dimension fastest."""
-    return itertools.product(*map(range, kernel))
+    each = zip(spatial, kernel, stride, padding, dilation, strict=True)
+    return tuple((size + 2 * p - d * (k - 1) - 1) // s + 1 for size, k, s, p, d in each)
 
 
 def tap_views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes, axis: int = 2) -> Iterator[tuple[Sizes, Any]]:
-    """For each tap the view of `x` that it meets: spatial dimensions, from `axis` on, of the sizes `outs`."""
+    """For each tap, the last dimension fastest, the view of `x` that it meets: dimensions from `axis` on, of the sizes `outs`."""
     before = (slice(None),) * axis
-    for tap in taps(kernel):
+    for tap in itertools.product(*map(range, kernel)):
         spans = (slice(t * d, t * d + s * (o - 1) + 1 if o else 0, s) for t, d, s, o in zip(tap, dilation, stride, outs, strict=True))
         yield tap, x[(*before, *spans)]
 

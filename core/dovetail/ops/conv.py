@@ -1,168 +1,111 @@
-"""Convolution in one, two and three dimensions: one op, its two gradients, and the functions over them.
-
-The three ops are each other's gradients, so derivatives of any order exist, and a transposed convolution is the input
-gradient run forward.
-"""
+"""Convolution in one, two and three dimensions; a transposed convolution is the input gradient run forward."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ..autograd import modes
 from ..errors import DtypeError, ShapeError
-from . import _conv_arrays as raw
-from ._op import Array, op
+from ._convolution import convolution, convolution_input_grad
 from ._refuse import not_for
-from ._windows import listing, refuse_types, spread, window_sizes
+from ._windows import Sizes, listing, named, refuse_types, spread, window_sizes
+from .pad import pad as padded
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 METHODS = ()
 FUNCTIONAL = tuple(__all__)
 
-Sizes = tuple[int, ...]
+
+def _conv(n: int) -> Any:
+    where = f"conv{n}d"
+
+    def conv(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+        """Convolve `input` (N, C, {size}), or (C, {size}), with `weight` (O, C/groups, *kernel): (N, O, {out}).
+
+        Each size L becomes ``(L + 2·padding - dilation·(K - 1) - 1) // stride + 1``. `padding` is a number of zeros on both sides,
+        "valid" (none) or "same" (as many as keep the size; stride 1 only).
+        Raises a RuntimeError for shapes that do not fit, and for types that differ.
+
+        >>> import dovetail as dv
+        >>> dv.conv{n}d(dv.tensor([1., 2., 4., 8.]).expand(1, 1, *[4] * {n}), dv.ones(1, 1, *[1] * ({n} - 1), 2)).unique()
+        tensor([ 3.,  6., 12.])
+        """
+        x, w = input._a, weight._a
+        _check(where, n, x, w, bias, groups)
+        stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
+        if isinstance(padding, str):
+            input, padding = _by_name(where, n, input, w.shape[2:], stride, padding, dilation)
+            x = input._a
+        padding = spread(where, "padding", padding, n)
+        _check_numbers(where, stride, padding, dilation)
+        if x.dtype.kind in "iub" and x.dtype != "int64" and max(dilation) > 1:
+            raise not_for(where, x.dtype, "a floating-point type or int64 where dilation is not 1")
+        if min(window_sizes(x.shape[-n:], w.shape[2:], stride, padding, dilation)) < 1:
+            sizes = " x ".join(str(s + 2 * p) for s, p in zip(x.shape[-n:], padding, strict=True))
+            reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilation, strict=True))
+            text = f"Calculated padded input size per channel: ({sizes}). Kernel size: ({reach}). "
+            raise ShapeError(where, text + "Kernel size can't be greater than actual input size", "", "pad more")
+        if x.ndim == n + 1:
+            return convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+        return convolution(input, weight, bias, stride, padding, dilation, groups)
+
+    return named(conv, where, n)
 
 
-@op(autocast="lower")
-def convolution(input: Array, weight: Array, bias: Array | None, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
-    """Slide `weight` (O, C/groups, *kernel) over `input` (N, C, *spatial): (N, O, *out).
-
-    ``out[n, o, y] = bias[o] + Σ_ck weight[o, c, k] · input[n, c, stride·y + dilation·k - padding]``
-    """
-    out = raw.forward(input, weight, stride, padding, dilation, groups)
-    if bias is not None:
-        out += bias.reshape(-1, *(1,) * len(stride))
-    return out
-
-
-@convolution.vjp("input")
-def _(g: Any, weight: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_input_grad(g, weight, input_shape[2:], stride, padding, dilation, groups)
+def _by_name(where: str, n: int, input: Any, kernel: Sizes, stride: Sizes, padding: str, dilation: Sizes) -> tuple[Any, Sizes]:
+    """The zeros that "valid" and "same" stand for; where the two sides differ, the longer one is added at once."""
+    if padding == "valid":
+        return input, (0,) * n
+    if padding != "same":
+        raise ShapeError(where, f"Invalid padding string: {padding!r}", "expected 'valid' or 'same'")
+    if any(s != 1 for s in stride):
+        raise ShapeError(where, f"padding='same' is not supported for strided convolutions (stride {stride})")
+    total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    if any(t % 2 for t in total):
+        input = padded(input, [side for t in reversed(total) for side in (0, t % 2)])
+    return input, tuple(t // 2 for t in total)
 
 
-@convolution.vjp("weight")
-def _(g: Any, input: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_weight_grad(g, input, weight_shape[2:], stride, padding, dilation, groups)
+def _conv_transpose(n: int) -> Any:
+    where = f"conv_transpose{n}d"
+
+    def conv_transpose(
+        input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+        groups: int = 1, dilation: Any = 1,
+    ) -> Any:  # fmt: skip
+        """Transposed convolution of `input` (N, C, {size}) with `weight` (C, O/groups, *kernel): (N, O, {out}).
+
+        Each size L becomes ``(L - 1)·stride - 2·padding + dilation·(K - 1) + output_padding + 1``. It is the gradient of :func:`conv{n}d`
+        by its input. Raises a RuntimeError for shapes that do not fit, and for an output_padding that is neither below stride nor dilation.
+
+        >>> import dovetail as dv
+        >>> dv.conv_transpose{n}d(dv.tensor([1., 2.]).expand(1, 1, *[2] * {n}), dv.ones(1, 1, *[1] * ({n} - 1), 2)).unique()
+        tensor([1., 2., 3.])
+        """
+        x, w = input._a, weight._a
+        _check(where, n, x, w, bias, groups, transposed=True)
+        refuse_types(where, x, "" if x.dtype.name == "int64" else "iub")
+        stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
+        padding, extra = spread(where, "padding", padding, n), spread(where, "output_padding", output_padding, n)
+        _check_numbers(where, stride, padding, dilation)
+        if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+            text = f"output padding must be smaller than either stride or dilation, but got output_padding {extra}"
+            raise ShapeError(where, f"{text}, stride {stride}, dilation {dilation}")
+        each = zip(x.shape[-n:], w.shape[2:], stride, padding, dilation, extra, strict=True)
+        size = tuple((m - 1) * s - 2 * p + d * (k - 1) + e + 1 for m, k, s, p, d, e in each)
+        if min(size) < 1:
+            text = f"Given input size per channel: {x.shape[-n:]}. Calculated output size per channel: {size}. Output size is too small"
+            raise ShapeError(where, text)
+        batch = input.unsqueeze(0) if x.ndim == n + 1 else input
+        out = convolution_input_grad(batch, weight, size, stride, padding, dilation, groups)
+        out = out if bias is None else out + bias.reshape((-1, *(1,) * n))
+        return out.squeeze(0) if x.ndim == n + 1 else out
+
+    return named(conv_transpose, where, n)
 
 
-convolution.vjp("bias")(lambda g: g.sum((0, *range(2, g._a.ndim))))
-
-
-@op(autocast="lower")
-def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
-    """The gradient of a convolution by its input, whose spatial sizes are `size`; also the transposed convolution."""
-    return raw.input_grad(grad, weight, size, stride, padding, dilation, groups)
-
-
-@convolution_input_grad.vjp("grad")
-def _(g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution(g, weight, None, stride, padding, dilation, groups)
-
-
-@convolution_input_grad.vjp("weight")
-def _(g: Any, grad: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_weight_grad(grad, g, weight_shape[2:], stride, padding, dilation, groups)
-
-
-@op(autocast="lower")
-def convolution_weight_grad(grad: Array, input: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
-    """The gradient of a convolution by its weight, whose kernel sizes are `size`."""
-    return raw.weight_grad(grad, input, size, stride, padding, dilation, groups)
-
-
-@convolution_weight_grad.vjp("grad")
-def _(g: Any, input: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution(input, g, None, stride, padding, dilation, groups)
-
-
-@convolution_weight_grad.vjp("input")
-def _(g: Any, grad: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_input_grad(grad, g, input_shape[2:], stride, padding, dilation, groups)
-
-
-def conv1d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
-    """Convolve `input` (N, C, L) with `weight` (O, C/groups, K): (N, O, L'), ``L' = (L + 2·padding - dilation·(K - 1) - 1) // stride + 1``.
-
-    Arguments and errors are those of :func:`conv2d`.
-
-    >>> import dovetail as dv
-    >>> dv.conv1d(dv.tensor([[[1., 2., 3., 4.]]]), dv.tensor([[[1., -1.]]]))
-    tensor([[[-1., -1., -1.]]])
-    """
-    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
-    """Convolve `input` (N, C, H, W), or (C, H, W), with `weight` (O, C/groups, kH, kW): (N, O, H', W').
-
-    `padding` is a number of zeros on both sides, "valid" (none) or "same" (as many as keep the size; stride 1 only).
-    Raises a RuntimeError for shapes that do not fit, and for types that differ.
-
-    >>> import dovetail as dv
-    >>> dv.conv2d(dv.ones(1, 1, 3, 3), dv.ones(1, 1, 3, 3), padding=1)
-    tensor([[[[4., 6., 4.],
-              [6., 9., 6.],
-              [4., 6., 4.]]]])
-    """
-    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
-    """Convolve `input` (N, C, D, H, W) with `weight` (O, C/groups, kD, kH, kW): (N, O, D', H', W').
-
-    Arguments and errors are those of :func:`conv2d`.
-
-    >>> import dovetail as dv
-    >>> dv.conv3d(dv.ones(1, 2, 4, 4, 4), dv.ones(3, 2, 2, 2, 2), stride=2).shape
-    dovetail.Size([1, 3, 2, 2, 2])
-    """
-    return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv_transpose1d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    groups: int = 1, dilation: Any = 1,
-) -> Any:  # fmt: skip
-    """Transposed convolution of `input` (N, C, L) with `weight` (C, O/groups, K): (N, O, L').
-
-    Arguments and errors are those of :func:`conv_transpose2d`.
-
-    >>> import dovetail as dv
-    >>> dv.conv_transpose1d(dv.tensor([[[1., 2.]]]), dv.tensor([[[1., 10.]]]))
-    tensor([[[ 1., 12., 20.]]])
-    """
-    return _transposed("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose2d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    groups: int = 1, dilation: Any = 1,
-) -> Any:  # fmt: skip
-    """Transposed convolution of `input` (N, C, H, W) with `weight` (C, O/groups, kH, kW): (N, O, H', W').
-
-    ``H' = (H - 1)·stride - 2·padding + dilation·(kH - 1) + output_padding + 1``. It is the gradient of :func:`conv2d` by its input.
-    Raises a RuntimeError for shapes that do not fit, and for an output_padding that is neither below stride nor dilation.
-
-    >>> import dovetail as dv
-    >>> dv.conv_transpose2d(dv.ones(1, 1, 2, 2), dv.ones(1, 1, 2, 2), stride=2).shape
-    dovetail.Size([1, 1, 4, 4])
-    """
-    return _transposed("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose3d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    groups: int = 1, dilation: Any = 1,
-) -> Any:  # fmt: skip
-    """Transposed convolution of `input` (N, C, D, H, W) with `weight` (C, O/groups, kD, kH, kW): (N, O, D', H', W').
-
-    Arguments and errors are those of :func:`conv_transpose2d`.
-
-    >>> import dovetail as dv
-    >>> dv.conv_transpose3d(dv.ones(1, 1, 2, 2, 2), dv.ones(1, 1, 3, 3, 3)).shape
-    dovetail.Size([1, 1, 4, 4, 4])
-    """
-    return _transposed("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+conv1d, conv2d, conv3d = (_conv(n) for n in (1, 2, 3))
+conv_transpose1d, conv_transpose2d, conv_transpose3d = (_conv_transpose(n) for n in (1, 2, 3))
 
 
 def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
@@ -177,111 +120,31 @@ def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
     return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
 
 
-def _conv(where: str, n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    x, w = input._a, weight._a
-    _check(where, n, x, w, bias, groups)
-    if x.shape[x.ndim - n - 1] != w.shape[1] * groups:
-        raise ShapeError(
-            where,
-            f"Given groups={groups}, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have "
-            f"{w.shape[1] * groups} channels, but got {x.shape[x.ndim - n - 1]} channels instead",
-            "",
-            "is the input channels-last?" if x.shape[-1] == w.shape[1] * groups else "",
-        )
-    stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
-    if isinstance(padding, str):
-        input, padding = _by_name(where, n, input, w.shape[2:], stride, padding, dilation)
-        x = input._a
-    padding = spread(where, "padding", padding, n)
-    _check_numbers(where, stride, padding, dilation)
-    if x.dtype.kind in "iub" and x.dtype != "int64" and max(dilation) > 1:
-        raise not_for(where, x.dtype, "a floating-point type or int64 where dilation is not 1")
-    if min(window_sizes(x.shape[-n:], w.shape[2:], stride, padding, dilation)) < 1:
-        sizes = " x ".join(str(s + 2 * p) for s, p in zip(x.shape[-n:], padding, strict=True))
-        reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilation, strict=True))
-        text = f"Calculated padded input size per channel: ({sizes}). Kernel size: ({reach}). "
-        raise ShapeError(where, text + "Kernel size can't be greater than actual input size", "", "pad more")
-    if x.ndim == n + 1:
-        return convolution(input.reshape((1, *x.shape)), weight, bias, stride, padding, dilation, groups).squeeze(0)
-    return convolution(input, weight, bias, stride, padding, dilation, groups)
-
-
-def _by_name(where: str, n: int, input: Any, kernel: Sizes, stride: Sizes, padding: str, dilation: Sizes) -> tuple[Any, Sizes]:
-    """The zeros that "valid" and "same" stand for; where the two sides differ, the longer one is added at once."""
-    if padding == "valid":
-        return input, (0,) * n
-    if padding != "same":
-        raise ShapeError(where, f"Invalid padding string: {padding!r}", "expected 'valid' or 'same'")
-    if any(s != 1 for s in stride):
-        raise ShapeError(where, f"padding='same' is not supported for strided convolutions (stride {stride})")
-    total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-    if any(t % 2 for t in total):
-        from .pad import pad
-
-        input = pad(input, [side for t in reversed(total) for side in (0, t % 2)])
-    return input, tuple(t // 2 for t in total)
-
-
-def _transposed(
-    where: str, n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, extra: Any, groups: int, dilation: Any
-) -> Any:
-    x, w = input._a, weight._a
-    _check(where, n, x, w, bias, groups, transposed=True)
-    refuse_types(where, x, "" if x.dtype.name == "int64" else "iub")
-    channels = x.shape[x.ndim - n - 1]
-    if channels != w.shape[0]:
-        raise ShapeError(
-            where,
-            f"Given transposed=1, weight of size {listing(w.shape)}, expected input{listing(x.shape)} to have {w.shape[0]} "
-            f"channels, but got {channels} channels instead",
-        )
-    stride, dilation = spread(where, "stride", stride, n), spread(where, "dilation", dilation, n)
-    padding, extra = spread(where, "padding", padding, n), spread(where, "output_padding", extra, n)
-    _check_numbers(where, stride, padding, dilation)
-    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        text = f"output padding must be smaller than either stride or dilation, but got output_padding {extra}"
-        raise ShapeError(where, f"{text}, stride {stride}, dilation {dilation}")
-    size = tuple(
-        (m - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for m, k, s, p, d, e in zip(x.shape[-n:], w.shape[2:], stride, padding, dilation, extra, strict=True)
-    )
-    if min(size) < 1:
-        text = f"Given input size per channel: {x.shape[-n:]}. Calculated output size per channel: {size}. Output size is too small"
-        raise ShapeError(where, text)
-    batch = input.reshape((1, *x.shape)) if x.ndim == n + 1 else input
-    out = convolution_input_grad(batch, weight, size, stride, padding, dilation, groups)
-    if bias is not None:
-        out = out + bias.reshape((-1, *(1,) * n))
-    return out.squeeze(0) if x.ndim == n + 1 else out
-
-
 def _check(where: str, n: int, x: Any, w: Any, bias: Any, groups: int, transposed: bool = False) -> None:
     if x.ndim not in (n + 1, n + 2):
         text = f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {where}, but got input of size: {listing(x.shape)}"
         raise ShapeError(where, text)
     if w.ndim != n + 2:
-        text = f"expected weight with {n + 2} dimensions, but got weight of size {listing(w.shape)}"
-        raise ShapeError(where, text)
+        raise ShapeError(where, f"expected weight with {n + 2} dimensions, but got weight of size {listing(w.shape)}")
     if groups < 1:
         raise ShapeError(where, f"non-positive groups is not supported (groups={groups})")
     if w.shape[0] % groups or w.shape[0] < groups:
         text = f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
         raise ShapeError(where, text + listing(w.shape))
     out = w.shape[1] * groups if transposed else w.shape[0]
-    if bias is not None and (bias._a.ndim != 1 or bias._a.shape[0] != out):
+    if bias is not None and bias._a.shape != (out,):
         text = f"Given weight of size {listing(w.shape)}, expected bias to be 1-dimensional with {out} elements, but got bias of size "
         raise ShapeError(where, text + listing(bias._a.shape))
     refuse_types(where, x, "b")
-    _check_types(where, x, w, bias)
-
-
-def _check_types(where: str, x: Any, w: Any, bias: Any) -> None:
-    if modes.STATE.word & getattr(modes, "AUTOCAST", 0):
-        return
     for name, other in (("weight", w), ("bias", None if bias is None else bias._a)):
         if other is not None and other.dtype != x.dtype:
             text = f"Input type ({x.dtype}) and {name} type ({other.dtype}) should be the same"
             raise DtypeError(where, text, "", f"convert one with .to({name}.dtype)")
+    channels, wanted = x.shape[x.ndim - n - 1], w.shape[0] if transposed else w.shape[1] * groups
+    if channels != wanted:
+        text = f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {listing(w.shape)}, expected input"
+        remedy = "is the input channels-last?" if x.shape[-1] == wanted and not transposed else ""
+        raise ShapeError(where, f"{text}{listing(x.shape)} to have {wanted} channels, but got {channels} channels instead", "", remedy)
 
 
 def _check_numbers(where: str, stride: Sizes, padding: Sizes, dilation: Sizes) -> None:

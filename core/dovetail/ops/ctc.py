@@ -9,9 +9,10 @@ import numpy as np
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import wrap
 from ..errors import DtypeError, GradError, ShapeError
-from ._losses import reduction_of
+from ._arrays import scatter_add
 from ._op import Array, Fixed, op, xp
 from ._windows import listing
+from .loss import reduced, reduction_of
 
 __all__ = ["ctc_loss"]
 FUNCTIONAL = ("ctc_loss",)
@@ -36,23 +37,40 @@ def _add(m: Any, a: Any, b: Any, c: Any) -> Any:
     return m.log(m.exp(a - base) + m.exp(b - base) + m.exp(c - base)) + base
 
 
-def _forward_table(m: Any, logp: Any, labels: Any, skip: Any, input_lengths: Any, target_lengths: Any) -> Any:
+def _reached(m: Any, a: Any, skip: Any) -> Any:
+    """The log-sum over the states from which each may be reached: itself, the one before, and two before where `skip` allows."""
+    one, two = m.full(a.shape, _NEVER, a.dtype), m.full(a.shape, _NEVER, a.dtype)
+    one[:, 1:] = a[:, :-1]
+    two[:, 2:] = m.where(skip, a[:, :-2], _NEVER)
+    return _add(m, a, one, two)
+
+
+def _picked(m: Any, logp: Any, labels: Any) -> Any:
+    """The log-probability of each state's label at each time, (T, N, 2S + 1)."""
+    return m.take_along_axis(logp, m.broadcast_to(labels, (logp.shape[0], *labels.shape)), axis=2)
+
+
+def _forward_table(m: Any, picked: Any, skip: Any, input_lengths: Any, target_lengths: Any) -> Any:
     """alpha[t, n, s]: the log-probability of all beginnings that end in state s at time t."""
-    picked = m.take_along_axis(logp, m.broadcast_to(labels, (logp.shape[0], *labels.shape)), axis=2)
-    alpha = m.full(picked.shape, _NEVER, logp.dtype)
-    width = labels.shape[1]
-    if not len(alpha):
-        return alpha, picked
+    alpha = m.full(picked.shape, _NEVER, picked.dtype)
     alpha[0, :, 0] = picked[0, :, 0]
-    if width > 1:
-        alpha[0, :, 1] = m.where(target_lengths > 0, picked[0, :, 1], _NEVER)
-    one, two = m.full(labels.shape, _NEVER, logp.dtype), m.full(labels.shape, _NEVER, logp.dtype)
+    alpha[0, :, 1:2] = m.where((target_lengths > 0)[:, None], picked[0, :, 1:2], _NEVER)
     for t in range(1, len(alpha)):
-        one[:, 1:] = alpha[t - 1, :, :-1]
-        two[:, 2:] = m.where(skip[:, 2:], alpha[t - 1, :, :-2], _NEVER)
-        new = _add(m, alpha[t - 1], one, two) + picked[t]
+        new = _reached(m, alpha[t - 1], skip[:, 2:]) + picked[t]
         alpha[t] = m.where((input_lengths > t)[:, None], new, alpha[t - 1])
-    return alpha, picked
+    return alpha
+
+
+def _backward_table(m: Any, picked: Any, skip: Any, input_lengths: Any, target_lengths: Any) -> Any:
+    """beta[t, n, s]: the log-probability of all endings after state s at time t, without that of time t itself."""
+    beta = m.full(picked.shape, _NEVER, picked.dtype)
+    states, last = m.arange(picked.shape[2]), 2 * target_lengths[:, None]
+    final = m.where((states == last) | ((states == last - 1) & (last > 0)), 0, _NEVER)
+    for t in range(len(beta) - 1, -1, -1):
+        if t + 1 < len(beta):  # what comes before, read backwards, comes after
+            beta[t] = _reached(m, (beta[t + 1] + picked[t + 1])[:, ::-1], skip[:, :1:-1])[:, ::-1]
+        beta[t] = m.where((input_lengths == t + 1)[:, None], final, beta[t])
+    return beta
 
 
 def _ends(m: Any, table: Any, target_lengths: Any) -> Any:
@@ -68,7 +86,7 @@ def _ctc(log_probs: Array, targets: Fixed, input_lengths: Fixed, target_lengths:
     """The negative log-probability of each padded label sequence (N, S) under log-probabilities (T, N, C)."""
     m = xp(log_probs)
     labels, skip = _extended(m, targets, blank)
-    alpha, _ = _forward_table(m, log_probs, labels, skip, input_lengths, target_lengths)
+    alpha = _forward_table(m, _picked(m, log_probs, labels), skip, input_lengths, target_lengths)
     loss = -_ends(m, alpha[-1], target_lengths)
     loss = m.where(input_lengths == 0, m.where(target_lengths == 0, 0, np.inf), loss).astype(log_probs.dtype, copy=False)
     return (m.where(loss == np.inf, 0, loss).astype(loss.dtype) if zero_infinity else loss), alpha
@@ -92,39 +110,15 @@ def ctc_grad(
     """
     m = xp(log_probs)
     labels, skip = _extended(m, targets, blank)
-    picked = m.take_along_axis(log_probs, m.broadcast_to(labels, (log_probs.shape[0], *labels.shape)), axis=2)
-    rest = _backward_table(m, picked, labels, skip, input_lengths, target_lengths)
+    rest = _backward_table(m, _picked(m, log_probs, labels), skip, input_lengths, target_lengths)
     total = _ends(m, alpha[-1], target_lengths)
     lost = total == _NEVER
     share = m.exp(alpha + rest - m.where(lost, 0, total)[:, None])
     out = m.exp(log_probs)
-    hot = m.zeros(out.shape, out.dtype)
-    for s in range(labels.shape[1]):
-        at = m.broadcast_to(labels[:, s], out.shape[:2])[..., None]
-        m.put_along_axis(hot, at, m.take_along_axis(hot, at, axis=2) + share[:, :, s : s + 1], axis=2)
-    out -= hot
+    scatter_add(out, (m.arange(len(out))[:, None, None], m.arange(len(labels))[:, None], labels), -share)
     out *= grad[:, None]
     out = m.where(lost[:, None], out.dtype.type(0 if zero_infinity else np.nan), out)
     return m.where((m.arange(len(out))[:, None] < input_lengths)[..., None], out, out.dtype.type(0))
-
-
-def _backward_table(m: Any, picked: Any, labels: Any, skip: Any, input_lengths: Any, target_lengths: Any) -> Any:
-    """beta[t, n, s]: the log-probability of all endings after state s at time t, without that of time t itself."""
-    beta = m.full(picked.shape, _NEVER, picked.dtype)
-    rows, last = m.arange(len(target_lengths)), 2 * target_lengths
-    final = m.full(labels.shape, _NEVER, picked.dtype)
-    final[rows, last] = 0
-    some = target_lengths > 0
-    final[rows[some], last[some] - 1] = 0
-    one, two = m.full(labels.shape, _NEVER, picked.dtype), m.full(labels.shape, _NEVER, picked.dtype)
-    for t in range(len(beta) - 1, -1, -1):
-        if t + 1 < len(beta):
-            after = beta[t + 1] + picked[t + 1]
-            one[:, :-1] = after[:, 1:]
-            two[:, :-2] = m.where(skip[:, 2:], after[:, 2:], _NEVER)
-            beta[t] = _add(m, after, one, two)
-        beta[t] = m.where((input_lengths == t + 1)[:, None], final, beta[t])
-    return beta
 
 
 def ctc_loss(
@@ -152,10 +146,8 @@ def ctc_loss(
     labels = _check(m, x, targets._a, lengths, sizes, blank)
     loss = _ctc(log_probs, wrap(labels), wrap(m.asarray(lengths)), wrap(m.asarray(sizes)), blank, zero_infinity)
     if reduction == "mean":
-        return (loss / wrap(m.asarray(np.maximum(sizes, 1).astype(x.dtype)))).mean()
-    if reduction == "sum":
-        return loss.sum()
-    return loss.squeeze(0) if single else loss
+        loss = loss / wrap(m.asarray(np.maximum(sizes, 1).astype(x.dtype)))
+    return loss.squeeze(0) if single and reduction == "none" else reduced(loss, reduction)
 
 
 def _lengths(m: Any, given: Any, name: str) -> Any:
@@ -170,6 +162,8 @@ def _lengths(m: Any, given: Any, name: str) -> Any:
 def _check(m: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int) -> Any:
     """Check the arguments and return the targets padded, (N, longest)."""
     where, (steps, batch, classes) = "ctc_loss", x.shape
+    if not x.size:
+        raise ShapeError(where, f"log_probs tensor must not be empty (got {listing(x.shape)})")
     for name, v in (("input_lengths", lengths), ("target_lengths", sizes)):
         if len(v) != batch:
             raise ShapeError(where, f"{name} must be of size batch_size (got {len(v)} for a batch of {batch})")

@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.node import wrap
 from ..device import device_of
 from ..errors import ShapeError, ValueRangeError
-from ._op import Array, Fixed, op
+from ._op import Array, Fixed, op, xp
 from ._random import source
 from .inplace import inplace
 
@@ -19,15 +19,16 @@ FUNCTIONAL = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d",
 _ALPHA = 1.7580993408473766  # what SELU sends minus infinity to, negated (Klambauer et al., 2017)
 
 
-def _mask(x: Any, p: float, shape: Any) -> Any:
+def _mask(x: Any, p: float, lead: int) -> Any:
+    """What is kept of an array: one draw for each place in its first `lead` dimensions."""
     streams, generator = source(device_of(x))
-    return streams.dropout_mask(generator, p, shape)
+    return streams.dropout_mask(generator, p, (*x.shape[:lead], *(1,) * (x.ndim - lead)))
 
 
 @op(dtypes="floating", saves=("mask",), name="dropout")
 def _dropout(input: Array, p: float) -> Array:
     """Zero each element with probability p, and divide the others by 1 - p."""
-    mask = _mask(input, p, input.shape)
+    mask = _mask(input, p, input.ndim)
     out = input * mask
     out *= 1 / (1 - p)
     return out, mask
@@ -47,29 +48,13 @@ def masked_scale(input: Array, mask: Fixed, scale: float) -> Array:
 masked_scale.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
 
 
-@op(dtypes="floating")
-def masked_affine(input: Array, mask: Fixed, scale: float, kept: float, dropped: float) -> Array:
-    """``input · scale + kept`` where the mask is True, ``dropped`` elsewhere."""
-    out = input * mask
-    out *= scale
-    out += mask * input.dtype.type(kept - dropped)
-    out += input.dtype.type(dropped)
-    return out
-
-
-masked_affine.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
-
-
-_dropout_ = inplace(_dropout)
-_masked_scale_ = inplace(masked_scale)
-_masked_affine_ = inplace(masked_affine)
+_dropout_, _masked_scale_ = inplace(_dropout), inplace(masked_scale)
 
 
 def _idle(where: str, input: Any, p: float, training: bool) -> bool:
     """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
     if not 0 <= p <= 1:
-        text = f"dropout probability has to be between 0 and 1, but got {p}"
-        raise ValueRangeError(where, text)
+        raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {p}")
     return not training or p == 0 or input._a.size == 0
 
 
@@ -89,13 +74,11 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return _dropout_(input, p) if inplace else _dropout(input, p)
 
 
-def _features(input: Any, p: float, inplace: bool) -> Any:
-    """Zero whole channels (dimension 1)."""
+def _features(input: Any, p: float, inplace: bool, lead: int = 2) -> Any:
+    """Zero whole channels: all that lies behind the first `lead` dimensions."""
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    x = input._a
-    mask = wrap(_mask(x, p, (*x.shape[:2], *(1,) * (x.ndim - 2))))
-    return (_masked_scale_ if inplace else masked_scale)(input, mask, 1 / (1 - p))
+    return (_masked_scale_ if inplace else masked_scale)(input, wrap(_mask(input._a, p, lead)), 1 / (1 - p))
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -108,14 +91,8 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     idle = _idle("dropout1d", input, p, training)
     n = input._a.ndim
     if n not in (2, 3):
-        text = f"dropout1d: Expected 2D or 3D input, but received a {n}D input"
-        raise ShapeError("dropout1d", text, "expected (N, C, L) or (C, L)")
-    if idle:
-        return input
-    if n == 2:
-        out = _features(input.unsqueeze_(0) if inplace else input.unsqueeze(0), p, inplace)
-        return out.squeeze_(0) if inplace else out.squeeze(0)
-    return _features(input, p, inplace)
+        raise ShapeError("dropout1d", f"dropout1d: Expected 2D or 3D input, but received a {n}D input", "expected (N, C, L) or (C, L)")
+    return input if idle else _features(input, p, inplace, n - 1)
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -128,9 +105,8 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     idle = _idle("dropout2d", input, p, training)
     n = input._a.ndim
     if n == 3:
-        warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired", stacklevel=2
-        )
+        text = "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired"
+        warnings.warn(text, stacklevel=2)
     elif n != 4:
         warnings.warn(f"dropout2d: Received a {n}-D input to dropout2d, which is deprecated; use dropout instead", stacklevel=2)
     return input if idle else _features(input, p, inplace)
@@ -147,22 +123,19 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     n = input._a.ndim
     if n not in (4, 5):
         warnings.warn(f"dropout3d: Received a {n}-D input to dropout3d, which is deprecated; use dropout instead", stacklevel=2)
-    if idle:
-        return input
-    if n == 5:
-        return _features(input, p, inplace)
-    out = _features(input.unsqueeze_(0) if inplace else input.unsqueeze(0), p, inplace)
-    return out.squeeze_(0) if inplace else out.squeeze(0)
+    return input if idle else _features(input, p, inplace, 2 if n == 5 else 1)
 
 
-def _alpha(input: Any, p: float, shape: Any, inplace: bool) -> Any:
+def _alpha(input: Any, p: float, lead: int, inplace: bool) -> Any:
     """Set dropped elements to SELU's lowest value, then restore mean and variance."""
     if p == 1:
         return input.mul_(0) if inplace else input * 0
     a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = _ALPHA * a * p
-    mask = wrap(_mask(input._a, p, shape))
-    return (_masked_affine_ if inplace else masked_affine)(input, mask, a, shift, shift - _ALPHA * a)
+    mask = _mask(input._a, p, lead)
+    out = (_masked_scale_ if inplace else masked_scale)(input, wrap(mask), a)
+    offset = wrap(xp(mask).where(mask, shift, shift - _ALPHA * a).astype(out._a.dtype))
+    return out.add_(offset) if inplace else out + offset
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
@@ -172,7 +145,7 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
     >>> dv.nn.functional.alpha_dropout(dv.ones(2))
     tensor([1., 1.])
     """
-    return input if _idle("alpha_dropout", input, p, training) else _alpha(input, p, input._a.shape, inplace)
+    return input if _idle("alpha_dropout", input, p, training) else _alpha(input, p, input._a.ndim, inplace)
 
 
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
@@ -182,7 +155,4 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, in
     >>> dv.nn.functional.feature_alpha_dropout(dv.ones(1, 2, 3)).sum()
     tensor(6.)
     """
-    if _idle("feature_alpha_dropout", input, p, training):
-        return input
-    x = input._a
-    return _alpha(input, p, (*x.shape[:2], *(1,) * (x.ndim - 2)), inplace)
+    return input if _idle("feature_alpha_dropout", input, p, training) else _alpha(input, p, 2, inplace)

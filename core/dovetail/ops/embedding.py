@@ -21,37 +21,30 @@ FUNCTIONAL = ("embedding", "embedding_bag")
 def _embedding(weight: Array, index: Fixed, padding_idx: int, scale_grad_by_freq: bool) -> Array:
     """The rows of `weight` (V, D) at positions of any shape: (*, D)."""
     if not check_index(index, weight.shape[0]):
-        bad = index.min() if index.min() < 0 else index.max()
-        text = f"index out of range in self: {bad}"
+        text = f"index out of range in self: {index.min() if index.min() < 0 else index.max()}"
         raise RangeError("embedding", text, f"expected indices in [0, {weight.shape[0] - 1}]")
     return xp(weight).take(weight, index, axis=0)
 
 
 @_embedding.vjp
 def _(g: Any, weight_shape: Any, index: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
-    return embedding_grad(g, index, weight_shape[0], padding_idx, scale_grad_by_freq)
+    if scale_grad_by_freq:
+        at = index._a
+        g = g / wrap(xp(at).bincount(at.reshape(-1))[at].astype(g._a.dtype)[..., None])
+    return embedding_grad(g, index, weight_shape[0], padding_idx)
 
 
 @op(dtypes=None)
-def embedding_grad(grad: Array, index: Fixed, rows: int, padding_idx: int, scale_grad_by_freq: bool) -> Array:
-    """The gradient of an embedding by its table of so many rows; that of row `padding_idx` is zero."""
+def embedding_grad(grad: Array, index: Fixed, rows: int, padding_idx: int) -> Array:
+    """Add rows where they came from in a table of so many: the gradient of an embedding; that of row `padding_idx` is zero."""
     out = xp(grad).zeros((rows, grad.shape[-1]), grad.dtype)
-    at, g = index.reshape(-1), grad.reshape(-1, grad.shape[-1])
-    if scale_grad_by_freq:
-        g = g / xp(grad).bincount(at, minlength=rows)[at].astype(g.dtype)[:, None]
-    add_rows(out, at, g)
+    add_rows(out, index.reshape(-1), grad.reshape(-1, grad.shape[-1]))
     if 0 <= padding_idx < rows:
         out[padding_idx] = 0
     return out
 
 
-@embedding_grad.vjp
-def _(g: Any, index: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
-    if scale_grad_by_freq:
-        counts = xp(index._a).bincount(index._a.reshape(-1))[index._a].astype(g._a.dtype)
-        g_rows = embedding_rows(g, index, padding_idx)
-        return g_rows / wrap(counts[..., None])
-    return embedding_rows(g, index, padding_idx)
+embedding_grad.vjp(lambda g, index, padding_idx: embedding_rows(g, index, padding_idx))
 
 
 def embedding_rows(weight: Any, index: Any, padding_idx: int) -> Any:
@@ -79,8 +72,7 @@ def embedding(
     """
     padding = _padding("embedding", weight, padding_idx)
     _check("embedding", input, weight)
-    if max_norm is not None:
-        _shorten(weight, input._a, max_norm, norm_type)
+    _shorten(weight, input._a, max_norm, norm_type)
     return _embedding(weight, input, padding, scale_grad_by_freq)
 
 
@@ -101,25 +93,16 @@ def _check(where: str, input: Any, weight: Any) -> None:
         raise DtypeError(where, f"{text}{legacy(input._a.dtype)}", "", "convert the indices with .long()")
 
 
-def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
+def _shorten(weight: Any, index: Any, max_norm: float | None, norm_type: float) -> None:
     """Scale the rows in use that are longer than `max_norm` down to it, in place."""
+    if max_norm is None:
+        return
     a = weight._a
     used = xp(a).unique(index)
     rows = a[used]
     norms = (abs(rows) ** norm_type).sum(axis=1) ** (1 / norm_type)
     a[used] = rows * xp(a).where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(a.dtype)[:, None]
     changed(weight._v, "embedding")
-
-
-@op(dtypes=None)
-def segment_sum(input: Array, bag: Fixed, bags: int) -> Array:
-    """Add the rows of (M, D) that belong to the same bag: (bags, D)."""
-    out = xp(input).zeros((bags, input.shape[1]), input.dtype)
-    add_rows(out, bag, input)
-    return out
-
-
-segment_sum.vjp(lambda g, bag: _embedding(g, bag, -1, False))
 
 
 def embedding_bag(
@@ -143,55 +126,50 @@ def embedding_bag(
     padding = _padding(where, weight, padding_idx)
     _check(where, input, weight)
     refuse_types(where, weight._a, "iub")
-    if max_norm is not None:
-        _shorten(weight, input._a, max_norm, norm_type)
-    bag, bags, counts = _bags(where, input._a, offsets, include_last_offset)
-    flat = input.reshape((-1,))
-    kept = flat._a != padding
+    _shorten(weight, input._a, max_norm, norm_type)
+    bag, bags = _bags(where, input._a, offsets, include_last_offset)
+    flat, factors = input._a.reshape(-1), None if per_sample_weights is None else per_sample_weights.reshape((-1, 1))
     if padding >= 0:
-        counts = xp(bag).bincount(bag[kept], minlength=bags)
+        kept = flat != padding
+        bag, flat, factors = bag[kept], flat[kept], None if factors is None else factors[wrap(kept)]
     if mode == "max":
-        return _largest(weight, flat, bag, bags, kept)
-    rows = _embedding(weight, flat, padding, scale_grad_by_freq)
-    factor = wrap(kept[:, None].astype(weight._a.dtype)) if padding >= 0 else None
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape((-1, 1))
-    total = segment_sum(rows if factor is None else rows * factor, wrap(bag), bags)
+        return _largest(weight, flat, bag, bags)
+    rows = _embedding(weight, wrap(flat), -1, scale_grad_by_freq)
+    total = embedding_grad(rows if factors is None else rows * factors, wrap(bag), bags, -1)
     if mode == "sum":
         return total
+    counts = xp(bag).bincount(bag, minlength=bags)
     return total / wrap(xp(bag).maximum(counts, 1).astype(weight._a.dtype)[:, None])
 
 
-def _largest(weight: Any, flat: Any, bag: Any, bags: int, kept: Any) -> Any:
+def _largest(weight: Any, flat: Any, bag: Any, bags: int) -> Any:
     """The elementwise maximum of each bag (its first, for the gradient); zeros for an empty one."""
     a, m = weight._a, xp(weight._a)
-    rows = m.where(kept[:, None], a[flat._a], -np.inf)
+    rows = _embedding(wrap(a), wrap(flat), -1, False)._a
     best = m.full((bags, a.shape[1]), -np.inf, a.dtype)
     scatter_max(best, bag, rows)
     last = len(bag)
     at = m.full(best.shape, -last, np.int64)
-    scatter_max(at, bag, m.where((rows == best[bag]) & kept[:, None], -m.arange(last)[:, None], -last))
+    scatter_max(at, bag, m.where(rows == best[bag], -m.arange(last)[:, None], -last))
     empty = at == -last
-    index = flat._a[m.where(empty, 0, -at)] if last else m.zeros(best.shape, np.int64)
+    index = flat[m.where(empty, 0, -at)] if last else m.zeros(best.shape, np.int64)
     picked = weight.reshape((-1,))[wrap(index * a.shape[1] + m.arange(a.shape[1]))]
     return picked * wrap((~empty).astype(a.dtype))
 
 
-def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, int, Any]:
-    """(number of the bag of each element, how many bags, elements of each)."""
+def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, int]:
+    """(number of the bag of each element, how many bags)."""
     m = xp(x)
     if x.ndim == 2:
-        return m.repeat(m.arange(x.shape[0]), x.shape[1]), x.shape[0], m.full(x.shape[0], x.shape[1])
+        return m.repeat(m.arange(x.shape[0]), x.shape[1]), x.shape[0]
     starts = offsets._a
     if starts.size and int(starts[0]) != 0:
         text = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
         raise ShapeError(where, text + str(int(starts[0])))
     if starts.size and int(starts[-1]) > x.size:
-        text = f"offsets[-1] can not be greater than input's length({x.size}) but got offsets[-1] of {int(starts[-1])}"
-        raise ShapeError(where, text)
+        raise ShapeError(where, f"offsets[-1] can not be greater than input's length({x.size}) but got offsets[-1] of {int(starts[-1])}")
     bags = len(starts) - 1 if include_last else len(starts)
-    bag = m.searchsorted(starts[:bags], m.arange(x.size), side="right") - 1
-    return bag, bags, m.bincount(bag, minlength=bags)
+    return m.searchsorted(starts[:bags], m.arange(x.size), side="right") - 1, bags
 
 
 def _check_bag(where: str, input: Any, weight: Any, offsets: Any, mode: str, by_freq: bool, samples: Any) -> None:

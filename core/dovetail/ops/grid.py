@@ -9,8 +9,9 @@ from typing import Any
 from ..autograd.node import wrap
 from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._op import xp
+from ._resampling import far, near
 from ._windows import listing, refuse_types
-from .adaptive_pool import plane_gather
+from .pool import plane_gather
 
 __all__: list[str] = []
 FUNCTIONAL = ("affine_grid", "grid_sample")
@@ -26,9 +27,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     tensor([[[[-1.,  0.],
               [ 1.,  0.]]]])
     """
-    if align_corners is None:
-        _warn_default("affine_grid")
-        align_corners = False
+    align_corners = _corners("affine_grid", align_corners)
     t, n = theta._a, len(size) - 2
     if t.dtype.kind not in "fV":
         raise ValueRangeError("affine_grid", f"Expected theta to have floating point type, but got {t.dtype}")
@@ -41,20 +40,17 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, {n + 1}] but got: [{t.shape[0]}, {n + 1}]."
         raise ShapeError("affine_grid", what, "theta holds one matrix for each image of `size`")
     m = xp(t)
-    axes = []
-    for length in size[2:]:
-        line = m.linspace(-1, 1, length, dtype=t.dtype) if length > 1 else m.zeros(1, t.dtype)
-        axes.append(line if align_corners else line * ((length - 1) / length))
+    axes = [m.linspace(-1, 1, length, dtype=t.dtype) if length > 1 else m.zeros(1, t.dtype) for length in size[2:]]
+    axes = axes if align_corners else [line * ((len(line) - 1) / len(line)) for line in axes]
     places = m.stack([*m.meshgrid(*axes, indexing="ij")[::-1], m.ones(tuple(size[2:]), t.dtype)], axis=-1)
-    flat = wrap(places.reshape(1, -1, n + 1))
-    return flat.matmul(theta.transpose(1, 2)).reshape((t.shape[0], *size[2:], n))
+    return wrap(places.reshape(1, -1, n + 1)).matmul(theta.transpose(1, 2)).reshape((t.shape[0], *size[2:], n))
 
 
-def _warn_default(where: str) -> None:
-    warnings.warn(
-        f"Default {where} behavior is align_corners=False since 1.3.0. Please specify align_corners=True if the old behavior is desired.",
-        stacklevel=3,
-    )
+def _corners(where: str, align_corners: bool | None) -> bool:
+    if align_corners is None:
+        text = f"Default {where} behavior is align_corners=False since 1.3.0. Please specify align_corners=True if the old behavior is "
+        warnings.warn(text + "desired.", stacklevel=3)
+    return bool(align_corners)
 
 
 def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None) -> Any:
@@ -69,14 +65,11 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
     tensor([[[[1.5000]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
-        text = f"expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
-        raise ValueRangeError("nn.functional.grid_sample()", text)
+        raise ValueRangeError("nn.functional.grid_sample()", f"expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
     if padding_mode not in ("zeros", "border", "reflection"):
         text = f"expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
         raise ValueRangeError("nn.functional.grid_sample()", text)
-    if align_corners is None:
-        _warn_default("grid_sample")
-        align_corners = False
+    align_corners = _corners("grid_sample", align_corners)
     _check(input._a, grid._a, mode)
     spatial = input._a.shape[2:]
     n = len(spatial)
@@ -89,7 +82,7 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
         return _read(input, [wrap(xp(p._a).rint(p._a)) for p in places], padding_mode, align_corners)
     lows = [wrap(xp(p._a).floor(p._a)) for p in places]
     parts = [p - low for p, low in zip(places, lows, strict=True)]
-    weights = [_cubic(p) if mode == "bicubic" else [1 - p, p] for p in parts]
+    weights = [[far(p + 1), near(p), near(1 - p), far(2 - p)] if mode == "bicubic" else [1 - p, p] for p in parts]
     first = -1 if mode == "bicubic" else 0
     out: Any = None
     for taps in itertools.product(range(len(weights[0])), repeat=n):
@@ -111,8 +104,7 @@ def _check(x: Any, grid: Any, mode: str) -> None:
         text = f"expected grid and input to have same batch size, but got input with sizes {listing(x.shape)} and grid with sizes "
         raise ShapeError(where, text + listing(grid.shape))
     if grid.shape[-1] != x.ndim - 2:
-        text = f"expected grid to have size {x.ndim - 2} in last dimension, but got grid with sizes {listing(grid.shape)}"
-        raise ShapeError(where, text)
+        raise ShapeError(where, f"expected grid to have size {x.ndim - 2} in last dimension, but got grid with sizes {listing(grid.shape)}")
     if 0 in x.shape[2:]:
         raise ShapeError(where, f"expected input to have non-empty spatial dimensions, but input has sizes {listing(x.shape)}")
     if x.ndim == 5 and mode == "bicubic":
@@ -140,26 +132,13 @@ def _read(input: Any, places: list[Any], padding_mode: str, align_corners: bool)
     """The elements at whole coordinates, (N, C, *out); zeros outside where the padding mode says so."""
     spatial = input._a.shape[2:]
     index: Any = 0
-    valid: Any = None
+    valid: Any = True
     for place, size in zip(places, spatial, strict=True):
         a = _inside(place, size, padding_mode, align_corners)._a
         good = (a >= 0) & (a <= size - 1)
-        valid = good if valid is None else valid & good
+        valid = valid & good
         a = xp(a).where(good, a, 0)
         index = index * size + a.astype(xp(a).int64)
     index = xp(index).broadcast_to(index[:, None], (*input._a.shape[:2], *index.shape[1:]))
     values = plane_gather(input, index)
     return values * wrap(valid[:, None].astype(input._a.dtype)) if padding_mode == "zeros" else values
-
-
-def _cubic(t: Any) -> list[Any]:
-    """The four weights of cubic convolution (Keys, 1981; a = -0.75) at distance t past the second tap."""
-    a = -0.75
-
-    def near(d: Any) -> Any:
-        return ((a + 2) * d - (a + 3)) * d * d + 1
-
-    def far(d: Any) -> Any:
-        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]

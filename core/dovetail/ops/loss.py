@@ -1,4 +1,4 @@
-"""Losses of elementwise differences and of probabilities."""
+"""Losses of elementwise differences and of probabilities, and what all losses share: reductions and their older arguments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..dtypes import get_default_dtype
-from ..errors import DtypeError, ShapeError, ValueRangeError
-from ._losses import reduced, reduction_of, refuse_gradient, warn_sizes
+from ..errors import DtypeError, GradError, ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
 from ._windows import listing, refuse_types
+from .activation_smooth import logsigmoid
 from .elementwise import xlogy
 
 __all__: list[str] = []
@@ -24,28 +24,62 @@ FUNCTIONAL = (
 )  # fmt: skip
 
 
-def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], definition: Callable[..., Any]) -> Any:
-    """An op for a loss f(input - target): its value and slope on arrays, and its definition by ops for second derivatives."""
+Flag = bool | None  # what the older spelling of a reduction holds
+
+
+def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str, *pair: Any) -> str:
+    """The reduction that is meant; `size_average` and `reduce` are its older spelling. A ValueError for an unknown one.
+
+    Warns where a `pair`, input and target, broadcast, which is rarely meant.
+    """
+    if pair and pair[0]._a.shape != pair[1]._a.shape:
+        a, b = (t._a.shape for t in pair)
+        text = f"{where}: Using a target size ({listing(b)}) that is different to the input size ({listing(a)}). "
+        text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
+        warnings.warn(text, stacklevel=3)
+    if size_average is not None or reduce is not None:
+        reduction = "none" if reduce is False else "mean" if size_average in (None, True) else "sum"
+        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueRangeError(where, f"{reduction} is not a valid value for reduction", "expected none, mean or sum")
+    return reduction
+
+
+def reduced(loss: Any, reduction: str) -> Any:
+    """The loss of a batch: each element's, their mean or their sum; for tensors and bare arrays."""
+    if reduction == "none":
+        return loss
+    return loss.mean() if reduction == "mean" else loss.sum()
+
+
+def refuse_gradient(where: str, **tensors: Any) -> None:
+    """Refuse arguments that PyTorch does not differentiate but that require a gradient."""
+    for name, t in tensors.items():
+        if t is not None and t._n is not None:
+            text = f"The function '{where}' is not differentiable with respect to argument '{name}'"
+            raise GradError(where, text, "This input cannot have requires_grad True.", "detach() it")
+
+
+def _of_difference(name: str, value: Callable[[Any, float], Any], slope: Callable[[Any, float], Any]) -> Any:
+    """An op for a loss f(input - target, bound), by its value on arrays and its slope by ops."""
 
     @op(name=name, dtypes="floating", autocast="float32")
     def loss(input: Array, target: Array, reduction: str, bound: float) -> Array:
         return reduced(value(input - target, bound), reduction)
 
-    @op(name=f"{name}_grad")
-    def loss_grad(grad: Array, input: Array, target: Array, reduction: str, bound: float) -> Array:
-        d = slope(input - target, bound)
-        return d * (grad / d.size if reduction == "mean" else grad)
-
     @loss.vjp
     def _(g: Any, input: Any, target: Any, reduction: Any, bound: Any, needs: Any) -> Any:
-        by_input = loss_grad(g, input, target, reduction, bound)
+        d = input - target
+        by_input = slope(d, bound) * _each(g, d, reduction)
         return by_input if needs[0] else None, -by_input if needs[1] else None
 
-    @loss.composite
-    def _(input: Any, target: Any, reduction: str, bound: float) -> Any:
-        return reduced(definition(input - target, bound), reduction)
-
     return loss
+
+
+def _each(g: Any, like: Any, reduction: str, weight: Any = None) -> Any:
+    """The gradient that each element's loss receives."""
+    g = g / like._a.size if reduction == "mean" else g
+    return g if weight is None else g * weight
 
 
 def _huber(d: Any, bound: float) -> Any:
@@ -53,33 +87,27 @@ def _huber(d: Any, bound: float) -> Any:
     return xp(d).where(a < bound, 0.5 * a * a, bound * (a - 0.5 * bound)).astype(d.dtype, copy=False)
 
 
-def _huber_by_ops(d: Any, bound: float) -> Any:
-    near, a = d.abs() < bound, d.abs()
-    return (0.5 * d * d).where(near, bound * (a - 0.5 * bound))
+def _huber_slope(d: Any, bound: float) -> Any:
+    return d.where(d.abs() < bound, d.sign() * bound)
 
 
-_mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: 2 * d, lambda d, _: d * d)
-_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: xp(d).sign(d), lambda d, _: d.abs())
-_huber_op = _of_difference("huber_loss", _huber, lambda d, bound: xp(d).clip(d, -bound, bound), _huber_by_ops)
-_smooth_l1 = _of_difference(
-    "smooth_l1_loss",
-    lambda d, beta: _huber(d, beta) / beta,
-    lambda d, beta: xp(d).clip(d / beta, -1, 1),
-    lambda d, beta: _huber_by_ops(d, beta) / beta,
-)
+_mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: 2 * d)
+_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: d.sign())
+_huber_op = _of_difference("huber_loss", _huber, _huber_slope)
+_smooth_l1 = _of_difference("smooth_l1_loss", lambda d, beta: _huber(d, beta) / beta, lambda d, beta: _huber_slope(d, beta) / beta)
 
 
-def _weighted(where: str, each: Any, weight: Any, reduction: str) -> Any:
-    """Weigh each element's loss; the mean is taken over the weights."""
+def _weighted(where: str, loss: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
+    """A loss of differences, each element's weighed by `weight`; the mean is then taken over the weights."""
+    if weight is None:
+        return loss(input, target, reduction, 0.0)
+    each = loss(input, target, "none", 0.0)
     if weight._a.shape != each._a.shape:
         raise ValueRangeError(where, "Weights and input must have the same size.")
-    total = each * weight
-    return total.sum() / weight.sum() if reduction == "mean" else reduced(total, reduction)
+    return (each * weight).sum() / weight.sum() if reduction == "mean" else reduced(each * weight, reduction)
 
 
-def mse_loss(
-    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None
-) -> Any:
+def mse_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean", weight: Any = None) -> Any:
     """Squared error ``(input - target)²``, averaged, summed or for each element; with `weight` a weighted average.
 
     Warns where the shapes differ and broadcast. Raises a ValueError for an unknown reduction.
@@ -88,33 +116,25 @@ def mse_loss(
     >>> dv.nn.functional.mse_loss(dv.tensor([1., 2.]), dv.tensor([1., 4.]))
     tensor(2.)
     """
-    warn_sizes("mse_loss", input, target)
-    reduction = reduction_of("mse_loss", size_average, reduce, reduction)
-    if weight is not None:
-        return _weighted("mse_loss", _mse(input, target, "none", 0.0), weight, reduction)
-    return _mse(input, target, reduction, 0.0)
+    reduction = reduction_of("mse_loss", size_average, reduce, reduction, input, target)
+    return _weighted("mse_loss", _mse, input, target, weight, reduction)
 
 
-def l1_loss(
-    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None
-) -> Any:
+def l1_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean", weight: Any = None) -> Any:
     """Absolute error ``|input - target|``; arguments as for :func:`mse_loss`.
 
     >>> import dovetail as dv
     >>> dv.nn.functional.l1_loss(dv.tensor([1., 2.]), dv.tensor([1., 4.]), reduction="sum")
     tensor(2.)
     """
-    warn_sizes("l1_loss", input, target)
-    reduction = reduction_of("l1_loss", size_average, reduce, reduction)
+    reduction = reduction_of("l1_loss", size_average, reduce, reduction, input, target)
     if input._a.dtype.kind in "iub" and target._a.dtype.kind in "iub" and weight is None:
         return reduced((input - target).abs(), reduction)  # a mean of integers is refused there
-    if weight is not None:
-        return _weighted("l1_loss", _l1(input, target, "none", 0.0), weight, reduction)
-    return _l1(input, target, reduction, 0.0)
+    return _weighted("l1_loss", _l1, input, target, weight, reduction)
 
 
 def smooth_l1_loss(
-    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+    input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
     """``d²/2β`` where |d| = |input - target| < β, ``|d| - β/2`` elsewhere. Raises a RuntimeError for a negative beta.
 
@@ -122,8 +142,7 @@ def smooth_l1_loss(
     >>> dv.nn.functional.smooth_l1_loss(dv.tensor([0., 3.]), dv.zeros(2), reduction="none")
     tensor([0.0000, 2.5000])
     """
-    warn_sizes("smooth_l1_loss", input, target)
-    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction)
+    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction, input, target)
     if beta < 0:
         raise ShapeError("smooth_l1_loss", f"smooth_l1_loss does not support negative values for beta (beta={beta})")
     return _l1(input, target, reduction, 0.0) if beta == 0 else _smooth_l1(input, target, reduction, beta)
@@ -136,15 +155,14 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     >>> dv.nn.functional.huber_loss(dv.tensor([0., 3.]), dv.zeros(2), reduction="none", delta=2.)
     tensor([0., 4.])
     """
-    warn_sizes("huber_loss", input, target)
-    reduction = reduction_of("huber_loss", None, None, reduction)
+    reduction = reduction_of("huber_loss", None, None, reduction, input, target)
     if delta <= 0:
         raise ShapeError("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})")
-    if weight is not None:
-        if weight._a.shape != input._a.shape:
-            raise ValueRangeError("huber_loss", "Weights and input must have the same size.")
-        return reduced(_huber_op(input, target, "none", delta) * weight, reduction)
-    return _huber_op(input, target, reduction, delta)
+    if weight is None:
+        return _huber_op(input, target, reduction, delta)
+    if weight._a.shape != input._a.shape:
+        raise ValueRangeError("huber_loss", "Weights and input must have the same size.")
+    return reduced(_huber_op(input, target, "none", delta) * weight, reduction)
 
 
 @op(name="binary_cross_entropy", dtypes="floating")
@@ -157,33 +175,13 @@ def _bce(input: Array, target: Array, weight: Fixed | None, reduction: str) -> A
 
 @_bce.vjp
 def _(g: Any, input: Any, target: Any, weight: Any, reduction: Any, needs: Any) -> Any:
-    found = binary_cross_entropy_grad(g, input, target, weight, reduction, needs)
-    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
-
-
-@_bce.composite
-def _(input: Any, target: Any, weight: Any, reduction: str) -> Any:
-    loss = (target - 1) * (-input).log1p().clamp(min=-100) - target * input.log().clamp(min=-100)
-    return reduced(loss if weight is None else loss * weight, reduction)
-
-
-@op(outputs=("by_input", "by_target"))
-def binary_cross_entropy_grad(grad: Array, input: Array, target: Array, weight: Fixed | None, reduction: str, needs: Any) -> Any:
-    """The gradients of binary cross-entropy by input and target; empty where `needs` says no."""
-    m = xp(input)
-    by_input = by_target = m.zeros(0, input.dtype)
-    scale = grad / input.size if reduction == "mean" else grad
-    if weight is not None:
-        scale = scale * weight
-    if needs[0]:
-        by_input = (input - target) / m.maximum((1 - input) * input, 1e-12) * scale
-    if needs[1]:
-        by_target = (m.log1p(-input) - m.log(input)) * scale
-    return by_input, by_target
+    g = _each(g, input, reduction, weight)
+    by_input = (input - target) / ((1 - input) * input).clamp(min=1e-12) * g if needs[0] else None
+    return by_input, ((-input).log1p() - input.log()) * g if needs[1] else None
 
 
 def binary_cross_entropy(
-    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    input: Any, target: Any, weight: Any = None, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Any:
     """``-(t log x + (1 - t) log(1 - x))`` of probabilities x = `input` and targets t, the logarithms no lower than -100.
 
@@ -221,42 +219,15 @@ def _bce_logits(input: Array, target: Array, weight: Fixed | None, pos_weight: F
 
 @_bce_logits.vjp
 def _(g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: Any, needs: Any) -> Any:
-    found = binary_cross_entropy_with_logits_grad(g, input, target, weight, pos_weight, reduction, needs)
-    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
-
-
-@_bce_logits.composite
-def _(input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
-    soft = (-input.abs()).exp().log1p() + (-input).clamp(min=0)
-    if pos_weight is not None:
-        soft = soft * ((pos_weight - 1) * target + 1)
-    loss = (1 - target) * input + soft
-    return reduced(loss if weight is None else loss * weight, reduction)
-
-
-@op(outputs=("by_input", "by_target"))
-def binary_cross_entropy_with_logits_grad(
-    grad: Array, input: Array, target: Array, weight: Fixed | None, pos_weight: Fixed | None, reduction: str, needs: Any
-) -> Any:
-    """The gradients of binary cross-entropy with logits by input and target; empty where `needs` says no."""
-    m = xp(input)
-    scale = grad / input.size if reduction == "mean" else grad
-    if weight is not None:
-        scale = scale * weight
-    by_target = m.zeros(0, input.dtype)
-    if needs[1]:
-        by_target = -input if pos_weight is None else (pos_weight - 1) * m.logaddexp(0, -input).astype(input.dtype) - input
-        by_target = by_target * scale
-    e = m.exp(-abs(input))
-    sigmoid = m.where(input >= 0, 1, e) / (1 + e)
-    if pos_weight is not None:
-        sigmoid = sigmoid * ((pos_weight - 1) * target + 1)
-        target = target * pos_weight
-    return (sigmoid - target) * scale, by_target
+    g = _each(g, input, reduction, weight)
+    if pos_weight is None:
+        return (input.sigmoid() - target) * g if needs[0] else None, -input * g if needs[1] else None
+    by_input = input.sigmoid() * ((pos_weight - 1) * target + 1) - target * pos_weight
+    return by_input * g if needs[0] else None, ((1 - pos_weight) * logsigmoid(input) - input) * g if needs[1] else None
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    input: Any, target: Any, weight: Any = None, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
     pos_weight: Any = None,
 ) -> Any:  # fmt: skip
     """:func:`binary_cross_entropy` of ``sigmoid(input)``, without overflow; `pos_weight` weighs the positive targets.
@@ -281,9 +252,8 @@ def binary_cross_entropy_with_logits(
 
 
 def kl_div(
-    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    log_target: bool = False,
-) -> Any:  # fmt: skip
+    input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean", log_target: bool = False
+) -> Any:
     """Kullback-Leibler divergence ``t (log t - input)`` of log-probabilities `input` from `target` t (its logarithm with `log_target`).
 
     Reduction "batchmean" divides the sum by the first dimension, which is the mathematical mean.
@@ -294,24 +264,17 @@ def kl_div(
     """
     refuse_types("kl_div", input._a, "iub")
     mean = reduction == "batchmean"
-    if mean:
-        reduction = "sum"
-    else:
-        reduction = reduction_of("kl_div", size_average, reduce, reduction)
-        if reduction == "mean":
-            text = "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
-            warnings.warn(text + "the batch size, and aligns with the KL math definition.", stacklevel=2)
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        loss = xlogy(target, target) - target * input
-    out = reduced(loss, reduction)
+    reduction = "sum" if mean else reduction_of("kl_div", size_average, reduce, reduction)
+    if reduction == "mean":
+        text = "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
+        warnings.warn(text + "the batch size, and aligns with the KL math definition.", stacklevel=2)
+    out = reduced(target.exp() * (target - input) if log_target else xlogy(target, target) - target * input, reduction)
     return out / input._a.shape[0] if mean and input._a.ndim else out
 
 
 def poisson_nll_loss(
-    input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-8,
-    reduce: bool | None = None, reduction: str = "mean",
+    input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: Flag = None, eps: float = 1e-8,
+    reduce: Flag = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Negative log-likelihood of counts: ``exp(x) - t·x``, or ``x - t·log(x + eps)`` without `log_input`.
 
@@ -325,8 +288,7 @@ def poisson_nll_loss(
     reduction = reduction_of("poisson_nll_loss", size_average, reduce, reduction)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
-        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
-        loss = loss + stirling.masked_fill(target <= 1, 0)
+        loss = loss + (target * target.log() - target + 0.5 * (2 * math.pi * target).log()).masked_fill(target <= 1, 0)
     return reduced(loss, reduction)
 
 
@@ -353,11 +315,6 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     if negative:
         raise ValueRangeError(where, "var has negative entry/entries", "expected variances")
     reduction = reduction_of(where, None, None, reduction)
-    raised = _at_least(var, eps)
-    loss = 0.5 * (raised.log() + (input - target) ** 2 / raised)
+    var = var + wrap(xp(var._a).maximum(var._a, eps) - var._a)  # max(var, eps) whose gradient ignores the bound
+    loss = 0.5 * (var.log() + (input - target) ** 2 / var)
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
-
-
-def _at_least(var: Any, eps: float) -> Any:
-    """max(var, eps) whose gradient ignores the bound."""
-    return var + wrap(xp(var._a).maximum(var._a, eps) - var._a)

@@ -10,10 +10,11 @@ import numpy as np
 from ..autograd.node import wrap
 from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._arrays import check_index
-from ._losses import reduced, reduction_of, refuse_gradient
 from ._op import Array, Fixed, op, xp
 from ._refuse import type_name as legacy
-from ._windows import listing, refuse_scalar
+from ._windows import listing, refuse_scalar, refuse_types
+from .linalg import linear
+from .loss import Flag, reduced, reduction_of, refuse_gradient
 from .softmax import log_softmax
 
 __all__: list[str] = []
@@ -27,119 +28,66 @@ def _labels(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, A
     ignored = at == ignore_index
     at = m.where(ignored, 0, at)
     if not check_index(at, x.shape[1]):
-        bad = at[(at < 0) | (at >= x.shape[1])].flat[0]
-        what = f"Target {bad} is out of bounds."
+        what = f"Target {at[(at < 0) | (at >= x.shape[1])].flat[0]} is out of bounds."
         raise RangeError("cross_entropy", what, f"expected a label in [0, {x.shape[1] - 1}] or ignore_index={ignore_index}")
     weights = m.ones(at.shape, x.dtype) if weight is None else weight.astype(x.dtype, copy=False)[at]
     weights[ignored] = 0
     return at, weights
 
 
-def _scale(weights: Any, reduction: str) -> Any:
-    """By what the sum of the losses is divided."""
-    return weights.sum(dtype=weights.dtype) if reduction == "mean" else 1
-
-
 def _finish(loss: Any, weights: Any, reduction: str) -> Any:
-    loss = loss[:, 0]
-    if reduction == "none":
-        return loss
-    total = loss.sum(dtype=loss.dtype)
-    return total / _scale(weights, reduction) if reduction == "mean" else total
+    """The loss of a batch from that of each label, (N, 1, *d); for tensors and bare arrays."""
+    return loss.sum() / weights.sum() if reduction == "mean" else reduced(loss[:, 0], reduction)
 
 
-@op(dtypes="floating", name="nll_loss")
-def _nll(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str) -> Array:
-    """``-weight[t] · input[n, t]`` for the label t of each sample of (N, C, *d)."""
-    at, weights = _labels(input, target, weight, ignore_index)
-    return _finish(-xp(input).take_along_axis(input, at, axis=1) * weights, weights, reduction)
-
-
-@_nll.vjp
-def _(g: Any, input_shape: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any) -> Any:
-    return nll_loss_grad(g, target, weight, input_shape, ignore_index, reduction)
-
-
-@op
-def nll_loss_grad(grad: Array, target: Fixed, weight: Fixed | None, shape: Any, ignore_index: int, reduction: str) -> Array:
-    """The gradient of the negative log-likelihood loss by its input of this shape."""
-    out = xp(grad).zeros(shape, grad.dtype)
-    at, weights = _labels(out, target, weight, ignore_index)
-    each = grad[:, None] if reduction == "none" else grad / _scale(weights, reduction)
-    xp(grad).put_along_axis(out, at, xp(grad).where(weights != 0, -each * weights, 0), axis=1)
-    return out
-
-
-nll_loss_grad.vjp(lambda g, target, weight, ignore_index, reduction: _nll(g, target, weight, ignore_index, reduction))
+def _nll(logp: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float = 0.0) -> Any:
+    """The negative log-likelihood of labels under log-probabilities (N, C, *d), by ops; `smoothing` is spread over all classes."""
+    x = logp._a
+    at, weights = (wrap(a) for a in _labels(x, target._a, None if weight is None else weight._a, ignore_index))
+    loss = -logp.gather(1, at) * weights
+    if smoothing:
+        each = logp if weight is None else logp * weight.reshape((-1, *(1,) * (x.ndim - 2)))
+        kept = wrap((target._a[:, None] != ignore_index).astype(x.dtype))
+        loss = (1 - smoothing) * loss - smoothing / x.shape[1] * each.sum(1, keepdim=True) * kept
+    return _finish(loss, weights, reduction)
 
 
 @op(dtypes="floating", saves=("logp",), autocast="float32", name="cross_entropy")
-def _cross_entropy(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str, label_smoothing: float) -> Array:
+def _cross_entropy(input: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str) -> Array:
     """The negative log-likelihood of log-softmax over dimension 1, for class labels."""
     m = xp(input)
     logp = input - input.max(axis=1, keepdims=True)
     logp -= m.log(m.exp(logp).sum(axis=1, keepdims=True))
     at, weights = _labels(input, target, weight, ignore_index)
-    loss = -m.take_along_axis(logp, at, axis=1) * weights
-    if label_smoothing:
-        each = logp if weight is None else logp * _by_class(weight, logp)
-        smooth = -each.sum(axis=1, keepdims=True) * (target[:, None] != ignore_index)
-        loss = (1 - label_smoothing) * loss + label_smoothing / input.shape[1] * smooth
-    return _finish(loss.astype(input.dtype, copy=False), weights, reduction), logp
-
-
-def _by_class(weight: Any, x: Any) -> Any:
-    return weight.astype(x.dtype, copy=False).reshape(-1, *(1,) * (x.ndim - 2))
+    return _finish(-m.take_along_axis(logp, at, axis=1) * weights, weights, reduction), logp
 
 
 @_cross_entropy.vjp
-def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any, label_smoothing: Any, logp: Any) -> Any:
-    return cross_entropy_grad(g, logp, target, weight, ignore_index, reduction, label_smoothing)
+def _(g: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any, logp: Any) -> Any:
+    return cross_entropy_grad(g, logp, target, weight, ignore_index, reduction)
 
 
 @_cross_entropy.composite
-def _(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
-    x = input._a
-    raw_weight = None if weight is None else weight._a
-    at, weights = _labels(x, target._a, raw_weight, ignore_index)
-    shares = xp(x).zeros(x.shape, x.dtype)
-    xp(x).put_along_axis(shares, at, (1 - label_smoothing) * weights, axis=1)
-    if label_smoothing:
-        even = label_smoothing / x.shape[1] * (target._a[:, None] != ignore_index)
-        shares += (even if weight is None else even * _by_class(raw_weight, x)).astype(x.dtype)
-    loss = -(log_softmax(input, 1) * wrap(shares)).sum(1)
-    if reduction == "none":
-        return loss
-    return loss.sum() / wrap(xp(x).asarray(_scale(weights, reduction))) if reduction == "mean" else loss.sum()
+def _(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    return _nll(log_softmax(input, 1), target, weight, ignore_index, reduction)
 
 
 @op
-def cross_entropy_grad(
-    grad: Array, logp: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str, label_smoothing: float
-) -> Array:
-    """The gradient of cross-entropy by the logits, from their log-softmax: ``scale · (softmax · Σshares - shares)``."""
+def cross_entropy_grad(grad: Array, logp: Array, target: Fixed, weight: Fixed | None, ignore_index: int, reduction: str) -> Array:
+    """The gradient of cross-entropy by the logits, from their log-softmax: ``scale · weight · (softmax - 1 at the label)``."""
     m = xp(grad)
     at, weights = _labels(logp, target, weight, ignore_index)
-    each = grad[:, None] if reduction == "none" else grad / _scale(weights, reduction)
-    kept = target[:, None] != ignore_index
-    each = m.where(kept, each, 0).astype(logp.dtype, copy=False)
-    own = each * weights
+    each = grad[:, None] if reduction == "none" else grad / (weights.sum() if reduction == "mean" else 1)
+    own = m.where(target[:, None] != ignore_index, each, 0).astype(logp.dtype, copy=False) * weights
     out = m.exp(logp)
-    if label_smoothing:
-        even = label_smoothing / logp.shape[1]
-        shares = None if weight is None else _by_class(weight, logp)
-        own *= 1 - label_smoothing
-        out *= own + each * even * (logp.shape[1] if shares is None else shares.sum())
-        out -= each * even if shares is None else each * even * shares
-    else:
-        out *= own
+    out *= own
     m.put_along_axis(out, at, m.take_along_axis(out, at, axis=1) - own, axis=1)
     return out
 
 
 def cross_entropy(
-    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
-    reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+    input: Any, target: Any, weight: Any = None, size_average: Flag = None, ignore_index: int = -100,
+    reduce: Flag = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Any:  # fmt: skip
     """``-Σ_c q_c log softmax(input)_c`` of logits (C), (N, C) or (N, C, *d) and targets: labels (N, *d), or probabilities q like the input.
 
@@ -158,7 +106,11 @@ def cross_entropy(
     if x.ndim and x.shape == t.shape:
         return _by_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     input, target, single = _check(where, input, target, weight)
-    out = _cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+    if label_smoothing:
+        refuse_types(where, input._a, "iub")
+        out = _nll(log_softmax(input, 1), target, weight, ignore_index, reduction, label_smoothing)
+    else:
+        out = _cross_entropy(input, target, weight, ignore_index, reduction)
     return out.reshape(()) if single else out
 
 
@@ -172,7 +124,7 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
     if x.ndim > 1 and (t.ndim < 1 or x.shape[0] != t.shape[0]):
         got = t.shape[0] if t.ndim else 1
         raise ValueRangeError(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).")
-    if (x.ndim <= 2 and t.ndim > x.ndim - 1) or (x.ndim == 1 and t.ndim):
+    if x.ndim <= 2 and t.ndim >= x.ndim:
         text = f"0D or 1D target tensor expected, multi-target not supported (target {listing(t.shape)}, input {listing(x.shape)})"
         raise ShapeError(where, text)
     if x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
@@ -216,8 +168,8 @@ def _by_probabilities(input: Any, target: Any, weight: Any, ignore_index: int, r
 
 
 def nll_loss(
-    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
-    reduce: bool | None = None, reduction: str = "mean",
+    input: Any, target: Any, weight: Any = None, size_average: Flag = None, ignore_index: int = -100,
+    reduce: Flag = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """``-weight[t] · input[n, t]`` of log-probabilities (C), (N, C) or (N, C, *d) at labels t (N, *d); errors as :func:`cross_entropy`.
 
@@ -227,6 +179,7 @@ def nll_loss(
     """
     reduction = reduction_of("nll_loss", size_average, reduce, reduction)
     input, target, single = _check("nll_loss", input, target, weight)
+    refuse_types("nll_loss", input._a, "iub")
     out = _nll(input, target, weight, ignore_index, reduction)
     return out.reshape(()) if single else out
 
@@ -241,8 +194,5 @@ def linear_cross_entropy(
     >>> dv.nn.functional.linear_cross_entropy(dv.ones(1, 2), dv.zeros(3, 2), dv.tensor([1]))
     tensor(1.0986)
     """
-    logits = input.matmul(linear_weight.transpose(0, 1))
-    if linear_bias is not None:
-        logits = logits + linear_bias
     ignored = -100 if ignore_index is None else ignore_index
-    return cross_entropy(logits, target, weight, None, ignored, None, reduction, label_smoothing)
+    return cross_entropy(linear(input, linear_weight, linear_bias), target, weight, None, ignored, None, reduction, label_smoothing)

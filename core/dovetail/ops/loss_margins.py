@@ -9,11 +9,11 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..errors import ShapeError, ValueRangeError
-from ._losses import reduced, reduction_of, refuse_gradient
 from ._op import xp
 from ._windows import listing, refuse_scalar, refuse_types
 from .activation_smooth import logsigmoid
 from .distance import pairwise_distance
+from .loss import Flag, reduced, reduction_of, refuse_gradient
 
 __all__: list[str] = []
 FUNCTIONAL = (
@@ -23,9 +23,8 @@ FUNCTIONAL = (
 
 
 def cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0, size_average: bool | None = None, reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Any:  # fmt: skip
+    input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
+) -> Any:
     """``1 - cos(x1, x2)`` where the target is 1, ``max(0, cos(x1, x2) - margin)`` where it is -1, along the last dimension.
 
     Inputs (N, D) with target (N,), or (D,) with a single target. Raises a RuntimeError for other shapes.
@@ -41,17 +40,15 @@ def cosine_embedding_loss(
     if input1._a.ndim != n + 1 or input2._a.ndim != n + 1:
         text = f"{n}D target tensor expects {n + 1}D input tensors, but found inputs with sizes "
         raise ShapeError(where, f"{text}{listing(input1._a.shape)} and {listing(input2._a.shape)}.")
-    eps = 1e-12
-    squares = ((input1 * input1).sum(-1) + eps) * ((input2 * input2).sum(-1) + eps)
-    cos = (input1 * input2).sum(-1) / squares.sqrt()
+    lengths = [(x * x).sum(-1) + 1e-12 for x in (input1, input2)]
+    cos = (input1 * input2).sum(-1) / (lengths[0] * lengths[1]).sqrt()
     like, unlike = (wrap((target._a == sign).astype(cos._a.dtype)) for sign in (1, -1))
     return reduced((1 - cos) * like + (cos - margin).clamp(min=0) * unlike, reduction)
 
 
 def margin_ranking_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0, size_average: bool | None = None, reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Any:  # fmt: skip
+    input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
+) -> Any:
     """``max(0, -target (x1 - x2) + margin)``: with target 1 the first should be larger, with -1 the second.
 
     >>> import dovetail as dv
@@ -67,7 +64,7 @@ def margin_ranking_loss(
 
 
 def hinge_embedding_loss(
-    input: Any, target: Any, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    input: Any, target: Any, margin: float = 1.0, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Any:
     """The input where the target is 1, ``max(0, margin - input)`` where it is -1.
 
@@ -85,7 +82,7 @@ def hinge_embedding_loss(
 
 def triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2, eps: float = 1e-6, swap: bool = False,
-    size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """``max(0, d(a, p) - d(a, n) + margin)`` with p-norm distances along the last dimension (Balntas et al., 2016).
 
@@ -98,13 +95,7 @@ def triplet_margin_loss(
     """
     where = "triplet_margin_loss"
     reduction = reduction_of(where, size_average, reduce, reduction)
-    if margin <= 0:
-        raise ValueRangeError(where, f"margin must be greater than 0, got {margin}")
-    if not anchor._a.ndim == positive._a.ndim == negative._a.ndim:
-        text = "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-        counts = f"anchor {anchor._a.ndim}D, positive {positive._a.ndim}D, and negative {negative._a.ndim}D inputs"
-        raise ShapeError(where, text + counts)
-    return _triplet(anchor, positive, negative, lambda x, y: pairwise_distance(x, y, p, eps), margin, swap, reduction)
+    return _triplet(where, anchor, positive, negative, lambda x, y: pairwise_distance(x, y, p, eps), margin, swap, reduction)
 
 
 def triplet_margin_with_distance_loss(
@@ -118,21 +109,24 @@ def triplet_margin_with_distance_loss(
     >>> dv.nn.functional.triplet_margin_with_distance_loss(a, p, n, distance_function=lambda x, y: (x - y).abs().sum(-1))
     tensor(3.)
     """
-    where = "triplet_margin_with_distance_loss"
-    reduction = reduction_of(where, None, None, reduction)
+    where, distance = "triplet_margin_with_distance_loss", distance_function or pairwise_distance
+    return _triplet(where, anchor, positive, negative, distance, margin, swap, reduction_of(where, None, None, reduction))
+
+
+def _triplet(where: str, anchor: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str) -> Any:
     if margin <= 0:
         raise ValueRangeError(where, f"margin must be greater than 0, got {margin}")
-    return _triplet(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)
-
-
-def _triplet(anchor: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str) -> Any:
+    if not anchor._a.ndim == positive._a.ndim == negative._a.ndim:
+        text = "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+        counts = f"anchor {anchor._a.ndim}D, positive {positive._a.ndim}D, and negative {negative._a.ndim}D inputs"
+        raise ShapeError(where, text + counts)
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = far.minimum(distance(positive, negative))
     return reduced((near - far + margin).clamp(min=0), reduction)
 
 
-def soft_margin_loss(input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Any:
+def soft_margin_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean") -> Any:
     """``log(1 + exp(-target · input))`` for targets 1 and -1.
 
     >>> import dovetail as dv
@@ -145,8 +139,8 @@ def soft_margin_loss(input: Any, target: Any, size_average: bool | None = None, 
 
 
 def multi_margin_loss(
-    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: bool | None = None,
-    reduce: bool | None = None, reduction: str = "mean",
+    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Flag = None,
+    reduce: Flag = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """``Σ_{c≠t} max(0, margin - x_t + x_c)^p / C`` for scores (N, C) and labels t (N,), weighted by the label's `weight`.
 
@@ -181,9 +175,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(()) if single else loss, reduction)
 
 
-def multilabel_margin_loss(
-    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
-) -> Any:
+def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean") -> Any:
     """``Σ_{t, c} max(0, 1 - (x_t - x_c)) / C`` over the labels t of each sample and the classes c that are not among them.
 
     `target` (N, C) lists the labels of each sample, ended by -1. Raises a RuntimeError for shapes or labels that do not fit.
@@ -195,8 +187,7 @@ def multilabel_margin_loss(
     where = "multilabel_margin_loss"
     reduction = reduction_of(where, size_average, reduce, reduction)
     if target._a.shape != input._a.shape:
-        text = f"inconsistent target size: {listing(target._a.shape)} for input of size: {listing(input._a.shape)}"
-        raise ShapeError(where, text)
+        raise ShapeError(where, f"inconsistent target size: {listing(target._a.shape)} for input of size: {listing(input._a.shape)}")
     refuse_types(where, input._a, "iub")
     single = input._a.ndim <= 1
     x, t = (v.reshape((1, -1)) if single else v for v in (input, target))
@@ -215,7 +206,7 @@ def multilabel_margin_loss(
 
 
 def multilabel_soft_margin_loss(
-    input: Any, target: Any, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    input: Any, target: Any, weight: Any = None, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Any:
     """``-mean_c(t log σ(x) + (1 - t) log σ(-x))`` for scores (N, C) and targets t of 0 and 1.
 

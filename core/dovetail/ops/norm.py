@@ -1,4 +1,4 @@
-"""Normalisation: layer, group, RMS and local response norms; batch and instance norms are in batch_norm.py."""
+"""Normalisation: batch and instance norms with running statistics; layer, group, RMS and local response norms."""
 
 from __future__ import annotations
 
@@ -7,26 +7,190 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.node import changed
 from ..errors import ShapeError, ValueRangeError
-from ._op import Array, op, xp
-from ._rows import back, standardise
-from ._windows import listing, refuse_types
+from ._op import Array, Fixed, op, xp
+from ._rows import back, dots, means, standardise
+from ._windows import listing, refuse_scalar, refuse_types
+from .pad import pad
+from .pool import avg_pool2d
 
 __all__: list[str] = []
-FUNCTIONAL = ("group_norm", "layer_norm", "local_response_norm", "rms_norm")
+FUNCTIONAL = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm")
 
 
-def _none(a: Any) -> Any:
-    """What stands for a gradient that nobody asked for in a fused gradient's results."""
-    return xp(a).zeros(0, a.dtype)
+@op(outputs=("out", "mean", "var"), nondiff=("mean", "var"), dtypes="floating", autocast="float32", name="batch_norm")
+def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
+    """Standardise each channel of (N, C, *) over the batch: (result, mean (C,), biased variance (C,))."""
+    x = input.reshape(*input.shape[:2], math.prod(input.shape[2:]))
+    if x.shape[2] == 1:
+        mean = x.mean(axis=(0, 2))
+        out = x - mean[:, None]
+        var = xp(x).einsum("ncl,ncl->c", out, out) / x.shape[0]
+    else:
+        mean = means(x).mean(axis=0)
+        out = x - mean[:, None]
+        var = dots(out, out).sum(axis=0) / (x.shape[0] * x.shape[2])
+    scale = 1 / xp(x).sqrt(var + eps)
+    out *= (scale if weight is None else scale * weight)[:, None]
+    if bias is not None:
+        out += bias[:, None]
+    return out.reshape(input.shape), mean, var
+
+
+@_batch_norm.vjp
+def _(g: Any, input: Any, weight: Any, eps: Any, mean: Any, var: Any, needs: Any) -> Any:
+    found = batch_norm_grad(g[0], input, weight, mean, var, eps, needs)
+    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
+
+
+@_batch_norm.composite
+def _(input: Any, weight: Any, bias: Any, eps: float) -> Any:
+    dims = (0, *range(2, input._a.ndim))
+    mean = input.mean(dims, keepdim=True)
+    centred = input - mean
+    var = (centred * centred).mean(dims, keepdim=True)
+    return _affine(centred * (var + eps).rsqrt(), weight, bias), mean, var
+
+
+def _channel(t: Any, ndim: int) -> Any:
+    """(C,) shaped to meet (N, C, *)."""
+    return t.reshape((-1, *(1,) * (ndim - 2)))
+
+
+def _affine(out: Any, weight: Any, bias: Any) -> Any:
+    out = out if weight is None else out * _channel(weight, out._a.ndim)
+    return out if bias is None else out + _channel(bias, out._a.ndim)
+
+
+@op(outputs=("by_input", "by_weight", "by_bias"))
+def batch_norm_grad(grad: Array, input: Array, weight: Array | None, mean: Array, var: Array, eps: float, needs: Any) -> Any:
+    """The gradients of batch norm by input, weight and bias; empty where `needs` says no."""
+    m, shape = xp(grad), input.shape
+    g = grad.reshape(*shape[:2], math.prod(shape[2:]))
+    count = max(shape[0] * g.shape[2], 1)
+    rstd = 1 / m.sqrt(var + eps)
+    nothing = m.zeros(0, grad.dtype)
+    by_bias = means(g).sum(axis=0) * g.shape[2] if g.shape[2] > 1 else g.sum(axis=(0, 2))
+    if not (needs[0] or needs[1]):
+        return nothing, nothing, by_bias
+    x = input.reshape(g.shape) - mean[:, None]
+    by_weight = dots(g, x).sum(axis=0) if g.shape[2] > 1 else m.einsum("ncl,ncl->c", g, x)
+    by_weight = by_weight * rstd if g.size else by_weight
+    if needs[0]:
+        x *= (by_weight * rstd / -count)[:, None]
+        x += g
+        x -= (by_bias / count)[:, None]
+        x *= (rstd if weight is None else rstd * weight)[:, None]
+    return x.reshape(shape), by_weight, by_bias
+
+
+@op(dtypes="floating", autocast="float32")
+def batch_norm_infer(input: Array, weight: Array | None, bias: Array | None, mean: Fixed, var: Fixed, eps: float) -> Array:
+    """Standardise each channel of (N, C, *) by given statistics."""
+    scale = (1 / xp(input).sqrt(var + eps)).astype(input.dtype)
+    shift = -mean * scale if weight is None else -mean * scale * weight
+    shape = (-1, *(1,) * (input.ndim - 2))
+    out = input * (scale if weight is None else scale * weight).reshape(shape)
+    out += (shift if bias is None else shift + bias).reshape(shape)
+    return out
+
+
+@batch_norm_infer.vjp
+def _(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: Any, needs: Any) -> Any:
+    n = input._a.ndim
+    dims = (0, *range(2, n))
+    rstd = _channel((var + eps).rsqrt(), n)
+    by_weight = (g * (input - _channel(mean, n)) * rstd).sum(dims) if needs[1] else None
+    by_input = (g * (rstd if weight is None else rstd * _channel(weight, n))) if needs[0] else None
+    return by_input, by_weight, g.sum(dims) if needs[2] else None
+
+
+def batch_norm(
+    input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
+    momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    """Normalise each channel of (N, C, *) over the batch (training) or by the running statistics (Ioffe and Szegedy, 2015).
+
+    In training ``running = (1 - momentum) · running + momentum · batch`` is updated in place, with the unbiased variance.
+    Raises a ValueError for a single value per channel in training, a RuntimeError for shapes that do not fit.
+
+    >>> import dovetail as dv
+    >>> mean, var = dv.zeros(1), dv.ones(1)
+    >>> dv.nn.functional.batch_norm(dv.tensor([[1.], [3.]]), mean, var, training=True, eps=0.)
+    tensor([[-1.],
+            [ 1.]])
+    >>> mean, var
+    (tensor([0.2000]), tensor([1.1000]))
+    """
+    shape = input._a.shape
+    refuse_scalar("batch_norm", input._a)
+    if len(shape) < 2:
+        raise ShapeError("batch_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
+    _check_statistics("batch_norm", shape[1], running_mean, running_var, weight, bias, training)
+    if not training:
+        return batch_norm_infer(input, weight, bias, running_mean, running_var, eps)
+    count = shape[0] * math.prod(shape[2:])
+    if count == 1:
+        text = f"Expected more than 1 value per channel when training, got input size {listing(shape)}"
+        raise ValueRangeError("batch_norm", text, "", "use a larger batch, or .eval()")
+    out, mean, var = _batch_norm(input, weight, bias, eps)
+    _update(running_mean, mean._a, momentum)
+    _update(running_var, var._a * (count / max(count - 1, 1)), momentum)
+    return out
+
+
+def _update(running: Any, value: Any, momentum: float) -> None:
+    """Move a running statistic towards a new value, in place."""
+    if running is not None:
+        a = running._a
+        a *= 1 - momentum
+        a += (momentum * value).astype(a.dtype, copy=False)
+        changed(running._v, "batch_norm")
+
+
+def _check_statistics(where: str, c: int, mean: Any, var: Any, weight: Any, bias: Any, training: bool) -> None:
+    for name, t in (("running_mean", mean), ("running_var", var)):
+        if t is None and not training:
+            raise ShapeError(where, f"Expected {name} to be defined when training=False")
+    for name, t in (("running_mean", mean), ("running_var", var), ("weight", weight), ("bias", bias)):
+        if t is not None and t._a.size != c:
+            raise ShapeError(where, f"{name} should contain {c} elements not {t._a.size}")
+
+
+def instance_norm(
+    input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+    use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    """Normalise each channel of each sample of (N, C, *) (Ulyanov et al., 2016), or by the running statistics.
+
+    Running statistics are updated by the mean over the batch. Raises a ValueError for a single spatial element.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.instance_norm(dv.tensor([[[1., 3.]]]), eps=0.)
+    tensor([[[-1.,  1.]]])
+    """
+    shape = input._a.shape
+    if len(shape) < 2:
+        raise ShapeError("instance_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
+    n, c = shape[:2]
+    _check_statistics("instance_norm", c, running_mean, running_var, weight, bias, use_input_stats)
+    if not use_input_stats:
+        return batch_norm_infer(input, weight, bias, running_mean, running_var, eps)
+    count = math.prod(shape[2:])
+    if count == 1:
+        raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
+    out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
+    _update(running_mean, mean._a.reshape(n, c).mean(axis=0), momentum)
+    _update(running_var, var._a.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum)
+    return _affine(out.reshape(shape), weight, bias)
 
 
 @op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="layer_norm")
-def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: float) -> Array:
-    """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions."""
-    width = math.prod(normalized_shape)
-    rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), width)
-    out, mean, rstd = standardise(rows, eps)
+def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: float, centre: bool = True) -> Array:
+    """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions; without `centre` the mean counts as zero."""
+    rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), math.prod(normalized_shape))
+    out, mean, rstd = standardise(rows, eps, centre)
     if weight is not None:
         out *= weight.reshape(-1)
     if bias is not None:
@@ -41,33 +205,31 @@ def _(g: Any, input: Any, normalized_shape: Any, weight: Any, mean: Any, rstd: A
 
 
 @_layer_norm.composite
-def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float, centre: bool = True) -> Any:
     dims = tuple(range(-len(normalized_shape), 0))
-    centred = input - input.mean(dims, keepdim=True)
+    centred = input - input.mean(dims, keepdim=True) if centre else input
     out = centred * ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
-    return _affine(out, weight, bias)
-
-
-def _affine(out: Any, weight: Any, bias: Any) -> Any:
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
 
 
 @op(outputs=("by_input", "by_weight", "by_bias"))
-def layer_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, mean: Array, rstd: Array, needs: Any) -> Any:
+def layer_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, mean: Array | None, rstd: Array, needs: Any) -> Any:
     """The gradients of layer norm by input, weight and bias; empty where `needs` says no."""
-    width = math.prod(shape)
-    rows = grad.reshape(len(mean), width)
-    by_bias = rows.sum(axis=0).reshape(shape) if needs[2] else _none(grad)
-    if not (needs[0] or needs[1]):
-        return _none(grad), _none(grad), by_bias
-    x = input.reshape(rows.shape) - mean
-    x *= rstd
-    by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape) if needs[1] else _none(grad)
-    if not needs[0]:
-        return _none(grad), by_weight, by_bias
-    g = rows * weight.reshape(-1) if weight is not None else rows.copy()
-    return back(g, x, rstd).reshape(input.shape), by_weight, by_bias
+    rows = grad.reshape(len(rstd), math.prod(shape))
+    by_input = by_weight = by_bias = xp(grad).zeros(0, grad.dtype)
+    if needs[2]:
+        by_bias = rows.sum(axis=0).reshape(shape)
+    if needs[0] or needs[1]:
+        x = input.reshape(rows.shape)
+        x = x.copy() if mean is None else x - mean
+        x *= rstd
+        if needs[1]:
+            by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape)
+        if needs[0]:
+            g = rows * weight.reshape(-1) if weight is not None else rows.copy()
+            by_input = back(g, x, rstd, mean is not None).reshape(input.shape)
+    return by_input, by_weight, by_bias
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -92,47 +254,9 @@ def _normalized(where: str, input: Any, normalized_shape: Any, weight: Any, bias
             text = f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {listing(t._a.shape)}"
             raise ShapeError(where, f"{text} and normalized_shape = {listing(shape)}")
     if input._a.shape[-len(shape) :] != shape:
-        text = (
-            f"Given normalized_shape={listing(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
-        )
-        raise ShapeError(where, text + listing(input._a.shape))
+        text = f"Given normalized_shape={listing(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of "
+        raise ShapeError(where, f"{text}size{listing(input._a.shape)}")
     return shape
-
-
-@op(saves=("rstd",), dtypes="floating", autocast="float32", name="rms_norm")
-def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None, eps: float) -> Array:
-    """``input / sqrt(mean(input²) + eps) · weight`` over the last dimensions."""
-    rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), math.prod(normalized_shape))
-    out, _, rstd = standardise(rows, eps, centre=False)
-    if weight is not None:
-        out *= weight.reshape(-1)
-    return out.reshape(input.shape), rstd
-
-
-@_rms_norm.vjp
-def _(g: Any, input: Any, normalized_shape: Any, weight: Any, rstd: Any, needs: Any) -> Any:
-    found = rms_norm_grad(g, input, normalized_shape, weight, rstd, needs)
-    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
-
-
-@_rms_norm.composite
-def _(input: Any, normalized_shape: Any, weight: Any, eps: float) -> Any:
-    dims = tuple(range(-len(normalized_shape), 0))
-    return _affine(input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt(), weight, None)
-
-
-@op(outputs=("by_input", "by_weight"))
-def rms_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, rstd: Array, needs: Any) -> Any:
-    """The gradients of RMS norm by input and weight; empty where `needs` says no."""
-    rows = grad.reshape(len(rstd), math.prod(shape))
-    x = input.reshape(rows.shape) * rstd
-    by_weight = _none(grad)
-    if needs[1]:
-        by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape)
-    if not needs[0]:
-        return _none(grad), by_weight
-    g = rows * weight.reshape(-1) if weight is not None else rows.copy()
-    return back(g, x, rstd, centre=False).reshape(input.shape), by_weight
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -148,53 +272,8 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     if eps is None:
         kind = input._a.dtype
         eps = float(np.finfo(kind).eps) if kind.kind == "f" else 2.0**-7  # bfloat16 has seven bits after the point
-    return _rms_norm(input, shape, weight, eps)
-
-
-@op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="group_norm")
-def _group_norm(input: Array, num_groups: int, weight: Array | None, bias: Array | None, eps: float) -> Array:
-    """Standardise groups of channels of (N, C, *), then scale and shift each channel."""
-    n, c = input.shape[:2]
-    out, mean, rstd = standardise(input.reshape(n * num_groups, math.prod(input.shape[1:]) // num_groups), eps)
-    out = out.reshape(n, c, math.prod(input.shape[2:]))
-    if weight is not None:
-        out *= weight[:, None]
-    if bias is not None:
-        out += bias[:, None]
-    return out.reshape(input.shape), mean, rstd
-
-
-@_group_norm.vjp
-def _(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, needs: Any) -> Any:
-    found = group_norm_grad(g, input, weight, mean, rstd, needs)
-    return tuple(f if n else None for f, n in zip(found, needs, strict=True))
-
-
-@_group_norm.composite
-def _(input: Any, num_groups: int, weight: Any, bias: Any, eps: float) -> Any:
-    shape = input._a.shape
-    rows = input.reshape((shape[0], num_groups, -1))
-    centred = rows - rows.mean(-1, keepdim=True)
-    out = (centred * ((centred * centred).mean(-1, keepdim=True) + eps).rsqrt()).reshape(shape)
-    channel = (-1, *(1,) * (len(shape) - 2))
-    return _affine(out, *(None if t is None else t.reshape(channel) for t in (weight, bias)))
-
-
-@op(outputs=("by_input", "by_weight", "by_bias"))
-def group_norm_grad(grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, needs: Any) -> Any:
-    """The gradients of group norm by input, weight and bias; empty where `needs` says no."""
-    n, c = input.shape[:2]
-    grad = grad.reshape(n, c, math.prod(input.shape[2:]))
-    by_bias = grad.sum(axis=(0, 2)) if needs[2] else _none(grad)
-    if not (needs[0] or needs[1]):
-        return _none(grad), _none(grad), by_bias
-    x = input.reshape(len(mean), math.prod(input.shape[1:]) * n // max(len(mean), 1)) - mean
-    x *= rstd
-    by_weight = xp(grad).einsum("ncl,ncl->c", grad, x.reshape(grad.shape)) if needs[1] else _none(grad)
-    if not needs[0]:
-        return _none(grad), by_weight, by_bias
-    g = grad * weight[:, None] if weight is not None else grad.copy()
-    return back(g.reshape(x.shape), x, rstd).reshape(input.shape), by_weight, by_bias
+    refuse_types("rms_norm", input._a, "iub")
+    return _layer_norm(input, shape, weight, None, eps, False)
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -218,7 +297,10 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             raise ShapeError("group_norm", f"{text}{listing(t._a.shape)} and input of shape {listing(shape)}")
     if shape[0] * math.prod(shape[2:]) * (shape[1] // num_groups) == 1:
         raise ValueRangeError("group_norm", f"Expected more than 1 value per channel when training, got input size {listing(shape)}")
-    return _group_norm(input, num_groups, weight, bias, eps)
+    refuse_types("group_norm", input._a, "iub")
+    width = math.prod(shape[1:]) // num_groups
+    out = _layer_norm(input.reshape((shape[0] * num_groups, width)), (width,), None, None, eps)
+    return _affine(out.reshape(shape), weight, bias)
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
@@ -230,16 +312,12 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     >>> dv.nn.functional.local_response_norm(dv.ones(1, 2, 1), 2, alpha=1., beta=1.).flatten()
     tensor([0.6667, 0.5000])
     """
-    from .pad import pad
-    from .pool import avg_pool
-
     shape = input._a.shape
     if len(shape) < 3:
-        text = f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)"
-        raise ValueRangeError("local_response_norm", text)
+        raise ValueRangeError("local_response_norm", f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
     refuse_types("local_response_norm", input._a, "" if input._a.dtype.name == "int64" else "iub")
     if input._a.size == 0:
         return input
     squares = pad((input * input).reshape((shape[0], 1, shape[1], -1)), (0, 0, size // 2, (size - 1) // 2))
-    mean = avg_pool(squares, (size, 1), (1, 1), (0, 0), False, True, None).reshape(shape)
+    mean = avg_pool2d(squares, (size, 1), 1).reshape(shape)
     return input / (mean * alpha + k) ** beta

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ..errors import ShapeError, UnsupportedError
 from ._op import Array, op, xp
 from ._windows import listing, refuse_types
+from .join import cat
 
 __all__: list[str] = []
 FUNCTIONAL = ("pad",)
@@ -30,76 +30,20 @@ def constant_pad_nd(input: Array, sides: Sides, value: Any) -> Array:
 constant_pad_nd.vjp(lambda g, sides: constant_pad_nd(g, tuple((-a, -b) for a, b in sides), 0))
 
 
-@op(dtypes=None)
-def border_pad(input: Array, sides: Sides, mode: str) -> Array:
-    """Pad each dimension by its own elements: "reflect", "replicate" or "circular"; a negative side cuts."""
-    for axis, (a, b) in enumerate(sides):
-        if not (a or b):
-            continue
-        n = input.shape[axis]
-        shape = (*input.shape[:axis], n + a + b, *input.shape[axis + 1 :])
-        out = xp(input).empty(shape, input.dtype)
-        for target, source in _pieces(n, a, b, mode):
-            out[_along(axis, target)] = input[_along(axis, source)]
-        input = out
-    return input
+def _bordered(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
+    """One dimension padded by its own elements; a negative count cuts."""
+    n = x._a.shape[axis]
+    low, high = max(-before, 0), n - max(-after, 0)
+    first, last = {"reflect": (1, n - 1 - after), "replicate": (0, n - 1), "circular": (high - before, low)}[mode]
 
+    def border(start: int, count: int) -> Any:
+        if mode == "replicate":
+            return x.narrow(axis, start, 1).repeat_interleave(count, axis)
+        return x.narrow(axis, start, count).flip(axis) if mode == "reflect" else x.narrow(axis, start, count)
 
-border_pad.vjp(lambda g, input_shape, sides, mode: border_pad_grad(g, input_shape, sides, mode))
-
-
-@op(dtypes=None)
-def border_pad_grad(grad: Array, shape: Any, sides: Sides, mode: str) -> Array:
-    """The gradient of :func:`border_pad`: borders are added to the elements that they repeat."""
-    for axis in range(len(sides) - 1, -1, -1):
-        a, b = sides[axis]
-        if not (a or b):
-            continue
-        n = shape[axis]
-        out = xp(grad).zeros((*grad.shape[:axis], n, *grad.shape[axis + 1 :]), grad.dtype)
-        for target, source in _pieces(n, a, b, mode):
-            part = grad[_along(axis, target)]
-            if source.stop is not None and source.step is None and source.stop - source.start == 1:
-                part = part.sum(axis=axis, keepdims=True, dtype=grad.dtype)
-            out[_along(axis, source)] += part
-        grad = out
-    return grad
-
-
-border_pad_grad.vjp(lambda g, sides, mode: border_pad(g, sides, mode))
-
-
-def _along(axis: int, part: slice) -> tuple[slice, ...]:
-    return (*(slice(None),) * axis, part)
-
-
-def _pieces(n: int, a: int, b: int, mode: str) -> Iterator[tuple[slice, slice]]:
-    """(place in the result, place in the input) of the middle and of each border along one dimension of n elements."""
-    low, high = max(-a, 0), n - max(-b, 0)
-    before, after = max(a, 0), max(b, 0)
-    if high > low:
-        yield slice(before, before + high - low), slice(low, high)
-    end = before + high - low
-    if mode == "reflect":
-        if before:
-            yield slice(0, before), _backwards(1, before)
-        if after:
-            yield slice(end, end + after), _backwards(n - 1 - after, after)
-    elif mode == "replicate":
-        if before:
-            yield slice(0, before), slice(0, 1)
-        if after:
-            yield slice(end, end + after), slice(n - 1, n)
-    else:  # circular: what is left after cutting goes round
-        if before:
-            yield slice(0, before), slice(high - before, high)
-        if after:
-            yield slice(end, end + after), slice(low, low + after)
-
-
-def _backwards(first: int, count: int) -> slice:
-    """`count` elements from `first` on, in reverse."""
-    return slice(first + count - 1, first - 1 if first else None, -1)
+    parts = [border(first, before)] if before > 0 else []
+    parts.append(x.narrow(axis, low, high - low))  # of a cut dimension, what is left goes round
+    return cat([*parts, border(last, after)] if after > 0 else parts, axis)
 
 
 def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
@@ -128,7 +72,10 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         return constant_pad_nd(input, sides, value or 0)
     _check_border(shape, sides, k, mode, value)
     refuse_types("pad", input._a, "" if mode == "circular" else "b")
-    return border_pad(input, sides, mode)
+    out = input
+    for axis, side in enumerate(sides):
+        out = _bordered(out, axis, *side, mode) if any(side) else out
+    return input.clone() if out is input else out
 
 
 def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Max and average pooling over sliding windows, in one to three dimensions."""
+"""Pooling over sliding windows, maximum, average and power average, in one to three dimensions; and back by positions."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..autograd.node import wrap
+from ..errors import DtypeError, ShapeError, ValueRangeError
+from ._arrays import check_index, scatter_add
 from ._op import Array, Fixed, op, xp
-from ._windows import listing, padded, refuse_scalar, refuse_types, spread, tap_views, unpadded
+from ._windows import Sizes, Window, listing, named, over_batch, padded, refuse_scalar, refuse_types, spread, unpadded
 
 __all__ = ["avg_pool1d", "max_pool1d", "max_pool2d", "max_pool3d"]
 METHODS = ()
 FUNCTIONAL = (
-    *__all__, "avg_pool2d", "avg_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices",
+    *__all__, "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
+    "max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "max_unpool3d",
 )  # fmt: skip
-
-Sizes = tuple[int, ...]
 
 
 def pool_sizes(spatial: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool) -> Sizes:
@@ -30,169 +31,142 @@ def pool_sizes(spatial: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilat
     return tuple(outs)
 
 
-def _bordered(x: Any, outs: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, value: Any) -> Any:
+def tiles(spatial: Sizes, outs: Sizes) -> Window | None:
+    """The windows that cut the spatial dimensions into so many equal parts, None where they do not divide."""
+    if 0 in outs or any(n % m for n, m in zip(spatial, outs, strict=True)):
+        return None
+    kernel = tuple(n // m for n, m in zip(spatial, outs, strict=True))
+    return Window(kernel, kernel, (0,) * len(outs), (1,) * len(outs), outs)
+
+
+def _bordered(x: Any, window: Window, value: Any = 0) -> Any:
     """`x` with its border, longer at the end where the last window reaches past it."""
-    extra = tuple(
-        max(0, (o - 1) * s + d * (k - 1) + 1 - n - 2 * p)
-        for o, s, d, k, n, p in zip(outs, stride, dilation, kernel, x.shape[2:], padding, strict=True)
-    )
-    return padded(x, padding, value, extra)
+    each = zip(x.shape[2:], *window, strict=True)
+    extra = tuple(max(0, (o - 1) * s + d * (k - 1) + 1 - n - 2 * p) for n, k, s, p, d, o in each)
+    return padded(x, window.padding, value, extra)
 
 
-def _lowest(dtype: Any) -> Any:
-    if dtype.kind == "b":
-        return False
-    return np.iinfo(dtype).min if dtype.kind in "iu" else -math.inf
+def _below_all(x: Any, window: Window) -> Any:
+    """`x` with a border that no maximum meets."""
+    kind = x.dtype
+    return _bordered(x, window, False if kind.kind == "b" else np.iinfo(kind).min if kind.kind in "iu" else -math.inf)
 
 
 @op
-def max_pool(input: Array, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool) -> Array:
+def max_pool(input: Array, window: Window) -> Array:
     """The largest element of each window of (N, C, *spatial); NaN where a window holds one."""
-    outs = pool_sizes(input.shape[2:], kernel, stride, padding, dilation, ceil_mode)
-    x = _bordered(input, outs, kernel, stride, padding, dilation, _lowest(input.dtype))
     out: Any = None
-    for _, view in tap_views(x, kernel, stride, dilation, outs):
-        out = view.copy() if out is None else xp(x).maximum(out, view, out=out)
+    for view in window.views(_below_all(input, window)):
+        out = view.copy() if out is None else xp(out).maximum(out, view, out=out)
     return out
 
 
-max_pool.vjp(lambda g, input, out, kernel, stride, padding, dilation: max_pool_grad(g, input, out, kernel, stride, padding, dilation))
-
-
-def _which(x: Any, y: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
-    """The number of the first tap at which each window meets its maximum."""
-    few = math.prod(kernel) < 256
-    which = xp(x).zeros(y.shape, np.uint8 if few else np.int32)
-    views = list(tap_views(x, kernel, stride, dilation, y.shape[2:]))
-    for number in range(len(views) - 1, 0, -1):
-        hit = views[number][1] == y
-        if x.dtype.kind == "f":
-            hit |= views[number][1] != views[number][1]
-        xp(x).copyto(which, which.dtype.type(number), where=hit)
-    hit = views[0][1] == y
-    xp(x).copyto(which, which.dtype.type(0), where=hit)
-    return which
-
-
-@op
-def max_pool_grad(grad: Array, input: Fixed, y: Fixed, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Array:
-    """The gradient of max pooling with the result y: each window's goes to its first largest element."""
-    outs = y.shape[2:]
-    x = _bordered(input, outs, kernel, stride, padding, dilation, _lowest(input.dtype))
-    which = _which(x, y, kernel, stride, dilation)
-    out = xp(grad).zeros(x.shape, grad.dtype)
-    apart = all(s >= (k - 1) * d + 1 for s, k, d in zip(stride, kernel, dilation, strict=True))
-    for number, (_, view) in enumerate(tap_views(out, kernel, stride, dilation, outs)):
-        if apart:
-            xp(grad).multiply(grad, which == number, out=view)
-        else:
-            view += grad * (which == number)
-    return unpadded(out, padding, input.shape[2:])
-
-
-max_pool_grad.vjp(lambda g, input, y, kernel, stride, padding, dilation: max_pool_pick(g, input, y, kernel, stride, padding, dilation))
-
-
-@op
-def max_pool_pick(grad: Array, input: Fixed, y: Fixed, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Array:
-    """Of `grad`, shaped as the input, the element at which each window of the input has its maximum."""
-    outs = y.shape[2:]
-    x = _bordered(input, outs, kernel, stride, padding, dilation, _lowest(input.dtype))
-    g = _bordered(grad, outs, kernel, stride, padding, dilation, 0)
-    which = _which(x, y, kernel, stride, dilation)
-    out = xp(grad).zeros(y.shape, grad.dtype)
-    for number, (_, view) in enumerate(tap_views(g, kernel, stride, dilation, outs)):
-        xp(grad).copyto(out, view, where=which == number)
-    return out
-
-
-max_pool_pick.vjp(lambda g, input, y, kernel, stride, padding, dilation: max_pool_grad(g, input, y, kernel, stride, padding, dilation))
+@max_pool.vjp
+def _(g: Any, input: Any, out: Any, window: Any, input_shape: Any) -> Any:
+    return plane_scatter(g, max_pool_indices(input, out, window), input_shape[2:])
 
 
 @op(dtypes=None)
-def max_pool_indices(input: Fixed, y: Fixed, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Array:
+def max_pool_indices(input: Fixed, y: Fixed, window: Window) -> Array:
     """Where each window has its first maximum, as flat positions in the spatial dimensions of the input."""
-    outs = y.shape[2:]
-    x = _bordered(input, outs, kernel, stride, padding, dilation, _lowest(input.dtype))
-    which = _which(x, y, kernel, stride, dilation).astype(np.int64)
-    at, below = xp(x).zeros((), np.int64), 1
-    for axis in range(len(kernel) - 1, -1, -1):
-        tap = which % kernel[axis]
-        which //= kernel[axis]
-        start = xp(x).arange(outs[axis]).reshape(-1, *(1,) * (len(kernel) - 1 - axis)) * stride[axis] - padding[axis]
-        at = at + (start + tap * dilation[axis]) * below
-        below *= input.shape[2 + axis]
-    return at
+    m, x = xp(input), _below_all(input, window)
+    which = m.zeros(y.shape, np.uint8 if math.prod(window.kernel) < 256 else np.int32)  # the number of the tap
+    views = list(window.views(x))
+    for number in range(len(views) - 1, -1, -1):
+        hit = views[number] == y
+        if x.dtype.kind in "fV" and number:
+            hit |= views[number] != views[number]
+        m.copyto(which, which.dtype.type(number), where=hit)
+    start, first, taps = (m.zeros((), np.int64) for _ in range(3))
+    for n, k, s, p, d, o in zip(input.shape[2:], *window, strict=True):
+        line = m.arange(o) * s - p
+        start, taps = start[..., None] * n + line, taps[..., None] * n + m.arange(k) * d
+        first = first[..., None] * n + m.where(line < 0, line % d, line)  # where nothing is above the border, tap 0 stands for it
+    return m.where(which == 0, first, start + taps.reshape(-1)[which])
+
+
+@op(dtypes=None)
+def plane_gather(input: Array, index: Fixed) -> Array:
+    """Pick from the flattened plane of each (n, c): (N, C, *spatial) and positions (N, C, *out) to (N, C, *out)."""
+    flat = input.reshape(*input.shape[:2], math.prod(input.shape[2:]))
+    at = index.reshape(*index.shape[:2], math.prod(index.shape[2:]))
+    return xp(input).take_along_axis(flat, at, axis=2).reshape(index.shape)
+
+
+plane_gather.vjp(lambda g, input_shape, index: plane_scatter(g, index, input_shape[2:]))
 
 
 @op
-def avg_pool(
-    input: Array, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool, count_include_pad: bool, divisor: int | None
-) -> Array:
-    """The mean of each window of (N, C, *spatial), or its sum over `divisor`."""
-    ones = (1,) * len(kernel)
-    outs = pool_sizes(input.shape[2:], kernel, stride, padding, ones, ceil_mode)
-    x = _bordered(input, outs, kernel, stride, padding, ones, 0)
+def plane_scatter(input: Array, index: Fixed, size: Sizes) -> Array:
+    """Add (N, C, *out) at positions of otherwise zero planes (N, C, *size)."""
+    m, planes = xp(input), input.shape[0] * input.shape[1]
+    out = m.zeros(planes * math.prod(size), input.dtype)
+    index = index.reshape(planes, math.prod(input.shape[2:])) + m.arange(planes)[:, None] * math.prod(size)
+    scatter_add(out, index.reshape(-1), input.reshape(-1))
+    return out.reshape(*input.shape[:2], *size)
+
+
+plane_scatter.vjp(lambda g, index: plane_gather(g, index))
+
+
+@op(dtypes=None)
+def plane_put(input: Array, index: Fixed, size: Sizes) -> Array:
+    """Write (N, C, *out) at positions of otherwise zero planes (N, C, *size)."""
+    out = xp(input).zeros((*input.shape[:2], math.prod(size)), input.dtype)
+    flat = (*input.shape[:2], math.prod(input.shape[2:]))
+    xp(input).put_along_axis(out, index.reshape(flat), input.reshape(flat), axis=2)
+    return out.reshape(*input.shape[:2], *size)
+
+
+plane_put.vjp(lambda g, index: plane_gather(g, index))
+
+
+@op
+def avg_pool(input: Array, window: Window, count: Fixed) -> Array:
+    """The sum of each window of (N, C, *spatial) over `count`, a number or one for each window."""
     out: Any = None
-    for _, view in tap_views(x, kernel, stride, ones, outs):
-        if out is None:
-            out = view.copy()
-        else:
-            out += view
-    count = _counts(input, outs, kernel, stride, padding, count_include_pad, divisor)
+    for view in window.views(_bordered(input, window)):
+        out = view.copy() if out is None else xp(out).add(out, view, out=out)
     if out.dtype.kind in "iu":  # towards zero
         return xp(out).sign(out) * (abs(out) // count)
     return xp(out).divide(out, count, out=out)
 
 
-@avg_pool.vjp
-def _(g: Any, input_shape: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: Any, count_include_pad: Any, divisor: Any) -> Any:
-    return avg_pool_grad(g, input_shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+avg_pool.vjp(lambda g, input_shape, window, count: avg_pool_grad(g, input_shape[2:], window, count))
 
 
 @op
-def avg_pool_grad(
-    grad: Array, size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool, count_include_pad: bool,
-    divisor: int | None,
-) -> Array:  # fmt: skip
+def avg_pool_grad(grad: Array, size: Sizes, window: Window, count: Fixed) -> Array:
     """The gradient of average pooling by its input, whose spatial sizes are `size`."""
-    ones, outs = (1,) * len(kernel), grad.shape[2:]
-    inside = xp(grad).zeros((*grad.shape[:2], *size), grad.dtype)
-    share = grad / _counts(inside, outs, kernel, stride, padding, count_include_pad, divisor)
-    out = _bordered(inside, outs, kernel, stride, padding, ones, 0)
-    apart = all(s >= k for s, k in zip(stride, kernel, strict=True))
-    for _, view in tap_views(out, kernel, stride, ones, outs):
+    share, apart = grad / count, all(s >= k for s, k in zip(window.stride, window.kernel, strict=True))
+    out = _bordered(xp(grad).zeros((*grad.shape[:2], *size), grad.dtype), window)
+    for view in window.views(out):
         if apart:
             view[...] = share
         else:
             view += share
-    return unpadded(out, padding, size)
+    return unpadded(out, window.padding, size)
 
 
-@avg_pool_grad.vjp
-def _(g: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: Any, count_include_pad: Any, divisor: Any) -> Any:
-    return avg_pool(g, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+avg_pool_grad.vjp(lambda g, window, count: avg_pool(g, window, count))
 
 
-def _counts(x: Any, outs: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, count_include_pad: bool, divisor: int | None) -> Any:
-    """By what the sum of each window is divided: a number, or an array where windows differ."""
-    if divisor is not None:
-        return divisor
-    lengths: list[list[int]] = []
-    for n, o, k, s, p in zip(x.shape[2:], outs, kernel, stride, padding, strict=True):
-        spans = [(i * s - p, min(i * s - p + k, n + p)) for i in range(o)]
-        lengths.append([b - a if count_include_pad else min(b, n) - max(a, 0) for a, b in spans])
-    if all(len(set(line)) <= 1 for line in lengths):
-        return math.prod(line[0] for line in lengths if line)
+def _counts(x: Any, window: Window, count_include_pad: bool) -> Any:
+    """How many elements each window holds: a number, or a tensor where windows differ."""
     total: Any = 1
-    for axis, line in enumerate(lengths):
-        total = total * xp(x).asarray(line, x.dtype).reshape(-1, *(1,) * (len(outs) - 1 - axis))
-    return total
+    for axis, (n, k, s, p, _, o) in enumerate(zip(x.shape[2:], *window, strict=True)):
+        spans = [(i * s - p, min(i * s - p + k, n + p)) for i in range(o)]
+        line = [b - a if count_include_pad else min(b, n) - max(a, 0) for a, b in spans]
+        if len(set(line)) == 1:
+            total = total * line[0]
+        else:
+            kind = x.dtype if x.dtype.itemsize > 2 else np.float32
+            total = total * xp(x).asarray(line, kind).reshape(-1, *(1,) * (len(window.outs) - 1 - axis))
+    return total if isinstance(total, int) else wrap(total)
 
 
-def _prepared(where: str, n: int, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    """Check the arguments and spread them over the dimensions: (batched input, kernel, stride, padding, dilation)."""
-    x = input._a
+def _window(where: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Window:
+    """Check the arguments, and spread them over the dimensions."""
     if x.ndim not in (n + 1, n + 2) or 0 in x.shape[x.ndim - n - 1 :]:
         text = f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{listing(x.shape)}"
         raise ShapeError(where, text)
@@ -205,98 +179,65 @@ def _prepared(where: str, n: int, input: Any, kernel: Any, stride: Any, padding:
     if min(dilation) < 1:
         raise ShapeError(where, f"dilation should be greater than zero, but got dilation {dilation}")
     for p, k, d in zip(padding, kernel, dilation, strict=True):
-        if p < 0 or p > (d * (k - 1) + 1) // 2:
+        if p < 0:
+            raise ShapeError(where, f"pad must be non-negative, but got pad: {p}")
+        if p > (d * (k - 1) + 1) // 2:
             text = f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
-            raise ShapeError(where, text if p >= 0 else f"pad must be non-negative, but got pad: {p}")
+            raise ShapeError(where, text)
     outs = pool_sizes(x.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
     if min(outs) < 1:
         before, after = ("x".join(map(str, (x.shape[-n - 1], *sizes))) for sizes in (x.shape[-n:], outs))
-        text = f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small"
-        raise ShapeError(where, text)
-    batch = input.reshape((1, *x.shape)) if x.ndim == n + 1 else input
-    return batch, kernel, stride, padding, dilation
+        raise ShapeError(where, f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
+    return Window(kernel, stride, padding, dilation, outs)
 
 
-def _max(where: str, n: int, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, indices: bool) -> Any:
-    batch, *window = _prepared(where, n, input, kernel, stride, padding, dilation, ceil_mode)
-    refuse_types(where, input._a, "iub" if n == 1 and not indices else "b")
-    out = max_pool(batch, *window, ceil_mode)
-    single = input._a.ndim == n + 1
-    if not indices:
-        return out.squeeze(0) if single else out
-    found = max_pool_indices(batch, out, *window)
-    return (out.squeeze(0), found.squeeze(0)) if single else (out, found)
+def largest(x: Any, window: Window, indices: bool) -> Any:
+    """The maximum of each window of (N, C, *spatial), and with `indices` its position."""
+    out = max_pool(x, window)
+    return (out, max_pool_indices(x, out, window)) if indices else out
 
 
-def _avg(where: str, n: int, input: Any, kernel: Any, stride: Any, padding: Any, *options: Any) -> Any:
-    if options[2] is not None and options[2] == 0:
-        raise ShapeError(where, "divisor must be not zero", "", "leave divisor_override at None")
-    if n == 2:
-        refuse_scalar(where, input._a)
-    refuse_types(where, input._a, "" if input._a.dtype.name == "int64" else "iub")
-    batch, kernel, stride, padding, _ = _prepared(where, n, input, kernel, stride, padding, 1, options[0])
-    out = avg_pool(batch, kernel, stride, padding, *options)
-    return out.squeeze(0) if input._a.ndim == n + 1 else out
+def _max_pool(n: int, always: bool = False) -> Any:
+    where = f"max_pool{n}d"
 
-
-def max_pool1d(
-    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:  # fmt: skip
-    """The largest element of each window of `input` (N, C, L) or (C, L): (N, C, L'); see :func:`max_pool2d`.
-
-    >>> import dovetail as dv
-    >>> dv.max_pool1d(dv.tensor([[1., 3., 2., 5.]]), 2)
-    tensor([[3., 5.]])
-    """
-    return _max("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def max_pool2d(
-    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:  # fmt: skip
-    """The largest element of each window of `input` (N, C, H, W) or (C, H, W): (N, C, H', W').
-
-    `stride` is `kernel_size` where it is not given; the border counts as -inf; with `return_indices` the flat position in
-    the H·W plane comes too. Raises a RuntimeError where the padding exceeds half the kernel or no window fits.
-
-    >>> import dovetail as dv
-    >>> dv.max_pool2d(dv.arange(16.).reshape(1, 1, 4, 4), 2)
-    tensor([[[[ 5.,  7.],
-              [13., 15.]]]])
-    """
-    return _max("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def max_pool3d(
-    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:  # fmt: skip
-    """The largest element of each window of `input` (N, C, D, H, W): (N, C, D', H', W'); see :func:`max_pool2d`.
-
-    >>> import dovetail as dv
-    >>> dv.max_pool3d(dv.ones(1, 1, 4, 4, 4), 2).shape
-    dovetail.Size([1, 1, 2, 2, 2])
-    """
-    return _max("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def _with_indices(n: int, function: Any) -> Any:
     def pool(
         input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-        return_indices: bool = True,
+        return_indices: bool = always,
     ) -> Any:  # fmt: skip
-        return function(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+        """The largest element of each window of `input` (N, C, {size}) or (C, {size}): (N, C, {out}).
 
-    pool.__name__ = pool.__qualname__ = f"max_pool{n}d_with_indices"
-    pool.__doc__ = f":func:`max_pool{n}d` with the positions of the maxima: (values, indices)."
-    return pool
+        `stride` is `kernel_size` where it is not given; the border counts as -inf. With `return_indices`, or as
+        `max_pool{n}d_with_indices`, the flat positions in the spatial dimensions come too. Raises a RuntimeError where the
+        padding exceeds half the kernel or no window fits.
+
+        >>> import dovetail as dv
+        >>> dv.nn.functional.max_pool{n}d(dv.tensor([1., 3., 2., 5.]).expand(1, 1, *[4] * {n}), 2).unique()
+        tensor([3., 5.])
+        """
+        window, indices = _window(where, n, input._a, kernel_size, stride, padding, dilation, ceil_mode), always or return_indices
+        refuse_types(where, input._a, "iub" if n == 1 and not indices else "b")
+        return over_batch(n, lambda x: largest(x, window, indices), input)
+
+    return named(pool, f"{where}_with_indices" if always else where, n)
 
 
-max_pool1d_with_indices = _with_indices(1, max_pool1d)
-max_pool2d_with_indices = _with_indices(2, max_pool2d)
-max_pool3d_with_indices = _with_indices(3, max_pool3d)
+max_pool1d, max_pool2d, max_pool3d = (_max_pool(n) for n in (1, 2, 3))
+max_pool1d_with_indices, max_pool2d_with_indices, max_pool3d_with_indices = (_max_pool(n, True) for n in (1, 2, 3))
+
+
+def _avg(n: int, input: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor: Any = None) -> Any:
+    where, x = f"avg_pool{n}d", input._a
+    if divisor is not None and divisor == 0:
+        raise ShapeError(where, "divisor must be not zero", "", "leave divisor_override at None")
+    if n == 2:
+        refuse_scalar(where, x)
+    refuse_types(where, x, "" if x.dtype.name == "int64" else "iub")
+    window = _window(where, n, x, kernel, stride, padding, 1, ceil_mode)
+
+    def mean(batch: Any) -> Any:
+        return avg_pool(batch, window, _counts(batch._a, window, count_include_pad) if divisor is None else divisor)
+
+    return over_batch(n, mean, input)
 
 
 def avg_pool1d(
@@ -308,33 +249,92 @@ def avg_pool1d(
     >>> dv.avg_pool1d(dv.tensor([[1., 3., 2., 6.]]), 2)
     tensor([[2., 4.]])
     """
-    return _avg("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return _avg(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-def avg_pool2d(
-    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Any:  # fmt: skip
-    """The mean of each window of `input` (N, C, H, W) or (C, H, W): (N, C, H', W').
+def _avg_pool(n: int) -> Any:
+    def pool(
+        input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:  # fmt: skip
+        """The mean of each window of `input` (N, C, {size}) or (C, {size}): (N, C, {out}).
 
-    The zeros of the border count unless `count_include_pad` is False; `divisor_override` replaces the count.
-    Raises a RuntimeError where the padding exceeds half the kernel or no window fits.
+        The zeros of the border count unless `count_include_pad` is False; `divisor_override` replaces the count.
+        Raises a RuntimeError where the padding exceeds half the kernel or no window fits.
 
-    >>> import dovetail as dv
-    >>> dv.nn.functional.avg_pool2d(dv.arange(4.).reshape(1, 1, 2, 2), 2)
-    tensor([[[[1.5000]]]])
-    """
-    return _avg("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        >>> import dovetail as dv
+        >>> dv.nn.functional.avg_pool{n}d(dv.arange(2.).expand(1, 1, *[2] * {n}), 2).item()
+        0.5
+        """
+        return _avg(n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+    return named(pool, f"avg_pool{n}d", n)
 
 
-def avg_pool3d(
-    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Any:  # fmt: skip
-    """The mean of each window of `input` (N, C, D, H, W): (N, C, D', H', W'); see :func:`avg_pool2d`.
+avg_pool2d, avg_pool3d = (_avg_pool(n) for n in (2, 3))
 
-    >>> import dovetail as dv
-    >>> dv.nn.functional.avg_pool3d(dv.ones(1, 1, 4, 4, 4), 2).shape
-    dovetail.Size([1, 1, 2, 2, 2])
-    """
-    return _avg("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+def _unpooled_size(where: str, n: int, usual: Sizes, stride: Sizes, given: Sizes) -> Sizes:
+    given = given[-n:] if len(given) == n + 2 else given
+    if len(given) != n:
+        text = f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(given)}'"
+        raise ValueRangeError(where, text)
+    for axis, (o, u, s) in enumerate(zip(given, usual, stride, strict=True)):
+        if not u - s < o < u + s:
+            raise ValueRangeError(where, f'invalid output_size "{given}" (dim {axis} must be between {u - s} and {u + s})')
+    return given
+
+
+def _unpool(n: int) -> Any:
+    where = f"max_unpool{n}d"
+
+    def unpool(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
+        """Put the elements of (N, C, {size}) back at the positions that :func:`max_pool{n}d` returned; zeros elsewhere.
+
+        Raises a ValueError for an `output_size` that the window could not have come from, a RuntimeError for a position outside.
+
+        >>> import dovetail as dv
+        >>> values, at = dv.max_pool{n}d(dv.arange(1., 3.).expand(1, 1, *[2] * {n}), 2, return_indices=True)
+        >>> dv.nn.functional.max_unpool{n}d(values, at, 2).flatten()[:2]
+        tensor([0., 2.])
+        """
+        x, at = input._a, indices._a
+        refuse_scalar(where, x)
+        refuse_types(where, x, "iub")
+        kernel = spread(where, "kernel_size", kernel_size, n)
+        stride = kernel if stride is None else spread(where, "stride", stride, n)
+        padding = spread(where, "padding", padding, n)
+        if at.dtype.name != "int64":
+            raise DtypeError(where, f"elements in indices should be type int64 but got: {at.dtype.name}")
+        if x.shape != at.shape:
+            text = f"Expected shape of indices to be same as that of the input tensor ({listing(x.shape)}) but got indices tensor with "
+            raise ShapeError(where, f"{text}shape: {listing(at.shape)}")
+        if x.ndim not in (n + 1, n + 2):
+            raise ShapeError(where, f"Input to {where} should be a {n + 1}d or {n + 2}d Tensor, but got {listing(x.shape)}")
+        usual = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[-n:], stride, kernel, padding, strict=True))
+        size = usual if output_size is None else _unpooled_size(where, n, usual, stride, tuple(output_size))
+        if not check_index(at, math.prod(size)):
+            bad = at.max() if at.max() >= math.prod(size) else at.min()
+            raise ShapeError(where, f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, size))})")
+        return over_batch(n, lambda x, at: plane_put(x, at, size), input, indices)
+
+    return named(unpool, where, n)
+
+
+def _lp_pool(n: int, mean: Any) -> Any:
+    def pool(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+        """The power sum of each window of (N, C, {size}): ``(Σ xᵖ)^(1/p)``, p the `norm_type`.
+
+        >>> import dovetail as dv
+        >>> dv.nn.functional.lp_pool{n}d(dv.ones(1, 1, *[4] * {n}), {n}, 4).item()
+        4.0
+        """
+        count = math.prod(spread(f"lp_pool{n}d", "kernel_size", kernel_size, n))
+        out = mean(input**norm_type, kernel_size, stride, 0, ceil_mode)
+        return (out.sign() * out.abs() * count) ** (1.0 / norm_type)
+
+    return named(pool, f"lp_pool{n}d", n)
+
+
+max_unpool1d, max_unpool2d, max_unpool3d = (_unpool(n) for n in (1, 2, 3))
+lp_pool1d, lp_pool2d, lp_pool3d = _lp_pool(1, avg_pool1d), _lp_pool(2, avg_pool2d), _lp_pool(3, avg_pool3d)

@@ -8,43 +8,18 @@ from typing import Any
 
 from ..errors import ShapeError, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
-from ._resampling import Axis, along
-from ._windows import add_columns, columns, listing, padded, refuse_types, spread, unpadded, window_sizes
+from ._resampling import Axis, resample
+from ._windows import Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
+from .adaptive_pool import adaptive_avg_pool
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 METHODS = ()
 FUNCTIONAL = (*__all__, "fold", "interpolate", "unfold", "upsample", "upsample_bilinear", "upsample_nearest")
 
-_DIMS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5, "lanczos": 4}
-_KIND = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
-
-
-@op(dtypes=None)
-def resample(input: Array, specs: tuple[Axis, ...]) -> Array:
-    """Map the last axes of `input` linearly, each by its spec."""
-    whole = input.dtype.kind in "iu" and any(not s.kind.startswith("nearest") for s in specs)
-    x = input.astype(xp(input).float32) if whole else input
-    for k in range(len(specs) - 1, -1, -1):
-        x = along(x, x.ndim - len(specs) + k, specs[k])
-    if whole:
-        info = xp(input).iinfo(input.dtype)
-        x = xp(x).clip(xp(x).rint(x), info.min, info.max).astype(input.dtype)
-    return x.copy() if x is input else x
-
-
-resample.vjp(lambda g, specs: resample_grad(g, specs))
-
-
-@op(dtypes=None)
-def resample_grad(grad: Array, specs: tuple[Axis, ...]) -> Array:
-    """The gradient of :func:`resample`: the transposed map of each axis."""
-    x = grad
-    for k in range(len(specs)):
-        x = along(x, x.ndim - len(specs) + k, specs[k], transposed=True)
-    return x.copy() if x is grad else x
-
-
-resample_grad.vjp(lambda g, specs: resample(g, specs))
+_PICKING = ("nearest", "area", "nearest-exact")
+_MIXING = {  # by mode the dimensions that it needs, and the kind of its map along each axis
+    "linear": (3, "linear"), "bilinear": (4, "linear"), "bicubic": (4, "cubic"), "trilinear": (5, "linear"), "lanczos": (4, "lanczos"),
+}  # fmt: skip
 
 
 def interpolate(
@@ -60,45 +35,34 @@ def interpolate(
     >>> dv.nn.functional.interpolate(dv.tensor([[[1., 3.]]]), scale_factor=2, mode="linear")
     tensor([[[1.0000, 1.5000, 2.5000, 3.0000]]])
     """
-    x = input._a
-    n = x.ndim - 2
-    if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
+    x, where = input._a, "interpolate"
+    needed, kind = _MIXING.get(mode, (x.ndim, mode))
+    if mode in _PICKING and align_corners is not None:
         text = "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
-        raise ValueRangeError("interpolate", f"{text} (mode is {mode!r})")
-    outs, factors = _sizes(x, n, size, scale_factor, recompute_scale_factor)
-    if (mode not in _DIMS and mode not in ("nearest", "area", "nearest-exact")) or x.ndim not in (3, 4, 5):
-        _refuse_mode(x, mode)
-    if mode in _DIMS and _DIMS[mode] != x.ndim:
-        raise UnsupportedError("interpolate", f"Got {x.ndim}D input, but {mode} mode needs {_DIMS[mode]}D input")
+        raise ValueRangeError(where, f"{text} (mode is {mode!r})")
+    outs, factors = _sizes(x, x.ndim - 2, size, scale_factor, recompute_scale_factor)
+    if (mode not in _MIXING and mode not in _PICKING) or x.ndim not in (3, 4, 5):
+        modes = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact"
+        text = f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: {modes} (got {mode})"
+        raise UnsupportedError(where, text)
+    if needed != x.ndim:
+        raise UnsupportedError(where, f"Got {x.ndim}D input, but {mode} mode needs {needed}D input")
     if antialias and mode not in ("bilinear", "bicubic", "lanczos"):
         text = "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
-        raise ValueRangeError("interpolate", text)
+        raise ValueRangeError(where, text)
     if mode == "lanczos" and not antialias:
-        raise ValueRangeError("interpolate", "mode 'lanczos' needs antialias=True")
+        raise ValueRangeError(where, "mode 'lanczos' needs antialias=True")
     if mode == "lanczos" and align_corners:
-        raise ValueRangeError("interpolate", "Lanczos mode does not support align_corners=True")
+        raise ValueRangeError(where, "Lanczos mode does not support align_corners=True")
     if min((*outs, *x.shape[2:])) < 1:
-        text = f"Input and output sizes should be greater than 0, but got input {x.shape[2:]} output {outs}"
-        raise ShapeError("interpolate", text)
+        raise ShapeError(where, f"Input and output sizes should be greater than 0, but got input {x.shape[2:]} output {outs}")
+    if x.dtype.name != "uint8" or mode == "area" or (x.ndim != 4 and mode in _MIXING):
+        refuse_types(where, x, "iub")
     if mode == "area":
-        refuse_types("interpolate", x, "iub")
-        from .adaptive_pool import adaptive_avg_pool
-
         return adaptive_avg_pool(input, outs)
-    if x.dtype.name != "uint8" or (n != 2 and mode in _DIMS):
-        refuse_types("interpolate", x, "iub")
-    kind = _KIND.get(mode, mode)
-    specs = (
-        Axis(kind, i, o, None if i == o and f in (None, 1) else f, bool(align_corners), antialias)
-        for i, o, f in zip(x.shape[2:], outs, factors, strict=True)
-    )
+    each = zip(x.shape[2:], outs, factors, strict=True)
+    specs = (Axis(kind, i, o, None if i == o and f in (None, 1) else f, bool(align_corners), antialias) for i, o, f in each)
     return resample(input, tuple(specs))
-
-
-def _refuse_mode(x: Any, mode: str) -> None:
-    modes = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact"
-    text = f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: {modes} (got {mode})"
-    raise UnsupportedError("interpolate", text)
 
 
 def _sizes(x: Any, n: int, size: Any, factor: Any, recompute: bool | None) -> tuple[tuple[int, ...], Any]:
@@ -209,14 +173,12 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     """
     shape = input._a.shape
     if len(shape) < 3:
-        text = f"channel_shuffle expects input with > 2 dims, but got input with sizes {listing(shape)}"
-        raise ShapeError("channel_shuffle", text)
+        raise ShapeError("channel_shuffle", f"channel_shuffle expects input with > 2 dims, but got input with sizes {listing(shape)}")
     if groups < 1:
         raise ShapeError("channel_shuffle", f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     n, c, *rest = shape
     if c % groups:
-        text = f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
-        raise ShapeError("channel_shuffle", text)
+        raise ShapeError("channel_shuffle", f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
     return input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).reshape(shape)
 
 
@@ -224,27 +186,28 @@ native_channel_shuffle = channel_shuffle
 
 
 @op
-def im2col(input: Array, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Array:
+def im2col(input: Array, window: Window) -> Array:
     """The windows of (N, C, H, W) as columns (N, C·kH·kW, L)."""
-    outs = window_sizes(input.shape[2:], kernel, stride, padding, dilation)
-    cols = columns(padded(input, padding), kernel, stride, dilation, outs)
-    return cols.reshape(input.shape[0], -1 if cols.size else input.shape[1] * math.prod(kernel), math.prod(outs))
+    n, c = input.shape[:2]
+    cols = xp(input).stack(list(window.views(padded(input, window.padding))), axis=2)
+    return cols.reshape(n, c * math.prod(window.kernel), math.prod(window.outs))
 
 
-im2col.vjp(lambda g, input_shape, kernel, dilation, padding, stride: col2im(g, input_shape[2:], kernel, dilation, padding, stride))
+im2col.vjp(lambda g, input_shape, window: col2im(g, input_shape[2:], window))
 
 
 @op
-def col2im(input: Array, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Array:
+def col2im(input: Array, size: Any, window: Window) -> Array:
     """Columns (N, C·kH·kW, L) added up where they came from: (N, C, *size)."""
-    outs = window_sizes(size, kernel, stride, padding, dilation)
-    shape = (input.shape[0], input.shape[1] // math.prod(kernel))
-    out = xp(input).zeros((*shape, *(m + 2 * p for m, p in zip(size, padding, strict=True))), input.dtype)
-    add_columns(out, input.reshape(*shape, *kernel, *outs), kernel, stride, dilation, outs)
-    return xp(input).ascontiguousarray(unpadded(out, padding, size))
+    n, c, taps = input.shape[0], input.shape[1] // math.prod(window.kernel), math.prod(window.kernel)
+    out = xp(input).zeros((n, c, *(m + 2 * p for m, p in zip(size, window.padding, strict=True))), input.dtype)
+    cols = input.reshape(n, c, taps, *window.outs)
+    for k, view in enumerate(window.views(out)):
+        view += cols[:, :, k]
+    return xp(input).ascontiguousarray(unpadded(out, window.padding, size))
 
 
-col2im.vjp(lambda g, kernel, dilation, padding, stride: im2col(g, kernel, dilation, padding, stride))
+col2im.vjp(lambda g, window: im2col(g, window))
 
 
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -254,16 +217,15 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     >>> dv.nn.functional.unfold(dv.arange(9.).reshape(1, 1, 3, 3), 2)[0, :, 0]
     tensor([0., 1., 3., 4.])
     """
-    window = _window("unfold", kernel_size, dilation, padding, stride)
-    x = input._a
+    x, size = input._a, input._a.shape[-2:]
     refuse_types("unfold", x, "iu")
     if x.ndim not in (3, 4):
         raise ShapeError("unfold", f"Expected 3D or 4D (batch mode) tensor, but got input of size: {listing(x.shape)}")
-    outs = window_sizes(x.shape[-2:], window[0], window[3], window[2], window[1])
-    if min(outs) < 1:
-        text = f"Given input with spatial size {x.shape[-2:]}, kernel_size={window[0]}, dilation={window[1]}, padding={window[2]}"
-        raise ShapeError("unfold", f"{text}, calculated shape of the array of sliding blocks as {outs}, must be at least one")
-    return im2col(input, *window) if x.ndim == 4 else im2col(input.reshape((1, *x.shape)), *window).squeeze(0)
+    w = _window("unfold", size, kernel_size, dilation, padding, stride)
+    if min(w.outs) < 1:
+        text = f"Given input with spatial size {size}, kernel_size={w.kernel}, dilation={w.dilation}, padding={w.padding}"
+        raise ShapeError("unfold", f"{text}, calculated shape of the array of sliding blocks as {w.outs}, must be at least one")
+    return over_batch(2, lambda batch: im2col(batch, w), input)
 
 
 def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -275,29 +237,26 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
             [2., 4., 2.],
             [1., 2., 1.]])
     """
-    size = spread("fold", "output_size", output_size, 2)
-    window = _window("fold", kernel_size, dilation, padding, stride)
-    x = input._a
+    size, x = spread("fold", "output_size", output_size, 2), input._a
+    w = _window("fold", size, kernel_size, dilation, padding, stride)
     refuse_types("fold", x, "iu")
     if x.ndim not in (2, 3):
         raise ShapeError("fold", f"Expected 2D or 3D (batch mode) tensor for input, but got sizes {listing(x.shape)}")
-    rows, length = x.shape[-2:]
-    if rows % math.prod(window[0]):
+    if x.shape[-2] % math.prod(w.kernel):
         text = "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)="
-        raise ShapeError("fold", f"{text}{rows} and kernel_size={window[0]}")
-    outs = window_sizes(size, window[0], window[3], window[2], window[1])
-    if min(outs) < 1 or math.prod(outs) != length:
-        text = f"Given output_size={size}, kernel_size={window[0]}, dilation={window[1]}, padding={window[2]}, stride={window[3]}, "
+        raise ShapeError("fold", f"{text}{x.shape[-2]} and kernel_size={w.kernel}")
+    if min(w.outs) < 1 or math.prod(w.outs) != x.shape[-1]:
+        text = f"Given output_size={size}, kernel_size={w.kernel}, dilation={w.dilation}, padding={w.padding}, stride={w.stride}, "
         text += "expected size of input's dimension 2 to match the calculated number of sliding blocks "
-        raise ShapeError("fold", f"{text}{' * '.join(map(str, outs))} = {math.prod(outs)}, but got {length}")
-    return col2im(input, size, *window) if x.ndim == 3 else col2im(input.reshape((1, *x.shape)), size, *window).squeeze(0)
+        raise ShapeError("fold", f"{text}{' * '.join(map(str, w.outs))} = {math.prod(w.outs)}, but got {x.shape[-1]}")
+    return over_batch(1, lambda batch: col2im(batch, size, w), input)
 
 
-def _window(where: str, kernel: Any, dilation: Any, padding: Any, stride: Any) -> tuple[Any, ...]:
-    values = tuple(
-        spread(where, name, v, 2) for name, v in (("kernel_size", kernel), ("dilation", dilation), ("padding", padding), ("stride", stride))
-    )
-    for name, v, least in zip(("kernel_size", "dilation", "padding", "stride"), values, (1, 1, 0, 1), strict=True):
+def _window(where: str, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Window:
+    given = (("kernel_size", kernel, 1), ("dilation", dilation, 1), ("padding", padding, 0), ("stride", stride, 1))
+    values = [spread(where, name, v, 2) for name, v, _ in given]
+    for (name, _, least), v in zip(given, values, strict=True):
         if min(v) < least:
             raise ShapeError(where, f"{name} should be greater than {least - 1}, but got {v}")
-    return values
+    k, d, p, s = values
+    return Window(k, s, p, d, window_sizes(size, k, s, p, d))

@@ -92,7 +92,7 @@ _W = "PyTorch is the oracle in tests/parity: the windows are drawn at random"
 ROWS = [
     Row("max_pool1d", [T(2, 3, 9), 3], dict(stride=2, padding=1), ref=max_pool, errors=_E1, promote=None),
     Row("max_pool2d", [T(2, 2, 6, 5), 2], ref=max_pool, errors=_EM, promote=None,
-        covers=("max_pool", "max_pool_grad", "max_pool_pick", "max_pool_indices")),
+        covers=("max_pool", "max_pool_indices")),
     Row("max_pool2d", [T(2, 2, 7, 7), 3], dict(stride=2, padding=1, ceil_mode=True), ref=max_pool, promote=None, name="overlapping"),
     Row("max_pool2d", [T(2, 2, 7, 7), 2], dict(stride=1, dilation=2), ref=max_pool, promote=None, name="dilated"),
     Row("max_pool2d", [T(2, 6, 5), 2], ref=lambda x, k: max_pool(x[None], k)[0], promote=None, name="one sample"),
@@ -112,7 +112,7 @@ ROWS = [
     Row("avg_pool3d", [T(1, 2, 4, 4, 4), 2], call=f"{_F}avg_pool3d", ref=avg_pool, errors=_E3, promote=None),
     Row("adaptive_avg_pool1d", [T(2, 3, 8), 3], ref=adaptive(np.mean), errors=_EA, promote=None),
     Row("adaptive_avg_pool2d", [T(2, 2, 6, 5), (4, 3)], call=f"{_F}adaptive_avg_pool2d", ref=adaptive(np.mean), promote=None,
-        covers=("resample", "resample_grad"),
+        covers=("resample",),
         errors=[([T(4, 4), 2], {}, RuntimeError, "Expected 3D or 4D tensor, but got"),
                 ([T(1, 1, 4, 4), (2, 2, 2)], {}, RuntimeError, "output_size must be 2"),
                 ([T(1, 1, 0, 4), 2], {}, RuntimeError, "non-zero size for non-batch dimensions"),

@@ -1,19 +1,45 @@
-"""Convolution on bare arrays: columns and one matrix product, block by block; depthwise convolution tap by tap."""
+"""Convolution and its two gradients: columns and one matrix product, block by block; depthwise convolution tap by tap.
+
+The three ops are each other's gradients, so derivatives of any order exist.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ._op import xp
-from ._windows import add_columns, blocks, columns, padded, tap_views, unpadded, window_sizes
+from ._op import Array, op, xp
+from ._windows import Sizes, add_columns, blocks, columns, padded, tap_views, unpadded, window_sizes
 
-__all__ = ["forward", "input_grad", "weight_grad"]
-
-Sizes = tuple[int, ...]
+__all__ = ["convolution", "convolution_input_grad", "convolution_weight_grad"]
 
 
-def forward(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+@op(autocast="lower")
+def convolution(input: Array, weight: Array, bias: Array | None, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
+    """Slide `weight` (O, C/groups, *kernel) over `input` (N, C, *spatial): (N, O, *out).
+
+    ``out[n, o, y] = bias[o] + Σ_ck weight[o, c, k] · input[n, c, stride·y + dilation·k - padding]``
+    """
+    out = _forward(input, weight, stride, padding, dilation, groups)
+    if bias is not None:
+        out += bias.reshape(-1, *(1,) * len(stride))
+    return out
+
+
+@convolution.vjp("input")
+def _(g: Any, weight: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    return convolution_input_grad(g, weight, input_shape[2:], stride, padding, dilation, groups)
+
+
+@convolution.vjp("weight")
+def _(g: Any, input: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    return convolution_weight_grad(g, input, weight_shape[2:], stride, padding, dilation, groups)
+
+
+convolution.vjp("bias")(lambda g: g.sum((0, *range(2, g._a.ndim))))
+
+
+def _forward(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """(N, C, *spatial) and (O, C/groups, *kernel) to (N, O, *out)."""
     n, c, o, kernel = x.shape[0], x.shape[1], w.shape[0], w.shape[2:]
     outs = window_sizes(x.shape[2:], kernel, stride, padding, dilation)
@@ -55,18 +81,23 @@ def _channels_last(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Size
     for tap, view in tap_views(moved, kernel, stride, dilation, outs, axis=1):
         cols[(slice(None),) * (d + 1) + tap] = view
     matrix = w.transpose(*range(2, d + 2), 1, 0).reshape(-1, w.shape[0])
-    out = cols.reshape(-1, matrix.shape[0]) @ matrix
-    return xp(x).ascontiguousarray(out.reshape(n, *outs, -1).transpose(0, d + 1, *range(1, d + 1)))
+    out = (cols.reshape(-1, matrix.shape[0]) @ matrix).reshape(n, *outs, -1)
+    return xp(x).ascontiguousarray(out.transpose(0, d + 1, *range(1, d + 1)))
 
 
-def input_grad(g: Any, w: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
-    """(N, O, *out) back to (N, C, *size): columns of the gradient, added to where they came from."""
+@op(autocast="lower")
+def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
+    """The gradient of a convolution by its input, (N, O, *out) to (N, C, *size); also the transposed convolution.
+
+    Columns of the gradient are added to where they came from.
+    """
+    g, w = grad, weight
     n, o, kernel, outs = g.shape[0], g.shape[1], w.shape[2:], g.shape[2:]
     c = w.shape[1] * groups
     around = tuple(d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True))
     covered = all(m + 2 * p - d * (k - 1) == q for m, p, d, k, q in zip(size, padding, dilation, kernel, outs, strict=True))
     if set(stride) == {1} and min(around) >= 0 and covered and o <= c and groups in (1, c):
-        return forward(g, _flipped(w, groups), stride, around, dilation, groups)
+        return _forward(g, _flipped(w, groups), stride, around, dilation, groups)
     shape = (n, c, *(m + 2 * p for m, p in zip(size, padding, strict=True)))
     out = xp(g).zeros(shape, xp(g).result_type(g, w))
     matrix = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
@@ -81,6 +112,16 @@ def input_grad(g: Any, w: Any, size: Sizes, stride: Sizes, padding: Sizes, dilat
     return out if not any(padding) else xp(g).ascontiguousarray(unpadded(out, padding, size))
 
 
+@convolution_input_grad.vjp("grad")
+def _(g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    return convolution(g, weight, None, stride, padding, dilation, groups)
+
+
+@convolution_input_grad.vjp("weight")
+def _(g: Any, grad: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    return convolution_weight_grad(grad, g, weight_shape[2:], stride, padding, dilation, groups)
+
+
 def _flipped(w: Any, groups: int) -> Any:
     """The kernel of the reverse convolution: mirrored, with its channels exchanged."""
     w = w[(..., *(slice(None, None, -1),) * (w.ndim - 2))]
@@ -90,24 +131,37 @@ def _flipped(w: Any, groups: int) -> Any:
     return many.reshape(-1, *many.shape[2:])
 
 
-def weight_grad(g: Any, x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
-    """(N, O, *out) and (N, C, *spatial) to (O, C/groups, *kernel): gradient rows times columns, summed over the blocks."""
+@op(autocast="lower")
+def convolution_weight_grad(grad: Array, input: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
+    """The gradient of a convolution by its weight, (N, O, *out) and (N, C, *spatial) to (O, C/groups, *size).
+
+    Rows of the gradient times columns are summed over the blocks.
+    """
+    g, x, kernel = grad, padded(input, padding), size
     o, c, outs = g.shape[1], x.shape[1], g.shape[2:]
-    x = padded(x, padding)
     if groups > 1 and c == groups:
         return _depthwise_weight_grad(g, x, kernel, stride, dilation, groups)
     total: Any = None
     for batch, rows, lines in blocks(x, outs, c * math.prod(kernel), kernel, stride, dilation):
-        part, grad = x[batch, :, lines], g[batch, :, rows]
-        cols = xp(x).empty((c, *kernel, part.shape[0], *grad.shape[2:]), x.dtype)
-        for tap, view in tap_views(part, kernel, stride, dilation, grad.shape[2:]):
+        part, some = x[batch, :, lines], g[batch, :, rows]
+        cols = xp(x).empty((c, *kernel, part.shape[0], *some.shape[2:]), x.dtype)
+        for tap, view in tap_views(part, kernel, stride, dilation, some.shape[2:]):
             cols[(slice(None), *tap)] = view.swapaxes(0, 1)
-        lines_of_grad = grad.swapaxes(0, 1).reshape(groups, o // groups, -1)
-        found = lines_of_grad @ cols.reshape(groups, -1, lines_of_grad.shape[2]).swapaxes(1, 2)
+        each = some.swapaxes(0, 1).reshape(groups, o // groups, -1)
+        found = each @ cols.reshape(groups, -1, each.shape[2]).swapaxes(1, 2)
         total = found if total is None else total + found
-    if total is None:
-        return xp(x).zeros((o, c // groups, *kernel), x.dtype)
-    return total.reshape(o, c // groups, *kernel)
+    shape = (o, c // groups, *kernel)
+    return xp(x).zeros(shape, x.dtype) if total is None else total.reshape(shape)
+
+
+@convolution_weight_grad.vjp("grad")
+def _(g: Any, input: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    return convolution(input, g, None, stride, padding, dilation, groups)
+
+
+@convolution_weight_grad.vjp("input")
+def _(g: Any, grad: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    return convolution_input_grad(grad, g, input_shape[2:], stride, padding, dilation, groups)
 
 
 def _depthwise(x: Any, w: Any, stride: Sizes, dilation: Sizes, groups: int, outs: Sizes) -> Any:
