@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import GradError, say
 from .modes import GRAD, STATE
-from .node import HookedNode, Leaf, Node, Output, Tensor, wrap
+from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
 
 __all__ = ["run"]
 
@@ -177,7 +177,7 @@ class _Walk:
             if node in known:
                 stack.pop()
                 continue
-            behind = [e.node if e.__class__ is Output else e for e in node.edges if e is not None]
+            behind = [producer(e)[0] for e in node.edges if e is not None]
             later = [e for e in behind if e.__class__ is not Leaf and e not in known]
             if later:
                 stack.extend(later)
