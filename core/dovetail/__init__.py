@@ -15,20 +15,6 @@ from .autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inf
 from .device import Device as device
 from .dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
 from .generator import Generator, default_generator
-from .info import (
-    get_default_device,
-    get_float32_matmul_precision,
-    get_num_threads,
-    is_complex,
-    is_floating_point,
-    is_nonzero,
-    is_tensor,
-    numel,
-    result_type,
-    set_default_device,
-    set_float32_matmul_precision,
-    set_num_threads,
-)
 from .ops import namespace as _namespace
 from .plugins import namespaces as _namespaces
 from .size import Size

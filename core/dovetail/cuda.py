@@ -7,27 +7,16 @@ needs a GPU raises the one error that says what is missing.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from typing import Any
 
 from .device import Device, cupy
 from .errors import DeviceError
 
 __all__ = [
-    "current_device",
-    "device",
-    "device_count",
-    "empty_cache",
-    "get_device_name",
-    "is_available",
-    "manual_seed",
-    "manual_seed_all",
-    "max_memory_allocated",
-    "memory_allocated",
-    "memory_reserved",
-    "reset_peak_memory_stats",
-    "set_device",
-    "synchronize",
-]
+    "current_device", "device", "device_count", "empty_cache", "get_device_name", "is_available", "manual_seed", "manual_seed_all",
+    "max_memory_allocated", "memory_allocated", "memory_reserved", "reset_peak_memory_stats", "set_device", "synchronize",
+]  # fmt: skip
 
 
 def is_available() -> bool:
@@ -47,8 +36,6 @@ def device_count() -> int:
     >>> dv.cuda.device_count() >= 0
     True
     """
-    import sys
-
     if "cupy" not in sys.modules and importlib.util.find_spec("cupy") is None:
         return 0
     try:
@@ -89,12 +76,12 @@ class device:
 
 def synchronize(device: Any = None) -> None:
     """Wait until the GPU has finished. Raises a DeviceError without one."""
-    cupy().cuda.Device(_index(device) if device is not None else current_device()).synchronize()
+    cupy().cuda.Device(current_device() if device is None else _index(device)).synchronize()
 
 
 def get_device_name(device: Any = None) -> str:
     """The GPU's name. Raises a DeviceError without one."""
-    index = _index(device) if device is not None else current_device()
+    index = current_device() if device is None else _index(device)
     name: bytes = cupy().cuda.runtime.getDeviceProperties(index)["name"]
     return name.decode()
 

@@ -23,9 +23,8 @@ def cupy() -> ModuleType:
     try:
         import cupy as module
     except ImportError as error:
-        raise DeviceError(
-            "cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'"
-        ) from None
+        what = f"CuPy is not installed ({error})"
+        raise DeviceError("cuda", what, "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
     try:
         count = module.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own types for a missing driver
@@ -65,11 +64,9 @@ class Device:
         name, _, number = type.partition(":")
         if name not in ("cpu", "cuda"):
             raise DeviceError("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'")
-        if number:
-            if not number.isdecimal() or index is not None:
-                raise DeviceError("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'")
-            index = int(number)
-        self.type, self.index = name, index
+        if number and (not number.isdecimal() or index is not None):
+            raise DeviceError("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'")
+        self.type, self.index = name, int(number) if number else index
 
     def __repr__(self) -> str:
         return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"

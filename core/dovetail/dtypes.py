@@ -6,6 +6,7 @@ category (bool < integer < float < complex) decides, and within a category the w
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,9 @@ import numpy as np
 from .errors import DtypeError, TypeMismatch
 
 __all__ = [
-    "can_cast",
-    "dtype",
-    "finfo",
-    "from_numpy_dtype",
-    "get_default_dtype",
-    "iinfo",
-    "promote_types",
-    "result_dtype",
-    "set_default_dtype",
+    "can_cast", "dtype", "finfo", "from_numpy_dtype", "get_default_dtype", "iinfo", "promote_types", "result_dtype", "set_default_dtype",
     "to_numpy_dtype",
-]
+]  # fmt: skip
 
 _BOOL, _INT, _FLOAT, _COMPLEX = range(4)
 
@@ -80,21 +73,11 @@ complex64 = dtype("complex64", np.complex64, _COMPLEX)
 complex128 = dtype("complex128", np.complex128, _COMPLEX)
 
 ALIASES = {
-    "half": float16,
-    "float": float32,
-    "double": float64,
-    "short": int16,
-    "int": int32,
-    "long": int64,
-    "cfloat": complex64,
+    "half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64, "cfloat": complex64,
     "cdouble": complex128,
-}
-TYPES: dict[str, dtype] = {
-    t.name: t
-    for t in (
-        bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, float32, float64, complex64, complex128,
-    )
 }  # fmt: skip
+_ALL = (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, float32, float64, complex64, complex128)
+TYPES: dict[str, dtype] = {t.name: t for t in _ALL}
 _FROM_NUMPY: dict[Any, dtype] = {t.np: t for t in TYPES.values()}
 HALF: set[Any] = {float16.np}  # the types in which references do not compute; bfloat16 joins when it is made
 
@@ -150,9 +133,7 @@ def from_numpy_dtype(kind: Any) -> dtype:
     found = _FROM_NUMPY.get(kind)
     if found is None:
         kind = np.dtype(kind)
-        if kind.name == "bfloat16":
-            return bfloat16_dtype()
-        found = _FROM_NUMPY.get(kind.newbyteorder("="))
+        found = bfloat16_dtype() if kind.name == "bfloat16" else _FROM_NUMPY.get(kind.newbyteorder("="))
         if found is None:
             raise TypeMismatch("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}")
     return found
@@ -170,9 +151,6 @@ def to_numpy_dtype(kind: Any) -> np.dtype[Any]:
     raise TypeMismatch("dtype", f"got {kind!r} ({type(kind).__name__})", "expected a dovetail dtype such as dovetail.float32")
 
 
-_PROMOTED: dict[tuple[dtype, dtype], dtype] = {}
-
-
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """Return the smallest type that holds both, as PyTorch's table has it.
 
@@ -180,20 +158,14 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> dv.promote_types(dv.int64, dv.float16), dv.promote_types(dv.uint8, dv.int8)
     (dovetail.float16, dovetail.int16)
     """
-    if type1 is type2:
-        return type1
-    found = _PROMOTED.get((type1, type2))
-    if found is None:
-        found = _PROMOTED[type1, type2] = _promote(type1, type2)
-    return found
+    return type1 if type1 is type2 else _promote(type1, type2)
 
 
+@functools.cache
 def _promote(a: dtype, b: dtype) -> dtype:
     if a.category != b.category:
         low, high = sorted((a, b), key=lambda t: t.category)
-        if high.is_complex and low is float64:
-            return complex128
-        return high
+        return complex128 if high.is_complex and low is float64 else high
     if a.category == _FLOAT and a.itemsize == b.itemsize == 2:
         return float32  # float16 with bfloat16
     if a.category == _INT:
@@ -215,31 +187,24 @@ def scalar_dtype(value: Any) -> dtype:
     return _Default.float.to_complex()
 
 
-def combine_ranks(dims: dtype | None, zeros: dtype | None, numbers: dtype | None) -> dtype:
-    """Combine what tensors with dimensions, 0-d tensors and Python numbers say of the result's type."""
-    out = dims
-    for weaker in (zeros, numbers):
-        if weaker is None:
-            continue
+def result_dtype(values: Any) -> dtype:
+    """Return the type that an operation on these raw arrays and Python numbers has."""
+    ranks: list[dtype | None] = [None, None, None]  # what arrays with dimensions, 0-d arrays and Python numbers say
+    for value in values:
+        if value is not None:
+            kind = getattr(value, "dtype", None)
+            rank, one = (2, scalar_dtype(value)) if kind is None else (0 if value.ndim else 1, from_numpy_dtype(kind))
+            had = ranks[rank]
+            ranks[rank] = one if had is None else promote_types(had, one)
+    out, *weaker_ones = ranks
+    for weaker in weaker_ones:
         if out is None:
             out = weaker
-        elif weaker.category > out.category:
+        elif weaker is not None and weaker.category > out.category:
             # a weaker participant of a higher category decides the category only; a float keeps its width
             out = out.to_complex() if out.is_floating_point else promote_types(out, weaker)
     assert out is not None, "no array among the arguments; are the op's parameters annotated `Array`?"
     return out
-
-
-def result_dtype(values: Any) -> dtype:
-    """Return the type that an operation on these raw arrays and Python numbers has."""
-    ranks: list[dtype | None] = [None, None, None]
-    for value in values:
-        if value is None:
-            continue
-        kind = getattr(value, "dtype", None)
-        rank, one = (2, scalar_dtype(value)) if kind is None else (0 if value.ndim else 1, from_numpy_dtype(kind))
-        ranks[rank] = one if ranks[rank] is None else promote_types(ranks[rank], one)  # type: ignore[arg-type]
-    return combine_ranks(*ranks)
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
@@ -278,10 +243,8 @@ class finfo:
         self.resolution = float(info.resolution)
 
     def __repr__(self) -> str:
-        return (
-            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
-            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
-        )
+        values = [f"{name}={getattr(self, name):g}" for name in ("resolution", "min", "max", "eps", "smallest_normal", "tiny")]
+        return f"finfo({', '.join(values)}, dtype={self.dtype})"
 
 
 class iinfo:

@@ -6,30 +6,10 @@ Each class also derives from the built-in that PyTorch raises in the same place,
 from __future__ import annotations
 
 __all__ = [
-    "AssertedError",
-    "DecodeError",
-    "DeviceError",
-    "DovetailError",
-    "DtypeError",
-    "FormatError",
-    "GradError",
-    "HashMismatch",
-    "ManifestError",
-    "NameClashError",
-    "NonFiniteError",
-    "OutOfMemory",
-    "PluginError",
-    "RangeError",
-    "ShapeError",
-    "TypeMismatch",
-    "UnknownAttribute",
-    "UnknownNameError",
-    "UnsafeArchiveError",
-    "UnsupportedError",
-    "ValueRangeError",
-    "WorkerError",
-    "say",
-]
+    "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DtypeError", "FormatError", "GradError", "HashMismatch",
+    "ManifestError", "NameClashError", "NonFiniteError", "OutOfMemory", "PluginError", "RangeError", "ShapeError", "TypeMismatch",
+    "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError", "WorkerError", "say",
+]  # fmt: skip
 
 
 def say(where: str, what: str, expected: str = "", remedy: str = "") -> str:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from . import ops
-from .autograd.node import CLASSES, Tensor, wrap
-from .ops._call import operator, reflected
+from .autograd.node import CLASSES, Tensor
+from .ops._call import operand, operator, reflected
 from .ops._prepare import NUMBERS
 from .tensor_attributes import Attributes
 from .tensor_history import History
@@ -38,41 +36,33 @@ def _equality(function: Callable[..., Any], otherwise: bool) -> Callable[..., An
 def _augmented(name: str) -> Callable[..., Any]:
     def assign(self: Any, other: Any) -> Any:
         if other.__class__ not in CLASSES and other.__class__ not in NUMBERS:
-            if isinstance(other, np.generic):
-                other = other.item()
-            elif isinstance(other, np.ndarray):
-                other = wrap(other)
-            else:
-                return NotImplemented
-        return getattr(self, name)(other)
+            other = operand(other)
+        return other if other is NotImplemented else getattr(self, name)(other)
 
     return assign
 
 
-def _copy(members: type) -> None:
-    for name, value in vars(members).items():
-        if name not in ("__module__", "__dict__", "__weakref__", "__doc__", "__annotations__"):
-            setattr(Tensor, name, value)
-
-
 def _bind() -> None:
     """Put attributes, methods, in-place forms and operators on Tensor."""
+    bound: dict[str, Any] = {}
     for members in (Attributes, History, LegacyMethods):
-        _copy(members)
-    for name, method in ops.METHODS.items():
-        setattr(Tensor, name, method)
-    for dunder, function in ops.OPERATORS.items():
-        if dunder in ("neg", "pos", "invert", "abs"):
-            setattr(Tensor, f"__{dunder}__", function)
-        elif dunder in ("eq", "ne"):
-            setattr(Tensor, f"__{dunder}__", _equality(function, dunder == "ne"))
+        bound |= vars(members)
+    for name in ("__module__", "__dict__", "__weakref__", "__doc__", "__annotations__"):
+        bound.pop(name, None)
+    bound |= ops.METHODS
+    for name, function in ops.OPERATORS.items():
+        if name in ("neg", "pos", "invert", "abs"):
+            bound[f"__{name}__"] = function
+        elif name in ("eq", "ne"):
+            bound[f"__{name}__"] = _equality(function, name == "ne")
         else:
-            forward = operator(function.op)
-            setattr(Tensor, f"__{dunder}__", forward)
-            if dunder not in ("lt", "le", "gt", "ge"):
-                setattr(Tensor, f"__r{dunder}__", forward if dunder in _COMMUTE else reflected(function.op))
-            if dunder not in ("lt", "le", "gt", "ge", "matmul"):  # x @= y is x = x @ y
-                setattr(Tensor, f"__i{dunder}__", _augmented(f"{_METHOD_OF.get(dunder, dunder)}_"))
+            bound[f"__{name}__"] = operator(function.op)
+            if name not in ("lt", "le", "gt", "ge"):
+                bound[f"__r{name}__"] = bound[f"__{name}__"] if name in _COMMUTE else reflected(function.op)
+                if name != "matmul":  # x @= y is x = x @ y
+                    bound[f"__i{name}__"] = _augmented(f"{_METHOD_OF.get(name, name)}_")
+    for name, value in bound.items():
+        setattr(Tensor, name, value)
     Tensor.__hash__ = object.__hash__
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
+from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
 from .dtypes import dtype as Dtype
-from .dtypes import from_numpy_dtype, to_numpy_dtype
 from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._call import INFERENCE_BOX
+from .ops.info import numel
 from .size import Size
 from .tensor_repr import text
 
@@ -33,25 +34,18 @@ class Attributes:
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
-    @property
-    def shape(self) -> Size:
-        """The lengths of the dimensions."""
-        return Size(self._a.shape)
-
-    @property
-    def dtype(self) -> Dtype:
-        """The element type."""
-        return from_numpy_dtype(self._a.dtype)
-
-    @property
-    def device(self) -> Any:
-        """Where the elements live."""
-        return device_of(self._a)
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return int(self._a.ndim)
+    shape = property(lambda self: Size(self._a.shape), doc="The lengths of the dimensions.")
+    dtype = property(lambda self: from_numpy_dtype(self._a.dtype), doc="The element type.")
+    device = property(lambda self: device_of(self._a), doc="Where the elements live.")
+    ndim = property(lambda self: int(self._a.ndim), doc="The number of dimensions.")
+    itemsize = property(lambda self: int(self._a.itemsize), doc="Bytes per element.")
+    nbytes = property(lambda self: int(self._a.nbytes), doc="Bytes of all elements.")
+    is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
+    is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
+    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
+    layout = property(lambda self: "dovetail.strided")
+    real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
+    imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -66,10 +60,6 @@ class Attributes:
             raise RangeError("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
         return self._a.shape[dim]
 
-    def numel(self) -> int:
-        """The number of elements."""
-        return int(self._a.size)
-
     nelement = numel
 
     def stride(self, dim: int | None = None) -> Any:
@@ -81,46 +71,9 @@ class Attributes:
         """Bytes per element."""
         return int(self._a.itemsize)
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element."""
-        return int(self._a.itemsize)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return int(self._a.nbytes)
-
-    @property
-    def is_cuda(self) -> bool:
-        """Whether it lives on a GPU."""
-        return device_of(self._a).type == "cuda"
-
-    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
-    is_cpu = property(lambda self: device_of(self._a).type == "cpu")
-    layout = property(lambda self: "dovetail.strided")
-
-    @property
-    def real(self: Any) -> Tensor:
-        """The real parts, as a view; a real tensor itself."""
-        return _complex.real(self)
-
-    @property
-    def imag(self: Any) -> Tensor:
-        """The imaginary parts, as a view. Raises a RuntimeError for a real tensor."""
-        return _complex.imag(self)
-
-    def is_floating_point(self) -> bool:
-        """Whether the element type is floating."""
-        return self.dtype.is_floating_point
-
-    def is_complex(self) -> bool:
-        """Whether the element type is complex."""
-        return self.dtype.is_complex
-
     def is_signed(self) -> bool:
         """Whether the element type has negative values."""
-        return self.dtype.is_signed
+        return bool(self.dtype.is_signed)
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
@@ -137,11 +90,11 @@ class Attributes:
         """Convert type or device: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``; ``copy=True`` always copies."""
         device, dtype, copying, layout = _parse_to(args, kwargs)
         out: Any = self
-        if device is not None and to_device(device) != device_of(self._a) and not _same(device, self._a):
+        if device is not None and not _same(device, self._a):
             out = _shape.move(out, to_device(device))
         if dtype is not None and to_numpy_dtype(dtype) != self._a.dtype:
             out = _shape.cast(out, to_numpy_dtype(dtype))
-        if layout is not None and not _is_preserve(layout):
+        if layout is not None and not str(layout).endswith("preserve_format"):
             out = out.contiguous(memory_format=layout)
         return out.clone() if copying and out is self else out
 
@@ -164,12 +117,8 @@ class Attributes:
         if self._n is not None:
             raise GradError("numpy", "Can't call numpy() on Tensor that requires grad", "", "Use tensor.detach().numpy() instead")
         if device_of(self._a).type != "cpu":
-            raise DeviceTypeError(
-                "numpy",
-                f"can't convert {device_of(self._a)} device type tensor to numpy",
-                "",
-                "Use Tensor.cpu() to copy the tensor to host memory first",
-            )
+            what = f"can't convert {device_of(self._a)} device type tensor to numpy"
+            raise DeviceTypeError("numpy", what, "", "Use Tensor.cpu() to copy the tensor to host memory first")
         return self._a
 
     def item(self) -> Any:
@@ -197,9 +146,8 @@ class Attributes:
     def __bool__(self) -> bool:
         if self._a.size != 1:
             many = "more than one value" if self._a.size else "no values"
-            raise GradError(
-                "bool", f"Boolean value of Tensor with {many} is ambiguous (shape {tuple(self._a.shape)})", "", "use any() or all()"
-            )
+            what = f"Boolean value of Tensor with {many} is ambiguous (shape {tuple(self._a.shape)})"
+            raise GradError("bool", what, "", "use any() or all()")
         return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
 
     def __float__(self) -> float:
@@ -246,27 +194,20 @@ class Attributes:
         if id(self) in memo:
             return memo[id(self)]
         if self._n is not None and self._n.__class__ is not Leaf:
-            raise GradError(
-                "deepcopy",
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment",
-                "",
-                "detach() it first",
-            )
-        out: Any = Tensor.__new__(type(self))
-        out._a, out._n, out._v = self._a.copy(), None, [0, 0, None, None]
-        memo[id(self)] = out
+            what = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
+            raise GradError("deepcopy", what, "", "detach() it first")
+        out = memo[id(self)] = rebuild(type(self), self._a.copy(), self._n is not None, {})
         if self._n is not None:
-            leaf(out).grad = copy.deepcopy(self._n.grad, memo)
+            out._n.grad = copy.deepcopy(self._n.grad, memo)
         for name, value in self.__dict__.items():
             out.__dict__[name] = copy.deepcopy(value, memo)
         return out
 
     def __copy__(self) -> Any:
-        out: Any = Tensor.__new__(type(self))
-        out._a, out._n, out._v = self._a, None, self._v
+        out = rebuild(type(self), self._a, self._n is not None, self.__dict__)
+        out._v = self._v
         if self._n is not None:
-            leaf(out).grad = self.grad
-        out.__dict__.update(self.__dict__)
+            out._n.grad = self.grad
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -308,13 +249,9 @@ def _only_one(t: Any) -> Any:
 
 
 def _same(device: Any, array: Any) -> bool:
-    """`cuda` without a number is the device that a GPU tensor is on already."""
+    """Whether an array is there already; `cuda` without a number is the device that a GPU tensor is on."""
     where, have = to_device(device), device_of(array)
-    return where.type == have.type and (where.index is None or where.index == have.index)
-
-
-def _is_preserve(layout: Any) -> bool:
-    return str(layout).endswith("preserve_format")
+    return where.type == have.type and where.index in (None, have.index)
 
 
 def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
@@ -342,20 +279,14 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     return device, dtype, copying, layout
 
 
-def _conversion(name: str) -> Callable[..., Any]:
+def _conversion(name: str, kind: str) -> Callable[..., Any]:
     def convert(self: Any, memory_format: Any = None) -> Any:
-        return self.to(to_dtype())
-
-    def to_dtype() -> Any:
-        from .dtypes import ALIASES, TYPES, bfloat16_dtype
-
-        return bfloat16_dtype() if name == "bfloat16" else ALIASES.get(name) or TYPES[name]
+        return self.to(ALIASES.get(kind) or dtype_named(kind))
 
     convert.__name__ = name
-    convert.__doc__ = f"Convert to the type that ``dovetail.{name}`` names."
+    convert.__doc__ = f"Convert to the type that ``dovetail.{kind}`` names."
     return convert
 
 
-for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble"):
-    setattr(Attributes, _name, _conversion(_name))
-Attributes.byte, Attributes.char = _conversion("uint8"), _conversion("int8")
+for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):
+    setattr(Attributes, _name, _conversion(_name, {"byte": "uint8", "char": "int8"}.get(_name, _name)))

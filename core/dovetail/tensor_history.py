@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .autograd import functional
-from .autograd.node import CLASSES, HookedNode, Leaf, Output, Tensor, detached, hooks_of, leaf, wrap
+from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, detached, hooks_of, leaf, producer, wrap
 from .autograd.node import Handle as RemovableHandle
 from .errors import DtypeError, GradError, ShapeError, TypeMismatch
 
@@ -37,16 +37,13 @@ class History:
         n = self._n
         if requires_grad and n is None:
             if self._a.dtype.kind not in "fcV":
-                raise DtypeError(
-                    "requires_grad_", f"only Tensors of floating point and complex dtype can require gradients (got {self.dtype})"
-                )
+                what = f"only Tensors of floating point and complex dtype can require gradients (got {self.dtype})"
+                raise DtypeError("requires_grad_", what)
             leaf(self)  # type: ignore[arg-type]
         elif not requires_grad and n is not None:
             if n.__class__ is not Leaf:
                 raise GradError("requires_grad_", "you can only change requires_grad flags of leaf variables", "", "use detach()")
-            if n.grad is not None:
-                self._grad = n.grad
-            self._n = None
+            self._grad, self._n = n.grad, None
         return self
 
     @property
@@ -61,9 +58,8 @@ class History:
             if value.__class__ not in CLASSES:
                 raise TypeMismatch("grad", f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
             if value._a.shape != self._a.shape:
-                raise ShapeError(
-                    "grad", f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})"
-                )
+                what = f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})"
+                raise ShapeError("grad", what)
             if value._a.dtype != self._a.dtype:
                 raise DtypeError("grad", f"assigned grad has data of a different type (grad {value.dtype}, tensor {self.dtype})")
         if self._n.__class__ is Leaf:
@@ -78,8 +74,7 @@ class History:
     @property
     def grad_fn(self) -> Any:
         """The node that produced it, or None for a leaf."""
-        n = self._n
-        return None if n is None or n.__class__ is Leaf else n.node if n.__class__ is Output else n
+        return None if self._n.__class__ is Leaf else producer(self._n)[0]
 
     @property
     def is_leaf(self) -> bool:
@@ -89,7 +84,7 @@ class History:
     @property
     def output_nr(self) -> int:
         """Which of its producer's results it is."""
-        return self._n.index if self._n.__class__ is Output else 0
+        return producer(self._n)[1]
 
     @property
     def _version(self) -> int:
@@ -98,7 +93,7 @@ class History:
     @property
     def _base(self) -> Any:
         view = getattr(self, "_b", None)
-        return None if view is None else getattr(view[0], "_base", None) if getattr(view[0], "_b", None) else view[0]
+        return None if view is None else view[0] if view[0]._base is None else view[0]._base
 
     def _is_view(self) -> bool:
         return getattr(self, "_b", None) is not None
@@ -133,40 +128,29 @@ class History:
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in ``.grad``."""
-        n = self._n
-        if n is None:
+        if self._n is None:
             raise GradError("retain_grad", "can't retain_grad on Tensor that has requires_grad=False")
-        if n.__class__ is not Leaf:
-            node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
+        if self._n.__class__ is not Leaf:
+            node, index = producer(self._n)
             hooks_of(node)["retain"][index] = weakref.ref(self)
 
     @property
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
-        n = self._n
-        node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
+        node, index = producer(self._n)
         return node.__class__ is HookedNode and index in node.hooks["retain"]
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces it."""
-        n = self._n
-        if n is None:
+        if self._n is None:
             raise GradError("register_hook", "cannot register a hook on a tensor that doesn't require gradient")
-        if n.__class__ is Leaf:
-            n.hooks = table = {} if n.hooks is None else n.hooks
-        else:
-            node, index = (n.node, n.index) if n.__class__ is Output else (n, 0)
-            table = hooks_of(node)["grad"].setdefault(index, {})
-        handle = RemovableHandle(table)
-        table[handle.id] = hook
-        return handle
+        if self._n.__class__ is Leaf:
+            return RemovableHandle(self._n.hooks, hook)
+        node, index = producer(self._n)
+        return RemovableHandle(hooks_of(node)["grad"].setdefault(index, {}), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(tensor)`` after this leaf's ``.grad`` has been updated."""
-        n = self._n
-        if n.__class__ is not Leaf:
+        if self._n.__class__ is not Leaf:
             raise GradError("register_post_accumulate_grad_hook", "post accumulate grad hooks cannot be registered on non-leaf tensors")
-        n.after = table = {} if n.after is None else n.after
-        handle = RemovableHandle(table)
-        table[handle.id] = hook
-        return handle
+        return RemovableHandle(self._n.after, hook)

@@ -96,11 +96,8 @@ class LegacyMethods:
         """``Tensor(2, 3)``: uninitialised floats of a size; ``Tensor([1, 2])``: these numbers as floats."""
         if hasattr(self, "_a"):  # made by a subclass's __new__
             return
-        if len(args) == 1 and args[0].__class__ in CLASSES:
-            self._a, self._n, self._v = args[0]._a, None, args[0]._v
-            return
-        new = made(get_default_dtype(), args, device)
-        self._a, self._n, self._v = new._a, None, new._v
+        given = args[0] if len(args) == 1 and args[0].__class__ in CLASSES else made(get_default_dtype(), args, device)
+        self._a, self._n, self._v = given._a, None, given._v
 
     def new(self: Any, *args: Any, device: Any = None) -> Tensor:
         """A tensor of the same type: ``x.new(2, 3)``, ``x.new([1, 2])``; its newer names are new_empty and new_tensor."""
@@ -115,10 +112,6 @@ class LegacyMethods:
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
         return self.to(dtype.dtype if dtype.__class__ is LegacyType else dtype)
-
-    def is_nonzero(self) -> bool:
-        """Whether the one element is not zero. Raises a RuntimeError for several."""
-        return bool(self)
 
     def ndimension(self: Any) -> int:
         """The number of dimensions; the older name of ``dim()``."""

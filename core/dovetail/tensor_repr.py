@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.node import Leaf, Output, Tensor
+from .autograd.node import Leaf, Tensor, producer
 from .device import CPU, device_of, move
-from .dtypes import from_numpy_dtype, get_default_dtype
+from .dtypes import bool_, from_numpy_dtype, get_default_dtype, int64
 from .errors import ValueRangeError
 
 __all__ = ["set_printoptions", "text"]
@@ -48,10 +48,10 @@ def set_printoptions(
         if profile not in _PROFILES:
             raise ValueRangeError("set_printoptions", f"unknown profile {profile!r}", f"expected one of {sorted(_PROFILES)}")
         o.precision, o.threshold, o.edgeitems, o.linewidth = _PROFILES[profile]
-    o.precision = o.precision if precision is None else precision
-    o.threshold = o.threshold if threshold is None else threshold
-    o.edgeitems = o.edgeitems if edgeitems is None else edgeitems
-    o.linewidth = o.linewidth if linewidth is None else linewidth
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    for name, value in given.items():
+        if value is not None:
+            setattr(o, name, value)
     o.sci_mode = sci_mode
 
 
@@ -59,22 +59,17 @@ class _Writer:
     """How the numbers of one tensor are written, all in the same width."""
 
     def __init__(self, a: Any) -> None:
-        self.kind, self.whole, self.sci, self.width = a.dtype.kind, True, False, 1
-        if self.kind != "f":
-            self.width = max((len(str(v)) for v in a.reshape(-1).tolist()), default=1)
-            return
-        wide = a.astype(np.float64)
-        finite = wide[np.isfinite(wide) & (wide != 0)]
-        if finite.size:
-            self._choose(finite)
-            self.sci = self.sci if _Options.sci_mode is None else _Options.sci_mode
-            self.width = max(map(len, map(self._plain, finite.tolist())))
-
-    def _choose(self, finite: Any) -> None:
-        size = np.abs(finite)
-        low, high = float(size.min()), float(size.max())
-        self.whole = bool((finite == np.ceil(finite)).all())
-        self.sci = high / low > 1000.0 or high > 1.0e8 or (not self.whole and low < 1.0e-4)
+        self.kind, self.whole, self.sci = a.dtype.kind, True, False
+        values = a.reshape(-1)
+        if self.kind == "f":
+            values = values.astype(np.float64)
+            values = values[np.isfinite(values) & (values != 0)]
+            if values.size:
+                low, high = float(np.abs(values).min()), float(np.abs(values).max())
+                self.whole = bool((values == np.ceil(values)).all())
+                self.sci = high / low > 1000.0 or high > 1.0e8 or (not self.whole and low < 1.0e-4)
+                self.sci = self.sci if _Options.sci_mode is None else _Options.sci_mode
+        self.width = max(map(len, map(self._plain, values.tolist())), default=1)
 
     def _plain(self, value: Any) -> str:
         if self.kind != "f":
@@ -101,48 +96,28 @@ class _ComplexWriter:
         return self.real(value.real) + ("" if imag[0] in "+-" else "+") + imag
 
 
-def _edges(a: Any) -> Any:
-    """What is left of a large array when the middle of each dimension is left out."""
-    k = _Options.edgeitems
-    for d, n in enumerate(a.shape):
-        if n > 2 * k:
-            a = a[(slice(None),) * d + (np.r_[0:k, n - k : n],)]
-    return a
-
-
-def _rows(a: Any, indent: int, short: bool, write: Any) -> str:
-    """The brackets of an array and what is inside."""
+def _rows(a: Any, indent: int, cut: list[bool], write: Any) -> str:
+    """The brackets of an array and what is inside; dots stand for the middle of a dimension that was cut."""
     if a.ndim == 0:
         return str(write(a.item()))
-    k, n = _Options.edgeitems, a.shape[0]
-    cut = short and n > 2 * k
-    if a.ndim == 1:
-        return _line(a, indent, cut, write)
-    parts = [_rows(a[i], indent + 1, short, write) for i in ([*range(k), *range(n - k, n)] if cut else range(n))]
-    if cut:
-        parts.insert(k, "...")
-    return "[" + ("," + "\n" * (a.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
-
-
-def _line(a: Any, indent: int, cut: bool, write: Any) -> str:
-    """A vector, broken into lines of the allowed length."""
-    k = _Options.edgeitems
-    values = a.tolist()
-    if cut:
-        words = [*map(write, values[:k]), " ...", *map(write, values[-k:])]
-    else:
-        words = list(map(write, values))
-    each = max(1, math.floor((_Options.linewidth - indent) / (write.width + 2)))
-    lines = [", ".join(words[i : i + each]) for i in range(0, len(words), each)]
-    return "[" + ("," + "\n" + " " * (indent + 1)).join(lines) + "]"
+    parts = [write(v) for v in a.tolist()] if a.ndim == 1 else [_rows(row, indent + 1, cut[1:], write) for row in a]
+    if cut[0]:
+        parts.insert(_Options.edgeitems, " ..." if a.ndim == 1 and parts else "...")
+    if a.ndim == 1:  # broken into lines of the allowed length
+        each = max(1, math.floor((_Options.linewidth - indent) / (write.width + 2)))
+        parts = [", ".join(parts[i : i + each]) for i in range(0, len(parts), each)]
+    return "[" + ("," + "\n" * max(1, a.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
 
 
 def _body(a: Any, indent: int) -> str:
     if a.dtype.kind == "V" or a.dtype == np.float16:
         a = a.astype(np.float32)
-    short = a.size > _Options.threshold
-    writer = _ComplexWriter if a.dtype.kind == "c" else _Writer
-    return _rows(a, indent, short, writer(_edges(a) if short else a))
+    k = _Options.edgeitems
+    cut = [a.size > _Options.threshold and n > 2 * k for n in a.shape]
+    for d, n in enumerate(a.shape):
+        if cut[d]:
+            a = a.take(np.r_[0:k, n - k : n], d)
+    return _rows(a, indent, cut, (_ComplexWriter if a.dtype.kind == "c" else _Writer)(a))
 
 
 def _suffixes(t: Tensor, a: Any, kind: Any) -> list[str]:
@@ -152,15 +127,12 @@ def _suffixes(t: Tensor, a: Any, kind: Any) -> list[str]:
     if where != CPU:
         out.append(f"device='{where}'")
     default = get_default_dtype()
-    if a.size == 0 and a.ndim != 1:
+    if not _Options.edgeitems if a.size else a.ndim != 1:
         out.append(f"size={tuple(a.shape)}")
-    usual = (default,) if a.size == 0 else (default, default.to_complex())
-    if kind not in usual and not (a.size and kind.name in ("int64", "bool")):
+    if kind not in ((default, default.to_complex(), int64, bool_) if a.size else (default,)):
         out.append(f"dtype={kind!r}")
-    edge = t._n
-    if edge is not None:
-        node = edge.node if edge.__class__ is Output else edge
-        out.append("requires_grad=True" if edge.__class__ is Leaf else f"grad_fn=<{node.name()}>")
+    if t._n is not None:
+        out.append("requires_grad=True" if t._n.__class__ is Leaf else f"grad_fn=<{producer(t._n)[0].name()}>")
     return out
 
 

@@ -46,7 +46,6 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "backends": ("ops", ("cuda",)),
     "random": ("ops", ()),
     "linalg": ("ops", ()),
-    "info": ("tensor", ()),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),

@@ -400,3 +400,13 @@ def test_detach_shares_the_version_and_data_does_not() -> None:
     y.data.add_(0)
     z.sum().backward()
     assert x.grad.item() == 4
+
+
+def test_a_gradient_outlives_a_pause_of_recording() -> None:
+    x = dv.ones(2, requires_grad=True)
+    (x * 3).sum().backward()
+    x.requires_grad_(False)
+    assert x.grad.tolist() == [3.0, 3.0]
+    assert x.requires_grad_().grad.tolist() == [3.0, 3.0]
+    x.grad = None
+    assert x.requires_grad_(False).grad is None

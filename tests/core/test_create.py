@@ -241,6 +241,8 @@ def test_text_breaks_lines_and_leaves_out_the_middle() -> None:
     try:
         dv.set_printoptions(precision=1, threshold=2, edgeitems=1, sci_mode=True)
         assert repr(dv.tensor([1.0, 2.0, 3.0])) == "tensor([1.0e+00,  ..., 3.0e+00])"
+        dv.set_printoptions(edgeitems=0)
+        assert repr(dv.ones(5)) == "tensor([...], size=(5,))" and repr(dv.ones(2, 2)) == "tensor([...], size=(2, 2))"
     finally:
         dv.set_printoptions(profile="default")
     with pytest.raises(ValueError, match="unknown profile"):

@@ -9,19 +9,9 @@ from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_gr
 from .node import Tensor
 
 __all__ = [
-    "Function",
-    "Variable",
-    "backward",
-    "enable_grad",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "inference_mode",
-    "is_grad_enabled",
-    "no_grad",
-    "once_differentiable",
-    "set_grad_enabled",
-]
+    "Function", "Variable", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode", "is_grad_enabled",
+    "no_grad", "once_differentiable", "set_grad_enabled",
+]  # fmt: skip
 
 
 def Variable(data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Tensor:

@@ -91,13 +91,9 @@ def jacobian(
 
 
 def hessian(
-    func: Func,
-    inputs: Any,
-    create_graph: bool = False,
-    strict: bool = False,
-    vectorize: bool = False,
+    func: Func, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
-) -> Any:
+) -> Any:  # fmt: skip
     """``H[i, j] = d² out / d in_i d in_j`` of a function with one element, of shape (*in, *in). Raises a RuntimeError for several.
 
     >>> import dovetail as dv

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
-from ..errors import GradError, say
+from ..errors import GradError
 from .modes import GRAD, STATE
-from .node import HookedNode, Leaf, Node, Output, Tensor, wrap
+from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
 
-__all__ = ["run"]
+__all__ = ["TWICE", "run"]
 
 
 class _Late:
@@ -111,10 +111,10 @@ class _Walk:
                     continue
             saved = node.saved
             if saved is None:
-                raise GradError(_TWICE)
+                raise _freed()
             for box in node.boxes:
                 if box[0] > node.seq:
-                    raise GradError(_stale(node, box))
+                    raise _stale(node, box)
             if create_graph:
                 grads = node.plan.again(node, g)
             else:
@@ -177,7 +177,7 @@ class _Walk:
             if node in known:
                 stack.pop()
                 continue
-            behind = [e.node if e.__class__ is Output else e for e in node.edges if e is not None]
+            behind = [producer(e)[0] for e in node.edges if e is not None]
             later = [e for e in behind if e.__class__ is not Leaf and e not in known]
             if later:
                 stack.extend(later)
@@ -269,20 +269,17 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
     return g
 
 
-_TWICE = say(
-    "backward",
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
-    "the values kept for the gradient were freed by the first backward",
-    "pass retain_graph=True the first time",
-)
+TWICE = "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)"
 
 
-def _stale(node: Node, box: list[Any]) -> str:
-    where = "" if box[2] is None else f" by {box[2]}"
-    return say(
-        node.plan.op.name,
-        "one of the variables needed for gradient computation has been modified by an inplace operation"
-        f"{where} (a value that {node.plan.op.name} kept is now at version {box[1]})",
-        "kept values must stay as they were until backward",
-        "use the out-of-place form, or clone() before changing",
-    )
+def _freed() -> GradError:
+    why = "the values kept for the gradient were freed by the first backward"
+    return GradError("backward", TWICE, why, "pass retain_graph=True the first time")
+
+
+def _stale(node: Node, box: list[Any]) -> GradError:
+    name, by = node.plan.op.name, "" if box[2] is None else f" by {box[2]}"
+    what = f"one of the variables needed for gradient computation has been modified by an inplace operation{by}"
+    kept = f"(a value that {name} kept is now at version {box[1]})"
+    rule, remedy = "kept values must stay as they were until backward", "use the out-of-place form, or clone() before changing"
+    return GradError(name, f"{what} {kept}", rule, remedy)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..device import xp
 from ..errors import GradError, TypeMismatch
+from .engine import TWICE
 from .modes import GRAD, STATE, enable_grad, no_grad
 from .node import CLASSES, Leaf, Node, Output, Tensor, changed, tick, wrap
 
@@ -33,9 +32,8 @@ class FunctionCtx:
         """Keep tensors; read them in backward as ``ctx.saved_tensors``."""
         for t in tensors:
             if t is not None and t.__class__ not in CLASSES:
-                raise TypeMismatch(
-                    "save_for_backward", f"can only save variables, but got {type(t).__name__}", "", "set it as an attribute of ctx"
-                )
+                what = f"can only save variables, but got {type(t).__name__}"
+                raise TypeMismatch("save_for_backward", what, "", "set it as an attribute of ctx")
         self._to_save = tensors
 
     save_for_forward = save_for_backward
@@ -43,30 +41,13 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The kept tensors. Raises a GradError after they were freed or when one was changed in place."""
-        if self._kept is None:
-            if not self._to_save:
-                return ()
-            raise GradError(
-                type(self).__name__,
-                "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
-                "",
-                "pass retain_graph=True the first time",
-            )
-        _, values = self._kept
-        out: list[Tensor | None] = []
-        for t, version in values:
-            if t is None:
-                out.append(None)
-                continue
-            if t._v[1] != version:
-                raise GradError(
-                    type(self).__name__,
-                    f"one of the variables needed for gradient computation has been modified by an inplace operation by {t._v[2]}",
-                    "",
-                    "clone() it before changing",
-                )
-            out.append(t)
-        return tuple(out)
+        if self._kept is None and self._to_save:
+            raise GradError(type(self).__name__, TWICE, "", "pass retain_graph=True the first time")
+        for t, version in self._kept or ():
+            if t is not None and t._v[1] != version:
+                what = "one of the variables needed for gradient computation has been modified by an inplace operation"
+                raise GradError(type(self).__name__, f"{what} by {t._v[2]}", "", "clone() it before changing")
+        return tuple(t for t, _ in self._kept or ())
 
     saved_variables = saved_tensors
 
@@ -120,9 +101,8 @@ class Function:
         """Run forward and record how to run backward."""
         ctx: Any = type(f"{cls.__name__}Backward", (FunctionCtx,), {})()
         recording = STATE.word & GRAD
-        tensors = [a for a in args if a.__class__ in CLASSES]
         ctx.needs_input_grad = tuple(a.__class__ in CLASSES and a._n is not None for a in args)
-        separate = cls.__dict__.get("setup_context") or getattr(cls, "setup_context", None)
+        separate = getattr(cls, "setup_context", None)
         with no_grad():
             if separate is not None:
                 out = cls.forward(*args, **kwargs)
@@ -131,7 +111,7 @@ class Function:
                 out = cls.forward(ctx, *args, **kwargs)
         for t in ctx._dirty:
             changed(t._v, cls.__name__)
-        if not recording or not any(t._n is not None for t in tensors):
+        if not recording or not any(ctx.needs_input_grad):
             return out
         return _record(cls, ctx, args, out)
 
@@ -140,34 +120,25 @@ def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> A
     """Make the node of a call and tie its results to it."""
     outs = list(out) if isinstance(out, tuple | list) else [out]
     node = Node.__new__(Node)
-    node.plan = _Plan(cls, ctx, [o.shape if o.__class__ in CLASSES else None for o in outs], outs)
+    node.plan = _Plan(cls, ctx, outs)
     node.edges = tuple(a._n if a.__class__ in CLASSES else None for a in args)
-    node.saved, node.boxes = (ctx,), ()
+    node.saved, node.boxes, node.shape, node.dtype = (ctx,), (), (), None
     node.seq, node.extra = tick(), len(outs)
-    node.shape, node.dtype = (), None
     results = []
-    inputs = {id(a): a for a in args if a.__class__ in CLASSES}
     for k, o in enumerate(outs):
-        if o.__class__ not in CLASSES or any(o is t for t in ctx._not_differentiable) or o._a.dtype.kind not in "fcV":
-            results.append(o)
-            continue
-        if any(o is t for t in ctx._dirty):
-            if o._n.__class__ is Leaf:
-                raise GradError(cls.__name__, "a leaf Variable that requires grad is being used in an in-place operation")
-            made = o
-        else:
-            made = wrap(o._a, None, o._v) if id(o) in inputs or o._n is not None else o
-        made._n = Output(node, k, o._a)
-        results.append(made)
-    kept: list[tuple[Any, int]] = []
+        if o.__class__ in CLASSES and not any(o is t for t in ctx._not_differentiable) and o._a.dtype.kind in "fcV":
+            if any(o is t for t in ctx._dirty):
+                if o._n.__class__ is Leaf:
+                    raise GradError(cls.__name__, "a leaf Variable that requires grad is being used in an in-place operation")
+            elif o._n is not None or any(o is a for a in args):
+                o = wrap(o._a, None, o._v)
+            o._n = Output(node, k, o._a)
+        results.append(o)
+    ctx._kept = []
     for t in ctx._to_save:
-        if t is None:
-            kept.append((None, 0))
-            continue
-        at = next((k for k, o in enumerate(outs) if o is t), None)
-        own = wrap(t._a, Output(node, at, t._a) if at is not None else t._n, t._v) if at is not None else t
-        kept.append((own, t._v[1]))
-    ctx._kept = (None, kept)
+        at = next((k for k, o in enumerate(outs) if o is t and t is not None), None)
+        own = t if at is None else wrap(t._a, Output(node, at, t._a), t._v)
+        ctx._kept.append((own, None if t is None else t._v[1]))
     return results[0] if not isinstance(out, tuple | list) else type(out)(results) if type(out) in (tuple, list) else tuple(results)
 
 
@@ -176,34 +147,25 @@ class _Plan:
 
     kept = ()
 
-    def __init__(self, cls: type[Function], ctx: Any, shapes: list[Any], outs: list[Any]) -> None:
-        self.cls, self.ctx, self.shapes = cls, ctx, shapes
-        self.dtypes = [o._a.dtype if o.__class__ in CLASSES else None for o in outs]
-        self.modules = [xp(o._a) if o.__class__ in CLASSES else np for o in outs]
-        self.op = self
+    def __init__(self, cls: type[Function], ctx: Any, outs: list[Any]) -> None:
+        self.op, self.cls, self.name = self, cls, cls.__name__
         self.frees = bool(ctx._to_save)
-        self.name = cls.__name__
+        self.outs = [(xp(o._a), o._a.shape, o._a.dtype) if o.__class__ in CLASSES else None for o in outs]
 
     def backward(self, g: Any, saved: Any) -> Any:
         """Run the user's backward on tensors and check what it returns."""
         ctx = saved[0]
         grads = g if g.__class__ is list else [g]
         if ctx._materialize:
-            grads = [
-                wrap(self.modules[k].zeros(self.shapes[k], self.dtypes[k])) if h is None and self.shapes[k] is not None else h
-                for k, h in enumerate(grads)
-            ]
+            grads = [wrap(o[0].zeros(*o[1:])) if h is None and o is not None else h for h, o in zip(grads, self.outs, strict=True)]
         found = self.cls.backward(ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
         count = len(ctx.needs_input_grad)
-        if len(found) > count and all(f is None for f in found[count:]):
+        if all(f is None for f in found[count:]):
             found = found[:count]
         if len(found) != count:
-            raise GradError(
-                f"{self.name}Backward",
-                f"returned an incorrect number of gradients (expected {count}, got {len(found)})",
-                "one per argument of forward, None where there is none",
-            )
+            what = f"returned an incorrect number of gradients (expected {count}, got {len(found)})"
+            raise GradError(f"{self.name}Backward", what, "one per argument of forward, None where there is none")
         for i, f in enumerate(found):
             if f is not None and f.__class__ not in CLASSES:
                 raise TypeMismatch(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")

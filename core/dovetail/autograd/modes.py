@@ -8,18 +8,9 @@ from types import TracebackType
 from typing import Any
 
 __all__ = [
-    "COLD",
-    "GRAD",
-    "INFERENCE",
-    "OBSERVE",
-    "STATE",
-    "enable_grad",
-    "inference_mode",
-    "is_grad_enabled",
-    "is_inference_mode_enabled",
-    "no_grad",
-    "set_grad_enabled",
-]
+    "COLD", "GRAD", "INFERENCE", "OBSERVE", "STATE", "enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
+    "no_grad", "set_grad_enabled",
+]  # fmt: skip
 
 GRAD, INFERENCE, OBSERVE, COLD = 1, 2, 4, 8  # an op is on its fast path while the word is 0 or GRAD
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "tick", "wrap"]
+__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "producer", "tick", "wrap"]
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
 
@@ -38,39 +38,23 @@ class Tensor:
     if TYPE_CHECKING:  # what dovetail.tensor binds, for a type checker
 
         def __getattr__(self, name: str) -> Any: ...
-        def __add__(self, other: Any) -> Any: ...
-        def __radd__(self, other: Any) -> Any: ...
-        def __sub__(self, other: Any) -> Any: ...
-        def __rsub__(self, other: Any) -> Any: ...
-        def __mul__(self, other: Any) -> Any: ...
-        def __rmul__(self, other: Any) -> Any: ...
-        def __truediv__(self, other: Any) -> Any: ...
-        def __rtruediv__(self, other: Any) -> Any: ...
-        def __floordiv__(self, other: Any) -> Any: ...
-        def __mod__(self, other: Any) -> Any: ...
-        def __pow__(self, other: Any) -> Any: ...
-        def __rpow__(self, other: Any) -> Any: ...
-        def __matmul__(self, other: Any) -> Any: ...
-        def __and__(self, other: Any) -> Any: ...
-        def __or__(self, other: Any) -> Any: ...
-        def __xor__(self, other: Any) -> Any: ...
-        def __lt__(self, other: Any) -> Any: ...
-        def __le__(self, other: Any) -> Any: ...
-        def __gt__(self, other: Any) -> Any: ...
-        def __ge__(self, other: Any) -> Any: ...
+        def _unary(self) -> Any: ...
+        def _binary(self, other: Any) -> Any: ...
+
+        __neg__ = __invert__ = __abs__ = _unary
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
+        __floordiv__ = __mod__ = __pow__ = __rpow__ = __matmul__ = __and__ = __or__ = __xor__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _binary
+        __len__: Callable[[], int]
+        __int__: Callable[[], int]
+        __index__: Callable[[], int]
+        __float__: Callable[[], float]
+        __bool__: Callable[[], bool]
+
         def __eq__(self, other: object) -> Any: ...
         def __ne__(self, other: object) -> Any: ...
         def __hash__(self) -> int: ...
-        def __neg__(self) -> Any: ...
-        def __invert__(self) -> Any: ...
-        def __abs__(self) -> Any: ...
-        def __getitem__(self, index: Any) -> Any: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __len__(self) -> int: ...
-        def __bool__(self) -> bool: ...
-        def __int__(self) -> int: ...
-        def __float__(self) -> float: ...
-        def __index__(self) -> int: ...
 
 
 CLASSES: set[Any] = {Tensor}  # membership by identity costs less than isinstance, and subclasses enter on their own
@@ -99,8 +83,8 @@ class Leaf:
     def __init__(self, owner: Tensor) -> None:
         self.shape, self.dtype = owner._a.shape, owner._a.dtype
         self.grad: Tensor | None = None
-        self.hooks: dict[int, Callable[..., Any]] | None = None
-        self.after: dict[int, Callable[..., Any]] | None = None
+        self.hooks: dict[int, Callable[..., Any]] = {}
+        self.after: dict[int, Callable[..., Any]] = {}
         self.owner = weakref.ref(owner)
 
     def name(self) -> str:
@@ -123,9 +107,8 @@ class Leaf:
 
 def leaf(t: Tensor) -> Leaf:
     """Make this tensor a leaf that requires a gradient, keeping the gradient that it already has."""
-    new = Leaf(t)
-    new.grad = t.__dict__.pop("_kept_grad", None) if hasattr(t, "__dict__") and t.__dict__ else None
-    t._n = new
+    t._n = new = Leaf(t)
+    new.grad = getattr(t, "_grad", None)
     return new
 
 
@@ -146,17 +129,15 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The producers of the inputs, as (node, output index)."""
-        return tuple(
-            (e.node, e.index) if e.__class__ is Output else (e, 0) for e in self.edges if e is not None
-        )  # fmt: skip
+        return tuple(producer(e) for e in self.edges if e is not None)
 
     def register_hook(self, hook: Callable[..., Any]) -> Any:
         """Call ``hook(grad_inputs, grad_outputs)`` when this node has run; a returned tuple replaces the former."""
-        return _add_hook(self, "post", hook)
+        return Handle(hooks_of(self)["post"], hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> Any:
         """Call ``hook(grad_outputs)`` before this node runs; a returned tuple replaces them."""
-        return _add_hook(self, "pre", hook)
+        return Handle(hooks_of(self)["pre"], hook)
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"
@@ -180,14 +161,21 @@ class Output:
         return repr(self.node)
 
 
+def producer(edge: Any) -> tuple[Any, int]:
+    """What an edge leads to, and which of its results."""
+    return (edge.node, edge.index) if edge.__class__ is Output else (edge, 0)
+
+
 class Handle:
     """What registering a hook returns: ``remove()`` takes it back."""
 
     _ids = itertools.count()
 
-    def __init__(self, table: dict[int, Any]) -> None:
+    def __init__(self, table: dict[int, Any], hook: Any = None) -> None:
         self.id = next(Handle._ids)
         self._table = table
+        if hook is not None:
+            table[self.id] = hook
 
     def remove(self) -> None:
         """Take the hook back; a second call does nothing."""
@@ -206,13 +194,6 @@ def hooks_of(node: Node) -> dict[str, dict[int, Any]]:
         node.__class__ = HookedNode
         node.hooks = {"pre": {}, "post": {}, "grad": {}, "retain": {}}
     return node.hooks
-
-
-def _add_hook(node: Node, kind: str, hook: Callable[..., Any]) -> Handle:
-    table = hooks_of(node)[kind]
-    handle = Handle(table)
-    table[handle.id] = hook
-    return handle
 
 
 def changed(box: Box, where: Any = None) -> None:

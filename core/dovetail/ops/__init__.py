@@ -19,7 +19,7 @@ _NAMES = (
     "arithmetic", "mixing", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
     "compare", "select", "activation", "activation_smooth", "activation_straight",
     "memory", "index", "assign", "views", "transpose", "strides",
-    "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose",
+    "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "addends", "contract", "decompose", "matrices",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",

@@ -20,7 +20,7 @@ from ._quiet import IGNORE, hush, restore
 if TYPE_CHECKING:
     from ._op import Impl, Op
 
-__all__ = ["dispatch", "general", "operator", "reflected", "specialise"]
+__all__ = ["dispatch", "general", "operand", "operator", "reflected", "specialise"]
 
 _NDARRAY = np.ndarray
 _NO_BOX = [0, 0, None, None]  # stands for the box of an argument that is a Python number
@@ -184,15 +184,19 @@ def reflected(op: Op) -> Callable[..., Any]:
     return lambda self, other: _operator_slow(op, (self, other), swap=True)
 
 
+def operand(other: Any) -> Any:
+    """A scalar or array of NumPy's beside a tensor, as a number or a tensor; NotImplemented for anything else."""
+    if isinstance(other, np.generic):
+        return other.item()
+    return wrap(other) if isinstance(other, np.ndarray) else NotImplemented
+
+
 def _operator_slow(op: Op, args: Any, swap: bool = False) -> Any:
     self, other = args
     if other.__class__ not in CLASSES and other.__class__ not in _prepare.NUMBERS:
-        if isinstance(other, np.generic):
-            other = other.item()
-        elif isinstance(other, np.ndarray):
-            other = wrap(other)
-        else:
-            return NotImplemented
+        other = operand(other)
+        if other is NotImplemented:
+            return other
     args = (other, self) if swap else (self, other)
     if op.refuse is not None:
         op.refuse(*args)

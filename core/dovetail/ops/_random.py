@@ -5,24 +5,39 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import random_streams
 from ..autograd.modes import GRAD, INFERENCE, STATE
-from ..autograd.node import CLASSES, Tensor, changed, leaf, wrap
+from ..autograd.node import Tensor, changed, leaf, wrap
 from ..device import Device, device_of, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import Generator, current
-from ..random_streams import DistributionError
+from ..random_streams._draws import demand
 from ._call import INFERENCE_BOX
 from ._op import Array, Fixed, op
-from ._refuse import type_name
+from ._refuse import tensors, type_name
 from .inplace import check_writable, write
 
-__all__ = ["bounds", "deliver", "demand", "demand_floating", "drawn", "fill", "made", "shape_of", "source", "tensor_argument", "whole"]
+__all__ = [
+    "Draw", "bounds", "deliver", "demand", "demand_floating", "drawn", "fill", "made", "normals", "plain", "shape_of", "source",
+    "tensor_argument", "whole",
+]  # fmt: skip
+
+Draw: TypeAlias = Callable[[Any, Any, tuple[int, ...], Any, tuple[int, ...]], Any]  # (streams, generator, shape, dtype, order) -> values
+
+
+def plain(stream: str, *parameters: Any) -> Draw:
+    """Draws from the stream of this name, which takes its parameters last."""
+    return lambda streams, gen, shape, kind, order: getattr(streams, stream)(gen, shape, kind, *parameters)
+
+
+def normals(mean: float = 0.0, std: float = 1.0) -> Draw:
+    """Draws of normal numbers, which come in blocks where the memory is contiguous."""
+    return lambda streams, gen, shape, kind, order: streams.normal(gen, shape, kind, mean, std, not order)
 
 
 def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
@@ -42,12 +57,6 @@ def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
     return _random_gpu, _random_gpu.stream(where.index)
 
 
-def demand(condition: Any, where: str, what: str, expected: str = "") -> None:
-    """Raise a DistributionError (a RuntimeError and a ValueError) unless the condition holds."""
-    if not condition:
-        raise DistributionError(where, what, expected)
-
-
 def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False) -> None:
     """Refuse a type of which the distribution has no numbers, in PyTorch's words."""
     kind = from_numpy_dtype(dtype)
@@ -56,21 +65,23 @@ def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False)
         raise DtypeError(where, what, "expected a floating-point type", "draw floats, then convert")
 
 
-def shape_of(where: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+def shape_of(where: str, sizes: tuple[Any, ...], **more: Any) -> tuple[int, ...]:
     """The shape that ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))`` asks for.
 
-    Raises a TypeError for what is no tuple of integers, a RuntimeError for a negative length.
+    Raises a TypeError for what is no tuple of integers or another keyword, a RuntimeError for a negative length.
     """
-    given: Any = sizes if size is None else (*sizes, size)
+    given: Any = (*sizes, more.pop("size")) if more.get("size") is not None else sizes
+    more.pop("size", None)
+    if more or not given:
+        what = f"unexpected keyword {next(iter(more))!r}" if more else "no size"
+        remedy = "" if more else f"{where}(2, 3) or {where}((2, 3))"
+        raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments: {what}", "", remedy)
     if len(given) == 1 and isinstance(given[0], tuple | list):
         given = given[0]
-    elif not given:
-        what = "received an invalid combination of arguments: no size"
-        raise TypeMismatch(f"{where}()", what, "", f"{where}(2, 3) or {where}((2, 3))")
     shape = tuple(whole(where, "size", n) for n in given)
-    if any(n < 0 for n in shape):
-        bad = next(n for n in shape if n < 0)
-        raise ShapeError(where, f"Trying to create tensor with negative dimension {bad}: {list(shape)}")
+    for n in shape:
+        if n < 0:
+            raise ShapeError(where, f"Trying to create tensor with negative dimension {n}: {list(shape)}")
     return shape
 
 
@@ -96,31 +107,26 @@ def bounds(where: str, low: Any, high: Any) -> tuple[int, int]:
 
 def tensor_argument(where: str, name: str, value: Any) -> Any:
     """The raw array of an argument that must be a tensor."""
-    if value.__class__ not in CLASSES:
-        raise TypeMismatch(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")
+    tensors(where, **{name: value})
     return value._a
 
 
 def made(
-    draw: Callable[[Any, Any, np.dtype[Any]], Any],
-    generator: Any,
-    out: Tensor | None,
-    dtype: Any,
-    device: Any,
-    requires_grad: bool,
+    where: str, draw: Draw, shape: Any, generator: Any, out: Tensor | None, dtype: Any, device: Any, requires_grad: bool,
     default: Any = None,
-) -> Tensor:
-    """A new tensor of ``draw(streams, generator, dtype)``, or the same in ``out``."""
+) -> Tensor:  # fmt: skip
+    """A new tensor of what is drawn, or the same in ``out``; without a default type it must be one of floats."""
     if out is not None:
-        where, kind = device_of(out._a), out._a.dtype
+        place, kind = device_of(out._a), out._a.dtype
         if dtype is not None and to_numpy_dtype(dtype) != kind:
             asked, have = (type_name(k) for k in (to_numpy_dtype(dtype), kind))
             raise DtypeError("out", f"dtype {asked} does not match dtype of out parameter ({have})")
     else:
-        where = to_device(device)
-        kind = to_numpy_dtype(dtype) if dtype is not None else to_numpy_dtype(default or get_default_dtype())
-    streams, gen = source(where, generator)
-    return deliver(draw(streams, gen, kind), out, requires_grad)
+        place, kind = to_device(device), to_numpy_dtype(dtype if dtype is not None else default or get_default_dtype())
+    streams, gen = source(place, generator)
+    if default is None:
+        demand_floating(where, kind, complex_too=True)
+    return deliver(draw(streams, gen, shape, kind, ()), out, requires_grad)
 
 
 def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False) -> Tensor:
@@ -155,23 +161,20 @@ def drawn(input: Array, values: Fixed) -> Array:
 drawn.vjp(lambda g: g * 0)
 
 
-def fill(name: str, target: Tensor, draw: Callable[[Any, Any, tuple[int, ...], tuple[int, ...]], Any], generator: Any) -> Tensor:
-    """Overwrite a tensor with ``draw(streams, generator, shape, order)`` and return it.
+def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
+    """Overwrite a tensor with what is drawn and return it.
 
     The draws go in the order of the memory, as PyTorch's loops do: ``order`` lists the dimensions from the widest stride
     to the narrowest, and ``shape`` is the tensor's in that order.
     """
-    if target.__class__ not in CLASSES:
-        raise TypeMismatch(f"{name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
-    word, a = STATE.word, target._a
+    word, a = STATE.word, tensor_argument(f"{name}_", "self", target)
     check_writable(name, target, 0, word)
     streams, gen = source(device_of(a), generator)
     if a.flags.c_contiguous:
-        values = draw(streams, gen, a.shape, ())
+        values = draw(streams, gen, a.shape, a.dtype, ())
     else:
         order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
-        back = tuple(order.index(d) for d in range(a.ndim))
-        values = draw(streams, gen, tuple(a.shape[d] for d in order), order).transpose(back)
+        values = draw(streams, gen, tuple(a.shape[d] for d in order), a.dtype, order).transpose(*map(order.index, range(a.ndim)))
     if word & GRAD and (target._n is not None or getattr(target, "_b", None) is not None):
         write(drawn.op, [target, values])  # the graph hears of it
     else:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES, Tensor, wrap
+from ..autograd.node import Tensor, wrap
 from ..device import module_for, to_device
 from ..dtypes import int64, to_numpy_dtype
 from ..errors import TypeMismatch
 from ..generator import Generator, current, default_generator
 from ._op import xp
-from ._random import bounds, deliver, demand_floating, fill, made, shape_of, tensor_argument, unpack_seed, whole
+from ._random import Draw, bounds, deliver, demand_floating, fill, made, normals, plain, shape_of, tensor_argument, unpack_seed, whole
 
 __all__ = [
     "get_rng_state", "initial_seed", "manual_seed", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
@@ -71,7 +71,7 @@ def get_rng_state() -> Tensor:
     >>> dv.get_rng_state().shape
     dovetail.Size([5056])
     """
-    return _get_state(default_generator)
+    return default_generator.get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
@@ -82,7 +82,7 @@ def set_rng_state(new_state: Tensor) -> None:
     >>> dv.set_rng_state(state); bool(dv.rand(1) == first)
     True
     """
-    _set_state(default_generator, new_state)
+    default_generator.set_state(new_state)
 
 
 def _get_state(self: Generator) -> Tensor:
@@ -92,7 +92,7 @@ def _get_state(self: Generator) -> Tensor:
 
 def _set_state(self: Generator, new_state: Tensor) -> None:
     """Continue from what ``get_state`` returned."""
-    if new_state.__class__ not in CLASSES:
+    if not isinstance(new_state, Tensor):
         raise TypeMismatch("set_state", f"expected a uint8 tensor, but got {type(new_state).__name__}")
     if new_state._a.dtype != np.uint8:
         raise TypeMismatch("set_state", f"RNG state must be a uint8 tensor, not {new_state.dtype}")
@@ -114,13 +114,7 @@ def rand(
     >>> _ = dv.manual_seed(0); dv.rand(3)
     tensor([0.4963, 0.7682, 0.0885])
     """
-    shape = shape_of("rand", size, _size_keyword("rand", more))
-
-    def draw(streams: Any, gen: Any, kind: Any) -> Any:
-        demand_floating("rand", kind, complex_too=True)
-        return streams.uniform(gen, shape, kind)
-
-    return made(draw, generator, out, dtype, device, requires_grad)
+    return made("rand", plain("uniform"), shape_of("rand", size, **more), generator, out, dtype, device, requires_grad)
 
 
 def randn(
@@ -135,20 +129,7 @@ def randn(
     >>> _ = dv.manual_seed(0); dv.randn(3)
     tensor([ 1.5410, -0.2934, -2.1788])
     """
-    shape = shape_of("randn", size, _size_keyword("randn", more))
-
-    def draw(streams: Any, gen: Any, kind: Any) -> Any:
-        demand_floating("randn", kind, complex_too=True)
-        return streams.normal(gen, shape, kind)
-
-    return made(draw, generator, out, dtype, device, requires_grad)
-
-
-def _size_keyword(where: str, more: dict[str, Any]) -> Any:
-    size = more.pop("size", None)
-    if more:
-        raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments: unexpected keyword {next(iter(more))!r}")
-    return size
+    return made("randn", normals(), shape_of("randn", size, **more), generator, out, dtype, device, requires_grad)
 
 
 def randint(
@@ -172,10 +153,8 @@ def randint(
         raise TypeMismatch("randint()", "received an invalid combination of arguments", "", remedy)
     if not isinstance(size, tuple | list):
         raise TypeMismatch("randint()", f"argument 'size' must be tuple of ints, not {type(size).__name__}")
-    shape = shape_of("randint", (size,))
-    first, end = bounds("randint", low, high)
-    draw = lambda streams, gen, kind: streams.randint(gen, first, end, shape, kind)  # noqa: E731
-    return made(draw, generator, out, dtype, device, requires_grad, int64)
+    draw = plain("random_", *bounds("randint", low, high))
+    return made("randint", draw, shape_of("randint", (size,)), generator, out, dtype, device, requires_grad, int64)
 
 
 def randperm(
@@ -191,19 +170,19 @@ def randperm(
     tensor([2, 5, 3, 0, 1, 4])
     """
     (count,) = shape_of("randperm", (whole("randperm", "n", n),))
-    return made(lambda streams, gen, kind: streams.randperm(gen, count, kind), generator, out, dtype, device, requires_grad, int64)
+    return made("randperm", plain("randperm"), count, generator, out, dtype, device, requires_grad, int64)
 
 
-def _like(where: str, input: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """An uninitialised tensor laid out as another one."""
+def _like(
+    where: str, input: Any, draw: Draw, dtype: Any, device: Any, requires_grad: bool, generator: Any, integers: bool = False
+) -> Tensor:
+    """What is drawn, in a tensor laid out as another one."""
     a = tensor_argument(where, "input", input)
     kind = a.dtype if dtype is None else to_numpy_dtype(dtype)
-    if device is not None:
-        return deliver(module_for(to_device(device)).empty(a.shape, kind))
-    return deliver(xp(a).empty_like(a, dtype=kind))
-
-
-def _finish(t: Tensor, requires_grad: bool) -> Tensor:
+    if not integers:
+        demand_floating(where, kind, complex_too=True)
+    t = deliver(xp(a).empty_like(a, dtype=kind) if device is None else module_for(to_device(device)).empty(a.shape, kind))
+    fill(where, t, generator, draw)
     return deliver(t._a, None, True) if requires_grad else t
 
 
@@ -217,10 +196,7 @@ def rand_like(
     >>> _ = dv.manual_seed(0); dv.rand_like(dv.zeros(3))
     tensor([0.4963, 0.7682, 0.0885])
     """
-    t = _like("rand_like", input, dtype, device, requires_grad)
-    demand_floating("rand_like", t._a.dtype, complex_too=True)
-    fill("uniform", t, lambda streams, gen, shape, order: streams.uniform(gen, shape, t._a.dtype), generator)
-    return _finish(t, requires_grad)
+    return _like("rand_like", input, plain("uniform"), dtype, device, requires_grad, generator)
 
 
 def randn_like(
@@ -233,10 +209,7 @@ def randn_like(
     >>> _ = dv.manual_seed(0); dv.randn_like(dv.zeros(3))
     tensor([ 1.5410, -0.2934, -2.1788])
     """
-    t = _like("randn_like", input, dtype, device, requires_grad)
-    demand_floating("randn_like", t._a.dtype, complex_too=True)
-    fill("normal", t, lambda streams, gen, shape, order: streams.normal(gen, shape, t._a.dtype, contiguous=not order), generator)
-    return _finish(t, requires_grad)
+    return _like("randn_like", input, normals(), dtype, device, requires_grad, generator)
 
 
 def randint_like(
@@ -254,7 +227,5 @@ def randint_like(
     low = values.pop() if low is None and values else 0 if low is None else low
     if values or high is None:
         raise TypeMismatch("randint_like()", "received an invalid combination of arguments", "", "randint_like(input, low, high)")
-    first, end = bounds("randint_like", low, high)
-    t = _like("randint_like", input, dtype, device, requires_grad)
-    fill("random", t, lambda streams, gen, shape, order: streams.randint(gen, first, end, shape, t._a.dtype), generator)
-    return _finish(t, requires_grad)
+    draw = plain("random_", *bounds("randint_like", low, high))
+    return _like("randint_like", input, draw, dtype, device, requires_grad, generator, integers=True)

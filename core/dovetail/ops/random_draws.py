@@ -13,7 +13,7 @@ from ..dtypes import from_numpy_dtype
 from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._op import xp
 from ._prepare import _mismatch
-from ._random import deliver, demand, demand_floating, drawn, made, shape_of, source, tensor_argument, whole
+from ._random import deliver, demand, demand_floating, drawn, made, normals, shape_of, source, tensor_argument, whole
 from ._refuse import type_name
 
 __all__ = ["bernoulli", "binomial", "multinomial", "normal", "poisson"]
@@ -41,34 +41,25 @@ def normal(
     >>> _ = dv.manual_seed(0); dv.normal(dv.tensor([0., 10.]), 1.0)
     tensor([1.5410, 9.7066])
     """
-    raw = [x._a if x.__class__ in CLASSES else x for x in (mean, std)]
-    arrays = [a for a, x in zip(raw, (mean, std), strict=True) if x.__class__ in CLASSES]
-    if not arrays:
-        if size is None:
-            what = "received an invalid combination of arguments: numbers without a size"
-            raise TypeMismatch("normal()", what, "", "normal(0.0, 1.0, (2, 3))")
-        demand(std >= 0, "normal", f"normal expects std >= 0.0, but found std {std}")
-        shape = shape_of("normal", (size,))
-
-        def draw(streams: Any, gen: Any, kind: Any) -> Any:
-            demand_floating("normal", kind, complex_too=True)
-            return streams.normal(gen, shape, kind, mean, std)
-
-        return made(draw, generator, out, dtype, device, requires_grad)
-    if size is not None:
+    given = [x for x in (mean, std) if x.__class__ in CLASSES]
+    if given and size is not None:
         raise TypeMismatch("normal()", "received an invalid combination of arguments: tensors and a size")
-    for a in arrays:
-        demand_floating("normal", a.dtype)
-    if len(arrays) == 2:
-        _check_broadcast("normal", arrays)
-    spread = raw[1]
-    on_cpu = device_of(arrays[0]).type == "cpu"
-    if not hasattr(spread, "dtype"):
-        demand(spread >= 0, "normal", f"normal expects std >= 0.0, but found std {spread}")
-    elif on_cpu:
-        demand(spread.size == 0 or spread.min() >= 0, "normal", "normal expects all elements of std >= 0.0")
-    streams, gen = source(device_of(arrays[0]), generator)
-    return _depends(streams.normal_around(gen, *raw), out, mean, std)
+    if not given and size is None:
+        what = "received an invalid combination of arguments: numbers without a size"
+        raise TypeMismatch("normal()", what, "", "normal(0.0, 1.0, (2, 3))")
+    for t in given:
+        demand_floating("normal", t._a.dtype)
+    if len(given) == 2:
+        _check_broadcast("normal", [t._a for t in given])
+    centre, spread = (x._a if x.__class__ in CLASSES else x for x in (mean, std))
+    if std.__class__ not in CLASSES:
+        demand(std >= 0, "normal", f"normal expects std >= 0.0, but found std {std}")
+    elif spread.__class__ is np.ndarray and spread.size:
+        demand(spread.min() >= 0, "normal", "normal expects all elements of std >= 0.0")
+    if not given:
+        return made("normal", normals(mean, std), shape_of("normal", (size,)), generator, out, dtype, device, requires_grad)
+    streams, gen = source(device_of(given[0]._a), generator)
+    return _depends(streams.normal_around(gen, centre, spread), out, mean, std)
 
 
 def _check_broadcast(where: str, arrays: list[Any]) -> tuple[int, ...]:
@@ -92,9 +83,9 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, o
     streams, gen = source(device_of(a), generator)
     if p is not None:
         demand(0 <= p <= 1, "bernoulli", f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-        return _depends(streams.bernoulli(gen, p, a.shape, a.dtype), out, input)
-    _check_probabilities(a)
-    return _depends(streams.bernoulli(gen, a, a.shape, a.dtype), out, input)
+    else:
+        _check_probabilities(a)
+    return _depends(streams.bernoulli(gen, a if p is None else p, a.shape, a.dtype), out, input)
 
 
 def _check_probabilities(a: Any) -> None:

@@ -11,7 +11,7 @@ from ..device import device_of
 from ..dtypes import from_numpy_dtype
 from ..errors import DtypeError
 from ._op import xp
-from ._random import demand, demand_floating, fill, source, tensor_argument, whole
+from ._random import demand, demand_floating, fill, normals, plain, source, tensor_argument, whole
 from ._refuse import type_name
 from .arithmetic import mul
 from .inplace import write
@@ -29,10 +29,10 @@ def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: An
     >>> _ = dv.manual_seed(0); dv.zeros(3).uniform_(0, 1)
     tensor([0.4963, 0.7682, 0.0885])
     """
-    low, kind = more.pop("from", from_), _kind("uniform", self)
-    demand_floating("uniform_", kind, complex_too=True)
+    low = more.pop("from", from_)
+    demand_floating("uniform_", tensor_argument("uniform_", "self", self).dtype, complex_too=True)
     demand(low <= to, "uniform_", f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
-    return fill("uniform", self, lambda streams, gen, shape, order: streams.uniform(gen, shape, kind, low, to), generator)
+    return fill("uniform", self, generator, plain("uniform", low, to))
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -42,10 +42,9 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
     >>> _ = dv.manual_seed(0); dv.zeros(3).normal_()
     tensor([ 1.5410, -0.2934, -2.1788])
     """
-    kind = _kind("normal", self)
-    demand_floating("normal_", kind, complex_too=True)
+    demand_floating("normal_", tensor_argument("normal_", "self", self).dtype, complex_too=True)
     demand(std >= 0, "normal_", f"normal expects std >= 0.0, but found std {std}")
-    return fill("normal", self, lambda streams, gen, shape, order: streams.normal(gen, shape, kind, mean, std, not order), generator)
+    return fill("normal", self, generator, normals(mean, std))
 
 
 def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
@@ -55,10 +54,9 @@ def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator:
     >>> bool((dv.zeros(3).log_normal_() > 0).all())
     True
     """
-    kind = _kind("log_normal", self)
-    demand_floating("log_normal_", kind)
+    demand_floating("log_normal_", tensor_argument("log_normal_", "self", self).dtype)
     demand(std > 0, "log_normal_", f"log_normal_ expects std > 0.0, but found std={std}")
-    return fill("log_normal", self, lambda streams, gen, shape, order: streams.log_normal(gen, shape, kind, mean, std), generator)
+    return fill("log_normal", self, generator, plain("log_normal", mean, std))
 
 
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -68,9 +66,9 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Any = None) -> 
     >>> bool((dv.zeros(3).exponential_() >= 0).all())
     True
     """
-    kind = _continuous("exponential", self)
+    _demand_continuous("exponential", self)
     demand(lambd > 0, "exponential_", f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    return fill("exponential", self, lambda streams, gen, shape, order: streams.exponential(gen, shape, kind, lambd), generator)
+    return fill("exponential", self, generator, plain("exponential", lambd))
 
 
 def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -80,9 +78,9 @@ def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator:
     >>> dv.zeros(2, 3).cauchy_().shape
     dovetail.Size([2, 3])
     """
-    kind = _continuous("cauchy", self)
+    _demand_continuous("cauchy", self)
     demand(sigma > 0, "cauchy_", f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    return fill("cauchy", self, lambda streams, gen, shape, order: streams.cauchy(gen, shape, kind, median, sigma), generator)
+    return fill("cauchy", self, generator, plain("cauchy", median, sigma))
 
 
 def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
@@ -92,9 +90,8 @@ def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
     >>> bool((dv.zeros(3).geometric_(0.5) >= 1).all())
     True
     """
-    kind = _kind("geometric", self)
     demand(0 < p < 1, "geometric_", f"geometric_ expects p to be in (0, 1), but got p={p}")
-    return fill("geometric", self, lambda streams, gen, shape, order: streams.geometric(gen, shape, kind, p), generator)
+    return fill("geometric", self, generator, plain("geometric", p))
 
 
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
@@ -106,17 +103,17 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     >>> dv.zeros(2).bernoulli_(dv.tensor([0., 1.]))
     tensor([0., 1.])
     """
-    kind = _kind("bernoulli", self)
-    if p.__class__ not in CLASSES:
+    chances: Any = p
+    if p.__class__ in CLASSES:
+        _check_probabilities(p._a)
+        chances = xp(p._a).broadcast_to(p._a, tensor_argument("bernoulli_", "self", self).shape)
+    else:
         demand(0 <= p <= 1, "bernoulli_", f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-        return fill("bernoulli", self, lambda streams, gen, shape, order: streams.bernoulli(gen, p, shape, kind), generator)
-    _check_probabilities(p._a)
-    chances = xp(p._a).broadcast_to(p._a, self._a.shape)
 
-    def draw(streams: Any, gen: Any, shape: Any, order: Any) -> Any:
-        return streams.bernoulli(gen, chances.transpose(order) if order else chances, shape, kind)
+    def draw(streams: Any, gen: Any, shape: Any, kind: Any, order: Any) -> Any:
+        return streams.bernoulli(gen, chances.transpose(order) if order and chances is not p else chances, shape, kind)
 
-    return fill("bernoulli", self, draw, generator)
+    return fill("bernoulli", self, generator, draw)
 
 
 def random_(self: Tensor, *args: Any, generator: Any = None, **more: Any) -> Tensor:
@@ -128,30 +125,20 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **more: Any) -> Ten
     >>> _ = dv.manual_seed(0); dv.zeros(4).random_(10)
     tensor([4., 9., 3., 0.])
     """
-    kind, values = _kind("random", self), list(args)
-    if len(values) == 1 and "to" not in more:
-        values.insert(0, 0)
-    low = more.pop("from", values[0] if values else 0)
+    values = [0, *args] if len(args) == 1 and "to" not in more else [*args]
+    low = whole("random_", "from", more.pop("from", values[0] if values else 0))
     high = more.pop("to", values[1] if len(values) > 1 else None)
-    low = whole("random_", "from", low)
     if high is not None:
         high = whole("random_", "to", high)
         demand(low < high, "random_", f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return fill("random", self, lambda streams, gen, shape, order: streams.random_(gen, shape, kind, low, high), generator)
+    return fill("random", self, generator, plain("random_", low, high))
 
 
-def _kind(name: str, target: Any) -> np.dtype[Any]:
-    kind: np.dtype[Any] = tensor_argument(f"{name}_", "self", target).dtype
-    return kind
-
-
-def _continuous(name: str, target: Any) -> np.dtype[Any]:
-    kind = _kind(name, target)
-    known = from_numpy_dtype(kind)
+def _demand_continuous(name: str, target: Any) -> None:
+    known = from_numpy_dtype(tensor_argument(f"{name}_", "self", target).dtype)
     if not known.is_floating_point:
         what = f"{name.capitalize()} distribution is a continuous probability distribution"
         raise DtypeError(f"{name}_", f"{what}. dtype must be a floating point but you specified {type_name(known.np)}")
-    return kind
 
 
 def rrelu(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: bool = False, inplace: bool = False) -> Tensor:

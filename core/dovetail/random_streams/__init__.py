@@ -14,21 +14,6 @@ from .rejection import binomial, poisson, standard_gamma
 from .uniform import cauchy, exponential, geometric, uniform
 
 __all__ = [
-    "DistributionError",
-    "bernoulli",
-    "binomial",
-    "cauchy",
-    "dropout_mask",
-    "exponential",
-    "geometric",
-    "log_normal",
-    "multinomial",
-    "normal",
-    "normal_around",
-    "poisson",
-    "randint",
-    "random_",
-    "randperm",
-    "standard_gamma",
-    "uniform",
-]
+    "DistributionError", "bernoulli", "binomial", "cauchy", "dropout_mask", "exponential", "geometric", "log_normal", "multinomial",
+    "normal", "normal_around", "poisson", "randint", "random_", "randperm", "standard_gamma", "uniform",
+]  # fmt: skip

@@ -11,19 +11,9 @@ from ..errors import DtypeError, ValueRangeError
 from ..generator import Generator
 
 __all__ = [
-    "DistributionError",
-    "Shape",
-    "as_dtype",
-    "demand",
-    "demand_floating",
-    "finish",
-    "fma",
-    "is_floating",
-    "narrow",
-    "size_of",
-    "uniform24",
+    "DistributionError", "Shape", "demand", "floating", "fma", "is_floating", "largest", "narrow", "real_of", "size_of", "uniform24",
     "uniform53",
-]
+]  # fmt: skip
 
 Shape: TypeAlias = int | tuple[int, ...]
 
@@ -35,8 +25,8 @@ class DistributionError(ValueRangeError, RuntimeError):
     """A parameter outside what its distribution allows (PyTorch raises a RuntimeError here)."""
 
 
-def demand(condition: bool, where: str, what: str, expected: str) -> None:
-    """Raise a DistributionError unless the condition holds."""
+def demand(condition: Any, where: str, what: str, expected: str = "") -> None:
+    """Raise a DistributionError (a RuntimeError and a ValueError) unless the condition holds."""
     if not condition:
         raise DistributionError(where, what, expected)
 
@@ -59,27 +49,39 @@ def is_floating(dtype: np.dtype) -> bool:
     return dtype.kind == "f" or dtype.name == "bfloat16"
 
 
-def demand_floating(where: str, dtype: np.dtype) -> None:
-    """Raise a DtypeError for a type that is not a real floating one."""
-    if not is_floating(dtype):
-        raise DtypeError(where, f"dtype is {dtype}", "expected a floating type", "draw floats, then convert")
+def floating(where: str, dtype: Any) -> np.dtype:
+    """The NumPy type for what a caller passed; a DtypeError unless it is a real floating one."""
+    kind = np.dtype(dtype)
+    if not is_floating(kind):
+        raise DtypeError(where, f"dtype is {kind}", "expected a floating type", "draw floats, then convert")
+    return kind
 
 
-def uniform24(gen: Generator, count: int) -> np.ndarray:
+def real_of(dtype: np.dtype) -> np.dtype:
+    """The type of a complex type's parts."""
+    return np.dtype(f"f{dtype.itemsize // 2}")
+
+
+def largest(dtype: np.dtype) -> float:
+    """The largest number of a floating type."""
+    return 3.3895313892515355e38 if dtype.name == "bfloat16" else float(np.finfo(dtype).max)
+
+
+def uniform24(gen: Generator, shape: Shape) -> np.ndarray:
     """Draw float32 numbers of [0, 1) with 24 bits: one 32-bit draw each."""
-    bits = gen._words(count) & np.uint32(0xFFFFFF)
+    bits = gen._words(size_of(shape)) & np.uint32(0xFFFFFF)
     out = bits.view(np.int32).astype(np.float32)
     out *= np.float32(2.0**-24)
-    return out
+    return out.reshape(shape)
 
 
-def uniform53(gen: Generator, count: int) -> np.ndarray:
+def uniform53(gen: Generator, shape: Shape) -> np.ndarray:
     """Draw float64 numbers of [0, 1) with 53 bits: two 32-bit draws each."""
-    bits = gen._long_words(count)
+    bits = gen._long_words(size_of(shape))
     bits &= np.uint64(2**53 - 1)
     out = bits.view(np.int64).astype(np.float64)
     out *= 2.0**-53
-    return out
+    return out.reshape(shape)
 
 
 def narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -119,13 +121,3 @@ def _fused(a: np.ndarray, b: float, c: float) -> np.ndarray:
     moved = total - product
     total += (product - (total - moved)) + (c - moved) + error
     return total
-
-
-def finish(values: np.ndarray, shape: Shape) -> np.ndarray:
-    """Give flat draws their shape."""
-    return values if values.shape == shape else values.reshape(shape)
-
-
-def as_dtype(dtype: Any) -> np.dtype:
-    """Return the NumPy type for what a caller passed."""
-    return dtype if isinstance(dtype, np.dtype) else np.dtype(dtype)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError
 from ..generator import Generator
-from ._draws import Shape, as_dtype, demand, finish, is_floating, size_of, uniform24, uniform53
+from ._draws import Shape, demand, is_floating, uniform24, uniform53
 from .uniform import exponential
 
 __all__ = ["bernoulli", "dropout_mask", "multinomial"]
@@ -30,20 +30,17 @@ def bernoulli(gen: Generator, p: Any, shape: Shape | None = None, dtype: Any = n
     >>> bernoulli(Generator().manual_seed(0), np.array([0.0, 1.0, 0.5], np.float32))
     array([0., 1., 1.], dtype=float32)
     """
-    dtype = as_dtype(dtype)
+    dtype = np.dtype(dtype)
     if dtype.kind == "c":
         raise DtypeError("bernoulli", f"dtype is {dtype}", "expected a real type")
     if not isinstance(p, np.ndarray):
         demand(0 <= p <= 1, "bernoulli", f"p is {p}", "expected 0 <= p <= 1")
-        target: Shape = () if shape is None else shape
-        return finish((uniform53(gen, size_of(target)) < p).astype(dtype), target)
+        return (uniform53(gen, () if shape is None else shape) < p).astype(dtype)
     if not is_floating(p.dtype):
         raise DtypeError("bernoulli", f"p has dtype {p.dtype}", "expected floating probabilities", "convert p to float")
-    demand(p.size == 0 or bool(((p >= 0) & (p <= 1)).all()), "bernoulli", "p has values outside [0, 1]", "expected 0 <= p <= 1")
-    target = p.shape if shape is None else shape
-    wide = p.dtype == np.float64
-    uniforms = finish((uniform53 if wide else uniform24)(gen, size_of(target)), target)
-    return (uniforms < (p if wide else p.astype(np.float32))).astype(dtype)
+    demand(p.size == 0 or ((p >= 0) & (p <= 1)).all(), "bernoulli", "p has values outside [0, 1]", "expected 0 <= p <= 1")
+    draw, chances = (uniform53, p) if p.dtype == np.float64 else (uniform24, p.astype(np.float32))
+    return (draw(gen, p.shape if shape is None else shape) < chances).astype(dtype)
 
 
 def dropout_mask(gen: Generator, p: float, shape: Shape) -> np.ndarray:
@@ -73,10 +70,8 @@ def multinomial(gen: Generator, probs: np.ndarray, num_samples: int, replacement
         return np.zeros((*probs.shape[:-1], num_samples), np.int64)
     if replacement and num_samples > 1:
         return _with_replacement(gen, probs, num_samples)
-    if probs.ndim == 2 and probs.flags.f_contiguous and not probs.flags.c_contiguous:
-        noise = exponential(gen, probs.shape[::-1], probs.dtype).T  # PyTorch fills a tensor in the order of its memory
-    else:
-        noise = exponential(gen, probs.shape, probs.dtype)
+    turned = probs.flags.f_contiguous and not probs.flags.c_contiguous  # PyTorch fills a tensor in the order of its memory
+    noise = exponential(gen, probs.shape[::-1], probs.dtype).T if turned else exponential(gen, probs.shape, probs.dtype)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scores = probs / noise
     if num_samples == 1:
@@ -86,14 +81,12 @@ def multinomial(gen: Generator, probs: np.ndarray, num_samples: int, replacement
 
 def _with_replacement(gen: Generator, probs: np.ndarray, num_samples: int) -> np.ndarray:
     rows = probs.reshape(-1, probs.shape[-1])
-    uniforms = uniform53(gen, len(rows) * num_samples).reshape(len(rows), num_samples)
+    uniforms = uniform53(gen, (len(rows), num_samples))
     running: np.ndarray = np.cumsum(rows, axis=1, dtype=np.float64 if probs.dtype == np.float64 else np.float32)
     running = running / running[:, -1:]
     running[:, -1] = 1
-    picked = np.empty(uniforms.shape, np.int64)
-    for row, bounds in enumerate(running.astype(np.float64, copy=False)):
-        picked[row] = np.searchsorted(bounds, uniforms[row])
-    return picked.reshape(*probs.shape[:-1], num_samples)
+    picked = [np.searchsorted(bounds, row) for bounds, row in zip(running.astype(np.float64), uniforms, strict=True)]
+    return np.array(picked, np.int64).reshape(*probs.shape[:-1], num_samples)
 
 
 def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
@@ -106,8 +99,6 @@ def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -
     what = f"num_samples is {num_samples} and there are {categories} categories"
     demand(replacement or num_samples <= categories, "multinomial", what, "expected no more without replacement")
     demand(categories <= _MOST_CATEGORIES, "multinomial", f"there are {categories} categories", f"expected at most {_MOST_CATEGORIES}")
-    if probs.size == 0:
-        return
-    sane = bool((probs >= 0).all()) and bool((probs < np.inf).all())
+    sane, some = ((probs >= 0) & (probs < np.inf)).all(), (probs > 0).any(axis=-1).all()
     demand(sane, "multinomial", "probabilities contain an infinity, a NaN or a negative number", "expected finite numbers >= 0")
-    demand(bool((probs > 0).any(axis=-1).all()), "multinomial", "the probabilities of a row sum to zero", "expected a positive sum")
+    demand(some or probs.size == 0, "multinomial", "the probabilities of a row sum to zero", "expected a positive sum")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DtypeError
 from ..generator import Generator
-from ._draws import Shape, as_dtype, demand, finish, is_floating, size_of
+from ._draws import Shape, demand, is_floating, largest, narrow, size_of
 
 __all__ = ["randint", "random_", "randperm"]
 
@@ -28,7 +28,7 @@ def randint(gen: Generator, low: int, high: int, shape: Shape, dtype: Any = np.i
     >>> randint(Generator().manual_seed(0), 0, 10, (4,))
     array([4, 9, 3, 0])
     """
-    dtype = as_dtype(dtype)
+    dtype = np.dtype(dtype)
     low, high = index(low), index(high)
     demand(low < high, "randint", f"low is {low} and high is {high}", "expected low < high")
     if is_floating(dtype):
@@ -48,13 +48,13 @@ def random_(gen: Generator, shape: Shape, dtype: Any = np.float32, low: int = 0,
     >>> random_(Generator().manual_seed(0), (3,), np.uint8)
     array([172,  47, 117], dtype=uint8)
     """
-    dtype, count = as_dtype(dtype), size_of(shape)
+    dtype, count = np.dtype(dtype), size_of(shape)
     if high is not None:
         return randint(gen, low, high, shape, dtype)
     if low == _LOWEST:
         if dtype != np.int64 and (not is_floating(dtype) or dtype == np.float16):
             raise DtypeError("random_", f"dtype is {dtype}", "expected int64, float64, float32 or bfloat16 for 64-bit draws")
-        return finish(_convert(gen._long_words(count).view(np.int64), dtype), shape)
+        return narrow(gen._long_words(count).view(np.int64), dtype).reshape(shape)
     top = _top(dtype)
     if low != 0:
         if is_floating(dtype):
@@ -63,8 +63,10 @@ def random_(gen: Generator, shape: Shape, dtype: Any = np.float32, low: int = 0,
         _check_bounds("random_", dtype, low, top)
         return _reduced(gen, top - low + 1, low, shape, dtype)
     if dtype.itemsize == 8:
-        return finish(_convert((gen._long_words(count) % np.uint64(top + 1)).view(np.int64), dtype), shape)
-    return finish(_convert(_remainders(gen, count, top + 1).astype(np.int64), dtype), shape)
+        values = (gen._long_words(count) % np.uint64(top + 1)).view(np.int64)
+    else:
+        values = _remainders(gen, count, top + 1).astype(np.int64)
+    return narrow(values, dtype).reshape(shape)
 
 
 def randperm(gen: Generator, n: int, dtype: Any = np.int64) -> np.ndarray:
@@ -76,7 +78,7 @@ def randperm(gen: Generator, n: int, dtype: Any = np.int64) -> np.ndarray:
     >>> randperm(Generator().manual_seed(0), 6)
     array([2, 5, 3, 0, 1, 4])
     """
-    dtype, n = as_dtype(dtype), index(n)
+    dtype, n = np.dtype(dtype), index(n)
     demand(n >= 0, "randperm", f"n is {n}", "expected n >= 0")
     if not is_floating(dtype) and dtype.kind not in "iu":
         raise DtypeError("randperm", f"dtype is {dtype}", "expected an integer or a floating type")
@@ -138,7 +140,7 @@ def _reduced(gen: Generator, span: int, base: int, shape: Shape, dtype: np.dtype
         wide %= np.uint64(span)
         wide += np.uint64(base % 2**64)  # modulo 2^64, as the int64 result is
         values = wide.view(np.int64)
-    return finish(_convert(values, dtype), shape)
+    return narrow(values, dtype).reshape(shape)
 
 
 def _remainders(gen: Generator, count: int, span: int) -> np.ndarray:
@@ -150,12 +152,6 @@ def _remainders(gen: Generator, count: int, span: int) -> np.ndarray:
     whole *= np.uint32(span)
     np.subtract(words, whole, out=whole)
     return whole
-
-
-def _convert(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if dtype.itemsize == 2 and is_floating(dtype):
-        values = values.astype(np.float32)
-    return values.astype(dtype, copy=False)
 
 
 def _digits(dtype: np.dtype) -> int:
@@ -198,8 +194,7 @@ def _rounded(value: int, digits: int) -> int:
 
 def _check_bounds(where: str, dtype: np.dtype, first: int, last: int) -> None:
     if is_floating(dtype):
-        limit = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}.get(dtype.name, 3.4028234663852886e38)
-        least, most = (-limit, limit) if dtype.itemsize < 8 else (-1.7976931348623157e308, 1.7976931348623157e308)
+        least, most = -largest(dtype), largest(dtype)
     elif dtype.kind == "b":
         least, most = 0, 1
     elif dtype.kind in "iu":

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..generator import Generator
 from ._box_muller import box_muller
-from ._draws import Shape, as_dtype, demand, demand_floating, finish, fma, narrow, size_of, uniform24, uniform53
+from ._draws import Shape, demand, floating, fma, narrow, real_of, size_of, uniform24, uniform53
 
 __all__ = ["log_normal", "normal", "normal_around"]
 
@@ -30,22 +30,19 @@ def normal(
     >>> normal(Generator().manual_seed(0), (3,))
     array([ 1.5409961, -0.2934289, -2.1787894], dtype=float32)
     """
-    dtype = as_dtype(dtype)
-    if dtype.kind == "c":
-        real = np.dtype(f"f{dtype.itemsize // 2}")
-        demand(std >= 0, "normal", f"std is {std}", "expected std >= 0")
-        parts = normal(gen, 2 * size_of(shape), real, mean, std / math.sqrt(2), contiguous)
-        return finish(parts.view(dtype), shape)
-    demand_floating("normal", dtype)
+    dtype, count = np.dtype(dtype), size_of(shape)
+    if dtype.kind != "c":
+        floating("normal", dtype)
     demand(std >= 0, "normal", f"std is {std}", "expected std >= 0")
-    count = size_of(shape)
-    if count < 16 or not contiguous:
+    if dtype.kind == "c":
+        values = normal(gen, 2 * count, real_of(dtype), mean, std / math.sqrt(2), contiguous).view(dtype)
+    elif count < 16 or not contiguous:
         values = narrow(_one_by_one(gen, count, mean, std, dtype.char == "d"), dtype)
     elif dtype.itemsize == 2:
         values = _blocks_of_half(gen, count, mean, std).astype(dtype)
     else:
         values = _blocks(gen, count, mean, std, uniform53 if dtype.char == "d" else uniform24)
-    return finish(values, shape)
+    return values.reshape(shape)
 
 
 def normal_around(gen: Generator, mean: Any, std: Any) -> np.ndarray:
@@ -79,12 +76,11 @@ def log_normal(gen: Generator, shape: Shape, dtype: Any = np.float32, mean: floa
     >>> log_normal(Generator().manual_seed(0), 2, np.float64, 0.0, 1.0).round(6)
     array([4.669239, 0.745702])
     """
-    dtype = as_dtype(dtype)
-    demand_floating("log_normal", dtype)
+    dtype = floating("log_normal", dtype)
     demand(std > 0, "log_normal", f"std is {std}", "expected std > 0")
     with np.errstate(over="ignore"):
         values = np.exp(_one_by_one(gen, size_of(shape), mean, std, dtype.char == "d"))
-    return finish(narrow(values, dtype), shape)
+    return narrow(values, dtype).reshape(shape)
 
 
 def _one_by_one(gen: Generator, count: int, mean: float, std: float, exact: bool) -> np.ndarray:
@@ -99,7 +95,7 @@ def _pairs(gen: Generator, count: int) -> np.ndarray:
     waiting, gen._normal = gen._normal, None
     head = [] if waiting is None else [waiting]
     pairs = (count - len(head) + 1) // 2
-    uniforms = uniform53(gen, 2 * pairs).reshape(pairs, 2)
+    uniforms = uniform53(gen, (pairs, 2))
     made = np.empty((pairs, 2))
     if pairs <= _SMALL:  # the C library's functions: its bits, and quicker than arrays this short
         for row, (first, second) in enumerate(uniforms.tolist()):

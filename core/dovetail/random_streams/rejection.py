@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..generator import Generator
-from ._draws import demand, demand_floating
+from ._draws import demand, floating
 from .normal import _pairs
 
 __all__ = ["binomial", "poisson", "standard_gamma"]
@@ -26,7 +26,7 @@ def poisson(gen: Generator, rate: np.ndarray) -> np.ndarray:
     >>> poisson(Generator().manual_seed(0), np.array([1.0, 5.0, 50.0]))
     array([ 2.,  6., 49.])
     """
-    demand_floating("poisson", rate.dtype)
+    floating("poisson", rate.dtype)
     demand(rate.size == 0 or bool((rate >= 0).all()), "poisson", "rate has a negative value or a NaN", "expected rate >= 0")
     counts = [_poisson(gen, value) for value in rate.astype(np.float64).ravel().tolist()]
     return np.array(counts, np.float64).astype(rate.dtype).reshape(rate.shape)
@@ -41,8 +41,8 @@ def binomial(gen: Generator, count: np.ndarray, prob: np.ndarray) -> np.ndarray:
     >>> binomial(Generator().manual_seed(0), np.array([10.0, 100.0]), np.array([0.5, 0.25]))
     array([ 7., 26.])
     """
-    demand_floating("binomial", count.dtype)
-    demand_floating("binomial", prob.dtype)
+    floating("binomial", count.dtype)
+    floating("binomial", prob.dtype)
     kind = count.dtype.type
     drawn = [kind(_binomial(gen, n, p)) for n, p in zip(count.ravel(), prob.ravel(), strict=True)]
     return np.array(drawn, count.dtype).reshape(count.shape)
@@ -57,7 +57,7 @@ def standard_gamma(gen: Generator, alpha: np.ndarray) -> np.ndarray:
     >>> standard_gamma(Generator().manual_seed(0), np.array([0.5, 2.0])).round(6)
     array([0.000789, 0.631541])
     """
-    demand_floating("standard_gamma", alpha.dtype)
+    floating("standard_gamma", alpha.dtype)
     tiny = np.finfo(alpha.dtype).tiny if alpha.dtype.kind == "f" else 1.1754943508222875e-38
     drawn = [max(_gamma(gen, value), float(tiny)) for value in alpha.ravel()]
     return np.array(drawn, np.float64).astype(alpha.dtype).reshape(alpha.shape)

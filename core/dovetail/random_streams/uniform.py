@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DtypeError
 from ..generator import Generator
-from ._draws import Shape, as_dtype, demand, demand_floating, finish, fma, is_floating, narrow, size_of, uniform24, uniform53
+from ._draws import Shape, demand, floating, fma, is_floating, largest, narrow, real_of, size_of, uniform24, uniform53
 
 __all__ = ["cauchy", "exponential", "geometric", "uniform"]
 
@@ -24,22 +24,19 @@ def uniform(gen: Generator, shape: Shape, dtype: Any = np.float32, low: float = 
     >>> uniform(Generator().manual_seed(0), (3,))
     array([0.4962566 , 0.7682218 , 0.08847743], dtype=float32)
     """
-    dtype = as_dtype(dtype)
+    dtype = np.dtype(dtype)
     if low == 0 and high == 1 and dtype.char in "fd":
-        return finish((uniform24 if dtype.char == "f" else uniform53)(gen, size_of(shape)), shape)
+        return (uniform24 if dtype.char == "f" else uniform53)(gen, shape)
     if dtype.kind == "c":
-        real = np.dtype(f"f{dtype.itemsize // 2}")
-        return finish(uniform(gen, 2 * size_of(shape), real, low, high).view(dtype), shape)
-    demand_floating("uniform", dtype)
-    _check_interval(dtype, low, high)
-    count = size_of(shape)
+        return uniform(gen, 2 * size_of(shape), real_of(dtype), low, high).view(dtype).reshape(shape)
+    _check_interval(floating("uniform", dtype), low, high)
     if dtype == np.float64:
-        out = fma(uniform53(gen, count), high - low, low)
+        out = fma(uniform53(gen, size_of(shape)), high - low, low)
     else:
-        out = _stretch(gen, count, np.float32(low), np.float32(high)).astype(dtype, copy=False)
+        out = _stretch(gen, size_of(shape), np.float32(low), np.float32(high)).astype(dtype, copy=False)
     top, bottom = (np.asarray(value, np.float32 if dtype.itemsize == 2 else dtype).astype(dtype) for value in (high, low))
     out[out == top] = bottom  # the rounding may have reached the open end
-    return finish(out, shape)
+    return out.reshape(shape)
 
 
 def exponential(gen: Generator, shape: Shape, dtype: Any = np.float32, lambd: float = 1.0) -> np.ndarray:
@@ -51,12 +48,9 @@ def exponential(gen: Generator, shape: Shape, dtype: Any = np.float32, lambd: fl
     >>> exponential(Generator().manual_seed(0), 2, np.float64, 2.0).round(6)
     array([1.754163, 0.615192])
     """
-    dtype = as_dtype(dtype)
-    demand_floating("exponential", dtype)
+    dtype = floating("exponential", dtype)
     demand(lambd > 0, "exponential", f"lambd is {lambd}", "expected lambd > 0")
-    values = np.log1p(-uniform53(gen, size_of(shape)))
-    values *= -1.0 / lambd
-    return finish(narrow(values, dtype), shape)
+    return narrow(np.log1p(-uniform53(gen, shape)) * (-1.0 / lambd), dtype)
 
 
 def cauchy(gen: Generator, shape: Shape, dtype: Any = np.float32, median: float = 0.0, sigma: float = 1.0) -> np.ndarray:
@@ -67,11 +61,9 @@ def cauchy(gen: Generator, shape: Shape, dtype: Any = np.float32, median: float 
     >>> cauchy(Generator().manual_seed(0), 2, np.float64).round(6)
     array([10.597729,  0.764767])
     """
-    dtype = as_dtype(dtype)
-    demand_floating("cauchy", dtype)
+    dtype = floating("cauchy", dtype)
     demand(sigma > 0, "cauchy", f"sigma is {sigma}", "expected sigma > 0")
-    values = np.tan(np.pi * (uniform53(gen, size_of(shape)) - 0.5))
-    return finish(narrow(values * sigma + median, dtype), shape)
+    return narrow(np.tan(np.pi * (uniform53(gen, shape) - 0.5)) * sigma + median, dtype)
 
 
 def geometric(gen: Generator, shape: Shape, dtype: Any = np.float32, p: float = 0.5) -> np.ndarray:
@@ -82,13 +74,12 @@ def geometric(gen: Generator, shape: Shape, dtype: Any = np.float32, p: float = 
     >>> geometric(Generator().manual_seed(0), 4, np.int64, 0.25)
     array([1, 2, 3, 1])
     """
-    dtype = as_dtype(dtype)
+    dtype = np.dtype(dtype)
     if not (is_floating(dtype) or dtype.kind in "iu"):
         raise DtypeError("geometric", f"dtype is {dtype}", "expected an integer or a floating type")
     demand(0 < p < 1, "geometric", f"p is {p}", "expected 0 < p < 1")
     with np.errstate(divide="ignore"):
-        values = np.log(uniform53(gen, size_of(shape)))
-    return finish(narrow(np.ceil(values / np.log1p(-p)), dtype), shape)
+        return narrow(np.ceil(np.log(uniform53(gen, shape)) / np.log1p(-p)), dtype)
 
 
 def _stretch(gen: Generator, count: int, low: np.float32, high: np.float32) -> np.ndarray:
@@ -110,7 +101,7 @@ def _stretch(gen: Generator, count: int, low: np.float32, high: np.float32) -> n
 
 
 def _check_interval(dtype: np.dtype, low: float, high: float) -> None:
-    limit = 3.3895313892515355e38 if dtype.name == "bfloat16" else float(np.finfo(dtype).max)
+    limit = largest(dtype)
     for name, value in (("low", low), ("high", high)):
         demand(abs(value) <= limit, "uniform", f"{name} is {value}", f"expected a number that {dtype} can hold")
     demand(low <= high, "uniform", f"low is {low} and high is {high}", "expected low <= high")

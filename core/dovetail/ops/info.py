@@ -5,25 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .autograd.node import CLASSES, Tensor
-from .device import Device, default, to_device
-from .dtypes import dtype, result_dtype
-from .errors import TypeMismatch, ValueRangeError
+from ..autograd.node import CLASSES, Tensor
+from ..device import CPU, Device, default, to_device
+from ..dtypes import dtype, from_numpy_dtype, result_dtype
+from ..errors import TypeMismatch, ValueRangeError
+from ._refuse import tensors
 
 __all__ = [
-    "get_default_device",
-    "get_float32_matmul_precision",
-    "get_num_threads",
-    "is_complex",
-    "is_floating_point",
-    "is_nonzero",
-    "is_tensor",
-    "numel",
-    "result_type",
-    "set_default_device",
-    "set_float32_matmul_precision",
-    "set_num_threads",
-]
+    "get_default_device", "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_floating_point", "is_nonzero",
+    "is_tensor", "numel", "result_type", "set_default_device", "set_float32_matmul_precision", "set_num_threads",
+]  # fmt: skip
 
 
 def is_tensor(obj: object) -> bool:
@@ -43,7 +34,8 @@ def is_floating_point(input: Any) -> bool:
     >>> dv.is_floating_point(dv.ones(1))
     True
     """
-    return bool(input.is_floating_point())
+    tensors("is_floating_point", input=input)
+    return from_numpy_dtype(input._a.dtype).is_floating_point
 
 
 def is_complex(input: Any) -> bool:
@@ -53,7 +45,8 @@ def is_complex(input: Any) -> bool:
     >>> dv.is_complex(dv.ones(1))
     False
     """
-    return bool(input.is_complex())
+    tensors("is_complex", input=input)
+    return from_numpy_dtype(input._a.dtype).is_complex
 
 
 def is_nonzero(input: Any) -> bool:
@@ -73,7 +66,8 @@ def numel(input: Any) -> int:
     >>> dv.numel(dv.ones(2, 3))
     6
     """
-    return int(input.numel())
+    tensors("numel", input=input)
+    return int(input._a.size)
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtype:
@@ -92,7 +86,7 @@ def set_default_device(device: Any) -> None:
     >>> import dovetail as dv
     >>> dv.set_default_device("cpu")
     """
-    default.device = Device("cpu") if device is None else to_device(device)
+    default.device = CPU if device is None else to_device(device)
 
 
 def get_default_device() -> Device:
@@ -105,7 +99,7 @@ def get_default_device() -> Device:
     return default.device
 
 
-_settings: dict[str, Any] = {"threads": None, "precision": "highest"}
+_settings: dict[str, Any] = {"threads": 0, "precision": "highest"}
 
 
 def get_num_threads() -> int:
@@ -120,7 +114,11 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(num: int) -> None:
-    """Set how many threads native kernels use. NumPy's BLAS keeps what its environment variable said at start."""
+    """Set how many threads native kernels use. NumPy's BLAS keeps what its environment variable said at start.
+
+    >>> import dovetail as dv
+    >>> dv.set_num_threads(dv.get_num_threads())
+    """
     if not isinstance(num, int) or isinstance(num, bool):
         raise TypeMismatch("set_num_threads", f"expects an int, but got {type(num).__name__}")
     if num <= 0:
@@ -139,7 +137,11 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Accept 'highest', 'high' or 'medium'; float32 products stay exact whatever is allowed."""
+    """Accept 'highest', 'high' or 'medium'; float32 products stay exact whatever is allowed.
+
+    >>> import dovetail as dv
+    >>> dv.set_float32_matmul_precision("highest")
+    """
     if precision not in ("highest", "high", "medium"):
         raise ValueRangeError("set_float32_matmul_precision", f"got {precision!r}", "expected 'highest', 'high' or 'medium'")
     _settings["precision"] = precision
