@@ -9,7 +9,8 @@ from ..autograd.node import Tensor
 from ..errors import TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
-from ._make import fields, parameters
+from ._make import Layer, fields, need, parameters
+from ._ops import dv
 from .lazy import LazyModuleMixin
 from .module import Module
 from .parameter import Parameter
@@ -135,7 +136,7 @@ class Bilinear(Module):
         return fields(self, "in1_features in2_features out_features") + f", bias={self.bias is not None}"
 
 
-class Flatten(Module):
+class Flatten(Layer, calls=dv.flatten):
     """Join the dimensions from ``start_dim`` to ``end_dim`` into one: (N, C, H, W) → (N, C·H·W).
 
     >>> import dovetail as dv
@@ -144,17 +145,10 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        return fields(self, "start_dim end_dim")
+        self._keep(start_dim=start_dim, end_dim=end_dim)
 
 
-class Unflatten(Module):
+class Unflatten(Layer, calls=dv.unflatten):
     """Split one dimension into several.
 
     Raises a TypeError where the sizes are not whole numbers.
@@ -165,18 +159,9 @@ class Unflatten(Module):
     """
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
-        super().__init__()
-        if isinstance(dim, str) or not isinstance(unflattened_size, tuple | list):
-            raise TypeMismatch("Unflatten", f"unflattened_size must be tuple of ints, but found type {type(unflattened_size).__name__}")
+        what = "unflattened_size must be tuple of ints, but found"
+        sized = not isinstance(dim, str) and isinstance(unflattened_size, tuple | list)
+        need(sized, "Unflatten", f"{what} type {type(unflattened_size).__name__}", kind=TypeMismatch)
         for at, n in enumerate(unflattened_size):
-            if not isinstance(n, int):
-                raise TypeMismatch(
-                    "Unflatten", f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}"
-                )
-        self.dim, self.unflattened_size = dim, unflattened_size
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.unflatten(self.dim, self.unflattened_size)
-
-    def extra_repr(self) -> str:
-        return fields(self, "dim unflattened_size")
+            need(isinstance(n, int), "Unflatten", f"{what} element of type {type(n).__name__} at pos {at}", kind=TypeMismatch)
+        self._keep(dim=dim, unflattened_size=unflattened_size)

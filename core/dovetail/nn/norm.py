@@ -8,7 +8,7 @@ from ..autograd.node import Tensor
 from ..errors import ValueRangeError
 from . import functional as F
 from . import init
-from ._make import fields, parameters
+from ._make import Layer, fields, parameters
 from .module import Module
 from .parameter import Parameter
 
@@ -120,7 +120,7 @@ class GroupNorm(_Affine):
         return fields(self, "!num_groups !num_channels eps affine") + f", bias={self.bias is not None}"
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(Layer, calls=F.local_response_norm, shows="!size alpha beta k"):
     """b = a / (k + alpha · mean over ``size`` neighbouring channels of a²)^beta. Krizhevsky and others, 2012.
 
     >>> import dovetail as dv
@@ -129,14 +129,7 @@ class LocalResponseNorm(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return fields(self, "!size alpha beta k")
+        self._keep(size=size, alpha=alpha, beta=beta, k=k)
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:

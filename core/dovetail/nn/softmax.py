@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..errors import ShapeError, ValueRangeError
 from . import functional as F
-from ._make import fields
+from ._make import Layer
 from ._ops import dv
 from .containers import ModuleList, Sequential
 from .linear import Linear
@@ -20,16 +20,14 @@ __all__ = ["GLU", "AdaptiveLogSoftmaxWithLoss", "LogSoftmax", "Softmax", "Softma
 _ASMoutput = namedtuple("_ASMoutput", ("output", "loss"))
 
 
-class _AlongDim(Module):
+class _AlongDim(Layer, passes="dim _stacklevel"):
+    _stacklevel = 5  # the warning about an absent dim names the line that calls the layer
+
     def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def extra_repr(self) -> str:
-        return fields(self, "dim")
+        self._keep(dim=dim)
 
 
-class Softmax(_AlongDim):
+class Softmax(_AlongDim, calls=F.softmax):
     """e^x / Σ e^x along ``dim``.
 
     >>> import dovetail as dv
@@ -37,11 +35,8 @@ class Softmax(_AlongDim):
     tensor([0.5000, 0.5000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self.dim, _stacklevel=5)
 
-
-class LogSoftmax(_AlongDim):
+class LogSoftmax(_AlongDim, calls=F.log_softmax):
     """log(e^x / Σ e^x) along ``dim``.
 
     >>> import dovetail as dv
@@ -49,20 +44,14 @@ class LogSoftmax(_AlongDim):
     tensor([-0.6931, -0.6931])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self.dim, _stacklevel=5)
 
-
-class Softmin(_AlongDim):
+class Softmin(_AlongDim, calls=F.softmin):
     """Softmax of -x along ``dim``.
 
     >>> import dovetail as dv
     >>> dv.nn.Softmin(dim=0)(dv.tensor([0., 0.]))
     tensor([0.5000, 0.5000])
     """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class Softmax2d(Module):
@@ -79,7 +68,7 @@ class Softmax2d(Module):
         return F.softmax(input, -3, _stacklevel=5)
 
 
-class GLU(_AlongDim):
+class GLU(Layer, calls=F.glu):
     """a · sigmoid(b) for the halves a, b of the input along ``dim``. Dauphin and others, 2017.
 
     >>> import dovetail as dv
@@ -88,10 +77,7 @@ class GLU(_AlongDim):
     """
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.glu(input, self.dim)
+        self._keep(dim=dim)
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):

@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from ..module import Module
+
 _FACES = {
     "activation": "activation softmax attention",
     "adaptive": "softmax",
@@ -37,6 +39,7 @@ _FACES = {
 def _face(name: str, sources: str) -> ModuleType:
     """A module that shows the names of others, the private ones too: programs import `_BatchNorm` and `_ConvNd`."""
     made = ModuleType(f"{__name__}.{name}", f"The names of PyTorch's nn.modules.{name}.")
+    made.Module = Module
     for source in sources.split():
         found = vars(import_module(f"..{source}", __name__))
         made.__dict__.update({key: value for key, value in found.items() if not key.startswith("__")})
