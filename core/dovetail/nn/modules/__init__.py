@@ -15,7 +15,7 @@ _FACES = {
     "channelshuffle": "vision",
     "container": "containers parameter_containers",
     "conv": "conv",
-    "distance": "distance",
+    "distance": "margin_loss",
     "dropout": "dropout",
     "flatten": "linear",
     "fold": "vision",
