@@ -12,7 +12,7 @@ from ._ops import dv
 from .module import Module
 from .parameter import Parameter, UninitializedParameter
 
-__all__ = ["InPlace", "Layer", "fields", "need", "parameter", "parameters"]
+__all__ = ["InPlace", "Layer", "fields", "need", "parameter", "parameters", "unusual"]
 
 
 def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
@@ -49,6 +49,12 @@ def fields(module: Module, names: str) -> str:
         value = getattr(module, name.lstrip("!"))
         shown.append(str(value) if name.startswith("!") else f"{name}={value}")
     return ", ".join(shown)
+
+
+def unusual(module: Module, show: Callable[[Any], str] = str, **usual: Any) -> str:
+    """``, a=1`` for each attribute whose value is not the usual one."""
+    values = {name: getattr(module, name) for name in usual}
+    return "".join(f", {name}={show(value)}" for name, value in values.items() if value != usual[name])
 
 
 class Layer(Module):
