@@ -38,16 +38,19 @@ def need(holds: Any, where: str, what: str, expected: str = "", kind: type[Excep
 
 
 def fields(module: Module, names: str) -> str:
-    """``a=1, b=2`` for the attributes named, for ``extra_repr``; ``!a`` stands for the bare value.
+    """``a=1, b=2`` for the attributes named, for ``extra_repr``; ``!a`` stands for the bare value, ``?a`` for whether there is one.
 
     >>> import dovetail as dv
     >>> fields(dv.nn.Flatten(), "start_dim !end_dim")
     'start_dim=1, -1'
+    >>> fields(dv.nn.Linear(2, 3, bias=False), "in_features ?bias")
+    'in_features=2, bias=False'
     """
     shown = []
     for name in names.split():
-        value = getattr(module, name.lstrip("!"))
-        shown.append(str(value) if name.startswith("!") else f"{name}={value}")
+        value = getattr(module, name.lstrip("!?"))
+        value = value is not None if name[0] == "?" else value
+        shown.append(str(value) if name[0] == "!" else f"{name.lstrip('?')}={value}")
     return ", ".join(shown)
 
 
@@ -62,7 +65,7 @@ class Layer(Module):
 
     The function gets the input and the attributes named in ``passes``, and the repr shows those named in ``shows``: of
     both, the parameters of the constructor where nothing is said. A family whose forward does more than that writes it
-    out, with ``self._calls`` in it, and ``n`` and ``mode`` tell its members apart (``self._n``, ``self._mode``).
+    out, with ``self._calls`` in it, and ``n``, ``dims`` and ``mode`` tell its members apart (``self._n`` …).
 
     >>> import dovetail as dv
     >>> class Power(Layer, calls=dv.pow):
@@ -74,13 +77,14 @@ class Layer(Module):
 
     _calls: Any
     _n: int  # spatial dimensions
+    _dims: tuple[int, ...]  # how many dimensions an input may have
     _mode: str
     _passes: str | None = None
     _shows: str | None = None
     _made: Any = Module.forward  # the forward, where it is not written out
 
     def __init_subclass__(cls, calls: Callable[..., Any] | None = None, **given: Any) -> None:
-        for name in {"n", "mode", "passes", "shows"} & given.keys():
+        for name in {"n", "dims", "mode", "passes", "shows"} & given.keys():
             setattr(cls, f"_{name}", given.pop(name))
         super().__init_subclass__(**given)
         if calls is None:

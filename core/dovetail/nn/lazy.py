@@ -51,7 +51,7 @@ class LazyLayer(LazyModuleMixin):
 
 def lazy(base: type[LazyLayer], kind: type[Module]) -> Any:
     """The lazy form of a layer, which becomes that layer."""
-    doc = f"A {kind.__name__} whose ``{base._told}`` are those of its first input."
+    doc = f"A {kind.__name__} whose ``{base._told}`` its first input tells."
     return type(f"Lazy{kind.__name__}", (base, kind), {"__doc__": doc, "cls_to_become": kind, "__module__": kind.__module__})
 
 
