@@ -60,7 +60,5 @@ def _infer(module: Any, args: Any, kwargs: Any) -> None:
     if module.has_uninitialized_params():
         raise ShapeError(type(module).__name__, "module has not been fully initialized")
     module.__dict__.pop("_initialize_hook").remove()
-    if not any(getattr(module, table) for table in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")):
-        module.__dict__["_watched"] = False
     if module.cls_to_become is not None:
         module.__class__ = module.cls_to_become
