@@ -13,7 +13,7 @@ from . import functional as F
 from . import init
 from ._make import Layer, need, parameters, unusual
 from ._ops import dv
-from .utils.rnn import PackedSequence, _pack_steps, _unpack_steps
+from .utils.rnn import PackedSequence, _on, _pack_steps, _unpack_steps
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
@@ -120,7 +120,7 @@ class RNNBase(Layer):
         if states is not None and input.sorted_indices is not None:
             states = [s.index_select(1, input.sorted_indices) for s in states]
         steps, lengths = _unpack_steps(input.data, input.batch_sizes)
-        out, states = self._walk(steps, states, lengths)
+        out, states = self._walk(steps, states, _on(lengths, steps))
         if input.unsorted_indices is not None:
             states = [s.index_select(1, input.unsorted_indices) for s in states]
         return PackedSequence(_pack_steps(out, input.batch_sizes), *input[1:]), self._states_out(states)
