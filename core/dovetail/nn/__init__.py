@@ -9,7 +9,6 @@ from .attention import MultiheadAttention
 from .batch_norm import *
 from .containers import *
 from .conv import *
-from .distance import *
 from .dropout import *
 from .embedding import *
 from .linear import *

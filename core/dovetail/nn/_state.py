@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ..autograd.modes import no_grad
 from ..autograd.node import CLASSES, Handle, changed
 from ..errors import DovetailError, TypeMismatch
+from ._hooks import add
 from .parameter import Parameter, is_lazy
-
-METHODS = (
-    "_load_from_state_dict",
-    "_save_to_state_dict",
-    "get_extra_state",
-    "load_state_dict",
-    "register_load_state_dict_post_hook",
-    "register_load_state_dict_pre_hook",
-    "register_state_dict_post_hook",
-    "register_state_dict_pre_hook",
-    "set_extra_state",
-    "state_dict",
-    "_register_load_state_dict_pre_hook",
-    "_register_state_dict_hook",
-)
 
 _EXTRA = "_extra_state"
 
@@ -44,135 +31,140 @@ class IncompatibleKeys(namedtuple("IncompatibleKeys", ("missing_keys", "unexpect
     __str__ = __repr__
 
 
-def get_extra_state(self: Any) -> Any:
-    """Return what is saved beside the tensors; to be written by modules that have such."""
-    raise NotImplementedError("get_extra_state is not implemented")
+class _State:
+    """The methods of Module that give its tensors by name and take them back."""
+
+    def get_extra_state(self) -> Any:
+        """Return what is saved beside the tensors; to be written by modules that have such."""
+        raise NotImplementedError("get_extra_state is not implemented")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what ``get_extra_state`` returned."""
+        raise NotImplementedError("set_extra_state is not implemented")
+
+    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Return every parameter and persistent buffer by dotted name, detached unless ``keep_vars``."""
+        if args:
+            destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])  # type: ignore[misc]
+        if destination is None:
+            destination = OrderedDict()
+            destination._metadata = OrderedDict()
+        if hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]] = {"version": self._version}
+        for hook in list(self._state_dict_pre_hooks.values()):
+            hook(self, prefix, keep_vars)
+        self._save_to_state_dict(destination, prefix, keep_vars)
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook in list(self._state_dict_hooks.values()):
+            new = hook(self, destination, prefix, {"version": self._version})
+            destination = destination if new is None else new
+        return destination
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        for name, t in _saved(self).items():
+            destination[prefix + name] = t if keep_vars or is_lazy(t) else t.detach()
+        if _has_extra(self):
+            destination[prefix + _EXTRA] = self.get_extra_state()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Copy tensors in by name (or take them over, with ``assign``).
+
+        Raises a StateDictError (RuntimeError) that names every missing, unexpected and mis-shaped key; nothing is copied
+        then, so that a module is never half loaded.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeMismatch("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict)}")
+        given = OrderedDict(state_dict)
+        metadata = getattr(state_dict, "_metadata", None) or {}
+        missing: list[str] = []
+        unexpected: list[str] = []
+        errors: list[str] = []
+        writes: list[Callable[[], None]] = []
+
+        def load(module: Any, prefix: str) -> None:
+            local = {**metadata.get(prefix[:-1], {}), "_writes": writes, "assign_to_params_buffers": assign}
+            module._load_from_state_dict(given, prefix, local, True, missing, unexpected, errors)
+            for name, below in module._modules.items():
+                if below is not None:
+                    load(below, f"{prefix}{name}.")
+
+        load(self, "")
+        known = {path for path, _ in self.named_modules(remove_duplicate=False)}
+        unexpected.extend(k for k in given if k.rpartition(".")[0] not in known and k not in unexpected)
+        if strict:
+            named = (("Missing", missing), ("Unexpected", unexpected))
+            errors[:0] = [f"{kind} key(s) in state_dict: " + ", ".join(f'"{k}"' for k in keys) + ". " for kind, keys in named if keys]
+        if errors:
+            raise StateDictError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
+        for write in writes:
+            write()
+        result = IncompatibleKeys(missing, unexpected)
+        for module in self.modules():
+            for hook in list(module._load_state_dict_post_hooks.values()):
+                hook(module, result)
+        return result
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing_keys: list[str], unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:  # fmt: skip
+        """Plan the copies of one module; subclasses may change `state_dict` first."""
+        for hook in list(self._load_state_dict_pre_hooks.values()):
+            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        writes, assign = local_metadata.get("_writes"), local_metadata.get("assign_to_params_buffers", False)
+        own = _saved(self)
+        for name, target in own.items():
+            key = prefix + name
+            if key in state_dict:
+                _plan(self, name, key, target, state_dict[key], assign, writes, error_msgs)
+            else:
+                missing_keys.append(key)
+        extra = prefix + _EXTRA
+        if _has_extra(self) and extra in state_dict:
+            writes.append(lambda: self.set_extra_state(state_dict[extra]))
+        elif _has_extra(self):
+            missing_keys.append(extra)
+        elif extra in state_dict:
+            unexpected_keys.append(extra)
+        for key in state_dict:
+            if key.startswith(prefix) and key != extra:
+                first, dot, _ = key[len(prefix) :].partition(".")
+                if first not in (self._modules if dot else own):
+                    unexpected_keys.append(key)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, prefix, keep_vars)`` before a state dict is made."""
+        return add(self, "_state_dict_pre_hooks", hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, state_dict, prefix, metadata)`` after it is made."""
+        return add(self, "_state_dict_hooks", hook)
+
+    _register_state_dict_hook = register_state_dict_post_hook
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, incompatible_keys)`` after loading."""
+        return add(self, "_load_state_dict_post_hooks", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, state_dict, prefix, metadata, strict, missing, unexpected, errors)`` before loading."""
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
+
+    def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any], with_module: bool = False) -> Handle:
+        """The form of old programs: the hook sees the module only when asked."""
+        return add(self, "_load_state_dict_pre_hooks", partial(hook, self) if with_module else hook)
 
 
-def set_extra_state(self: Any, state: Any) -> None:
-    """Take back what ``get_extra_state`` returned."""
-    raise NotImplementedError("set_extra_state is not implemented")
+def _saved(module: Any) -> dict[str, Any]:
+    """What of a module a state dict holds: parameters, then persistent buffers, where they are there."""
+    kept = {**module._parameters, **{n: b for n, b in module._buffers.items() if n not in module._non_persistent_buffers_set}}
+    return {name: t for name, t in kept.items() if t is not None}
 
 
 def _has_extra(module: Any) -> bool:
-    return type(module).get_extra_state is not get_extra_state
-
-
-def state_dict(self: Any, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
-    """Return every parameter and persistent buffer by dotted name, detached unless ``keep_vars``."""
-    if args:
-        destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])  # type: ignore[misc]
-    if destination is None:
-        destination = OrderedDict()
-        destination._metadata = OrderedDict()
-    if hasattr(destination, "_metadata"):
-        destination._metadata[prefix[:-1]] = {"version": self._version}
-    for hook, _ in list(self._state_dict_pre_hooks.values()):
-        hook(self, prefix, keep_vars)
-    self._save_to_state_dict(destination, prefix, keep_vars)
-    for name, module in self._modules.items():
-        if module is not None:
-            module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-    for hook, _ in list(self._state_dict_hooks.values()):
-        new = hook(self, destination, prefix, {"version": self._version})
-        destination = destination if new is None else new
-    return destination
-
-
-def _save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
-    for name, p in self._parameters.items():
-        if p is not None:
-            destination[prefix + name] = p if keep_vars or is_lazy(p) else p.detach()
-    for name, b in self._buffers.items():
-        if b is not None and name not in self._non_persistent_buffers_set:
-            destination[prefix + name] = b if keep_vars or is_lazy(b) else b.detach()
-    if _has_extra(self):
-        destination[prefix + _EXTRA] = self.get_extra_state()
-
-
-def load_state_dict(self: Any, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-    """Copy tensors in by name (or take them over, with ``assign``).
-
-    Raises a StateDictError (RuntimeError) that names every missing, unexpected and mis-shaped key; nothing is copied
-    then, so that a module is never half loaded.
-    """
-    if not isinstance(state_dict, Mapping):
-        raise TypeMismatch("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict)}")
-    given = OrderedDict(state_dict)
-    metadata = getattr(state_dict, "_metadata", None)
-    missing: list[str] = []
-    unexpected: list[str] = []
-    errors: list[str] = []
-    writes: list[Callable[[], None]] = []
-
-    def load(module: Any, prefix: str) -> None:
-        local = {} if metadata is None else dict(metadata.get(prefix[:-1], {}))
-        local["_writes"], local["assign_to_params_buffers"] = writes, assign
-        module._load_from_state_dict(given, prefix, local, True, missing, unexpected, errors)
-        for name, below in module._modules.items():
-            if below is not None:
-                load(below, f"{prefix}{name}.")
-
-    load(self, "")
-    known = _all_prefixes(self)
-    unexpected.extend(k for k in given if k.rpartition(".")[0] not in known and k not in unexpected)
-    if strict:
-        if unexpected:
-            errors.insert(0, "Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ". ")
-        if missing:
-            errors.insert(0, "Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ". ")
-    if errors:
-        raise StateDictError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
-    for write in writes:
-        write()
-    result = IncompatibleKeys(missing, unexpected)
-    for module in self.modules():
-        for hook, _ in list(module._load_state_dict_post_hooks.values()):
-            hook(module, result)
-    return result
-
-
-def _all_prefixes(module: Any) -> set[str]:
-    return {path for path, _ in module.named_modules(remove_duplicate=False)}
-
-
-def _load_from_state_dict(
-    self: Any,
-    state_dict: Any,
-    prefix: str,
-    local_metadata: Any,
-    strict: bool,
-    missing_keys: list[str],
-    unexpected_keys: list[str],
-    error_msgs: list[str],
-) -> None:
-    """Plan the copies of one module; subclasses may change `state_dict` first."""
-    for hook, _ in list(self._load_state_dict_pre_hooks.values()):
-        hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
-    writes = local_metadata.get("_writes")
-    assign = local_metadata.get("assign_to_params_buffers", False)
-    names = {**self._parameters, **{n: b for n, b in self._buffers.items() if n not in self._non_persistent_buffers_set}}
-    for name, target in names.items():
-        if target is None:
-            continue
-        key = prefix + name
-        if key not in state_dict:
-            missing_keys.append(key)
-            continue
-        _plan(self, name, key, target, state_dict[key], assign, writes, error_msgs)
-    extra = prefix + _EXTRA
-    if _has_extra(self):
-        if extra in state_dict:
-            writes.append(lambda: self.set_extra_state(state_dict[extra]))
-        else:
-            missing_keys.append(extra)
-    elif extra in state_dict:
-        unexpected_keys.append(extra)
-    for key in state_dict:
-        if key.startswith(prefix) and key != extra:
-            first, dot, _ = key[len(prefix) :].partition(".")
-            if first not in (self._modules if dot else names):
-                unexpected_keys.append(key)
+    return type(module).get_extra_state is not _State.get_extra_state
 
 
 def _plan(
@@ -184,17 +176,14 @@ def _plan(
         return
     if is_lazy(value):
         if not is_lazy(target):
-            errors.append(
-                f'While copying the parameter named "{key}": it is uninitialized in the checkpoint. Run a forward before saving. '
-            )
+            what = "it is uninitialized in the checkpoint. Run a forward before saving. "
+            errors.append(f'While copying the parameter named "{key}": {what}')
         return
     if is_lazy(target):
         writes.append(lambda: target.materialize(value.shape))
     elif value._a.shape != target._a.shape and not (target._a.ndim == 0 and value._a.shape == (1,)):
-        errors.append(
-            f"size mismatch for {key}: copying a param with shape {list(value._a.shape)} from checkpoint, "
-            f"the shape in current model is {list(target._a.shape)}."
-        )
+        shapes = f"{list(value._a.shape)} from checkpoint, the shape in current model is {list(target._a.shape)}."
+        errors.append(f"size mismatch for {key}: copying a param with shape {shapes}")
         return
 
     def write() -> None:
@@ -208,40 +197,3 @@ def _plan(
             changed(target._v, "load_state_dict")
 
     writes.append(write)
-
-
-def _register(table: str, doc: str) -> Callable[..., Handle]:
-    def register(self: Any, hook: Callable[..., Any]) -> Handle:
-        held = getattr(self, table)
-        handle = Handle(held)
-        held[handle.id] = (hook, {})
-        return handle
-
-    register.__doc__ = doc
-    return register
-
-
-register_state_dict_pre_hook = _register("_state_dict_pre_hooks", "Call ``hook(module, prefix, keep_vars)`` before a state dict is made.")
-register_state_dict_post_hook = _register("_state_dict_hooks", "Call ``hook(module, state_dict, prefix, metadata)`` after it is made.")
-register_load_state_dict_post_hook = _register("_load_state_dict_post_hooks", "Call ``hook(module, incompatible_keys)`` after loading.")
-_register_state_dict_hook = register_state_dict_post_hook
-
-
-def register_load_state_dict_pre_hook(self: Any, hook: Callable[..., Any]) -> Handle:
-    """Call ``hook(module, state_dict, prefix, metadata, strict, missing, unexpected, errors)`` before loading."""
-
-    def bound(*args: Any) -> Any:
-        return hook(self, *args)
-
-    handle = Handle(self._load_state_dict_pre_hooks)
-    self._load_state_dict_pre_hooks[handle.id] = (bound, {})
-    return handle
-
-
-def _register_load_state_dict_pre_hook(self: Any, hook: Callable[..., Any], with_module: bool = False) -> Handle:
-    """The form of old programs: the hook sees the module only when asked."""
-    if with_module:
-        return register_load_state_dict_pre_hook(self, hook)
-    handle = Handle(self._load_state_dict_pre_hooks)
-    self._load_state_dict_pre_hooks[handle.id] = (hook, {})
-    return handle

@@ -5,12 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..autograd.node import Tensor
 from ..errors import AssertedError
 from . import functional as F
 from . import init
-from ._make import InPlace, fields, parameter
-from .module import Module
+from ._make import InPlace, Layer, need, parameter
 
 __all__ = [
     "CELU", "ELU", "GELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid", "Mish", "PReLU",
@@ -18,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class ReLU(InPlace):
+class ReLU(InPlace, calls=F.relu):
     """max(0, x).
 
     >>> import dovetail as dv
@@ -26,11 +24,8 @@ class ReLU(InPlace):
     tensor([0., 2.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input, inplace=self.inplace)
 
-
-class GELU(Module):
+class GELU(Layer, calls=F.gelu):
     """x · Φ(x), Φ being the normal distribution; ``approximate="tanh"`` is the usual short form. Hendrycks and Gimpel, 2016.
 
     >>> import dovetail as dv
@@ -39,17 +34,13 @@ class GELU(Module):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.gelu(input, approximate=self.approximate)
+        self._keep(approximate=approximate)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
 
 
-class Sigmoid(Module):
+class Sigmoid(Layer, calls=F.sigmoid):
     """1 / (1 + e⁻ˣ).
 
     >>> import dovetail as dv
@@ -57,11 +48,8 @@ class Sigmoid(Module):
     tensor([0.5000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.sigmoid(input)
 
-
-class Tanh(Module):
+class Tanh(Layer, calls=F.tanh):
     """tanh(x).
 
     >>> import dovetail as dv
@@ -69,11 +57,8 @@ class Tanh(Module):
     tensor([0.0000, 0.7616])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.tanh(input)
 
-
-class SiLU(InPlace):
+class SiLU(InPlace, calls=F.silu):
     """x · sigmoid(x), also called swish. Elfwing and others, 2017.
 
     >>> import dovetail as dv
@@ -81,11 +66,8 @@ class SiLU(InPlace):
     tensor([0.0000, 0.7311])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input, inplace=self.inplace)
 
-
-class LeakyReLU(InPlace):
+class LeakyReLU(InPlace, calls=F.leaky_relu):
     """x where x > 0, else negative_slope · x.
 
     >>> import dovetail as dv
@@ -93,17 +75,11 @@ class LeakyReLU(InPlace):
     tensor([-0.1000,  2.0000])
     """
 
-    _shown = "negative_slope"
-
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.negative_slope = negative_slope
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
+        self._keep(negative_slope=negative_slope, inplace=inplace)
 
 
-class PReLU(Module):
+class PReLU(Layer, calls=F.prelu, passes="weight", shows="num_parameters"):
     """x where x > 0, else weight · x with a learned weight, one in all or one a channel. He and others, 2015.
 
     >>> import dovetail as dv
@@ -112,8 +88,7 @@ class PReLU(Module):
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
-        super().__init__()
-        self.num_parameters, self.init = num_parameters, init
+        self._keep(num_parameters=num_parameters, init=init)
         self.weight = parameter(num_parameters, device=device, dtype=dtype)
         self.reset_parameters()
 
@@ -121,14 +96,8 @@ class PReLU(Module):
         """Set the weight to ``init``."""
         init.constant_(self.weight, self.init)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.prelu(input, self.weight)
 
-    def extra_repr(self) -> str:
-        return fields(self, "num_parameters")
-
-
-class ELU(InPlace):
+class ELU(InPlace, calls=F.elu):
     """x where x > 0, else alpha · (eˣ - 1). Clevert and others, 2015.
 
     >>> import dovetail as dv
@@ -136,17 +105,11 @@ class ELU(InPlace):
     tensor([-0.6321,  2.0000])
     """
 
-    _shown = "alpha"
-
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.alpha = alpha
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.elu(input, self.alpha, self.inplace)
+        self._keep(alpha=alpha, inplace=inplace)
 
 
-class CELU(ELU):
+class CELU(ELU, calls=F.celu):
     """max(0, x) + min(0, alpha · (e^(x/alpha) - 1)). Barron, 2017.
 
     >>> import dovetail as dv
@@ -154,11 +117,8 @@ class CELU(ELU):
     tensor([-0.7869,  2.0000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.celu(input, self.alpha, self.inplace)
 
-
-class SELU(InPlace):
+class SELU(InPlace, calls=F.selu):
     """scale · ELU(x) with the constants that keep mean 0 and variance 1. Klambauer and others, 2017.
 
     >>> import dovetail as dv
@@ -166,11 +126,8 @@ class SELU(InPlace):
     tensor([-1.1113,  2.1014])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.selu(input, self.inplace)
 
-
-class Hardtanh(InPlace):
+class Hardtanh(InPlace, calls=F.hardtanh, passes="min_val max_val inplace", shows="min_val max_val inplace"):
     """x, held between ``min_val`` and ``max_val``. Raises an AssertionError where they are in the wrong order.
 
     >>> import dovetail as dv
@@ -178,29 +135,19 @@ class Hardtanh(InPlace):
     tensor([-1.0000,  0.5000])
     """
 
-    _shown = "min_val max_val"
-
     def __init__(
-        self,
-        min_val: float = -1.0,
-        max_val: float = 1.0,
-        inplace: bool = False,
-        min_value: float | None = None,
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False, min_value: float | None = None,
         max_value: float | None = None,
-    ) -> None:
-        super().__init__(inplace)
+    ) -> None:  # fmt: skip
         for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
             if value is not None:
                 warnings.warn(f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=2)
-        self.min_val, self.max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
-        if self.max_val <= self.min_val:
-            raise AssertedError("Hardtanh", f"max_val ({self.max_val}) must be larger than min_val ({self.min_val})")
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+        low, high = min_val if min_value is None else min_value, max_val if max_value is None else max_value
+        need(high > low, "Hardtanh", f"max_val ({high}) must be larger than min_val ({low})", kind=AssertedError)
+        self._keep(min_val=low, max_val=high, inplace=inplace)
 
 
-class ReLU6(Hardtanh):
+class ReLU6(Hardtanh, shows="inplace"):
     """min(max(0, x), 6).
 
     >>> import dovetail as dv
@@ -208,13 +155,11 @@ class ReLU6(Hardtanh):
     tensor([0., 6.])
     """
 
-    _shown = ""
-
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
 
-class Hardswish(InPlace):
+class Hardswish(InPlace, calls=F.hardswish, shows=""):
     """x · ReLU6(x + 3) / 6. Howard and others, 2019.
 
     >>> import dovetail as dv
@@ -222,14 +167,8 @@ class Hardswish(InPlace):
     tensor([-0.0000, 0.6667])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardswish(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ""
-
-
-class Hardsigmoid(InPlace):
+class Hardsigmoid(InPlace, calls=F.hardsigmoid, shows=""):
     """ReLU6(x + 3) / 6.
 
     >>> import dovetail as dv
@@ -237,14 +176,8 @@ class Hardsigmoid(InPlace):
     tensor([0.0000, 0.5000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardsigmoid(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ""
-
-
-class Mish(InPlace):
+class Mish(InPlace, calls=F.mish):
     """x · tanh(softplus(x)). Misra, 2019.
 
     >>> import dovetail as dv
@@ -252,11 +185,8 @@ class Mish(InPlace):
     tensor([0.8651])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.mish(input, inplace=self.inplace)
 
-
-class RReLU(InPlace):
+class RReLU(InPlace, calls=F.rrelu, passes="lower upper training inplace"):
     """LeakyReLU with a slope from U(lower, upper) in training and their mean in evaluation. Xu and others, 2015.
 
     >>> import dovetail as dv
@@ -264,17 +194,11 @@ class RReLU(InPlace):
     tensor([-0.2000,  2.0000])
     """
 
-    _shown = "lower upper"
-
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.lower, self.upper = lower, upper
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+        self._keep(lower=lower, upper=upper, inplace=inplace)
 
 
-class Threshold(InPlace):
+class Threshold(InPlace, calls=F.threshold):
     """x where x > threshold, else ``value``.
 
     >>> import dovetail as dv
@@ -282,17 +206,11 @@ class Threshold(InPlace):
     tensor([9., 1.])
     """
 
-    _shown = "threshold value"
-
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.threshold, self.value = threshold, value
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.threshold(input, self.threshold, self.value, self.inplace)
+        self._keep(threshold=threshold, value=value, inplace=inplace)
 
 
-class Softplus(Module):
+class Softplus(Layer, calls=F.softplus):
     """log(1 + e^(beta·x)) / beta, and x itself where beta · x > threshold.
 
     >>> import dovetail as dv
@@ -301,26 +219,15 @@ class Softplus(Module):
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta, self.threshold = beta, threshold
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return fields(self, "beta threshold")
+        self._keep(beta=beta, threshold=threshold)
 
 
-class _Shrink(Module):
+class _Shrink(Layer, shows="!lambd"):
     def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def extra_repr(self) -> str:
-        return str(self.lambd)
+        self._keep(lambd=lambd)
 
 
-class Hardshrink(_Shrink):
+class Hardshrink(_Shrink, calls=F.hardshrink):
     """x where \\|x\\| > lambd, else 0.
 
     >>> import dovetail as dv
@@ -328,11 +235,8 @@ class Hardshrink(_Shrink):
     tensor([-1.,  0.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardshrink(input, self.lambd)
 
-
-class Softshrink(_Shrink):
+class Softshrink(_Shrink, calls=F.softshrink):
     """x moved towards 0 by lambd, and 0 where it would pass it. Raises a RuntimeError for a negative lambd.
 
     >>> import dovetail as dv
@@ -340,11 +244,8 @@ class Softshrink(_Shrink):
     tensor([-0.5000,  0.0000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softshrink(input, self.lambd)
 
-
-class Softsign(Module):
+class Softsign(Layer, calls=F.softsign):
     """x / (1 + |x|).
 
     >>> import dovetail as dv
@@ -352,11 +253,8 @@ class Softsign(Module):
     tensor([0.5000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softsign(input)
 
-
-class Tanhshrink(Module):
+class Tanhshrink(Layer, calls=F.tanhshrink):
     """x - tanh(x).
 
     >>> import dovetail as dv
@@ -364,17 +262,11 @@ class Tanhshrink(Module):
     tensor([0.2384])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.tanhshrink(input)
 
-
-class LogSigmoid(Module):
+class LogSigmoid(Layer, calls=F.logsigmoid):
     """log(1 / (1 + e⁻ˣ)).
 
     >>> import dovetail as dv
     >>> dv.nn.LogSigmoid()(dv.tensor([0.]))
     tensor([-0.6931])
     """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.logsigmoid(input)

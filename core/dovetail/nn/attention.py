@@ -8,12 +8,11 @@ from enum import IntEnum
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import AssertedError, ValueRangeError
+from ..errors import AssertedError
 from . import functional as F
 from . import init
-from ._make import parameter, parameters
+from ._make import Layer, need, parameter, parameters
 from .linear import NonDynamicallyQuantizableLinear
-from .module import Module
 
 __all__ = ["MultiheadAttention", "SDPBackend", "sdpa_kernel"]
 
@@ -41,7 +40,7 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     yield
 
 
-class MultiheadAttention(Module):
+class MultiheadAttention(Layer):
     """Queries attend to keys and values in ``num_heads`` projections of size embed_dim / num_heads.
 
     (L, N, E), (S, N, E_k), (S, N, E_v) → (L, N, E) and the weights (N, L, S), averaged over the heads; with ``batch_first`` N
@@ -60,18 +59,16 @@ class MultiheadAttention(Module):
         add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        if embed_dim <= 0 or num_heads <= 0:
-            raise ValueRangeError(
-                "MultiheadAttention",
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead",
-            )
-        if embed_dim % num_heads:
-            raise AssertedError("MultiheadAttention", "embed_dim must be divisible by num_heads", f"got {embed_dim} and {num_heads}")
-        self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
-        self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
-        self._qkv_same_embed_dim = same = self.kdim == self.vdim == embed_dim
-        self.dropout, self.batch_first, self.add_zero_attn = dropout, batch_first, add_zero_attn
+        sizes = f"got embed_dim={embed_dim} and num_heads={num_heads} instead"
+        need(embed_dim > 0 and num_heads > 0, "MultiheadAttention", f"embed_dim and num_heads must be greater than 0, {sizes}")
+        what, got = "embed_dim must be divisible by num_heads", f"got {embed_dim} and {num_heads}"
+        need(embed_dim % num_heads == 0, "MultiheadAttention", what, got, AssertedError)
+        kdim, vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
+        same = kdim == vdim == embed_dim
+        self._keep(
+            embed_dim=embed_dim, num_heads=num_heads, head_dim=embed_dim // num_heads, kdim=kdim, vdim=vdim, _qkv_same_embed_dim=same,
+            dropout=dropout, batch_first=batch_first, add_zero_attn=add_zero_attn,
+        )  # fmt: skip
         e = embed_dim
         parameters(
             self, device, dtype,

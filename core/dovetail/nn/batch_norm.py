@@ -10,9 +10,9 @@ from ..dtypes import TYPES
 from ..errors import ValueRangeError
 from . import functional as F
 from . import init
-from ._make import fields, parameters
+from ._make import Layer, need, parameters
 from ._ops import dv
-from .lazy import LazyModuleMixin
+from .lazy import LazyLayer, lazy
 from .module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer
 
@@ -22,11 +22,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _NormBase(Module):
+class _NormBase(Layer, shows="!num_features eps momentum affine ?bias track_running_stats"):
     """Weights per channel, and running mean and variance as buffers."""
 
     _version = 2  # 2: num_batches_tracked
-    _dims: tuple[int, ...]  # how many dimensions an input may have
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
@@ -37,15 +36,15 @@ class _NormBase(Module):
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
         device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
+        self._keep(num_features=num_features, eps=eps, momentum=momentum, affine=affine, track_running_stats=track_running_stats)
         shape = (num_features,) if affine else None
         parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
-        kept = track_running_stats
-        self.register_buffer("running_mean", dv.zeros(num_features, device=device, dtype=dtype) if kept else None)
-        self.register_buffer("running_var", dv.ones(num_features, device=device, dtype=dtype) if kept else None)
-        self.register_buffer("num_batches_tracked", dv.tensor(0, dtype=TYPES["int64"], device=device) if kept else None)
+        mean, var, count = None, None, None
+        if track_running_stats:
+            mean, var = (dv.empty(num_features, device=device, dtype=dtype) for _ in range(2))
+            count = dv.tensor(0, dtype=TYPES["int64"], device=device)
+        for name, value in (("running_mean", mean), ("running_var", var), ("num_batches_tracked", count)):
+            self.register_buffer(name, value)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
@@ -68,9 +67,6 @@ class _NormBase(Module):
             expected = " or ".join(f"{d}D" for d in self._dims)
             raise ValueRangeError(type(self).__name__, f"expected {expected} input (got {input.ndim}D input, shape {tuple(input.shape)})")
 
-    def extra_repr(self) -> str:
-        return fields(self, "!num_features eps momentum affine") + f", bias={self.bias is not None}, {fields(self, 'track_running_stats')}"
-
     def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any) -> None:
         key = prefix + "num_batches_tracked"
         if (local_metadata.get("version") or 0) < 2 and self.track_running_stats and key not in state_dict:
@@ -81,8 +77,7 @@ class _NormBase(Module):
 class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
-        factor = self.momentum
-        keep = self.track_running_stats
+        factor, keep = self.momentum, self.track_running_stats
         if self.training and keep and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if factor is None:  # the plain mean over all batches
@@ -92,7 +87,7 @@ class _BatchNorm(_NormBase):
         return F.batch_norm(input, mean, var, self.weight, self.bias, batch, factor or 0.0, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(_BatchNorm, dims=(2, 3)):
     """y = (x - mean) / √(var + eps) · weight + bias per channel of (N, C) or (N, C, L). Ioffe and Szegedy, 2015.
 
     In training by the batch's mean and (biased) variance, which also move the running ones by ``momentum`` (unbiased;
@@ -104,10 +99,8 @@ class BatchNorm1d(_BatchNorm):
             [ 1.0000]])
     """
 
-    _dims = (2, 3)
 
-
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(_BatchNorm, dims=(4,)):
     """BatchNorm1d for images (N, C, H, W).
 
     >>> import dovetail as dv
@@ -117,13 +110,9 @@ class BatchNorm2d(_BatchNorm):
     (tensor([0.1000, 0.1000, 0.1000]), 1)
     """
 
-    _dims = (4,)
 
-
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(_BatchNorm, dims=(5,)):
     """BatchNorm1d for volumes (N, C, D, H, W)."""
-
-    _dims = (5,)
 
 
 class SyncBatchNorm(_BatchNorm):
@@ -142,10 +131,8 @@ class SyncBatchNorm(_BatchNorm):
         self.process_group = process_group
 
     def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim < 2:
-            raise ValueRangeError("SyncBatchNorm", f"expected at least 2D input (got {input.ndim}D input)")
-        if input.shape[1] == 0:
-            raise ValueRangeError("SyncBatchNorm", "SyncBatchNorm number of input channels should be non-zero")
+        need(input.ndim >= 2, "SyncBatchNorm", f"expected at least 2D input (got {input.ndim}D input)")
+        need(input.shape[1], "SyncBatchNorm", "SyncBatchNorm number of input channels should be non-zero")
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
@@ -177,20 +164,16 @@ class _InstanceNorm(_NormBase):
         at = 0 if single else 1
         if input.shape[at] != self.num_features:
             what = f"input's size at dim={at} does not match num_features ({self.num_features}), but got: {input.shape[at]}"
-            if self.affine:
-                raise ValueRangeError(type(self).__name__, f"expected {what.replace('does not', 'to')}")
+            need(not self.affine, type(self).__name__, f"expected {what.replace('does not', 'to')}")
             warnings.warn(what + "; it is not used because affine=False", stacklevel=2)
-        out = self._norm(input.unsqueeze(0) if single else input)
-        return out.squeeze(0) if single else out
-
-    def _norm(self, input: Tensor) -> Tensor:
-        return F.instance_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias,
+        out = F.instance_norm(
+            input.unsqueeze(0) if single else input, self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats, 0.0 if self.momentum is None else self.momentum, self.eps,
         )  # fmt: skip
+        return out.squeeze(0) if single else out
 
 
-class InstanceNorm1d(_InstanceNorm):
+class InstanceNorm1d(_InstanceNorm, dims=(2, 3)):
     """Norm over the length, for every channel of every sample of (N, C, L) or (C, L). Ulyanov and others, 2016.
 
     >>> import dovetail as dv
@@ -198,23 +181,19 @@ class InstanceNorm1d(_InstanceNorm):
     tensor([[[-1.0000,  1.0000]]])
     """
 
-    _dims = (2, 3)
 
-
-class InstanceNorm2d(_InstanceNorm):
+class InstanceNorm2d(_InstanceNorm, dims=(3, 4)):
     """Norm over height and width, for every channel of every image of (N, C, H, W) or (C, H, W)."""
 
-    _dims = (3, 4)
 
-
-class InstanceNorm3d(_InstanceNorm):
+class InstanceNorm3d(_InstanceNorm, dims=(4, 5)):
     """Norm over depth, height and width, for every channel of (N, C, D, H, W) or (C, D, H, W)."""
 
-    _dims = (4, 5)
 
-
-class _LazyNorm(LazyModuleMixin):
+class _LazyNorm(LazyLayer):
     """A norm whose ``num_features`` are the channels of the first input."""
+
+    _told = "num_features"
 
     def __init__(
         self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
@@ -229,25 +208,14 @@ class _LazyNorm(LazyModuleMixin):
             self.running_var = UninitializedBuffer(device=device, dtype=dtype)
             self.num_batches_tracked = Buffer(dv.tensor(0, dtype=TYPES["int64"], device=device))
 
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0, once the shape is known."""
-        if not self.has_uninitialized_params() and self.num_features != 0:
-            super().reset_parameters()  # type: ignore[misc]
-
     def initialize_parameters(self, input: Tensor) -> None:
         """Take ``num_features`` from the input."""
         if self.has_uninitialized_params():
             self.num_features = input.shape[1]
-            for t in (self.weight, self.bias, self.running_mean, self.running_var):
-                if t is not None:
-                    t.materialize((self.num_features,))
-            self.reset_parameters()
+            self._materialize(**dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.num_features,)))
 
 
-def _lazy(kind: type[_NormBase]) -> type:
-    doc = f"A {kind.__name__} whose ``num_features`` are the channels of its first input."
-    return type(f"Lazy{kind.__name__}", (_LazyNorm, kind), {"__doc__": doc, "cls_to_become": kind, "__module__": __name__})
-
-
-LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = _lazy(BatchNorm1d), _lazy(BatchNorm2d), _lazy(BatchNorm3d)
-LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = _lazy(InstanceNorm1d), _lazy(InstanceNorm2d), _lazy(InstanceNorm3d)
+LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (lazy(_LazyNorm, kind) for kind in (BatchNorm1d, BatchNorm2d, BatchNorm3d))
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = (
+    lazy(_LazyNorm, kind) for kind in (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d)
+)

@@ -7,20 +7,44 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from ..autograd.node import CLASSES
 from ..errors import AssertedError, RangeError, TypeMismatch, ValueRangeError
-from .module import Module, _indent
+from .module import Module, _shown
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
 
-class _Indexed(Module):
-    """Sub-modules under the names "0", "1" …, reached by index and slice."""
+class _List(Module):
+    """What is held under the names "0", "1" …, reached by index."""
+
+    _things = "modules"
 
     def _key(self, idx: Any) -> str:
-        n, idx = len(self._modules), operator.index(idx)
+        n, idx = len(self), operator.index(idx)
         if not -n <= idx < n:
-            raise RangeError(type(self).__name__, f"index {idx} is out of range", f"there are {n} modules")
-        return list(self._modules)[idx]
+            raise RangeError(type(self).__name__, f"index {idx} is out of range", f"there are {n} {self._things}")
+        return str(idx % n)
+
+    def __iadd__(self, other: Iterable[Any]) -> Self:
+        return self.extend(other)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.isdigit()]
+
+    def extend(self, values: Iterable[Any]) -> Self:
+        """Add several at the end. Raises a TypeError for what is not iterable, or a tensor."""
+        if not isinstance(values, Iterable) or values.__class__ in CLASSES:
+            raise TypeMismatch(f"{type(self).__name__}.extend", "should be called with an iterable", f"but got {type(values).__name__}")
+        for value in list(values):
+            self.append(value)
+        return self
+
+
+class _Modules(_List):
+    """Sub-modules by index and slice."""
+
+    def _key(self, idx: Any) -> str:
+        return list(self._modules)[int(super()._key(idx))]
 
     def _renumber(self, modules: Iterable[Module | None]) -> None:
         self.__dict__["_modules"] = OrderedDict((str(i), m) for i, m in enumerate(modules))
@@ -39,13 +63,16 @@ class _Indexed(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter(self._modules.values())
 
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.isdigit()]
-
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
         self.add_module(str(len(self)), module)
         return self
+
+    def insert(self, index: int, module: Module) -> Any:
+        """Put a module before position ``index``."""
+        held = list(self)
+        held.insert(index, module)
+        self._renumber(held)
 
     def pop(self, key: int | slice) -> Any:
         """Take a module (or a slice of them) out and return it."""
@@ -54,7 +81,7 @@ class _Indexed(Module):
         return taken
 
 
-class Sequential(_Indexed):
+class Sequential(_Modules):
     """Call modules one after the other; they are given in order, or as an ordered dict of names.
 
     >>> import dovetail as dv
@@ -83,7 +110,7 @@ class Sequential(_Indexed):
     def __add__(self, other: Sequential) -> Sequential:
         return Sequential(*self, *_sequential(other))
 
-    def __iadd__(self, other: Sequential) -> Self:
+    def __iadd__(self, other: Iterable[Any]) -> Self:
         return self.extend(_sequential(other))
 
     def __mul__(self, other: int) -> Sequential:
@@ -112,9 +139,7 @@ class Sequential(_Indexed):
         n = len(self)
         if not -n <= index <= n:
             raise RangeError("Sequential.insert", f"Index out of range: {index}", f"there are {n} modules")
-        held = list(self)
-        held.insert(index if index >= 0 else index + n, module)
-        self._renumber(held)
+        super().insert(index, module)
         return self
 
 
@@ -132,7 +157,7 @@ def _factor(self: Any, other: Any) -> int:
     return other
 
 
-class ModuleList(_Indexed):
+class ModuleList(_Modules):
     """A list of modules, whose parameters the module that holds it knows.
 
     >>> import dovetail as dv
@@ -155,23 +180,6 @@ class ModuleList(_Indexed):
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
-    def __iadd__(self, modules: Iterable[Module]) -> Self:
-        return self.extend(modules)
-
-    def insert(self, index: int, module: Module) -> None:
-        """Put a module before position ``index``."""
-        held = list(self)
-        held.insert(index, module)
-        self._renumber(held)
-
-    def extend(self, modules: Iterable[Module]) -> Self:
-        """Add several modules at the end. Raises a TypeError for what is not iterable."""
-        if not isinstance(modules, Iterable):
-            raise TypeMismatch("ModuleList.extend", "should be called with an iterable", f"but got {type(modules).__name__}")
-        for module in list(modules):
-            self.append(module)
-        return self
-
     def __repr__(self) -> str:
         runs: list[list[Any]] = []  # [first, last, repr]: what repeats is shown once
         for i, module in enumerate(self):
@@ -180,13 +188,54 @@ class ModuleList(_Indexed):
                 runs[-1][1] = i
             else:
                 runs.append([i, i, text])
-        if not runs:
-            return f"{self._get_name()}()"
-        lines = [f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}" for a, b, text in runs]
-        return f"{self._get_name()}(\n  " + "\n  ".join(_indent(line) for line in lines) + "\n)"
+        below = [(str(a), text) if a == b else (f"{a}-{b}", f"{b - a + 1} x {text}") for a, b, text in runs]
+        return _shown(self._get_name(), [], below)
 
 
-class ModuleDict(Module):
+class _Dict(Module):
+    """What is held under names, in the order of insertion."""
+
+    _names: Any  # a dict whose keys they are
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._names
+
+    def keys(self) -> Any:
+        """The names."""
+        return self._names.keys()
+
+    def clear(self) -> None:
+        """Drop everything."""
+        for key in list(self):
+            del self[key]  # type: ignore[attr-defined]
+
+    def pop(self, key: str) -> Any:
+        """Take what has a name out and return it."""
+        taken = self[key]  # type: ignore[index]
+        del self[key]  # type: ignore[attr-defined]
+        return taken
+
+    def update(self, values: Any) -> None:
+        """Add what a mapping has, or an iterable of pairs. Raises a TypeError or ValueError for anything else."""
+        where = f"{type(self).__name__}.update"
+        if not isinstance(values, Iterable):
+            raise TypeMismatch(where, "should be called with an iterable of key/value pairs", f"but got {type(values).__name__}")
+        for at, pair in enumerate(values.items() if isinstance(values, Mapping | _Dict) else values):
+            if not isinstance(pair, Iterable):
+                raise TypeMismatch(where, f"sequence element #{at} should be Iterable; is {type(pair).__name__}")
+            pair = tuple(pair)
+            if len(pair) != 2:
+                raise ValueRangeError(where, f"sequence element #{at} has length {len(pair)}; 2 is required")
+            self[pair[0]] = pair[1]  # type: ignore[index]
+
+
+class ModuleDict(_Dict):
     """A dict of modules in the order of insertion, whose parameters the module that holds it knows.
 
     >>> import dovetail as dv
@@ -201,6 +250,10 @@ class ModuleDict(Module):
         if modules is not None:
             self.update(modules)
 
+    @property
+    def _names(self) -> Any:
+        return self._modules
+
     def __getitem__(self, key: str) -> Any:
         return self._modules[key]
 
@@ -210,29 +263,6 @@ class ModuleDict(Module):
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
 
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def clear(self) -> None:
-        """Drop all modules."""
-        self._modules.clear()
-
-    def pop(self, key: str) -> Any:
-        """Take a module out and return it."""
-        taken = self[key]
-        del self[key]
-        return taken
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
-
     def items(self) -> Any:
         """The pairs of name and module."""
         return self._modules.items()
@@ -240,19 +270,3 @@ class ModuleDict(Module):
     def values(self) -> Any:
         """The modules."""
         return self._modules.values()
-
-    def update(self, modules: Any) -> None:
-        """Add the modules of a mapping, or of an iterable of pairs. Raises a TypeError or ValueError for anything else."""
-        if not isinstance(modules, Iterable):
-            raise TypeMismatch(
-                "ModuleDict.update", "should be called with an iterable of key/value pairs", f"but got {type(modules).__name__}"
-            )
-        if isinstance(modules, Mapping | ModuleDict):
-            modules = modules.items()
-        for at, pair in enumerate(modules):
-            if not isinstance(pair, Iterable):
-                raise TypeMismatch("ModuleDict.update", f"sequence element #{at} should be Iterable; is {type(pair).__name__}")
-            pair = tuple(pair)
-            if len(pair) != 2:
-                raise ValueRangeError("ModuleDict.update", f"sequence element #{at} has length {len(pair)}; 2 is required")
-            self[pair[0]] = pair[1]

@@ -9,10 +9,9 @@ from ..autograd.node import Tensor
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
-from ._make import fields, parameters
+from ._make import Layer, fields, need, parameters, unusual
 from ._sizes import _ntuple, _reverse_repeat_tuple
-from .lazy import LazyModuleMixin
-from .module import Module
+from .lazy import LazyLayer, lazy
 from .parameter import Parameter
 
 __all__ = [
@@ -23,37 +22,44 @@ __all__ = [
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _ConvNd(Module):
+class _ConvNd(Layer):
     """What all convolutions share: arguments, their checks, the weights and how they start."""
 
     weight: Parameter
     bias: Parameter | None
-    _n: int  # spatial dimensions
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any, transposed: bool,
         output_padding: Any, groups: int, bias: bool, padding_mode: str, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        _check(type(self).__name__, in_channels, out_channels, stride, padding, groups, padding_mode)
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.dilation, self.transposed, self.output_padding = dilation, transposed, output_padding
-        self.padding_mode = padding_mode
+        name = type(self).__name__
+        need(groups > 0, name, "groups must be a positive integer", f"got {groups}")
+        need(in_channels % groups == 0, name, "in_channels must be divisible by groups", f"got {in_channels} and {groups}")
+        need(out_channels % groups == 0, name, "out_channels must be divisible by groups", f"got {out_channels} and {groups}")
+        if isinstance(padding, str):
+            need(padding in ("same", "valid"), name, f"Invalid padding string {padding!r}", "should be one of 'same', 'valid'")
+            strided = padding == "same" and any(s != 1 for s in stride)
+            need(not strided, name, f"padding='same' is not supported for strided convolutions (stride {stride})")
+        need(padding_mode in _MODES, name, f"padding_mode must be one of {list(_MODES)}", f"but got padding_mode='{padding_mode}'")
+        self._keep(
+            in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
+            transposed=transposed, output_padding=output_padding, groups=groups, padding_mode=padding_mode,
+        )  # fmt: skip
         self._reversed_padding_repeated_twice = self._padding_for_pad()
-        channels = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
-        parameters(self, device, dtype, weight=(*channels, *kernel_size), bias=(out_channels,) if bias else None)
+        parameters(self, device, dtype, weight=self._weight_shape(), bias=(out_channels,) if bias else None)
         self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        first, second = (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
+        return (first, second // self.groups, *self.kernel_size)
 
     def _padding_for_pad(self) -> list[int]:
         """Both ends of every dimension, last first, as `pad` wants them."""
         if not isinstance(self.padding, str):
             return list(_reverse_repeat_tuple(self.padding, 2))
-        ends: list[int] = []
-        for d, k in zip(reversed(self.dilation), reversed(self.kernel_size), strict=True):
-            total = d * (k - 1) if self.padding == "same" else 0
-            ends += [total // 2, total - total // 2]
-        return ends
+        same = self.padding == "same"
+        totals = [d * (k - 1) if same else 0 for d, k in zip(reversed(self.dilation), reversed(self.kernel_size), strict=True)]
+        return [end for total in totals for end in (total // 2, total - total // 2)]
 
     def reset_parameters(self) -> None:
         """Draw new initial weights from U(-k, k), k = 1 / √fan_in."""
@@ -65,29 +71,10 @@ class _ConvNd(Module):
                 init.uniform_(self.bias, -bound, bound)
 
     def extra_repr(self) -> str:
+        n = len(self.kernel_size)
         text = fields(self, "!in_channels !out_channels kernel_size stride")
-        for name, usual in (("padding", (0,)), ("dilation", (1,)), ("output_padding", (0,))):
-            value = getattr(self, name)
-            if value != usual * len(value):
-                text += f", {name}={value}"
-        text += f", groups={self.groups}" if self.groups != 1 else ""
-        text += ", bias=False" if self.bias is None else ""
-        return text + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
-
-
-def _check(name: str, in_channels: int, out_channels: int, stride: Any, padding: Any, groups: int, mode: str) -> None:
-    if groups <= 0:
-        raise ValueRangeError(name, "groups must be a positive integer", f"got {groups}")
-    for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if channels % groups:
-            raise ValueRangeError(name, f"{what} must be divisible by groups", f"got {channels} and {groups}")
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise ValueRangeError(name, f"Invalid padding string {padding!r}", "should be one of 'same', 'valid'")
-        if padding == "same" and any(s != 1 for s in stride):
-            raise ValueRangeError(name, f"padding='same' is not supported for strided convolutions (stride {stride})")
-    if mode not in _MODES:
-        raise ValueRangeError(name, f"padding_mode must be one of {list(_MODES)}", f"but got padding_mode='{mode}'")
+        text += unusual(self, padding=(0,) * n, dilation=(1,) * n, output_padding=(0,) * n, groups=1)
+        return text + (", bias=False" if self.bias is None else "") + unusual(self, padding_mode="zeros")
 
 
 class _Conv(_ConvNd):
@@ -104,17 +91,16 @@ class _Conv(_ConvNd):
         )  # fmt: skip
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        convolve = (F.conv1d, F.conv2d, F.conv3d)[self._n - 1]
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), 0
-        return convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+        return self._calls(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)
 
 
-class Conv1d(_Conv):
+class Conv1d(_Conv, n=1, calls=F.conv1d):
     """Convolve (N, C_in, L) or (C_in, L) with weights (C_out, C_in/groups, k).
 
     L_out = ⌊(L + 2·padding - dilation·(k - 1) - 1) / stride⌋ + 1. Raises a ValueError for channels not divisible by groups.
@@ -124,10 +110,8 @@ class Conv1d(_Conv):
     dovetail.Size([2, 8, 10])
     """
 
-    _n = 1
 
-
-class Conv2d(_Conv):
+class Conv2d(_Conv, n=2, calls=F.conv2d):
     """Convolve (N, C_in, H, W) or (C_in, H, W) with weights (C_out, C_in/groups, kH, kW).
 
     H_out = ⌊(H + 2·padding - dilation·(kH - 1) - 1) / stride⌋ + 1. Raises a ValueError for channels not divisible by groups.
@@ -137,18 +121,14 @@ class Conv2d(_Conv):
     dovetail.Size([2, 8, 5, 5])
     """
 
-    _n = 2
 
-
-class Conv3d(_Conv):
+class Conv3d(_Conv, n=3, calls=F.conv3d):
     """Convolve (N, C_in, D, H, W) or (C_in, D, H, W) with weights (C_out, C_in/groups, kD, kH, kW).
 
     >>> import dovetail as dv
     >>> dv.nn.Conv3d(1, 2, 2)(dv.ones(1, 1, 3, 3, 3)).shape
     dovetail.Size([1, 2, 2, 2, 2])
     """
-
-    _n = 3
 
 
 class _ConvTransposeNd(_ConvNd):
@@ -159,10 +139,9 @@ class _ConvTransposeNd(_ConvNd):
         groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         name, sizes = type(self).__name__, _ntuple(self._n)
-        if padding_mode != "zeros":
-            raise ValueRangeError(name, f'Only "zeros" padding mode is supported for {name}', f"got {padding_mode!r}")
-        if isinstance(padding, str):
-            raise TypeMismatch(name, f"padding is {padding!r}", "expected numbers: a transposed convolution has no 'same' or 'valid'")
+        need(padding_mode == "zeros", name, f'Only "zeros" padding mode is supported for {name}', f"got {padding_mode!r}")
+        expected = "expected numbers: a transposed convolution has no 'same' or 'valid'"
+        need(not isinstance(padding, str), name, f"padding is {padding!r}", expected, TypeMismatch)
         super().__init__(
             in_channels, out_channels, sizes(kernel_size), sizes(stride), sizes(padding), sizes(dilation), True,
             sizes(output_padding), groups, bias, padding_mode, device, dtype,
@@ -170,29 +149,26 @@ class _ConvTransposeNd(_ConvNd):
 
     def _output_padding(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
         """What to add on one side so that the result has the size asked for."""
-        n, shape = self._n, tuple(input.shape)
         if output_size is None:
             return self.output_padding
-        wanted = tuple(output_size)[-n:]
-        if len(output_size) not in (n, len(shape)):
+        name, n, sizes, wanted = type(self).__name__, self._n, list(input.shape[-self._n :]), tuple(output_size)[-self._n :]
+        if len(output_size) not in (n, input.ndim):
             expected = f"output_size must have {n} or {n + 2} elements (got {len(output_size)})"
-            raise ValueRangeError(type(self).__name__, f"{expected} for an input of {len(shape)} dimensions")
-        least = [
-            (shape[d - n] - 1) * self.stride[d] - 2 * self.padding[d] + self.dilation[d] * (self.kernel_size[d] - 1) + 1 for d in range(n)
-        ]
+            raise ValueRangeError(name, f"{expected} for an input of {input.ndim} dimensions")
+        steps = zip(sizes, self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
+        least = [(size - 1) * s - 2 * p + d * (k - 1) + 1 for size, s, p, d, k in steps]
         most = [low + step - 1 for low, step in zip(least, self.stride, strict=True)]
         if any(not low <= want <= high for low, want, high in zip(least, wanted, most, strict=True)):
             what = f"requested an output size of {list(wanted)}, but valid sizes range from {least} to {most}"
-            raise ValueRangeError(type(self).__name__, f"{what} (for an input of {list(shape[2:])})")
+            raise ValueRangeError(name, f"{what} (for an input of {list(input.shape[2:])})")
         return tuple(want - low for want, low in zip(wanted, least, strict=True))
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self._n - 1]
         extra = self._output_padding(input, output_size)
-        return convolve(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+        return self._calls(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(_ConvTransposeNd, n=1, calls=F.conv_transpose1d):
     """L_out = (L - 1)·stride - 2·padding + dilation·(k - 1) + output_padding + 1; weights (C_in, C_out/groups, k).
 
     >>> import dovetail as dv
@@ -200,10 +176,8 @@ class ConvTranspose1d(_ConvTransposeNd):
     dovetail.Size([1, 2, 10])
     """
 
-    _n = 1
 
-
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(_ConvTransposeNd, n=2, calls=F.conv_transpose2d):
     """The transpose of Conv2d: (N, C_in, H, W) → (N, C_out, H_out, W_out); weights (C_in, C_out/groups, kH, kW).
 
     ``forward(input, output_size)`` chooses among the sizes that the stride allows.
@@ -213,10 +187,8 @@ class ConvTranspose2d(_ConvTransposeNd):
     dovetail.Size([1, 2, 10, 10])
     """
 
-    _n = 2
 
-
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(_ConvTransposeNd, n=3, calls=F.conv_transpose3d):
     """The transpose of Conv3d: (N, C_in, D, H, W) → (N, C_out, D_out, H_out, W_out).
 
     >>> import dovetail as dv
@@ -224,49 +196,30 @@ class ConvTranspose3d(_ConvTransposeNd):
     dovetail.Size([1, 1, 3, 3, 3])
     """
 
-    _n = 3
 
-
-class _LazyConv(LazyModuleMixin):
+class _LazyConv(LazyLayer):
     """A convolution whose ``in_channels`` are those of the first input."""
+
+    _told = "in_channels"
 
     def __init__(self, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(0, 0, kernel_size, *args, **kwargs)
         parameters(self, self.weight.device, self.weight.dtype, weight=(), bias=None if self.bias is None else ())
         self.out_channels = out_channels
 
-    def reset_parameters(self) -> None:
-        """Draw initial weights, once the shape is known."""
-        if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()  # type: ignore[misc]
-
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take ``in_channels`` from the input. Raises a ValueError where the groups do not divide them."""
         if not self.has_uninitialized_params():
             return
         name, n = type(self).__name__, self._n
-        if input.ndim not in (n + 1, n + 2):
-            raise ShapeError(
-                name, f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}", f"but got input of size: {list(input.shape)}"
-            )
-        self.in_channels = input.shape[-n - 1]
-        if self.in_channels % self.groups:
-            raise ValueRangeError(name, "in_channels must be divisible by groups", f"got {self.in_channels} and {self.groups}")
-        channels = (
-            (self.in_channels, self.out_channels // self.groups)
-            if self.transposed
-            else (self.out_channels, self.in_channels // self.groups)
-        )
-        self.weight.materialize((*channels, *self.kernel_size))
-        if self.bias is not None:
-            self.bias.materialize((self.out_channels,))
-        self.reset_parameters()
+        expected = f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}"
+        need(input.ndim in (n + 1, n + 2), name, expected, f"but got input of size: {list(input.shape)}", ShapeError)
+        channels = self.in_channels = input.shape[-n - 1]
+        need(channels % self.groups == 0, name, "in_channels must be divisible by groups", f"got {channels} and {self.groups}")
+        self._materialize(weight=self._weight_shape(), bias=(self.out_channels,))
 
 
-def _lazy(kind: type[_ConvNd]) -> type:
-    doc = f"A {kind.__name__} whose ``in_channels`` are those of its first input."
-    return type(f"Lazy{kind.__name__}", (_LazyConv, kind), {"__doc__": doc, "cls_to_become": kind, "__module__": __name__})
-
-
-LazyConv1d, LazyConv2d, LazyConv3d = _lazy(Conv1d), _lazy(Conv2d), _lazy(Conv3d)
-LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = _lazy(ConvTranspose1d), _lazy(ConvTranspose2d), _lazy(ConvTranspose3d)
+LazyConv1d, LazyConv2d, LazyConv3d = (lazy(_LazyConv, kind) for kind in (Conv1d, Conv2d, Conv3d))
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (
+    lazy(_LazyConv, kind) for kind in (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
+)

@@ -9,36 +9,32 @@ from ..autograd.node import Tensor
 from ..errors import AssertedError
 from . import functional as F
 from . import init
-from ._make import parameter
-from .module import Module
+from ._make import Layer, need, parameter, unusual
 from .parameter import Parameter
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
 
-class _Table(Module):
+class _Table(Layer):
     """The weight (num_embeddings, embedding_dim), its start, and the row that stays zero."""
 
     weight: Parameter
 
-    def _make_table(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None, weight: Any, device: Any, dtype: Any) -> None:
-        name = type(self).__name__
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+    def _start(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None, weight: Any, **others: Any) -> None:
+        name, device, dtype = type(self).__name__, others.pop("device"), others.pop("dtype")
         if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertedError(name, f"padding_idx must be within num_embeddings (got {padding_idx} of {num_embeddings})")
+            within = -num_embeddings <= padding_idx < num_embeddings
+            what = f"padding_idx must be within num_embeddings (got {padding_idx} of {num_embeddings})"
+            need(within, name, what, kind=AssertedError)
             padding_idx %= num_embeddings
-        self.padding_idx = padding_idx
+        self._keep(num_embeddings=num_embeddings, embedding_dim=embedding_dim, padding_idx=padding_idx, **others)
         if weight is None:
             self.weight = parameter(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.reset_parameters()
         else:
-            if list(weight.shape) != [num_embeddings, embedding_dim]:
-                raise AssertionError(
-                    name,
-                    "Shape of weight does not match num_embeddings and embedding_dim",
-                    f"got {tuple(weight.shape)} for {(num_embeddings, embedding_dim)}",
-                )
+            shape, wanted = tuple(weight.shape), (num_embeddings, embedding_dim)
+            what = "Shape of weight does not match num_embeddings and embedding_dim"
+            need(shape == wanted, name, what, f"got {shape} for {wanted}", AssertedError)
             self.weight = Parameter(weight)
 
     def reset_parameters(self) -> None:
@@ -49,15 +45,11 @@ class _Table(Module):
                 self.weight[self.padding_idx] = 0
 
     def _shown(self, *names: str) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        usual = {"padding_idx": None, "max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False, "sparse": False}
-        for name in names:
-            value = getattr(self, name)
-            text += f", {name}={value!r}" if value != usual.get(name, "always shown") else ""
-        return text
+        usual = {"padding_idx": None, "max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False, "sparse": False, "mode": None}
+        return f"{self.num_embeddings}, {self.embedding_dim}" + unusual(self, repr, **{name: usual[name] for name in names})
 
 
-class Embedding(_Table):
+class Embedding(_Table, calls=F.embedding, passes="weight padding_idx max_norm norm_type scale_grad_by_freq sparse"):
     """The rows of a table for indices of any shape: (*) → (*, embedding_dim).
 
     The row of ``padding_idx`` gets no gradient; ``max_norm`` shortens the rows looked up, in place.
@@ -72,13 +64,11 @@ class Embedding(_Table):
         norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False, _weight: Tensor | None = None,
         _freeze: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse = max_norm, norm_type, scale_grad_by_freq, sparse
-        self._make_table(num_embeddings, embedding_dim, padding_idx, _weight, device, dtype)
+        self._start(
+            num_embeddings, embedding_dim, padding_idx, _weight, max_norm=max_norm, norm_type=norm_type,
+            scale_grad_by_freq=scale_grad_by_freq, sparse=sparse, device=device, dtype=dtype,
+        )  # fmt: skip
         self.weight.requires_grad_(not _freeze)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)
 
     def extra_repr(self) -> str:
         return self._shown("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
@@ -113,10 +103,10 @@ class EmbeddingBag(_Table):
         scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, _weight: Tensor | None = None,
         include_last_offset: bool = False, padding_idx: int | None = None, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse = max_norm, norm_type, scale_grad_by_freq, sparse
-        self.mode, self.include_last_offset = mode, include_last_offset
-        self._make_table(num_embeddings, embedding_dim, padding_idx, _weight, device, dtype)
+        self._start(
+            num_embeddings, embedding_dim, padding_idx, _weight, max_norm=max_norm, norm_type=norm_type, mode=mode, sparse=sparse,
+            scale_grad_by_freq=scale_grad_by_freq, include_last_offset=include_last_offset, device=device, dtype=dtype,
+        )  # fmt: skip
 
     def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
         return F.embedding_bag(
@@ -141,6 +131,6 @@ class EmbeddingBag(_Table):
 
 
 def _rows_and_columns(embeddings: Tensor) -> tuple[int, int]:
-    if embeddings.ndim != 2:
-        raise AssertedError("from_pretrained", f"Embeddings parameter is expected to be 2-dimensional (shape {tuple(embeddings.shape)})")
+    what = f"Embeddings parameter is expected to be 2-dimensional (shape {tuple(embeddings.shape)})"
+    need(embeddings.ndim == 2, "from_pretrained", what, kind=AssertedError)
     return embeddings.shape[0], embeddings.shape[1]

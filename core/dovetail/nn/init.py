@@ -5,7 +5,6 @@ Every function fills its tensor in place, without recording, and returns it.
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
 from collections.abc import Callable
@@ -22,7 +21,8 @@ __all__ = [
     "sparse_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
-_LINEAR = {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid"}
+_LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid")
+_GAINS: dict[str, float] = {**dict.fromkeys(_LINEAR, 1), "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -33,36 +33,17 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("leaky_relu", 1.0)
     1.0
     """
-    if nonlinearity in _LINEAR:
-        return 1
-    if nonlinearity == "tanh":
-        return 5.0 / 3
-    if nonlinearity == "relu":
-        return math.sqrt(2.0)
     if nonlinearity == "leaky_relu":
         if param is not None and (isinstance(param, bool) or not isinstance(param, int | float)):
             raise ValueRangeError("calculate_gain", f"negative_slope {param} not a valid number")
-        slope = 0.01 if param is None else param
-        return math.sqrt(2.0 / (1 + slope**2))
-    if nonlinearity == "selu":
-        return 3.0 / 4
-    raise ValueRangeError(
-        "calculate_gain", f"Unsupported nonlinearity {nonlinearity}", "expected linear, convN, tanh, relu, leaky_relu or selu"
-    )
+        return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in _GAINS:
+        expected = "expected linear, convN, tanh, relu, leaky_relu or selu"
+        raise ValueRangeError("calculate_gain", f"Unsupported nonlinearity {nonlinearity}", expected)
+    return _GAINS[nonlinearity]
 
 
-def _filler(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Run without recording."""
-
-    @functools.wraps(function)
-    def fill(*args: Any, **kwargs: Any) -> Tensor:
-        with no_grad():
-            return function(*args, **kwargs)
-
-    return fill
-
-
-@_filler
+@no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with U(a, b).
 
@@ -74,7 +55,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
     return tensor.uniform_(a, b, generator=generator)
 
 
-@_filler
+@no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with N(mean, std²).
 
@@ -86,7 +67,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
     return tensor.normal_(mean, std, generator=generator)
 
 
-@_filler
+@no_grad()
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None) -> Tensor:
     """Fill with N(mean, std²) within [a, b]: what falls outside is drawn anew, from the normal or (where little of it
     lies inside) from a uniform accepted in proportion to the density.
@@ -96,9 +77,8 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     True
     """
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.", stacklevel=3
-        )
+        what = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect."
+        warnings.warn(what, stacklevel=3)
     inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
     return (_reject_normal if inside > 0.3 else _reject_uniform)(tensor, mean, std, a, b, generator)
 
@@ -133,25 +113,25 @@ def _reject_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float,
     return tensor if result is tensor else tensor.copy_(result)
 
 
-@_filler
+@no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
     return tensor.fill_(val)
 
 
-@_filler
+@no_grad()
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with ones."""
     return tensor.fill_(1.0)
 
 
-@_filler
+@no_grad()
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with zeros."""
     return tensor.zero_()
 
 
-@_filler
+@no_grad()
 def eye_(tensor: Tensor) -> Tensor:
     """Make a matrix the identity.
 
@@ -164,7 +144,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
-@_filler
+@no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Make the weight (out, in/groups, *kernel) of a convolution pass its channels through.
 
@@ -203,18 +183,21 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     return _calculate_fan_in_and_fan_out(tensor)[mode.lower() == "fan_out"]
 
 
-@_filler
+def _xavier_std(tensor: Tensor, gain: float) -> float:
+    return gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
+
+
+@no_grad()
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with U(-a, a), a = gain · √(6 / (fan_in + fan_out)). Glorot and Bengio, 2010."""
-    bound = math.sqrt(3.0) * gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
+    bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return tensor.uniform_(-bound, bound, generator=generator)
 
 
-@_filler
+@no_grad()
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with N(0, std²), std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio, 2010."""
-    std = gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
-    return tensor.normal_(0.0, std, generator=generator)
+    return tensor.normal_(0.0, _xavier_std(tensor, gain), generator=generator)
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
@@ -224,7 +207,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
 
 
-@_filler
+@no_grad()
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
     """Fill with U(-b, b), b = gain · √(3 / fan). He and others, 2015. ``a`` is the slope of a leaky relu."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
@@ -234,14 +217,14 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
     return tensor.uniform_(-bound, bound, generator=generator)
 
 
-@_filler
+@no_grad()
 def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
     """Fill with N(0, std²), std = gain / √fan. He and others, 2015."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     return tensor if std is None else tensor.normal_(0, std, generator=generator)
 
 
-@_filler
+@no_grad()
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """Make the rows (or columns) of the tensor, seen as (n, rest), orthonormal times ``gain``. Saxe and others, 2013.
 
@@ -253,16 +236,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     _need(tensor.ndim >= 2, "orthogonal_", tensor, "Only tensors with 2 or more dimensions are supported")
     if tensor.numel() == 0:
         return tensor
-    rows = tensor.shape[0]
-    columns = tensor.numel() // rows
-    flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
-    q, r = qr(flat.T if rows < columns else flat)
+    flat = tensor.new_empty((tensor.shape[0], tensor.numel() // tensor.shape[0])).normal_(0, 1, generator=generator)
+    wide = flat.shape[0] < flat.shape[1]
+    q, r = qr(flat.T if wide else flat)
     q = q * r.diagonal().sign()
-    tensor.copy_((q.T if rows < columns else q).reshape(tensor.shape))
-    return tensor.mul_(gain)
+    return tensor.copy_((q.T if wide else q).reshape(tensor.shape)).mul_(gain)
 
 
-@_filler
+@no_grad()
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Fill a matrix with N(0, std²), and zero a part of every column. Martens, 2010."""
     _need(tensor.ndim == 2, "sparse_", tensor, "Only tensors with 2 dimensions are supported")
@@ -276,8 +257,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
 
 def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The name without underscore, which PyTorch has long deprecated."""
-    new = function.__name__
-    old = new[:-1]
+    new, old = function.__name__, function.__name__[:-1]
 
     def call(*args: Any, **kwargs: Any) -> Tensor:
         warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2)

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import TypeMismatch, ValueRangeError
+from ..errors import TypeMismatch
 from . import functional as F
 from . import init
-from ._make import fields, parameters
-from .lazy import LazyModuleMixin
+from ._make import Layer, need, parameters
+from ._ops import dv
+from .lazy import LazyLayer
 from .module import Module
 from .parameter import Parameter
 
@@ -32,7 +33,7 @@ class Identity(Module):
         return input
 
 
-class Linear(Module):
+class Linear(Layer, shows="in_features out_features ?bias"):
     """y = x Aᵀ + b for x (*, in_features), y (*, out_features), A (out_features, in_features).
 
     Weights and bias start from U(-k, k), k = 1 / √in_features.
@@ -46,8 +47,7 @@ class Linear(Module):
     bias: Parameter | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
-        super().__init__()
-        self.in_features, self.out_features = in_features, out_features
+        self._keep(in_features=in_features, out_features=out_features)
         parameters(self, device, dtype, weight=(out_features, in_features), bias=(out_features,) if bias else None)
         self.reset_parameters()
 
@@ -62,15 +62,12 @@ class Linear(Module):
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
 
-    def extra_repr(self) -> str:
-        return fields(self, "in_features out_features") + f", bias={self.bias is not None}"
-
 
 class NonDynamicallyQuantizableLinear(Linear):
     """A Linear under the name that PyTorch gives the output projection of attention."""
 
 
-class LazyLinear(LazyModuleMixin, Linear):
+class LazyLinear(LazyLayer, Linear):
     """A Linear whose ``in_features`` are those of its first input.
 
     >>> import dovetail as dv
@@ -81,29 +78,22 @@ class LazyLinear(LazyModuleMixin, Linear):
     """
 
     cls_to_become = Linear
+    _told = "in_features"
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, 0, False)
         parameters(self, device, dtype, weight=(), bias=() if bias else None)
         self.out_features = out_features
 
-    def reset_parameters(self) -> None:
-        """Draw initial weights, once the shape is known."""
-        if not self.has_uninitialized_params() and self.in_features != 0:
-            super().reset_parameters()
-
     def initialize_parameters(self, input: Tensor) -> None:
         """Take ``in_features`` from the input (or from weights that were loaded)."""
         if self.has_uninitialized_params():
             self.in_features = input.shape[-1]
-            self.weight.materialize((self.out_features, self.in_features))
-            if self.bias is not None:
-                self.bias.materialize((self.out_features,))
-            self.reset_parameters()
+            self._materialize(weight=(self.out_features, self.in_features), bias=(self.out_features,))
         self.in_features = self.weight.shape[-1]
 
 
-class Bilinear(Module):
+class Bilinear(Layer, shows="in1_features in2_features out_features ?bias"):
     """y = x₁ᵀ A x₂ + b for x₁ (*, in1), x₂ (*, in2), A (out, in1, in2).
 
     >>> import dovetail as dv
@@ -114,28 +104,22 @@ class Bilinear(Module):
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        super().__init__()
-        if in1_features <= 0:
-            raise ValueRangeError("Bilinear", f"in1_features must be > 0, but got {in1_features}")
-        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        need(in1_features > 0, "Bilinear", f"in1_features must be > 0, but got {in1_features}")
+        self._keep(in1_features=in1_features, in2_features=in2_features, out_features=out_features)
         parameters(self, device, dtype, weight=(out_features, in1_features, in2_features), bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new initial weights from U(-k, k), k = 1 / √in1_features."""
         bound = 1 / math.sqrt(self.weight.shape[1])
-        init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            init.uniform_(self.bias, -bound, bound)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         return F.bilinear(input1, input2, self.weight, self.bias)
 
-    def extra_repr(self) -> str:
-        return fields(self, "in1_features in2_features out_features") + f", bias={self.bias is not None}"
 
-
-class Flatten(Module):
+class Flatten(Layer, calls=dv.flatten):
     """Join the dimensions from ``start_dim`` to ``end_dim`` into one: (N, C, H, W) → (N, C·H·W).
 
     >>> import dovetail as dv
@@ -144,17 +128,10 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        return fields(self, "start_dim end_dim")
+        self._keep(start_dim=start_dim, end_dim=end_dim)
 
 
-class Unflatten(Module):
+class Unflatten(Layer, calls=dv.unflatten):
     """Split one dimension into several.
 
     Raises a TypeError where the sizes are not whole numbers.
@@ -165,18 +142,9 @@ class Unflatten(Module):
     """
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
-        super().__init__()
-        if isinstance(dim, str) or not isinstance(unflattened_size, tuple | list):
-            raise TypeMismatch("Unflatten", f"unflattened_size must be tuple of ints, but found type {type(unflattened_size).__name__}")
+        what = "unflattened_size must be tuple of ints, but found"
+        sized = not isinstance(dim, str) and isinstance(unflattened_size, tuple | list)
+        need(sized, "Unflatten", f"{what} type {type(unflattened_size).__name__}", kind=TypeMismatch)
         for at, n in enumerate(unflattened_size):
-            if not isinstance(n, int):
-                raise TypeMismatch(
-                    "Unflatten", f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}"
-                )
-        self.dim, self.unflattened_size = dim, unflattened_size
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.unflatten(self.dim, self.unflattened_size)
-
-    def extra_repr(self) -> str:
-        return fields(self, "dim unflattened_size")
+            need(isinstance(n, int), "Unflatten", f"{what} element of type {type(n).__name__} at pos {at}", kind=TypeMismatch)
+        self._keep(dim=dim, unflattened_size=unflattened_size)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ..autograd.node import Tensor
 from ..errors import TypeMismatch, UnsupportedError
 from . import functional as F
-from ._make import fields
+from ._make import Layer, fields, need
 from .linear import Linear
-from .module import Module
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CrossEntropyLoss", "GaussianNLLLoss", "HuberLoss", "KLDivLoss", "L1Loss",
@@ -18,19 +18,29 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Loss(Module):
+class _Loss(Layer, shows=""):
+    """A loss of an input and a target; its other arguments reach the function by name."""
+
     reduction: str
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__()
-        self.reduction = reduction if size_average is None and reduce is None else _old_reduction(size_average, reduce)
+        self._start(size_average, reduce, reduction)
 
+    def _start(self, size_average: bool | None, reduce: bool | None, reduction: str, **arguments: Any) -> None:
+        """Keep the arguments; the two flags of old programs mean a reduction."""
+        if size_average is not None or reduce is not None:
+            reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+            warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)
+        self._keep(reduction=reduction, **arguments)
 
-def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
-    """What the two flags of old programs mean."""
-    found = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.", stacklevel=4)
-    return found
+    @staticmethod
+    def _face(function: Callable[..., Any], names: list[str]) -> Callable[..., Any]:
+        names = [name for name in names if name not in ("size_average", "reduce")]
+
+        def forward(self: Any, input: Tensor, target: Tensor) -> Tensor:
+            return function(input, target, **{name: getattr(self, name) for name in names})
+
+        return forward
 
 
 class _WeightedLoss(_Loss):
@@ -39,11 +49,11 @@ class _WeightedLoss(_Loss):
     def __init__(
         self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
+        self._start(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
 
 
-class L1Loss(_Loss):
+class L1Loss(_Loss, calls=F.l1_loss):
     """mean |x - y|.
 
     >>> import dovetail as dv
@@ -51,11 +61,8 @@ class L1Loss(_Loss):
     tensor(1.5000)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.l1_loss(input, target, reduction=self.reduction)
 
-
-class MSELoss(_Loss):
+class MSELoss(_Loss, calls=F.mse_loss):
     """mean (x - y)².
 
     >>> import dovetail as dv
@@ -63,11 +70,8 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, reduction=self.reduction)
 
-
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_Loss, calls=F.smooth_l1_loss):
     """½ d² / beta where d = |x - y| < beta, else d - ½ beta.
 
     >>> import dovetail as dv
@@ -76,14 +80,10 @@ class SmoothL1Loss(_Loss):
     """
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.beta = beta
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+        self._start(size_average, reduce, reduction, beta=beta)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(_Loss, calls=F.huber_loss):
     """½ d² where d = |x - y| < delta, else delta · (d - ½ delta).
 
     >>> import dovetail as dv
@@ -92,13 +92,8 @@ class HuberLoss(_Loss):
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction=reduction)
-        if not isinstance(delta, int | float):
-            raise TypeMismatch("HuberLoss", f"delta must be a float or int, got: {type(delta)}")
-        self.delta = delta
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+        need(isinstance(delta, int | float), "HuberLoss", f"delta must be a float or int, got: {type(delta)}", kind=TypeMismatch)
+        self._keep(reduction=reduction, delta=delta)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -115,18 +110,13 @@ class CrossEntropyLoss(_WeightedLoss):
         self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
         reduction: str = "mean", label_smoothing: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(weight, size_average, reduce, reduction)
-        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+        self._start(size_average, reduce, reduction, ignore_index=ignore_index, label_smoothing=label_smoothing)
+        self.register_buffer("weight", weight)
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # written out, as training calls it every step
         return F.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
+            input, target, self.weight, None, self.ignore_index, None, self.reduction, label_smoothing=self.label_smoothing
+        )  # fmt: skip
 
 
 class LinearCrossEntropyLoss(_WeightedLoss):
@@ -145,13 +135,13 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         dtype: Any = None, reduction: str = "mean", weight: Tensor | None = None, ignore_index: int | None = None,
         label_smoothing: float = 0.0, options: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__(weight, None, None, reduction)
-        if out_features:
-            raise UnsupportedError(
-                "LinearCrossEntropyLoss", f"out_features is {out_features}", "expected ()", "use Linear and CrossEntropyLoss"
-            )
-        self.num_classes, self.out_features, self.options = num_classes, out_features, options
-        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+        what = f"out_features is {out_features}"
+        need(not out_features, "LinearCrossEntropyLoss", what, "expected (); use Linear and CrossEntropyLoss", UnsupportedError)
+        self._keep(
+            num_classes=num_classes, out_features=out_features, reduction=reduction, ignore_index=ignore_index,
+            label_smoothing=label_smoothing, options=options,
+        )  # fmt: skip
+        self.register_buffer("weight", weight)
         self.linear = Linear(in_features, num_classes, bias, device, dtype)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -166,7 +156,7 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         return f"in_features={self.linear.in_features}, {rest}, bias={self.linear.bias is not None}, {end}"
 
 
-class NLLLoss(_WeightedLoss):
+class NLLLoss(_WeightedLoss, calls=F.nll_loss):
     """-x[y] for log probabilities (N, C, *) and classes (N, *).
 
     >>> import dovetail as dv
@@ -178,18 +168,15 @@ class NLLLoss(_WeightedLoss):
         self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:  # fmt: skip
-        super().__init__(weight, size_average, reduce, reduction)
-        self.ignore_index = ignore_index
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+        self._start(size_average, reduce, reduction, ignore_index=ignore_index)
+        self.register_buffer("weight", weight)
 
 
 class NLLLoss2d(NLLLoss):
     """NLLLoss under an old name."""
 
 
-class BCELoss(_WeightedLoss):
+class BCELoss(_WeightedLoss, calls=F.binary_cross_entropy):
     """-(y log x + (1 - y) log(1 - x)) for probabilities x; the logarithms are at least -100.
 
     >>> import dovetail as dv
@@ -197,11 +184,8 @@ class BCELoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
-
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(_Loss, calls=F.binary_cross_entropy_with_logits):
     """BCELoss of sigmoid(x), computed without overflow; ``pos_weight`` multiplies the positive part.
 
     >>> import dovetail as dv
@@ -216,15 +200,12 @@ class BCEWithLogitsLoss(_Loss):
         self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
         pos_weight: Tensor | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(size_average, reduce, reduction)
+        self._start(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction)
 
-
-class KLDivLoss(_Loss):
+class KLDivLoss(_Loss, calls=F.kl_div):
     """y · (log y - x) for log probabilities x; ``reduction="batchmean"`` is the divergence per sample.
 
     >>> import dovetail as dv
@@ -235,11 +216,7 @@ class KLDivLoss(_Loss):
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", log_target: bool = False
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.log_target = log_target
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+        self._start(size_average, reduce, reduction, log_target=log_target)
 
 
 class PoissonNLLLoss(_Loss):
@@ -254,8 +231,7 @@ class PoissonNLLLoss(_Loss):
         self, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-8,
         reduce: bool | None = None, reduction: str = "mean",
     ) -> None:  # fmt: skip
-        super().__init__(size_average, reduce, reduction)
-        self.log_input, self.full, self.eps = log_input, full, eps
+        self._start(size_average, reduce, reduction, log_input=log_input, full=full, eps=eps)
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
         return F.poisson_nll_loss(log_input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction)
@@ -270,8 +246,7 @@ class GaussianNLLLoss(_Loss):
     """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(None, None, reduction)
-        self.full, self.eps = full, eps
+        self._keep(full=full, eps=eps, reduction=reduction)
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
         return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
@@ -289,8 +264,7 @@ class CTCLoss(_Loss):
     """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
-        super().__init__(reduction=reduction)
-        self.blank, self.zero_infinity = blank, zero_infinity
+        self._keep(blank=blank, reduction=reduction, zero_infinity=zero_infinity)
 
     def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
         return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)

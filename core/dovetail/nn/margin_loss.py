@@ -1,25 +1,54 @@
-"""Losses that compare scores or distances with a margin."""
+"""Distances between vectors, and losses that compare scores or distances with a margin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError
 from . import functional as F
-from .distance import PairwiseDistance
+from ._make import Layer, need
 from .loss import _Loss, _WeightedLoss
 
 __all__ = [
-    "CosineEmbeddingLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss", "SoftMarginLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
+    "CosineEmbeddingLoss", "CosineSimilarity", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "PairwiseDistance", "SoftMarginLoss", "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 ]  # fmt: skip
+
+
+class CosineSimilarity(Layer):
+    """x₁·x₂ / (‖x₁‖ ‖x₂‖) along ``dim``; norms are at least ``eps``.
+
+    >>> import dovetail as dv
+    >>> dv.nn.CosineSimilarity(dim=0)(dv.tensor([1., 0.]), dv.tensor([1., 1.]))
+    tensor(0.7071)
+    """
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        self._keep(dim=dim, eps=eps)
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+class PairwiseDistance(Layer):
+    """‖x₁ - x₂ + eps‖ₚ over the last dimension.
+
+    >>> import dovetail as dv
+    >>> dv.nn.PairwiseDistance(eps=0.0)(dv.tensor([[3., 0.]]), dv.tensor([[0., 4.]]))
+    tensor([5.])
+    """
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        self._keep(norm=p, eps=eps, keepdim=keepdim)
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
 
 
 class _MarginLoss(_Loss):
     def __init__(self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
+        self._start(size_average, reduce, reduction, margin=margin)
 
 
 class MarginRankingLoss(_MarginLoss):
@@ -46,7 +75,7 @@ class CosineEmbeddingLoss(_MarginLoss):
         return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
 
 
-class HingeEmbeddingLoss(_MarginLoss):
+class HingeEmbeddingLoss(_Loss, calls=F.hinge_embedding_loss):
     """x where y = 1, and max(0, margin - x) where y = -1.
 
     >>> import dovetail as dv
@@ -55,13 +84,10 @@ class HingeEmbeddingLoss(_MarginLoss):
     """
 
     def __init__(self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(margin, size_average, reduce, reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
+        self._start(size_average, reduce, reduction, margin=margin)
 
 
-class SoftMarginLoss(_Loss):
+class SoftMarginLoss(_Loss, calls=F.soft_margin_loss):
     """log(1 + e^(-y·x)) for y of 1 and -1.
 
     >>> import dovetail as dv
@@ -69,11 +95,8 @@ class SoftMarginLoss(_Loss):
     tensor(0.6931)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.soft_margin_loss(input, target, reduction=self.reduction)
 
-
-class MultiMarginLoss(_WeightedLoss):
+class MultiMarginLoss(_WeightedLoss, calls=F.multi_margin_loss):
     """Σᵢ max(0, margin - x[y] + x[i])ᵖ / C over the other classes, for (N, C) and (N). Raises a ValueError for p other than 1 and 2.
 
     >>> import dovetail as dv
@@ -85,18 +108,14 @@ class MultiMarginLoss(_WeightedLoss):
         self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:  # fmt: skip
-        super().__init__(weight, size_average, reduce, reduction)
-        if p not in (1, 2):
-            raise ValueRangeError("MultiMarginLoss", "only p == 1 and p == 2 supported", f"got {p}")
-        if weight is not None and weight.ndim != 1:
-            raise ValueRangeError("MultiMarginLoss", f"weight must be None or 1-dimensional (shape {tuple(weight.shape)})")
-        self.p, self.margin = p, margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.multi_margin_loss(input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction)
+        need(p in (1, 2), "MultiMarginLoss", "only p == 1 and p == 2 supported", f"got {p}")
+        if weight is not None:
+            need(weight.ndim == 1, "MultiMarginLoss", f"weight must be None or 1-dimensional (shape {tuple(weight.shape)})")
+        self._start(size_average, reduce, reduction, p=p, margin=margin)
+        self.register_buffer("weight", weight)
 
 
-class MultiLabelMarginLoss(_Loss):
+class MultiLabelMarginLoss(_Loss, calls=F.multilabel_margin_loss):
     """Σ max(0, 1 - (x[label] - x[other])) / C; targets (N, C) list the labels and end at the first -1.
 
     >>> import dovetail as dv
@@ -104,11 +123,8 @@ class MultiLabelMarginLoss(_Loss):
     tensor(0.5000)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
-
-class MultiLabelSoftMarginLoss(_WeightedLoss):
+class MultiLabelSoftMarginLoss(_WeightedLoss, calls=F.multilabel_soft_margin_loss):
     """The mean over classes of BCEWithLogits, for (N, C) and targets of 0 and 1.
 
     >>> import dovetail as dv
@@ -116,11 +132,8 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)
 
-
-class TripletMarginLoss(_MarginLoss):
+class TripletMarginLoss(_Loss):
     """max(0, ‖a - p‖ - ‖a - n‖ + margin); ``swap`` takes the nearer of ‖a - n‖ and ‖p - n‖. Balntas and others, 2016.
 
     >>> import dovetail as dv
@@ -132,16 +145,14 @@ class TripletMarginLoss(_MarginLoss):
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
         reduce: bool | None = None, reduction: str = "mean",
     ) -> None:  # fmt: skip
-        super().__init__(_positive(margin), size_average, reduce, reduction)
-        self.p, self.eps, self.swap = p, eps, swap
+        self._start(size_average, reduce, reduction, margin=_positive(margin), p=p, eps=eps, swap=swap)
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return F.triplet_margin_loss(
-            anchor, positive, negative, margin=self.margin, p=self.p, eps=self.eps, swap=self.swap, reduction=self.reduction
-        )
+        rest = {"margin": self.margin, "p": self.p, "eps": self.eps, "swap": self.swap, "reduction": self.reduction}
+        return F.triplet_margin_loss(anchor, positive, negative, **rest)
 
 
-class TripletMarginWithDistanceLoss(_MarginLoss):
+class TripletMarginWithDistanceLoss(_Loss):
     """TripletMarginLoss with a distance of one's own.
 
     >>> import dovetail as dv
@@ -154,22 +165,13 @@ class TripletMarginWithDistanceLoss(_MarginLoss):
         self, *, distance_function: Callable[[Tensor, Tensor], Tensor] | None = None, margin: float = 1.0, swap: bool = False,
         reduction: str = "mean",
     ) -> None:  # fmt: skip
-        super().__init__(_positive(margin), reduction=reduction)
-        self.distance_function, self.swap = distance_function or PairwiseDistance(), swap
+        self._keep(distance_function=distance_function or PairwiseDistance(), margin=_positive(margin), swap=swap, reduction=reduction)
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return F.triplet_margin_with_distance_loss(
-            anchor,
-            positive,
-            negative,
-            distance_function=self.distance_function,
-            margin=self.margin,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
+        rest = {"distance_function": self.distance_function, "margin": self.margin, "swap": self.swap, "reduction": self.reduction}
+        return F.triplet_margin_with_distance_loss(anchor, positive, negative, **rest)
 
 
 def _positive(margin: float) -> float:
-    if margin <= 0:
-        raise ValueRangeError("TripletMarginLoss", f"expected margin to be greater than 0, got {margin} instead")
+    need(margin > 0, "TripletMarginLoss", f"expected margin to be greater than 0, got {margin} instead")
     return margin

@@ -9,13 +9,22 @@ from typing import Any, Self
 from ..autograd.modes import OBSERVE, STATE
 from ..autograd.node import CLASSES, Tensor
 from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
-from . import _convert, _hooks, _state
+from ._convert import _Conversions
+from ._hooks import GLOBAL, TABLES, _Hooks, call
+from ._state import _State
 from .parameter import Buffer, Parameter
 
 __all__ = ["Module"]
 
 
-class Module:
+_HELD = {"_parameters": "Parameter", "_buffers": "Tensor", "_modules": "Module"}  # the tables of a module, and what is in them
+
+
+def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
+    raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+
+class Module(_Conversions, _Hooks, _State):
     """The base of every layer and model: subclass it, make layers in ``__init__``, compute in ``forward``.
 
     >>> import dovetail as dv
@@ -33,29 +42,28 @@ class Module:
     _version = 1
     call_super_init = False
     dump_patches = False
-    forward: Callable[..., Any]
+    forward: Callable[..., Any] = _no_forward
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
-            what = (
-                f"unexpected keyword argument {next(iter(kwargs))!r}"
-                if kwargs
-                else f"takes 1 positional argument but {len(args) + 1} were given"
+            what = f"unexpected keyword argument {next(iter(kwargs), None)!r}"
+            raise TypeMismatch(
+                f"{type(self).__name__}.__init__()", what if kwargs else f"takes 1 positional argument but {len(args) + 1} were given"
             )
-            raise TypeMismatch(f"{type(self).__name__}.__init__()", what)
         fields = self.__dict__
         fields["training"] = True
-        fields["_parameters"], fields["_buffers"], fields["_modules"] = OrderedDict(), OrderedDict(), OrderedDict()
         fields["_non_persistent_buffers_set"] = set()
         fields["_watched"] = False  # whether any hook is registered: the call is one attribute read dearer otherwise
-        for name in _hooks.TABLES:
+        for name in (*_HELD, *TABLES):
             fields[name] = OrderedDict()
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     # --- calling --------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._watched or _hooks.GLOBAL.any or STATE.word & OBSERVE:
-            return _hooks.call(self, args, kwargs)
+        if self._watched or GLOBAL._watched or STATE.word & OBSERVE:
+            return call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def extra_repr(self) -> str:
@@ -68,42 +76,31 @@ class Module:
         kind = value.__class__
         if kind in CLASSES or isinstance(value, Module):
             if isinstance(value, Parameter):
-                _own(self, "_parameters", name)
-                self.register_parameter(name, value)
-                return
+                return _own(self, "_parameters", name).register_parameter(name, value)
             if isinstance(value, Module):
-                _own(self, "_modules", name)
-                self.register_module(name, value)
-                return
+                return _own(self, "_modules", name).register_module(name, value)
             if isinstance(value, Buffer):
-                _own(self, "_buffers", name)
-                self.register_buffer(name, value, value.persistent)
-                return
-        for table in ("_parameters", "_modules", "_buffers"):
-            held = self.__dict__.get(table)
-            if held is not None and name in held:
+                return _own(self, "_buffers", name).register_buffer(name, value, value.persistent)
+        for table, want in _HELD.items():
+            held = self.__dict__.get(table, ())
+            if name in held:
                 if value is not None and not (table == "_buffers" and kind in CLASSES):
-                    want = {"_parameters": "Parameter", "_modules": "Module", "_buffers": "Tensor"}[table]
-                    raise TypeMismatch(
-                        type(self).__name__,
-                        f"cannot assign {kind.__name__!r} as {name!r}",
-                        f"expected {want} or None",
-                        f"del it first, or wrap it in nn.{want}",
-                    )
+                    what, remedy = f"cannot assign {kind.__name__!r} as {name!r}", f"del it first, or wrap it in nn.{want}"
+                    raise TypeMismatch(type(self).__name__, what, f"expected {want} or None", remedy)
                 held[name] = value
                 return
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
-        for table in ("_parameters", "_buffers", "_modules"):
-            held = fields.get(table)
-            if held is not None and name in held:
+        for table in _HELD:
+            held = fields.get(table, ())
+            if name in held:
                 return held[name]
         raise UnknownAttribute(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        for table in ("_parameters", "_buffers", "_modules"):
+        for table in _HELD:
             if name in self.__dict__.get(table, ()):
                 del self.__dict__[table][name]
                 self._non_persistent_buffers_set.discard(name)
@@ -115,36 +112,33 @@ class Module:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for name in _hooks.TABLES:
+        for name in TABLES:
             self.__dict__.setdefault(name, OrderedDict())
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name. Raises a KeyError for a name that is taken or has a dot."""
-        _check_name(self, "parameter", name, "_parameters")
+        table = _table(self, "parameter", name)
         if param is not None and not isinstance(param, Parameter):
-            raise TypeMismatch(
-                type(self).__name__, f"cannot assign '{type(param).__name__}' object to parameter {name!r}", "expected nn.Parameter or None"
-            )
+            what = f"cannot assign '{type(param).__name__}' object to parameter {name!r}"
+            raise TypeMismatch(type(self).__name__, what, "expected nn.Parameter or None")
         if param is not None and not param.is_leaf:
             raise ValueRangeError(type(self).__name__, f"Cannot assign non-leaf Tensor to parameter {name!r}")
-        self._parameters[name] = param
+        table[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that moves and is saved with the module but is not trained (not saved if not ``persistent``)."""
-        _check_name(self, "buffer", name, "_buffers")
+        table = _table(self, "buffer", name)
         if tensor is not None and tensor.__class__ not in CLASSES:
-            raise TypeMismatch(
-                type(self).__name__, f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}", "expected a Tensor or None"
-            )
-        self._buffers[name] = tensor
+            what = f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}"
+            raise TypeMismatch(type(self).__name__, what, "expected a Tensor or None")
+        table[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a sub-module under a name."""
         if module is not None and not isinstance(module, Module):
             raise TypeMismatch(type(self).__name__, f"{type(module).__name__} is not a Module subclass")
-        _check_name(self, "module", name, "_modules")
-        self._modules[name] = module
+        _table(self, "module", name)[name] = module
 
     register_module = add_module
 
@@ -193,8 +187,7 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """Yield this module and all below, each once."""
-        for _, module in self.named_modules():
-            yield module
+        return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield (name, module) for the direct sub-modules, each once."""
@@ -206,8 +199,7 @@ class Module:
 
     def children(self) -> Iterator[Module]:
         """Yield the direct sub-modules."""
-        for _, module in self.named_children():
-            yield module
+        return (module for _, module in self.named_children())
 
     def _named_members(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
@@ -226,8 +218,7 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, each once."""
-        for _, p in self.named_parameters(recurse=recurse):
-            yield p
+        return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
         """Yield (path, buffer), each buffer once."""
@@ -235,8 +226,7 @@ class Module:
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, each once."""
-        for _, b in self.named_buffers(recurse=recurse):
-            yield b
+        return (b for _, b in self.named_buffers(recurse=recurse))
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call a function on every module below and on this one, last."""
@@ -285,37 +275,36 @@ class Module:
 
     def __repr__(self) -> str:
         extra = self.extra_repr()
-        lines = extra.split("\n") if extra else []
-        below = [f"({name}): {_indent(repr(module))}" for name, module in self._modules.items()]
-        body = lines + below
-        if not body:
-            return f"{self._get_name()}()"
-        if len(lines) == 1 and not below:
-            return f"{self._get_name()}({lines[0]})"
-        return f"{self._get_name()}(\n  " + "\n  ".join(body) + "\n)"
+        below = [(name, repr(module)) for name, module in self._modules.items()]
+        return _shown(self._get_name(), extra.split("\n") if extra else [], below)
 
     def _get_name(self) -> str:
         return type(self).__name__
 
 
-def _indent(text: str) -> str:
-    first, *rest = text.split("\n")
-    return "\n".join([first, *(f"  {line}" for line in rest)])
+def _shown(kind: str, lines: list[str], below: list[tuple[str, str]]) -> str:
+    """The repr of a module of a kind: its own lines, then the modules below by name, indented."""
+    lines = lines + [f"({name}): {text}".replace("\n", "\n  ") for name, text in below]
+    if below or len(lines) > 1:
+        return f"{kind}(\n  " + "\n  ".join(lines) + "\n)"
+    return f"{kind}({''.join(lines)})"
 
 
-def _own(module: Module, table: str, name: str) -> None:
+def _own(module: Module, table: str, name: str) -> Module:
     """Make a table the only one that has this name."""
     if table not in module.__dict__:
-        kind = {"_parameters": "parameters", "_modules": "module", "_buffers": "buffer"}[table]
+        kind = "parameters" if table == "_parameters" else table[1:-1]
         raise UnknownAttribute(f"cannot assign {kind} before Module.__init__() call")
-    module.__dict__.pop(name, None)
-    for other in ("_parameters", "_buffers", "_modules"):
-        module.__dict__[other].pop(name, None) if other != table else None
+    for held in (module.__dict__, *(module.__dict__[other] for other in _HELD if other != table)):
+        held.pop(name, None)
     module._non_persistent_buffers_set.discard(name)
+    return module
 
 
-def _check_name(module: Module, what: str, name: Any, table: str) -> None:
-    if table not in module.__dict__:
+def _table(module: Module, what: str, name: Any) -> Any:
+    """The table for a parameter, a buffer or a module, which may be put there under this name."""
+    table = module.__dict__.get(f"_{what}s")
+    if table is None:
         raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call")
     if not isinstance(name, str):
         raise TypeMismatch(type(module).__name__, f"{what} name should be a string, got {type(name).__name__}")
@@ -323,16 +312,6 @@ def _check_name(module: Module, what: str, name: Any, table: str) -> None:
         raise KeyError(f'{what} name can\'t contain ".", got: {name}')
     if name == "":
         raise KeyError(f'{what} name can\'t be empty string ""')
-    if name not in module.__dict__[table] and hasattr(module, name):
+    if name not in table and hasattr(module, name):
         raise KeyError(f"attribute '{name}' already exists")
-
-
-def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
-    raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
-
-
-Module.forward = _no_forward
-for _part in (_convert, _hooks, _state):
-    for _name in _part.METHODS:
-        _function = getattr(_part, _name)
-        setattr(Module, _name, _function)
+    return table

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError
 from . import functional as F
 from . import init
-from ._make import fields, parameters
-from .module import Module
+from ._make import Layer, need, parameters
 from .parameter import Parameter
 
 __all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
-class _Affine(Module):
+class _Affine(Layer):
     """A weight that starts as ones and a bias that starts as zeros, where there are such."""
 
     weight: Parameter | None
     bias: Parameter | None
+
+    def _start(self, device: Any, dtype: Any, **shapes: tuple[int, ...] | None) -> None:
+        parameters(self, device, dtype, **shapes)
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
@@ -29,7 +31,7 @@ class _Affine(Module):
             init.zeros_(self.bias)
 
 
-class LayerNorm(_Affine):
+class LayerNorm(_Affine, shows="!normalized_shape eps elementwise_affine ?bias"):
     """y = (x - mean) / √(var + eps) · weight + bias over the last dimensions, ``normalized_shape``. Ba and others, 2016.
 
     >>> import dovetail as dv
@@ -38,29 +40,18 @@ class LayerNorm(_Affine):
     """
 
     def __init__(
-        self,
-        normalized_shape: Any,
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self.normalized_shape = _shape(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        self._keep(normalized_shape=_shape(normalized_shape), eps=eps, elementwise_affine=elementwise_affine)
         shape = self.normalized_shape if elementwise_affine else None
-        parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
-        self.reset_parameters()
+        self._start(device, dtype, weight=shape, bias=shape if bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        return fields(self, "!normalized_shape eps elementwise_affine") + f", bias={self.bias is not None}"
 
-
-class RMSNorm(_Affine):
+class RMSNorm(_Affine, shows="!normalized_shape eps elementwise_affine"):
     """y = x / √(mean(x²) + eps) · weight over the last dimensions; ``eps=None`` is the type's own. Zhang and Sennrich, 2019.
 
     >>> import dovetail as dv
@@ -71,20 +62,14 @@ class RMSNorm(_Affine):
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        super().__init__()
-        self.normalized_shape = _shape(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
-        parameters(self, device, dtype, weight=self.normalized_shape if elementwise_affine else None)
-        self.reset_parameters()
+        self._keep(normalized_shape=_shape(normalized_shape), eps=eps, elementwise_affine=elementwise_affine)
+        self._start(device, dtype, weight=self.normalized_shape if elementwise_affine else None)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
-    def extra_repr(self) -> str:
-        return fields(self, "!normalized_shape eps elementwise_affine")
 
-
-class GroupNorm(_Affine):
+class GroupNorm(_Affine, calls=F.group_norm, passes="num_groups weight bias eps", shows="!num_groups !num_channels eps affine ?bias"):
     """Norm over groups of channels and all positions of (N, C, *). Wu and He, 2018.
 
     Raises a ValueError where the groups do not divide the channels.
@@ -95,32 +80,17 @@ class GroupNorm(_Affine):
     """
 
     def __init__(
-        self,
-        num_groups: int,
-        num_channels: int,
-        eps: float = 1e-5,
-        affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        if num_channels % num_groups:
-            raise ValueRangeError("GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
-        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None, dtype: Any = None,
+        *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        fits = num_channels % num_groups == 0
+        need(fits, "GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        self._keep(num_groups=num_groups, num_channels=num_channels, eps=eps, affine=affine)
         shape = (num_channels,) if affine else None
-        parameters(self, device, dtype, weight=shape, bias=shape if bias else None)
-        self.reset_parameters()
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        return fields(self, "!num_groups !num_channels eps affine") + f", bias={self.bias is not None}"
+        self._start(device, dtype, weight=shape, bias=shape if bias else None)
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(Layer, calls=F.local_response_norm, shows="!size alpha beta k"):
     """b = a / (k + alpha · mean over ``size`` neighbouring channels of a²)^beta. Krizhevsky and others, 2012.
 
     >>> import dovetail as dv
@@ -129,14 +99,7 @@ class LocalResponseNorm(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return fields(self, "!size alpha beta k")
+        self._keep(size=size, alpha=alpha, beta=beta, k=k)
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:

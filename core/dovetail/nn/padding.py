@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.node import Tensor
 from . import functional as F
-from ._make import fields
+from ._make import Layer
 from ._sizes import _ntuple
-from .module import Module
 
 __all__ = [
     "CircularPad1d", "CircularPad2d", "CircularPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "ReflectionPad1d",
@@ -17,34 +15,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Pad(Module):
-    _n: int
-    _mode: str
-
+class _Pad(Layer, calls=F.pad, passes="padding _mode", shows="!padding"):
     def __init__(self, padding: Any) -> None:
-        super().__init__()
-        self.padding = _ntuple(2 * self._n)(padding)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, self._mode)
-
-    def extra_repr(self) -> str:
-        return str(self.padding)
+        self._keep(padding=_ntuple(2 * self._n)(padding))
 
 
-class _ConstantPadNd(_Pad):
+class _ConstantPadNd(_Pad, mode="constant", calls=F.pad, passes="padding _mode value", shows="padding value"):
     def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)
         self.value = value
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, "constant", self.value)
 
-    def extra_repr(self) -> str:
-        return fields(self, "padding value")
-
-
-class ConstantPad1d(_ConstantPadNd):
+class ConstantPad1d(_ConstantPadNd, n=1):
     """Pad (N, C, L) or (C, L) with one value.
 
     >>> import dovetail as dv
@@ -52,30 +34,21 @@ class ConstantPad1d(_ConstantPadNd):
     tensor([[9., 1., 2.]])
     """
 
-    _n = 1
 
-
-class ConstantPad2d(_ConstantPadNd):
+class ConstantPad2d(_ConstantPadNd, n=2):
     """Pad (N, C, H, W) or (C, H, W) with one value."""
 
-    _n = 2
 
-
-class ConstantPad3d(_ConstantPadNd):
+class ConstantPad3d(_ConstantPadNd, n=3):
     """Pad (N, C, D, H, W) or (C, D, H, W) with one value."""
 
-    _n = 3
 
-
-class _ZeroPadNd(_ConstantPadNd):
+class _ZeroPadNd(_ConstantPadNd, shows="!padding"):
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
 
-    def extra_repr(self) -> str:
-        return str(self.padding)
 
-
-class ZeroPad1d(_ZeroPadNd):
+class ZeroPad1d(_ZeroPadNd, n=1):
     """Pad (N, C, L) or (C, L) with zeros.
 
     >>> import dovetail as dv
@@ -83,22 +56,16 @@ class ZeroPad1d(_ZeroPadNd):
     tensor([[0., 1., 2., 0.]])
     """
 
-    _n = 1
 
-
-class ZeroPad2d(_ZeroPadNd):
+class ZeroPad2d(_ZeroPadNd, n=2):
     """Pad (N, C, H, W) or (C, H, W) with zeros."""
 
-    _n = 2
 
-
-class ZeroPad3d(_ZeroPadNd):
+class ZeroPad3d(_ZeroPadNd, n=3):
     """Pad (N, C, D, H, W) or (C, D, H, W) with zeros."""
 
-    _n = 3
 
-
-class ReflectionPad1d(_Pad):
+class ReflectionPad1d(_Pad, n=1, mode="reflect"):
     """Pad (N, C, L) or (C, L) by mirroring at the edge.
 
     >>> import dovetail as dv
@@ -106,22 +73,16 @@ class ReflectionPad1d(_Pad):
     tensor([[3., 2., 1., 2., 3., 2., 1.]])
     """
 
-    _n, _mode = 1, "reflect"
 
-
-class ReflectionPad2d(_Pad):
+class ReflectionPad2d(_Pad, n=2, mode="reflect"):
     """Pad (N, C, H, W) or (C, H, W) by mirroring at the edges."""
 
-    _n, _mode = 2, "reflect"
 
-
-class ReflectionPad3d(_Pad):
+class ReflectionPad3d(_Pad, n=3, mode="reflect"):
     """Pad (N, C, D, H, W) or (C, D, H, W) by mirroring at the faces."""
 
-    _n, _mode = 3, "reflect"
 
-
-class ReplicationPad1d(_Pad):
+class ReplicationPad1d(_Pad, n=1, mode="replicate"):
     """Pad (N, C, L) or (C, L) by repeating the edge.
 
     >>> import dovetail as dv
@@ -129,22 +90,16 @@ class ReplicationPad1d(_Pad):
     tensor([[1., 1., 2., 2., 2.]])
     """
 
-    _n, _mode = 1, "replicate"
 
-
-class ReplicationPad2d(_Pad):
+class ReplicationPad2d(_Pad, n=2, mode="replicate"):
     """Pad (N, C, H, W) or (C, H, W) by repeating the edges."""
 
-    _n, _mode = 2, "replicate"
 
-
-class ReplicationPad3d(_Pad):
+class ReplicationPad3d(_Pad, n=3, mode="replicate"):
     """Pad (N, C, D, H, W) or (C, D, H, W) by repeating the faces."""
 
-    _n, _mode = 3, "replicate"
 
-
-class CircularPad1d(_Pad):
+class CircularPad1d(_Pad, n=1, mode="circular"):
     """Pad (N, C, L) or (C, L) from the other end.
 
     >>> import dovetail as dv
@@ -152,16 +107,10 @@ class CircularPad1d(_Pad):
     tensor([[3., 1., 2., 3.]])
     """
 
-    _n, _mode = 1, "circular"
 
-
-class CircularPad2d(_Pad):
+class CircularPad2d(_Pad, n=2, mode="circular"):
     """Pad (N, C, H, W) or (C, H, W) from the other side."""
 
-    _n, _mode = 2, "circular"
 
-
-class CircularPad3d(_Pad):
+class CircularPad3d(_Pad, n=3, mode="circular"):
     """Pad (N, C, D, H, W) or (C, D, H, W) from the other side."""
-
-    _n, _mode = 3, "circular"

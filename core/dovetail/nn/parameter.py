@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from .. import ops
-from ..autograd.node import Tensor, leaf, wrap
+from ..autograd.node import Tensor, leaf
 from ..dtypes import get_default_dtype
 from ..errors import UnsupportedError
 
@@ -14,18 +14,14 @@ __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter
 
 
 def _as(kind: type, data: Any) -> Any:
+    data = ops.create.empty(0) if data is None else data
     out: Any = Tensor.__new__(kind)
-    out._a = wrap_empty()._a if data is None else data._a
-    out._n = None
-    out._v = [0, 0, None, None] if data is None else data._v
+    out._a, out._n, out._v = data._a, None, data._v
     return out
 
 
-def wrap_empty() -> Tensor:
-    """A float32 tensor without elements."""
-    import numpy as np
-
-    return wrap(np.empty(0, np.float32))
+def _made(self: Any, *args: Any, **kwargs: Any) -> None:
+    """Stands for ``__init__`` where ``__new__`` has done everything."""
 
 
 class Parameter(Tensor):
@@ -44,8 +40,7 @@ class Parameter(Tensor):
             leaf(out)
         return out
 
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
-        pass
+    __init__ = _made
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return "Parameter containing:\n" + Tensor.__repr__(self)
@@ -77,8 +72,7 @@ class Buffer(Tensor):
         out.persistent = persistent
         return out
 
-    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
-        pass
+    __init__ = _made
 
 
 def _placeholder(device: Any, dtype: Any) -> Tensor:
@@ -98,12 +92,11 @@ class _Uninitialized:
 
     @property
     def shape(self) -> Any:
-        raise UnsupportedError(
-            type(self).__name__,
+        what, remedy = (
             "Can't access the shape of an uninitialized parameter or buffer",
-            "",
             "run a dry forward first to initialize lazy modules",
         )
+        raise UnsupportedError(type(self).__name__, what, "", remedy)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -117,9 +110,6 @@ class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
         return Parameter.__new__(cls, _placeholder(device, dtype), requires_grad)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
 
 class UninitializedBuffer(_Uninitialized, Buffer):
     """The buffer of a lazy module before its first forward."""
@@ -128,9 +118,6 @@ class UninitializedBuffer(_Uninitialized, Buffer):
 
     def __new__(cls, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
         return Buffer.__new__(cls, _placeholder(device, dtype), persistent=persistent)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
 
 
 def is_lazy(value: Any) -> bool:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ValueRangeError
 from . import functional as F
-from ._make import fields
+from ._make import Layer, need
 from ._sizes import _ntuple
-from .module import Module
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
@@ -18,32 +16,20 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _MaxPoolNd(Module):
+class _MaxPoolNd(
+    Layer, passes="kernel_size stride padding dilation ceil_mode return_indices", shows="kernel_size stride padding dilation ceil_mode"
+):
     def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        return_indices: bool = False,
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
         ceil_mode: bool = False,
-    ) -> None:
-        super().__init__()
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.dilation = padding, dilation
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
-
-    def _pool(self, pool: Any, input: Tensor) -> Any:
-        return pool(
-            input, self.kernel_size, self.stride, self.padding, self.dilation,
-            ceil_mode=self.ceil_mode, return_indices=self.return_indices,
+    ) -> None:  # fmt: skip
+        self._keep(
+            kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding, dilation=dilation,
+            return_indices=return_indices, ceil_mode=ceil_mode,
         )  # fmt: skip
 
-    def extra_repr(self) -> str:
-        return fields(self, "kernel_size stride padding dilation ceil_mode")
 
-
-class MaxPool1d(_MaxPoolNd):
+class MaxPool1d(_MaxPoolNd, calls=F.max_pool1d):
     """The largest of each window of (N, C, L) or (C, L); with ``return_indices`` also where it was.
 
     >>> import dovetail as dv
@@ -51,11 +37,8 @@ class MaxPool1d(_MaxPoolNd):
     tensor([[3., 2.]])
     """
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.max_pool1d, input)
 
-
-class MaxPool2d(_MaxPoolNd):
+class MaxPool2d(_MaxPoolNd, calls=F.max_pool2d):
     """The largest of each window of (N, C, H, W) or (C, H, W). H_out = ⌊(H + 2·padding - dilation·(k - 1) - 1) / stride⌋ + 1.
 
     >>> import dovetail as dv
@@ -63,11 +46,8 @@ class MaxPool2d(_MaxPoolNd):
     dovetail.Size([1, 2, 4, 4])
     """
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.max_pool2d, input)
 
-
-class MaxPool3d(_MaxPoolNd):
+class MaxPool3d(_MaxPoolNd, calls=F.max_pool3d):
     """The largest of each window of (N, C, D, H, W) or (C, D, H, W).
 
     >>> import dovetail as dv
@@ -75,27 +55,17 @@ class MaxPool3d(_MaxPoolNd):
     dovetail.Size([1, 1, 2, 2, 2])
     """
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.max_pool3d, input)
 
-
-class _MaxUnpoolNd(Module):
-    _n: int
-
+class _MaxUnpoolNd(Layer):
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
-        super().__init__()
         sizes = _ntuple(self._n)
-        self.kernel_size, self.stride, self.padding = sizes(kernel_size), sizes(kernel_size if stride is None else stride), sizes(padding)
+        self._keep(kernel_size=sizes(kernel_size), stride=sizes(kernel_size if stride is None else stride), padding=sizes(padding))
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        unpool = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[self._n - 1]
-        return unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
-
-    def extra_repr(self) -> str:
-        return fields(self, "kernel_size stride padding")
+        return self._calls(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool1d(_MaxUnpoolNd):
+class MaxUnpool1d(_MaxUnpoolNd, n=1, calls=F.max_unpool1d):
     """Put maxima back where they were, zeros elsewhere; ``indices`` come from MaxPool1d.
 
     >>> import dovetail as dv
@@ -104,40 +74,27 @@ class MaxUnpool1d(_MaxUnpoolNd):
     tensor([[[0., 3., 2., 0.]]])
     """
 
-    _n = 1
 
-
-class MaxUnpool2d(_MaxUnpoolNd):
+class MaxUnpool2d(_MaxUnpoolNd, n=2, calls=F.max_unpool2d):
     """Put maxima back where they were; ``indices`` come from MaxPool2d, ``output_size`` settles what the stride left open."""
 
-    _n = 2
 
-
-class MaxUnpool3d(_MaxUnpoolNd):
+class MaxUnpool3d(_MaxUnpoolNd, n=3, calls=F.max_unpool3d):
     """Put maxima back where they were; ``indices`` come from MaxPool3d."""
 
-    _n = 3
 
-
-class _AvgPoolNd(Module):
+class _AvgPoolNd(Layer, shows="kernel_size stride padding"):
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.kernel_size, self.stride, self.padding = kernel_size, stride if stride is not None else kernel_size, padding
-        self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
-
-    def _pool(self, pool: Any, input: Tensor) -> Tensor:
-        return pool(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+        self._keep(
+            kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding, ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad, divisor_override=divisor_override,
         )  # fmt: skip
 
-    def extra_repr(self) -> str:
-        return fields(self, "kernel_size stride padding")
 
-
-class AvgPool1d(_AvgPoolNd):
+class AvgPool1d(_AvgPoolNd, calls=F.avg_pool1d):
     """The mean of each window of (N, C, L) or (C, L).
 
     >>> import dovetail as dv
@@ -151,11 +108,8 @@ class AvgPool1d(_AvgPoolNd):
         one = _ntuple(1)
         super().__init__(one(kernel_size), one(kernel_size if stride is None else stride), one(padding), ceil_mode, count_include_pad)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
-
-class AvgPool2d(_AvgPoolNd):
+class AvgPool2d(_AvgPoolNd, calls=F.avg_pool2d):
     """The mean of each window of (N, C, H, W) or (C, H, W); ``divisor_override`` replaces the count.
 
     >>> import dovetail as dv
@@ -163,11 +117,8 @@ class AvgPool2d(_AvgPoolNd):
     dovetail.Size([1, 1, 2, 2])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.avg_pool2d, input)
 
-
-class AvgPool3d(_AvgPoolNd):
+class AvgPool3d(_AvgPoolNd, calls=F.avg_pool3d):
     """The mean of each window of (N, C, D, H, W) or (C, D, H, W).
 
     >>> import dovetail as dv
@@ -175,37 +126,23 @@ class AvgPool3d(_AvgPoolNd):
     tensor([[[[[1.]]]]])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.avg_pool3d, input)
 
-
-class _FractionalMaxPoolNd(Module):
-    _n: int
-
+class _FractionalMaxPoolNd(Layer, passes="kernel_size output_size output_ratio return_indices _random_samples", shows=""):
     def __init__(
         self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
     ) -> None:
-        super().__init__()
         name, sizes = type(self).__name__, _ntuple(self._n)
-        if any(k <= 0 for k in sizes(kernel_size)):
-            raise ValueRangeError(name, f"kernel_size must be greater than 0, but got {kernel_size}")
-        if output_size is None and output_ratio is None:
-            raise ValueRangeError(name, f"{name} requires specifying either an output size, or a pooling ratio")
-        if output_size is not None and output_ratio is not None:
-            raise ValueRangeError(name, "only one of output_size and output_ratio may be specified")
-        self.kernel_size, self.return_indices = sizes(kernel_size), return_indices
+        need(all(k > 0 for k in sizes(kernel_size)), name, f"kernel_size must be greater than 0, but got {kernel_size}")
+        given = (output_size is not None) + (output_ratio is not None)
+        need(given > 0, name, f"{name} requires specifying either an output size, or a pooling ratio")
+        need(given < 2, name, "only one of output_size and output_ratio may be specified")
+        size, ratio = (None if value is None else sizes(value) for value in (output_size, output_ratio))
+        need(all(0 < r < 1 for r in ratio or ()), name, f"output_ratio must be between 0 and 1 (got {output_ratio})")
+        self._keep(kernel_size=sizes(kernel_size), return_indices=return_indices, output_size=size, output_ratio=ratio)
         self.register_buffer("_random_samples", _random_samples)
-        self.output_size = None if output_size is None else sizes(output_size)
-        self.output_ratio = None if output_ratio is None else sizes(output_ratio)
-        if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
-            raise ValueRangeError(name, f"output_ratio must be between 0 and 1 (got {output_ratio})")
-
-    def forward(self, input: Tensor) -> Any:
-        pool = F.fractional_max_pool2d if self._n == 2 else F.fractional_max_pool3d
-        return pool(input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, _random_samples=self._random_samples)
 
 
-class FractionalMaxPool2d(_FractionalMaxPoolNd):
+class FractionalMaxPool2d(_FractionalMaxPoolNd, n=2, calls=F.fractional_max_pool2d):
     """Maxima over windows at random places, so that the size shrinks by any ratio. Graham, 2014.
 
     >>> import dovetail as dv
@@ -213,31 +150,17 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
     dovetail.Size([1, 1, 4, 4])
     """
 
-    _n = 2
 
-
-class FractionalMaxPool3d(_FractionalMaxPoolNd):
+class FractionalMaxPool3d(_FractionalMaxPoolNd, n=3, calls=F.fractional_max_pool3d):
     """FractionalMaxPool2d for (N, C, D, H, W)."""
 
-    _n = 3
 
-
-class _LPPoolNd(Module):
-    _n: int
-
+class _LPPoolNd(Layer):
     def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
-        super().__init__()
-        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
-
-    def forward(self, input: Tensor) -> Tensor:
-        pool = (F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)[self._n - 1]
-        return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
-
-    def extra_repr(self) -> str:
-        return fields(self, "norm_type kernel_size stride ceil_mode")
+        self._keep(norm_type=norm_type, kernel_size=kernel_size, stride=stride, ceil_mode=ceil_mode)
 
 
-class LPPool1d(_LPPoolNd):
+class LPPool1d(_LPPoolNd, calls=F.lp_pool1d):
     """(Σ xᵖ)^(1/p) over each window of (N, C, L) or (C, L).
 
     >>> import dovetail as dv
@@ -245,37 +168,26 @@ class LPPool1d(_LPPoolNd):
     tensor([[5.]])
     """
 
-    _n = 1
 
-
-class LPPool2d(_LPPoolNd):
+class LPPool2d(_LPPoolNd, calls=F.lp_pool2d):
     """(Σ xᵖ)^(1/p) over each window of (N, C, H, W) or (C, H, W)."""
 
-    _n = 2
 
-
-class LPPool3d(_LPPoolNd):
+class LPPool3d(_LPPoolNd, calls=F.lp_pool3d):
     """(Σ xᵖ)^(1/p) over each window of (N, C, D, H, W) or (C, D, H, W)."""
 
-    _n = 3
 
-
-class _AdaptiveAvgPoolNd(Module):
+class _AdaptiveAvgPoolNd(Layer, shows="output_size"):
     def __init__(self, output_size: Any) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def extra_repr(self) -> str:
-        return fields(self, "output_size")
+        self._keep(output_size=output_size)
 
 
-class _AdaptiveMaxPoolNd(_AdaptiveAvgPoolNd):
+class _AdaptiveMaxPoolNd(Layer, shows="output_size"):
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
-        super().__init__(output_size)
-        self.return_indices = return_indices
+        self._keep(output_size=output_size, return_indices=return_indices)
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd, calls=F.adaptive_avg_pool1d):
     """Means over as many windows as ``output_size`` asks for: (N, C, L) → (N, C, output_size).
 
     >>> import dovetail as dv
@@ -283,11 +195,8 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     tensor([[2., 1.]])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool1d(input, self.output_size)
 
-
-class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd, calls=F.adaptive_avg_pool2d):
     """Means over a grid of windows: (N, C, H, W) → (N, C, *output_size); None keeps a size.
 
     >>> import dovetail as dv
@@ -295,18 +204,12 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     dovetail.Size([2, 3, 1, 7])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(input, self.output_size)
 
-
-class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd, calls=F.adaptive_avg_pool3d):
     """Means over a grid of windows: (N, C, D, H, W) → (N, C, *output_size)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool3d(input, self.output_size)
 
-
-class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd, calls=F.adaptive_max_pool1d):
     """Maxima over as many windows as ``output_size`` asks for: (N, C, L) → (N, C, output_size).
 
     >>> import dovetail as dv
@@ -314,19 +217,10 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     tensor([[3., 2.]])
     """
 
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
-
-class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd, calls=F.adaptive_max_pool2d):
     """Maxima over a grid of windows: (N, C, H, W) → (N, C, *output_size)."""
 
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
-
-class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd, calls=F.adaptive_max_pool3d):
     """Maxima over a grid of windows: (N, C, D, H, W) → (N, C, *output_size)."""
-
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)

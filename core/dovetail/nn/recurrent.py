@@ -11,17 +11,16 @@ from ..autograd.node import Tensor
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
-from ._make import parameters
+from ._make import Layer, need, parameters, unusual
 from ._ops import dv
-from .module import Module
-from .utils.rnn import PackedSequence, _pack_steps, _unpack_steps
+from .utils.rnn import PackedSequence, _on, _pack_steps, _unpack_steps
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
-class RNNBase(Module):
+class RNNBase(Layer):
     """What RNN, LSTM and GRU share: the weights ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, … and the walk through the layers.
 
     All weights start from U(-k, k), k = 1 / √hidden_size.
@@ -31,50 +30,49 @@ class RNNBase(Module):
         self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
         dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
-        self.bidirectional, self.proj_size = bidirectional, proj_size
-        self._check_arguments(dropout)
+        self._keep(
+            mode=mode, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, bias=bias, batch_first=batch_first,
+            dropout=dropout, bidirectional=bidirectional, proj_size=proj_size,
+        )  # fmt: skip
+        self._check_arguments()
+        self.dropout = float(dropout)
         gates, out_size = _GATES[mode] * hidden_size, proj_size or hidden_size
         self._names = []
         for layer in range(num_layers):
-            size = input_size if layer == 0 else out_size * (2 if bidirectional else 1)
-            for suffix in [f"_l{layer}", f"_l{layer}_reverse"][: 2 if bidirectional else 1]:
-                shapes = {f"weight_ih{suffix}": (gates, size), f"weight_hh{suffix}": (gates, out_size)}
+            size = input_size if layer == 0 else out_size * self._ways
+            for suffix in [f"_l{layer}", f"_l{layer}_reverse"][: self._ways]:
+                shapes: dict[str, Any] = {f"weight_ih{suffix}": (gates, size), f"weight_hh{suffix}": (gates, out_size)}
                 if bias:
-                    shapes |= {f"bias_ih{suffix}": (gates,), f"bias_hh{suffix}": (gates,)}  # type: ignore[dict-item]
+                    shapes |= {f"bias_ih{suffix}": (gates,), f"bias_hh{suffix}": (gates,)}
                 if proj_size:
                     shapes[f"weight_hr{suffix}"] = (proj_size, hidden_size)
                 parameters(self, device, dtype, **shapes)
                 self._names.append(list(shapes))
         self.reset_parameters()
 
-    def _check_arguments(self, dropout: Any) -> None:
-        name = type(self).__name__
-        if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
-            raise ValueRangeError(
-                name,
-                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed",
-                f"got {dropout!r}",
-            )
+    def _check_arguments(self) -> None:
+        name, dropout = type(self).__name__, self.dropout
+        number = isinstance(dropout, int | float) and not isinstance(dropout, bool)
+        what = "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
+        need(number and 0 <= dropout <= 1, name, what, f"got {dropout!r}")
         if dropout > 0 and self.num_layers == 1:
             what = "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, "
             what += f"but got dropout={dropout} and num_layers=1"
             warnings.warn(what, stacklevel=4)
         for what, kind in (("bias", bool), ("batch_first", bool), ("input_size", int), ("hidden_size", int)):
             value = getattr(self, what)
-            if not isinstance(value, kind):
-                raise TypeMismatch(name, f"{what} should be of type {kind.__name__}, got: {type(value).__name__}")
+            text = f"{what} should be of type {kind.__name__}, got: {type(value).__name__}"
+            need(isinstance(value, kind), name, text, kind=TypeMismatch)
         for what in ("input_size", "hidden_size", "num_layers"):
-            if getattr(self, what) <= 0:
-                raise ValueRangeError(name, f"{what} must be greater than zero", f"got {getattr(self, what)}")
-        if self.mode not in _GATES:
-            raise ValueRangeError(name, f"Unrecognized RNN mode: {self.mode}")
-        if self.proj_size < 0:
-            raise ValueRangeError(name, "proj_size should be a positive integer or zero to disable projections", f"got {self.proj_size}")
-        if self.proj_size >= self.hidden_size:
-            raise ValueRangeError(name, "proj_size has to be smaller than hidden_size", f"got {self.proj_size} and {self.hidden_size}")
+            need(getattr(self, what) > 0, name, f"{what} must be greater than zero", f"got {getattr(self, what)}")
+        size, hidden = self.proj_size, self.hidden_size
+        need(self.mode in _GATES, name, f"Unrecognized RNN mode: {self.mode}")
+        need(size >= 0, name, "proj_size should be a positive integer or zero to disable projections", f"got {size}")
+        need(size < hidden, name, "proj_size has to be smaller than hidden_size", f"got {size} and {hidden}")
+
+    @property
+    def _ways(self) -> int:
+        return 2 if self.bidirectional else 1
 
     def reset_parameters(self) -> None:
         """Draw new initial weights."""
@@ -104,11 +102,9 @@ class RNNBase(Module):
         single = input.ndim == 2
         states = None if hx is None else self._states_in(hx)
         if states is not None and any(s.ndim != input.ndim for s in states):
-            kind = "unbatched 2-D" if single else "batched 3-D"
-            raise ShapeError(
-                type(self).__name__,
-                f"For {kind} input, hx should also be {input.ndim}-D but got {'/'.join(f'{s.ndim}-D' for s in states)} tensor",
-            )
+            kind, got = "unbatched 2-D" if single else "batched 3-D", "/".join(f"{s.ndim}-D" for s in states)
+            what = f"For {kind} input, hx should also be {input.ndim}-D but got {got} tensor"
+            raise ShapeError(type(self).__name__, what)
         if single:
             input = input.unsqueeze(1)
             states = states and [s.unsqueeze(1) for s in states]
@@ -124,7 +120,7 @@ class RNNBase(Module):
         if states is not None and input.sorted_indices is not None:
             states = [s.index_select(1, input.sorted_indices) for s in states]
         steps, lengths = _unpack_steps(input.data, input.batch_sizes)
-        out, states = self._walk(steps, states, lengths)
+        out, states = self._walk(steps, states, _on(lengths, steps))
         if input.unsorted_indices is not None:
             states = [s.index_select(1, input.unsorted_indices) for s in states]
         return PackedSequence(_pack_steps(out, input.batch_sizes), *input[1:]), self._states_out(states)
@@ -142,38 +138,34 @@ class RNNBase(Module):
             states = [dv.zeros(*shape, dtype=input.dtype, device=input.device) for shape in self._state_shapes(input.shape[1])]
         else:
             self._check_states(states, input.shape[1])
-        ways = 2 if self.bidirectional else 1
         finals: list[Any] = []
         weights = self.all_weights
         for layer in range(self.num_layers):
             outs = []
-            for way in range(ways):
-                at = layer * ways + way
-                out, *last = self._layer(input, [s[at] for s in states], weights[at], way == 1, lengths)
+            for way in range(self._ways):
+                at = layer * self._ways + way
+                out, *last = self._layer(input, [s[at] for s in states], weights[at], reverse=way == 1, lengths=lengths)
                 outs.append(out)
                 finals.append(last)
-            input = outs[0] if ways == 1 else dv.cat(outs, -1)
+            input = outs[0] if len(outs) == 1 else dv.cat(outs, -1)
             if self.dropout and self.training and layer < self.num_layers - 1:
                 input = F.dropout(input, self.dropout, True)
         return input, [dv.stack(list(s)) for s in zip(*finals, strict=True)]
 
-    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
-        raise NotImplementedError
+    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], **how: Any) -> Any:
+        """One layer in one direction; ``weights`` are w_ih, w_hh, and the biases if there are such."""
+        return self._calls(input, *states, *weights, **how)
 
     def _check_input(self, input: Tensor) -> None:
         name, weight = type(self).__name__, getattr(self, self._names[0][0])
         if input.dtype != weight.dtype:
-            raise ValueRangeError(
-                name,
-                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})",
-                "",
-                f"Convert input: input.to({weight.dtype})",
-            )
+            what = f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})"
+            raise ValueRangeError(name, what, "", f"Convert input: input.to({weight.dtype})")
         if input.shape[-1] != self.input_size:
             raise ShapeError(name, f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}")
 
     def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
-        return [(self.num_layers * (2 if self.bidirectional else 1), batch, self.proj_size or self.hidden_size)]
+        return [(self.num_layers * self._ways, batch, self.proj_size or self.hidden_size)]
 
     def _check_states(self, states: list[Tensor], batch: int) -> None:
         for i, (state, shape) in enumerate(zip(states, self._state_shapes(batch), strict=True)):
@@ -182,16 +174,11 @@ class RNNBase(Module):
                 raise ShapeError(type(self).__name__, f"Expected {which} {shape}, got {list(state.shape)}")
 
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        usual = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
-        return text + "".join(f", {name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value)
+        rest = unusual(self, proj_size=0, num_layers=1, bias=True, batch_first=False, dropout=0, bidirectional=False)
+        return f"{self.input_size}, {self.hidden_size}{rest}"
 
 
-def _biases(weights: list[Any]) -> tuple[Any, Any]:
-    return (weights[2], weights[3]) if len(weights) >= 4 else (None, None)
-
-
-class RNN(RNNBase):
+class RNN(RNNBase, calls=ops.recurrent.rnn_layer):
     """h_t = tanh(x_t W_ihᵀ + b_ih + h_{t-1} W_hhᵀ + b_hh), or relu of it: (T, N, I) → (T, N, H) and the last states.
 
     >>> import dovetail as dv
@@ -204,20 +191,17 @@ class RNN(RNNBase):
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueRangeError("RNN", f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        what = f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
+        need(nonlinearity in ("tanh", "relu"), "RNN", what)
         mode = f"RNN_{nonlinearity.upper()}"
         super().__init__(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
         self.nonlinearity = nonlinearity
 
-    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
-        kind = self.mode[4:].lower()
-        return ops.recurrent.rnn_layer(
-            input, states[0], weights[0], weights[1], *_biases(weights), nonlinearity=kind, reverse=reverse, lengths=lengths
-        )
+    def _layer(self, *given: Any, **how: Any) -> Any:
+        return super()._layer(*given, **how, nonlinearity=self.mode[4:].lower())
 
 
-class GRU(RNNBase):
+class GRU(RNNBase, calls=ops.recurrent.gru_layer):
     """Gated recurrent units: reset r, update z, candidate n; h_t = (1 - z) n + z h_{t-1}. Cho and others, 2014.
 
     >>> import dovetail as dv
@@ -232,11 +216,8 @@ class GRU(RNNBase):
     ) -> None:  # fmt: skip
         super().__init__("GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
 
-    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
-        return ops.recurrent.gru_layer(input, states[0], weights[0], weights[1], *_biases(weights), reverse=reverse, lengths=lengths)
 
-
-class LSTM(RNNBase):
+class LSTM(RNNBase, calls=ops.recurrent.lstm_layer):
     """Long short-term memory: gates i, f, g, o; c_t = f c_{t-1} + i g, h_t = o tanh(c_t). Hochreiter and Schmidhuber, 1997.
 
     With ``proj_size`` h_t is projected to that size. The states are a pair (h, c).
@@ -263,26 +244,24 @@ class LSTM(RNNBase):
         ((count, n, size),) = super()._state_shapes(batch)
         return [(count, n, size), (count, n, self.hidden_size)]
 
-    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
-        if self.proj_size:
-            return _projected(input, states[0], states[1], weights, reverse, lengths)
-        return ops.recurrent.lstm_layer(input, *states, weights[0], weights[1], *_biases(weights), reverse=reverse, lengths=lengths)
+    def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], **how: Any) -> Any:
+        run = self._projected if self.proj_size else super()._layer
+        return run(input, states, weights, **how)
 
-
-def _projected(input: Tensor, h: Tensor, c: Tensor, weights: list[Any], reverse: bool, lengths: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """One direction of an LSTM whose hidden state is projected, step by step. Sak and others, 2014."""
-    b_ih, b_hh = _biases(weights) if len(weights) == 5 else (None, None)
-    steps: list[Any] = [None] * input.shape[0]
-    gates_in = F.linear(input, weights[0], b_ih)
-    for t in reversed(range(len(steps))) if reverse else range(len(steps)):
-        i, f, g, o = (gates_in[t] + F.linear(h, weights[1], b_hh)).chunk(4, -1)
-        c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h_new = F.linear(o.sigmoid() * c_new.tanh(), weights[-1])
-        if lengths is not None:
-            alive = (lengths > t).unsqueeze(1)
-            steps[t] = dv.where(alive, h_new, 0.0)
-            h_new, c_new = dv.where(alive, h_new, h), dv.where(alive, c_new, c)
-        else:
+    def _projected(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
+        """One direction of an LSTM whose hidden state is projected, step by step. Sak and others, 2014."""
+        (h, c), (w_ih, w_hh, *biases, w_hr) = states, weights
+        b_ih, b_hh = biases or (None, None)
+        steps: list[Any] = [None] * input.shape[0]
+        gates_in = F.linear(input, w_ih, b_ih)
+        for t in reversed(range(len(steps))) if reverse else range(len(steps)):
+            i, f, g, o = (gates_in[t] + F.linear(h, w_hh, b_hh)).chunk(4, -1)
+            c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h_new = F.linear(o.sigmoid() * c_new.tanh(), w_hr)
             steps[t] = h_new
-        h, c = h_new, c_new
-    return dv.stack(steps), h, c
+            if lengths is not None:
+                alive = (lengths > t).unsqueeze(1)
+                steps[t] = dv.where(alive, h_new, 0.0)
+                h_new, c_new = dv.where(alive, h_new, h), dv.where(alive, c_new, c)
+            h, c = h_new, c_new
+        return dv.stack(steps), h, c

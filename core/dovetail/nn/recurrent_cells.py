@@ -8,21 +8,19 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..errors import ShapeError, ValueRangeError
 from . import init
-from ._make import parameters
+from ._make import Layer, parameters, unusual
 from ._ops import dv
-from .module import Module
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 
 
-class RNNCellBase(Module):
+class RNNCellBase(Layer):
     """The weights ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` of a cell, from U(-k, k), k = 1 / √hidden_size."""
 
     nonlinearity = "tanh"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None) -> None:
-        super().__init__()
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self._keep(input_size=input_size, hidden_size=hidden_size, bias=bias)
         gates = num_chunks * hidden_size
         one = (gates,) if bias else None
         parameters(self, device, dtype, weight_ih=(gates, input_size), weight_hh=(gates, hidden_size), bias_ih=one, bias_hh=one)
@@ -37,35 +35,29 @@ class RNNCellBase(Module):
     def _step(self, cell: Any, input: Tensor, states: list[Tensor] | None, count: int = 1) -> Any:
         """Run a cell on (N, I) or (I); absent states are zeros."""
         name = type(self).__name__
-        if input.ndim not in (1, 2):
-            raise ValueRangeError(name, f"Expected input to be 1D or 2D, got {input.ndim}D instead")
-        for state in states or ():
-            if state.ndim not in (1, 2):
-                raise ValueRangeError(name, f"Expected hidden to be 1D or 2D, got {state.ndim}D instead")
+        for what, t in [("input", input), *(("hidden", state) for state in states or ())]:
+            if t.ndim not in (1, 2):
+                raise ValueRangeError(name, f"Expected {what} to be 1D or 2D, got {t.ndim}D instead")
         single = input.ndim == 1
         if single:
             input = input.unsqueeze(0)
             states = states and [s.unsqueeze(0) for s in states]
+        batch, size = input.shape
         if states is None:
-            states = [dv.zeros(input.shape[0], self.hidden_size, dtype=input.dtype, device=input.device)] * count
-        self._check(name, input, states)
+            states = [dv.zeros(batch, self.hidden_size, dtype=input.dtype, device=input.device)] * count
+        if size != self.input_size:
+            raise ShapeError(name, f"input has inconsistent input_size: got {size} expected {self.input_size}")
+        for state in states:
+            if state.shape[0] != batch or state.shape[1] != self.hidden_size:
+                expected = (batch, self.hidden_size)
+                raise ShapeError(name, f"hidden has inconsistent hidden_size: got {tuple(state.shape)} expected {expected}")
         out = cell(input, states[0] if count == 1 else tuple(states), self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         if not single:
             return out
         return out.squeeze(0) if count == 1 else tuple(s.squeeze(0) for s in out)
 
-    def _check(self, name: str, input: Tensor, states: list[Tensor]) -> None:
-        if input.shape[1] != self.input_size:
-            raise ShapeError(name, f"input has inconsistent input_size: got {input.shape[1]} expected {self.input_size}")
-        for state in states:
-            if state.shape[0] != input.shape[0] or state.shape[1] != self.hidden_size:
-                expected = (input.shape[0], self.hidden_size)
-                raise ShapeError(name, f"hidden has inconsistent hidden_size: got {tuple(state.shape)} expected {expected}")
-
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        text += "" if self.bias is True else f", bias={self.bias}"
-        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
+        return f"{self.input_size}, {self.hidden_size}" + unusual(self, bias=True, nonlinearity="tanh")
 
 
 class RNNCell(RNNCellBase):
@@ -83,9 +75,9 @@ class RNNCell(RNNCellBase):
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        if self.nonlinearity not in ("tanh", "relu"):
+        cell = {"tanh": dv.rnn_tanh_cell, "relu": dv.rnn_relu_cell}.get(self.nonlinearity)
+        if cell is None:
             raise ShapeError("RNNCell", f"Unknown nonlinearity: {self.nonlinearity}", "expected 'tanh' or 'relu'")
-        cell = dv.rnn_tanh_cell if self.nonlinearity == "tanh" else dv.rnn_relu_cell
         return self._step(cell, input, None if hx is None else [hx])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..errors import ShapeError, ValueRangeError
 from . import functional as F
-from ._make import fields
+from ._make import Layer, need
 from ._ops import dv
 from .containers import ModuleList, Sequential
 from .linear import Linear
@@ -20,16 +20,14 @@ __all__ = ["GLU", "AdaptiveLogSoftmaxWithLoss", "LogSoftmax", "Softmax", "Softma
 _ASMoutput = namedtuple("_ASMoutput", ("output", "loss"))
 
 
-class _AlongDim(Module):
+class _AlongDim(Layer, passes="dim _stacklevel"):
+    _stacklevel = 5  # the warning about an absent dim names the line that calls the layer
+
     def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def extra_repr(self) -> str:
-        return fields(self, "dim")
+        self._keep(dim=dim)
 
 
-class Softmax(_AlongDim):
+class Softmax(_AlongDim, calls=F.softmax):
     """e^x / Σ e^x along ``dim``.
 
     >>> import dovetail as dv
@@ -37,11 +35,8 @@ class Softmax(_AlongDim):
     tensor([0.5000, 0.5000])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self.dim, _stacklevel=5)
 
-
-class LogSoftmax(_AlongDim):
+class LogSoftmax(_AlongDim, calls=F.log_softmax):
     """log(e^x / Σ e^x) along ``dim``.
 
     >>> import dovetail as dv
@@ -49,20 +44,14 @@ class LogSoftmax(_AlongDim):
     tensor([-0.6931, -0.6931])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self.dim, _stacklevel=5)
 
-
-class Softmin(_AlongDim):
+class Softmin(_AlongDim, calls=F.softmin):
     """Softmax of -x along ``dim``.
 
     >>> import dovetail as dv
     >>> dv.nn.Softmin(dim=0)(dv.tensor([0., 0.]))
     tensor([0.5000, 0.5000])
     """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class Softmax2d(Module):
@@ -79,7 +68,7 @@ class Softmax2d(Module):
         return F.softmax(input, -3, _stacklevel=5)
 
 
-class GLU(_AlongDim):
+class GLU(Layer, calls=F.glu):
     """a · sigmoid(b) for the halves a, b of the input along ``dim``. Dauphin and others, 2017.
 
     >>> import dovetail as dv
@@ -88,13 +77,10 @@ class GLU(_AlongDim):
     """
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.glu(input, self.dim)
+        self._keep(dim=dim)
 
 
-class AdaptiveLogSoftmaxWithLoss(Module):
+class AdaptiveLogSoftmaxWithLoss(Layer):
     """A softmax over many classes: the frequent ones in a head, the others in clusters of smaller vectors. Grave and others, 2017.
 
     ``cutoffs`` are the first class of each cluster; (N, in_features) and targets (N) → (output (N), loss).
@@ -110,20 +96,16 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         self, in_features: int, n_classes: int, cutoffs: Sequence[int], div_value: float = 4.0, head_bias: bool = False,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        cutoffs = list(cutoffs)
-        if not cutoffs:
-            raise ValueRangeError("AdaptiveLogSoftmaxWithLoss", "cutoffs should be a sequence of length larger than 0")
+        name, cutoffs = "AdaptiveLogSoftmaxWithLoss", list(cutoffs)
+        need(cutoffs, name, "cutoffs should be a sequence of length larger than 0")
         grows = cutoffs == sorted(set(cutoffs)) and all(int(c) == c for c in cutoffs)
-        if not grows or cutoffs[0] <= 0 or cutoffs[-1] > n_classes - 1:
-            expected = "cutoffs should be a sequence of unique, positive integers sorted in an increasing order"
-            raise ValueRangeError(
-                "AdaptiveLogSoftmaxWithLoss", f"{expected}, where each value is between 1 and n_classes-1", f"got {cutoffs}"
-            )
-        self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*cutoffs, n_classes]
-        self.div_value, self.head_bias = div_value, head_bias
-        self.shortlist_size, self.n_clusters = self.cutoffs[0], len(self.cutoffs) - 1
-        self.head_size = self.shortlist_size + self.n_clusters
+        what = "cutoffs should be a sequence of unique, positive integers sorted in an increasing order"
+        what += ", where each value is between 1 and n_classes-1"
+        need(grows and cutoffs[0] > 0 and cutoffs[-1] < n_classes, name, what, f"got {cutoffs}")
+        self._keep(
+            in_features=in_features, n_classes=n_classes, cutoffs=[*cutoffs, n_classes], div_value=div_value, head_bias=head_bias,
+            shortlist_size=cutoffs[0], n_clusters=len(cutoffs), head_size=cutoffs[0] + len(cutoffs),
+        )  # fmt: skip
         self.head = Linear(in_features, self.head_size, head_bias, device, dtype)
         self.tail = ModuleList()
         for i in range(self.n_clusters):
@@ -141,11 +123,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         batched = target_.ndim > 0
         input, target = (input_, target_) if batched else (input_.unsqueeze(0), target_.unsqueeze(0))
         if batched and input.shape[0] != target.shape[0]:
-            raise ShapeError(
-                "AdaptiveLogSoftmaxWithLoss",
-                "Input and target should have the same size in the batch dimension",
-                f"got {tuple(input_.shape)} and {tuple(target_.shape)}",
-            )
+            what, got = "Input and target should have the same size in the batch dimension", (tuple(input_.shape), tuple(target_.shape))
+            raise ShapeError("AdaptiveLogSoftmaxWithLoss", what, f"got {got[0]} and {got[1]}")
         low, high = (int(target.min()), int(target.max())) if target.numel() else (0, 0)
         if low < 0 or high >= self.n_classes:
             what = f"Target values should be in [0, {self.n_classes - 1}], but values in range [{low}, {high}] were found."
@@ -156,8 +135,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             rows = ((target >= low) & (target < self.cutoffs[i])).nonzero().squeeze(1)
             if not rows.numel():
                 continue
-            own = target.index_select(0, rows)
-            part = head.index_select(0, rows)
+            own, part = target.index_select(0, rows), head.index_select(0, rows)
             if i == 0:
                 value = part.gather(1, own.unsqueeze(1))
             else:

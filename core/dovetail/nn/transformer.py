@@ -10,6 +10,7 @@ from ..autograd.node import Tensor
 from ..errors import ShapeError
 from . import functional as F
 from . import init
+from ._make import Layer
 from ._ops import dv
 from .attention import MultiheadAttention
 from .containers import ModuleList
@@ -38,29 +39,43 @@ def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = N
     return dv.triu(dv.full((sz, sz), float("-inf"), dtype=dtype, device=device), diagonal=1)
 
 
-class _Layer(Module):
+class _TransformerLayer(Module):
     """What the two kinds of layers share: the feed-forward block, and blocks with residuals, normed first or last."""
 
-    def _feed_forward_parts(self, d_model: int, width: int, dropout: float, bias: bool, factory: dict[str, Any]) -> None:
-        self.linear1 = Linear(d_model, width, bias=bias, **factory)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(width, d_model, bias=bias, **factory)
+    _attentions: tuple[str, ...]
 
-    def _norms_and_dropouts(self, count: int, d_model: int, eps: float, dropout: float, bias: bool, factory: dict[str, Any]) -> None:
-        for i in range(1, count + 1):
-            setattr(self, f"norm{i}", LayerNorm(d_model, eps=eps, bias=bias, **factory))
-        for i in range(1, count + 1):
+    def __init__(
+        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: Activation = "relu",
+        layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        factory = {"bias": bias, "device": device, "dtype": dtype}
+        for name in self._attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **factory))
+        self.linear1 = Linear(d_model, dim_feedforward, **factory)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, **factory)
+        self.norm_first = norm_first
+        blocks = range(1, len(self._attentions) + 2)
+        for i in blocks:
+            setattr(self, f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, **factory))
+        for i in blocks:
             setattr(self, f"dropout{i}", Dropout(dropout))
+        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
 
     def _residual(self, i: int, x: Tensor, block: Callable[[Tensor], Tensor]) -> Tensor:
         norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
         return x + dropout(block(norm(x))) if self.norm_first else norm(x + dropout(block(x)))
 
+    def _sa_block(self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False) -> Tensor:
+        return self.self_attn(x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask, need_weights=False, is_causal=is_causal)[0]
+
     def _ff_block(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
-class TransformerEncoderLayer(_Layer):
+class TransformerEncoderLayer(_TransformerLayer):
     """Self-attention and a feed-forward block, each with residual and LayerNorm (before them if ``norm_first``).
 
     >>> import dovetail as dv
@@ -68,18 +83,7 @@ class TransformerEncoderLayer(_Layer):
     dovetail.Size([3, 5, 8])
     """
 
-    def __init__(
-        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: Activation = "relu",
-        layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
-        device: Any = None, dtype: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        factory = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **factory)
-        self._feed_forward_parts(d_model, dim_feedforward, dropout, bias, factory)
-        self.norm_first = norm_first
-        self._norms_and_dropouts(2, d_model, layer_norm_eps, dropout, bias, factory)
-        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
+    _attentions = ("self_attn",)
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool = False
@@ -87,11 +91,8 @@ class TransformerEncoderLayer(_Layer):
         x = self._residual(1, src, lambda t: self._sa_block(t, src_mask, src_key_padding_mask, is_causal))
         return self._residual(2, x, self._ff_block)
 
-    def _sa_block(self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False) -> Tensor:
-        return self.self_attn(x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask, need_weights=False, is_causal=is_causal)[0]
 
-
-class TransformerDecoderLayer(_Layer):
+class TransformerDecoderLayer(_TransformerLayer):
     """Self-attention, attention to the encoder's output, and a feed-forward block, each with residual and LayerNorm.
 
     >>> import dovetail as dv
@@ -99,19 +100,7 @@ class TransformerDecoderLayer(_Layer):
     dovetail.Size([3, 4, 8])
     """
 
-    def __init__(
-        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: Activation = "relu",
-        layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
-        device: Any = None, dtype: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        factory = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **factory)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **factory)
-        self._feed_forward_parts(d_model, dim_feedforward, dropout, bias, factory)
-        self.norm_first = norm_first
-        self._norms_and_dropouts(3, d_model, layer_norm_eps, dropout, bias, factory)
-        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
+    _attentions = ("self_attn", "multihead_attn")
 
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
@@ -122,18 +111,14 @@ class TransformerDecoderLayer(_Layer):
         x = self._residual(2, x, lambda t: self._mha_block(t, memory, memory_mask, memory_key_padding_mask, memory_is_causal))
         return self._residual(3, x, self._ff_block)
 
-    def _sa_block(self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False) -> Tensor:
-        return self.self_attn(x, x, x, attn_mask=attn_mask, key_padding_mask=key_padding_mask, is_causal=is_causal, need_weights=False)[0]
-
     def _mha_block(
         self, x: Tensor, mem: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
     ) -> Tensor:
-        return self.multihead_attn(
-            x, mem, mem, attn_mask=attn_mask, key_padding_mask=key_padding_mask, is_causal=is_causal, need_weights=False
-        )[0]
+        how = {"attn_mask": attn_mask, "key_padding_mask": key_padding_mask, "is_causal": is_causal, "need_weights": False}
+        return self.multihead_attn(x, mem, mem, **how)[0]
 
 
-class TransformerEncoder(Module):
+class TransformerEncoder(Layer):
     """``num_layers`` copies of an encoder layer, and a norm after them.
 
     ``enable_nested_tensor`` and ``mask_check`` are PyTorch's switches for a faster path in evaluation and change nothing here:
@@ -148,10 +133,10 @@ class TransformerEncoder(Module):
     def __init__(
         self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True, mask_check: bool = True
     ) -> None:
-        super().__init__()
-        self.layers = _get_clones(encoder_layer, num_layers)
-        self.num_layers, self.norm = num_layers, norm
-        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        self._keep(
+            layers=_get_clones(encoder_layer, num_layers), num_layers=num_layers, norm=norm,
+            enable_nested_tensor=enable_nested_tensor, mask_check=mask_check,
+        )  # fmt: skip
 
     def forward(
         self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None
@@ -161,7 +146,7 @@ class TransformerEncoder(Module):
         return src if self.norm is None else self.norm(src)
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(Layer):
     """``num_layers`` copies of a decoder layer, and a norm after them.
 
     >>> import dovetail as dv
@@ -171,9 +156,7 @@ class TransformerDecoder(Module):
     """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        super().__init__()
-        self.layers = _get_clones(decoder_layer, num_layers)
-        self.num_layers, self.norm = num_layers, norm
+        self._keep(layers=_get_clones(decoder_layer, num_layers), num_layers=num_layers, norm=norm)
 
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
@@ -206,18 +189,15 @@ class Transformer(Module):
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        last = {"device": device, "dtype": dtype}
-        rest = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
-        if custom_encoder is not None:
-            self.encoder = custom_encoder
-        else:
-            layer: Module = TransformerEncoderLayer(*rest, **last)
-            self.encoder = TransformerEncoder(layer, num_encoder_layers, LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **last))
-        if custom_decoder is not None:
-            self.decoder = custom_decoder
-        else:
-            layer = TransformerDecoderLayer(*rest, **last)
-            self.decoder = TransformerDecoder(layer, num_decoder_layers, LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **last))
+        last = {"bias": bias, "device": device, "dtype": dtype}
+        rest = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first)
+        if custom_encoder is None:
+            norm = LayerNorm(d_model, layer_norm_eps, **last)
+            custom_encoder = TransformerEncoder(TransformerEncoderLayer(*rest, **last), num_encoder_layers, norm)
+        if custom_decoder is None:
+            norm = LayerNorm(d_model, layer_norm_eps, **last)
+            custom_decoder = TransformerDecoder(TransformerDecoderLayer(*rest, **last), num_decoder_layers, norm)
+        self.encoder, self.decoder = custom_encoder, custom_decoder
         self._reset_parameters()
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.node import Tensor
 from . import functional as F
-from ._make import fields
-from .module import Module
+from ._make import Layer
 
 __all__ = [
     "ChannelShuffle", "Fold", "PixelShuffle", "PixelUnshuffle", "Unfold", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
 ]  # fmt: skip
 
 
-class Upsample(Module):
+class Upsample(Layer, calls=F.interpolate, passes="size scale_factor mode align_corners recompute_scale_factor"):
     """Resize (N, C, *sizes) to a ``size`` or by a ``scale_factor``; modes nearest, linear, bilinear, bicubic, trilinear.
 
     >>> import dovetail as dv
@@ -26,17 +24,12 @@ class Upsample(Module):
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.name = type(self).__name__
-        self.size, self.mode, self.align_corners = size, mode, align_corners
-        self.recompute_scale_factor = recompute_scale_factor
         many = isinstance(scale_factor, tuple)
-        self.scale_factor = tuple(float(s) for s in scale_factor) if many else float(scale_factor) if scale_factor else None
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.interpolate(
-            input, self.size, self.scale_factor, self.mode, self.align_corners, recompute_scale_factor=self.recompute_scale_factor
-        )
+        scale_factor = tuple(float(s) for s in scale_factor) if many else float(scale_factor) if scale_factor else None
+        self._keep(
+            name=type(self).__name__, size=size, scale_factor=scale_factor, mode=mode, align_corners=align_corners,
+            recompute_scale_factor=recompute_scale_factor,
+        )  # fmt: skip
 
     def extra_repr(self) -> str:
         how = "size" if self.scale_factor is None else "scale_factor"
@@ -57,7 +50,7 @@ class UpsamplingBilinear2d(Upsample):
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
-class PixelShuffle(Module):
+class PixelShuffle(Layer, calls=F.pixel_shuffle):
     """Channels into pixels: (*, C·r², H, W) → (*, C, H·r, W·r). Shi and others, 2016.
 
     >>> import dovetail as dv
@@ -66,17 +59,10 @@ class PixelShuffle(Module):
     """
 
     def __init__(self, upscale_factor: int) -> None:
-        super().__init__()
-        self.upscale_factor = upscale_factor
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pixel_shuffle(input, self.upscale_factor)
-
-    def extra_repr(self) -> str:
-        return fields(self, "upscale_factor")
+        self._keep(upscale_factor=upscale_factor)
 
 
-class PixelUnshuffle(Module):
+class PixelUnshuffle(Layer, calls=F.pixel_unshuffle):
     """Pixels into channels: (*, C, H·r, W·r) → (*, C·r², H, W).
 
     >>> import dovetail as dv
@@ -85,17 +71,10 @@ class PixelUnshuffle(Module):
     """
 
     def __init__(self, downscale_factor: int) -> None:
-        super().__init__()
-        self.downscale_factor = downscale_factor
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pixel_unshuffle(input, self.downscale_factor)
-
-    def extra_repr(self) -> str:
-        return fields(self, "downscale_factor")
+        self._keep(downscale_factor=downscale_factor)
 
 
-class ChannelShuffle(Module):
+class ChannelShuffle(Layer, calls=F.channel_shuffle):
     """Deal the channels of (N, C, *) out over ``groups``. Zhang and others, 2017.
 
     >>> import dovetail as dv
@@ -104,17 +83,10 @@ class ChannelShuffle(Module):
     """
 
     def __init__(self, groups: int) -> None:
-        super().__init__()
-        self.groups = groups
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.channel_shuffle(input, self.groups)
-
-    def extra_repr(self) -> str:
-        return fields(self, "groups")
+        self._keep(groups=groups)
 
 
-class Unfold(Module):
+class Unfold(Layer, calls=F.unfold):
     """The windows of (N, C, H, W) as columns: (N, C·kH·kW, L).
 
     >>> import dovetail as dv
@@ -123,17 +95,10 @@ class Unfold(Module):
     """
 
     def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
-        super().__init__()
-        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        return fields(self, "kernel_size dilation padding stride")
+        self._keep(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
 
 
-class Fold(Module):
+class Fold(Layer, calls=F.fold):
     """Columns (N, C·kH·kW, L) added up where their windows were: (N, C, *output_size).
 
     >>> import dovetail as dv
@@ -142,12 +107,4 @@ class Fold(Module):
     """
 
     def __init__(self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        return fields(self, "output_size kernel_size dilation padding stride")
+        self._keep(output_size=output_size, kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)

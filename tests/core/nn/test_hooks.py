@@ -47,6 +47,21 @@ def test_always_called_hook_runs_on_failure():
     assert seen == [None]
 
 
+def test_hooks_on_all_modules_take_the_options_of_one():
+    class Fails(nn.Module):
+        def forward(self, x, add=0.0):
+            raise RuntimeError("no")
+
+    seen = []
+    note = lambda m, args, kwargs, out: seen.append((type(m).__name__, kwargs, None if out is None else out.item()))
+    with register_module_forward_hook(note, with_kwargs=True, always_call=True):
+        Double()(dv.ones(1), add=1.0)
+        with pytest.raises(RuntimeError, match="no"):
+            Fails()(dv.ones(1), add=2.0)
+    assert seen == [("Double", {"add": 1.0}, 3.0), ("Fails", {"add": 2.0}, None)]
+    assert list(Double()._forward_hooks) == []
+
+
 def test_backward_hooks_see_and_replace():
     layer, seen = Double(), {}
 

@@ -168,3 +168,14 @@ def test_functional_call_swaps_and_restores():
     assert out.item() == 2.0 and w.grad.tolist() == [[1.0, 1.0]] and layer.weight is own and own.grad is None
     with pytest.raises(RuntimeError, match="unexpected keys"):
         functional_call(layer, {"nope": w}, (dv.ones(1, 2),))
+
+
+def test_call_super_init_reaches_the_next_class():
+    class Next:
+        def __init__(self, x):
+            self.x = x
+
+    class Both(nn.Module, Next):
+        call_super_init = True
+
+    assert Both(3).x == 3

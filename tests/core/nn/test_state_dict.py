@@ -56,6 +56,11 @@ def test_not_strict_reports():
     assert model.fc.bias.abs().sum().item() == 0
 
 
+def test_a_key_for_an_absent_parameter_is_unexpected():
+    result = nn.Linear(2, 3, bias=False).load_state_dict(nn.Linear(2, 3).state_dict(), strict=False)
+    assert result.unexpected_keys == ["bias"]
+
+
 def test_wrong_kinds():
     with pytest.raises(TypeError, match="Expected state_dict to be dict-like, got <class 'list'>"):
         net().load_state_dict([1])

@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from ..module import Module
+
 _FACES = {
     "activation": "activation softmax attention",
     "adaptive": "softmax",
@@ -13,7 +15,7 @@ _FACES = {
     "channelshuffle": "vision",
     "container": "containers parameter_containers",
     "conv": "conv",
-    "distance": "distance",
+    "distance": "margin_loss",
     "dropout": "dropout",
     "flatten": "linear",
     "fold": "vision",
@@ -21,7 +23,7 @@ _FACES = {
     "lazy": "lazy",
     "linear": "linear",
     "loss": "loss margin_loss",
-    "module": "module _global_hooks",
+    "module": "module _hooks",
     "normalization": "norm",
     "padding": "padding",
     "pixelshuffle": "vision",
@@ -37,6 +39,7 @@ _FACES = {
 def _face(name: str, sources: str) -> ModuleType:
     """A module that shows the names of others, the private ones too: programs import `_BatchNorm` and `_ConvNd`."""
     made = ModuleType(f"{__name__}.{name}", f"The names of PyTorch's nn.modules.{name}.")
+    made.Module = Module
     for source in sources.split():
         found = vars(import_module(f"..{source}", __name__))
         made.__dict__.update({key: value for key, value in found.items() if not key.startswith("__")})

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...autograd.node import Tensor
 from ...errors import AssertedError, ValueRangeError
+from .._make import need
 from .._ops import dv
 from ..parameter import Parameter
 
@@ -22,8 +23,7 @@ def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
     >>> bool(dv.allclose(fuse_conv_bn_eval(conv, bn)(x), bn(conv(x)), atol=1e-6))
     True
     """
-    if conv.training or bn.training:
-        raise AssertedError("fuse_conv_bn_eval", "Fusion only for eval!", "", "call .eval() on both")
+    _need_eval("fuse_conv_bn_eval", conv, bn)
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
         fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose
@@ -41,14 +41,9 @@ def fuse_conv_bn_weights(
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """A linear layer that answers what the layer and the BatchNorm1d after it answer in evaluation."""
-    if linear.training or bn.training:
-        raise AssertedError("fuse_linear_bn_eval", "Fusion only for eval!", "", "call .eval() on both")
-    if linear.out_features != bn.num_features and bn.num_features != 1:
-        raise AssertionError(
-            "fuse_linear_bn_eval",
-            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1",
-            f"got {linear.out_features} and {bn.num_features}",
-        )
+    _need_eval("fuse_linear_bn_eval", linear, bn)
+    what, sizes = "To fuse, linear.out_features == bn.num_features or bn.num_features == 1", (linear.out_features, bn.num_features)
+    need(bn.num_features in (1, linear.out_features), "fuse_linear_bn_eval", what, f"got {sizes[0]} and {sizes[1]}", AssertedError)
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
     return fused
@@ -59,6 +54,10 @@ def fuse_linear_bn_weights(
 ) -> tuple[Parameter, Parameter]:
     """The weights of such a linear layer."""
     return _fold(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, 0)
+
+
+def _need_eval(where: str, *modules: Any) -> None:
+    need(not any(m.training for m in modules), where, "Fusion only for eval!", "call .eval() on both", AssertedError)
 
 
 def _fold(w: Any, b: Any, mean: Any, var: Any, eps: float, weight: Any, bias: Any, dim: int) -> tuple[Parameter, Parameter]:

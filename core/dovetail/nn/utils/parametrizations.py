@@ -8,6 +8,7 @@ from ...autograd.modes import no_grad
 from ...autograd.node import Tensor
 from ...errors import RangeError, ValueRangeError
 from .. import functional as F
+from .._make import need
 from .._ops import dv
 from ..module import Module
 from .orthogonal import orthogonal
@@ -54,29 +55,34 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     return module
 
 
+def _matrix(weight: Tensor, dim: int) -> Tensor:
+    """The weight as a matrix whose rows run along ``dim``."""
+    return (weight if dim == 0 else weight.movedim(dim, 0)).flatten(1)
+
+
+def _random_unit(weight: Tensor, size: int, eps: float) -> Tensor:
+    return F.normalize(weight.new_empty(size).normal_(0, 1), dim=0, eps=eps)
+
+
+def _need_iterations(n: int) -> None:
+    need(n > 0, "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n}")
+
+
 class _SpectralNorm(Module):
     def __init__(self, weight: Tensor, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
         super().__init__()
         n = weight.ndim
-        if not -n <= dim < n:
-            raise RangeError("spectral_norm", f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})")
-        if n_power_iterations <= 0:
-            raise ValueRangeError(
-                "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
-            )
+        what = f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})"
+        need(-n <= dim < n, "spectral_norm", what, kind=RangeError)
+        _need_iterations(n_power_iterations)
         self.dim, self.eps = dim % n, eps
         if n > 1:
             self.n_power_iterations = n_power_iterations
             with no_grad():
-                matrix = self._matrix(weight)
-                rows, columns = matrix.shape
-                u, v = matrix.new_empty(rows).normal_(0, 1), matrix.new_empty(columns).normal_(0, 1)
-                self.register_buffer("_u", F.normalize(u, dim=0, eps=eps))
-                self.register_buffer("_v", F.normalize(v, dim=0, eps=eps))
+                matrix = _matrix(weight, self.dim)
+                for name, size in zip(("_u", "_v"), matrix.shape, strict=True):
+                    self.register_buffer(name, _random_unit(matrix, size, eps))
             self._power_method(matrix, 15)
-
-    def _matrix(self, weight: Tensor) -> Tensor:
-        return (weight if self.dim == 0 else weight.movedim(self.dim, 0)).flatten(1)
 
     @no_grad()
     def _power_method(self, matrix: Tensor, steps: int) -> None:
@@ -87,7 +93,7 @@ class _SpectralNorm(Module):
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
             return F.normalize(weight, dim=0, eps=self.eps)
-        matrix = self._matrix(weight)
+        matrix = _matrix(weight, self.dim)
         if self.training:
             self._power_method(matrix, self.n_power_iterations)
         return weight / dv.dot(self._u.clone(), dv.mv(matrix, self._v.clone()))

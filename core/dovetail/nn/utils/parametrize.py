@@ -63,8 +63,8 @@ class ParametrizationList(ModuleList):
         else:
             self.ntensors = len(start)
             for i, t in enumerate(start):
-                floating = isinstance(original, Parameter) and t.is_floating_point()
-                _put(self, f"original{i}", Parameter(t.detach().clone(), original.requires_grad) if floating else t)
+                trained = isinstance(original, Parameter) and t.is_floating_point()
+                _put(self, f"original{i}", Parameter(t.detach().clone(), original.requires_grad) if trained else t)
         if not unsafe:
             with no_grad():
                 _check("ParametrizationList", self(), original)
@@ -143,21 +143,19 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         setattr(type(module), tensor_name, _property(tensor_name))
         module.parametrizations[tensor_name] = made
     else:
-        raise ValueRangeError(
-            "register_parametrization",
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'",
-        )
+        what = f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
+        raise ValueRangeError("register_parametrization", what)
     return module
 
 
 def _property(name: str) -> property:
     def get(self: Any) -> Any:
-        if not _caching:
-            return self.parametrizations[name]()
-        key = (id(self), name)
-        if key not in _CACHE:
-            _CACHE[key] = self.parametrizations[name]()
-        return _CACHE[key]
+        if (id(self), name) in _CACHE:
+            return _CACHE[id(self), name]
+        value = self.parametrizations[name]()
+        if _caching:
+            _CACHE[id(self), name] = value
+        return value
 
     def put(self: Any, value: Tensor) -> None:
         self.parametrizations[name].right_inverse(value)
@@ -191,10 +189,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         else:
             original = Parameter(value) if any(t.requires_grad for t in originals) else value
     elif not held.is_tensor:
-        raise ValueRangeError(
-            "remove_parametrizations",
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence of tensors.",
-        )
+        what = "a tensor that is parametrized in terms of a sequence of tensors."
+        raise ValueRangeError("remove_parametrizations", f"Cannot leave unparametrized (`leave_parametrized=False`) {what}")
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
     _put(module, tensor_name, original)

@@ -12,6 +12,7 @@ from ...device import device_of, to_device
 from ...device import move as to_place
 from ...errors import ShapeError, ValueRangeError
 from .. import functional as F
+from .._make import need
 from .._ops import dv
 
 __all__ = [
@@ -63,15 +64,15 @@ class PackedSequence(_Packed):
 
     def float(self) -> PackedSequence:
         """With data of float32."""
-        return self._replace_data(self.data.float())
+        return self._replace(data=self.data.float())
 
     def double(self) -> PackedSequence:
         """With data of float64."""
-        return self._replace_data(self.data.double())
+        return self._replace(data=self.data.double())
 
     def half(self) -> PackedSequence:
         """With data of float16."""
-        return self._replace_data(self.data.half())
+        return self._replace(data=self.data.half())
 
     def pin_memory(self) -> PackedSequence:
         """The same sequences: there is no pinned memory here."""
@@ -85,9 +86,6 @@ class PackedSequence(_Packed):
     def is_cuda(self) -> bool:
         """Whether the data is on a GPU."""
         return self.data.is_cuda
-
-    def _replace_data(self, data: Tensor) -> PackedSequence:
-        return PackedSequence(data, *self[1:])
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
@@ -117,14 +115,16 @@ def _plan(batch_sizes: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows, alive, alive.sum(0)
 
 
-def _unpack_steps(data: Tensor, batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Packed data as steps (T, N, *) with zeros after the ends, and the lengths."""
+def _unpack_steps(data: Tensor, batch_sizes: Tensor, value: float = 0.0, count: int | None = None) -> tuple[Tensor, np.ndarray]:
+    """Packed data as ``count`` steps (T, N, *), with a value after the ends, and the lengths."""
     rows, alive, lengths = _plan(batch_sizes)
+    if count is not None:
+        rows, alive = (np.pad(a, ((0, count - len(a)), (0, 0))) for a in (rows, alive))
     steps = data.index_select(0, _on(rows.reshape(-1), data)).reshape(*rows.shape, *data.shape[1:])
     if not alive.all():
         there = _on(alive.reshape(*alive.shape, *[1] * (data.ndim - 1)), data)
-        steps = dv.where(there, steps, dv.zeros((), dtype=data.dtype, device=data.device))
-    return steps, _on(lengths, data)
+        steps = dv.where(there, steps, dv.full((), value, dtype=data.dtype, device=data.device))
+    return steps, lengths
 
 
 def _pack_steps(steps: Tensor, batch_sizes: Tensor) -> Tensor:
@@ -151,22 +151,15 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         order = np.argsort(-sizes, kind="stable")
         sizes = sizes[order]
         steps = steps.index_select(1, _on(order, input))
-    if len(sizes) != steps.shape[1]:
-        raise ShapeError(
-            "pack_padded_sequence", f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})"
-        )
-    if len(sizes) == 0 or steps.shape[0] == 0:
-        raise ShapeError("pack_padded_sequence", f"Cannot pack empty tensors. (shape {tuple(input.shape)})")
-    if sizes.min() <= 0:
-        raise ShapeError(
-            "pack_padded_sequence",
-            f"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0: {int(sizes.min())}",
-        )
-    if (np.diff(sizes) > 0).any():
-        what = f"`lengths` array must be sorted in decreasing order when `enforce_sorted` is True (got {sizes.tolist()})"
-        raise ShapeError("pack_padded_sequence", what, "", "pass enforce_sorted=False")
-    if sizes[0] > steps.shape[0]:
-        raise ShapeError("pack_padded_sequence", f"Expected lengths of at most {steps.shape[0]} steps, got {int(sizes[0])}")
+    where, longest = "pack_padded_sequence", steps.shape[0]
+    what = f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})"
+    need(len(sizes) == steps.shape[1], where, what, kind=ShapeError)
+    need(len(sizes) and longest, where, f"Cannot pack empty tensors. (shape {tuple(input.shape)})", kind=ShapeError)
+    what = f"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0: {sizes.min()}"
+    need(sizes.min() > 0, where, what, kind=ShapeError)
+    what = f"`lengths` array must be sorted in decreasing order when `enforce_sorted` is True (got {sizes.tolist()})"
+    need((np.diff(sizes) <= 0).all(), where, what, "pass enforce_sorted=False", ShapeError)
+    need(sizes[0] <= longest, where, f"Expected lengths of at most {longest} steps, got {sizes[0]}", kind=ShapeError)
     batch_sizes = wrap((sizes > np.arange(sizes[0])[:, None]).sum(1))
     return PackedSequence(_pack_steps(steps[: int(sizes[0])], batch_sizes), batch_sizes, None if order is None else _on(order, input), None)
 
@@ -185,20 +178,11 @@ def pad_packed_sequence(
             [3, 0]]), tensor([2, 1]))
     """
     data, batch_sizes, _, unsorted = sequence
-    rows, alive, lengths = _plan(batch_sizes)
-    steps, longest = total_length or len(rows), len(rows)
-    if steps < longest:
+    longest = len(batch_sizes)
+    if total_length and total_length < longest:
         what = "Expected total_length to be at least the length of the longest sequence in input, "
-        raise ValueRangeError("pad_packed_sequence", f"{what}but got total_length={steps} and max sequence length being {longest}")
-    more = ((0, steps - longest), (0, 0))
-    rows, alive = np.pad(rows, more), np.pad(alive, more)
-    out = data.index_select(0, _on(rows.reshape(-1), data)).reshape(*rows.shape, *data.shape[1:])
-    if not alive.all():
-        out = dv.where(
-            _on(alive.reshape(*alive.shape, *[1] * (data.ndim - 1)), data),
-            out,
-            dv.full((), padding_value, dtype=data.dtype, device=data.device),
-        )
+        raise ValueRangeError("pad_packed_sequence", f"{what}but got total_length={total_length} and max sequence length being {longest}")
+    out, lengths = _unpack_steps(data, batch_sizes, padding_value, total_length or None)
     where = wrap(lengths)
     if unsorted is not None:
         out, where = out.index_select(1, unsorted), where[unsorted.cpu()]

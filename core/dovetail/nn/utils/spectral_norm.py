@@ -11,7 +11,7 @@ from .. import functional as F
 from .._ops import dv
 from ..module import Module
 from ..parameter import Parameter
-from .parametrizations import _dim
+from .parametrizations import _dim, _matrix, _need_iterations, _random_unit
 from .weight_norm import _find
 
 __all__ = ["remove_spectral_norm", "spectral_norm"]
@@ -21,15 +21,12 @@ class SpectralNorm:
     """The hook: divides the weight by its largest singular value."""
 
     def __init__(self, name: str, n_power_iterations: int, dim: int, eps: float) -> None:
-        if n_power_iterations <= 0:
-            raise ValueRangeError(
-                "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
-            )
+        _need_iterations(n_power_iterations)
         self.name, self.n_power_iterations, self.dim, self.eps = name, n_power_iterations, dim, eps
 
     def reshape_weight_to_matrix(self, weight: Tensor) -> Tensor:
         """The weight as a matrix whose rows run along ``dim``."""
-        return (weight if self.dim == 0 else weight.movedim(self.dim, 0)).flatten(1)
+        return _matrix(weight, self.dim)
 
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Any:
         """w / (uᵀ W v), after steps of power iteration on u and v if asked for."""
@@ -62,9 +59,7 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     if weight is None:
         raise ValueRangeError("spectral_norm", f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
     with no_grad():
-        rows, columns = hook.reshape_weight_to_matrix(weight).shape
-        u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
-        v = F.normalize(weight.new_empty(columns).normal_(0, 1), dim=0, eps=eps)
+        u, v = (_random_unit(weight, size, eps) for size in hook.reshape_weight_to_matrix(weight).shape)
     del module._parameters[name]
     module.register_parameter(f"{name}_orig", weight)
     setattr(module, name, weight.data)
@@ -82,10 +77,8 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     hook, key = found
     with no_grad():
         weight = hook.compute_weight(module, do_power_iteration=False)
-    delattr(module, name)
-    for suffix in ("_u", "_v"):
+    for suffix in ("", "_u", "_v", "_orig"):
         delattr(module, name + suffix)
-    delattr(module, f"{name}_orig")
     del module._forward_pre_hooks[key]
     module.register_parameter(name, Parameter(weight.detach()))
     return module

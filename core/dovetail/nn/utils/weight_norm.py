@@ -28,7 +28,7 @@ class WeightNorm:
 
 
 def _find(module: Module, kind: type, name: str) -> tuple[Any, int] | None:
-    for key, (hook, _) in module._forward_pre_hooks.items():
+    for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, kind) and hook.name == name:
             return hook, key
     return None
