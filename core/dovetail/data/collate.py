@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import float64
 from ..errors import ShapeError, TypeMismatch
+from ..ops.create import as_tensor, tensor
+from ..ops.join import stack
 from ..plugins.manager import get_manager
 from ..tensor import Tensor
 
@@ -26,8 +29,6 @@ def default_convert(data: Any) -> Any:
     >>> default_convert([numpy.zeros(1), "a"])
     [tensor([0.], dtype=dovetail.float64), 'a']
     """
-    from ..ops.create import as_tensor
-
     if isinstance(data, Tensor | str | bytes):
         return data
     if isinstance(data, _NUMPY):
@@ -61,14 +62,9 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
     rule = _rule(first, collate_fn_map)
     if rule is not None:
         return rule(batch, collate_fn_map=collate_fn_map)
-    if isinstance(first, Tensor):
-        return _stack(batch)
-    if isinstance(first, _NUMPY):
-        return _numpy(batch)
-    if isinstance(first, int | float):  # bool is an int
-        return _numbers(batch, first)
-    if isinstance(first, _TEXT):
-        return batch
+    for kinds, made in _BATCHES:
+        if isinstance(first, kinds):
+            return made(batch)
     if isinstance(first, collections.abc.Mapping):
         return _same_mapping(first, {k: collate([d[k] for d in batch], collate_fn_map=collate_fn_map) for k in first})
     if _is_namedtuple(first):
@@ -101,8 +97,6 @@ def _is_namedtuple(value: Any) -> bool:
 
 
 def _stack(batch: Any) -> Any:
-    from ..ops.join import stack
-
     first = batch[0]._a.shape
     for at, t in enumerate(batch):
         if isinstance(t, Tensor) and t._a.shape != first:
@@ -112,21 +106,12 @@ def _stack(batch: Any) -> Any:
 
 
 def _numpy(batch: Any) -> Any:
-    from ..ops.create import as_tensor
-
     first = batch[0]
     if first.dtype.kind in "SUO":
         raise _unknown(first.dtype)
     if isinstance(first, np.ndarray):
         return _stack([as_tensor(b) for b in batch])
     return as_tensor(np.array(batch))
-
-
-def _numbers(batch: Any, first: Any) -> Any:
-    from ..dtypes import float64
-    from ..ops.create import tensor
-
-    return tensor(batch, dtype=float64) if isinstance(first, float) else tensor(batch)
 
 
 def _sequence(batch: Any, first: Any, rules: Any) -> Any:
@@ -136,6 +121,15 @@ def _sequence(batch: Any, first: Any, rules: Any) -> Any:
         raise ShapeError("default_collate", what, f"got lengths {lengths}", "pass collate_fn to pad them")
     merged = [collate(s, collate_fn_map=rules) for s in zip(*batch, strict=False)]
     return merged if isinstance(first, tuple) else _same_sequence(first, merged)
+
+
+_BATCHES: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Tensor, _stack),
+    (_NUMPY, _numpy),
+    (float, lambda batch: tensor(batch, dtype=float64)),
+    (int, tensor),  # bool is an int
+    (_TEXT, lambda batch: batch),
+)
 
 
 def _same_mapping(like: Any, values: dict[Any, Any]) -> Any:

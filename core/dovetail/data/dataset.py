@@ -96,25 +96,23 @@ class StackDataset(Dataset[Any]):
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         """Several samples at once, for a loader."""
-        if isinstance(self.datasets, dict):
-            columns = [_many("StackDataset", d, indices) for d in self.datasets.values()]
-            return [dict(zip(self.datasets, row, strict=True)) for row in zip(*columns, strict=True)]
-        return list(zip(*(_many("StackDataset", d, indices) for d in self.datasets), strict=True))
+        named = isinstance(self.datasets, dict)
+        columns = [several(d, indices) for d in (self.datasets.values() if named else self.datasets)]
+        for items in columns:
+            if len(items) != len(indices):
+                what = f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
+                raise ValueRangeError("StackDataset", what, "", "let its __getitems__ return a list with one sample an index")
+        rows = list(zip(*columns, strict=True))
+        return [dict(zip(self.datasets, row, strict=True)) for row in rows] if named else rows
 
     def __len__(self) -> int:
         return self._length
 
 
-def _many(where: str, dataset: Any, indices: list[int]) -> Any:
-    """Several samples of a dataset, at once where it can."""
+def several(dataset: Any, indices: list[Any]) -> Any:
+    """Some samples of a dataset, all at once where it can."""
     many = getattr(dataset, "__getitems__", None)
-    if not callable(many):
-        return [dataset[i] for i in indices]
-    items = many(indices)
-    if len(items) != len(indices):
-        what = f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
-        raise ValueRangeError(where, what, "", "let its __getitems__ return a list with one sample an index")
-    return items
+    return many(indices) if callable(many) else [dataset[i] for i in indices]
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -136,11 +134,7 @@ class ConcatDataset(Dataset[T_co]):
     @staticmethod
     def cumsum(sequence: Sequence[Any]) -> list[int]:
         """The end of each dataset in the whole."""
-        ends, total = [], 0
-        for d in sequence:
-            total += len(d)
-            ends.append(total)
-        return ends
+        return list(itertools.accumulate(len(d) for d in sequence))
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
@@ -206,9 +200,7 @@ class Subset(Dataset[T_co]):
 
     def __getitems__(self, indices: list[int]) -> Any:
         """Several samples at once, for a loader."""
-        picked = [self.indices[i] for i in indices]
-        many = getattr(self.dataset, "__getitems__", None)
-        return many(picked) if callable(many) else [self.dataset[i] for i in picked]
+        return several(self.dataset, [self.indices[i] for i in indices])
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -9,8 +9,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from .. import random_streams
+from ..dtypes import float64, int64
 from ..errors import TypeMismatch, ValueRangeError
 from ..generator import Generator, current
+from ..ops import random
+from ..ops.create import as_tensor
+from ..ops.random_draws import multinomial
 
 __all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler", "SubsetRandomSampler", "WeightedRandomSampler"]
 
@@ -47,9 +51,15 @@ def draw_seed(generator: Any = None) -> int:
 
 def _fresh(generator: Any) -> Any:
     """The given generator, or one seeded by a draw from the global one, as PyTorch does."""
-    if generator is not None:
-        return generator
-    return Generator().manual_seed(draw_seed())
+    return Generator().manual_seed(draw_seed()) if generator is None else generator
+
+
+def _check(where: str, name: str, value: Any, kind: type = int) -> None:
+    """Refuse what is no positive integer, or no boolean."""
+    if kind is bool and not isinstance(value, bool):
+        raise ValueRangeError(where, f"{name} should be a boolean value, but got {name}={value}")
+    if kind is int and (not isinstance(value, int) or isinstance(value, bool) or value <= 0):
+        raise ValueRangeError(where, f"{name} should be a positive integer value, but got {name}={value}")
 
 
 class RandomSampler(Sampler[int]):
@@ -74,18 +84,13 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        from ..dtypes import int64
-        from ..ops import random
-
         n, generator = len(self.data_source), _fresh(self.generator)
-        if self.replacement:
-            for _ in range(self.num_samples // 32):
-                yield from random.randint(0, n, (32,), dtype=int64, generator=generator).tolist()
-            yield from random.randint(0, n, (self.num_samples % 32,), dtype=int64, generator=generator).tolist()
-            return
-        for _ in range(self.num_samples // n):
-            yield from random.randperm(n, generator=generator).tolist()
-        yield from random.randperm(n, generator=generator).tolist()[: self.num_samples % n]
+        size = 32 if self.replacement else n
+        for count in [size] * (self.num_samples // size) + [self.num_samples % size]:  # PyTorch draws for a rest of 0, too
+            if self.replacement:
+                yield from random.randint(0, n, (count,), dtype=int64, generator=generator).tolist()
+            else:
+                yield from random.randperm(n, generator=generator).tolist()[:count]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -98,8 +103,6 @@ class SubsetRandomSampler(Sampler[int]):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        from ..ops import random
-
         for i in random.randperm(len(self.indices), generator=self.generator).tolist():
             yield self.indices[i]
 
@@ -116,23 +119,15 @@ class WeightedRandomSampler(Sampler[int]):
     """
 
     def __init__(self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Any = None) -> None:
-        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
-            what = f"num_samples should be a positive integer value, but got num_samples={num_samples}"
-            raise ValueRangeError("WeightedRandomSampler", what)
-        if not isinstance(replacement, bool):
-            raise ValueRangeError("WeightedRandomSampler", f"replacement should be a boolean value, but got replacement={replacement}")
-        from ..dtypes import float64
-        from ..ops import create
-
-        self.weights = create.as_tensor(weights, dtype=float64)
+        _check("WeightedRandomSampler", "num_samples", num_samples)
+        _check("WeightedRandomSampler", "replacement", replacement, bool)
+        self.weights = as_tensor(weights, dtype=float64)
         if self.weights.ndim != 1:
             what = f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
             raise ValueRangeError("WeightedRandomSampler", what)
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
-        from ..ops.random_draws import multinomial
-
         yield from multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
 
     def __len__(self) -> int:
@@ -147,10 +142,8 @@ class BatchSampler(Sampler[list[int]]):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueRangeError("BatchSampler", f"batch_size should be a positive integer value, but got batch_size={batch_size}")
-        if not isinstance(drop_last, bool):
-            raise ValueRangeError("BatchSampler", f"drop_last should be a boolean value, but got drop_last={drop_last}")
+        _check("BatchSampler", "batch_size", batch_size)
+        _check("BatchSampler", "drop_last", drop_last, bool)
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import WorkerError
+from .dataset import IterableDataset, several
 
 __all__ = ["Fetcher", "ThreadPool", "WorkerInfo", "get_worker_info"]
 
@@ -43,8 +44,6 @@ class Fetcher:
     """Turns one request of the sampler into a batch (or a sample, without batching)."""
 
     def __init__(self, dataset: Any, auto: bool, collate: Callable[[Any], Any], drop_last: bool) -> None:
-        from .dataset import IterableDataset
-
         self.dataset, self.auto, self.collate, self.drop_last = dataset, auto, collate, drop_last
         self.stream = iter(dataset) if isinstance(dataset, IterableDataset) else None
         self.ended = False
@@ -55,8 +54,7 @@ class Fetcher:
             return self._next(request)
         if not self.auto:
             return self.collate(self.dataset[request])
-        many = getattr(self.dataset, "__getitems__", None)
-        return self.collate(many(request) if callable(many) else [self.dataset[i] for i in request])
+        return self.collate(several(self.dataset, request))
 
     def _next(self, request: Any) -> Any:
         if self.ended:
@@ -111,9 +109,8 @@ class ThreadPool:
                 remedy = "raise timeout=, or look at what the dataset waits for"
                 raise WorkerError("DataLoader", what, f"batch {number - int(self.first)} has not come", remedy) from None
             if got >= self.first:
-                self.waiting[got] = result
-        worker, kind, value = self.waiting.pop(number)
-        return worker, kind, value
+                self.waiting[got] = tuple(result)
+        return self.waiting.pop(number)
 
     def stop(self) -> None:
         """Let the threads end; requests that they have not begun are dropped."""

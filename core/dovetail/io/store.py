@@ -119,15 +119,9 @@ def _free_name(name: str, taken: dict[str, Any]) -> str:
 
 
 def load(
-    f: str | os.PathLike[str] | BinaryIO,
-    map_location: Any = None,
-    pickle_module: Any = None,
-    *,
-    weights_only: bool | None = None,
-    mmap: bool | None = None,
-    into: Any = None,
-    **legacy: Any,
-) -> Any:
+    f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, pickle_module: Any = None, *,
+    weights_only: bool | None = None, mmap: bool | None = None, into: Any = None, **legacy: Any,
+) -> Any:  # fmt: skip
     """Read what `save` wrote, or (as a dict of tensors) any safetensors file or file of a format that a plugin reads.
 
     ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. Reading
@@ -225,12 +219,8 @@ def _rebuilt(name: str, head: dict[str, Any], state: Any, arrays: dict[str, Any]
     """Build a saved module again by its registry key, and give it its tensors."""
     key = head.get("model")
     if not isinstance(key, str):
-        raise FormatError(
-            name,
-            None,
-            f"holds the tensors of a {head.get('type')!r}, whose class is not registered, so it cannot be rebuilt by name; "
-            "make the module and pass it: load(path, into=module)",
-        )
+        what = f"holds the tensors of a {head.get('type')!r}, whose class is not registered, so it cannot be rebuilt by name"
+        raise FormatError(name, None, f"{what}; make the module and pass it: load(path, into=module)")
     from .. import models
 
     config = _value(name, head.get("config"), arrays, move_to)
@@ -249,20 +239,15 @@ def _rebuilt(name: str, head: dict[str, Any], state: Any, arrays: dict[str, Any]
 
 def _mapper(map_location: Any) -> Callable[[Any], Any]:
     """What moves a loaded tensor, from PyTorch's forms of map_location."""
+    if isinstance(map_location, dict):
+        map_location = map_location.get("cpu")
     if map_location is None:
         return lambda t: t
-    if isinstance(map_location, dict):
-        target = map_location.get("cpu")
-        return (lambda t: t) if target is None else (lambda t: t.to(target))
     if callable(map_location):
-        return lambda t: _given(map_location(t, "cpu"), t)
+        return lambda t: t if (found := map_location(t, "cpu")) is None else found
     try:
         device = to_device(map_location)
     except TypeError:
         what = f"map_location is {type(map_location).__name__}"
         raise TypeMismatch("load", what, "expected a device, a dict or a function") from None
     return lambda t: t.to(device)
-
-
-def _given(found: Any, otherwise: Any) -> Any:
-    return otherwise if found is None else found

@@ -31,10 +31,8 @@ def pack(value: Any, store: Callable[[Tensor, str], str], where: str = "", depth
     if depth > _DEPTH:
         raise TypeMismatch("save", f"values are nested deeper than {_DEPTH} at {where or 'the top'}")
     kind = value.__class__
-    if value is None or kind in (bool, int, str):
+    if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
         return value
-    if kind is float:
-        return value if math.isfinite(value) else {"$": "float", "v": repr(value)}
     if kind in CLASSES:
         return _pack_tensor(value, store, where)
 
@@ -43,30 +41,15 @@ def pack(value: Any, store: Callable[[Tensor, str], str], where: str = "", depth
 
     if kind is list:
         return [inner(v, i) for i, v in enumerate(value)]
-    if kind is Size:
-        return {"$": "size", "v": list(value)}
-    if isinstance(value, tuple) and kind is tuple:
-        return {"$": "tuple", "v": [inner(v, i) for i, v in enumerate(value)]}
-    if kind in (set, frozenset):
-        return {"$": kind.__name__, "v": [inner(v, i) for i, v in enumerate(sorted(value, key=repr))]}
+    if kind in _FORMS:
+        return {"$": kind.__name__.lower(), "v": _FORMS[kind][0](value, inner)}
     if isinstance(value, dict):
         return _pack_dict(value, inner)
-    if kind in (bytes, bytearray):
-        return {"$": kind.__name__, "v": base64.b64encode(value).decode()}
-    if kind is complex:
-        return {"$": "complex", "v": [repr(value.real), repr(value.imag)]}
-    if kind is dtype:
-        return {"$": "dtype", "v": value.name}
-    if kind is Device:
-        return {"$": "device", "v": str(value)}
     if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
         return pack(value.item(), store, where, depth)
-    raise TypeMismatch(
-        "save",
-        f"cannot save {where or 'the value'} of type {kind.__module__}.{kind.__qualname__}",
-        "expected tensors, numbers, strings, None, and lists, tuples, sets and dicts of them",
-        "save its state_dict(), or plain values",
-    )
+    what = f"cannot save {where or 'the value'} of type {kind.__module__}.{kind.__qualname__}"
+    expected = "expected tensors, numbers, strings, None, and lists, tuples, sets and dicts of them"
+    raise TypeMismatch("save", what, expected, "save its state_dict(), or plain values")
 
 
 def refuse_lazy(t: Tensor, where: str) -> None:
@@ -123,17 +106,16 @@ def unpack(node: Any, fetch: Callable[[str, bool, bool], Any], depth: int = 0) -
     if made is None:
         raise ValueError(f"the tree of values has the unknown kind {kind!r}")
     try:
-        return made(v, inner, node)
+        return _with_metadata(made(v, inner), node.get("metadata"))
     except (TypeError, ArithmeticError, LookupError, AttributeError, DovetailError) as error:
         raise ValueError(f"the tree of values has a malformed {kind}: {error}") from None
 
 
-def _ordered(v: Any, inner: Any, node: Any) -> Any:
-    out: Any = OrderedDict((inner(k), inner(x)) for k, x in v)
-    metadata = node.get("metadata")
-    if isinstance(metadata, dict):
-        out._metadata = OrderedDict((name, {"version": _version(m["version"])}) for name, m in metadata.items())
-    return out
+def _with_metadata(value: Any, metadata: Any) -> Any:
+    """The same value; a state dict with the versions of its modules, where the form has them."""
+    if isinstance(value, OrderedDict) and isinstance(metadata, dict):
+        value._metadata = OrderedDict((name, {"version": _version(m["version"])}) for name, m in metadata.items())
+    return value
 
 
 def _version(v: Any) -> int | None:
@@ -142,23 +124,31 @@ def _version(v: Any) -> int | None:
     return v
 
 
-def _dtype(v: Any, inner: Any, node: Any) -> Any:
+def _items(values: Any, inner: Any) -> list[Any]:
+    return [inner(v, i) for i, v in enumerate(values)]
+
+
+def _dtype(v: Any, inner: Any) -> Any:
     if v not in TYPES and v != "bfloat16":
         raise ValueError(f"the tree of values names the unknown dtype {v!r}")
     return dtype_named(v)
 
 
-_KINDS: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "float": lambda v, inner, node: float(v),
-    "complex": lambda v, inner, node: complex(float(v[0]), float(v[1])),
-    "tuple": lambda v, inner, node: tuple(inner(x) for x in v),
-    "set": lambda v, inner, node: {inner(x) for x in v},
-    "frozenset": lambda v, inner, node: frozenset(inner(x) for x in v),
-    "size": lambda v, inner, node: Size(int(x) for x in v),
-    "dict": lambda v, inner, node: {inner(k): inner(x) for k, x in v},
-    "ordered": _ordered,
-    "bytes": lambda v, inner, node: base64.b64decode(v, validate=True),
-    "bytearray": lambda v, inner, node: bytearray(base64.b64decode(v, validate=True)),
-    "dtype": _dtype,
-    "device": lambda v, inner, node: Device(v),
+# Of each class whose name is a kind: what makes a value JSON, and what makes it again. `inner` does the values inside.
+_FORMS: dict[type, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
+    float: (lambda value, inner: repr(value), lambda v, inner: float(v)),
+    complex: (lambda value, inner: [repr(value.real), repr(value.imag)], lambda v, inner: complex(float(v[0]), float(v[1]))),
+    tuple: (_items, lambda v, inner: tuple(inner(x) for x in v)),
+    set: (lambda value, inner: _items(sorted(value, key=repr), inner), lambda v, inner: {inner(x) for x in v}),
+    frozenset: (lambda value, inner: _items(sorted(value, key=repr), inner), lambda v, inner: frozenset(inner(x) for x in v)),
+    Size: (lambda value, inner: list(value), lambda v, inner: Size(int(x) for x in v)),
+    bytes: (lambda value, inner: base64.b64encode(value).decode(), lambda v, inner: base64.b64decode(v, validate=True)),
+    bytearray: (lambda value, inner: base64.b64encode(value).decode(), lambda v, inner: bytearray(base64.b64decode(v, validate=True))),
+    dtype: (lambda value, inner: value.name, _dtype),
+    Device: (lambda value, inner: str(value), lambda v, inner: Device(v)),
+}
+_KINDS: dict[str, Callable[[Any, Any], Any]] = {
+    **{kind.__name__.lower(): unpacked for kind, (_, unpacked) in _FORMS.items()},
+    "dict": lambda v, inner: {inner(k): inner(x) for k, x in v},
+    "ordered": lambda v, inner: OrderedDict((inner(k), inner(x)) for k, x in v),
 }

@@ -11,23 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from operator import is_not
+from operator import attrgetter, is_not
 from typing import Any
 
 import numpy as np
 
 from ..autograd.node import Leaf, tick, wrap
 from ..device import device_of, xp
-from ..dtypes import float64, get_default_dtype
-from .optimizer import Optimizer
+from ..errors import UnsupportedError
+from .optimizer import Optimizer, counter_type, number
 
-__all__ = ["UPDATES", "MultiTensorOptimizer", "Update", "update"]
+__all__ = ["UPDATES", "Bunch", "MultiTensorOptimizer", "Update", "lerp", "mean_square", "update"]
 
 BLOCK = 1 << 15  # elements that are worked on at a time: with states and scratch they fit the cache
 SMALL = 1 << 16  # up to this size parameters are gathered
 FLAT = 1 << 18  # and no more than this many elements together
 
 UPDATES: dict[str, Update] = {}
+_ARRAY = attrgetter("_a")
 
 
 class Update:
@@ -38,19 +39,51 @@ class Update:
     that returns NotImplemented declines, and the reference serves.
     """
 
-    def __init__(self, reference: Callable[..., None]) -> None:
-        self.name, self.reference = reference.__name__, reference
+    def __init__(self, reference: Callable[..., None], optional: dict[str, str]) -> None:
+        code = reference.__code__
+        count = code.co_argcount
+        self.name, self.reference, self.optional = reference.__name__, reference, optional
+        self.states = code.co_varnames[5:count]
+        self.settings = code.co_varnames[count : count + code.co_kwonlyargcount]
         self.table: dict[tuple[str, Any], Callable[..., Any]] = {}
 
+    def absent(self, group: dict[str, Any]) -> list[str]:
+        """The names of the states that the parameters of a group do not have."""
+        return [name for name, setting in self.optional.items() if not group[setting]]
 
-def update(reference: Callable[..., None]) -> Update:
-    """Make an Update of ``f(np, p, g, t, u, *states, **settings)``, which changes the block p and the states in place.
+
+def update(**optional: str) -> Callable[[Callable[..., None]], Update]:
+    """Make an Update of ``f(np, p, g, t, u, states..., *, settings...)``, which changes the block p and the states in place.
 
     np is the array module; t and u are scratch. g is the gradient, negated and with ``l2 · p`` added where that is asked
-    for (a setting ``l2``, which the function does not get); it must not be changed.
+    for; it must not be changed. The function's parameters name the states and settings; ``optional`` says of which
+    setting of a group it depends whether a state is kept.
     """
-    made = UPDATES[reference.__name__] = Update(reference)
+
+    def made(reference: Callable[..., None]) -> Update:
+        rule = UPDATES[reference.__name__] = Update(reference, optional)
+        return rule
+
     return made
+
+
+def lerp(np: Any, a: Any, b: Any, weight: float, t: Any) -> None:
+    """Move a towards b by this part of the way, computed from the nearer end."""
+    np.subtract(b, a, out=t)
+    if weight < 0.5:
+        t *= weight
+        a += t
+    else:
+        t *= 1 - weight
+        np.subtract(b, t, out=a)
+
+
+def mean_square(np: Any, a: Any, g: Any, keep: float, t: Any) -> None:
+    """The running mean of squares: a = keep · a + (1 - keep) g²."""
+    np.multiply(g, g, out=t)
+    t *= 1 - keep
+    a *= keep
+    a += t
 
 
 def _real(a: Any) -> Any:
@@ -59,30 +92,38 @@ def _real(a: Any) -> Any:
 
 
 class Bunch:
-    """Parameters that are updated as one."""
+    """Parameters that are updated as one.
 
-    def __init__(self, params: list[Any], states: list[dict[str, Any]], form: Form, counts: Any, fresh: bool) -> None:
+    states: their dicts; names: the tensors kept in them, None for each that the algorithm has and the group does without;
+    counts: the counters' names, values and types; start: the first values of states that do not begin with zeros.
+    """
+
+    def __init__(self, params: list[Any], states: list[dict[str, Any]], names: list[Any], counts: Any, start: dict[str, Any]) -> None:
         first = params[0]._a
-        self.params, self.states, self.arrays = params, states, [p._a for p in params]
+        self.params, self.states, self.names = params, states, [name for name in names if name is not None]
+        self.fresh = _fresh(states[0], self.names) if states else True
+        self.arrays = [p._a for p in params]
         self.np, self.kind, self.device = xp(first), first.dtype, device_of(first).type
-        self.fresh = fresh  # no step was taken yet
         self.box: list[Any] = [0, 0, None, None]  # the version box of all states: a change from outside is seen here
         self.gathered = len(params) > 1 or not first.flags.c_contiguous
-        bounds = np.cumsum([0] + [a.size for a in self.arrays]).tolist()
-        self.places = [slice(i, j) for i, j in pairwise(bounds)]
-        self.own: list[tuple[tuple[str, Any], ...]] = [() for _ in params]
+        self.bounds = np.cumsum([0] + [a.size for a in self.arrays]).tolist()
+        self.kept: tuple[list[Any], list[str], list[Any]] = ([], [], [])  # a dict of states, a name, what was put there
         self.counts = {}
-        for name, (value, kind) in zip(form.counts, counts, strict=True):
+        for name, value, kind in counts:
             row = self.counts[name] = np.full(len(params), value, kind)
             self._give(name, [row[i : i + 1].reshape(()) for i in range(len(params))])
-        flats = [self._flat_state(name, form.start.get(name, 0)) for name in form.names]
-        self._lay_out(bounds[-1], flats)
+        self._lay_out([None if name is None else self._flat_state(name, start.get(name, 0)) for name in names])
 
     def _give(self, name: str, views: list[Any]) -> None:
         """Put a state into the parameters' dicts."""
-        for i, (state, view) in enumerate(zip(self.states, views, strict=True)):
-            t = state[name] = wrap(view, None, self.box)
-            self.own[i] += ((name, t),)
+        for state, view in zip(self.states, views, strict=True):
+            state[name] = wrap(view, None, self.box)
+            for column, value in zip(self.kept, (state, name, state[name]), strict=True):
+                column.append(value)
+
+    def _views(self, flat: Any) -> list[Any]:
+        """A flat array's parts, each in its parameter's shape."""
+        return [flat[i:j].reshape(a.shape) for (i, j), a in zip(pairwise(self.bounds), self.arrays, strict=True)]
 
     def _flat_state(self, name: str, start: Any) -> Any:
         """One flat array of a state, holding what the parameters had so far."""
@@ -92,41 +133,41 @@ class Bunch:
             if a.flags.c_contiguous and a.dtype == self.kind and a.shape == self.arrays[0].shape:
                 self._give(name, [a])
                 return a.reshape(-1)
-        flat = self.np.full(self.places[-1].stop, complex(start, start) if self.kind.kind == "c" else start, self.kind)
-        views = [flat[place].reshape(a.shape) for place, a in zip(self.places, self.arrays, strict=True)]
+        flat = self.np.full(self.bounds[-1], complex(start, start) if self.kind.kind == "c" else start, self.kind)
+        views = self._views(flat)
         for view, old in zip(views, had, strict=True):
             if old is not None:
                 view[...] = old._a
         self._give(name, views)
         return flat
 
-    def _lay_out(self, total: int, flats: list[Any]) -> None:
-        """Cut everything into blocks: (place, p, g, t, u, states), g being a buffer."""
-        np_, kind = self.np, self.kind
+    def _lay_out(self, flats: list[Any]) -> None:
+        """Cut everything, seen as real numbers, into blocks: (place, p, g, t, u, *states), g being a buffer."""
+        total = self.bounds[-1]
         size = max(total, 1) if self.device != "cpu" else min(BLOCK, max(total, 1))
-        p = np_.empty(total, kind) if self.gathered else self.arrays[0].reshape(-1)
-        g = np_.empty(total if self.gathered else size, kind)
-        t, u = np_.empty(size, kind), np_.empty(size, kind)
-        self.blocks = []
-        for i in range(0, total, size):
-            j = min(i + size, total)
-            own = g[i:j] if self.gathered else g[: j - i]
-            self.blocks.append((slice(i, j), *(_real(x) for x in (p[i:j], own, t[: j - i], u[: j - i], *(f[i:j] for f in flats)))))
+        p = self.np.empty(total, self.kind) if self.gathered else self.arrays[0].reshape(-1)
+        g, t, u = (self.np.empty(n, self.kind) for n in (total if self.gathered else size, size, size))
         if self.gathered:
-            self.p_views = [p[place].reshape(a.shape) for place, a in zip(self.places, self.arrays, strict=True)]
-            self.g_views = [g[place].reshape(a.shape) for place, a in zip(self.places, self.arrays, strict=True)]
+            self.p_views, self.g_views = self._views(p), self._views(g)
+        wide = 2 if self.kind.kind == "c" else 1
+        p, g, t, u = (_real(a) for a in (p, g, t, u))
+        flats = [a if a is None else _real(a) for a in flats]
+        self.blocks = []
+        for i in range(0, total * wide, size * wide):
+            place = slice(i, min(i + size * wide, total * wide))
+            scratch = slice(0, place.stop - i)
+            states = [a if a is None else a[place] for a in flats]
+            self.blocks.append((place, p[place], g[place if self.gathered else scratch], t[scratch], u[scratch], *states))
 
     def intact(self, state: dict[Any, Any]) -> bool:
         """Whether arrays and states are still those that were laid out."""
-        if self.box[1]:
-            return False
-        for p, a, own, mine in zip(self.params, self.arrays, self.own, self.states):
-            if p._a is not a or (own and state.get(p) is not mine):
-                return False
-            for name, t in own:
-                if mine.get(name) is not t:
-                    return False
-        return True
+        dicts, names, tensors = self.kept
+        return not (
+            self.box[1]
+            or any(map(is_not, map(_ARRAY, self.params), self.arrays))
+            or any(map(is_not, map(state.get, self.params), self.states))
+            or any(map(is_not, map(dict.get, dicts, names), tensors))
+        )
 
     def run(self, rule: Update, grads: list[Any], maximize: bool, settings: dict[str, Any]) -> None:
         """Apply the update once."""
@@ -140,8 +181,8 @@ class Bunch:
             box[1] += 1
 
     def _by_reference(self, reference: Callable[..., None], grads: list[Any], maximize: bool, settings: dict[str, Any]) -> None:
-        np_, l2 = self.np, settings.pop("l2", 0)
-        copy, gathered = np_.copyto, self.gathered
+        np_, gathered, l2 = self.np, self.gathered, settings.pop("l2")
+        copy = np_.copyto
         if gathered:
             for view, a in zip(self.p_views, self.arrays):
                 copy(view, a)
@@ -149,57 +190,45 @@ class Bunch:
                 copy(view, a)
         else:
             flat = _real(np_.ascontiguousarray(grads[0]).reshape(-1))
-        for place, p, g, t, u, *states in self.blocks:
-            if not gathered:
-                own, g = g, flat[place] if flat.dtype == self.kind else flat[2 * place.start : 2 * place.stop]
-            else:
-                own = g
+        for place, p, buffer, t, u, *states in self.blocks:
+            g = buffer if gathered else flat[place]
             if maximize:
-                g = np_.negative(g, out=own)
+                g = np_.negative(g, out=buffer)
             if l2 != 0:
                 np_.multiply(p, l2, out=t)
-                g = np_.add(g, t, out=own)
+                g = np_.add(g, t, out=buffer)
             reference(np_, p, g, t, u, *states, **settings)
         if gathered:
             for a, view in zip(self.arrays, self.p_views):
                 copy(a, view)
 
     def _by_kernel(self, kernel: Callable[..., Any], grads: list[Any], maximize: bool, settings: dict[str, Any]) -> bool:
-        names = [name for name, _ in self.own[0] if name not in self.counts]
-        states = [[dict(own)[name]._a for own in self.own] for name in names]
+        states = [[state[name]._a for state in self.states] for name in self.names]
         return kernel(self.arrays, grads, states, maximize=maximize, **settings) is not NotImplemented
-
-
-class Form:
-    """What an algorithm keeps for each parameter of a group: tensors like it (names), their start values, 0-d counters."""
-
-    __slots__ = ("counts", "names", "start")
-
-    def __init__(self, names: tuple[str, ...], counts: tuple[str, ...], start: dict[str, Any]) -> None:
-        self.names, self.counts, self.start = names, counts, start
 
 
 class Layout:
     """The bunches of a group's parameters, and those that had no gradient so far."""
 
-    def __init__(self, params: list[Any], form: Form) -> None:
-        self.params, self.form = list(params), form
+    def __init__(self, params: list[Any], rule: Update, absent: list[str], group: dict[str, Any]) -> None:
+        self.params, self.absent = list(params), absent
+        self.names = [None if name in absent else name for name in rule.states]
+        self.plain = [name for name in rule.settings if name in group and name != "lr"]  # what the rule takes as it stands
         self.bunches: list[Bunch] = []
         self.idle = list(params)
 
-    def serves(self, params: list[Any], form: Form) -> bool:
-        """Whether the group's list and form are still those of this layout."""
-        same = len(params) == len(self.params) and not any(map(is_not, params, self.params))
-        return same and form.names == self.form.names
+    def serves(self, params: list[Any], absent: list[str]) -> bool:
+        """Whether the group's parameters, and the states that they have, are still those of this layout."""
+        return absent == self.absent and len(params) == len(self.params) and not any(map(is_not, params, self.params))
 
-    def ready(self, state: Any) -> list[tuple[Bunch, list[Any]]]:
+    def ready(self, optimizer: MultiTensorOptimizer, group: dict[str, Any]) -> list[tuple[Bunch, list[Any]]]:
         """The bunches that have gradients, with them; regrouped where need be."""
         found, kept = [], []
         for bunch in self.bunches:
             grads, missing = _grads(bunch.params)
             if missing == len(grads):
                 kept.append(bunch)
-            elif missing or not bunch.intact(state):
+            elif missing or not bunch.intact(optimizer.state):
                 self.idle += bunch.params
             else:
                 kept.append(bunch)
@@ -207,44 +236,44 @@ class Layout:
         if self.idle:
             grads, missing = _grads(self.idle)
             if missing < len(grads):
-                fresh = self._arrange([p for p, g in zip(self.idle, grads, strict=True) if g is not None], state)
+                ready = [p for p, g in zip(self.idle, grads, strict=True) if g is not None]
                 self.idle = [p for p, g in zip(self.idle, grads, strict=True) if g is None]
+                fresh = self._arrange(ready, optimizer.state, optimizer._start(group))
                 kept += fresh
                 found += [(bunch, _grads(bunch.params)[0]) for bunch in fresh]
         self.bunches = kept
         return found
 
-    def _arrange(self, params: list[Any], state: Any) -> list[Bunch]:
+    def _arrange(self, params: list[Any], state: Any, start: dict[str, Any]) -> list[Bunch]:
         """Group parameters by type, device and counters; a large one stays alone."""
-        form = self.form
-        keeps = bool(form.names or form.counts)
-        small: dict[Any, tuple[list[Any], list[Any]]] = {}
-        sizes: dict[Any, int] = {}
-        ready: list[tuple[Any, list[Any], list[Any]]] = []
+        counters = [name for name in start if name not in self.names]
+        keeps = bool(counters or any(self.names))
+        made: list[tuple[Any, list[Any]]] = []
+        last: dict[Any, list[Any]] = {}  # the bunch of small ones that is being filled, and the elements for which it has room
+        room: dict[Any, int] = {}
         for p in params:
-            own = state[p] if keeps else {}
-            counts = tuple(_count(own.get(name), form.start.get(name, 0.0)) for name in form.counts)
-            fresh = all(own.get(name) is None for name in form.names)
-            key = (p._a.dtype, str(device_of(p._a)), counts, fresh)
-            if p._a.size > SMALL:
-                ready.append((key, [p], [own]))
-                continue
-            if key in small and sizes[key] + p._a.size > FLAT:
-                ready.append((key, *small.pop(key)))
-            if key not in small:
-                small[key], sizes[key] = ([], []), 0
-            small[key][0].append(p)
-            small[key][1].append(own)
-            sizes[key] += p._a.size
-        ready += [(key, *lists) for key, lists in small.items()]
-        return [Bunch(members, dicts, form, key[2], key[3]) for key, members, dicts in ready]
+            own, size = state[p] if keeps else {}, p._a.size
+            counts = tuple((name, *_count(own.get(name), start[name])) for name in counters)
+            key = (p._a.dtype, str(device_of(p._a)), counts, _fresh(own, self.names))
+            if size > SMALL:
+                made.append((key, [p]))
+            elif size <= room.get(key, -1):
+                last[key].append(p)
+                room[key] -= size
+            else:
+                last[key], room[key] = [p], FLAT - size
+                made.append((key, last[key]))
+        return [Bunch(ps, [state[p] for p in ps if keeps], self.names, key[2], start) for key, ps in made]
+
+
+def _fresh(state: dict[str, Any], names: list[Any]) -> bool:
+    """Whether no step was taken yet."""
+    return all(state.get(name) is None for name in names)
 
 
 def _count(had: Any, start: float) -> tuple[float, Any]:
     """A counter's value and type: what it was, or the start in the default type."""
-    if had is not None:
-        return float(had._a), had._a.dtype
-    return start, float64.np if get_default_dtype() is float64 else np.dtype(np.float32)
+    return (start, counter_type()) if had is None else (float(had._a), had._a.dtype)
 
 
 def _grads(params: Sequence[Any]) -> tuple[list[Any], int]:
@@ -263,42 +292,64 @@ def _grads(params: Sequence[Any]) -> tuple[list[Any], int]:
 
 
 class MultiTensorOptimizer(Optimizer):
-    """An optimizer whose update is elementwise: a subclass names its `rule`, its form and its settings of a step."""
+    """An optimizer whose update is elementwise: a subclass names its `rule`, and computes what that takes beyond the group's settings."""
 
     rule: Update
 
-    def _form(self, group: dict[str, Any]) -> Form:
-        """What is kept for each parameter."""
-        raise NotImplementedError
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        fused, differentiable = defaults.get("fused"), defaults["differentiable"]
+        name = type(self).__name__
+        if fused and differentiable:
+            raise UnsupportedError(name, "`fused` does not support `differentiable`")
+        if fused and defaults["foreach"]:
+            raise UnsupportedError(name, "`fused` and `foreach` cannot be `True` together.")
+        if differentiable:
+            what = "differentiable=True is not supported"
+            raise UnsupportedError(name, what, "steps are not recorded", "write the update with ops on tensors, or use autograd.grad")
+        super().__init__(params, defaults)
 
-    def _settings(self, group: dict[str, Any], bunch: Bunch) -> dict[str, Any]:
-        """Advance the bunch's counters and return what the rule needs."""
-        raise NotImplementedError
+    def _start(self, group: dict[str, Any]) -> dict[str, float]:
+        """The counters, and the states that do not begin with zeros, each with its first value."""
+        return {"step": 0.0}
+
+    def _rates(self, group: dict[str, Any], lr: float, step: int, bunch: Bunch) -> dict[str, Any]:
+        """What the rule takes beyond the group's settings; step is the number of this step, from 1."""
+        return {"lr": lr}
+
+    def _settings(self, group: dict[str, Any], bunch: Bunch, plain: list[str]) -> dict[str, Any]:
+        """Count the step; what the rule takes: settings of the group, as they stand or taken apart, and its rates."""
+        step, lr, decay = 0, number(group["lr"]), number(group.get("weight_decay", 0))
+        if "step" in bunch.counts:
+            bunch.counts["step"] += 1
+            step = bunch.counts["step"].item(0)
+        settings = {name: group[name] for name in plain}
+        if "betas" in group:
+            settings["beta1"], settings["beta2"] = group["betas"]
+        if "decoupled_weight_decay" in group:
+            decoupled = group["decoupled_weight_decay"]
+            settings["decay"], decay = (1 - lr * decay, 0) if decoupled else (1, decay)
+        settings.update(self._rates(group, lr, step, bunch), l2=decay)
+        return settings
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure`` evaluates the loss anew and its value is returned."""
-        loss = None if closure is None else self._evaluate(closure)
-        while len(self._layouts) < len(self.param_groups):
-            self._layouts.append([])
+        loss = self._evaluate(closure)
         for i, group in enumerate(self.param_groups):
-            params, form = group["params"], self._form(group)
-            layouts = self._layouts[i]
-            if len(layouts) != 1 or not layouts[0].serves(params, form):
-                layouts = self._layouts[i] = [Layout(part, form) for part in _once_each(params)]
+            params, absent = group["params"], self.rule.absent(group)
+            layouts = self._layouts.get(i, ())
+            if len(layouts) != 1 or not layouts[0].serves(params, absent):
+                layouts = self._layouts[i] = [Layout(part, self.rule, absent, group) for part in _once_each(params)]
             for layout in layouts:
-                layout.form = form
-                for bunch, grads in layout.ready(self.state):
-                    bunch.run(self.rule, grads, group["maximize"], self._settings(group, bunch))
+                for bunch, grads in layout.ready(self, group):
+                    bunch.run(self.rule, grads, group["maximize"], self._settings(group, bunch, layout.plain))
         return loss
 
 
 def _once_each(params: list[Any]) -> list[list[Any]]:
     """Split a list in which parameters may be repeated into lists without repetition."""
-    parts: list[list[Any]] = [[]]
-    seen: dict[int, int] = {}
+    parts: list[dict[Any, None]] = [{}]
     for p in params:
-        k = seen[id(p)] = seen.get(id(p), -1) + 1
-        if k == len(parts):
-            parts.append([])
-        parts[k].append(p)
-    return parts
+        if all(p in part for part in parts):
+            parts.append({})
+        next(part for part in parts if p not in part)[p] = None
+    return [list(part) for part in parts]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._multi import Bunch, Form, MultiTensorOptimizer, update
-from .adam import check_betas, lerp
-from .optimizer import check, check_flags, check_lr, number
+from ._multi import Bunch, MultiTensorOptimizer, lerp, update
+from .optimizer import checked
 
 __all__ = ["Adamax", "adamax_update"]
 
 
-@update
+@update()
 def adamax_update(
     np: Any, p: Any, g: Any, t: Any, u: Any, exp_avg: Any, exp_inf: Any, *,
     lr: float, beta1: float, beta2: float, eps: float,
@@ -45,26 +44,7 @@ class Adamax(MultiTensorOptimizer):
         self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
         foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(self, lr)
-        check(eps >= 0.0, self, f"Invalid epsilon value: {eps}", "expected eps >= 0")
-        check_betas(self, betas)
-        check(weight_decay >= 0.0, self, f"Invalid weight_decay value: {weight_decay}", "expected weight_decay >= 0")
-        check_flags(self, differentiable)
-        defaults = dict(
-            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, foreach=foreach, maximize=maximize,
-            differentiable=differentiable, capturable=capturable,
-        )  # fmt: skip
-        super().__init__(params, defaults)
+        super().__init__(params, checked(self, locals(), "lr", "eps", "betas", "weight_decay"))
 
-    def _form(self, group: dict[str, Any]) -> Form:
-        return _FORM
-
-    def _settings(self, group: dict[str, Any], bunch: Bunch) -> dict[str, Any]:
-        counter = bunch.counts["step"]
-        counter += 1
-        beta1, beta2 = group["betas"]
-        rate = number(group["lr"]) / (1 - beta1 ** counter.item(0))
-        return {"lr": rate, "beta1": beta1, "beta2": beta2, "eps": group["eps"], "l2": group["weight_decay"]}
-
-
-_FORM = Form(("exp_avg", "exp_inf"), ("step",), {})
+    def _rates(self, group: dict[str, Any], lr: float, step: int, bunch: Bunch) -> dict[str, Any]:
+        return {"lr": lr / (1 - group["betas"][0] ** step)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.modes import enable_grad
-from ..autograd.node import changed, wrap
-from ..device import xp
+from ..autograd.modes import no_grad
+from ..autograd.node import changed
 from ..errors import UnsupportedError
+from ..ops.join import cat
 from ._line_search import strong_wolfe
-from .optimizer import Optimizer, check, check_lr, number
+from .optimizer import Optimizer, check, checked, number
 
 __all__ = ["LBFGS"]
 
@@ -34,11 +34,8 @@ class LBFGS(Optimizer):
         self, params: Any, lr: Any = 1, max_iter: int = 20, max_eval: int | None = None, tolerance_grad: float = 1e-7,
         tolerance_change: float = 1e-9, history_size: int = 100, line_search_fn: str | None = None,
     ) -> None:  # fmt: skip
-        check_lr(self, lr)
-        defaults = dict(
-            lr=lr, max_iter=max_iter, max_eval=max_iter * 5 // 4 if max_eval is None else max_eval, tolerance_grad=tolerance_grad,
-            tolerance_change=tolerance_change, history_size=history_size, line_search_fn=line_search_fn,
-        )  # fmt: skip
+        max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
+        defaults = checked(self, locals(), "lr")
         super().__init__(params, defaults)
         what = "LBFGS doesn't support per-parameter options (parameter groups)"
         check(len(self.param_groups) == 1, self, what, f"got {len(self.param_groups)} groups")
@@ -49,20 +46,17 @@ class LBFGS(Optimizer):
         return params
 
     def _flat_grad(self) -> Any:
-        """All gradients as one vector, zeros where there is none."""
-        np = xp(self._params[0]._a)
-        flat = [_real(np.zeros_like(p._a) if p.grad is None else p.grad._a).reshape(-1) for p in self._params]
-        return np.concatenate(flat)
+        """All gradients as one real vector, zeros where there is none."""
+        flat = [(p.new_zeros(p.shape) if p.grad is None else p.grad).reshape(-1) for p in self._params]
+        return cat([g.contiguous().view(g.dtype.to_real()) if g.is_complex() else g for g in flat])
 
     def _move(self, t: float, direction: Any) -> None:
         """Add a multiple of a flat vector to the parameters."""
         at = 0
         for p in self._params:
-            count = p._a.size * (2 if p._a.dtype.kind == "c" else 1)
+            count = p.numel() * (2 if p.is_complex() else 1)
             part = direction[at : at + count]
-            if p._a.dtype.kind == "c":
-                part = part.view(p._a.dtype)
-            p._a += part.reshape(p._a.shape) * t
+            p.add_((part.view(p.dtype) if p.is_complex() else part).view_as(p), alpha=t)
             changed(p._v, "optimizer.step")
             at += count
 
@@ -74,113 +68,78 @@ class LBFGS(Optimizer):
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
-
-        def evaluate() -> Any:
-            with enable_grad():
-                return closure()
-
-        first = evaluate()
+        first = self._evaluate(closure)
         state["func_evals"] += 1
-        grad = self._flat_grad()
-        if not _peak(grad) <= group["tolerance_grad"]:
-            _Search(self, group, state, evaluate).go(float(first), grad)
+        with no_grad():
+            self._iterate(closure, group, state, float(first), self._flat_grad())
         return first
 
-
-class _Search:
-    """One call of ``step``: the memory of past steps, and the loop."""
-
-    def __init__(self, optimizer: LBFGS, group: dict[str, Any], state: dict[str, Any], evaluate: Callable[[], Any]) -> None:
-        self.optimizer, self.group, self.state, self.evaluate = optimizer, group, state, evaluate
-        had = {key: _bare(state.get(key)) for key in ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad")}
-        self.d, self.t, self.scale, self.before = had["d"], had["t"], had["H_diag"], had["prev_flat_grad"]
-        self.changes, self.steps, self.ro = had["old_dirs"] or [], had["old_stps"] or [], had["ro"] or []
-
-    def go(self, loss: float, grad: Any) -> None:
-        """Iterate until a tolerance, or a limit, is met; the loss and gradient are those at the present point."""
-        group, state, lr = self.group, self.state, number(self.group["lr"])
-        evaluations, rounds = 1, 0
-        while rounds < group["max_iter"]:
-            rounds += 1
-            state["n_iter"] += 1
-            self.d = self._direction(grad)
-            self.before, loss_before = grad.copy(), loss
-            self.t = min(1.0, 1.0 / float(abs(grad).sum())) * lr if state["n_iter"] == 1 else lr
-            slope = float(grad @ self.d)
-            if slope > -group["tolerance_change"]:
+    def _iterate(self, closure: Callable[[], Any], group: dict[str, Any], state: dict[str, Any], loss: float, grad: Any) -> None:
+        """Go on until a tolerance, or a limit, is met; the loss and gradient are those at the present point."""
+        lr, small, evaluations = number(group["lr"]), group["tolerance_change"], 1
+        for rounds in range(1, group["max_iter"] + 1):
+            if _peak(grad) <= group["tolerance_grad"]:
                 break
-            loss, grad, used = self._advance(loss, grad, slope, evaluations, rounds == group["max_iter"])
+            state["n_iter"] += 1
+            d = state["d"] = self._direction(grad, state, group["history_size"])
+            state["t"] = min(1.0, 1.0 / float(grad.abs().sum())) * lr if state["n_iter"] == 1 else lr
+            state["prev_flat_grad"], state["prev_loss"] = grad, loss
+            slope = float(grad @ d)
+            if slope > -small:
+                break
+            if group["line_search_fn"] is None:
+                self._move(state["t"], d)
+                used = int(rounds < group["max_iter"])  # the last step is taken without evaluating anew
+                if used:
+                    loss, grad = float(self._evaluate(closure)), self._flat_grad()
+            else:
+                probe, left = self._probe(closure, d), group["max_eval"] - evaluations
+                loss, grad, state["t"], used = strong_wolfe(probe, d, state["t"], loss, grad, slope, max_ls=left)
+                self._move(state["t"], d)
             evaluations += used
             state["func_evals"] += used
-            if rounds == group["max_iter"] or evaluations >= group["max_eval"] or _peak(grad) <= group["tolerance_grad"]:
+            if evaluations >= group["max_eval"] or _peak(d * state["t"]) <= small or abs(loss - state["prev_loss"]) < small:
                 break
-            if _peak(self.d * self.t) <= group["tolerance_change"] or abs(loss - loss_before) < group["tolerance_change"]:
-                break
-        self._keep(loss_before)
 
-    def _direction(self, grad: Any) -> Any:
-        """The approximate inverse Hessian times the negative gradient (two-loop recursion)."""
-        if self.state["n_iter"] == 1:
-            self.changes, self.steps, self.ro, self.scale = [], [], [], 1.0
-            return -grad
-        change, step = grad - self.before, self.d * self.t
-        curvature = float(change @ step)
-        if curvature > 1e-10:
-            if len(self.changes) == self.group["history_size"]:
-                for history in (self.changes, self.steps, self.ro):
-                    history.pop(0)
-            self.changes.append(change)
-            self.steps.append(step)
-            self.ro.append(1.0 / curvature)
-            self.scale = curvature / float(change @ change)
-        q, weights = -grad, []
-        for change, step, ro in zip(reversed(self.changes), reversed(self.steps), reversed(self.ro), strict=True):
-            weight = float(step @ q) * ro
-            weights.append(weight)
-            q -= change * weight
-        q *= self.scale
-        for change, step, ro, weight in zip(self.changes, self.steps, self.ro, reversed(weights), strict=True):
-            q += step * (weight - float(change @ q) * ro)
-        return q
-
-    def _advance(self, loss: float, grad: Any, slope: float, evaluations: int, last: bool) -> tuple[float, Any, int]:
-        """Go along the direction: by line search, or by the fixed step (the last one without evaluating anew)."""
-        optimizer = self.optimizer
-        if self.group["line_search_fn"] is None:
-            optimizer._move(self.t, self.d)
-            return (loss, grad, 0) if last else (float(self.evaluate()), optimizer._flat_grad(), 1)
-        start = [p._a.copy() for p in optimizer._params]
+    def _probe(self, closure: Callable[[], Any], direction: Any) -> Callable[[float], tuple[float, Any]]:
+        """The loss and the gradient along a direction, as a function of the step length; it leaves the parameters in place."""
+        start = [p.clone() for p in self._params]
 
         def probe(t: float) -> tuple[float, Any]:
-            optimizer._move(t, self.d)
-            found = float(self.evaluate()), optimizer._flat_grad()
-            for p, a in zip(optimizer._params, start, strict=True):
-                p._a[...] = a
+            self._move(t, direction)
+            found = float(self._evaluate(closure)), self._flat_grad()
+            for p, value in zip(self._params, start, strict=True):
+                p.copy_(value)
             return found
 
-        limit = self.group["max_eval"] - evaluations
-        loss, grad, self.t, used = strong_wolfe(probe, self.d, self.t, loss, grad, slope, max_ls=limit)
-        optimizer._move(self.t, self.d)
-        return loss, grad, used
+        return probe
 
-    def _keep(self, loss_before: float) -> None:
-        state = self.state
-        state["d"], state["prev_flat_grad"] = wrap(self.d), wrap(self.before)
-        state["old_dirs"], state["old_stps"] = [wrap(a) for a in self.changes], [wrap(a) for a in self.steps]
-        state["t"], state["ro"], state["H_diag"], state["prev_loss"] = self.t, self.ro, self.scale, loss_before
+    def _direction(self, grad: Any, state: dict[str, Any], most: int) -> Any:
+        """The approximate inverse Hessian times the negative gradient (two-loop recursion).
+
+        Numbers of a state may be tensors: those that PyTorch saved are.
+        """
+        if state["n_iter"] == 1:
+            state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
+            return -grad
+        changes, steps, inverses = (state[name] for name in ("old_dirs", "old_stps", "ro"))
+        change, step = grad - state["prev_flat_grad"], state["d"] * float(state["t"])
+        curvature = float(change @ step)
+        if curvature > 1e-10:
+            for history, value in ((changes, change), (steps, step), (inverses, 1.0 / curvature)):
+                history.append(value)
+                del history[:-most]
+            state["H_diag"] = curvature / float(change @ change)
+        past = list(zip(changes, steps, map(float, inverses), strict=True))
+        q, weights = -grad, []
+        for change, step, inverse in reversed(past):
+            weights.append(float(step @ q) * inverse)
+            q -= change * weights[-1]
+        q *= float(state["H_diag"])
+        for (change, step, inverse), weight in zip(past, reversed(weights), strict=True):
+            q += step * (weight - float(change @ q) * inverse)
+        return q
 
 
-def _real(a: Any) -> Any:
-    return xp(a).ascontiguousarray(a).view(f"f{a.dtype.itemsize // 2}") if a.dtype.kind == "c" else a
-
-
-def _bare(value: Any) -> Any:
-    """A kept value (also one of PyTorch's, where numbers are tensors) as raw arrays and floats."""
-    if isinstance(value, list):
-        return [_bare(v) for v in value]
-    a = getattr(value, "_a", value)
-    return float(a) if getattr(a, "ndim", None) == 0 else a
-
-
-def _peak(a: Any) -> float:
-    return float(abs(a).max())
+def _peak(t: Any) -> float:
+    return float(t.abs().max())

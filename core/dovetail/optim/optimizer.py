@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
@@ -10,13 +11,15 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
-from ..autograd.modes import enable_grad
+import numpy
+
+from ..autograd.modes import enable_grad, no_grad
 from ..autograd.node import CLASSES, Handle, Leaf, Tensor, changed, wrap
 from ..device import device_of, move
-from ..dtypes import from_numpy_dtype
+from ..dtypes import float64, from_numpy_dtype, get_default_dtype
 from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
 
-__all__ = ["Optimizer", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
+__all__ = ["OneByOne", "Optimizer", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
 
 class _Required:
@@ -55,28 +58,38 @@ def number(value: Any) -> Any:
     return value._a.item() if value.__class__ in CLASSES else value
 
 
-def check(condition: bool, optimizer: Any, what: str, expected: str = "") -> None:
-    """Raise a ValueRangeError (a ValueError) unless the condition holds."""
+def counter_type() -> Any:
+    """The NumPy type of a step counter: float64 where that is the default type, else float32."""
+    return float64.np if get_default_dtype() is float64 else numpy.dtype(numpy.float32)
+
+
+def check(condition: bool, where: Any, what: str, expected: str = "") -> None:
+    """Raise a ValueRangeError (a ValueError) unless the condition holds; where: a name, or the object whose class has it."""
     if not condition:
-        raise ValueRangeError(type(optimizer).__name__, what, expected)
+        raise ValueRangeError(where if isinstance(where, str) else type(where).__name__, what, expected)
 
 
-def check_lr(optimizer: Any, lr: Any) -> None:
-    """Refuse a learning rate that is negative, or a tensor of several elements."""
-    check(lr.__class__ not in CLASSES or lr._a.size == 1, optimizer, "Tensor lr must be 1-element")
-    check(number(lr) >= 0.0, optimizer, f"Invalid learning rate: {number(lr)}", "expected lr >= 0")
+_LABELS = {"lr": "learning rate", "eps": "epsilon value"}
+_MOST = {"rho": 1.0}
 
 
-def check_flags(optimizer: Any, differentiable: bool = False, fused: Any = None, foreach: Any = None) -> None:
-    """Refuse what PyTorch refuses of its implementation flags, and differentiable=True, which this library lacks."""
-    name = type(optimizer).__name__
-    if fused and differentiable:
-        raise UnsupportedError(name, "`fused` does not support `differentiable`")
-    if fused and foreach:
-        raise UnsupportedError(name, "`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        what = "differentiable=True is not supported"
-        raise UnsupportedError(name, what, "steps are not recorded", "write the update with ops on tensors, or use autograd.grad")
+def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+    """An optimizer's defaults: ``locals()`` at the start of its constructor, without what is no setting.
+
+    The settings of these names are checked, in their order: betas lie in [0, 1), others are not negative.
+    """
+    defaults = {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
+    for name in names:
+        value = defaults[name]
+        if name == "betas":
+            for i, beta in enumerate(map(number, value)):
+                check(0.0 <= beta < 1.0, optimizer, f"Invalid beta parameter at index {i}: {beta}", "expected 0 <= beta < 1")
+            continue
+        check(value.__class__ not in CLASSES or value._a.size == 1, optimizer, f"Tensor {name} must be 1-element")
+        value, most = number(value), _MOST.get(name, math.inf)
+        expected = f"expected {name} >= 0" if most == math.inf else f"expected 0 <= {name} <= {most:g}"
+        check(0.0 <= value <= most, optimizer, f"Invalid {_LABELS.get(name, f'{name} value')}: {value}", expected)
+    return defaults
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,7 +166,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._layouts: list[Any] = []  # how the parameters are laid out for multi-tensor updates
+        self._layouts: dict[int, Any] = {}  # how the parameters are laid out for multi-tensor updates
         for name in _HOOKS:
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
 
@@ -330,6 +343,28 @@ class Optimizer:
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call ``hook(optimizer)`` when a state dict was loaded."""
         return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+
+class OneByOne(Optimizer):
+    """An optimizer that updates one real tensor after the other: a subclass writes ``_update`` with ops on tensors."""
+
+    def _update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; ``closure`` evaluates the loss anew and its value is returned."""
+        loss = self._evaluate(closure)
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.is_complex():
+                    name = type(self).__name__
+                    raise UnsupportedError(name, f"{name} does not support complex parameters")
+                with no_grad():
+                    self._update(p, p.grad, self.state[p], group)
+                changed(p._v, "optimizer.step")
+        return loss
 
 
 def _cast(p: Tensor, value: Any, key: Any = None) -> Any:

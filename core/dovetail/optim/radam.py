@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._multi import Bunch, Form, MultiTensorOptimizer, update
-from .adam import check_betas, lerp
-from .optimizer import check, check_flags, check_lr, number
+from ._multi import Bunch, MultiTensorOptimizer, lerp, mean_square, update
+from .optimizer import checked
 
 __all__ = ["RAdam", "radam_update"]
 
 
-@update
+@update()
 def radam_update(
     np: Any, p: Any, g: Any, t: Any, u: Any, exp_avg: Any, exp_avg_sq: Any, *, lr: float, correction: float,
     root_correction: float, rectification: float | None, beta1: float, beta2: float, eps: float, decay: float,
@@ -20,10 +19,7 @@ def radam_update(
     if decay != 1:
         p *= decay
     lerp(np, exp_avg, g, 1 - beta1, t)
-    np.multiply(g, g, out=t)
-    t *= 1 - beta2
-    exp_avg_sq *= beta2
-    exp_avg_sq += t
+    mean_square(np, exp_avg_sq, g, beta2, t)
     np.divide(exp_avg, correction, out=u)
     u *= lr
     if rectification is not None:
@@ -54,41 +50,12 @@ class RAdam(MultiTensorOptimizer):
         decoupled_weight_decay: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
         differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(self, lr)
-        check(eps >= 0.0, self, f"Invalid epsilon value: {eps}", "expected eps >= 0")
-        check_betas(self, betas)
-        check(weight_decay >= 0.0, self, f"Invalid weight_decay value: {weight_decay}", "expected weight_decay >= 0")
-        check_flags(self, differentiable)
-        defaults = dict(
-            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize, foreach=foreach, capturable=capturable,
-            decoupled_weight_decay=decoupled_weight_decay, differentiable=differentiable,
-        )  # fmt: skip
-        super().__init__(params, defaults)
+        super().__init__(params, checked(self, locals(), "lr", "eps", "betas", "weight_decay"))
 
-    def _form(self, group: dict[str, Any]) -> Form:
-        return _FORM
-
-    def _settings(self, group: dict[str, Any], bunch: Bunch) -> dict[str, Any]:
-        counter = bunch.counts["step"]
-        counter += 1
-        step, lr, (beta1, beta2), decay = counter.item(0), number(group["lr"]), group["betas"], group["weight_decay"]
-        left, decoupled = 1 - beta2**step, group["decoupled_weight_decay"]
-        longest = 2 / (1 - beta2) - 1
+    def _rates(self, group: dict[str, Any], lr: float, step: int, bunch: Bunch) -> dict[str, Any]:
+        beta1, beta2 = group["betas"]
+        left, longest, rectification = 1 - beta2**step, 2 / (1 - beta2) - 1, None
         length = longest - 2 * step * beta2**step / left  # of the simple mean that has the same variance
-        rectification = None
         if length > 5.0:
             rectification = ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)) ** 0.5
-        return {
-            "lr": lr,
-            "correction": 1 - beta1**step,
-            "root_correction": left**0.5,
-            "rectification": rectification,
-            "beta1": beta1,
-            "beta2": beta2,
-            "eps": group["eps"],
-            "decay": 1 - lr * decay if decoupled and decay else 1,
-            "l2": 0 if decoupled else decay,
-        }
-
-
-_FORM = Form(("exp_avg", "exp_avg_sq"), ("step",), {})
+        return {"lr": lr, "correction": 1 - beta1**step, "root_correction": left**0.5, "rectification": rectification}

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._multi import Bunch, Form, MultiTensorOptimizer, update
-from .adam import lerp
-from .optimizer import check, check_flags, check_lr, number
+from ._multi import MultiTensorOptimizer, lerp, mean_square, update
+from .optimizer import checked
 
 __all__ = ["RMSprop", "rmsprop_update"]
 
 
-@update
+@update(momentum_buffer="momentum", grad_avg="centered")
 def rmsprop_update(
-    np: Any, p: Any, g: Any, t: Any, u: Any, square_avg: Any, *more: Any,
+    np: Any, p: Any, g: Any, t: Any, u: Any, square_avg: Any, momentum_buffer: Any = None, grad_avg: Any = None, *,
     lr: float, alpha: float, eps: float, momentum: float, centered: bool,
 ) -> None:  # fmt: skip
-    """v = α v + (1 - α) g²; p -= lr · g / (√v + ε); centered: √(v - mean²); more: the momentum buffer, the mean."""
-    square_avg *= alpha
-    np.multiply(g, g, out=t)
-    t *= 1 - alpha
-    square_avg += t
+    """v = α v + (1 - α) g²; p -= lr · g / (√v + ε); centered: √(v - mean²)."""
+    mean_square(np, square_avg, g, alpha, t)
     if centered:
-        mean = more[-1]
-        lerp(np, mean, g, 1 - alpha, t)
-        np.multiply(mean, mean, out=t)
+        lerp(np, grad_avg, g, 1 - alpha, t)
+        np.multiply(grad_avg, grad_avg, out=t)
         np.subtract(square_avg, t, out=t)
         np.sqrt(t, out=t)
     else:
@@ -32,10 +27,9 @@ def rmsprop_update(
     t += eps
     np.divide(g, t, out=t)
     if momentum > 0:
-        buffer = more[0]
-        buffer *= momentum
-        buffer += t
-        np.multiply(buffer, lr, out=t)
+        momentum_buffer *= momentum
+        momentum_buffer += t
+        np.multiply(momentum_buffer, lr, out=t)
     else:
         t *= lr
     p -= t
@@ -60,35 +54,4 @@ class RMSprop(MultiTensorOptimizer):
         centered: bool = False, capturable: bool = False, foreach: bool | None = None, maximize: bool = False,
         differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(self, lr)
-        check(eps >= 0.0, self, f"Invalid epsilon value: {eps}", "expected eps >= 0")
-        check(momentum >= 0.0, self, f"Invalid momentum value: {momentum}", "expected momentum >= 0")
-        check(weight_decay >= 0.0, self, f"Invalid weight_decay value: {weight_decay}", "expected weight_decay >= 0")
-        check(alpha >= 0.0, self, f"Invalid alpha value: {alpha}", "expected alpha >= 0")
-        check_flags(self, differentiable)
-        defaults = dict(
-            lr=lr, momentum=momentum, alpha=alpha, eps=eps, centered=centered, weight_decay=weight_decay, capturable=capturable,
-            foreach=foreach, maximize=maximize, differentiable=differentiable,
-        )  # fmt: skip
-        super().__init__(params, defaults)
-
-    def _form(self, group: dict[str, Any]) -> Form:
-        return _FORMS[group["momentum"] > 0, bool(group["centered"])]
-
-    def _settings(self, group: dict[str, Any], bunch: Bunch) -> dict[str, Any]:
-        bunch.counts["step"] += 1
-        return {
-            "lr": number(group["lr"]),
-            "alpha": group["alpha"],
-            "eps": group["eps"],
-            "l2": group["weight_decay"],
-            "momentum": group["momentum"],
-            "centered": group["centered"],
-        }
-
-
-_FORMS = {
-    (moving, centered): Form(("square_avg", *["momentum_buffer"] * moving, *["grad_avg"] * centered), ("step",), {})
-    for moving in (False, True)
-    for centered in (False, True)
-}
+        super().__init__(params, checked(self, locals(), "lr", "eps", "momentum", "weight_decay", "alpha"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._multi import Bunch, Form, MultiTensorOptimizer, update
-from .optimizer import check, check_flags, check_lr, number
+from ._multi import Bunch, MultiTensorOptimizer, update
+from .optimizer import check, checked, number
 
 __all__ = ["Rprop", "rprop_update"]
 
 
-@update
+@update()
 def rprop_update(
     np: Any, p: Any, g: Any, t: Any, u: Any, prev: Any, step_size: Any, *, shrink: float, grow: float, least: float, most: float
 ) -> None:
@@ -48,19 +48,13 @@ class Rprop(MultiTensorOptimizer):
         self, params: Any, lr: Any = 1e-2, etas: tuple[float, float] = (0.5, 1.2), step_sizes: tuple[float, float] = (1e-6, 50), *,
         capturable: bool = False, foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(self, lr)
+        defaults = checked(self, locals(), "lr")
         check(0.0 < etas[0] < 1.0 < etas[1], self, f"Invalid eta values: {etas[0]}, {etas[1]}", "expected 0 < etas[0] < 1 < etas[1]")
-        check_flags(self, differentiable)
-        defaults = dict(
-            lr=lr, etas=etas, step_sizes=step_sizes, foreach=foreach, maximize=maximize, differentiable=differentiable,
-            capturable=capturable,
-        )  # fmt: skip
         super().__init__(params, defaults)
 
-    def _form(self, group: dict[str, Any]) -> Form:
-        return Form(("prev", "step_size"), ("step",), {"step_size": number(group["lr"])})
+    def _start(self, group: dict[str, Any]) -> dict[str, float]:
+        return {"step": 0.0, "step_size": number(group["lr"])}
 
-    def _settings(self, group: dict[str, Any], bunch: Bunch) -> dict[str, Any]:
-        bunch.counts["step"] += 1
+    def _rates(self, group: dict[str, Any], lr: float, step: int, bunch: Bunch) -> dict[str, Any]:
         (shrink, grow), (least, most) = group["etas"], group["step_sizes"]
         return {"shrink": shrink, "grow": grow, "least": least, "most": most}

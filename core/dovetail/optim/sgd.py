@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._multi import Bunch, Form, MultiTensorOptimizer, update
-from .optimizer import check, check_flags, check_lr, number
+from ._multi import Bunch, MultiTensorOptimizer, update
+from .optimizer import check, checked
 
 __all__ = ["SGD", "sgd_update"]
 
 
-@update
+@update(momentum_buffer="momentum")
 def sgd_update(
     np: Any, p: Any, g: Any, t: Any, u: Any, momentum_buffer: Any = None, *,
     lr: float, momentum: float, inflow: float, nesterov: bool,
@@ -52,29 +52,13 @@ class SGD(MultiTensorOptimizer):
         nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:  # fmt: skip
-        check_lr(self, lr)
-        check(momentum >= 0.0, self, f"Invalid momentum value: {momentum}", "expected momentum >= 0")
-        check(number(weight_decay) >= 0.0, self, f"Invalid weight_decay value: {weight_decay}", "expected weight_decay >= 0")
+        defaults = checked(self, locals(), "lr", "momentum", "weight_decay")
         fits = not nesterov or (momentum > 0 and dampening == 0)
         check(fits, self, "Nesterov momentum requires a momentum and zero dampening", f"got momentum={momentum}, dampening={dampening}")
-        check_flags(self, differentiable, fused, foreach)
-        defaults = dict(
-            lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov, maximize=maximize,
-            foreach=foreach, differentiable=differentiable, fused=fused,
-        )  # fmt: skip
         super().__init__(params, defaults)
 
-    def _form(self, group: dict[str, Any]) -> Form:
-        return _MOMENTUM if group["momentum"] != 0 else _PLAIN
+    def _start(self, group: dict[str, Any]) -> dict[str, float]:
+        return {}
 
-    def _settings(self, group: dict[str, Any], bunch: Bunch) -> dict[str, Any]:
-        return {
-            "lr": number(group["lr"]),
-            "l2": number(group["weight_decay"]),
-            "momentum": group["momentum"],
-            "inflow": 1 if bunch.fresh else 1 - group["dampening"],
-            "nesterov": group["nesterov"],
-        }
-
-
-_PLAIN, _MOMENTUM = Form((), (), {}), Form(("momentum_buffer",), (), {})
+    def _rates(self, group: dict[str, Any], lr: float, step: int, bunch: Bunch) -> dict[str, Any]:
+        return {"lr": lr, "inflow": 1 if bunch.fresh else 1 - group["dampening"]}

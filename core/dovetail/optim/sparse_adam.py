@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..dtypes import from_numpy_dtype
 from ..errors import UnsupportedError
-from .adam import check_betas
-from .optimizer import Optimizer, check, number
+from .optimizer import Optimizer, check, checked, number
 
 __all__ = ["SparseAdam"]
 
@@ -30,9 +28,8 @@ class SparseAdam(Optimizer):
     ) -> None:
         check(number(lr) > 0.0, self, f"Invalid learning rate: {lr}", "expected lr > 0")
         check(eps > 0.0, self, f"Invalid epsilon value: {eps}", "expected eps > 0")
-        check_betas(self, betas)
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, maximize=maximize))
-        places = [[i, j] for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"]) if _complex(p)]
+        super().__init__(params, checked(self, locals(), "betas"))
+        places = [[i, j] for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"]) if p.is_complex()]
         check(not places, self, f"Complex params at indices {places}: SparseAdam does not support complex parameters")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -41,7 +38,3 @@ class SparseAdam(Optimizer):
         if any(p.grad is not None for group in self.param_groups for p in group["params"]):
             raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
         return loss
-
-
-def _complex(p: Any) -> bool:
-    return from_numpy_dtype(p._a.dtype).is_complex

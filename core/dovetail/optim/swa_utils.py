@@ -8,16 +8,14 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
-import numpy
-
 from ..autograd.modes import no_grad
-from ..autograd.node import CLASSES, Tensor, changed, wrap
-from ..device import Device, device_of, move
-from ..dtypes import get_default_dtype
+from ..autograd.node import Tensor
+from ..dtypes import int64
 from ..errors import UnsupportedError
 from ..nn.module import Module
-from .lr_scheduler._base import LRScheduler, check, per_group
-from .optimizer import number
+from ..ops.create import zeros
+from .lr_scheduler._base import LRScheduler, per_group
+from .optimizer import check, number
 
 __all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "update_bn"]
 
@@ -31,9 +29,9 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], Any]:
     """
     _check_decay(decay)
 
+    @no_grad()
     def average(ema_param: Any, current_param: Any, num_averaged: Any) -> Any:
-        with no_grad():
-            return decay * ema_param + (1 - decay) * current_param
+        return decay * ema_param + (1 - decay) * current_param
 
     return average
 
@@ -46,9 +44,9 @@ def get_swa_avg_fn() -> Callable[[Any, Any, Any], Any]:
     tensor([0.5000])
     """
 
+    @no_grad()
     def average(averaged_param: Any, current_param: Any, num_averaged: Any) -> Any:
-        with no_grad():
-            return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
+        return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
 
     return average
 
@@ -63,8 +61,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], None
     _check_decay(decay)
 
     def average(ema_param_list: Any, current_param_list: Any, num_averaged: Any) -> None:
-        for mean, current in zip(ema_param_list, current_param_list, strict=True):
-            _towards(mean, current, 1 - decay)
+        _towards(ema_param_list, current_param_list, 1 - decay)
 
     return average
 
@@ -78,11 +75,7 @@ def get_swa_multi_avg_fn() -> Callable[[Any, Any, Any], None]:
     """
 
     def average(averaged_param_list: Any, current_param_list: Any, num_averaged: Any) -> None:
-        weight = 1 / (float(number(num_averaged)) + 1)
-        if num_averaged.__class__ in CLASSES:
-            weight = float(get_default_dtype().np.type(weight))  # a quotient of a tensor has the default type
-        for mean, current in zip(averaged_param_list, current_param_list, strict=True):
-            _towards(mean, current, weight)
+        _towards(averaged_param_list, current_param_list, number(1 / (num_averaged + 1)))
 
     return average
 
@@ -91,14 +84,14 @@ def _check_decay(decay: float) -> None:
     check(0.0 <= decay <= 1.0, "EMA", f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
 
 
-def _towards(mean: Tensor, current: Tensor, weight: float) -> None:
-    """Move the average by this part of the way; integers are truncated, as a copy does."""
-    a, b = mean._a, current._a
-    if a.dtype.kind in "biu":
-        a[...] = (a * (1 - weight) + b * weight).astype(a.dtype)
-    else:
-        a += (b - a) * weight if weight < 0.5 else (b - a) - (b - a) * (1 - weight)
-    changed(mean._v, "update_parameters")
+@no_grad()
+def _towards(means: Any, currents: Any, weight: float) -> None:
+    """Move averages by this part of the way; integers are truncated, as a copy does."""
+    for mean, current in zip(means, currents, strict=True):
+        if mean.is_floating_point() or mean.is_complex():
+            mean.lerp_(current.to(mean.dtype), weight)
+        else:
+            mean.copy_(mean * (1 - weight) + current * weight)
 
 
 class AveragedModel(Module):
@@ -127,11 +120,9 @@ class AveragedModel(Module):
         if avg_fn is not None and multi_avg_fn is not None:
             raise UnsupportedError("AveragedModel", "Only one of avg_fn and multi_avg_fn should be provided")
         self.module = deepcopy(model)
-        count = numpy.zeros((), numpy.int64)
         if device is not None:
             self.module = self.module.to(device)
-            count = move(count, Device(device))
-        self.register_buffer("n_averaged", wrap(count))
+        self.register_buffer("n_averaged", zeros((), dtype=int64, device=device))
         self.avg_fn, self.multi_avg_fn, self.use_buffers = avg_fn, multi_avg_fn, use_buffers
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -142,27 +133,18 @@ class AveragedModel(Module):
         """Take the model's present parameters into the average."""
         parts = (lambda m: chain(m.parameters(), m.buffers())) if self.use_buffers else (lambda m: m.parameters())
         means = [t.detach() for t in parts(self.module)]
-        currents = [wrap(move(t._a, device_of(m._a))) for m, t in zip(means, parts(model), strict=True)]
-        if int(self.n_averaged._a) == 0:
-            _copy(means, currents)
-        elif self.multi_avg_fn is not None:
+        currents = [t.detach().to(mean.device) for mean, t in zip(means, parts(model), strict=True)]
+        average = self.avg_fn or get_swa_avg_fn()
+        if self.multi_avg_fn is not None and self.n_averaged > 0:
             if means:
                 self.multi_avg_fn(means, currents, self.n_averaged)
-        elif self.avg_fn is not None:
-            for mean, current in zip(means, currents, strict=True):
-                _copy([mean], [self.avg_fn(mean, current, self.n_averaged)])
         else:
-            get_swa_multi_avg_fn()(means, currents, int(self.n_averaged._a))
+            for mean, current in zip(means, currents, strict=True):
+                mean.copy_(average(mean, current, self.n_averaged) if self.n_averaged > 0 else current)
         if not self.use_buffers:
-            _copy(list(self.module.buffers()), list(model.buffers()))
-        self.n_averaged._a += 1
-        changed(self.n_averaged._v, "update_parameters")
-
-
-def _copy(targets: list[Any], sources: list[Any]) -> None:
-    for target, source in zip(targets, sources, strict=True):
-        target._a[...] = move(source._a, device_of(target._a))
-        changed(target._v, "update_parameters")
+            for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
+                mine.detach().copy_(theirs.detach())
+        self.n_averaged.add_(1)
 
 
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
@@ -204,9 +186,9 @@ class SWALR(LRScheduler):
         for lr, group in zip(per_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True):
             group["swa_lr"] = lr
         what = f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
-        check(anneal_strategy in ("cos", "linear"), "SWALR", what)
-        what = f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}"
-        check(isinstance(anneal_epochs, int) and anneal_epochs >= 0, "SWALR", what)
+        check(anneal_strategy in ("cos", "linear"), self, what)
+        whole = isinstance(anneal_epochs, int) and anneal_epochs >= 0
+        check(whole, self, f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
         self._anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs
         super().__init__(optimizer, last_epoch)
 
@@ -214,9 +196,7 @@ class SWALR(LRScheduler):
         t = max(0, min(1, step / max(1, self.anneal_epochs)))
         return (1 - math.cos(math.pi * t)) / 2 if self._anneal_strategy == "cos" else t
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        self._ask()
+    def _rates(self) -> list[Any]:
         step = self._step_count - 1
         if self.anneal_epochs == 0:
             step = max(1, step)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from ._base import LRScheduler
 from ._composed import ChainedScheduler, SequentialLR
-from ._cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
-from ._cycles import CyclicLR, OneCycleLR
-from ._decay import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from ._functions import LambdaLR, MultiplicativeLR
+from ._cycles import CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
+from ._decay import ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiplicativeLR, MultiStepLR, PolynomialLR, StepLR
 from ._plateau import ReduceLROnPlateau
 
 __all__ = [

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import types
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ...autograd.node import CLASSES, changed, wrap
-from ...errors import DovetailError, TypeMismatch, UnsupportedError, ValueRangeError
-from ..optimizer import Optimizer, number
+from ...errors import DovetailError, TypeMismatch, UnsupportedError
+from ..optimizer import Optimizer, check, number
 
-__all__ = ["LRScheduler", "check", "check_optimizer", "cycle_momentum", "per_group", "put", "values_of"]
+__all__ = ["LRScheduler", "check_optimizer", "per_group", "put", "restore", "state_of", "values_of"]
 
 _EPOCH = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
@@ -33,16 +33,10 @@ class MissingSetting(DovetailError, KeyError):
     __str__ = Exception.__str__
 
 
-def check(condition: bool, where: str, what: str, expected: str = "") -> None:
-    """Raise a ValueRangeError (a ValueError) unless the condition holds."""
-    if not condition:
-        raise ValueRangeError(where, what, expected)
-
-
-def check_optimizer(where: str, optimizer: Any) -> None:
+def check_optimizer(scheduler: Any, optimizer: Any) -> None:
     """Refuse what is no Optimizer."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeMismatch(where, f"{type(optimizer).__name__} is not an Optimizer")
+        raise TypeMismatch(type(scheduler).__name__, f"{type(optimizer).__name__} is not an Optimizer")
 
 
 def _copied(value: Any) -> Any:
@@ -75,25 +69,19 @@ def per_group(name: str, optimizer: Any, value: Any) -> list[Any]:
     return [_copied(v) for v in value]
 
 
-def cycle_momentum(where: str, optimizer: Any, base: Any, most: Any, begin: bool) -> tuple[list[Any], list[Any], bool]:
-    """Prepare groups whose momentum (or beta1) goes against the rate: (bases, maxima, whether it is beta1)."""
-    known = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
-    check(known, where, "optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
-    bases, maxima = per_group("base_momentum", optimizer, base), per_group("max_momentum", optimizer, most)
-    beta1 = "betas" in optimizer.defaults
-    if begin:
-        for high, low, group in zip(maxima, bases, optimizer.param_groups, strict=True):
-            put_momentum(group, high, beta1)
-            group["max_momentum"], group["base_momentum"] = high, low
-    return bases, maxima, beta1
+def state_of(held: Any) -> Any:
+    """What a state dict keeps of a scheduler or a function inside: of a plain function, nothing."""
+    if hasattr(held, "state_dict"):
+        return held.state_dict()
+    return None if held is None or isinstance(held, types.FunctionType) else held.__dict__.copy()
 
 
-def put_momentum(group: dict[str, Any], value: Any, beta1: bool) -> None:
-    """Set a group's momentum, or its first beta."""
-    if beta1:
-        group["betas"] = (value, *group["betas"][1:])
-    else:
-        group["momentum"] = value
+def restore(held: Any, state: Any) -> None:
+    """Give a scheduler or a function inside what `state_of` kept."""
+    if hasattr(held, "load_state_dict"):
+        held.load_state_dict(state)
+    elif state is not None:
+        held.__dict__.update(state)
 
 
 class LRScheduler:
@@ -112,13 +100,14 @@ class LRScheduler:
     [0.5]
     """
 
+    _held = ""  # the attribute with a list of schedulers or functions, of which a state dict has the states
     _get_lr_called_within_step = False
     _is_initial = False
     _step_count: int
     _last_lr: list[Any]
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        check_optimizer(type(self).__name__, optimizer)
+        check_optimizer(self, optimizer)
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
@@ -133,20 +122,25 @@ class LRScheduler:
         self._initial_step()
 
     def _initial_step(self) -> None:
-        self._step_count = 0
-        self._is_initial = True
+        self._step_count, self._is_initial = 0, True
         try:
             self.step()
         finally:
             self._is_initial = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer, in PyTorch's names."""
-        return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+        """Everything but the optimizer, in PyTorch's names; of schedulers inside, their state dicts, of functions, the attributes."""
+        state = {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+        if self._held:
+            state[self._held] = [state_of(held) for held in state[self._held]]
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what ``state_dict`` returned."""
-        self.__dict__.update(state_dict)
+        self.__dict__.update({key: value for key, value in state_dict.items() if key != self._held})
+        if self._held:
+            for held, state in zip(getattr(self, self._held), state_dict[self._held], strict=True):
+                restore(held, state)
 
     def get_last_lr(self) -> list[Any]:
         """The rates that were set last, one per group."""
@@ -154,6 +148,13 @@ class LRScheduler:
 
     def get_lr(self) -> list[Any]:
         """Compute the rates of the present epoch; ``step`` calls it."""
+        rates = self._rates()
+        if not self._get_lr_called_within_step:
+            text = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
+            warnings.warn(text, UserWarning, stacklevel=2)
+        return rates
+
+    def _rates(self) -> list[Any]:
         raise UnsupportedError(f"{type(self).__name__}.get_lr", "not implemented", "", "a subclass of LRScheduler writes it")
 
     def step(self, epoch: Any = None) -> None:
@@ -168,34 +169,24 @@ class LRScheduler:
             warnings.warn(_EPOCH, UserWarning, stacklevel=2)
         self._update_lr(epoch)
 
-    @contextmanager
-    def _within_step(self) -> Iterator[None]:
+    def _update_lr(self, epoch: Any = None) -> None:
+        if epoch is None:
+            self.last_epoch += 1
+            self._apply(self.get_lr)
+        else:
+            self.last_epoch = epoch
+            self._apply(getattr(self, "_get_closed_form_lr", self.get_lr))
+
+    def _apply(self, compute: Callable[[], list[Any]]) -> None:
+        """Set the rates that a function computes."""
         self._get_lr_called_within_step = True
         try:
-            yield
+            lrs = compute()
         finally:
             self._get_lr_called_within_step = False
-
-    def _update_lr(self, epoch: Any = None) -> None:
-        with self._within_step():
-            if epoch is None:
-                self.last_epoch += 1
-                lrs = self.get_lr()
-            else:
-                self.last_epoch = epoch
-                lrs = getattr(self, "_get_closed_form_lr", self.get_lr)()
-        self._put(lrs)
-
-    def _put(self, lrs: list[Any]) -> None:
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             put(group, "lr", lr)
         self._last_lr = values_of(self.optimizer, "lr")
-
-    def _ask(self) -> None:
-        """Warn whoever calls ``get_lr`` outside of ``step``."""
-        if not self._get_lr_called_within_step:
-            text = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
-            warnings.warn(text, UserWarning, stacklevel=3)
 
     def _times(self, factor: float) -> list[Any]:
         """The groups' present rates times a factor."""

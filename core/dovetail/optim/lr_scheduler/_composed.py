@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import TypeMismatch
-from ._base import LRScheduler, check, put, values_of
+from ..optimizer import check
+from ._base import LRScheduler, put, values_of
 from ._plateau import ReduceLROnPlateau
 
 __all__ = ["ChainedScheduler", "SequentialLR"]
@@ -16,19 +17,8 @@ __all__ = ["ChainedScheduler", "SequentialLR"]
 class _Composed(LRScheduler):
     """What holds `_schedulers`: their states are part of its own."""
 
+    _held = "_schedulers"
     _schedulers: Sequence[Any]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer, with the state dicts of the schedulers."""
-        state = super().state_dict()
-        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
-        return state
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what ``state_dict`` returned."""
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "_schedulers"})
-        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(state)
 
     def _check_members(self, schedulers: Sequence[Any], optimizer: Any) -> None:
         name = type(self).__name__
@@ -39,12 +29,12 @@ class _Composed(LRScheduler):
                 f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when "
                 f"calling `step`, but got one at index {i} in the given schedulers sequence."
             )
-            check(not isinstance(scheduler, ReduceLROnPlateau), name, what)
+            check(not isinstance(scheduler, ReduceLROnPlateau), self, what)
             what = (
                 f"{name} expects all schedulers to belong to the same optimizer, but got scheduler {type(scheduler).__name__} at "
                 f"index {i} with another one"
             )
-            check(optimizer is scheduler.optimizer, name, what)
+            check(optimizer is scheduler.optimizer, self, what)
 
 
 class SequentialLR(_Composed):
@@ -62,13 +52,13 @@ class SequentialLR(_Composed):
     """
 
     def __init__(self, optimizer: Any, schedulers: list[Any], milestones: list[int], last_epoch: int = -1) -> None:
-        check(len(schedulers) >= 1, "SequentialLR", "SequentialLR expects at least one scheduler, but got no scheduler.")
+        check(len(schedulers) >= 1, self, "SequentialLR expects at least one scheduler, but got no scheduler.")
         self._check_members(schedulers, optimizer)
         what = (
             "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone points, but "
             f"got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}"
         )
-        check(len(milestones) == len(schedulers) - 1, "SequentialLR", what)
+        check(len(milestones) == len(schedulers) - 1, self, what)
         self._schedulers, self._milestones = schedulers, milestones
         self.last_epoch, self.optimizer = last_epoch + 1, optimizer
         for group in optimizer.param_groups:
@@ -114,7 +104,7 @@ class ChainedScheduler(_Composed):
 
     def __init__(self, schedulers: Sequence[Any], optimizer: Any = None) -> None:
         what = "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler."
-        check(len(schedulers) >= 1, "ChainedScheduler", what)
+        check(len(schedulers) >= 1, self, what)
         optimizer = optimizer or schedulers[0].optimizer
         self._check_members(schedulers, optimizer)
         self._schedulers, self.optimizer = schedulers, optimizer

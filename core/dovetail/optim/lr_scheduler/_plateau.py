@@ -7,8 +7,8 @@ import warnings
 from typing import Any
 
 from ...errors import UnsupportedError
-from ..optimizer import number
-from ._base import _EPOCH, LRScheduler, check, check_optimizer, put, values_of
+from ..optimizer import check, number
+from ._base import _EPOCH, LRScheduler, check_optimizer, put, values_of
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -31,12 +31,12 @@ class ReduceLROnPlateau(LRScheduler):
         self, optimizer: Any, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
         threshold_mode: str = "rel", cooldown: int = 0, min_lr: Any = 0, eps: float = 1e-8,
     ) -> None:  # fmt: skip
-        check(factor < 1.0, "ReduceLROnPlateau", f"Factor should be < 1.0. (got {factor})")
-        check_optimizer("ReduceLROnPlateau", optimizer)
+        check(factor < 1.0, self, f"Factor should be < 1.0. (got {factor})")
+        check_optimizer(self, optimizer)
         self.factor, self.optimizer = factor, optimizer
         count = len(optimizer.param_groups)
         if isinstance(min_lr, list | tuple):
-            check(len(min_lr) == count, "ReduceLROnPlateau", f"expected {count} min_lrs, got {len(min_lr)}")
+            check(len(min_lr) == count, self, f"expected {count} min_lrs, got {len(min_lr)}")
             self.default_min_lr, self.min_lrs = None, list(min_lr)
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * count
@@ -47,9 +47,9 @@ class ReduceLROnPlateau(LRScheduler):
         self._reset()
 
     def _set_mode(self, mode: str, threshold: float, threshold_mode: str) -> None:
-        check(mode in ("min", "max"), "ReduceLROnPlateau", f"mode {mode} is unknown!", "expected 'min' or 'max'")
+        check(mode in ("min", "max"), self, f"mode {mode} is unknown!", "expected 'min' or 'max'")
         what = f"threshold mode {threshold_mode} is unknown!"
-        check(threshold_mode in ("rel", "abs"), "ReduceLROnPlateau", what, "expected 'rel' or 'abs'")
+        check(threshold_mode in ("rel", "abs"), self, what, "expected 'rel' or 'abs'")
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
