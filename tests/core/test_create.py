@@ -255,3 +255,11 @@ def test_index_warnings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dv.arange(6).reshape(2, 3)[[0, 1]]
+
+
+def test_ranges_and_identities_fill_out_and_name_unknown_options() -> None:
+    for make in (lambda **k: dv.eye(2, **k), lambda **k: dv.linspace(0, 1, 4, **k), lambda **k: dv.arange(4.0, **k)):
+        out = dv.zeros(1)
+        assert make(out=out) is out and out.tolist() == make().tolist()
+        with pytest.raises(TypeError, match="got an unexpected keyword argument 'foo'"):
+            make(foo=1)
