@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ._op import Array, op, xp
-from ._windows import Sizes, add_columns, blocks, columns, padded, tap_views, unpadded, window_sizes
+from ._windows import Sizes, blocks, padded, tap_views, unpadded, window_sizes
 
 __all__ = ["convolution", "convolution_input_grad", "convolution_weight_grad"]
 
@@ -60,7 +60,10 @@ def _forward(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, gro
         part = x[batch, :, lines]
         sizes = (rows.stop - rows.start, *outs[1:])
         shape = (part.shape[0], c, *kernel, *sizes)
-        buffer = columns(part, kernel, stride, dilation, sizes, buffer if buffer is not None and buffer.shape == shape else None)
+        if buffer is None or buffer.shape != shape:
+            buffer = xp(x).empty(shape, x.dtype)
+        for tap, view in tap_views(part, kernel, stride, dilation, sizes):
+            buffer[(slice(None), slice(None), *tap)] = view
         cols = buffer.reshape(part.shape[0], groups, each // groups, -1)
         place = out[batch, :, :, rows]
         if place.flags.c_contiguous:
@@ -73,10 +76,7 @@ def _forward(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, gro
 def _channels_last(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, outs: Sizes) -> Any:
     """For small images: columns of whole channel runs, and one tall product instead of a short one for each image."""
     n, kernel, d = x.shape[0], w.shape[2:], len(outs)
-    shape = (n, *(m + 2 * p for m, p in zip(x.shape[2:], padding, strict=True)), x.shape[1])
-    moved = xp(x).zeros(shape, x.dtype)
-    inner = (slice(None), *(slice(p, p + m) for p, m in zip(padding, x.shape[2:], strict=True)))
-    moved[inner] = x.transpose(0, *range(2, d + 2), 1)
+    moved = xp(x).ascontiguousarray(padded(x.transpose(0, *range(2, d + 2), 1), (*padding, 0)))
     cols = xp(x).empty((n, *outs, *kernel, x.shape[1]), x.dtype)
     for tap, view in tap_views(moved, kernel, stride, dilation, outs, axis=1):
         cols[(slice(None),) * (d + 1) + tap] = view
@@ -101,14 +101,11 @@ def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Size
     shape = (n, c, *(m + 2 * p for m, p in zip(size, padding, strict=True)))
     out = xp(g).zeros(shape, xp(g).result_type(g, w))
     matrix = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
-    whole = len(outs) * (1,)
     for batch, rows, lines in blocks(out, outs, c * math.prod(kernel), kernel, stride, dilation):
         part = g[batch, :, rows]
-        cols = matrix @ part.reshape(part.shape[0], groups, o // groups, -1)
-        if kernel == whole and stride == whole:
-            out[batch, :, lines] += cols.reshape(-1, c, *part.shape[2:])
-        else:
-            add_columns(out[batch, :, lines], cols.reshape(-1, c, *kernel, *part.shape[2:]), kernel, stride, dilation, part.shape[2:])
+        cols = (matrix @ part.reshape(part.shape[0], groups, o // groups, -1)).reshape(-1, c, *kernel, *part.shape[2:])
+        for tap, view in tap_views(out[batch, :, lines], kernel, stride, dilation, part.shape[2:]):
+            view += cols[(slice(None), slice(None), *tap)]
     return out if not any(padding) else xp(g).ascontiguousarray(unpadded(out, padding, size))
 
 

@@ -19,8 +19,8 @@ from ._refuse import NotForType
 from ._refuse import type_name as legacy
 
 __all__ = [
-    "Window", "add_columns", "blocks", "columns", "listing", "named", "over_batch", "padded", "refuse_scalar", "refuse_types", "spread",
-    "tap_views", "unpadded", "window_sizes",
+    "Window", "blocks", "listing", "named", "over_batch", "padded", "refuse_scalar", "refuse_types", "spread", "tap_views", "unpadded",
+    "window_sizes",
 ]  # fmt: skip
 
 Sizes = tuple[int, ...]
@@ -128,32 +128,14 @@ def unpadded(x: Any, padding: Sizes, spatial: Sequence[int]) -> Any:
     return x[(..., *(slice(p, p + n) for p, n in zip(padding, spatial, strict=True)))]
 
 
-def columns(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes, out: Any = None) -> Any:
-    """im2col: (N, C, *padded) to (N, C, *kernel, *outs)."""
-    if out is None:
-        out = xp(x).empty((*x.shape[:2], *kernel, *outs), x.dtype)
-    for tap, view in tap_views(x, kernel, stride, dilation, outs):
-        out[(slice(None), slice(None), *tap)] = view
-    return out
-
-
-def add_columns(x: Any, cols: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, outs: Sizes) -> Any:
-    """col2im: add (N, C, *kernel, *outs) to where the columns came from in `x`, in place."""
-    for tap, view in tap_views(x, kernel, stride, dilation, outs):
-        view += cols[(slice(None), slice(None), *tap)]
-    return x
-
-
 def blocks(x: Any, outs: Sizes, each: int, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Any, Any, Any]]:
     """Cut the work into (batch, output rows, input rows) so that a buffer of `each` elements an output position stays small."""
-    n, rows = x.shape[0], outs[0]
+    n, rows, sample = x.shape[0], outs[0], max(1, each * math.prod(outs))
     most = _BLOCK if x.__class__ is np.ndarray else _BLOCK << 4
-    sample = max(1, each * math.prod(outs))
-    everything = slice(0, x.shape[2])
     if sample <= most:
         step = most // sample
         for i in range(0, n, step):
-            yield slice(i, min(n, i + step)), slice(0, rows), everything
+            yield slice(i, min(n, i + step)), slice(0, rows), slice(0, x.shape[2])
         return
     step = max(1, most * rows // sample)
     reach = dilation[0] * (kernel[0] - 1) + 1
