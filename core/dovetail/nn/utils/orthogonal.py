@@ -9,6 +9,7 @@ from ...autograd.node import Tensor, wrap
 from ...device import xp
 from ...errors import UnsupportedError, ValueRangeError
 from ...ops import decompose, matrices
+from .._make import need
 from .._ops import dv
 from ..module import Module
 from .parametrize import register_parametrization
@@ -49,19 +50,14 @@ class _Orthogonal(Module):
     @no_grad()
     def right_inverse(self, Q: Tensor) -> Tensor:
         """The free matrix for the orthogonal one nearest in the sense of QR to ``Q``."""
-        if Q.shape != self.shape:
-            raise ValueRangeError(
-                "orthogonal", f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
-            )
+        what = f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
+        need(Q.shape == self.shape, "orthogonal", what)
         start, wide = Q, Q.shape[-2] < Q.shape[-1]
         Q = Q.mT if wide else Q
         n, k = Q.shape[-2:]
         if not self.use_trivialization:
-            if self.orthogonal_map != "householder":
-                what = (
-                    "It is not possible to assign to the matrix exponential or the Cayley parametrizations when use_trivialization=False."
-                )
-                raise UnsupportedError("orthogonal", what)
+            what = "It is not possible to assign to the matrix exponential or the Cayley parametrizations when use_trivialization=False."
+            need(self.orthogonal_map == "householder", "orthogonal", what, kind=UnsupportedError)
             A = _compact_qr(Q)
             return A.mT if wide else A
         if n != k:
@@ -128,10 +124,9 @@ def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None 
     weight: Any = getattr(module, name, None)
     if weight is None:
         raise ValueRangeError("orthogonal", f"Module '{module}' has no parameter or buffer with name '{name}'")
-    if weight.ndim < 2:
-        raise ValueRangeError("orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
+    need(weight.ndim >= 2, "orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
     if orthogonal_map is None:
         orthogonal_map = "matrix_exp" if weight.shape[-2] == weight.shape[-1] else "householder"
-    if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
-        raise ValueRangeError("orthogonal", f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
+    what = f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+    need(orthogonal_map in ("matrix_exp", "cayley", "householder"), "orthogonal", what)
     return register_parametrization(module, name, _Orthogonal(weight, orthogonal_map, use_trivialization), unsafe=True)

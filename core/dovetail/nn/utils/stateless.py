@@ -46,10 +46,9 @@ def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: b
     unexpected = [key for key in given if key not in places]
     own = {id(table[name]) for key, (table, name) in places.items() if key in given}
     missing = [key for key, (table, name) in places.items() if key not in given and not (tie_weights and id(table[name]) in own)]
-    if strict and (unexpected or missing):
-        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}, missing keys {missing}")
-    if unexpected:
-        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}")
+    if unexpected or (strict and missing):
+        rest = f", missing keys {missing}" if strict else ""
+        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}{rest}")
     new = {id(places[key][0][places[key][1]]): value for key, value in given.items()}
     before = []
     try:
