@@ -265,7 +265,9 @@ ROWS = [
         promote=None,
         errors=[([T(2, 3)], {}, _NO, "square")],
     ),
-    Row("linalg_det", [T(3, 3, dtype="complex128")], ref=np.linalg.det, call="linalg.det", torch="linalg.det", promote=None, name="complex"),
+    Row(
+        "linalg_det", [T(3, 3, dtype="complex128")], ref=np.linalg.det, call="linalg.det", torch="linalg.det", promote=None, name="complex"
+    ),
     Row(
         "linalg_slogdet",
         [T(2, 2, dtype="complex128")],
