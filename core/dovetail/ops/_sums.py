@@ -12,7 +12,7 @@ from ..errors import ShapeError
 from ._dims import dim_of
 from .shape import reshape
 
-__all__ = ["axes", "column_sum", "count", "squares", "summable", "total", "unreduce", "widened"]
+__all__ = ["axes", "count", "squares", "summable", "total", "unreduce", "widened"]
 
 _BLOCK = 256
 _ONES = {c: np.ones(_BLOCK, c) for c in "fd"}
@@ -70,7 +70,7 @@ def total(a: Any, found: tuple[int, ...] | None, keepdims: bool = False) -> Any:
         a = np.ascontiguousarray(a)
     shape = a.shape
     if a.ndim == 2:
-        out = column_sum(a) if found[0] == 0 else _row_sum(a)
+        out = _column_sum(a) if found[0] == 0 else _row_sum(a)
         return out.reshape((1, shape[1]) if found[0] == 0 else (shape[0], 1)) if keepdims else out
     x = a
     for low, high in reversed(_runs(found)):
@@ -96,7 +96,7 @@ def _middle(x: Any) -> Any:
     if inner == 1:
         return _row_sum(x.reshape(outer, n))
     if outer == 1:
-        return column_sum(x.reshape(n, inner))
+        return _column_sum(x.reshape(n, inner))
     if n <= 32 or inner < 16:
         return x.sum(axis=1) if n <= _BLOCK else x.swapaxes(1, 2).copy().sum(axis=-1)
     return _blocks(x)
@@ -138,7 +138,7 @@ def _blocks(x: Any) -> Any:
     return out
 
 
-def column_sum(a: Any) -> Any:
+def _column_sum(a: Any) -> Any:
     """Sum a 2-d array over its rows, accurate and fast for contiguous float arrays."""
     if a.__class__ is not np.ndarray or a.dtype.char not in "fd" or not a.flags.c_contiguous:
         return a.sum(axis=0, dtype=a.dtype)

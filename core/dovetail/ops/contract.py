@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from math import prod
 from typing import Any
 
@@ -207,10 +208,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         dim = next((i for i, n in enumerate(input._a.shape) if n == 3), None)
         if dim is None:
             raise ShapeError("linalg.cross", f"no dimension of size 3 in input (shape {input._a.shape})")
-    n = max(input._a.ndim, other._a.ndim)
     if input._a.ndim != other._a.ndim:
         raise ShapeError("linalg.cross", f"inputs must have the same number of dimensions. Got {input._a.ndim} and {other._a.ndim}")
-    dim = dim_of("linalg.cross", dim, n)
+    dim = dim_of("linalg.cross", dim, input._a.ndim)
     p, q = input._a.shape[dim], other._a.shape[dim]
     if p != 3 or q != 3:
         raise ShapeError("linalg.cross", f"inputs dimension {dim} must have length 3. Got {p} and {q}")
@@ -272,14 +272,15 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     """
     chain = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], list | tuple) else list(matrices)
     sizes = [t._a.shape[0] for t in chain] + [chain[-1]._a.shape[1]]
-    n = len(chain)
-    cost: dict[tuple[int, int], tuple[int, int]] = {(i, i): (0, i) for i in range(n)}
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
-            cost[i, j] = min((cost[i, k][0] + cost[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+
+    @functools.cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        """The fewest operations for the matrices i to j, and where the last product parts them."""
+        splits = ((best(i, k)[0] + best(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+        return min(splits, default=(0, i))
 
     def product(i: int, j: int) -> Tensor:
-        return chain[i] if i == j else matmul(product(i, cost[i, j][1]), product(cost[i, j][1] + 1, j))
+        k = best(i, j)[1]
+        return chain[i] if i == j else matmul(product(i, k), product(k + 1, j))
 
-    return product(0, n - 1)
+    return product(0, len(chain) - 1)

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, UnsupportedError
-from ._arrays import scatter_add
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._refuse import type_name
@@ -122,9 +121,9 @@ def _binned(where: Any, a: Any, edges: Any, weight: Any) -> Any:
     """Counts (or sums of weights) between edges; the last interval is closed."""
     a_in = (a >= edges[0]) & (a <= edges[-1])
     at = where.minimum(where.searchsorted(edges, a[a_in], side="right") - 1, edges.shape[0] - 2)
-    out = where.zeros(edges.shape[0] - 1, np.float64)
-    scatter_add(out, at, where.ones(at.shape, np.float64) if weight is None else weight.reshape(-1)[a_in].astype(np.float64))
-    return out
+    return where.bincount(at, None if weight is None else weight.reshape(-1)[a_in].astype(np.float64), edges.shape[0] - 1).astype(
+        np.float64
+    )
 
 
 @op(dtypes=None, outputs=("hist", "bin_edges"), result=results("histogram", "hist", "bin_edges"), name="histogram")

@@ -82,8 +82,6 @@ def _by_left(g: Any, shape: tuple[int, ...], other: Any) -> Any:
         return _folded_nt(g, other) if n == 2 and m > 2 else matmul_nt(g, other)
     if m == 1:
         return mul(g if n == 1 else reshape(g, (*g._a.shape, 1)), other)
-    if m == 2:
-        return matmul(other, g)
     return reshape(matmul(other, reshape(g, (*g._a.shape, 1))), other._a.shape[:-1])
 
 

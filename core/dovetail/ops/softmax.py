@@ -94,10 +94,6 @@ def _implicit(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def _typed(input: Tensor, dtype: Any) -> Tensor:
-    return input if dtype is None else cast(input, to_numpy_dtype(dtype))
-
-
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
     """``exp(input) / sum(exp(input))`` along `dim`, without overflow; `dtype` casts the input first.
 
@@ -105,8 +101,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> dv.softmax(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    dim, dtype = _arguments(input, dim, _stacklevel, dtype, axis, "softmax")
-    return _softmax(_typed(input, dtype), dim)
+    return _softmax(*_arguments(input, dim, _stacklevel, dtype, axis, "softmax"))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
@@ -116,8 +111,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     >>> dv.log_softmax(dv.tensor([0., 0.]), dim=0)
     tensor([-0.6931, -0.6931])
     """
-    dim, dtype = _arguments(input, dim, _stacklevel, dtype, axis, "log_softmax")
-    return _log_softmax(_typed(input, dtype), dim)
+    return _log_softmax(*_arguments(input, dim, _stacklevel, dtype, axis, "log_softmax"))
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
@@ -127,14 +121,14 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> dv.nn.functional.softmin(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    dim, dtype = _arguments(input, dim, _stacklevel, dtype, None, "softmin")
-    return _softmax(neg(_typed(input, dtype)), dim)
+    input, dim = _arguments(input, dim, _stacklevel, dtype, None, "softmin")
+    return _softmax(neg(input), dim)
 
 
-def _arguments(input: Tensor, dim: Any, third: Any, dtype: Any, axis: Any, name: str) -> tuple[int, Any]:
-    """Read (dim, dtype) of both signatures: the third argument is a dtype in ``dovetail.softmax(x, dim, dtype)``."""
+def _arguments(input: Tensor, dim: Any, third: Any, dtype: Any, axis: Any, name: str) -> tuple[Tensor, int]:
+    """The input in its type, and the dimension, of both signatures: ``dovetail.softmax(x, dim, dtype)`` has the type third."""
     if third.__class__ is not int and third is not None:
         dtype = third
     if dim is None:
         dim = axis if axis is not None else _implicit(name, input._a.ndim)
-    return dim, dtype
+    return input if dtype is None else cast(input, to_numpy_dtype(dtype)), dim

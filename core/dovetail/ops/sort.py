@@ -19,23 +19,22 @@ __all__ = ["argsort", "bucketize", "msort", "nanquantile", "quantile", "searchso
 METHODS = ("argsort", "msort", "nanquantile", "quantile", "sort", "topk")
 
 
-def _order(a: Any, dim: int, descending: bool) -> Any:
+def _order(where_from: str, a: Any, dim: int, descending: bool) -> Any:
     """Where each element of the sorted array comes from; equal ones keep their order, NaN is the largest."""
-    where = xp(a)
+    where, dim = xp(a), dim_of(where_from, dim, a.ndim)
+    if not a.ndim:
+        return where.zeros((), np.int64)
     if not descending:
-        return where.argsort(a, axis=dim, kind="stable")
+        return where.argsort(a, axis=dim, kind="stable").astype(np.int64, copy=False)
     back = (*(slice(None),) * dim, slice(None, None, -1))
-    return a.shape[dim] - 1 - where.argsort(a[back], axis=dim, kind="stable")[back]
+    return a.shape[dim] - 1 - where.argsort(a[back], axis=dim, kind="stable")[back].astype(np.int64, copy=False)
 
 
 @op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("sort", "values", "indices"), name="sort")
 def _sort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Sorted along one dimension, and where each element comes from."""
-    dim = dim_of("sort", dim, input.ndim)
-    if not input.ndim:
-        return input.copy(), xp(input).zeros((), np.int64)
-    order = _order(input, dim, descending)
-    return xp(input).take_along_axis(input, order, dim), order.astype(np.int64, copy=False)
+    order = _order("sort", input, dim, descending)
+    return pick.op.forward(input, order, dim), order
 
 
 _sort.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_shape))
@@ -54,10 +53,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 @op(dtypes=None, name="argsort")
 def _argsort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Where each element of the sorted array comes from."""
-    dim = dim_of("argsort", dim, input.ndim)
-    if not input.ndim:
-        return xp(input).zeros((), np.int64)
-    return _order(input, dim, descending).astype(np.int64, copy=False)
+    return _order("argsort", input, dim, descending)
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -100,9 +96,9 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     if k and n > 64 and k * 4 < n:
         cut = (*lead, slice(n - k, None) if largest else slice(None, k))
         few = where.sort(where.argpartition(input, n - k if largest else k - 1, axis=dim)[cut], axis=dim)
-        order = where.take_along_axis(few, _order(where.take_along_axis(input, few, dim), dim, largest), dim)
+        order = where.take_along_axis(few, _order("topk", where.take_along_axis(input, few, dim), dim, largest), dim)
     else:
-        order = _order(input, dim, largest)[(*lead, slice(None, k))]
+        order = _order("topk", input, dim, largest)[(*lead, slice(None, k))]
     return where.take_along_axis(input, order, dim), order.astype(np.int64, copy=False)
 
 
@@ -112,9 +108,7 @@ topk.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_sh
 @op(dtypes=None, name="searchsorted")
 def _searchsorted(sorted_sequence: Fixed, input: Fixed, right: bool, small: bool, sorter: Fixed | None = None) -> Array:
     """Where each value would be inserted."""
-    kind = np.int32 if small else np.int64
-    a = sorted_sequence
-    where = xp(a)
+    a, where, kind = sorted_sequence, xp(sorted_sequence), np.int32 if small else np.int64
     if sorter is not None:
         a = where.take_along_axis(a, sorter, -1)
     if a.ndim == 1:
@@ -122,10 +116,9 @@ def _searchsorted(sorted_sequence: Fixed, input: Fixed, right: bool, small: bool
     low, high = where.zeros(input.shape, np.int64), where.full(input.shape, a.shape[-1], np.int64)
     for _ in range(int(a.shape[-1]).bit_length()):
         middle = (low + high) // 2
-        open_ = low < high
         at = where.take_along_axis(a, where.minimum(middle, a.shape[-1] - 1), -1)
-        go = open_ & ((at <= input) if right else (at < input))
-        low, high = where.where(go, middle + 1, low), where.where(open_ & ~go, middle, high)
+        above = (low < high) & ((at <= input) if right else (at < input))
+        low, high = where.where(above, middle + 1, low), where.where(above, high, middle)
     return low.astype(kind)
 
 
