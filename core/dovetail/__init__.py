@@ -35,7 +35,7 @@ newaxis = None
 strided = "dovetail.strided"
 
 _MODULES = {
-    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "graph", "hooks", "io", "linalg", "models",
+    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "graph", "hooks", "io", "linalg", "models",
     "nn", "optim", "plugins", "random", "utils",
 }  # fmt: skip
 

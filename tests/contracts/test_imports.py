@@ -45,6 +45,7 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "cuda": ("ops", ()),
     "backends": ("ops", ("cuda",)),
     "random": ("ops", ()),
+    "fft": ("ops", ()),
     "linalg": ("ops", ()),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
