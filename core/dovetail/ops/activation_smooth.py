@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ._blockwise import blockwise, choose
+from ._blockwise import choose, in_blocks
 from ._op import Array, op, xp
 from ._refuse import DivisionByZero
 from .activation import apply
@@ -22,44 +22,18 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 # --- exponential units ----------------------------------------------------------------------------------------------
 
 
-@blockwise
-def _raw_elu(input: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    m = xp(input)
-    low = m.expm1(input * input_scale if input_scale != 1 else input)
+@in_blocks
+@op(name="elu", dtypes="floating")
+def _elu(input: Array, alpha: float, scale: float, input_scale: float) -> Array:
+    low = xp(input).expm1(input * input_scale if input_scale != 1 else input)
     low *= alpha * scale
     return choose(input <= 0, low, input * scale if scale != 1 else input)
 
 
-@op(name="elu", dtypes="floating")
-def _elu(input: Array, alpha: float, scale: float, input_scale: float) -> Array:
-    return _raw_elu(input, alpha, scale, input_scale)
-
-
-_elu.vjp(lambda g, input, alpha, scale, input_scale: elu_grad(g, input, alpha, scale, input_scale))
-
-
-@blockwise
-def _raw_elu_grad(grad: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    m = xp(input)
-    low = m.exp(input * input_scale if input_scale != 1 else input)
-    low *= alpha * scale * input_scale
-    low *= grad
-    return choose(input <= 0, low, grad * scale)
-
-
-@op
-def elu_grad(grad: Array, input: Array, alpha: float, scale: float, input_scale: float) -> Array:
-    """The gradient of elu, selu and celu."""
-    return _raw_elu_grad(grad, input, alpha, scale, input_scale)
-
-
-elu_grad.vjp(0)(lambda g, input, alpha, scale, input_scale: elu_grad(g, input, alpha, scale, input_scale))
-
-
-@elu_grad.vjp(1)
-def _(g: Any, grad: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    bend = mul(exp(mul(input, input_scale)), alpha * scale * input_scale**2)
-    return masked_out(mul(mul(g, grad), bend), input < 0, False)
+@_elu.vjp
+def _(g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    low = mul(masked_out(input, input >= 0, True), input_scale)  # without those whose exponential may be infinite
+    return mul(g, mul(exp(low), alpha * scale * input_scale)).where(input <= 0, mul(g, scale))
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -114,8 +88,9 @@ def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
 # --- softplus and its kin -------------------------------------------------------------------------------------------
 
 
-@blockwise
-def _raw_softplus(input: Any, beta: float, threshold: float) -> Any:
+@in_blocks
+@op(name="softplus", dtypes="floating")
+def _softplus(input: Array, beta: float, threshold: float) -> Array:
     m = xp(input)
     x = input * beta
     soft = m.log1p(m.exp(x))
@@ -124,38 +99,10 @@ def _raw_softplus(input: Any, beta: float, threshold: float) -> Any:
     return choose(x > threshold, input, soft)
 
 
-@op(name="softplus", dtypes="floating")
-def _softplus(input: Array, beta: float, threshold: float) -> Array:
-    return _raw_softplus(input, beta, threshold)
-
-
-_softplus.vjp(lambda g, input, beta, threshold: softplus_grad(g, input, beta, threshold))
-
-
-@blockwise
-def _raw_softplus_grad(grad: Any, input: Any, beta: float, threshold: float) -> Any:
-    m = xp(input)
-    x = input * beta
-    z = m.exp(x)
-    slope = z / (z + 1)
-    slope *= grad
-    return choose(x > threshold, grad, slope)
-
-
-@op
-def softplus_grad(grad: Array, input: Array, beta: float, threshold: float) -> Array:
-    """The gradient of softplus: ``grad · sigmoid(beta x)``, and `grad` in its linear part."""
-    return _raw_softplus_grad(grad, input, beta, threshold)
-
-
-softplus_grad.vjp(0)(lambda g, input, beta, threshold: softplus_grad(g, input, beta, threshold))
-
-
-@softplus_grad.vjp(1)
-def _(g: Any, grad: Any, input: Any, beta: float, threshold: float) -> Any:
+@_softplus.vjp
+def _(g: Any, input: Any, beta: float, threshold: float) -> Any:
     x = mul(input, beta)
-    s = sigmoid(x)
-    return masked_out(mul(mul(g, grad), mul(mul(s, _sub(1, s)), beta)), x >= threshold, True)
+    return g.where(x > threshold, mul(g, sigmoid(x)))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -168,16 +115,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return _softplus(input, beta, threshold)
 
 
-@blockwise
-def _raw_logsigmoid(input: Any) -> Any:
-    m = xp(input)
-    t = m.abs(input)
-    m.negative(t, out=t)
-    m.exp(t, out=t)
-    m.log1p(t, out=t)
-    return m.minimum(input, 0) - t
-
-
+@in_blocks
 @op(dtypes="floating")
 def logsigmoid(input: Array) -> Array:
     """The logarithm of sigmoid, without overflow: ``min(x, 0) − log(1 + e^(−|x|))``.
@@ -186,23 +124,20 @@ def logsigmoid(input: Array) -> Array:
     >>> F.logsigmoid(dv.tensor([0., -100.]))
     tensor([  -0.6931, -100.0000])
     """
-    return _raw_logsigmoid(input)
+    m = xp(input)
+    return m.minimum(input, 0) - m.log1p(m.exp(-m.abs(input)))
 
 
 logsigmoid.vjp(lambda g, input: mul(g, sigmoid(mul(input, -1))))
 
 
-@blockwise
-def _raw_mish(input: Any) -> Any:
+@in_blocks
+@op(name="mish", dtypes="floating")
+def _mish(input: Array) -> Array:
     m = xp(input)
     e = m.exp(m.minimum(input, 40))  # tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2)
     n = e * (e + 2)
     return input * (n / (n + 2))
-
-
-@op(name="mish", dtypes="floating")
-def _mish(input: Array) -> Array:
-    return _raw_mish(input)
 
 
 @_mish.vjp

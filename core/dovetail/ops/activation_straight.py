@@ -6,8 +6,8 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..errors import DtypeError, ValueRangeError
-from ._blockwise import blockwise, masked
-from ._op import Array, Fixed, op, xp
+from ._blockwise import in_blocks, masked
+from ._op import Array, op, xp
 from ._refuse import no_bools
 from .activation import apply
 from .arithmetic import _add, mul
@@ -32,16 +32,7 @@ def _hardtanh(input: Array, min_val: float, max_val: float) -> Array:
     return input.clip(min_val, max_val)
 
 
-_hardtanh.vjp(lambda g, input, min_val, max_val: hardtanh_grad(g, input, min_val, max_val))
-
-
-@op
-def hardtanh_grad(grad: Array, input: Fixed, min_val: float, max_val: float) -> Array:
-    """The gradient of hardtanh: `grad` strictly between the bounds, else 0."""
-    return masked(grad, ~((input > min_val) & (input < max_val)))
-
-
-hardtanh_grad.vjp(lambda g, input, min_val, max_val: hardtanh_grad(g, input, min_val, max_val))
+_hardtanh.vjp(lambda g, input, min_val, max_val: masked_out(g, (input > min_val) & (input < max_val), False))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -71,17 +62,13 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return apply(_hardtanh, inplace, input, 0.0, 6.0)
 
 
-@blockwise
-def _raw_hardswish(input: Any) -> Any:
+@in_blocks
+@op(name="hardswish", dtypes="floating")
+def _hardswish(input: Array) -> Array:
     gate = (input + 3).clip(0, 6)
     gate *= input
     gate /= 6
     return gate
-
-
-@op(name="hardswish", dtypes="floating")
-def _hardswish(input: Array) -> Array:
-    return _raw_hardswish(input)
 
 
 @_hardswish.vjp
@@ -118,10 +105,6 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return apply(_hardsigmoid, inplace, input)
 
 
-def _beyond(a: Any, lambd: float) -> Any:
-    return (a < -lambd) | (a > lambd)
-
-
 @op(dtypes="floating")
 def hardshrink(input: Array, lambd: float = 0.5) -> Array:
     """0 where ``|x| <= lambd``, x elsewhere.
@@ -133,7 +116,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Array:
     return masked(input, (input >= -lambd) & (input <= lambd))
 
 
-hardshrink.vjp(lambda g, input, lambd: masked_out(g, _beyond(input, lambd), False))
+hardshrink.vjp(lambda g, input, lambd: masked_out(g, (input < -lambd) | (input > lambd), False))
 
 
 @op(dtypes="floating")
@@ -150,7 +133,7 @@ def softshrink(input: Array, lambd: float = 0.5) -> Array:
     return m.where(input > lambd, input - lambd, m.where(input < -lambd, input + lambd, input * 0))
 
 
-softshrink.vjp(lambda g, input, lambd: masked_out(g, _beyond(input, lambd), False))
+softshrink.vjp(lambda g, input, lambd: masked_out(g, (input < -lambd) | (input > lambd), False))
 
 
 @op(name="threshold")

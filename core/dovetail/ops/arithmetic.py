@@ -10,16 +10,17 @@ from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._prepare import number
 from ._refuse import no_bools, type_name
-from .inplace import inplace, write
+from ._ufunc import ufunc
+from .inplace import write
 
 __all__ = [
-    "abs", "absolute", "add", "div", "divide", "mul", "multiply", "neg", "neg_", "negative", "negative_", "positive", "reciprocal", "rsub",
-    "sub", "subtract", "true_divide",
+    "abs", "absolute", "add", "div", "divide", "mul", "multiply", "neg", "negative", "positive", "reciprocal", "rsub", "sub", "subtract",
+    "true_divide",
 ]  # fmt: skip
 METHODS = tuple(n for n in __all__ if n != "rsub")
 INPLACE = ("absolute", "mul", "multiply", "add", "div", "divide", "sub", "subtract", "true_divide")
-INPLACE_FUNCTIONS = ("abs", "reciprocal")
-OPERATORS: dict[str, Any] = {}  # filled at the end of the file
+INPLACE_FUNCTIONS = ("abs", "neg", "negative", "reciprocal")
+_INVERT = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead"
 
 
 def held(x: Any) -> Any:
@@ -78,9 +79,7 @@ def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def add_(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """In-place form of :func:`add`."""
-    if alpha.__class__ is int and alpha == 1:
-        return write(_add.op, [input, other])
-    return write(add_scaled.op, [input, other, alpha])
+    return write(_add.op, [input, other]) if alpha.__class__ is int and alpha == 1 else write(add_scaled.op, [input, other, alpha])
 
 
 @op(name="sub")
@@ -88,14 +87,8 @@ def _sub(input: Array, other: Array) -> Array:
     try:
         return input - other
     except TypeError:
-        if (input if hasattr(input, "dtype") else other).dtype.kind != "b":
-            raise
-    raise DtypeError(
-        "sub",
-        "Subtraction, the `-` operator, with two bool tensors is not supported",
-        "",
-        "Use the `^` or `logical_xor()` operator instead",
-    )
+        remedy = "Use the `^` or `logical_xor()` operator instead"
+        raise DtypeError("sub", "Subtraction, the `-` operator, with two bool tensors is not supported", "", remedy) from None
 
 
 _sub.vjp(lambda g: g, lambda g: neg(g))
@@ -107,12 +100,7 @@ def _is_bool(x: Any) -> bool:
 
 def _refuse_one_bool(input: Any, other: Any) -> None:
     if _is_bool(input) != _is_bool(other):
-        raise DtypeError(
-            "sub",
-            "Subtraction, the `-` operator, with a bool tensor is not supported",
-            "",
-            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
-        )
+        raise DtypeError("sub", "Subtraction, the `-` operator, with a bool tensor is not supported", "", _INVERT)
 
 
 def _sub_scaled(input: Any, other: Any, alpha: Any, into: bool = False) -> Any:
@@ -161,14 +149,7 @@ def neg(input: Array) -> Array:
     try:
         return -input
     except TypeError:
-        if input.dtype.kind != "b":
-            raise
-    raise DtypeError(
-        "neg",
-        "Negation, the `-` operator, on a bool tensor is not supported",
-        "",
-        "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
-    )
+        raise DtypeError("neg", "Negation, the `-` operator, on a bool tensor is not supported", "", _INVERT) from None
 
 
 neg.vjp(lambda g: neg(g))
@@ -208,10 +189,17 @@ mul.vjp(
 
 
 @op(name="div", dtypes="float")
-def _div(input: Array, other: Array) -> Array:
+def true_divide(input: Array, other: Array) -> Array:
+    """Divide: ``input / other``, broadcast; integers divide as floats.
+
+    >>> import dovetail as dv
+    >>> dv.true_divide(dv.tensor([1, 2]), 4)
+    tensor([0.2500, 0.5000])
+    """
     return input / other
 
 
+_div = true_divide
 _div.vjp(0)(lambda g, other: _div(g, held(other)))
 
 
@@ -246,21 +234,6 @@ def div_(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tens
     return write(_div.op if rounding_mode is None else _rounded(rounding_mode).op, [input, other])
 
 
-def true_divide(input: Tensor, other: Any) -> Tensor:
-    """Divide: ``input / other``, broadcast; integers divide as floats.
-
-    >>> import dovetail as dv
-    >>> dv.true_divide(dv.tensor([1, 2]), 4)
-    tensor([0.2500, 0.5000])
-    """
-    return _div(input, other)
-
-
-def true_divide_(input: Tensor, other: Any) -> Tensor:
-    """In-place form of :func:`true_divide`."""
-    return write(_div.op, [input, other])
-
-
 @op(dtypes="float")
 def reciprocal(input: Array) -> Array:
     """One over each element: ``1 / input``.
@@ -275,7 +248,7 @@ def reciprocal(input: Array) -> Array:
 reciprocal.vjp(lambda g, out: neg(mul(g, held(mul(out, out)))))
 
 
-@op
+@ufunc(check=no_bools)
 def abs(input: Array) -> Array:
     """The magnitude of each element, real also for complex ones; the gradient at 0 is 0.
 
@@ -283,20 +256,13 @@ def abs(input: Array) -> Array:
     >>> dv.abs(dv.tensor([-1.5, 2.]))
     tensor([1.5000, 2.0000])
     """
-    no_bools("abs", input)
-    return xp(input).abs(input)
 
 
 abs.vjp(lambda g, input: mul(g, input.sgn()))
 
 
-subtract, subtract_ = sub, sub_
-multiply = mul
-divide, divide_ = div, div_
-negative = neg
-absolute = abs
-neg_ = inplace(neg)
-negative_ = neg_
+subtract, subtract_, divide, divide_ = sub, sub_, div, div_
+multiply, negative, absolute = mul, neg, abs
 
 _sub.op.refuse = _refuse_one_bool
-OPERATORS.update(add=_add, sub=_sub, mul=mul, truediv=_div, neg=neg, pos=positive, abs=abs)
+OPERATORS = {"add": _add, "sub": _sub, "mul": mul, "truediv": _div, "neg": neg, "pos": positive, "abs": abs}

@@ -12,6 +12,7 @@ from ..errors import DtypeError, TypeMismatch
 from ._blockwise import masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import NotForType, fits, no_bools, tensors
+from ._ufunc import ufunc
 from .inplace import write
 
 __all__ = ["clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "fmax", "fmin", "maximum", "minimum"]
@@ -202,7 +203,7 @@ fmax.vjp(
 )
 
 
-@op
+@ufunc()
 def fmin(input: Array, other: Array) -> Array:
     """The smaller of two elements, broadcast; a NaN loses against a number.
 
@@ -210,7 +211,6 @@ def fmin(input: Array, other: Array) -> Array:
     >>> dv.fmin(dv.tensor([1., float("nan")]), dv.tensor([3., 2.]))
     tensor([1., 2.])
     """
-    return xp(input).fmin(input, other)
 
 
 fmin.vjp(

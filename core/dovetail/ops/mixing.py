@@ -25,9 +25,10 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Arr
     >>> dv.addcmul(dv.tensor([1.]), dv.tensor([2.]), dv.tensor([3.]), value=10)
     tensor([61.])
     """
-    no_bools("addcmul", tensor1)
     product = tensor1 * tensor2
-    return input + (product if value == 1 else product * number(value, dt.from_numpy_dtype(product.dtype)))
+    out = input + (product if value == 1 else product * number(value, dt.from_numpy_dtype(product.dtype)))
+    no_bools("addcmul", out)
+    return out
 
 
 addcmul.vjp(

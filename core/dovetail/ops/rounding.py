@@ -11,6 +11,7 @@ from ._blockwise import masked
 from ._op import Array, op, xp
 from ._refuse import floats_only, no_bools, tensors
 from ._results import results
+from ._ufunc import ufunc
 from .arithmetic import _div, _sub, abs, mul, zero
 from .inplace import inplace, write
 from .powers import _pow
@@ -142,7 +143,7 @@ def signbit(input: Array) -> Array:
     return xp(input).signbit(input) if input.dtype.kind == "f" else input < 0
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def copysign(input: Array, other: Array) -> Array:
     """The magnitude of `input` with the sign of `other`, broadcast.
 
@@ -150,7 +151,6 @@ def copysign(input: Array, other: Array) -> Array:
     >>> dv.copysign(dv.tensor([1., 2.]), -1)
     tensor([-1., -2.])
     """
-    return xp(input).copysign(input, other)
 
 
 @copysign.vjp(0)

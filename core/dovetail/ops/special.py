@@ -14,7 +14,7 @@ from .arithmetic import _div, add, mul, neg
 from .inplace import write
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma"]
-METHODS = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma")
+METHODS = tuple(__all__)
 INPLACE = ("digamma", "erfinv", "lgamma", "mvlgamma", "polygamma")
 INPLACE_FUNCTIONS = ("erf", "erfc", "i0")
 _SLOPE = 2 / math.sqrt(math.pi)
