@@ -142,12 +142,7 @@ def _fill(input: Array, value: Array) -> Array:
     return m.broadcast_to(value, input.shape)
 
 
-_fill.vjp(0)(lambda g: zero(g))
-
-
-@_fill.vjp(1)
-def _(g: Any) -> Any:
-    return g  # the engine sums it
+_fill.vjp(lambda g: zero(g), lambda g: g)  # the engine sums the second
 
 
 def fill(input: Tensor, value: Any) -> Tensor:
