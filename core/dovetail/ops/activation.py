@@ -11,12 +11,14 @@ from ..autograd.node import Tensor
 from ..errors import DtypeError, ShapeError
 from ._blockwise import choose, in_blocks, masked
 from ._dims import dim_of
-from ._erf import TANH_FORM, erf_double, horner
+from ._erf import TANH_FORM, horner
+from ._erf import erf as raw_erf
 from ._op import Array, op, xp
 from ._refuse import floats_only, tensors
-from .arithmetic import _add, _sub, mul
-from .elementwise import exp, sigmoid, tanh
+from .arithmetic import _add, mul
+from .elementwise import sigmoid, tanh
 from .inplace import inplace, write
+from .special import erf
 
 __all__ = ["prelu", "relu", "relu_"]
 FUNCTIONAL = ("gelu", "glu", "leaky_relu", "leaky_relu_", "prelu", "relu", "relu_", "silu")
@@ -104,6 +106,7 @@ def _silu(input: Array) -> Array:
 
 
 _silu.vjp(lambda g, input: silu_grad(g, input))
+_silu.composite(lambda input: mul(input, sigmoid(input)))
 
 
 @in_blocks
@@ -121,16 +124,6 @@ def silu_grad(grad: Array, input: Array) -> Array:
     d *= s
     d *= grad
     return d
-
-
-silu_grad.vjp(0)(lambda g, input: silu_grad(g, input))
-
-
-@silu_grad.vjp(1)
-def _(g: Any, grad: Any, input: Any) -> Any:
-    s = sigmoid(input)
-    bend = mul(_sub(1, s), s) * (mul(input, _sub(1, mul(s, 2))) + 2)
-    return mul(mul(g, grad), bend)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -151,13 +144,11 @@ _HALVED = tuple(c * 0.5**k * _ROOT_HALF for k, c in enumerate(TANH_FORM))  # erf
 
 def _twice_cdf(x: Any) -> Any:
     """1 + erf(x / √2), a new array."""
-    m = xp(x)
     if x.dtype.itemsize == 8:
-        out = erf_double(x * _ROOT_HALF)
-    else:
-        out = horner(_HALVED, x * x)
-        out *= x
-        m.tanh(out, out=out)
+        return 1 + raw_erf(x * _ROOT_HALF)
+    out = horner(_HALVED, x * x)
+    out *= x
+    xp(x).tanh(out, out=out)
     out += 1
     return out
 
@@ -197,6 +188,15 @@ def gelu(input: Array, approximate: str = "none") -> Array:
 gelu.vjp(lambda g, input, approximate: gelu_grad(g, input, approximate))
 
 
+@gelu.composite
+def _(input: Any, approximate: str) -> Any:
+    if approximate == "none":
+        gate = erf(mul(input, _ROOT_HALF))
+    else:
+        gate = tanh(mul(input, _add(mul(mul(input, input), _TANH_SCALE * _CUBIC), _TANH_SCALE)))
+    return mul(mul(input, 0.5), _add(gate, 1))
+
+
 @in_blocks
 @op
 def gelu_grad(grad: Array, input: Array, approximate: str) -> Array:
@@ -225,23 +225,6 @@ def gelu_grad(grad: Array, input: Array, approximate: str) -> Array:
     d += c
     d *= grad
     return d
-
-
-gelu_grad.vjp(0)(lambda g, input, approximate: gelu_grad(g, input, approximate))
-
-
-@gelu_grad.vjp(1)
-def _(g: Any, grad: Any, input: Any, approximate: str) -> Any:
-    x2 = mul(input, input)
-    if approximate == "none":
-        bend = mul(exp(mul(x2, -0.5)), mul(_sub(2, x2), 1 / math.sqrt(2 * math.pi)))
-    else:
-        t = tanh(mul(input, _add(mul(x2, _TANH_SCALE * _CUBIC), _TANH_SCALE)))
-        u1 = _add(mul(x2, 3 * _TANH_SCALE * _CUBIC), _TANH_SCALE)
-        u2 = mul(input, 6 * _TANH_SCALE * _CUBIC)
-        curve = _sub(mul(u2, 0.5), mul(t, mul(u1, u1)))
-        bend = mul(_sub(1, mul(t, t)), _add(u1, mul(input, curve)))
-    return mul(mul(g, grad), bend)
 
 
 # --- with a partner -------------------------------------------------------------------------------------------------

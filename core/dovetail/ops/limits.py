@@ -157,7 +157,7 @@ def minimum(input: Array, other: Array) -> Array:
 minimum.vjp(lambda g, input, other: _own(g, input > other, input == other), lambda g, input, other: _own(g, input < other, input == other))
 
 
-@ufunc()
+@ufunc(check=_no_complex)
 def fmax(input: Array, other: Array) -> Array:
     """The larger of two elements, broadcast; a NaN loses against a number.
 
@@ -171,7 +171,7 @@ fmax.vjp(0)(lambda g, input, other: masked_out(g, (input >= other) | (other != o
 fmax.vjp(1)(lambda g, input, other: masked_out(g, (input >= other) | (other != other), True))
 
 
-@ufunc()
+@ufunc(check=_no_complex)
 def fmin(input: Array, other: Array) -> Array:
     """The smaller of two elements, broadcast; a NaN loses against a number.
 

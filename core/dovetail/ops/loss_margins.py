@@ -12,7 +12,7 @@ from ..errors import ShapeError, ValueRangeError
 from ._losses import reduced, reduction_of, refuse_gradient
 from ._op import xp
 from ._windows import listing, refuse_scalar, refuse_types
-from .activation_smooth import logsigmoid
+from .activation_more import logsigmoid
 from .distance import pairwise_distance
 
 __all__: list[str] = []

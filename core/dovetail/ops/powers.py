@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
@@ -11,6 +10,7 @@ from ._op import Array, op, xp
 from ._refuse import no_bools
 from ._ufunc import ufunc
 from .arithmetic import held, mul
+from .complex import real
 from .inplace import write
 
 __all__ = ["float_power", "pow", "rsqrt", "sqrt", "square"]
@@ -128,13 +128,9 @@ def _(g: Any, input: Any, exponent: Any) -> Any:
 
 @_pow.vjp(1)
 def _(g: Any, input: Any, exponent: Any, out: Any) -> Any:
-    if input.__class__ in CLASSES:
-        slope = mul(out, input.log()).masked_fill((input == 0) & (exponent >= 0), 0)
-    elif input == 0:
-        slope = mul(out, -math.inf).masked_fill(exponent >= 0, 0)
-    else:
-        slope = mul(out, math.log(input) if input > 0 else math.nan)
-    return mul(g, held(slope))
+    if input.__class__ not in CLASSES:
+        input = out.new_full((), input)
+    return mul(g, held(mul(out, input.log()).masked_fill((input == 0) & (real(exponent) >= 0), 0)))
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
