@@ -74,7 +74,16 @@ def _leaky_relu(input: Array, negative_slope: float) -> Array:
     return choose(input > 0, input, scaled)
 
 
-_leaky_relu.vjp(lambda g, input, negative_slope: g.where(input > 0, mul(g, negative_slope)))
+_leaky_relu.vjp(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
+
+
+@op
+def leaky_relu_grad(grad: Array, input: Array, negative_slope: float) -> Array:
+    """The gradient of leaky_relu: `grad` where the input is positive, else `grad` times the slope."""
+    return choose(input > 0, grad, grad * negative_slope)
+
+
+leaky_relu_grad.vjp(0)(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -86,6 +86,8 @@ def _sub(input: Array, other: Array) -> Array:
     try:
         return input - other
     except TypeError:
+        if (input if hasattr(input, "dtype") else other).dtype.kind != "b":
+            raise
         remedy = "Use the `^` or `logical_xor()` operator instead"
         raise DtypeError("sub", "Subtraction, the `-` operator, with two bool tensors is not supported", "", remedy) from None
 
