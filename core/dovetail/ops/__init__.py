@@ -16,8 +16,8 @@ from .inplace import inplace
 __all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
 
 _NAMES = (
-    "arithmetic", "mixing", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
-    "compare", "select", "activation", "activation_smooth", "activation_straight",
+    "arithmetic", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
+    "compare", "select", "activation", "activation_more",
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
