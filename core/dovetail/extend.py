@@ -31,9 +31,9 @@ from .nn import Module, Parameter
 from .ops._op import Array, Arrays, Fixed, op
 from .ops.kernels import Kernel
 from .optim import Optimizer
-from .optim._multi import Bunch, Form, MultiTensorOptimizer, update
+from .optim._multi import Bunch, MultiTensorOptimizer, update
 
 __all__ = [
-    "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Form", "Function", "IterableDataset", "Kernel", "Module",
+    "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Function", "IterableDataset", "Kernel", "Module",
     "MultiTensorOptimizer", "Optimizer", "Parameter", "Sampler", "hookimpl", "hookspec", "op", "update", "xp",
 ]  # fmt: skip

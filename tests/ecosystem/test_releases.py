@@ -24,7 +24,7 @@ print(json.dumps({p.name: [p.version, p.state, p.reason] for p in plugins.instal
 USE = {
     "vision": "from click.testing import CliRunner\nfrom dovetail.cli.main import dovetail as program\n"
     "print(CliRunner().invoke(program, ['demo', '--epochs', '1']).output)\n",
-    "text": "from dovetail import plugins\nprint(plugins.tokenizers.list(), plugins.tokenizers.load('text/basic_english')()('Some text.'))\n",
+    "text": "from dovetail import plugins\nprint(plugins.tokenizers.load('text/basic_english')()('Some text.'))\n",
     "onnx": "from click.testing import CliRunner\nfrom dovetail.cli.main import dovetail as program\n"
     "print(CliRunner().invoke(program, ['onnx', '--help']).output)\n",
 }

@@ -34,7 +34,7 @@ def _order(where_from: str, a: Any, dim: int, descending: bool) -> Any:
 def _sort(input: Array, dim: int = -1, descending: bool = False) -> Array:
     """Sorted along one dimension, and where each element comes from."""
     order = _order("sort", input, dim, descending)
-    return pick.op.forward(input, order, dim), order
+    return xp(input).take_along_axis(input, order, dim) if input.ndim else input.copy(), order
 
 
 _sort.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_shape))
