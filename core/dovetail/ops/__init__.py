@@ -23,7 +23,7 @@ _NAMES = (
     "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "addends", "contract", "decompose", "matrices",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
-    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
+    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
 )  # fmt: skip
 
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]

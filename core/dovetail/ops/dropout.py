@@ -58,10 +58,14 @@ masked_scale.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
 _dropout_, _masked_scale_ = inplace(_dropout), inplace(masked_scale)
 
 
+class _Improbable(ValueRangeError, RuntimeError):
+    """A p outside [0, 1]: PyTorch raises a ValueError in nn.functional and a RuntimeError at the top."""
+
+
 def _idle(where: str, input: Any, p: float, training: bool) -> bool:
     """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
     if not 0 <= p <= 1:
-        raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {p}")
+        raise _Improbable(where, f"dropout probability has to be between 0 and 1, but got {p}")
     return not training or p == 0 or input._a.size == 0
 
 
