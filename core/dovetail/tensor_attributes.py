@@ -15,7 +15,6 @@ from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
-from .ops._call import INFERENCE_BOX
 from .ops.info import numel
 from .size import Size
 from .tensor_repr import text
@@ -70,14 +69,6 @@ class Attributes:
     def element_size(self) -> int:
         """Bytes per element."""
         return int(self._a.itemsize)
-
-    def is_signed(self) -> bool:
-        """Whether the element type has negative values."""
-        return bool(self.dtype.is_signed)
-
-    def is_inference(self) -> bool:
-        """Whether it was made in inference mode."""
-        return self._v is INFERENCE_BOX
 
     def data_ptr(self) -> int:
         """The address of the first element."""

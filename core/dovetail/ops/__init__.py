@@ -16,14 +16,14 @@ from .inplace import inplace
 __all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
 
 _NAMES = (
-    "arithmetic", "mixing", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
-    "compare", "select", "activation", "activation_smooth", "activation_straight",
+    "arithmetic", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
+    "compare", "select", "activation", "activation_more",
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
-    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
+    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
 )  # fmt: skip
 
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]

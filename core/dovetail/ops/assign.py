@@ -23,7 +23,7 @@ from .inplace import write
 from .memory import move
 
 __all__ = ["index_put", "select_scatter", "slice_scatter"]
-INPLACE = ("index_put",)
+INPLACE_FUNCTIONS = ("index_put",)
 
 
 @storing("setitem")

@@ -14,7 +14,7 @@ from ..dtypes import get_default_dtype
 from ..errors import DtypeError, GradError, ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
 from ._windows import listing, refuse_types
-from .activation_smooth import logsigmoid
+from .activation_more import logsigmoid
 from .elementwise import xlogy
 
 __all__: list[str] = []

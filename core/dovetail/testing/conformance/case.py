@@ -46,7 +46,7 @@ class Subject:
     def inputs(self, batch: int | None = None, seed: int = 0) -> list[Any]:
         """Tensors as the example describes them, ``{ shape = [2, 3], dtype = "float32", high = 10 }`` or just the shape.
 
-        ``batch`` takes the place of the first size. Integers are drawn below ``high``.
+        ``batch`` takes the place of the first size. Integers are drawn below ``high``; ``array = true`` leaves a NumPy array.
         """
         import dovetail as dv
 
@@ -60,7 +60,8 @@ class Subject:
             dtype = about.get("dtype", "float32")
             whole = np.dtype(dtype).kind in "iu"
             values = draw.randint(about.get("low", 0), about.get("high", 10), shape) if whole else draw.standard_normal(shape)
-            found.append(dv.from_numpy(np.asarray(values, dtype)))
+            array = np.asarray(values, dtype)
+            found.append(array if about.get("array") else dv.from_numpy(array))
         if not found:
             raise Skip("its example has no inputs")
         return found

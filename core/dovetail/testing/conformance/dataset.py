@@ -106,7 +106,7 @@ def workers_change_nothing(subject: Subject) -> None:
     from ...data import DataLoader
 
     def batches(dataset: Any, workers: int) -> list[Any]:
-        return [batch for batch, _ in zip(DataLoader(dataset, batch_size=4, num_workers=workers), range(3), strict=False)]
+        return [batch for batch, _ in zip(DataLoader(dataset, batch_size=4, num_workers=workers, collate_fn=list), range(3), strict=False)]
 
     with opened(subject) as dataset:
         one, two = batches(dataset, 0), batches(dataset, 2)

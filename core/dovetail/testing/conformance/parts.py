@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ __all__ = ["made"]
 
 
 def made(subject: Subject) -> Any:
-    """The target called with the example's ``args`` and ``kwargs``; one with ``call = false`` is taken as it is."""
+    """The target called with the example's ``args`` and ``kwargs``; with ``call = false`` it is the function itself, with ``kwargs``."""
     example, target = subject.example, subject.entry.load()
-    return target(*example.get("args", ()), **example.get("kwargs", {})) if example.get("call", True) else target
+    how = target if example.get("call", True) else functools.partial(functools.partial, target)
+    return how(*example.get("args", ()), **example.get("kwargs", {}))
 
 
 def _plain(value: Any) -> Any:
