@@ -190,7 +190,7 @@ ROWS = [
         errors=[
             NOT_A_TENSOR,
             ([T(3, 3)], {}, RuntimeError, "last dimension of size 2"),
-            ([I(3, 2)], {}, RuntimeError, "only supported for float and double tensors"),
+            ([I(3, 2, high=3)], {}, RuntimeError, "only supported for float and double tensors"),
         ],
     ),
     Row("angle", [C], ref=np.angle, promote=None, errors=[NOT_A_TENSOR]),
