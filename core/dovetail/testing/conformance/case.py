@@ -130,7 +130,7 @@ class Report:
 
 
 def plan(plugin: str) -> list[Check]:
-    """All checks of an installed plugin, in the order of its manifest."""
+    """All checks of an installed plugin, in the order of its manifest; what its code registers comes last in each kind."""
     catalogue = get_manager().catalogue
     try:
         found = catalogue[plugin]
@@ -139,8 +139,17 @@ def plan(plugin: str) -> list[Check]:
         raise UnknownNameError("conformance", f"there is no plugin {plugin!r}", f"installed: {known}", "pip install -e . first") from None
     subjects = [Subject(found)]
     if found.usable:
-        subjects += [Subject(found, kind, key, fields) for kind in KINDS for key, fields in found.rows(kind).items()]
+        subjects += [Subject(found, kind, key, fields) for kind in KINDS for key, fields in _rows(found, kind).items()]
     return [Check(name, subject) for subject in subjects for name in CHECKS.get(subject.kind, ())]
+
+
+def _rows(plugin: Plugin, kind: str) -> dict[str, Any]:
+    """The rows of a kind: those of the manifest, and those that the plugin registers by code."""
+    rows = dict(plugin.rows(kind))
+    if f"register_{kind}" in plugin.implements:
+        table = get_manager().table(kind).rows
+        rows |= {key: fields for key, (owner, fields) in table.items() if owner is plugin}
+    return rows
 
 
 def run(plugin: str) -> Report:
