@@ -46,9 +46,9 @@ def dispatch(op: Op, args: Any) -> Any:
     """Run an op on arguments in the order of its parameters."""
     word = STATE.word
     if word > GRAD:
-        word = _prepare.attend(op, args, word)
+        word = _prepare.attend(word)
         if word & OBSERVE:
-            return _prepare.observed(op, args)
+            return _prepare.observed(op, args, lambda: dispatch(op, args))
     raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
     impl = op.implementation(device, dtype) if op.table else op.reference
     token = hush(IGNORE)
@@ -102,11 +102,9 @@ def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any,
     if op.alias is not None:
         _prepare.share(op, args, outs, word)
     if mask and impl.rules:
-        node = _node(Node)
-        node.plan = plan = impl.plan(mask)
-        node.edges, node.seq, node.extra = edges, tick(), len(outs)
-        node.saved = plan.keep((*raw, *(o._a for o in outs), *extras))
-        node.boxes = plan.keep_boxes(args, outs)
+        plan = impl.plan(mask)
+        saved = plan.keep((*raw, *(o._a for o in outs), *extras))
+        node = Node(plan, edges, saved, plan.keep_boxes(args, outs), (), None, len(outs))
         for k, o in enumerate(outs):
             if k not in op.nondiff and o._a.dtype.kind in "fcV":
                 o._n = Output(node, k, o._a)

@@ -61,15 +61,10 @@ def _transform(part: np.ndarray, mean: float, std: float) -> None:
     sine, cosine = _sincos(part[:, 8:] * np.float32(_TAU))
     for values, place in ((cosine, part[:, :8]), (sine, part[:, 8:])):
         values *= radius
-        if mean == 0:
-            if std != 1:
-                values *= np.float32(std)
-            np.add(values, np.float32(0.0), out=place)
-        else:
-            wide = values.astype(np.float64)
-            wide *= float(np.float32(std))
-            wide += float(np.float32(mean))
-            place[...] = wide
+        wide = values.astype(np.float64)  # where the product is exact, so that the sum is rounded once
+        wide *= float(np.float32(std))
+        wide += float(np.float32(mean))
+        place[...] = wide
 
 
 class _Fused:
