@@ -16,6 +16,7 @@ from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRange
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._call import INFERENCE_BOX
+from .ops._layout import copied
 from .ops.info import numel
 from .size import Size
 from .tensor_repr import text
@@ -196,7 +197,7 @@ class Attributes:
         if self._n is not None and self._n.__class__ is not Leaf:
             what = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
             raise GradError("deepcopy", what, "", "detach() it first")
-        out = memo[id(self)] = rebuild(type(self), self._a.copy(), self._n is not None, {})
+        out = memo[id(self)] = rebuild(type(self), copied(self._a), self._n is not None, {})
         if self._n is not None:
             out._n.grad = copy.deepcopy(self._n.grad, memo)
         for name, value in self.__dict__.items():

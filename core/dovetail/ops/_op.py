@@ -60,6 +60,7 @@ class Op:
         self.name: str = options["name"] or forward.__name__
         self.dtypes, self.alias, self.version = options["dtypes"], options["alias"], options["version"]
         self.autocast: str | None = options["autocast"]
+        self.contiguous: bool | str = options["contiguous"]
         self.saves: tuple[str, ...] = tuple(options["saves"])
         self.outputs: tuple[str, ...] = tuple(options["outputs"] or ("out",))
         self.n_outputs = -1 if options["outputs"] == "many" else len(self.outputs)
@@ -157,6 +158,7 @@ def op(
     nondiff: tuple[str, ...] = (),
     result: Callable[..., Any] | None = None,
     alias: str | None = None,
+    contiguous: bool | str = False,
     autocast: str | None = None,
     name: str | None = None,
     version: int = 1,
@@ -168,14 +170,16 @@ def op(
     saves:   names of extra results that only the gradient sees; the forward returns (out, *saves).
     outputs: names of several results, or "many" when their number depends on the call; nondiff: those without gradient.
     alias:   "always" or "sometimes" when the result shares memory with the first argument.
+    contiguous: whether the result is laid out afresh, in the order of its dimensions ("or channels last", where it is that);
+             else it may lie as the arguments do.
     autocast: "lower" or "float32", the category under autocast.
 
     The result is a plain function with attributes: `.vjp` (decorator for a gradient rule: for all array arguments, or
     `.vjp(0)`, `.vjp("weight")` for one), `.composite` (the definition by other ops, for second derivatives), `.op`.
     """
     options = dict(
-        dtypes=dtypes, saves=saves, outputs=outputs, nondiff=nondiff, result=result, alias=alias, autocast=autocast,
-        name=name, version=version,
+        dtypes=dtypes, saves=saves, outputs=outputs, nondiff=nondiff, result=result, alias=alias, contiguous=contiguous,
+        autocast=autocast, name=name, version=version,
     )  # fmt: skip
     return _make(function, options) if function is not None else lambda f: _make(f, options)
 

@@ -178,7 +178,7 @@ def _raw_logsigmoid(input: Any) -> Any:
     return m.minimum(input, 0) - t
 
 
-@op(dtypes="floating")
+@op(dtypes="floating", contiguous=True)
 def logsigmoid(input: Array) -> Array:
     """The logarithm of sigmoid, without overflow: ``min(x, 0) − log(1 + e^(−|x|))``.
 

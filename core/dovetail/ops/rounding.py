@@ -8,6 +8,7 @@ from .. import dtypes as dt
 from ..autograd.node import Tensor
 from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
+from ._layout import copied
 from ._op import Array, op, xp
 from ._refuse import floats_only, no_bools, tensors
 from ._results import results
@@ -36,7 +37,7 @@ def floor(input: Array) -> Array:
     >>> dv.floor(dv.tensor([1.7, -1.2]))
     tensor([ 1., -2.])
     """
-    return input.copy() if _is_whole("floor_vml", input) else xp(input).floor(input)
+    return copied(input) if _is_whole("floor_vml", input) else xp(input).floor(input)
 
 
 @op
@@ -47,7 +48,7 @@ def ceil(input: Array) -> Array:
     >>> dv.ceil(dv.tensor([1.2, -1.7]))
     tensor([ 2., -1.])
     """
-    return input.copy() if _is_whole("ceil_vml", input) else xp(input).ceil(input)
+    return copied(input) if _is_whole("ceil_vml", input) else xp(input).ceil(input)
 
 
 @op
@@ -58,7 +59,7 @@ def trunc(input: Array) -> Array:
     >>> dv.trunc(dv.tensor([1.7, -1.7]))
     tensor([ 1., -1.])
     """
-    return input.copy() if _is_whole("trunc_vml", input) else xp(input).trunc(input)
+    return copied(input) if _is_whole("trunc_vml", input) else xp(input).trunc(input)
 
 
 @op
@@ -71,7 +72,7 @@ def round(input: Array, decimals: int = 0) -> Array:
     """
     m = xp(input)
     if decimals == 0:
-        return input.copy() if _is_whole("round_vml", input) else m.rint(input)
+        return copied(input) if _is_whole("round_vml", input) else m.rint(input)
     floats_only("round", input)
     scale = 10.0 ** (decimals if decimals > 0 else -decimals)
     return m.rint(input * scale) / scale if decimals > 0 else m.rint(input / scale) * scale
@@ -259,8 +260,8 @@ frexp.vjp(lambda g, exponent: _div(g[0], _pow(2.0, exponent)))
 @op(name="nan_to_num")
 def _nan_to_num(input: Array, nan: Any, posinf: Any, neginf: Any) -> Array:
     if input.dtype.kind not in "fc":
-        return input.copy()
-    return xp(input).nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
+        return copied(input)
+    return xp(input).nan_to_num(copied(input), copy=False, nan=nan, posinf=posinf, neginf=neginf)
 
 
 _nan_to_num.vjp(lambda g, input: g.masked_fill(~input.isfinite(), 0))
