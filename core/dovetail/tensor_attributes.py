@@ -15,6 +15,7 @@ from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
+from .ops._layout import copied
 from .ops.info import numel
 from .size import Size
 from .tensor_repr import text
@@ -187,7 +188,7 @@ class Attributes:
         if self._n is not None and self._n.__class__ is not Leaf:
             what = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
             raise GradError("deepcopy", what, "", "detach() it first")
-        out = memo[id(self)] = rebuild(type(self), self._a.copy(), self._n is not None, {})
+        out = memo[id(self)] = rebuild(type(self), copied(self._a), self._n is not None, {})
         if self._n is not None:
             out._n.grad = copy.deepcopy(self._n.grad, memo)
         for name, value in self.__dict__.items():

@@ -15,6 +15,7 @@ from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from . import _prepare
+from ._layout import afresh
 from ._quiet import IGNORE, hush, restore
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
         return _finish_many(op, impl, args, raw, out, extras, edges, mask, word)
     if out.__class__ is not _NDARRAY:
         out = _array(out)
+    if op.contiguous and not out.flags.c_contiguous:
+        out = afresh(out, op.contiguous is not True)
     t = _new(Tensor)
     t._a = out
     t._n = None
@@ -98,7 +101,10 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
 
 def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
     """`finish` for an op of several results."""
-    outs = [wrap(o if o.__class__ is _NDARRAY else _array(o)) for o in out]
+    out = [o if o.__class__ is _NDARRAY else _array(o) for o in out]
+    if op.contiguous:
+        out = [afresh(o, op.contiguous is not True) for o in out]
+    outs = [wrap(o) for o in out]
     if op.alias is not None:
         _prepare.share(op, args, outs, word)
     if mask and impl.rules:
@@ -122,7 +128,7 @@ def _array(value: Any) -> Any:
 def specialise(op: Op) -> Callable[..., Any] | None:
     """The fast wrapper for an op of one or two required tensors, or None for any other signature."""
     n = len(op.params)
-    if op.arrays != tuple(range(n)) or op.lists or op.saves or op.n_outputs != 1 or op.alias or op.dtypes is None:
+    if op.arrays != tuple(range(n)) or op.lists or op.saves or op.n_outputs != 1 or op.alias or op.contiguous or op.dtypes is None:
         return None
     if op.required != n or n not in (1, 2):
         return None

@@ -58,11 +58,13 @@ class Op:
     def __init__(
         self, forward: Callable[..., Any], *, dtypes: str | None = "promote", saves: tuple[str, ...] = (),
         outputs: tuple[str, ...] | str | None = None, nondiff: tuple[str, ...] = (), result: Callable[..., Any] | None = None,
-        alias: str | None = None, autocast: str | None = None, name: str | None = None, version: int = 1,
+        alias: str | None = None, contiguous: bool | str = False, autocast: str | None = None, name: str | None = None,
+        version: int = 1,
     ) -> None:  # fmt: skip
         self.forward = forward
         self.name: str = name or forward.__name__
         self.dtypes, self.alias, self.version, self.autocast, self.saves = dtypes, alias, version, autocast, tuple(saves)
+        self.contiguous = contiguous
         self.outputs: tuple[str, ...] = tuple(outputs or ("out",))
         self.n_outputs = -1 if outputs == "many" else len(self.outputs)
         self.nondiff = frozenset(self.outputs.index(n) for n in nondiff) if self.n_outputs > 0 else frozenset()
@@ -160,6 +162,8 @@ def op(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     outputs: names of several results, or "many" when their number depends on the call; nondiff: those without gradient.
     alias:   "always" or "sometimes" when the result shares memory with the first argument.
     result:  what makes a named tuple of several results.
+    contiguous: whether the result is laid out afresh, in the order of its dimensions ("or channels last", where it is that);
+             else it may lie as the arguments do.
     autocast: "lower" or "float32", the category under autocast.
     name, version: what it is known by, the function's own name by default.
 

@@ -12,6 +12,7 @@ from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf
 from ..device import CPU, device_of, module_for, xp
 from ..errors import DeviceError, DovetailError, DtypeError, OutOfMemory, RangeError, ShapeError, TypeMismatch
+from ._layout import converted
 from ._refuse import NotForType, not_for, type_name
 
 if TYPE_CHECKING:
@@ -180,10 +181,10 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
     for i in op.arrays:
         a = raw[i]
         if a.__class__ is list:
-            raw[i] = [x if x.dtype == target else x.astype(target) for x in a]
+            raw[i] = [x if x.dtype == target else converted(x, target) for x in a]
         elif hasattr(a, "dtype"):
             if a.dtype != target:
-                raw[i] = a.astype(target)
+                raw[i] = converted(a, target)
         elif a.__class__ in NUMBERS:
             raw[i] = number(a, common)
     return target
@@ -215,7 +216,7 @@ def raised(raw: list[Any]) -> list[Any]:
 
 def _up(a: Any) -> Any:
     kind = getattr(a, "dtype", None)
-    return a.astype(np.float32) if kind is not None and kind.itemsize == 2 and kind.kind not in "iu" else a
+    return converted(a, np.float32) if kind is not None and kind.itemsize == 2 and kind.kind not in "iu" else a
 
 
 def lowered(out: Any, dtype: Any) -> Any:

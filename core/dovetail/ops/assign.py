@@ -26,7 +26,7 @@ __all__ = ["index_put", "select_scatter", "slice_scatter"]
 INPLACE_FUNCTIONS = ("index_put",)
 
 
-@storing("setitem")
+@storing("setitem", preserve=True)
 def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = False) -> None:
     """A copy of `input` with `value` where the index points, or added as often as it points there."""
     if getattr(value, "dtype", input.dtype).kind == "c" and input.dtype.kind != "c":

@@ -114,7 +114,7 @@ def imag(input: Tensor) -> Tensor:
     return _imag(input)
 
 
-@op(dtypes="float")
+@op(dtypes="float", contiguous=True)
 def angle(input: Array) -> Array:
     """The angle of each element in the complex plane, in radians: 0 or π for real ones.
 

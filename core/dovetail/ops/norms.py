@@ -23,7 +23,7 @@ __all__ = ["dist", "norm", "renorm"]
 INPLACE = ("renorm",)
 
 
-@op(dtypes=None, name="linalg_vector_norm")
+@op(dtypes=None, name="linalg_vector_norm", contiguous=True)
 def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)

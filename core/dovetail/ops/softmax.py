@@ -20,7 +20,7 @@ __all__ = ["log_softmax", "softmax"]
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
 
 
-@op(dtypes="floating", autocast="float32", name="softmax")
+@op(dtypes="floating", autocast="float32", name="softmax", contiguous=True)
 def _softmax(input: Array, dim: int) -> Array:
     """``exp(input) / sum(exp(input))`` along one dimension."""
     dim = dim_of("softmax", dim, input.ndim)
@@ -55,7 +55,7 @@ softmax_grad.vjp(
 )
 
 
-@op(dtypes="floating", autocast="float32", name="log_softmax")
+@op(dtypes="floating", autocast="float32", name="log_softmax", contiguous=True)
 def _log_softmax(input: Array, dim: int) -> Array:
     """``input - log(sum(exp(input)))`` along one dimension."""
     dim = dim_of("log_softmax", dim, input.ndim)
