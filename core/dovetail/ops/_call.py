@@ -16,6 +16,7 @@ from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from . import _prepare
 from ._layout import afresh
+from ._out import into
 from ._quiet import IGNORE, hush, restore
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def general(op: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         n = len(args)
         if kwargs or n > count or n < required:
+            if "out" in kwargs and op.alias is None:
+                return into(call, args, kwargs)
             return dispatch(op, bind(args, kwargs))
         return dispatch(op, args + defaults[n:] if n < count else args)
 
@@ -140,7 +143,9 @@ def specialise(op: Op) -> Callable[..., Any] | None:
 def _unary(op: Op) -> Callable[..., Any]:
     fast, state = op.fast, STATE
 
-    def call(input: Any) -> Any:
+    def call(input: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return into(call, (input,), {"out": out})
         word = state.word
         kind = input.__class__
         if word > 1 or (kind is not Tensor and kind not in CLASSES):
@@ -210,7 +215,9 @@ def _operator_slow(op: Op, args: Any, swap: bool = False) -> Any:
 def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
     fast, state = op.fast, STATE
 
-    def call(input: Any, other: Any) -> Any:
+    def call(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return into(call, (input, other), {"out": out})
         word = state.word
         kind = input.__class__
         if word > 1 or (kind is not Tensor and kind not in CLASSES):

@@ -22,7 +22,7 @@ from ..device import xp
 from ._call import general, specialise
 from ._plan import Plan, Rule, parameter_names
 
-__all__ = ["Array", "Arrays", "Fixed", "OPS", "Impl", "Op", "op", "xp"]
+__all__ = ["ALIASES", "Array", "Arrays", "Fixed", "OPS", "Impl", "Op", "op", "xp"]
 
 Array = Any  # a differentiable array argument; in a signature it reads `input: Array`
 Arrays = Any  # a list of them
@@ -128,7 +128,7 @@ class Op:
             raise _arguments(self, f"takes {len(params)} arguments but {len(args)} were given")
         values = list(args) + list(self.defaults[len(args) :])
         for name, value in kwargs.items():
-            name = _ALIASES.get(name, name)
+            name = ALIASES.get(name, name)
             if name not in params:
                 raise _arguments(self, f"got an unexpected keyword argument {name!r}")
             at = params.index(name)
@@ -144,7 +144,7 @@ class Op:
         return f"<op {self.name}({', '.join(self.params)})>"
 
 
-_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
 
 
 def _arguments(op: Op, what: str) -> Exception:
