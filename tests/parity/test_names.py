@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import dovetail as dv
 from tests.parity.both_ways import same
 
 X = "T.linspace(-2, 3, 24).reshape(2, 3, 4)"
@@ -44,6 +46,7 @@ T.rrelu_({X}, 0.1, 0.3, True)
 T.view_as_real(T.view_as_complex({X}.reshape(2, 6, 2)))
 T.view_as_complex({X}.reshape(2, 6, 2)).stride()
 T.view_as_complex({X}.reshape(12, 2).requires_grad_()).is_leaf
+T.autograd.grad((T.view_as_complex(w := {X}.reshape(2, 6, 2).requires_grad_()) * (2 + 1j)).abs().sum(), w)
 T.view_as_complex({X}[..., :2])
 T.view_as_complex({X}[..., :3])
 T.view_as_complex(T.zeros(2, 3)[:, :2])
@@ -98,3 +101,38 @@ T.use_deterministic_algorithms(1)
 @pytest.mark.parametrize("text", ROWS)
 def test_one_answer(text: str) -> None:
     same(text)
+
+
+A = "np.arange(1.0, 3.0)"
+NUMPY = f"""
+np.sin(T.ones(2)), np.exp(T.tensor(1.0)), np.sqrt(T.tensor([4])), np.abs(T.tensor([-1]))
+np.sin(T.ones(3, 2).t())
+np.sin(T.nn.Parameter(T.ones(2), requires_grad=False))
+np.add(T.ones(2), 1), np.subtract(1, T.ones(2)), np.add(T.ones(2), {A}), np.add({A}, T.ones(2))
+np.multiply({A}.astype(np.float32), T.ones(2)), np.maximum(T.ones(2), 2), np.power(T.ones(2), 2)
+np.greater(T.ones(2), 0), np.isnan(T.ones(2)), np.isfinite(T.tensor(1.0))
+np.modf(T.ones(2)), np.add.reduce(T.ones(2)), np.add.accumulate(T.ones(2)), np.add.outer(T.ones(2), T.ones(2))
+np.matmul(T.ones(2, 2), T.ones(2, 2)), np.clip(T.ones(2), 0, 1), np.round(T.ones(2)), np.cumsum(T.ones(2))
+np.dot({A}, T.ones(2)), np.concatenate([T.ones(2), T.ones(2)]), np.linalg.norm(T.ones(2)), np.stack([T.ones(2)] * 2)
+np.add(T.ones(2), T.ones(2), out={A})
+np.sin(T.ones(2, requires_grad=True))
+np.add({A}, T.ones(2, requires_grad=True))
+T.ones(2) + {A}, T.ones(2) * {A}, {A} / T.ones(2), {A} == T.ones(2)
+np.float64(2) * T.ones(2), T.ones(2) * np.float64(2), np.float32(2) * T.ones(2), np.int64(3) + T.ones(2)
+np.float64(2) * T.ones(2, requires_grad=True)
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("text", NUMPY)
+def test_functions_of_numpy(text: str) -> None:
+    same(text)
+
+
+def test_an_array_beside_a_tensor_keeps_the_gradient() -> None:
+    """PyTorch refuses ``ndarray * tensor`` and what requires a gradient on either side; here it is ``tensor * tensor``."""
+    x = dv.ones(2, requires_grad=True)
+    (np.array([1.0, 2.0], dtype=np.float32) * x + x * np.array([1.0, 1.0], dtype=np.float32)).sum().backward()
+    assert x.grad.tolist() == [2.0, 3.0]
+    a = np.ones(2)
+    a += dv.ones(2)
+    assert isinstance(a, dv.Tensor) and a.tolist() == [2.0, 2.0]
