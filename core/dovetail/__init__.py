@@ -35,8 +35,8 @@ newaxis = None
 strided = "dovetail.strided"
 
 _MODULES = {
-    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "graph", "hooks", "io", "linalg", "models",
-    "nn", "optim", "plugins", "random", "utils",
+    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "graph", "hooks", "io", "jit", "linalg", "models",
+    "nn", "optim", "plugins", "random", "testing", "types", "utils", "version",
 }  # fmt: skip
 
 
