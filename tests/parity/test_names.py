@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import dovetail as dv
 from tests.parity.both_ways import same
@@ -136,3 +137,83 @@ def test_an_array_beside_a_tensor_keeps_the_gradient() -> None:
     a = np.ones(2)
     a += dv.ones(2)
     assert isinstance(a, dv.Tensor) and a.tolist() == [2.0, 2.0]
+
+
+WINDOWS = [
+    f"T.{name}_window({arguments})"
+    for name in ("hann", "hamming", "blackman", "bartlett", "kaiser")
+    for arguments in """4 | 7 | 1 | 2 | 0 | 1, False | 2, False | 9, periodic=False | 400 | 5, dtype=T.float64 | 6, dtype=T.float16 | -1
+        4.5 | 4, dtype=T.int64 | 8, requires_grad=True""".replace("\n", "|").split("|")
+] + ["T.hamming_window(6, True, 0.5, 0.4)", "T.kaiser_window(6, False, 3.0)", "T.hann_window(4, True, 0.5)"]
+
+
+@pytest.mark.parametrize("text", WINDOWS)
+def test_windows(text: str) -> None:
+    same(text, 1e-3 if "float16" in text else 2e-6)
+
+
+CLOSE = """
+T.ones(2), T.ones(3)
+T.ones(2), T.zeros(2)
+T.ones(2), T.ones(2) + 1e-7
+T.ones(2), T.ones(2) * 1.1, rtol=0.2, atol=0
+T.ones(2), T.ones(2) * 1.1, rtol=0.2
+1, 1.0
+1.0, 1.0 + 1e-9
+T.ones(1), 1.0
+[1, 2], [1]
+(1, 2), [1, 2]
+[T.ones(1)], [T.zeros(1)]
+{"a": 1}, {"b": 1}
+{"a": T.ones(1)}, {"a": T.ones(1)}
+None, None
+None, 1
+"a", "a"
+T.ones(1), T.ones(1).double()
+T.ones(1), T.ones(1).double(), check_dtype=False
+T.tensor([float("nan")]), T.tensor([float("nan")])
+T.tensor([float("nan")]), T.tensor([float("nan")]), equal_nan=True
+T.tensor([float("inf")]), T.tensor([float("inf")])
+np.ones(2), np.ones(2)
+np.ones(2), T.ones(2).double()
+T.ones(2, 2), T.ones(2, 2).t(), check_stride=True
+T.tensor([1, 2]), T.tensor([1, 3])
+T.tensor([2**60]), T.tensor([2**60 + 1])
+T.tensor([True]), T.tensor([False])
+True, False
+1 + 1j, 1 + 2j
+T.nn.Parameter(T.ones(1)), T.ones(1)
+T.nn.Parameter(T.ones(1)), T.ones(1), allow_subclasses=False
+T.ones(0), T.ones(0)
+T.ones(2).bfloat16(), T.ones(2).bfloat16() * 1.01
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("text", CLOSE)
+def test_assert_close(text: str) -> None:
+    same(f"__import__('importlib').import_module(T.__name__ + '.testing').assert_close({text})")
+
+
+def test_what_assert_close_says() -> None:
+    with pytest.raises(AssertionError, match=r"Mismatched elements: 1 / 2 \(50.0%\)\nGreatest absolute difference: 1.0 at index \(1,"):
+        dv.testing.assert_close({"a": dv.zeros(2)}, {"a": dv.tensor([0.0, 1.0])})
+    with pytest.raises(AssertionError, match="^mine: Scalars"):
+        dv.testing.assert_close(1.0, 2.0, msg=lambda text: f"mine: {text}")
+
+
+ANOMALY = "(T.zeros(2, requires_grad=True) * 0).sqrt().sum().backward()"
+MODES = f"""
+[T.autograd.detect_anomaly().__enter__(), T.is_anomaly_enabled(), T.set_anomaly_enabled(False), T.is_anomaly_enabled()]
+[m := T.autograd.set_detect_anomaly(True), {ANOMALY}][1]
+[m := T.autograd.set_detect_anomaly(True, False), {ANOMALY}, T.is_anomaly_check_nan_enabled(), T.is_anomaly_enabled()][1:]
+[m := T.autograd.set_detect_anomaly(True), m.__exit__(None, None, None), {ANOMALY}, T.is_anomaly_enabled()][1:]
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("text", MODES)
+def test_anomaly_mode(text: str) -> None:
+    try:
+        same(text)
+    finally:
+        for T in (dv, torch):
+            T.autograd.set_detect_anomaly(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .anomaly import detect_anomaly, set_detect_anomaly
 from .function import Function, once_differentiable
 from .functional import backward, grad
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -9,6 +10,6 @@ from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_gr
 from .variable import Variable
 
 __all__ = [
-    "Function", "GradcheckError", "Variable", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode",
-    "is_grad_enabled", "no_grad", "once_differentiable", "set_grad_enabled",
+    "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck",
+    "inference_mode", "is_grad_enabled", "no_grad", "once_differentiable", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
