@@ -217,3 +217,34 @@ def test_anomaly_mode(text: str) -> None:
     finally:
         for T in (dv, torch):
             T.autograd.set_detect_anomaly(False)
+
+
+SMALL = """
+T.block_diag()
+T.tensor([T.tensor([1.0]), T.tensor([2.0])])
+T.tensor([T.tensor([[1.0]]), T.tensor(2), 3])
+T.tensor([[T.tensor([1])], [T.tensor([2.5])]])
+T.as_tensor((T.tensor([True]),))
+T.tensor([T.tensor([1.0, 2.0]), T.tensor([2.0, 3.0])])
+T.tensor([T.zeros(0)])
+T.full((2,), "a")
+T.full((2,), [1])
+T.full((2,), None)
+T.ones(2, 2).index_select(1, [0])
+T.positive(3)
+T.fmod(T.ones(2), None)
+~T.tensor([1.0])
+T.bitwise_not(T.tensor([1.0]))
+T.nn.Linear(2, 3)(None)
+F.linear(None, T.ones(2, 2))
+T.sign(T.tensor([1j]))
+[x := T.ones(2), x.__setitem__(x > 0, T.zeros(5, 5, 5))]
+[x := T.ones(2, 2), x.__setitem__(T.tensor([0]), T.zeros(5, 5, 5))]
+[x := T.ones(1, 4, 1, 1), T.pixel_shuffle(x, 1).add_(1), T.pixel_shuffle(x, 2).add_(1)]
+[x := T.ones(1, 4, 1, 1), T.pixel_unshuffle(x, 1).add_(1), T.channel_shuffle(x, 1).add_(1)]
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("text", SMALL)
+def test_small_ones(text: str) -> None:
+    same(text)

@@ -9,7 +9,7 @@ from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._prepare import number
-from ._refuse import no_bools, type_name
+from ._refuse import no_bools, tensors, type_name
 from .inplace import inplace, write
 
 __all__ = [
@@ -181,6 +181,7 @@ def positive(input: Tensor) -> Tensor:
     >>> dv.positive(dv.tensor([1., -2.]))
     tensor([ 1., -2.])
     """
+    tensors("positive", input=input)
     if input._a.dtype.kind == "b":
         raise DtypeError("positive", "The `+` operator, on a bool tensor is not supported")
     return input

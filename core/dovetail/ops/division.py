@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._op import Array, op, xp
-from ._refuse import integers_only, no_bools, no_zeros
+from ._refuse import NotForType, integers_only, no_bools, no_zeros, type_name
 from .arithmetic import mul, neg, zero
 
 __all__ = [
@@ -170,6 +170,10 @@ def bitwise_xor(input: Array, other: Array) -> Array:
     return input ^ other
 
 
+class _NoBits(NotForType, TypeError):
+    """The complement of what has no bits: PyTorch raises a TypeError for ``~x``, a NotImplementedError for bitwise_not(x)."""
+
+
 @op
 def bitwise_not(input: Array) -> Array:
     """The complement of the bits of integers, or of bools: ``~input``.
@@ -178,7 +182,9 @@ def bitwise_not(input: Array) -> Array:
     >>> dv.bitwise_not(dv.tensor([0, 5]))
     tensor([-1, -6])
     """
-    integers_only("bitwise_not", input)
+    if input.dtype.kind not in "iub":
+        text = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        raise _NoBits("bitwise_not", f'"bitwise_not_cpu" not implemented for {type_name(input.dtype)!r}', text)
     return ~input
 
 

@@ -117,6 +117,11 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
     return interpolate(input, size, scale_factor, "bilinear", True)
 
 
+def _own(input: Any, out: Any) -> Any:
+    """A copy where moving nothing left a view of the input."""
+    return out.clone() if out._v is input._v else out
+
+
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """Move channels into space: (*, C·r², H, W) to (*, C, H·r, W·r) (Shi et al., 2016).
 
@@ -135,7 +140,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
         raise ShapeError("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}")
     k = len(lead)
     split = input.reshape((*lead, c // (r * r), r, r, h, w))
-    return split.permute(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape((*lead, c // (r * r), h * r, w * r))
+    return _own(input, split.permute(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape((*lead, c // (r * r), h * r, w * r)))
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -154,7 +159,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
             raise ShapeError("pixel_unshuffle", text)
     k = len(lead)
     split = input.reshape((*lead, c, h // r, r, w // r, r))
-    return split.permute(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape((*lead, c * r * r, h // r, w // r))
+    return _own(input, split.permute(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape((*lead, c * r * r, h // r, w // r)))
 
 
 def _check_pixels(where: str, shape: Any, name: str, r: int) -> None:
@@ -179,7 +184,7 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     n, c, *rest = shape
     if c % groups:
         raise ShapeError("channel_shuffle", f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
-    return input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).reshape(shape)
+    return _own(input, input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).reshape(shape))
 
 
 native_channel_shuffle = channel_shuffle

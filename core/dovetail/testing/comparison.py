@@ -103,7 +103,7 @@ def _values(a: Any, b: Any, bounds: tuple[float, float], equal_nan: bool) -> str
     if a.dtype.kind in "iu" and b.dtype.kind in "iu" and not (rtol or atol):
         close, exact = a == b, [x.astype(object) for x in (a, b)]  # int64 does not fit a float
     else:
-        exact = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
+        exact: Any = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
         close = np.isclose(*exact, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if np.all(close):
         return ""
