@@ -16,6 +16,7 @@ from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRange
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._layout import copied
+from .ops.convert import from_numpy
 from .ops.info import numel
 from .size import Size
 from .tensor_repr import text
@@ -29,8 +30,7 @@ class Attributes:
     _a: Any
     _n: Any
     _v: Any
-    __array_priority__ = 1000
-    __array_ufunc__ = None  # NumPy's operators defer to ours: `ndarray * tensor` is a tensor
+    __array_priority__ = 1000  # NumPy's operators defer to ours: `ndarray * tensor` is a tensor
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
@@ -173,6 +173,10 @@ class Attributes:
         if dtype is not None and a.dtype != dtype:
             return a.astype(dtype)
         return a.copy() if copy else a
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy's functions give for a tensor: a tensor, without gradient; PyTorch's has 0 and 1 where NumPy's has booleans."""
+        return from_numpy(array.astype(np.uint8) if array.dtype == bool else array)
 
     def __dlpack__(self, **options: Any) -> Any:
         if self._n is not None:

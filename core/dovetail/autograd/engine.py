@@ -25,6 +25,7 @@ class _Late:
     cast: Callable[[Tensor, Any], Tensor]
     clone: Callable[[Tensor], Tensor]
     iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
+    inspect: Callable[[Node, Any], None] | None = None  # looks at the gradients that a node gave; see anomaly.py
 
 
 late = _Late
@@ -96,7 +97,7 @@ class _Walk:
         """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
         table, heap, leaves = self.table, self.heap, self.leaves
         summed: set[Leaf] = set()
-        keep, create_graph, special = self.keep, self.create_graph, self.wanted is not None
+        keep, create_graph, special, inspect = self.keep, self.create_graph, self.wanted is not None, late.inspect
         following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
         while heap or following is not None:
             if following is None or (heap and heap[0][0] < -following.seq):
@@ -123,6 +124,8 @@ class _Walk:
                     node.saved, node.boxes = None, ()
             if node.__class__ is HookedNode:
                 grads = _after(node, grads, g)
+            if inspect is not None:
+                inspect(node, grads)
             for edge, r in zip(node.edges, grads):
                 if r is None or edge is None:
                     continue

@@ -21,7 +21,7 @@ _NAMES = (
     "compare", "select", "activation", "activation_more",
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
-    "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
+    "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "addends", "contract", "decompose", "matrices",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
     "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",

@@ -62,7 +62,7 @@ def dispatch(op: Op, args: Any) -> Any:
         if out is NotImplemented:
             impl = op.reference
             out = impl.forward(*(_prepare.raised(raw) if low else raw))
-    except (ValueError, IndexError, MemoryError, TypeError) as error:
+    except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
         raise _prepare.explain(op, error, raw) from error
     finally:
         restore(token)

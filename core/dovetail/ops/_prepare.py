@@ -270,6 +270,8 @@ def explain(op: Op, error: Exception, raw: Any) -> Exception:
     if isinstance(error, DovetailError):
         error.__suppress_context__ = True
         return error
+    if isinstance(error, AttributeError):
+        return _no_tensor(op, error, raw)
     shapes = ", ".join(f"{name} {tuple(a.shape)}" for name, a in zip(op.params, raw, strict=False) if hasattr(a, "shape"))
     text = str(error)
     if isinstance(error, MemoryError):
@@ -285,6 +287,15 @@ def explain(op: Op, error: Exception, raw: Any) -> Exception:
     if isinstance(error, TypeError) and any(phrase in text for phrase in _NO_LOOP):
         kinds = [a.dtype for i in op.arrays for a in (raw[i] if raw[i].__class__ is list else (raw[i],)) if hasattr(a, "dtype")]
         return not_for(op.name, next((k for k in kinds if k.kind in "bc"), kinds[0] if kinds else None), "a type that it computes on")
+    return error
+
+
+def _no_tensor(op: Op, error: AttributeError, raw: Any) -> Exception:
+    """What to say where the forward tripped over an argument that is no tensor; other such errors stay as they are."""
+    for i in (*op.arrays, *op.fixed):
+        if not hasattr(raw[i], "dtype") and (raw[i] is error.obj or (raw[i] is None and i < op.required)):
+            what = f"argument {op.params[i]!r} (position {i + 1}) must be Tensor, not {type(raw[i]).__name__}"
+            return TypeMismatch(f"{op.name}()", what)
     return error
 
 

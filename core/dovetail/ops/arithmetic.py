@@ -179,6 +179,7 @@ def positive(input: Tensor) -> Tensor:
     >>> dv.positive(dv.tensor([1., -2.]))
     tensor([ 1., -2.])
     """
+    tensors("positive", input=input)
     if input._a.dtype.kind == "b":
         raise DtypeError("positive", "The `+` operator, on a bool tensor is not supported")
     return input

@@ -43,6 +43,8 @@ def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = F
             scatter_add(region, indices, value)
     except ValueError as error:
         raise _misfit(region, value, indices) from error
+    except TypeError as error:  # NumPy's of a mask and a value of several dimensions
+        raise (_misfit(region, value, indices) if getattr(value, "ndim", 0) > 1 else error) from error
     except IndexError as error:
         raise outside(region, indices or (), error) from None
 

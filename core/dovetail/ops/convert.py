@@ -75,7 +75,7 @@ def _plain(data: Any) -> Any:
     if data.__class__ in CLASSES:
         if data._a.size != 1:
             raise ValueRangeError("tensor", "only one element tensors can be converted to Python scalars", "", "use stack")
-        return move(data._a, CPU)
+        return move(data._a, CPU).reshape(())  # a number, whatever its dimensions
     if isinstance(data, list | tuple):
         return [_plain(v) for v in data] if any(v.__class__ not in _NUMBERS for v in data) else data
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, np.ndarray | np.generic | range):

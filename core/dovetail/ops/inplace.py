@@ -73,7 +73,7 @@ def write(op: Op, args: list[Any]) -> Tensor:
             op.store(a, *raw[1:])
         else:
             out = impl.forward(*(_prepare.raised(raw) if low else raw))
-    except (ValueError, IndexError, MemoryError, TypeError) as error:
+    except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
         raise _prepare.explain(op, error, raw) from error
     finally:
         restore(token)

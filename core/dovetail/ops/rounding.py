@@ -10,7 +10,7 @@ from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
 from ._layout import copied
 from ._op import Array, op, xp
-from ._refuse import floats_only, no_bools, tensors
+from ._refuse import NotForType, floats_only, no_bools, tensors
 from ._results import results
 from ._ufunc import ufunc
 from .arithmetic import _div, _sub, abs, mul, zero
@@ -104,7 +104,7 @@ def sign(input: Array) -> Array:
     tensor([-1.,  0.,  1.])
     """
     if input.dtype.kind == "c":
-        raise DtypeError("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
+        raise NotForType("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
     return _signs(input)
 
 

@@ -16,6 +16,7 @@ from ._dims import dim_of, dims_of, several, sizes_of
 from ._layout import copied
 from ._op import Array, Fixed, op
 from .assign import setitem
+from .create import empty
 from .gather import gather, index_select
 from .index import getitem, narrow, select
 from .join import cat, chunk, split, stack, unbind
@@ -314,7 +315,7 @@ def block_diag(*tensors: Any) -> Tensor:
             [0, 0, 3]])
     """
     blocks = []
-    for k, one in enumerate(tensors):
+    for k, one in enumerate(tensors or [empty(1, 0)]):
         if one.__class__ not in CLASSES:
             raise TypeMismatch("block_diag()", f"argument 'tensors' must be tuple of Tensors, got {type(one).__name__} at {k}")
         if one._a.ndim > 2:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from . import conformance
+from .comparison import assert_close
 
-__all__ = ["conformance"]
+__all__ = ["assert_close", "conformance"]
