@@ -118,11 +118,6 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
     return interpolate(input, size, scale_factor, "bilinear", True)
 
 
-def _own(input: Any, out: Any) -> Any:
-    """A copy where moving nothing left a view of the input."""
-    return out.clone() if out._v is input._v else out
-
-
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """Move channels into space: (*, C·r², H, W) to (*, C, H·r, W·r) (Shi et al., 2016).
 
