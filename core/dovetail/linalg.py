@@ -9,6 +9,7 @@ from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
 from .ops import contract, decompose, matrices, norms
+from .ops._keywords import keyed
 from .ops._results import results
 from .ops.arithmetic import held, mul
 from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet, svd
@@ -213,3 +214,8 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
         A = A.permute([i for i in range(A._a.ndim) if i not in dims] + list(dims))
     shape = A._a.shape[B._a.ndim :]
     return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1, 1))), shape)
+
+
+for _name in __all__:
+    if _name != "LinAlgError":
+        globals()[_name] = keyed(_name, globals()[_name])

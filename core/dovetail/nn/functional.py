@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TypeMismatch
 from ..ops import FAMILIES, namespace
+from ..ops._keywords import unkeyed
 
 if TYPE_CHECKING:
 
@@ -48,7 +49,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except AttributeError as error:
             if error.name != "_a":
                 raise
-            names = function.__code__.co_varnames
+            names = unkeyed(function).__code__.co_varnames
             given = next((n for n, v in [*zip(names, args, strict=False), *kwargs.items()] if v is error.obj), None)
             what = f"argument {given!r}" if given else "an argument"
             kind = type(error.obj).__name__

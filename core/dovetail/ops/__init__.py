@@ -11,6 +11,7 @@ import importlib
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ._keywords import keyed, unkeyed
 from .inplace import inplace
 
 __all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
@@ -20,7 +21,7 @@ _NAMES = (
     "compare", "select", "activation", "activation_more",
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
-    "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
+    "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
     "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
     "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
@@ -28,12 +29,16 @@ _NAMES = (
 
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]
 OPERATORS: dict[str, Any] = {}
+for _family in FAMILIES:
+    for _name in _family.__all__:
+        setattr(_family, _name, keyed(_name, getattr(_family, _name)))
 
 
 def _first(function: Any) -> str:
     """The name of a function's first parameter."""
     if hasattr(function, "op"):
         return function.op.params[0]
+    function = unkeyed(function)
     return function.__code__.co_varnames[0] if isinstance(function, FunctionType) and function.__code__.co_argcount else ""
 
 
@@ -59,6 +64,6 @@ def namespace() -> dict[str, Any]:
     return found
 
 
-METHODS: dict[str, Any] = {name: function for family in FAMILIES for name, function in methods(family).items()}
+METHODS: dict[str, Any] = {name: keyed(name, function) for family in FAMILIES for name, function in methods(family).items()}
 for _family in FAMILIES:
     OPERATORS.update(getattr(_family, "OPERATORS", {}))

@@ -120,7 +120,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 @in_blocks
-@op(dtypes="floating")
+@op(dtypes="floating", contiguous=True)
 def logsigmoid(input: Array) -> Array:
     """The logarithm of sigmoid, without overflow: ``min(x, 0) − log(1 + e^(−|x|))``.
 

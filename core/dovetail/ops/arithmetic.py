@@ -7,7 +7,9 @@ from typing import Any
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError
+from ._keywords import alpha_first
 from ._op import Array, op, xp
+from ._out import into
 from ._prepare import number
 from ._refuse import floats_only, no_bools, tensors, type_name
 from ._ufunc import ufunc
@@ -66,19 +68,27 @@ def _alpha(where: str, dtype: Any, alpha: Any) -> Any:
     return number(alpha, dt.from_numpy_dtype(dtype))
 
 
-def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(input: Tensor, other: Any, *last: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """Add: ``input + alpha * other``, broadcast.
 
     >>> import dovetail as dv
     >>> dv.add(dv.tensor([1., 2.]), dv.tensor([3., 4.]), alpha=10)
     tensor([31., 42.])
     """
+    if last:
+        other, alpha = alpha_first("add", other, last, alpha)
+    if out is not None:
+        return into(add, (input, other), {"alpha": alpha, "out": out})
     return _add(input, other) if alpha.__class__ is int and alpha == 1 else add_scaled(input, other, alpha)
 
 
-def add_(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add_(input: Tensor, other: Any, *last: Any, alpha: Any = 1) -> Tensor:
     """In-place form of :func:`add`."""
-    return write(_add.op, [input, other]) if alpha.__class__ is int and alpha == 1 else write(add_scaled.op, [input, other, alpha])
+    if last:
+        other, alpha = alpha_first("add_", other, last, alpha)
+    if alpha.__class__ is int and alpha == 1:
+        return write(_add.op, [input, other])
+    return write(add_scaled.op, [input, other, alpha])
 
 
 @op(name="sub")
@@ -114,18 +124,24 @@ def _sub_scaled(input: Any, other: Any, alpha: Any, into: bool = False) -> Any:
     return write(add_scaled.op, [input, other, alpha]) if into else add_scaled(input, other, alpha)
 
 
-def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub(input: Tensor, other: Any, *last: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """Subtract: ``input - alpha * other``, broadcast. Raises a DtypeError (RuntimeError) for two bool tensors.
 
     >>> import dovetail as dv
     >>> dv.sub(dv.tensor([3, 4]), 1)
     tensor([2, 3])
     """
+    if last:
+        other, alpha = alpha_first("sub", other, last, alpha)
+    if out is not None:
+        return into(sub, (input, other), {"alpha": alpha, "out": out})
     return _sub_scaled(input, other, alpha)
 
 
-def sub_(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub_(input: Tensor, other: Any, *last: Any, alpha: Any = 1) -> Tensor:
     """In-place form of :func:`sub`."""
+    if last:
+        other, alpha = alpha_first("sub_", other, last, alpha)
     return _sub_scaled(input, other, alpha, True)
 
 
@@ -163,6 +179,7 @@ def positive(input: Tensor) -> Tensor:
     >>> dv.positive(dv.tensor([1., -2.]))
     tensor([ 1., -2.])
     """
+    tensors("positive", input=input)
     if input._a.dtype.kind == "b":
         raise DtypeError("positive", "The `+` operator, on a bool tensor is not supported")
     return input
@@ -217,7 +234,7 @@ def _rounded(rounding_mode: str) -> Any:
     return floor_quotient if rounding_mode == "floor" else truncated_quotient
 
 
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Tensor:
     """Divide: ``input / other``, broadcast; integers divide as floats.
 
     With rounding_mode "trunc" or "floor" the quotient is rounded toward zero or down, and integers stay integers;
@@ -227,6 +244,8 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     >>> dv.div(dv.tensor([7, -7]), 2), dv.div(dv.tensor([7, -7]), 2, rounding_mode="floor")
     (tensor([ 3.5000, -3.5000]), tensor([ 3, -4]))
     """
+    if out is not None:
+        return into(div, (input, other), {"rounding_mode": rounding_mode, "out": out})
     return _div(input, other) if rounding_mode is None else _rounded(rounding_mode)(input, other)
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, UnsupportedError
 from ._op import Array, op, xp
 from ._refuse import tensors, type_name
 from .arithmetic import abs, mul, zero
@@ -114,7 +114,7 @@ def imag(input: Tensor) -> Tensor:
     return _imag(input)
 
 
-@op(dtypes="float")
+@op(dtypes="float", contiguous=True)
 def angle(input: Array) -> Array:
     """The angle of each element in the complex plane, in radians: 0 or π for real ones.
 
@@ -177,6 +177,8 @@ def view_as_complex(input: Tensor) -> Tensor:
     """
     tensors("view_as_complex", input=input)
     a = input._a
+    if a.dtype.char == "e":
+        raise UnsupportedError("view_as_complex", "there is no complex type of two halves", "", "convert it with .float()")
     if a.dtype.char not in "fd":
         what = f"view_as_complex is only supported for float and double tensors, but got a tensor of type {type_name(a.dtype)}"
         raise DtypeError("view_as_complex", what, "", "convert it with .float()")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of, module_for, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
 from ._dims import sizes_of
+from ._layout import order_of
 from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
 from .memory import memory_format, preserve_format
@@ -114,6 +117,8 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
         raise TypeMismatch("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     if fill_value.__class__ in CLASSES:
         dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
+    if not isinstance(fill_value, int | float | complex | np.generic):
+        raise TypeMismatch("full()", f"argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")
     dtype = dtype or scalar_dtype(fill_value)
     return _filled("full", sizes_of("full", (size,)), _as(fill_value, dtype), dtype=dtype, **options)
 
@@ -130,8 +135,7 @@ def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:
         raise TypeMismatch(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     a = input._a
     if not a.flags.c_contiguous and options.get("memory_format") in (None, preserve_format):
-        order = sorted(range(a.ndim), key=lambda d: -a.strides[d])  # stable, as the layout is to be
-        options["memory_format"] = memory_format("as it lies", tuple(order))
+        options["memory_format"] = memory_format("as it lies", tuple(order_of(a)))
     return _filled(name, a.shape, fill, **_beside(input, options))
 
 

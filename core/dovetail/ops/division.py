@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._op import Array, op, xp
-from ._refuse import integers_only, no_bools, no_zeros, whole_numbers
+from ._refuse import NotForType, integers_only, no_bools, no_zeros, type_name, whole_numbers
 from ._ufunc import ufunc
 from .arithmetic import mul, neg, zero
 
@@ -156,7 +156,17 @@ def bitwise_xor(input: Array, other: Array) -> Array:
     """
 
 
-@ufunc("invert", check=integers_only)
+class _NoBits(NotForType, TypeError):
+    """The complement of what has no bits: PyTorch raises a TypeError for ``~x``, a NotImplementedError for bitwise_not(x)."""
+
+
+def _has_bits(op: str, a: Any) -> None:
+    if a.dtype.kind not in "iub":
+        text = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        raise _NoBits(op, f'"bitwise_not_cpu" not implemented for {type_name(a.dtype)!r}', text)
+
+
+@ufunc("invert", check=_has_bits)
 def bitwise_not(input: Array) -> Array:
     """The complement of the bits of integers, or of bools: ``~input``.
 

@@ -12,6 +12,7 @@ from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError
 from ._dims import dim_of
 from ._op import Array, op, xp
+from ._out import into
 from ._refuse import tensors, type_name
 from ._sums import axes, count, squares, total, unreduce, widened
 from .arithmetic import mul, sub
@@ -23,7 +24,7 @@ __all__ = ["dist", "norm", "renorm"]
 INPLACE = ("renorm",)
 
 
-@op(dtypes=None, name="linalg_vector_norm")
+@op(dtypes=None, name="linalg_vector_norm", contiguous=True)
 def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
@@ -85,6 +86,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     >>> dv.norm(dv.tensor([3., 4.]))
     tensor(5.)
     """
+    if out is not None:
+        return into(norm, (input, p, dim, keepdim), {"dtype": dtype, "out": out})
     if p == "nuc":
         from .matrices import matrix_norm
 

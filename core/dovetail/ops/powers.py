@@ -133,7 +133,7 @@ def _(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     return mul(g, held(mul(out, input.log()).masked_fill((input == 0) & (real(exponent) >= 0), 0)))
 
 
-def pow(input: Any, exponent: Any) -> Tensor:
+def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     """Raise to a power: ``input ** exponent``, broadcast; one of the two may be a number.
 
     Raises a DtypeError (RuntimeError) for integers to a negative number.
@@ -143,7 +143,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     tensor([1., 4., 9.])
     """
     _no_inverses(input, exponent)
-    return _pow(input, exponent)
+    return _pow(input, exponent, out=out)
 
 
 def pow_(input: Tensor, exponent: Any) -> Tensor:

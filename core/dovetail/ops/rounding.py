@@ -8,8 +8,9 @@ from .. import dtypes as dt
 from ..autograd.node import Tensor
 from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
+from ._layout import copied
 from ._op import Array, op, xp
-from ._refuse import floats_only, no_bools, tensors
+from ._refuse import NotForType, floats_only, no_bools, tensors
 from ._results import results
 from ._ufunc import ufunc
 from .arithmetic import _div, _sub, abs, mul, zero
@@ -38,7 +39,7 @@ def floor(input: Array) -> Array:
     >>> dv.floor(dv.tensor([1.7, -1.2]))
     tensor([ 1., -2.])
     """
-    return input.copy() if _is_whole("floor_vml", input) else xp(input).floor(input)
+    return copied(input) if _is_whole("floor_vml", input) else xp(input).floor(input)
 
 
 @op
@@ -49,7 +50,7 @@ def ceil(input: Array) -> Array:
     >>> dv.ceil(dv.tensor([1.2, -1.7]))
     tensor([ 2., -1.])
     """
-    return input.copy() if _is_whole("ceil_vml", input) else xp(input).ceil(input)
+    return copied(input) if _is_whole("ceil_vml", input) else xp(input).ceil(input)
 
 
 @op
@@ -60,7 +61,7 @@ def trunc(input: Array) -> Array:
     >>> dv.trunc(dv.tensor([1.7, -1.7]))
     tensor([ 1., -1.])
     """
-    return input.copy() if _is_whole("trunc_vml", input) else xp(input).trunc(input)
+    return copied(input) if _is_whole("trunc_vml", input) else xp(input).trunc(input)
 
 
 @op
@@ -73,7 +74,7 @@ def round(input: Array, decimals: int = 0) -> Array:
     """
     m = xp(input)
     if decimals == 0:
-        return input.copy() if _is_whole("round_vml", input) else m.rint(input)
+        return copied(input) if _is_whole("round_vml", input) else m.rint(input)
     floats_only("round", input)
     scale = 10.0 ** (decimals if decimals > 0 else -decimals)
     return m.rint(input * scale) / scale if decimals > 0 else m.rint(input / scale) * scale
@@ -103,7 +104,7 @@ def sign(input: Array) -> Array:
     tensor([-1.,  0.,  1.])
     """
     if input.dtype.kind == "c":
-        raise DtypeError("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
+        raise NotForType("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
     return _signs(input)
 
 
@@ -261,11 +262,11 @@ def nan_to_num(input: Array, nan: float | None = 0.0, posinf: float | None = Non
     tensor([0., 9.])
     """
     if input.dtype.kind in "iub":
-        return input.copy()
+        return copied(input)
     limit = dt.finfo(dt.from_numpy_dtype(input.dtype))
     a = input.astype("float32") if input.dtype.kind == "V" else input  # NumPy takes bfloat16 for no number
     nan, posinf, neginf = (default if x is None else x for x, default in ((nan, 0.0), (posinf, limit.max), (neginf, limit.min)))
-    return xp(a).nan_to_num(a, nan=nan, posinf=posinf, neginf=neginf).astype(input.dtype, copy=False)
+    return xp(a).nan_to_num(copied(a), copy=False, nan=nan, posinf=posinf, neginf=neginf).astype(input.dtype, copy=False)
 
 
 nan_to_num.vjp(lambda g, input: g.masked_fill(~input.isfinite(), 0))

@@ -235,7 +235,7 @@ index_copy.vjp(
 )
 
 
-@storing()
+@storing(preserve=True)
 def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     """A copy with a number (or 0-d tensor) in the slices at a vector of indices: ``out[:, index] = value`` for dim 1.
 
@@ -261,7 +261,7 @@ index_fill.vjp(
 )
 
 
-@storing()
+@storing(preserve=True)
 def put(input: Array, index: Fixed, source: Array, accumulate: bool = False) -> Array:
     """A copy with elements written (or added, with ``accumulate``) at their place in the flattened tensor.
 

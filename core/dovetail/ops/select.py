@@ -77,7 +77,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Any:
 Tensor.where = _where_method  # as a method, the tensor is not the condition
 
 
-@op(name="masked_fill", dtypes=None)
+@op(name="masked_fill", dtypes=None, contiguous=True)
 def _masked_fill(input: Array, mask: Fixed, value: Array) -> Array:
     if not hasattr(value, "dtype"):
         if input.dtype.kind in "iu":

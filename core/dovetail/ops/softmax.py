@@ -20,7 +20,7 @@ __all__ = ["log_softmax", "softmax"]
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
 
 
-@op(dtypes="floating", autocast="float32", name="softmax")
+@op(dtypes="floating", autocast="float32", name="softmax", contiguous=True)
 def _softmax(input: Array, dim: int) -> Array:
     """``exp(input) / sum(exp(input))`` along one dimension."""
     dim = dim_of("softmax", dim, input.ndim)
@@ -55,7 +55,7 @@ softmax_grad.vjp(
 )
 
 
-@op(dtypes="floating", autocast="float32", name="log_softmax")
+@op(dtypes="floating", autocast="float32", name="log_softmax", contiguous=True)
 def _log_softmax(input: Array, dim: int) -> Array:
     """``input - log(sum(exp(input)))`` along one dimension."""
     dim = dim_of("log_softmax", dim, input.ndim)
@@ -94,24 +94,30 @@ def _implicit(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None, out: Any = None
+) -> Tensor:
     """``exp(input) / sum(exp(input))`` along `dim`, without overflow; `dtype` casts the input first.
 
     >>> import dovetail as dv
     >>> dv.softmax(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    return _softmax(*_arguments(input, dim, _stacklevel, dtype, axis, "softmax"))
+    given = _arguments(input, dim, _stacklevel, dtype, axis, "softmax")
+    return _softmax(*given) if out is None else _softmax(*given, out=out)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None, out: Any = None
+) -> Tensor:
     """``input - log(sum(exp(input)))`` along `dim`, without overflow; `dtype` casts the input first.
 
     >>> import dovetail as dv
     >>> dv.log_softmax(dv.tensor([0., 0.]), dim=0)
     tensor([-0.6931, -0.6931])
     """
-    return _log_softmax(*_arguments(input, dim, _stacklevel, dtype, axis, "log_softmax"))
+    given = _arguments(input, dim, _stacklevel, dtype, axis, "log_softmax")
+    return _log_softmax(*given) if out is None else _log_softmax(*given, out=out)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:

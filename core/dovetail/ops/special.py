@@ -8,6 +8,7 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..errors import DtypeError
 from . import _erf, _gamma
+from ._layout import converted
 from ._op import Array, op
 from ._refuse import tensors
 from .arithmetic import _div, add, mul, neg
@@ -22,7 +23,7 @@ _SLOPE = 2 / math.sqrt(math.pi)
 
 def _in_double(function: Any, a: Any, *rest: Any) -> Any:
     """Compute in float64 and round once to the type of the array."""
-    return function(a.astype("float64", copy=False), *rest).astype(a.dtype, copy=False)
+    return function(a if a.dtype.char == "d" else converted(a, "float64"), *rest).astype(a.dtype, copy=False)
 
 
 @op(dtypes="float")

@@ -179,19 +179,9 @@ ROWS = [
         "view_as_real",
         [C],
         ref=lambda x: np.stack([x.real, x.imag], -1),
+        covers=("view_as_complex",),  # its gradient; other layouts than its own are refused (tests/parity/test_names.py)
         promote=None,
         errors=[NOT_A_TENSOR, ([T(2)], {}, RuntimeError, "only supported for complex tensors")],
-    ),
-    Row(
-        "view_as_complex",
-        [T(3, 2)],
-        ref=lambda x: x[:, 0] + 1j * x[:, 1],
-        promote=None,
-        errors=[
-            NOT_A_TENSOR,
-            ([T(3, 3)], {}, RuntimeError, "last dimension of size 2"),
-            ([I(3, 2, high=3)], {}, RuntimeError, "only supported for float and double tensors"),
-        ],
     ),
     Row("angle", [C], ref=np.angle, promote=None, errors=[NOT_A_TENSOR]),
     Row("angle", [X], ref=np.angle, name="reals", **FLAT),
