@@ -132,8 +132,7 @@ class _Walk:
                 a = r._a
                 if a.shape != edge.shape or a.dtype is not edge.dtype:
                     r = _fitted(r, edge)
-                kind = edge.__class__
-                if kind is Node:
+                if edge.__class__ is Node:
                     had = table.get(edge)
                     if had is not None:
                         table[edge] = late.add(had, r)
@@ -143,7 +142,7 @@ class _Walk:
                         edge, following = following, edge
                     if edge is not None:
                         heappush(heap, (-edge.seq, edge))
-                elif kind is Leaf:
+                elif edge.__class__ is Leaf:
                     had = leaves.get(edge)
                     if had is None:
                         leaves[edge] = r
