@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dovetail.errors import FormatError, ValueRangeError
-from dovetail.extend import hookimpl
+from dovetail.hooks import hookimpl
 
 
 @hookimpl

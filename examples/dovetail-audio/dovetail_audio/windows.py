@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.extend import hookspec
+from dovetail.hooks import hookspec
 
 __all__ = ["built_in", "window"]
 
