@@ -100,10 +100,11 @@ def _bounds(rtol: float | None, atol: float | None, defaults: Any) -> tuple[floa
 def _values(a: Any, b: Any, bounds: tuple[float, float], equal_nan: bool) -> str:
     """The numbers that are too far apart, as PyTorch describes them."""
     rtol, atol = bounds
+    exact: Any
     if a.dtype.kind in "iu" and b.dtype.kind in "iu" and not (rtol or atol):
         close, exact = a == b, [x.astype(object) for x in (a, b)]  # int64 does not fit a float
     else:
-        exact: Any = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
+        exact = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
         close = np.isclose(*exact, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if np.all(close):
         return ""
