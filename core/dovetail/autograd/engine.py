@@ -95,8 +95,7 @@ class _Walk:
 
     def go(self) -> None:
         """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
-        table, heap, leaves = self.table, self.heap, self.leaves
-        summed: set[Leaf] = set()
+        table, heap, leaves, summed = self.table, self.heap, self.leaves, set[Leaf]()
         keep, create_graph, special, inspect = self.keep, self.create_graph, self.wanted is not None, late.inspect
         following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
         while heap or following is not None:
