@@ -35,6 +35,7 @@ def fill(site) -> None:
         site.add(name, "".join(rows), {"code.py": "thing = dict\n"})
 
 
+@pytest.mark.ecosystem
 def test_importing_beside_fifty_plugins(site, tmp_path, packages, figure):
     """P1: +10 ms at most, no plugin module imported (by the quickest of runs, alternating)."""
     (tmp_path / "empty").mkdir()
@@ -52,6 +53,7 @@ def test_importing_beside_fifty_plugins(site, tmp_path, packages, figure):
     assert imported == 0 and extra <= 0.010
 
 
+@pytest.mark.ecosystem
 def test_listing_fifty_plugins(site, figure):
     """P2: 600 ms the first time ever, 60 ms in a new process, 5 ms again (by the quickest of runs)."""
     fill(site)
