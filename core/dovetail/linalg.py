@@ -9,6 +9,7 @@ from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
 from .ops import contract, decompose, matrices, norms
+from .ops._guard import guarded
 from .ops._results import results
 from .ops.arithmetic import held, mul
 from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet, svd
@@ -213,3 +214,6 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
         A = A.permute([i for i in range(A._a.ndim) if i not in dims] + list(dims))
     shape = A._a.shape[B._a.ndim :]
     return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1, 1))), shape)
+
+
+globals().update({name: guarded(globals()[name], every=True) for name in __all__})

@@ -11,6 +11,7 @@ import importlib
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ._guard import guarded
 from .inplace import inplace
 
 __all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
@@ -44,14 +45,14 @@ def methods(family: ModuleType) -> dict[str, Any]:
         found = {name: getattr(family, name) for name in family.__all__ if _first(getattr(family, name)) == "input"}
     for name in (*getattr(family, "INPLACE", ()), *getattr(family, "INPLACE_FUNCTIONS", ())):
         found[f"{name}_"] = vars(family).get(f"{name}_") or inplace(getattr(family, name))
-    return found
+    return {name: guarded(function, 1) for name, function in found.items()}
 
 
 def namespace() -> dict[str, Any]:
     """Every public function of the families, by name; two families that claim one name are an error."""
     found: dict[str, Any] = {}
     for family in FAMILIES:
-        public = {name: getattr(family, name) for name in family.__all__}
+        public = {name: guarded(getattr(family, name)) for name in family.__all__}
         public |= {f"{name}_": METHODS[f"{name}_"] for name in getattr(family, "INPLACE_FUNCTIONS", ())}
         for name in found.keys() & public:
             raise NameError(f"{name!r} is public in two op families, one of them {family.__name__}")

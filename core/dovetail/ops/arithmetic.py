@@ -9,7 +9,7 @@ from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._prepare import number
-from ._refuse import no_bools, type_name
+from ._refuse import no_bools, tensors, type_name
 from .inplace import inplace, write
 
 __all__ = [
@@ -147,6 +147,7 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> dv.rsub(dv.tensor([3, 4]), 10)
     tensor([7, 6])
     """
+    tensors("rsub", input=input)
     return _sub_scaled(other, input, alpha)
 
 

@@ -41,7 +41,7 @@ def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = F
             region[...] += value
         else:
             scatter_add(region, indices, value)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _misfit(region, value, indices) from error
     except IndexError as error:
         raise outside(region, indices or (), error) from None
@@ -124,7 +124,7 @@ def _set_quickly(input: Tensor, at: Any, value: Any) -> bool:
         return False
     try:
         a[at] = b
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, TypeError):
         return False  # which then says what is wrong
     changed(input._v, caller(set_at.op))
     return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of, module_for, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
@@ -112,8 +114,10 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
     """
     if not isinstance(size, tuple | list):
         raise TypeMismatch("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    if fill_value.__class__ in CLASSES:
+    if fill_value.__class__ in CLASSES and not fill_value._a.ndim:
         dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
+    if not isinstance(fill_value, int | float | complex | np.generic):
+        raise TypeMismatch("full()", f"argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")
     dtype = dtype or scalar_dtype(fill_value)
     return _filled("full", sizes_of("full", (size,)), _as(fill_value, dtype), dtype=dtype, **options)
 

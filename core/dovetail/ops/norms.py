@@ -11,7 +11,7 @@ from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError
 from ._op import Array, op, xp
-from ._refuse import type_name
+from ._refuse import tensors, type_name
 from ._sums import axes, count, squares, total, unreduce, widened
 from .arithmetic import mul, sub
 from .reduce import _over
@@ -97,6 +97,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     >>> dv.dist(dv.tensor([1., 2.]), dv.tensor([4., 6.]))
     tensor(5.)
     """
+    tensors("dist", input=input, other=other)
     if input._a.dtype.kind not in "fcV":
         what = f"input dtype should be either floating point or complex. Got {type_name(input._a.dtype)} instead."
         raise DtypeError("norm()", what, "", "convert with .float()")

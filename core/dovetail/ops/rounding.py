@@ -9,7 +9,7 @@ from ..autograd.node import Tensor
 from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
 from ._op import Array, op, xp
-from ._refuse import floats_only, no_bools, tensors
+from ._refuse import NotForType, floats_only, no_bools, tensors
 from ._results import results
 from .arithmetic import _div, _sub, abs, mul, zero
 from .inplace import inplace, write
@@ -101,7 +101,7 @@ def sign(input: Array) -> Array:
     tensor([-1.,  0.,  1.])
     """
     if input.dtype.kind == "c":
-        raise DtypeError("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
+        raise NotForType("sign", "Unlike NumPy, sign is not intended to support complex numbers", "", "Please use sgn instead")
     return _signs(input)
 
 
