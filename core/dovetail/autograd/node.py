@@ -122,7 +122,9 @@ class Node:
     __slots__ = ("__weakref__", "boxes", "dtype", "edges", "extra", "hooks", "plan", "saved", "seq", "shape")
 
     def name(self) -> str:
-        """The name of the op, as PyTorch writes it: ``MulBackward0``."""
+        """The name of the op, as PyTorch writes it: ``MulBackward0``; of a user's Function ``FnBackward``."""
+        if hasattr(self.plan, "cls"):
+            return f"{self.plan.cls.__name__}Backward"
         base = self.plan.op.name.rpartition(".")[2].strip("_")
         return "".join(part.capitalize() for part in base.split("_")) + "Backward0"
 
