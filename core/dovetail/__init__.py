@@ -11,6 +11,7 @@ import math as _math
 from typing import TYPE_CHECKING, Any
 
 from . import dtypes as _dtypes
+from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 from .autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .device import Device as device
 from .dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
@@ -34,8 +35,8 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "graph", "hooks", "io", "linalg", "models",
-    "nn", "optim", "plugins", "random", "utils",
+    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "graph", "hooks", "io", "jit", "linalg", "models",
+    "nn", "optim", "plugins", "random", "testing", "types", "utils", "version",
 }  # fmt: skip
 
 

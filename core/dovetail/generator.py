@@ -50,10 +50,6 @@ class Generator:
     0
     """
 
-    __slots__ = (
-        "__weakref__", "_at", "_block", "_device", "_draw", "_engine", "_float_normal", "_fresh", "_normal", "_seed", "_stale",
-    )  # fmt: skip
-
     _engine: Any  # numpy.random.MT19937, None before the first draw
     _draw: Any  # the engine's bulk draw, RandomState.randint
     _block: np.ndarray  # the draws of the present block of 624, read-only
@@ -195,10 +191,9 @@ class Generator:
         record["left"] = 1 if self._fresh else _WORDS + 1 - self._at
         record["next"] = 0 if self._fresh else self._at
         record["key"] = self._engine.state["state"]["key"]
-        if self._normal is not None:
-            record["normal"], record["has_normal"] = self._normal, 1
-        if self._float_normal is not None:
-            record["float_normal"], record["has_float_normal"] = self._float_normal, True
+        for name, waiting in (("normal", self._normal), ("float_normal", self._float_normal)):
+            if waiting is not None:
+                record[name], record[f"has_{name}"] = waiting, 1
         return record.view(np.uint8)
 
     def _set_state_array(self, state: np.ndarray) -> None:

@@ -149,7 +149,7 @@ def build_dataset(entry: Entry, root: Any, split: str | None, options: dict[str,
 
 @_hook(since="1.1", first_result=True, on_error=FORMAT, claim="formats")
 def decode_sample(data: bytes, kind: str, limits: dict[str, int]) -> Any:
-    """Turn the bytes of one sample of a claimed format (``kind`` is its suffix) into an array or tensor, within ``limits``.
+    """Turn the bytes of one sample of a claimed format (``kind`` is its suffix) into an array, a tensor or a type of one's own.
 
     ``limits["elements"]`` is the largest number of elements to allocate; more is refused before anything is allocated.
     """

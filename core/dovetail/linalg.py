@@ -10,6 +10,7 @@ from .device import xp
 from .errors import ShapeError
 from .ops import contract, decompose, matrices, norms
 from .ops._guard import guarded
+from .ops._keywords import keyed
 from .ops._results import results
 from .ops.arithmetic import held, mul
 from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet, svd
@@ -216,4 +217,6 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1, 1))), shape)
 
 
-globals().update({name: guarded(globals()[name], every=True) for name in __all__})
+for _name in __all__:
+    if _name != "LinAlgError":
+        globals()[_name] = guarded(keyed(_name, globals()[_name]), every=True)

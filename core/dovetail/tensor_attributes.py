@@ -15,7 +15,8 @@ from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
-from .ops._call import INFERENCE_BOX
+from .ops._layout import copied
+from .ops.convert import from_numpy
 from .ops.info import numel
 from .ops.memory import strided
 from .size import Size
@@ -30,8 +31,7 @@ class Attributes:
     _a: Any
     _n: Any
     _v: Any
-    __array_priority__ = 1000
-    __array_ufunc__ = None  # NumPy's operators defer to ours: `ndarray * tensor` is a tensor
+    __array_priority__ = 1000  # NumPy's operators defer to ours: `ndarray * tensor` is a tensor
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
@@ -71,14 +71,6 @@ class Attributes:
     def element_size(self) -> int:
         """Bytes per element."""
         return int(self._a.itemsize)
-
-    def is_signed(self) -> bool:
-        """Whether the element type has negative values."""
-        return bool(self.dtype.is_signed)
-
-    def is_inference(self) -> bool:
-        """Whether it was made in inference mode."""
-        return self._v is INFERENCE_BOX
 
     def data_ptr(self) -> int:
         """The address of the first element."""
@@ -183,6 +175,10 @@ class Attributes:
             return a.astype(dtype)
         return a.copy() if copy else a
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy's functions give for a tensor: a tensor, without gradient; PyTorch's has 0 and 1 where NumPy's has booleans."""
+        return from_numpy(array.astype(np.uint8) if array.dtype == bool else array)
+
     def __dlpack__(self, **options: Any) -> Any:
         if self._n is not None:
             raise BufferError(say("__dlpack__", "Can't export tensors that require gradient", "", "use tensor.detach()"))
@@ -197,7 +193,7 @@ class Attributes:
         if self._n is not None and self._n.__class__ is not Leaf:
             what = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
             raise GradError("deepcopy", what, "", "detach() it first")
-        out = memo[id(self)] = rebuild(type(self), self._a.copy(), self._n is not None, {})
+        out = memo[id(self)] = rebuild(type(self), copied(self._a), self._n is not None, {})
         if self._n is not None:
             out._n.grad = copy.deepcopy(self._n.grad, memo)
         for name, value in self.__dict__.items():

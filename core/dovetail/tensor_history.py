@@ -8,7 +8,7 @@ from typing import Any
 
 from .autograd import functional
 from .autograd.modes import INFERENCE, STATE
-from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, detached, hooks_of, leaf, producer, wrap
+from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, producer, wrap
 from .autograd.node import Handle as RemovableHandle
 from .errors import DtypeError, GradError, ShapeError, TypeMismatch
 
@@ -105,17 +105,6 @@ class History:
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Add the gradients of this tensor's leaves to their ``.grad``; see :func:`dovetail.autograd.backward`."""
         functional.backward(self, gradient, retain_graph, create_graph, inputs)
-
-    def detach(self) -> Tensor:
-        """The same memory without the history."""
-        return detached(self)  # type: ignore[arg-type]
-
-    def detach_(self) -> Any:
-        """Forget the history of this tensor itself."""
-        if getattr(self, "_b", None) is not None and self._n is not None:
-            raise GradError("detach_", "Can't detach views in-place", "", "use detach() instead")
-        self._n = None
-        return self
 
     @property
     def data(self) -> Tensor:

@@ -11,8 +11,11 @@ from .autograd.node import CLASSES, Tensor
 from .device import cupy
 from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, GradError, TypeMismatch, ValueRangeError
-from .ops.create import empty, tensor
+from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
+from .ops._dims import sizes_of
+from .ops.create import empty
+from .ops.create import tensor as _tensor
+from .ops.memory import sum_to
 from .size import Size
 
 __all__ = ["CLASSES_BY_TYPE", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
@@ -40,7 +43,7 @@ def made(dtype: Any, args: tuple[Any, ...], device: Any = None) -> Tensor:
         if first.dtype is not dtype:
             raise TypeMismatch("new()", f"expected a tensor of {dtype.name} (got {first.dtype.name})", "", "use x.to(dtype)")
         return first.detach()
-    return tensor(first, dtype=dtype, device=device)
+    return _tensor(first, dtype=dtype, device=device)
 
 
 class LegacyType(type):
@@ -117,14 +120,6 @@ class LegacyMethods:
         """The number of dimensions; the older name of ``dim()``."""
         return self._a.ndim
 
-    def is_same_size(self: Any, other: Tensor) -> bool:
-        """Whether another tensor has the same shape."""
-        return self._a.shape == other._a.shape
-
-    def get_device(self: Any) -> int:
-        """The number of its GPU, -1 on the CPU."""
-        return -1 if self.device.index is None else self.device.index
-
     def is_pinned(self, device: Any = None) -> bool:
         """False: no tensor lives in pinned memory."""
         return False
@@ -137,6 +132,34 @@ class LegacyMethods:
             raise DeviceError("pin_memory", f"Cannot access accelerator device when none is available ({error})") from None
         return self
 
+    def share_memory_(self: Any) -> Any:
+        """Itself: workers are threads, which share all memory."""
+        return self
+
+    def is_shared(self: Any) -> bool:
+        """Whether other processes see its memory: those of a GPU's, as in PyTorch."""
+        return bool(self.is_cuda)
+
+    def sum_to_size(self: Any, *size: Any) -> Any:
+        """Sum over what broadcasting from this size would repeat. Raises a ShapeError (RuntimeError) for a size that does not fit."""
+        shape = sizes_of("sum_to_size", size)
+        have = self._a.shape
+        if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape[::-1], have[::-1], strict=False)):
+            raise ShapeError("sum_to_size", f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
+        return self if shape == have else sum_to(self, shape)
+
+    def map_(self: Any, tensor: Any, callable: Callable[..., Any]) -> Any:
+        """Replace every element by ``callable(own, other)`` of the two tensors' elements: slow, and on the CPU only."""
+        if self.requires_grad or tensor._n is not None:
+            raise GradError("map_", "Can't call map_() on Variable that requires grad", "", "use x.detach().map_()")
+        if self.is_cuda:
+            raise TypeMismatch("map_", "map_ is only implemented on CPU tensors")
+        if tensor._a.dtype != self._a.dtype:
+            raise TypeMismatch("map_", f"expected argument of type {self.type()} (got {tensor.type()})")
+        other = tensor.expand_as(self)
+        values = [callable(v, w) for v, w in zip(self.flatten().tolist(), other.flatten().tolist(), strict=True)]
+        return self.copy_(_tensor(values, dtype=self.dtype).view(self.shape))
+
     def apply_(self: Any, callable: Callable[..., Any]) -> Any:
         """Replace every element by what a Python function gives for it: slow, and on the CPU only."""
         if self.requires_grad:
@@ -144,4 +167,4 @@ class LegacyMethods:
         if self.is_cuda:
             raise TypeMismatch("apply_", "apply_ is only implemented on CPU tensors")
         values = [callable(v) for v in self.flatten().tolist()]
-        return self.copy_(tensor(values, dtype=self.dtype).view(self.shape))
+        return self.copy_(_tensor(values, dtype=self.dtype).view(self.shape))

@@ -45,14 +45,17 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "cuda": ("ops", ()),
     "backends": ("ops", ("cuda",)),
     "random": ("ops", ()),
+    "fft": ("ops", ()),
     "linalg": ("ops", ()),
+    "jit": ("nn", ()),
+    "types": ("tensor", ()),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),
 }
 
 # The faces: they gather what is below, and nothing below imports them.
-FACES = ("", "__main__", "cli", "extend", "testing", "utils")
+FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 
 # Imports inside functions that point the wrong way: (module, what it imports, without `dovetail.`).
 LAZY: set[tuple[str, str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -258,3 +259,10 @@ def test_views_on_views_keep_only_what_they_need() -> None:
     assert view._base is base
     view += 100
     assert base.tolist() == [0, 1, 2, 3, 104, 5, 106, 7, 108, 9]
+
+
+def test_a_deep_copy_keeps_the_order_of_its_memory() -> None:
+    """As PyTorch's: a product with the copy takes the same path, and is the same to the last bit."""
+    turned = dv.arange(6.0).reshape(2, 3).t()
+    twin = copy.deepcopy(turned)
+    assert twin.stride() == turned.stride() == (1, 3) and twin.tolist() == turned.tolist()

@@ -9,9 +9,9 @@ import pytest
 
 from dovetail.autograd.functional import grad
 from dovetail.autograd.node import Tensor, wrap
+from dovetail.testing.samples.calls import ROWS, arrays, flat, flat_tree, free, function, inputs, named, typed, wants_grad, wants_grad2
+from dovetail.testing.samples.row import Row, Spec
 from tests.core.ops.checks import EPS, alike, cotangents
-from tests.core.ops.row import Row, Spec
-from tests.core.ops.samples import ROWS, arrays, flat, flat_tree, free, function, inputs, named, typed, wants_grad, wants_grad2
 
 pytestmark = pytest.mark.gpu
 

@@ -13,9 +13,9 @@ import torch
 import dovetail as dv
 from dovetail.autograd.node import Tensor
 from dovetail.errors import DovetailError, UnsupportedError
+from dovetail.testing.samples.calls import Made, fill, flat, public, tensor, walk, wants_grad
+from dovetail.testing.samples.row import Row
 from tests.core.ops.checks import alike
-from tests.core.ops.row import Row
-from tests.core.ops.samples import Made, fill, flat, public, tensor, walk, wants_grad
 
 __all__ = [
     "Answer",

@@ -12,9 +12,7 @@ import torch
 from dovetail.autograd.functional import grad
 from dovetail.autograd.node import Tensor, leaf, wrap
 from dovetail.errors import UnsupportedError
-from tests.core.ops.checks import EPS, alike, cotangents
-from tests.core.ops.row import Row
-from tests.core.ops.samples import (
+from dovetail.testing.samples.calls import (
     ROWS,
     Made,
     arrays,
@@ -29,6 +27,8 @@ from tests.core.ops.samples import (
     wants_grad,
     wants_grad2,
 )  # fmt: skip
+from dovetail.testing.samples.row import Row
+from tests.core.ops.checks import EPS, alike, cotangents
 
 from .both import attempt, caught_alike, compare, of_torch, ours, raw, theirs, torch_function, torch_tensor
 from .known import KNOWN, KNOWN_TYPES

@@ -86,6 +86,7 @@ def close(a: Any, b: Any, kind: str, steps: int = 20) -> None:
 def same_state(mine: Any, their: Any, kind: str) -> None:
     ours, theirs = mine.state_dict(), their.state_dict()
     assert ours["param_groups"] == theirs["param_groups"]
+    assert [list(group) for group in ours["param_groups"]] == [list(group) for group in theirs["param_groups"]]
     assert ours["state"].keys() == theirs["state"].keys()
     for key, values in theirs["state"].items():
         assert ours["state"][key].keys() == values.keys()

@@ -13,8 +13,8 @@ import torch
 
 import dovetail as dv
 from dovetail.autograd.node import Tensor, wrap
+from dovetail.testing.samples.calls import flat
 from tests.core.ops.checks import EPS
-from tests.core.ops.samples import flat
 
 from .both import Answer, compare, raw, torch_tensor
 

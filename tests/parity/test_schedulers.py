@@ -293,3 +293,21 @@ def test_averaged_models(settings: str) -> None:
         np.testing.assert_allclose(ours[key]._a, theirs[key].numpy(), rtol=1e-13)
         assert str(ours[key].dtype).split(".")[1] == str(theirs[key].dtype).split(".")[1]
     assert dv.is_tensor(a.n_averaged)
+
+
+@pytest.mark.parametrize("name", ["default", "get_ema_multi_avg_fn", "get_swa_multi_avg_fn"])
+def test_averages_in_half_precision_have_pytorchs_bits(name: str) -> None:
+    rng = np.random.RandomState(0)
+    values = rng.randn(5, 6).astype(np.float16)
+
+    def averaged(library: Any, module: Any, tensor: Any) -> list[float]:
+        net = module.Linear(6, 1, bias=False)
+        net.weight.data = tensor(values[:1].copy())
+        options = {} if name == "default" else {"multi_avg_fn": getattr(library, name)()}
+        mean = library.AveragedModel(net, **options)
+        for row in values:
+            net.weight.data = tensor(row[None].copy())
+            mean.update_parameters(net)
+        return mean.module.weight.tolist()
+
+    assert averaged(swa_utils, nn, wrap) == averaged(torch.optim.swa_utils, torch.nn, torch.from_numpy)

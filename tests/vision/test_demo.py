@@ -20,7 +20,7 @@ from dovetail_vision.demo.pictures import chosen
 from dovetail_vision.demo.progress import Lines, Live, curve, display, picture
 from dovetail_vision.demo.task import Epoch, History, answers, open_task, train
 
-pytest.importorskip("dovetail_vision")
+dovetail_vision = pytest.importorskip("dovetail_vision")
 
 
 def demo(*arguments):
@@ -86,7 +86,7 @@ def test_without_the_plugin(tmp_path, monkeypatch):
     finally:
         monkeypatch.undo()
         plugins.reset()
-    assert result.exit_code == 2 and "plugin vision (dovetail-vision 0.1.0) is disabled" in result.output
+    assert result.exit_code == 2 and f"plugin vision (dovetail-vision {dovetail_vision.__version__}) is disabled" in result.output
     assert not (tmp_path / "demo").exists()
 
 

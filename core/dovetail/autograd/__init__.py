@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from .check import gradcheck, gradgradcheck
+from .anomaly import detect_anomaly, set_detect_anomaly
 from .function import Function, once_differentiable
 from .functional import backward, grad
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .node import Tensor
+from .variable import Variable
 
 __all__ = [
-    "Function", "Variable", "backward", "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode", "is_grad_enabled",
-    "no_grad", "once_differentiable", "set_grad_enabled",
+    "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck",
+    "inference_mode", "is_grad_enabled", "no_grad", "once_differentiable", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
-
-
-def Variable(data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Tensor:
-    """The tensor itself: PyTorch's old wrapper, still found in live programs."""
-    return data.detach().requires_grad_(requires_grad) if requires_grad and data._n is None else data

@@ -25,6 +25,7 @@ class _Late:
     cast: Callable[[Tensor, Any], Tensor]
     clone: Callable[[Tensor], Tensor]
     iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
+    inspect: Callable[[Node, Any], None] | None = None  # looks at the gradients that a node gave; see anomaly.py
 
 
 late = _Late
@@ -49,7 +50,7 @@ def run(
     word = STATE.word
     STATE.word = (word | GRAD) if create_graph else (word & ~GRAD)
     try:
-        walk = _Walk(keep, create_graph, wanted)
+        walk = _Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
         walk.go()
@@ -61,14 +62,14 @@ def run(
 class _Walk:
     """The state of one backward call."""
 
-    def __init__(self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None) -> None:
+    def __init__(self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None, roots: Sequence[tuple[Edge, Tensor]]) -> None:
         self.keep, self.create_graph = keep, create_graph
         self.table: dict[Any, Any] = {}  # gradients of nodes that have not run yet
         self.heap: list[tuple[int, Node]] = []
         self.leaves: dict[Leaf, Tensor] = {}
         self.wanted = None if wanted is None else set(wanted)
         self.found: dict[Edge, Tensor] = {}
-        self.reaches: dict[Any, bool] = {}
+        self.leading = set() if self.wanted is None else _leading([edge for edge, _ in roots], self.wanted)
 
     def send(self, edge: Edge, g: Tensor) -> None:
         """Add a gradient to what an edge has received, undoing broadcasting and promotion."""
@@ -94,9 +95,8 @@ class _Walk:
 
     def go(self) -> None:
         """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
-        table, heap, leaves = self.table, self.heap, self.leaves
-        summed: set[Leaf] = set()
-        keep, create_graph, special = self.keep, self.create_graph, self.wanted is not None
+        table, heap, leaves, summed = self.table, self.heap, self.leaves, set[Leaf]()
+        keep, create_graph, special, inspect = self.keep, self.create_graph, self.wanted is not None, late.inspect
         following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
         while heap or following is not None:
             if following is None or (heap and heap[0][0] < -following.seq):
@@ -123,14 +123,15 @@ class _Walk:
                     node.saved, node.boxes = None, ()
             if node.__class__ is HookedNode:
                 grads = _after(node, grads, g)
+            if inspect is not None:
+                inspect(node, grads)
             for edge, r in zip(node.edges, grads):
                 if r is None or edge is None:
                     continue
                 a = r._a
                 if a.shape != edge.shape or a.dtype is not edge.dtype:
                     r = _fitted(r, edge)
-                kind = edge.__class__
-                if kind is Node:
+                if edge.__class__ is Node:
                     had = table.get(edge)
                     if had is not None:
                         table[edge] = late.add(had, r)
@@ -140,7 +141,7 @@ class _Walk:
                         edge, following = following, edge
                     if edge is not None:
                         heappush(heap, (-edge.seq, edge))
-                elif kind is Leaf:
+                elif edge.__class__ is Leaf:
                     had = leaves.get(edge)
                     if had is None:
                         leaves[edge] = r
@@ -165,27 +166,7 @@ class _Walk:
                     self.found[edge] = g[edge.index]
         elif node in self.wanted:
             self.found[node] = g
-        return g if self.leads(node) else None
-
-    def leads(self, start: Node) -> bool:
-        """Whether an edge of this node, or of one behind it, is wanted."""
-        known, wanted = self.reaches, self.wanted
-        assert wanted is not None
-        stack = [start]
-        while stack:
-            node = stack[-1]
-            if node in known:
-                stack.pop()
-                continue
-            behind = [producer(e)[0] for e in node.edges if e is not None]
-            later = [e for e in behind if e.__class__ is not Leaf and e not in known]
-            if later:
-                stack.extend(later)
-                continue
-            hit = any(e in wanted for e in node.edges if e is not None)
-            known[node] = hit or any(known.get(e, False) for e in behind)
-            stack.pop()
-        return known[start]
+        return g if node in self.leading else None
 
     def finish(self, accumulate: bool, roots: Sequence[tuple[Edge, Tensor]]) -> dict[Edge, Tensor]:
         """Hand the leaves their gradients."""
@@ -219,6 +200,22 @@ class _Walk:
             owner = edge.owner()
             for hook in list(edge.after.values()):
                 hook(owner)
+
+
+def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
+    """The nodes behind which something wanted lies; those of which a node is made are older than it, and so decided before it."""
+    reached: set[Any] = set()
+    stack = [producer(edge)[0] for edge in roots]
+    while stack:
+        node = stack.pop()
+        if node.__class__ is not Leaf and node not in reached:
+            reached.add(node)
+            stack += [producer(e)[0] for e in node.edges if e is not None]
+    found: set[Any] = set()
+    for node in sorted(reached, key=lambda n: n.seq):
+        if any(e in wanted or producer(e)[0] in found for e in node.edges if e is not None):
+            found.add(node)
+    return found
 
 
 def _fitted(g: Tensor, edge: Edge) -> Tensor:

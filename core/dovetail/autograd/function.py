@@ -9,7 +9,7 @@ from ..device import xp
 from ..errors import GradError, TypeMismatch
 from .engine import TWICE
 from .modes import GRAD, STATE, enable_grad, no_grad
-from .node import CLASSES, Leaf, Node, Output, Tensor, changed, tick, wrap
+from .node import CLASSES, Leaf, Node, Output, Tensor, changed, wrap
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -119,11 +119,8 @@ class Function:
 def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> Any:
     """Make the node of a call and tie its results to it."""
     outs = list(out) if isinstance(out, tuple | list) else [out]
-    node = Node.__new__(Node)
-    node.plan = _Plan(cls, ctx, outs)
-    node.edges = tuple(a._n if a.__class__ in CLASSES else None for a in args)
-    node.saved, node.boxes, node.shape, node.dtype = (ctx,), (), (), None
-    node.seq, node.extra = tick(), len(outs)
+    edges = tuple(a._n if a.__class__ in CLASSES else None for a in args)
+    node = Node(_Plan(cls, ctx, outs), edges, (ctx,), (), (), None, len(outs))
     results = []
     for k, o in enumerate(outs):
         if o.__class__ in CLASSES and not any(o is t for t in ctx._not_differentiable) and o._a.dtype.kind in "fcV":

@@ -116,10 +116,15 @@ class Node:
     """One recorded op call: how to turn the gradient of its result into those of its inputs.
 
     `plan` says which rules to run; `edges` where their results go; `saved` holds what the rules asked for by name
-    and `boxes` the version boxes of the arrays among it; `seq` is the clock at which the node was made.
+    and `boxes` the version boxes of the arrays among it; `seq` is the clock at which the node was made; `extra` is how many
+    results there are where there are several.
     """
 
     __slots__ = ("__weakref__", "boxes", "dtype", "edges", "extra", "hooks", "plan", "saved", "seq", "shape")
+
+    def __init__(self, plan: Any, edges: Any, saved: Any, boxes: Any, shape: Any, dtype: Any, extra: int = 0) -> None:
+        self.plan, self.edges, self.saved, self.boxes, self.shape, self.dtype = plan, edges, saved, boxes, shape, dtype
+        self.extra, self.seq = extra, tick()
 
     def name(self) -> str:
         """The name of the op, as PyTorch writes it: ``MulBackward0``; of a user's Function ``FnBackward``."""

@@ -135,6 +135,10 @@ def _claims(key: str) -> list[dict[str, Any]]:
             target = str(fields.get("target", fields.get("new", fields.get("url", ""))))
             provider = owner.label if owner else ""
             answers.append({"kind": kind, "key": name, "plugin": provider, "claimed_by": claimed, "target": target})
+    for owner in manager.catalogue.usable:  # a hook that a plugin publishes: who declares it, and who implements it
+        if key.startswith(f"{owner.name}/") and (spec := owner.publishes.get(key.partition("/")[2])):
+            claimed = [plugin.label for plugin in manager.catalogue.usable if key in plugin.implements]
+            answers.append({"kind": "hooks", "key": key, "plugin": owner.label, "claimed_by": claimed, "target": spec})
     return answers
 
 
@@ -150,6 +154,9 @@ def _nobody(key: str) -> str:
         parts.append(f"Nearest: {', '.join(near)}.")
     if installer := installer_of(key):
         parts.append(f"Try: {installer}.")
+    coded = [plugin.label for plugin in manager.catalogue.usable if any(hook.startswith("register_") for hook in plugin.implements)]
+    if coded:
+        parts.append(f"What {', '.join(coded)} registers by code is not asked, since that imports it; see: dovetail plugins doctor.")
     stopped = [plugin for plugin in manager.catalogue.plugins if not plugin.usable and key.startswith(f"{plugin.name}/")]
     parts += [f"Plugin {plugin.label} is {plugin.state}: {plugin.reason}." for plugin in stopped]
     return " ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -10,13 +11,15 @@ import numpy as np
 
 from .. import random_streams
 from ..dtypes import float64, int64
-from ..errors import TypeMismatch, ValueRangeError
+from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
 from ..generator import Generator, current
 from ..ops import random
 from ..ops.create import as_tensor
 from ..ops.random_draws import multinomial
 
-__all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler", "SubsetRandomSampler", "WeightedRandomSampler"]
+__all__ = [
+    "BatchSampler", "DistributedSampler", "RandomSampler", "Sampler", "SequentialSampler", "SubsetRandomSampler", "WeightedRandomSampler",
+]  # fmt: skip
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -155,3 +158,43 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         n = len(self.sampler)  # type: ignore[arg-type]
         return n // self.batch_size if self.drop_last else (n + self.batch_size - 1) // self.batch_size
+
+
+class DistributedSampler(Sampler[int]):
+    """Every ``num_replicas``-th index, from ``rank``, of one permutation that all processes draw from ``seed + epoch``.
+
+    The last indices come twice, or are left out with ``drop_last``, so that all processes get as many. Call
+    ``set_epoch`` before each pass. Raises a ValueError for a rank outside, an UnsupportedError (RuntimeError) where the
+    number of processes is not given.
+
+    >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
+    [1, 3, 0]
+    """
+
+    def __init__(
+        self, dataset: Any, num_replicas: int | None = None, rank: int | None = None, shuffle: bool = True, seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:  # fmt: skip
+        if num_replicas is None or rank is None:
+            raise UnsupportedError("DistributedSampler", "Requires distributed package to be available", "", "give num_replicas and rank")
+        if not 0 <= rank < num_replicas:
+            raise ValueRangeError("DistributedSampler", f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
+        self.dataset, self.num_replicas, self.rank, self.epoch = dataset, num_replicas, rank, 0
+        self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
+        left_out = num_replicas if drop_last and len(dataset) % num_replicas else 0
+        self.num_samples = math.ceil((len(dataset) - left_out) / num_replicas)
+        self.total_size = self.num_samples * num_replicas
+
+    def __iter__(self) -> Iterator[int]:
+        n = len(self.dataset)
+        order = random.randperm(n, generator=Generator().manual_seed(self.seed + self.epoch)).tolist() if self.shuffle else list(range(n))
+        if self.total_size > n:
+            order *= math.ceil(self.total_size / n)
+        return iter(order[self.rank : self.total_size : self.num_replicas])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation of the next pass."""
+        self.epoch = epoch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,13 +44,12 @@ class Call:
 
     def inputs(self) -> Iterator[Value]:
         """The values among the arguments, in order."""
-        for arg in self.args.values():
-            yield from _values(arg)
+        yield from leaves(self.args, Value)
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The arguments that are not tensors."""
-        return {k: v for k, v in self.args.items() if not any(True for _ in _values(v))}
+        return {k: v for k, v in self.args.items() if not leaves(v, Value)}
 
     def __str__(self) -> str:
         left = ", ".join(map(str, self.outputs))
@@ -112,46 +111,39 @@ class Graph:
             raise ShapeError("Graph.run", f"got {len(args)} inputs", f"expected {len(self.inputs)}")
         known: dict[Value, Any] = {v: v.tensor.clone() if v.written else v.tensor for v in self.captured}
         for v, t in zip(self.inputs, args, strict=True):
-            _check(v, t)
+            if t.__class__ not in CLASSES:
+                raise TypeMismatch("Graph.run", f"input {v.name} is {type(t).__name__}", "expected a Tensor")
+            if tuple(t.shape) != v.shape or t.dtype is not v.dtype:
+                what = f"input {v.name} has shape {tuple(t.shape)} and type {t.dtype}"
+                raise ShapeError("Graph.run", what, f"traced with {v.shape} and {v.dtype}", "trace again")
             known[v] = t
+
+        def filled(x: Any) -> Any:
+            return mapped(x, lambda v: known[v] if isinstance(v, Value) else v)
+
         for call in self.calls:
             op = OPS[call.op]
-            values = [_filled(call.args[p], known) for p in op.params]
+            values = [filled(call.args[p]) for p in op.params]
             out = write(op, values) if call.inplace else dispatch(op, values)
             for v, t in zip(call.outputs, out if isinstance(out, tuple) else (out,), strict=True):
                 known[v] = t
-        return _filled(self.outputs, known)
+        return filled(self.outputs)
 
 
-def _check(v: Value, t: Any) -> None:
-    if not is_tensor(t):
-        raise TypeMismatch("Graph.run", f"input {v.name} is {type(t).__name__}", "expected a Tensor")
-    if tuple(t.shape) != v.shape or t.dtype is not v.dtype:
-        what = f"input {v.name} has shape {tuple(t.shape)} and type {t.dtype}"
-        raise ShapeError("Graph.run", what, f"traced with {v.shape} and {v.dtype}", "trace again")
+def mapped(x: Any, see: Callable[[Any], Any]) -> Any:
+    """The same structure of tuples, lists and dicts, with `see` applied to everything else in it."""
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*(mapped(v, see) for v in x))
+    if isinstance(x, tuple | list):
+        return type(x)(mapped(v, see) for v in x)
+    return {k: mapped(v, see) for k, v in x.items()} if isinstance(x, dict) else see(x)
 
 
-def _values(arg: Any) -> Iterator[Value]:
-    if isinstance(arg, Value):
-        yield arg
-    elif isinstance(arg, tuple | list):
-        for a in arg:
-            yield from _values(a)
-    elif isinstance(arg, dict):
-        for a in arg.values():
-            yield from _values(a)
-
-
-def _filled(arg: Any, known: dict[Value, Any]) -> Any:
-    if isinstance(arg, Value):
-        return known[arg]
-    if isinstance(arg, tuple) and hasattr(arg, "_fields"):
-        return type(arg)(*(_filled(a, known) for a in arg))
-    if isinstance(arg, tuple | list):
-        return type(arg)(_filled(a, known) for a in arg)
-    if isinstance(arg, dict):
-        return {k: _filled(a, known) for k, a in arg.items()}
-    return arg
+def leaves(x: Any, kind: type) -> list[Any]:
+    """The instances of a type in such a structure, in order."""
+    found: list[Any] = []
+    mapped(x, found.append)
+    return [v for v in found if isinstance(v, kind)]
 
 
 def _text(arg: Any) -> str:
@@ -163,8 +155,3 @@ def _text(arg: Any) -> str:
     if isinstance(arg, dict):
         return "{" + ", ".join(f"{k!r}: {_text(v)}" for k, v in arg.items()) + "}"
     return repr(arg)
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether a traced argument is a tensor."""
-    return x.__class__ in CLASSES

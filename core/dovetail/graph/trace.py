@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.modes import observing
-from ..autograd.node import wrap
+from ..autograd.node import CLASSES, Tensor, wrap
 from ..nn._hooks import PATH
 from ..nn.module import Module
-from .graph import Call, Graph, Value, is_tensor
+from .graph import Call, Graph, Value, leaves, mapped
 
 __all__ = ["trace"]
 
@@ -29,12 +29,11 @@ def trace(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     (['linear'], ['bias', 'weight'])
     """
     recorder = _Recorder(fn)
-    args, kwargs = _mapped((args, kwargs), recorder.input)
+    args, kwargs = mapped((args, kwargs), recorder.input)
     with observing(recorder):
         out = fn(*args, **kwargs)
-    graph = Graph(recorder.inputs, recorder.calls, recorder.captured)
-    graph.outputs = _mapped(out, recorder.value)
-    return graph
+    outputs = mapped(out, recorder.value)
+    return Graph(recorder.inputs, recorder.calls, recorder.captured, outputs)
 
 
 class _Recorder:
@@ -60,8 +59,8 @@ class _Recorder:
     def __call__(self, op: Any, args: Any, run: Callable[[], Any]) -> Any:
         inplace = op.name.endswith("_") and not op.name.startswith("_")
         name = op.name[:-1] if inplace else op.name
-        recorded = {p: _mapped(a, self.value) for p, a in zip(op.params, args, strict=True)}
-        touched = {id(t._v): t._v for t in _tensors(args)}
+        recorded = {p: mapped(a, self.value) for p, a in zip(op.params, args, strict=True)}
+        touched = {id(t._v): t._v for t in leaves(list(args), Tensor)}
         counts = {key: box[1] for key, box in touched.items()}
         if inplace:
             self.keep(args[op.arrays[0]])
@@ -76,6 +75,8 @@ class _Recorder:
 
     def input(self, t: Any) -> Any:
         """Note an argument; a tensor that is passed twice is two inputs, so the second is an alias of it."""
+        if t.__class__ not in CLASSES:
+            return t
         if id(t._a) in self.known:
             t = wrap(t._a[...], t._n, t._v)
         self.inputs.append(self.new(t, f"input{len(self.inputs)}", "input"))
@@ -98,8 +99,10 @@ class _Recorder:
         box = t._v
         return 0 if box[0] == float("inf") else box[1] - self.explained.get(id(box), 0)
 
-    def value(self, t: Any) -> Value:
+    def value(self, t: Any) -> Any:
         """The value of a tensor that is read, captured now if it was not met before or has changed unseen."""
+        if t.__class__ not in CLASSES:
+            return t
         found, silent = self.known.get(id(t._a), (None, 0))
         if found is None:
             name, kind, member = self.members.get(id(t._a), ("constant", "constant", t))
@@ -123,23 +126,3 @@ class _Recorder:
             return ""
         inner = PATH.modules[-1]
         return self.paths.get(id(inner), type(inner).__name__)
-
-
-def _tensors(x: Any) -> list[Any]:
-    if is_tensor(x):
-        return [x]
-    if isinstance(x, dict):
-        x = list(x.values())
-    return [t for v in x for t in _tensors(v)] if isinstance(x, tuple | list) else []
-
-
-def _mapped(x: Any, see: Callable[[Any], Value]) -> Any:
-    if is_tensor(x):
-        return see(x)
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*(_mapped(v, see) for v in x))
-    if isinstance(x, tuple | list):
-        return type(x)(_mapped(v, see) for v in x)
-    if isinstance(x, dict):
-        return {k: _mapped(v, see) for k, v in x.items()}
-    return x

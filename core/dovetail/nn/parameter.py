@@ -9,6 +9,7 @@ from .. import ops
 from ..autograd.node import Tensor, leaf
 from ..dtypes import get_default_dtype
 from ..errors import UnsupportedError
+from ..ops._layout import copied
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
@@ -47,7 +48,7 @@ class Parameter(Tensor):
         if id(self) in memo:
             return memo[id(self)]
         out: Any = _as(type(self), None)
-        out._a = self._a.copy()
+        out._a = copied(self._a)
         if self._n is not None:
             leaf(out)
         out.__dict__.update(copy.deepcopy(self.__dict__, memo))

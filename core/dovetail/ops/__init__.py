@@ -12,29 +12,34 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ._guard import guarded
+from ._keywords import keyed, unkeyed
 from .inplace import inplace
 
 __all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
 
 _NAMES = (
-    "arithmetic", "mixing", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
-    "compare", "select", "activation", "activation_smooth", "activation_straight",
+    "arithmetic", "powers", "division", "rounding", "limits", "complex", "trigonometry", "special", "elementwise",
+    "compare", "select", "activation", "activation_more",
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
-    "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
-    "softmax", "linalg", "addends", "contract", "decompose", "matrices",
+    "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
+    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
-    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
+    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
 )  # fmt: skip
 
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]
 OPERATORS: dict[str, Any] = {}
+for _family in FAMILIES:
+    for _name in _family.__all__:
+        setattr(_family, _name, keyed(_name, getattr(_family, _name)))
 
 
 def _first(function: Any) -> str:
     """The name of a function's first parameter."""
     if hasattr(function, "op"):
         return function.op.params[0]
+    function = unkeyed(function)
     return function.__code__.co_varnames[0] if isinstance(function, FunctionType) and function.__code__.co_argcount else ""
 
 
@@ -45,7 +50,7 @@ def methods(family: ModuleType) -> dict[str, Any]:
         found = {name: getattr(family, name) for name in family.__all__ if _first(getattr(family, name)) == "input"}
     for name in (*getattr(family, "INPLACE", ()), *getattr(family, "INPLACE_FUNCTIONS", ())):
         found[f"{name}_"] = vars(family).get(f"{name}_") or inplace(getattr(family, name))
-    return {name: guarded(function, 1) for name, function in found.items()}
+    return found
 
 
 def namespace() -> dict[str, Any]:
@@ -60,6 +65,6 @@ def namespace() -> dict[str, Any]:
     return found
 
 
-METHODS: dict[str, Any] = {name: function for family in FAMILIES for name, function in methods(family).items()}
+METHODS: dict[str, Any] = {name: guarded(keyed(name, function), 1) for family in FAMILIES for name, function in methods(family).items()}
 for _family in FAMILIES:
     OPERATORS.update(getattr(_family, "OPERATORS", {}))

@@ -22,7 +22,7 @@ TENSOR_FIRST = frozenset("clamp_between copysign eq fmod ge gt le lt ne".split()
 # complex numbers have no place in these
 REAL = frozenset(
     "amax amin argmax argmin argsort attention avg_pool batch_norm batch_norm_infer bincount clamp_between cross_entropy ctc cummax "
-    "cummin deg2rad digamma elu erfc erfinv fmax fmin gelu glu gru_layer hardshrink hardsigmoid hardswish hardtanh huber_loss i0 i1 "
+    "cummin deg2rad digamma elu erfc erfinv gelu gru_layer hardshrink hardsigmoid hardswish hardtanh huber_loss i0 i1 "
     "kthvalue leaky_relu lgamma log_softmax logit logsigmoid lstm_layer max max_of_ranges max_pool maximum min minimum mish mode "
     "mse_loss nansum polygamma prelu rad2deg relu resample rnn_layer round signbit smooth_l1_loss softmax softplus softshrink sort "
     "threshold topk xlogy".split()

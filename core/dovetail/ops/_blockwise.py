@@ -10,7 +10,7 @@ import numpy as np
 
 from ..device import xp
 
-__all__ = ["blockwise", "choose", "masked"]
+__all__ = ["blockwise", "choose", "in_blocks", "masked"]
 
 _BLOCK = 1 << 15  # elements; a handful of float32 temporaries of this size fit a core's second-level cache
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
@@ -27,8 +27,6 @@ def blockwise(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
         first = args[0]
         if first.__class__ is not np.ndarray:
-            if isinstance(first, np.generic):
-                return run(np.asarray(first), *args[1:])
             return function(*args)
         shape = first.shape
         if not shape:
@@ -48,11 +46,18 @@ def blockwise(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def in_blocks(made: Any) -> Any:
+    """Let the forward of an op run `blockwise`; it stands above ``@op``."""
+    record = made.op
+    record.forward = record.reference.forward = blockwise(record.forward)
+    return made
+
+
 def choose(mask: Any, a: Any, b: Any) -> Any:
-    """`a` where the mask is set, else `b`, both of one shape: ``where`` without branches, see `masked`."""
+    """`a` where the mask is set, else `b`: ``where`` without branches if all are of one shape, see `masked`."""
     bits = _BITS.get(a.dtype) if a.__class__ is np.ndarray and a.size > 1024 else None
     if bits is None or not mask.shape == a.shape == b.shape or b.dtype != a.dtype:
-        return xp(a).where(mask, a, b)
+        return xp(mask).where(mask, a, b)
     b = b.view(bits)
     out = np.bitwise_xor(a.view(bits), b)
     out &= np.negative(mask.view(_BYTE))  # all bits where set

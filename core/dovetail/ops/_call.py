@@ -15,6 +15,8 @@ from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from . import _prepare
+from ._layout import afresh
+from ._out import into
 from ._quiet import IGNORE, hush, restore
 from ._refuse import flags
 
@@ -39,6 +41,8 @@ def general(op: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         n = len(args)
         if kwargs or n > count or n < required:
+            if "out" in kwargs and op.alias is None:
+                return into(call, args, kwargs)
             return dispatch(op, bind(args, kwargs))
         return dispatch(op, args + defaults[n:] if n < count else args)
 
@@ -51,6 +55,8 @@ def _keeping(op: Op, at: int) -> Callable[..., Any]:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         n = len(args)
+        if "out" in kwargs and op.alias is None:
+            return into(call, args, kwargs)
         given: Any = bind(args, kwargs) if kwargs or n > len(defaults) or n < op.required else args + defaults[n:]
         keepdim = given[at]
         if keepdim is not False and keepdim is not True:
@@ -64,9 +70,9 @@ def dispatch(op: Op, args: Any) -> Any:
     """Run an op on arguments in the order of its parameters."""
     word = STATE.word
     if word > GRAD:
-        word = _prepare.attend(op, args, word)
+        word = _prepare.attend(word)
         if word & OBSERVE:
-            return _prepare.observed(op, args)
+            return _prepare.observed(op, args, lambda: dispatch(op, args))
     raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
     impl = op.implementation(device, dtype) if op.table else op.reference
     token = hush(IGNORE)
@@ -94,6 +100,8 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
         return _finish_many(op, impl, args, raw, out, extras, edges, mask, word)
     if out.__class__ is not _NDARRAY:
         out = _array(out)
+    if op.contiguous and not out.flags.c_contiguous:
+        out = afresh(out, op.contiguous is not True)
     t = _new(Tensor)
     t._a = out
     t._n = None
@@ -116,15 +124,16 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
 
 def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
     """`finish` for an op of several results."""
-    outs = [wrap(o if o.__class__ is _NDARRAY else _array(o)) for o in out]
+    out = [o if o.__class__ is _NDARRAY else _array(o) for o in out]
+    if op.contiguous:
+        out = [afresh(o, op.contiguous is not True) for o in out]
+    outs = [wrap(o) for o in out]
     if op.alias is not None:
         _prepare.share(op, args, outs, word)
     if mask and impl.rules:
-        node = _node(Node)
-        node.plan = plan = impl.plan(mask)
-        node.edges, node.seq, node.extra = edges, tick(), len(outs)
-        node.saved = plan.keep((*raw, *(o._a for o in outs), *extras))
-        node.boxes = plan.keep_boxes(args, outs)
+        plan = impl.plan(mask)
+        saved = plan.keep((*raw, *(o._a for o in outs), *extras))
+        node = Node(plan, edges, saved, plan.keep_boxes(args, outs), (), None, len(outs))
         for k, o in enumerate(outs):
             if k not in op.nondiff and o._a.dtype.kind in "fcV":
                 o._n = Output(node, k, o._a)
@@ -142,7 +151,7 @@ def _array(value: Any) -> Any:
 def specialise(op: Op) -> Callable[..., Any] | None:
     """The fast wrapper for an op of one or two required tensors, or None for any other signature."""
     n = len(op.params)
-    if op.arrays != tuple(range(n)) or op.lists or op.saves or op.n_outputs != 1 or op.alias or op.dtypes is None:
+    if op.arrays != tuple(range(n)) or op.lists or op.saves or op.n_outputs != 1 or op.alias or op.contiguous or op.dtypes is None:
         return None
     if op.required != n or n not in (1, 2):
         return None
@@ -154,7 +163,9 @@ def specialise(op: Op) -> Callable[..., Any] | None:
 def _unary(op: Op) -> Callable[..., Any]:
     fast, state = op.fast, STATE
 
-    def call(input: Any) -> Any:
+    def call(input: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return into(call, (input,), {"out": out})
         word = state.word
         kind = input.__class__
         if word > 1 or (kind is not Tensor and kind not in CLASSES):
@@ -225,7 +236,9 @@ def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
     fast, state = op.fast, STATE
     a_float, an_int = (float, int) if 1 not in op.strict else (None, None)  # the numbers that may stand for a tensor
 
-    def call(input: Any, other: Any) -> Any:
+    def call(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return into(call, (input, other), {"out": out})
         word = state.word
         kind = input.__class__
         if word > 1 or (kind is not Tensor and kind not in CLASSES):

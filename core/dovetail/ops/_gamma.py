@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from ..device import xp
 from ._blockwise import blockwise
@@ -15,7 +19,7 @@ __all__ = ["digamma", "i0", "i1", "lgamma", "polygamma"]
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 _STIRLING = tuple(b / (2 * k * (2 * k - 1)) for k, b in enumerate(_BERNOULLI, 1))  # A&S 6.1.40
 _PSI = tuple(b / (2 * k) for k, b in enumerate(_BERNOULLI, 1))  # A&S 6.3.18
-_FAR, _FAR_ZETA = 10.0, 16.0  # from here on the asymptotic series give full precision
+_FAR, _FAR_ZETA = 10, 16  # from here on the asymptotic series give full precision
 
 
 def _sin_pi(x: Any) -> Any:
@@ -26,31 +30,36 @@ def _sin_pi(x: Any) -> Any:
     return m.sin(math.pi * r)
 
 
-def _shifted(x: Any) -> tuple[Any, Any]:
-    """(x + n, x (x + 1) ... (x + n - 1)) with the least n that brings a positive x to the asymptotic range."""
+def _shifted(x: Any, far: int, total: float, add: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+    """x + n with the least n that brings a positive x to `far`, and `total` after adding to it x, x + 1, ... x + n - 1."""
     m = xp(x)
-    product = m.ones_like(x)
-    for _ in range(int(_FAR)):
-        near = x < _FAR
-        product = m.where(near, product * x, product)
+    totals = m.full_like(x, total)
+    for _ in range(far):
+        near = x < far
+        totals = m.where(near, add(totals, x), totals)
         x = m.where(near, x + 1, x)
-    return x, product
+    return x, totals
+
+
+def _zeta(q: Any, s: Any) -> Any:
+    """Hurwitz's zeta(s, q) for q >= 0 by the Euler-Maclaurin formula."""
+    q, total = _shifted(q, _FAR_ZETA, 0.0, lambda total, q: total + q ** (-1.0 * s))
+    total = total + q ** (1.0 - s) / (s - 1) + 0.5 * q ** (-1.0 * s)
+    term = s * q ** (-1.0 - s)
+    for k, b in enumerate(_BERNOULLI, 1):
+        total = total + term * (b / math.factorial(2 * k))
+        term = term * ((s + 2 * k - 1) * (s + 2 * k)) / (q * q)
+    return total
 
 
 # log gamma near its zeros 1 and 2 is small: there Taylor's series with zeta(k) - 1 (A&S 6.1.33) keeps its digits
 _EULER = 0.57721566490153286061
-_N = 100
-_ZETA1 = tuple(  # zeta(k) - 1 by the Euler-Maclaurin formula
-    math.fsum(n**-k for n in range(2, _N)) + _N ** (1 - k) / (k - 1) + _N**-k / 2 + k * _N ** (-k - 1) / 12
-    - k * (k + 1) * (k + 2) * _N ** (-k - 3) / 720
-    for k in range(2, 40)
-)  # fmt: skip
-_NEAR_TWO = (0.0, 1 - _EULER, *((-1) ** k * z / k for k, z in enumerate(_ZETA1, 2)))
-
-
-def _near_two(d: Any) -> Any:
-    """log gamma(2 + d) for |d| <= 0.5."""
-    return horner(_NEAR_TWO, d)
+_ZETA1 = _zeta(np.full(38, 2.0), np.arange(2, 40)).tolist()  # zeta(k) - 1
+_NEAR_TWO = (  # log gamma(2 + d) by powers of d, |d| <= 0.5
+    0.0,
+    1 - _EULER,
+    *((-1) ** k * z / k for k, z in enumerate(_ZETA1, 2)),
+)
 
 
 @blockwise
@@ -58,12 +67,12 @@ def lgamma(x: Any) -> Any:
     """log |gamma(x)|; infinite at 0 and the negative integers."""
     m = xp(x)
     positive = m.where(x < 0.5, 1 - x, x)
-    far, product = _shifted(positive)
+    far, product = _shifted(positive, _FAR, 1.0, operator.mul)
     r = 1 / far
     stirling = (far - 0.5) * m.log(far) - far + 0.5 * math.log(2 * math.pi) + r * horner(_STIRLING, r * r) - m.log(product)
     one, two = positive - 1, positive - 2
-    near = m.where(m.abs(two) <= 0.5, _near_two(m.clip(two, -0.5, 0.5)), stirling)
-    near = m.where(m.abs(one) < 0.5, _near_two(m.clip(one, -0.5, 0.5)) - m.log1p(m.clip(one, -0.5, 0.5)), near)
+    near = m.where(m.abs(two) <= 0.5, horner(_NEAR_TWO, m.clip(two, -0.5, 0.5)), stirling)
+    near = m.where(m.abs(one) < 0.5, horner(_NEAR_TWO, m.clip(one, -0.5, 0.5)) - m.log1p(m.clip(one, -0.5, 0.5)), near)
     out = m.where(x < 0.5, math.log(math.pi) - m.log(m.abs(_sin_pi(x))) - near, near)
     return m.where(m.isinf(x), math.inf, out)
 
@@ -73,33 +82,13 @@ def digamma(x: Any) -> Any:
     """The derivative of log gamma; NaN at the negative integers, -+inf at +-0."""
     m = xp(x)
     positive = m.where(x < 0, 1 - x, x)
-    far, total = positive, m.zeros_like(x)
-    for _ in range(int(_FAR)):
-        near = far < _FAR
-        total = m.where(near, total + 1 / far, total)
-        far = m.where(near, far + 1, far)
+    far, total = _shifted(positive, _FAR, 0.0, lambda total, x: total + 1 / x)
     r = 1 / (far * far)
     psi = m.log(far) - 0.5 / far - r * horner(_PSI, r) - total
     r = x - m.rint(x)
     out = m.where(x < 0, psi - math.pi / m.tan(math.pi * r), psi)
     out = m.where((x < 0) & (r == 0), math.nan, out)
     return m.where(x == 0, m.copysign(math.inf, -x), m.where(x == -math.inf, math.nan, out))
-
-
-def _zeta(q: Any, s: int) -> Any:
-    """Hurwitz's zeta(s, q) for q >= 0 by the Euler-Maclaurin formula."""
-    m = xp(q)
-    total = m.zeros_like(q)
-    for _ in range(int(_FAR_ZETA)):
-        near = q < _FAR_ZETA
-        total = m.where(near, total + q ** float(-s), total)
-        q = m.where(near, q + 1, q)
-    total = total + q ** (1.0 - s) / (s - 1) + 0.5 * q ** float(-s)
-    term = s * q ** (-1.0 - s)
-    for k, b in enumerate(_BERNOULLI, 1):
-        total = total + term * (b / math.factorial(2 * k))
-        term = term * ((s + 2 * k - 1) * (s + 2 * k)) / (q * q)
-    return total
 
 
 def _cot_derivative(n: int) -> tuple[float, ...]:

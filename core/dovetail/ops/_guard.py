@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch
+from ._plan import parameter_names
 
 __all__ = ["guarded"]
 
@@ -21,8 +22,10 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
     """The function, telling of an argument that is no tensor; itself if (unless `every`) it takes none from argument `first` on."""
     if not isinstance(function, FunctionType) or hasattr(function, "op"):
         return function
-    names = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
-    variadic = function.__code__.co_flags & 0x04 and not first
+    inner = function
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    names, variadic = parameter_names(inner), inner.__code__.co_flags & 0x04 and not first
     notes = function.__annotations__
     if not (every or variadic or any("Tensor" in str(notes.get(n)) or n in _TENSORS for n in names[first:])):
         return function

@@ -23,7 +23,7 @@ from ._accepts import DIM_WITH_KEEPDIM, ONE_TYPE, REAL, TENSOR_FIRST, TENSORS, p
 from ._call import general, specialise
 from ._plan import Plan, Rule, parameter_names
 
-__all__ = ["Array", "Arrays", "Fixed", "OPS", "Impl", "Op", "op", "xp"]
+__all__ = ["ALIASES", "Array", "Arrays", "Fixed", "OPS", "Impl", "Op", "op", "xp"]
 
 Array = Any  # a differentiable array argument; in a signature it reads `input: Array`
 Arrays = Any  # a list of them
@@ -56,16 +56,21 @@ class Impl:
 class Op:
     """What is known of an op: its names, classes, rules and implementations. `OPS` holds them all by name."""
 
-    def __init__(self, forward: Callable[..., Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self, forward: Callable[..., Any], *, dtypes: str | None = "promote", saves: tuple[str, ...] = (),
+        outputs: tuple[str, ...] | str | None = None, nondiff: tuple[str, ...] = (), result: Callable[..., Any] | None = None,
+        alias: str | None = None, contiguous: bool | str = False, autocast: str | None = None, name: str | None = None,
+        version: int = 1,
+    ) -> None:  # fmt: skip
         self.forward = forward
-        self.name: str = options["name"] or forward.__name__
-        self.dtypes, self.alias, self.version = options["dtypes"], options["alias"], options["version"]
-        self.autocast: str | None = options["autocast"]
-        self.saves: tuple[str, ...] = tuple(options["saves"])
-        self.outputs: tuple[str, ...] = tuple(options["outputs"] or ("out",))
-        self.n_outputs = -1 if options["outputs"] == "many" else len(self.outputs)
-        self.nondiff = frozenset(self.outputs.index(n) for n in options["nondiff"]) if self.n_outputs > 0 else frozenset()
-        self.result: Callable[..., Any] | None = options["result"]  # makes the named tuple of several results
+        self.name: str = name or forward.__name__
+        self.dtypes, self.alias, self.version, self.autocast, self.saves = dtypes, alias, version, autocast, tuple(saves)
+        self.contiguous = contiguous
+        self.outputs: tuple[str, ...] = tuple(outputs or ("out",))
+        self.n_outputs = -1 if outputs == "many" else len(self.outputs)
+        self.nondiff = frozenset(self.outputs.index(n) for n in nondiff) if self.n_outputs > 0 else frozenset()
+        self.result = result  # makes the named tuple of several results
+        self.store: Callable[..., None] | None = None  # writes the result into the first array; see _stored.py
         self.composite: Callable[..., Any] | None = None
         self.refuse: Callable[..., None] | None = None  # looks at an operator's operands before they are promoted
         self._read_signature()
@@ -130,7 +135,7 @@ class Op:
             raise _arguments(self, f"takes {len(params)} arguments but {len(args)} were given")
         values = list(args) + list(self.defaults[len(args) :])
         for name, value in kwargs.items():
-            name = _ALIASES.get(name, name)
+            name = ALIASES.get(name, name)
             if name not in params:
                 raise _arguments(self, f"got an unexpected keyword argument {name!r}")
             at = params.index(name)
@@ -148,7 +153,7 @@ class Op:
         return f"<op {self.name}({', '.join(self.params)})>"
 
 
-_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
 
 
 def _arguments(op: Op, what: str) -> Exception:
@@ -157,40 +162,28 @@ def _arguments(op: Op, what: str) -> Exception:
     return TypeMismatch(f"{op.name}()", what, f"the signature is {op.name}({', '.join(op.params)})")
 
 
-def op(
-    function: Callable[..., Any] | None = None,
-    *,
-    dtypes: str | None = "promote",
-    saves: tuple[str, ...] = (),
-    outputs: tuple[str, ...] | str | None = None,
-    nondiff: tuple[str, ...] = (),
-    result: Callable[..., Any] | None = None,
-    alias: str | None = None,
-    autocast: str | None = None,
-    name: str | None = None,
-    version: int = 1,
-) -> Any:
-    """Make an op of a function on raw arrays.
+def op(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Make an op of a function on raw arrays. The options are:
 
     dtypes:  "promote" casts the array arguments to their common type; "float" also makes integers the default float;
              "floating" refuses what is not floating; "same" refuses arrays of different types; None leaves them alone.
     saves:   names of extra results that only the gradient sees; the forward returns (out, *saves).
     outputs: names of several results, or "many" when their number depends on the call; nondiff: those without gradient.
     alias:   "always" or "sometimes" when the result shares memory with the first argument.
+    result:  what makes a named tuple of several results.
+    contiguous: whether the result is laid out afresh, in the order of its dimensions ("or channels last", where it is that);
+             else it may lie as the arguments do.
     autocast: "lower" or "float32", the category under autocast.
+    name, version: what it is known by, the function's own name by default.
 
     The result is a plain function with attributes: `.vjp` (decorator for a gradient rule: for all array arguments, or
     `.vjp(0)`, `.vjp("weight")` for one), `.composite` (the definition by other ops, for second derivatives), `.op`.
     """
-    options = dict(
-        dtypes=dtypes, saves=saves, outputs=outputs, nondiff=nondiff, result=result, alias=alias, autocast=autocast,
-        name=name, version=version,
-    )  # fmt: skip
     return _make(function, options) if function is not None else lambda f: _make(f, options)
 
 
 def _make(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    record = Op(function, options)
+    record = Op(function, **options)
     if record.name in OPS:
         raise NameError(f"op {record.name!r} is defined twice ({function.__module__} and {OPS[record.name].forward.__module__})")
     OPS[record.name] = record

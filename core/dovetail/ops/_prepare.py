@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf
 from ..device import CPU, device_of, module_for, xp
 from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, OutOfMemory, RangeError, ShapeError, TypeMismatch
+from ._layout import converted
 from ._refuse import NotForType, not_for, type_name
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ _NDARRAY = np.ndarray
 NUMBERS: tuple[Any, ...] = (int, float, bool, complex)
 
 
-def attend(op: Op, args: Any, word: int) -> int:
-    """Do what an unusual word asks for before the op, and return the word that remains."""
+def attend(word: int) -> int:
+    """Look for the kernels of plugins, which this thread has not done yet, and return the word that remains."""
     if word & COLD:
         from .kernels import install_claimed
 
@@ -30,17 +32,13 @@ def attend(op: Op, args: Any, word: int) -> int:
     return word
 
 
-def observed(op: Op, args: Any) -> Any:
+def observed(op: Op, args: Any, run: Callable[[], Any]) -> Any:
     """Run the op inside this thread's observers, the newest innermost, none of them seeing what it does itself."""
-    from ._call import dispatch
-
     observers, STATE.observers = STATE.observers, ()
     STATE.word &= ~OBSERVE
 
     def layer(depth: int) -> Any:
-        if depth < 0:
-            return dispatch(op, args)
-        return observers[depth](op, args, lambda: layer(depth - 1))
+        return run() if depth < 0 else observers[depth](op, args, lambda: layer(depth - 1))
 
     try:
         return layer(len(observers) - 1)
@@ -158,13 +156,10 @@ def _same_device(op: Op, raw: list[Any], arrays: list[Any]) -> str:
     if not places:
         return "cpu"
     if len(places) > 1:
-        raise DeviceError(
-            f"{op.name}()",
-            f"Expected all tensors to be on the same device, but found {', '.join(sorted(map(str, places)))}",
-            "",
-            "move them with .to(device)",
-        )
-    where = next(iter(places))
+        found = ", ".join(sorted(map(str, places)))
+        what = f"Expected all tensors to be on the same device, but found {found}"
+        raise DeviceError(f"{op.name}()", what, "", "move them with .to(device)")
+    (where,) = places
     if where != CPU:
         module = module_for(where)
         for i in (*op.arrays, *op.fixed):
@@ -175,38 +170,27 @@ def _same_device(op: Op, raw: list[Any], arrays: list[Any]) -> str:
 
 def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
     """Cast the array arguments to their common type, and Python numbers to what they become there."""
-    kinds = {a.dtype for a in arrays if hasattr(a, "dtype")}
+    kinds = dict.fromkeys(a.dtype for a in arrays if hasattr(a, "dtype"))
     numbers = [a for a in arrays if a.__class__ in NUMBERS]
     if op.one_type and len(kinds) > 1:
-        names = [_C_NAMES.get(k.name, k.name) for k in dict.fromkeys(a.dtype for a in arrays if hasattr(a, "dtype"))]
-        raise DtypeError(
-            f"{op.name}()",
-            f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}",
-            "",
-            "convert one of them with .to(dtype)",
-        )
-    if len(kinds) == 1 and not numbers:
-        common = dt.from_numpy_dtype(next(iter(kinds)))
-    else:
-        common = dt.result_dtype(arrays)
-    if op.dtypes == "float" and not (common.is_floating_point or common.is_complex):
+        names = [_C_NAMES.get(k.name, k.name) for k in kinds]
+        what = f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}"
+        raise DtypeError(f"{op.name}()", what, "", "convert one of them with .to(dtype)")
+    common = dt.from_numpy_dtype(next(iter(kinds))) if len(kinds) == 1 and not numbers else dt.result_dtype(arrays)
+    if op.dtypes in ("float", "floating") and not (common.is_floating_point or common.is_complex):
+        if op.dtypes == "floating":
+            name = type_name(common.np)
+            what = f'"{op.name}" not implemented for {name!r} (argument {op.params[op.arrays[0]]!r} has type {common})'
+            raise NotForType(f"{op.name}()", what, "expected a floating-point type", "convert with .float()")
         common = dt.get_default_dtype()
-    elif op.dtypes == "floating" and not (common.is_floating_point or common.is_complex):
-        name = type_name(common.np)
-        raise NotForType(
-            f"{op.name}()",
-            f'"{op.name}" not implemented for {name!r} (argument {op.params[op.arrays[0]]!r} has type {common})',
-            "expected a floating-point type",
-            "convert with .float()",
-        )
     target = common.np
     for i in op.arrays:
         a = raw[i]
         if a.__class__ is list:
-            raw[i] = [x if x.dtype == target else x.astype(target) for x in a]
+            raw[i] = [x if x.dtype == target else converted(x, target) for x in a]
         elif hasattr(a, "dtype"):
             if a.dtype != target:
-                raw[i] = a.astype(target)
+                raw[i] = converted(a, target)
         elif a.__class__ in NUMBERS:
             raw[i] = number(a, common)
     return target
@@ -233,15 +217,12 @@ def number(value: Any, common: dt.dtype) -> Any:
 
 def raised(raw: list[Any]) -> list[Any]:
     """Half-precision arguments in float32: the reference computes in float32 and rounds once."""
-    return [
-        [_up(x) for x in a] if a.__class__ is list else _up(a)
-        for a in raw
-    ]  # fmt: skip
+    return [[_up(x) for x in a] if a.__class__ is list else _up(a) for a in raw]
 
 
 def _up(a: Any) -> Any:
     kind = getattr(a, "dtype", None)
-    return a.astype(np.float32) if kind is not None and kind.itemsize == 2 and kind.kind not in "iu" else a
+    return converted(a, np.float32) if kind is not None and kind.itemsize == 2 and kind.kind not in "iu" else a
 
 
 def lowered(out: Any, dtype: Any) -> Any:
@@ -295,33 +276,35 @@ def explain(op: Op, error: Exception, raw: Any) -> Exception:
     if isinstance(error, DovetailError):
         error.__suppress_context__ = True
         return error
-    shapes = ", ".join(
-        f"{name} {tuple(a.shape)}" for name, a in zip(op.params, raw, strict=False) if hasattr(a, "shape")
-    )  # fmt: skip
+    if isinstance(error, AttributeError):
+        return _stumbled(op, error, raw)
+    shapes = ", ".join(f"{name} {tuple(a.shape)}" for name, a in zip(op.params, raw, strict=False) if hasattr(a, "shape"))
     text = str(error)
     wrong = next((i for i in op.numbers if raw[i].__class__ in (str, list, type(None)) and i not in op.optional), None)
     if wrong is not None:  # what NumPy says of it does not matter
         what = f"argument {op.params[wrong]!r} (position {wrong + 1}) must be a number, not {type(raw[wrong]).__name__}"
         return TypeMismatch(f"{op.name}()", what)
-    if isinstance(error, AttributeError):  # something that is no array stood where one belongs
-        at = next((i for i in (*op.arrays, *op.fixed) if raw[i] is error.obj and not hasattr(error.obj, "dtype")), None)
-        return error if at is None else _no_tensor(op, at, error.obj)
     if isinstance(error, MemoryError):
         return OutOfMemory(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed")
     if isinstance(error, np.exceptions.AxisError):
-        n = max((a.ndim for a in raw if hasattr(a, "ndim")), default=0)
-        bad = getattr(error, "axis", None)
-        low, high = (-n, n - 1) if n else (-1, 0)
-        return RangeError(op.name, f"Dimension out of range (expected to be in range of [{low}, {high}], but got {bad})", shapes)
+        n = max([1, *(getattr(a, "ndim", 0) for a in raw)])
+        what = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {getattr(error, 'axis', None)})"
+        return RangeError(op.name, what, shapes)
     if isinstance(error, ValueError) and "broadcast" in text:
         return ShapeError(op.name, _mismatch(raw) or text, shapes, "insert dimensions of size 1 with unsqueeze, or reshape")
-    if isinstance(error, IndexError):
-        return RangeError(op.name, text, shapes)
-    if isinstance(error, ValueError):
-        return ShapeError(op.name, text, shapes)
+    if isinstance(error, IndexError | ValueError):
+        return (RangeError if isinstance(error, IndexError) else ShapeError)(op.name, text, shapes)
     if isinstance(error, TypeError) and any(phrase in text for phrase in _NO_LOOP):
         kinds = [a.dtype for i in op.arrays for a in (raw[i] if raw[i].__class__ is list else (raw[i],)) if hasattr(a, "dtype")]
         return not_for(op.name, next((k for k in kinds if k.kind in "bc"), kinds[0] if kinds else None), "a type that it computes on")
+    return error
+
+
+def _stumbled(op: Op, error: AttributeError, raw: Any) -> Exception:
+    """What to say where the forward tripped over an argument that is no tensor; other such errors stay as they are."""
+    for i in (*op.arrays, *op.fixed):
+        if not hasattr(raw[i], "dtype") and (raw[i] is error.obj or (raw[i] is None and i < op.required)):
+            return _no_tensor(op, i, raw[i])
     return error
 
 

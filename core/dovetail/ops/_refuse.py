@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,8 @@ from ..autograd.node import CLASSES
 from ..errors import DovetailError, DtypeError, NotATensor, TypeMismatch
 
 __all__ = [
-    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for",
-    "tensors",
-    "type_name",
+    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for", "ordered",
+    "tensors", "type_name", "whole_numbers",
 ]  # fmt: skip
 
 _NAMES = {
@@ -39,26 +39,21 @@ def not_for(op: str, dtype: Any, expected: str) -> NotForType:
     return NotForType(op, f'"{op}_cpu" not implemented for {type_name(dtype)!r}', f"expected {expected}", "convert the tensor first")
 
 
-def _dtype(a: Any) -> Any:
-    return a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
+def _only(kinds: str, expected: str) -> Callable[[str, Any], None]:
+    """A check that refuses, in the name of an op, an array whose kind of type is none of these."""
+
+    def check(op: str, a: Any) -> None:
+        if a.dtype.kind not in kinds:
+            raise not_for(op, a.dtype, expected)
+
+    return check
 
 
-def no_bools(op: str, a: Any) -> None:
-    """Refuse a bool array."""
-    if _dtype(a).kind == "b":
-        raise not_for(op, a.dtype, "a number type")
-
-
-def integers_only(op: str, a: Any, bools: bool = True) -> None:
-    """Refuse what is neither integer nor (unless told otherwise) bool."""
-    if _dtype(a).kind not in ("iub" if bools else "iu"):
-        raise not_for(op, _dtype(a), "an integer type")
-
-
-def floats_only(op: str, a: Any) -> None:
-    """Refuse integers and bools."""
-    if _dtype(a).kind in "iub":
-        raise not_for(op, _dtype(a), "a floating-point type")
+no_bools = _only("iufcV", "a number type")  # V is bfloat16
+integers_only = _only("iub", "an integer type")
+whole_numbers = _only("iu", "an integer type")
+floats_only = _only("fcV", "a floating-point type")
+ordered = _only("iufbV", "numbers that have an order")
 
 
 def no_zeros(op: str, divisor: Any) -> None:

@@ -6,18 +6,22 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ._layout import copied
 from ._op import op
 
 __all__ = ["storing"]
 
 
-def storing(name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """Make an op of a function that writes into its first array: the op does it to a copy, its in-place form to the tensor."""
+def storing(name: str | None = None, preserve: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Make an op of a function that writes into its first array: the op does it to a copy, its in-place form to the tensor.
+
+    The copy is contiguous, or with `preserve` lies as the tensor does: PyTorch's are of both kinds.
+    """
 
     def make(store: Callable[..., Any]) -> Any:
         @functools.wraps(store)
         def forward(input: Any, *rest: Any) -> Any:
-            out = input.copy()
+            out = copied(input) if preserve else input.copy()
             store(out, *rest)
             return out
 

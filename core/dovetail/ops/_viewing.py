@@ -32,7 +32,7 @@ def viewing(function: Callable[..., Any]) -> Callable[..., Any]:
         a = input._a
         try:
             out = forward(a, *args)
-        except (ValueError, IndexError, MemoryError, TypeError) as error:
+        except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
             raise _prepare.explain(op, error, [a, *args]) from error
         return view_of(op, input, args, out, word, always or a.flags.c_contiguous or _prepare.aliases(out, a))
 

@@ -9,13 +9,16 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..errors import DtypeError, ShapeError
-from ._blockwise import blockwise, choose, masked
-from ._erf import TANH_FORM, erf_double, horner
+from ._blockwise import choose, in_blocks, masked
+from ._dims import dim_of
+from ._erf import TANH_FORM, horner
+from ._erf import erf as raw_erf
 from ._op import Array, op, xp
 from ._refuse import floats_only, tensors
-from .arithmetic import _add, _sub, mul
-from .elementwise import exp, sigmoid, sigmoid_array, tanh
+from .arithmetic import _add, mul
+from .elementwise import sigmoid, tanh
 from .inplace import inplace, write
+from .special import erf
 
 __all__ = ["prelu", "relu", "relu_"]
 FUNCTIONAL = ("gelu", "glu", "leaky_relu", "leaky_relu_", "prelu", "relu", "relu_", "silu")
@@ -77,10 +80,7 @@ _leaky_relu.vjp(lambda g, input, negative_slope: leaky_relu_grad(g, input, negat
 @op
 def leaky_relu_grad(grad: Array, input: Array, negative_slope: float) -> Array:
     """The gradient of leaky_relu: `grad` where the input is positive, else `grad` times the slope."""
-    slope = (input > 0).astype(grad.dtype)
-    slope *= 1 - negative_slope
-    slope += negative_slope
-    return grad * slope
+    return choose(input > 0, grad, grad * negative_slope)
 
 
 leaky_relu_grad.vjp(0)(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
@@ -104,8 +104,9 @@ def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 # --- silu -----------------------------------------------------------------------------------------------------------
 
 
-@blockwise
-def _raw_silu(input: Any) -> Any:
+@in_blocks
+@op(name="silu", dtypes="floating")
+def _silu(input: Array) -> Array:
     m = xp(input)
     t = -input
     m.exp(t, out=t)
@@ -113,16 +114,14 @@ def _raw_silu(input: Any) -> Any:
     return m.divide(input, t, out=t)
 
 
-@op(name="silu", dtypes="floating")
-def _silu(input: Array) -> Array:
-    return _raw_silu(input)
-
-
 _silu.vjp(lambda g, input: silu_grad(g, input))
+_silu.composite(lambda input: mul(input, sigmoid(input)))
 
 
-@blockwise
-def _raw_silu_grad(grad: Any, input: Any) -> Any:
+@in_blocks
+@op
+def silu_grad(grad: Array, input: Array) -> Array:
+    """The gradient of silu: ``grad s (1 + x (1 - s))`` with s = sigmoid(x)."""
     m = xp(input)
     s = -input
     m.exp(s, out=s)
@@ -134,22 +133,6 @@ def _raw_silu_grad(grad: Any, input: Any) -> Any:
     d *= s
     d *= grad
     return d
-
-
-@op
-def silu_grad(grad: Array, input: Array) -> Array:
-    """The gradient of silu: ``grad s (1 + x (1 - s))`` with s = sigmoid(x)."""
-    return _raw_silu_grad(grad, input)
-
-
-silu_grad.vjp(0)(lambda g, input: silu_grad(g, input))
-
-
-@silu_grad.vjp(1)
-def _(g: Any, grad: Any, input: Any) -> Any:
-    s = sigmoid(input)
-    bend = mul(_sub(1, s), s) * (mul(input, _sub(1, mul(s, 2))) + 2)
-    return mul(mul(g, grad), bend)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -170,13 +153,11 @@ _HALVED = tuple(c * 0.5**k * _ROOT_HALF for k, c in enumerate(TANH_FORM))  # erf
 
 def _twice_cdf(x: Any) -> Any:
     """1 + erf(x / √2), a new array."""
-    m = xp(x)
     if x.dtype.itemsize == 8:
-        out = erf_double(x * _ROOT_HALF)
-    else:
-        out = horner(_HALVED, x * x)
-        out *= x
-        m.tanh(out, out=out)
+        return 1 + raw_erf(x * _ROOT_HALF)
+    out = horner(_HALVED, x * x)
+    out *= x
+    xp(x).tanh(out, out=out)
     out += 1
     return out
 
@@ -190,18 +171,7 @@ def _cubic_tanh(x: Any) -> Any:
     return xp(x).tanh(u, out=u)
 
 
-@blockwise
-def _gelu_raw(input: Any, approximate: str) -> Any:
-    if approximate == "none":
-        out = _twice_cdf(input)
-    else:
-        out = _cubic_tanh(input)
-        out += 1
-    out *= input
-    out *= 0.5
-    return out
-
-
+@in_blocks
 @op(dtypes="floating")
 def gelu(input: Array, approximate: str = "none") -> Array:
     """The Gaussian error linear unit: ``x Φ(x)`` with Φ the normal distribution (Hendrycks and Gimpel 2016).
@@ -214,15 +184,33 @@ def gelu(input: Array, approximate: str = "none") -> Array:
     """
     if approximate not in ("none", "tanh"):
         raise DtypeError("gelu", f"approximate argument must be either none or tanh (got {approximate!r})")
-    return _gelu_raw(input, approximate)
+    if approximate == "none":
+        out = _twice_cdf(input)
+    else:
+        out = _cubic_tanh(input)
+        out += 1
+    out *= input
+    out *= 0.5
+    return out
 
 
 gelu.vjp(lambda g, input, approximate: gelu_grad(g, input, approximate))
 
 
-@blockwise
-def _gelu_slope(grad: Any, x: Any, approximate: str) -> Any:
-    m = xp(x)
+@gelu.composite
+def _(input: Any, approximate: str) -> Any:
+    if approximate == "none":
+        gate = erf(mul(input, _ROOT_HALF))
+    else:
+        gate = tanh(mul(input, _add(mul(mul(input, input), _TANH_SCALE * _CUBIC), _TANH_SCALE)))
+    return mul(mul(input, 0.5), _add(gate, 1))
+
+
+@in_blocks
+@op
+def gelu_grad(grad: Array, input: Array, approximate: str) -> Array:
+    """The gradient of gelu."""
+    m, x = xp(input), input
     if approximate == "none":  # Φ + x φ
         d = x * x
         d *= -0.5
@@ -246,29 +234,6 @@ def _gelu_slope(grad: Any, x: Any, approximate: str) -> Any:
     d += c
     d *= grad
     return d
-
-
-@op
-def gelu_grad(grad: Array, input: Array, approximate: str) -> Array:
-    """The gradient of gelu."""
-    return _gelu_slope(grad, input, approximate)
-
-
-gelu_grad.vjp(0)(lambda g, input, approximate: gelu_grad(g, input, approximate))
-
-
-@gelu_grad.vjp(1)
-def _(g: Any, grad: Any, input: Any, approximate: str) -> Any:
-    x2 = mul(input, input)
-    if approximate == "none":
-        bend = mul(exp(mul(x2, -0.5)), mul(_sub(2, x2), 1 / math.sqrt(2 * math.pi)))
-    else:
-        t = tanh(mul(input, _add(mul(x2, _TANH_SCALE * _CUBIC), _TANH_SCALE)))
-        u1 = _add(mul(x2, 3 * _TANH_SCALE * _CUBIC), _TANH_SCALE)
-        u2 = mul(input, 6 * _TANH_SCALE * _CUBIC)
-        curve = _sub(mul(u2, 0.5), mul(t, mul(u1, u1)))
-        bend = mul(_sub(1, mul(t, t)), _add(u1, mul(input, curve)))
-    return mul(mul(g, grad), bend)
 
 
 # --- with a partner -------------------------------------------------------------------------------------------------
@@ -312,37 +277,6 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return _prelu(input, weight)
 
 
-@op(name="glu", dtypes="floating")
-def _glu(input: Array, dim: int) -> Array:
-    a, b = _halves(input, dim)
-    return a * sigmoid_array(b)
-
-
-def _halves(a: Any, dim: int) -> Any:
-    n = a.shape[dim]
-    if n % 2:
-        raise ShapeError("glu", f"Halving dimension must be even, but dimension {dim % a.ndim} is size {n}", f"input {a.shape}")
-    return xp(a).split(a, 2, axis=dim)
-
-
-_glu.vjp(lambda g, input, dim: glu_grad(g, input, dim))
-
-
-@op
-def glu_grad(grad: Array, input: Array, dim: int) -> Array:
-    """The gradient of glu: ``grad s(b)`` for the first half, ``grad a s(b) (1 - s(b))`` for the second."""
-    a, b = _halves(input, dim)
-    s = sigmoid_array(b)
-    first = grad * s
-    return xp(grad).concatenate([first, first * a * (1 - s)], axis=dim)
-
-
-@_glu.composite
-def _(input: Tensor, dim: int) -> Any:
-    n, before = input._a.shape[dim] // 2, (slice(None),) * (dim % input._a.ndim)
-    return mul(input[*before, :n], sigmoid(input[*before, n:]))
-
-
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The gated linear unit: ``a · sigmoid(b)`` where a and b are the halves of the input along `dim`.
 
@@ -351,9 +285,15 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     tensor([1.])
     """
     tensors("glu", input=input)
-    if input._a.ndim == 0:
+    shape = input._a.shape
+    if not shape:
         raise ShapeError("glu", "glu does not support 0-dimensional tensors")
-    return _glu(input, dim)
+    floats_only("glu", input._a)
+    dim = dim_of("glu", dim, len(shape))
+    if shape[dim] % 2:
+        raise ShapeError("glu", f"Halving dimension must be even, but dimension {dim} is size {shape[dim]}", f"input {shape}")
+    a, b = input.chunk(2, dim)
+    return mul(a, sigmoid(b))
 
 
 relu_ = inplace(_relu)

@@ -62,7 +62,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     >>> dv.addmv(dv.ones(1), dv.ones(1, 2), dv.ones(2))
     tensor([3.])
     """
-    return addmm(input, *_vector(mat, vec), beta, alpha)
+    return addmm(input, *_vector(mat, vec), beta=beta, alpha=alpha)
 
 
 def addmv_(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -82,7 +82,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     >>> dv.addr(dv.ones(1, 2), dv.ones(1), dv.tensor([2., 3.]))
     tensor([[3., 4.]])
     """
-    return addmm(input, *_vectors(vec1, vec2), beta, alpha)
+    return addmm(input, *_vectors(vec1, vec2), beta=beta, alpha=alpha)
 
 
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -97,7 +97,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alp
     >>> dv.baddbmm(dv.ones(1, 1, 1), dv.ones(1, 1, 2), dv.ones(1, 2, 1))
     tensor([[[3.]]])
     """
-    return addmm(input, *_stacks("baddbmm", batch1, batch2), beta, alpha)
+    return addmm(input, *_stacks("baddbmm", batch1, batch2), beta=beta, alpha=alpha)
 
 
 def baddbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -118,7 +118,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
     >>> dv.addbmm(dv.ones(1, 1), dv.ones(2, 1, 2), dv.ones(2, 2, 1))
     tensor([[5.]])
     """
-    return addmm(input, *_side_by_side(batch1, batch2), beta, alpha)
+    return addmm(input, *_side_by_side(batch1, batch2), beta=beta, alpha=alpha)
 
 
 def addbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

@@ -1,4 +1,4 @@
-"""Addition, multiplication, division and their kin: the ops behind the operators."""
+"""Addition, multiplication, division and their kin: the ops behind the operators, sums with a product, interpolation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from typing import Any
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError
+from ._keywords import alpha_first
 from ._op import Array, op, xp
+from ._out import into
 from ._prepare import number
-from ._refuse import no_bools, tensors, type_name
-from .inplace import inplace, write
+from ._refuse import floats_only, no_bools, tensors, type_name
+from ._ufunc import ufunc
+from .inplace import write
 
 __all__ = [
-    "abs", "absolute", "add", "div", "divide", "mul", "multiply", "neg", "neg_", "negative", "negative_", "positive", "reciprocal", "rsub",
-    "sub", "subtract", "true_divide",
+    "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "lerp", "mul", "multiply", "neg", "negative", "positive", "reciprocal",
+    "rsub", "sub", "subtract", "true_divide",
 ]  # fmt: skip
 METHODS = tuple(n for n in __all__ if n != "rsub")
-INPLACE = ("absolute", "mul", "multiply", "add", "div", "divide", "sub", "subtract", "true_divide")
-INPLACE_FUNCTIONS = ("abs", "reciprocal")
-OPERATORS: dict[str, Any] = {}  # filled at the end of the file
+INPLACE_FUNCTIONS = ("abs", "neg", "negative", "reciprocal")
+INPLACE = tuple(n for n in METHODS if n not in (*INPLACE_FUNCTIONS, "positive"))
+_INVERT = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead"
 
 
 def held(x: Any) -> Any:
@@ -60,24 +63,29 @@ def _alpha(where: str, dtype: Any, alpha: Any) -> Any:
     if alpha.__class__ is bool and dtype.kind != "b":
         raise DtypeError(where, "Boolean alpha only supported for Boolean results", f"the result is {type_name(dtype)}")
     if alpha.__class__ is float and dtype.kind in "iub":
-        raise DtypeError(
-            where, f"For integral input tensors, argument alpha must not be a floating point number (got {alpha})", "expected an integer"
-        )
+        what = f"For integral input tensors, argument alpha must not be a floating point number (got {alpha})"
+        raise DtypeError(where, what, "expected an integer")
     return number(alpha, dt.from_numpy_dtype(dtype))
 
 
-def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(input: Tensor, other: Any, *last: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """Add: ``input + alpha * other``, broadcast.
 
     >>> import dovetail as dv
     >>> dv.add(dv.tensor([1., 2.]), dv.tensor([3., 4.]), alpha=10)
     tensor([31., 42.])
     """
+    if last:
+        other, alpha = alpha_first("add", other, last, alpha)
+    if out is not None:
+        return into(add, (input, other), {"alpha": alpha, "out": out})
     return _add(input, other) if alpha.__class__ is int and alpha == 1 else add_scaled(input, other, alpha)
 
 
-def add_(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add_(input: Tensor, other: Any, *last: Any, alpha: Any = 1) -> Tensor:
     """In-place form of :func:`add`."""
+    if last:
+        other, alpha = alpha_first("add_", other, last, alpha)
     if alpha.__class__ is int and alpha == 1:
         return write(_add.op, [input, other])
     return write(add_scaled.op, [input, other, alpha])
@@ -90,12 +98,8 @@ def _sub(input: Array, other: Array) -> Array:
     except TypeError:
         if (input if hasattr(input, "dtype") else other).dtype.kind != "b":
             raise
-    raise DtypeError(
-        "sub",
-        "Subtraction, the `-` operator, with two bool tensors is not supported",
-        "",
-        "Use the `^` or `logical_xor()` operator instead",
-    )
+        remedy = "Use the `^` or `logical_xor()` operator instead"
+        raise DtypeError("sub", "Subtraction, the `-` operator, with two bool tensors is not supported", "", remedy) from None
 
 
 _sub.vjp(lambda g: g, lambda g: neg(g))
@@ -107,12 +111,7 @@ def _is_bool(x: Any) -> bool:
 
 def _refuse_one_bool(input: Any, other: Any) -> None:
     if _is_bool(input) != _is_bool(other):
-        raise DtypeError(
-            "sub",
-            "Subtraction, the `-` operator, with a bool tensor is not supported",
-            "",
-            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
-        )
+        raise DtypeError("sub", "Subtraction, the `-` operator, with a bool tensor is not supported", "", _INVERT)
 
 
 def _sub_scaled(input: Any, other: Any, alpha: Any, into: bool = False) -> Any:
@@ -125,18 +124,24 @@ def _sub_scaled(input: Any, other: Any, alpha: Any, into: bool = False) -> Any:
     return write(add_scaled.op, [input, other, alpha]) if into else add_scaled(input, other, alpha)
 
 
-def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub(input: Tensor, other: Any, *last: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """Subtract: ``input - alpha * other``, broadcast. Raises a DtypeError (RuntimeError) for two bool tensors.
 
     >>> import dovetail as dv
     >>> dv.sub(dv.tensor([3, 4]), 1)
     tensor([2, 3])
     """
+    if last:
+        other, alpha = alpha_first("sub", other, last, alpha)
+    if out is not None:
+        return into(sub, (input, other), {"alpha": alpha, "out": out})
     return _sub_scaled(input, other, alpha)
 
 
-def sub_(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub_(input: Tensor, other: Any, *last: Any, alpha: Any = 1) -> Tensor:
     """In-place form of :func:`sub`."""
+    if last:
+        other, alpha = alpha_first("sub_", other, last, alpha)
     return _sub_scaled(input, other, alpha, True)
 
 
@@ -162,14 +167,7 @@ def neg(input: Array) -> Array:
     try:
         return -input
     except TypeError:
-        if input.dtype.kind != "b":
-            raise
-    raise DtypeError(
-        "neg",
-        "Negation, the `-` operator, on a bool tensor is not supported",
-        "",
-        "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead",
-    )
+        raise DtypeError("neg", "Negation, the `-` operator, on a bool tensor is not supported", "", _INVERT) from None
 
 
 neg.vjp(lambda g: neg(g))
@@ -182,6 +180,7 @@ def positive(input: Tensor) -> Tensor:
     >>> dv.positive(dv.tensor([1., -2.]))
     tensor([ 1., -2.])
     """
+    tensors("positive", input=input)
     if input._a.dtype.kind == "b":
         raise DtypeError("positive", "The `+` operator, on a bool tensor is not supported")
     return input
@@ -209,10 +208,17 @@ mul.vjp(
 
 
 @op(name="div", dtypes="float")
-def _div(input: Array, other: Array) -> Array:
+def true_divide(input: Array, other: Array) -> Array:
+    """Divide: ``input / other``, broadcast; integers divide as floats.
+
+    >>> import dovetail as dv
+    >>> dv.true_divide(dv.tensor([1, 2]), 4)
+    tensor([0.2500, 0.5000])
+    """
     return input / other
 
 
+_div = true_divide
 _div.vjp(0)(lambda g, other: _div(g, held(other)))
 
 
@@ -229,7 +235,7 @@ def _rounded(rounding_mode: str) -> Any:
     return floor_quotient if rounding_mode == "floor" else truncated_quotient
 
 
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Tensor:
     """Divide: ``input / other``, broadcast; integers divide as floats.
 
     With rounding_mode "trunc" or "floor" the quotient is rounded toward zero or down, and integers stay integers;
@@ -239,27 +245,14 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     >>> dv.div(dv.tensor([7, -7]), 2), dv.div(dv.tensor([7, -7]), 2, rounding_mode="floor")
     (tensor([ 3.5000, -3.5000]), tensor([ 3, -4]))
     """
+    if out is not None:
+        return into(div, (input, other), {"rounding_mode": rounding_mode, "out": out})
     return _div(input, other) if rounding_mode is None else _rounded(rounding_mode)(input, other)
 
 
 def div_(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """In-place form of :func:`div`."""
     return write(_div.op if rounding_mode is None else _rounded(rounding_mode).op, [input, other])
-
-
-def true_divide(input: Tensor, other: Any) -> Tensor:
-    """Divide: ``input / other``, broadcast; integers divide as floats.
-
-    >>> import dovetail as dv
-    >>> dv.true_divide(dv.tensor([1, 2]), 4)
-    tensor([0.2500, 0.5000])
-    """
-    return _div(input, other)
-
-
-def true_divide_(input: Tensor, other: Any) -> Tensor:
-    """In-place form of :func:`true_divide`."""
-    return write(_div.op, [input, other])
 
 
 @op(dtypes="float")
@@ -276,7 +269,7 @@ def reciprocal(input: Array) -> Array:
 reciprocal.vjp(lambda g, out: neg(mul(g, held(mul(out, out)))))
 
 
-@op
+@ufunc(check=no_bools)
 def abs(input: Array) -> Array:
     """The magnitude of each element, real also for complex ones; the gradient at 0 is 0.
 
@@ -284,20 +277,98 @@ def abs(input: Array) -> Array:
     >>> dv.abs(dv.tensor([-1.5, 2.]))
     tensor([1.5000, 2.0000])
     """
-    no_bools("abs", input)
-    return xp(input).abs(input)
 
 
 abs.vjp(lambda g, input: mul(g, input.sgn()))
 
 
-subtract, subtract_ = sub, sub_
-multiply = mul
-divide, divide_ = div, div_
-negative = neg
-absolute = abs
-neg_ = inplace(neg)
-negative_ = neg_
+# --- sums with a product or a quotient ---------------------------------------------------------------------------------
+
+
+@op
+def addcmul(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Array:
+    """Add a product: ``input + value * tensor1 * tensor2``, broadcast.
+
+    >>> import dovetail as dv
+    >>> dv.addcmul(dv.tensor([1.]), dv.tensor([2.]), dv.tensor([3.]), value=10)
+    tensor([61.])
+    """
+    product = tensor1 * tensor2
+    out = input + (product if value == 1 else product * number(value, dt.from_numpy_dtype(product.dtype)))
+    no_bools("addcmul", out)
+    return out
+
+
+addcmul.vjp(
+    lambda g: g,
+    lambda g, tensor2, value: mul(mul(g, held(tensor2)), held(value)),
+    lambda g, tensor1, value: mul(mul(g, held(tensor1)), held(value)),
+)
+
+
+@op
+def addcdiv(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Array:
+    """Add a quotient: ``input + value * tensor1 / tensor2``, broadcast. Raises a DtypeError (RuntimeError) for integers.
+
+    >>> import dovetail as dv
+    >>> dv.addcdiv(dv.tensor([1.]), dv.tensor([1.]), dv.tensor([4.]), value=2)
+    tensor([1.5000])
+    """
+    if tensor1.dtype.kind in "iub":
+        raise DtypeError(
+            "addcdiv", "Integer division with addcdiv is no longer supported", "expected floating-point tensors", "use .float()"
+        )
+    quotient = tensor1 / tensor2
+    return input + (quotient if value == 1 else quotient * value)
+
+
+addcdiv.vjp(
+    lambda g: g,
+    lambda g, tensor2, value: mul(_div(g, held(tensor2)), held(value)),
+    lambda g, tensor1, tensor2, value: neg(mul(g, held(_div(mul(tensor1, value), mul(tensor2, tensor2))))),
+)
+
+
+@op(name="lerp", dtypes="floating")
+def _lerp(input: Array, end: Array, weight: Array) -> Array:
+    step = end - input
+    if not hasattr(weight, "dtype"):
+        return input + weight * step if -0.5 < weight < 0.5 else end - step * (1 - weight)
+    near = xp(weight).abs(weight) < 0.5  # from the nearer end, so that weight 1 gives `end` exactly
+    return xp(weight).where(near, input + weight * step, end - step * (1 - weight))
+
+
+_lerp.vjp(
+    lambda g, weight: mul(g, held(1 - weight)), lambda g, weight: mul(g, held(weight)), lambda g, input, end: mul(g, held(_sub(end, input)))
+)
+
+
+def _one_type(input: Tensor, end: Tensor, weight: Any) -> list[Any]:
+    tensors("lerp", input=input, end=end)
+    for t, name in ((end, "end"), (weight, "weight")):
+        if t.__class__ in CLASSES and t._a.dtype != input._a.dtype:
+            raise DtypeError("lerp", f"expected dtype {input._a.dtype} for `{name}` but got dtype {t._a.dtype}", "", "convert one")
+    floats_only("lerp", input._a)
+    return [input, end, weight]
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """Interpolate linearly: ``input + weight * (end - input)``; the tensors have one type.
+
+    >>> import dovetail as dv
+    >>> dv.lerp(dv.tensor([0., 10.]), dv.tensor([10., 20.]), 0.25)
+    tensor([ 2.5000, 12.5000])
+    """
+    return _lerp(*_one_type(input, end, weight))
+
+
+def lerp_(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """In-place form of :func:`lerp`."""
+    return write(_lerp.op, _one_type(input, end, weight))
+
+
+subtract, subtract_, divide, divide_ = sub, sub_, div, div_
+multiply, negative, absolute = mul, neg, abs
 
 _sub.op.refuse = _refuse_one_bool
-OPERATORS.update(add=_add, sub=_sub, mul=mul, truediv=_div, neg=neg, pos=positive, abs=abs)
+OPERATORS = {"add": _add, "sub": _sub, "mul": mul, "truediv": _div, "neg": neg, "pos": positive, "abs": abs}

@@ -23,10 +23,10 @@ from .inplace import write
 from .memory import move
 
 __all__ = ["index_put", "select_scatter", "slice_scatter"]
-INPLACE = ("index_put",)
+INPLACE_FUNCTIONS = ("index_put",)
 
 
-@storing("setitem")
+@storing("setitem", preserve=True)
 def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = False) -> None:
     """A copy of `input` with `value` where the index points, or added as often as it points there."""
     if getattr(value, "dtype", input.dtype).kind == "c" and input.dtype.kind != "c":
@@ -41,8 +41,10 @@ def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = F
             region[...] += value
         else:
             scatter_add(region, indices, value)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise _misfit(region, value, indices) from error
+    except TypeError as error:  # NumPy's of a mask and a value of several dimensions
+        raise (_misfit(region, value, indices) if getattr(value, "ndim", 0) > 1 else error) from error
     except IndexError as error:
         raise outside(region, indices or (), error) from None
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd.node import wrap
 from ..device import device_of
 from ..errors import AssertedError, DtypeError, ShapeError, ValueRangeError
+from ._layout import like
 from ._op import Array, Fixed, op, xp
 from ._random import source
 from ._windows import listing, refuse_types
@@ -39,7 +40,7 @@ def attention(
     m = xp(query)
     parts = _broadcast(query, key, value, bias, mask, kept)
     lead = parts[0].shape[:-2]
-    out = m.empty((*lead, query.shape[-2], value.shape[-1]), m.result_type(query, value))
+    out = _room(query, (*lead, query.shape[-2], value.shape[-1]), m.result_type(query, value), kept is None and lead == key.shape[:-2])
     lse = m.empty((*lead, query.shape[-2], 1), query.dtype)
     for at, (q, k, v, b, allowed, kept_part) in _blocks(parts):
         scores = _scores(q, k, b, allowed, is_causal, scale)
@@ -59,6 +60,13 @@ def attention(
             scores /= keep
         m.matmul(scores, v, out=out[at])
     return out, lse
+
+
+def _room(query: Any, shape: Any, kind: Any, plain: bool) -> Any:
+    """Where the result goes: laid out as the query, so that heads that were split off join again without a copy."""
+    if plain and query.ndim == 4 and query.shape == shape and query.strides[-1] == query.itemsize and not query.flags.c_contiguous:
+        return like(query, kind)
+    return xp(query).empty(shape, kind)
 
 
 def _broadcast(query: Any, *others: Any) -> list[Any]:

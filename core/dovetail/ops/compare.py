@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import Tensor
 from ..errors import DtypeError
 from ._op import Array, op, xp
-from ._refuse import not_for, tensors, type_name
-from .select import masked_fill, where  # noqa: F401 - one place to import both from
+from ._refuse import ordered, tensors, type_name
+from ._ufunc import ufunc
 
 __all__ = [
     "allclose", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf",
     "isposinf", "isreal", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "not_equal",
 ]  # fmt: skip
-INPLACE = (
-    "eq", "ge", "greater", "greater_equal", "gt", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "lt", "ne", "not_equal",
-)  # fmt: skip
-OPERATORS: dict[str, Any] = {}  # filled at the end of the file
+INPLACE = tuple(n for n in __all__ if not n.startswith("is") and n not in ("allclose", "equal"))
 
 
-@op
+@ufunc("equal")
 def eq(input: Array, other: Array) -> Array:
     """Whether elements are equal: ``input == other``, broadcast.
 
@@ -30,10 +27,9 @@ def eq(input: Array, other: Array) -> Array:
     >>> dv.eq(dv.tensor([1, 2]), 2)
     tensor([False,  True])
     """
-    return input == other
 
 
-@op
+@ufunc("not_equal")
 def ne(input: Array, other: Array) -> Array:
     """Whether elements differ: ``input != other``, broadcast.
 
@@ -41,16 +37,9 @@ def ne(input: Array, other: Array) -> Array:
     >>> dv.ne(dv.tensor([1, 2]), 2)
     tensor([ True, False])
     """
-    return input != other
 
 
-def _ordered(name: str, input: Any, other: Any) -> None:
-    kind = (input if hasattr(input, "dtype") else other).dtype
-    if kind.kind == "c":
-        raise not_for(name, kind, "numbers that have an order")
-
-
-@op
+@ufunc("less", check=ordered)
 def lt(input: Array, other: Array) -> Array:
     """Whether elements are smaller: ``input < other``, broadcast.
 
@@ -58,11 +47,9 @@ def lt(input: Array, other: Array) -> Array:
     >>> dv.lt(dv.tensor([1, 2]), 2)
     tensor([ True, False])
     """
-    _ordered("lt", input, other)
-    return input < other
 
 
-@op
+@ufunc("less_equal", check=ordered)
 def le(input: Array, other: Array) -> Array:
     """Whether elements are smaller or equal: ``input <= other``, broadcast.
 
@@ -70,11 +57,9 @@ def le(input: Array, other: Array) -> Array:
     >>> dv.le(dv.tensor([1, 3]), 2)
     tensor([ True, False])
     """
-    _ordered("le", input, other)
-    return input <= other
 
 
-@op
+@ufunc("greater", check=ordered)
 def gt(input: Array, other: Array) -> Array:
     """Whether elements are larger: ``input > other``, broadcast.
 
@@ -82,11 +67,9 @@ def gt(input: Array, other: Array) -> Array:
     >>> dv.gt(dv.tensor([1, 3]), 2)
     tensor([False,  True])
     """
-    _ordered("gt", input, other)
-    return input > other
 
 
-@op
+@ufunc("greater_equal", check=ordered)
 def ge(input: Array, other: Array) -> Array:
     """Whether elements are larger or equal: ``input >= other``, broadcast.
 
@@ -94,14 +77,12 @@ def ge(input: Array, other: Array) -> Array:
     >>> dv.ge(dv.tensor([1, 2]), 2)
     tensor([False,  True])
     """
-    _ordered("ge", input, other)
-    return input >= other
 
 
 # --- tests of elements ----------------------------------------------------------------------------------------------
 
 
-@op
+@ufunc()
 def isnan(input: Array) -> Array:
     """Whether each element is NaN.
 
@@ -109,10 +90,9 @@ def isnan(input: Array) -> Array:
     >>> dv.isnan(dv.tensor([1., float("nan")]))
     tensor([False,  True])
     """
-    return xp(input).isnan(input) if input.dtype.kind in "fc" else xp(input).zeros(input.shape, bool)
 
 
-@op
+@ufunc()
 def isinf(input: Array) -> Array:
     """Whether each element is infinite.
 
@@ -120,10 +100,9 @@ def isinf(input: Array) -> Array:
     >>> dv.isinf(dv.tensor([1., float("-inf")]))
     tensor([False,  True])
     """
-    return xp(input).isinf(input) if input.dtype.kind in "fc" else xp(input).zeros(input.shape, bool)
 
 
-@op
+@ufunc()
 def isfinite(input: Array) -> Array:
     """Whether each element is neither infinite nor NaN.
 
@@ -131,7 +110,11 @@ def isfinite(input: Array) -> Array:
     >>> dv.isfinite(dv.tensor([1., float("inf"), float("nan")]))
     tensor([ True, False, False])
     """
-    return xp(input).isfinite(input) if input.dtype.kind in "fc" else xp(input).ones(input.shape, bool)
+
+
+def _real(where: str, a: Any) -> None:
+    if a.dtype.kind == "c":
+        raise DtypeError(where, f"{where} does not support complex inputs")
 
 
 @op
@@ -142,9 +125,8 @@ def isposinf(input: Array) -> Array:
     >>> dv.isposinf(dv.tensor([float("inf"), float("-inf")]))
     tensor([ True, False])
     """
-    if input.dtype.kind == "c":
-        raise DtypeError("isposinf", "isposinf does not support complex inputs")
-    return input == float("inf") if input.dtype.kind == "f" else xp(input).zeros(input.shape, bool)
+    _real("isposinf", input)
+    return input == math.inf
 
 
 @op
@@ -155,9 +137,8 @@ def isneginf(input: Array) -> Array:
     >>> dv.isneginf(dv.tensor([float("inf"), float("-inf")]))
     tensor([False,  True])
     """
-    if input.dtype.kind == "c":
-        raise DtypeError("isneginf", "isneginf does not support complex inputs")
-    return input == float("-inf") if input.dtype.kind == "f" else xp(input).zeros(input.shape, bool)
+    _real("isneginf", input)
+    return input == -math.inf
 
 
 @op
@@ -168,7 +149,7 @@ def isreal(input: Array) -> Array:
     >>> dv.isreal(dv.tensor([1 + 1j, 2 + 0j]))
     tensor([False,  True])
     """
-    return input.imag == 0 if input.dtype.kind == "c" else xp(input).ones(input.shape, bool)
+    return input.imag == 0
 
 
 @op(name="isclose")
@@ -243,7 +224,7 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
 # --- logic ----------------------------------------------------------------------------------------------------------
 
 
-@op
+@ufunc()
 def logical_and(input: Array, other: Array) -> Array:
     """Whether both are true; a number is true unless it is 0.
 
@@ -251,10 +232,9 @@ def logical_and(input: Array, other: Array) -> Array:
     >>> dv.logical_and(dv.tensor([1, 0]), dv.tensor([2, 2]))
     tensor([ True, False])
     """
-    return xp(input).logical_and(input, other)
 
 
-@op
+@ufunc()
 def logical_or(input: Array, other: Array) -> Array:
     """Whether one of the two is true.
 
@@ -262,10 +242,9 @@ def logical_or(input: Array, other: Array) -> Array:
     >>> dv.logical_or(dv.tensor([1, 0]), dv.tensor([0, 0]))
     tensor([ True, False])
     """
-    return xp(input).logical_or(input, other)
 
 
-@op
+@ufunc()
 def logical_xor(input: Array, other: Array) -> Array:
     """Whether exactly one of the two is true.
 
@@ -273,10 +252,9 @@ def logical_xor(input: Array, other: Array) -> Array:
     >>> dv.logical_xor(dv.tensor([1, 0]), dv.tensor([2, 2]))
     tensor([False,  True])
     """
-    return xp(input).logical_xor(input, other)
 
 
-@op
+@ufunc()
 def logical_not(input: Array) -> Array:
     """Whether each element is 0.
 
@@ -284,8 +262,7 @@ def logical_not(input: Array) -> Array:
     >>> dv.logical_not(dv.tensor([1, 0]))
     tensor([False,  True])
     """
-    return xp(input).logical_not(input)
 
 
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
-OPERATORS.update(eq=eq, ne=ne, lt=lt, le=le, gt=gt, ge=ge)
+OPERATORS = {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge}

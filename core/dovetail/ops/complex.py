@@ -6,14 +6,18 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import DtypeError
+from ..errors import DtypeError, ShapeError, UnsupportedError
 from ._op import Array, op, xp
-from ._refuse import tensors
+from ._refuse import tensors, type_name
 from .arithmetic import abs, mul, zero
 from .inplace import write
+from .memory import contiguous
 
-__all__ = ["angle", "conj", "conj_physical", "conj_physical_", "imag", "real", "resolve_conj", "resolve_neg"]
-METHODS = tuple(n for n in __all__ if n not in ("imag", "real"))
+__all__ = [
+    "angle", "conj", "conj_physical", "conj_physical_", "imag", "real", "resolve_conj", "resolve_neg", "view_as_complex",
+    "view_as_real",
+]  # fmt: skip
+METHODS = tuple(n for n in __all__ if n not in ("imag", "real", "view_as_complex", "view_as_real"))
 
 
 @op(name="conj")
@@ -110,7 +114,7 @@ def imag(input: Tensor) -> Tensor:
     return _imag(input)
 
 
-@op(dtypes="float")
+@op(dtypes="float", contiguous=True)
 def angle(input: Array) -> Array:
     """The angle of each element in the complex plane, in radians: 0 or π for real ones.
 
@@ -131,3 +135,57 @@ def _(g: Any, input: Any) -> Any:
         return zero(g)
     size = abs(input)
     return mul(mul(g, input / (size * size)), 1j).masked_fill(size == 0, 0)
+
+
+@op(name="view_as_real", dtypes=None, alias="always")
+def _view_as_real(input: Array) -> Array:
+    return input[..., None].view(input.dtype.char.lower())
+
+
+_view_as_real.vjp(lambda g: view_as_complex(contiguous(g)))
+
+
+def view_as_real(input: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, a view: (*, 2). Raises a DtypeError (RuntimeError) for a real tensor.
+
+    >>> import dovetail as dv
+    >>> dv.view_as_real(dv.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
+    tensors("view_as_real", input=input)
+    if input._a.dtype.kind != "c":
+        raise DtypeError("view_as_real", f"view_as_real is only supported for complex tensors (got {input._a.dtype})")
+    return _view_as_real(input)
+
+
+@op(name="view_as_complex", dtypes=None, alias="always")
+def _view_as_complex(input: Array) -> Array:
+    return input.view(input.dtype.char.upper())[..., 0]
+
+
+_view_as_complex.vjp(lambda g: _view_as_real(g))
+
+
+def view_as_complex(input: Tensor) -> Tensor:
+    """Pairs of float32 or float64 numbers, (*, 2), as complex ones, a view: (*).
+
+    Raises a ShapeError (RuntimeError) unless the last dimension holds pairs that lie side by side.
+
+    >>> import dovetail as dv
+    >>> dv.view_as_complex(dv.tensor([[1., 2.]]))
+    tensor([1.+2.j])
+    """
+    tensors("view_as_complex", input=input)
+    a = input._a
+    if a.dtype.char == "e":
+        raise UnsupportedError("view_as_complex", "there is no complex type of two halves", "", "convert it with .float()")
+    if a.dtype.char not in "fd":
+        what = f"view_as_complex is only supported for float and double tensors, but got a tensor of type {type_name(a.dtype)}"
+        raise DtypeError("view_as_complex", what, "", "convert it with .float()")
+    if not a.ndim or a.shape[-1] != 2:
+        raise ShapeError("view_as_complex", "Tensor must have a last dimension of size 2", f"got shape {tuple(a.shape)}")
+    steps = [s // a.itemsize for s in a.strides]
+    if a.size and (steps[-1] != 1 or any(s % 2 and n > 1 for s, n in zip(steps[:-1], a.shape, strict=False))):
+        what = f"Tensor must have a last dimension with stride 1, and strides divisible by 2 before it (strides {steps})"
+        raise ShapeError("view_as_complex", what, "", "use contiguous()")
+    return _view_as_complex(input)

@@ -71,8 +71,7 @@ def _contract(operands: Arrays, labels: Any, wanted: str) -> Array:
         (b, lb), (a, la) = (work.pop(i) for i in sorted(step, reverse=True))
         work.append(_pair(a, la, b, lb, set(wanted).union(*(names for _, names in work))))
     a, names = work[0]
-    a = a.transpose([names.index(x) for x in wanted])
-    return a.copy() if len(operands) == 1 and xp(a).may_share_memory(a, operands[0]) else a
+    return a.transpose([names.index(x) for x in wanted])
 
 
 _contract.vjp(lambda g, operands, labels, wanted: [_by_operand(g, i, operands, labels, wanted) for i in range(len(operands))])
@@ -94,6 +93,11 @@ def _contracted(operands: list[Any], labels: Any, out: str) -> Tensor:
     """Contract tensors whose labels may be repeated in one (its diagonal counts) and whose lengths of 1 broadcast."""
     size = sizes(labels, [t._a.shape for t in operands])
     plain = [_plain(t, names, size) for t, names in zip(operands, labels, strict=True)]
+    if len(plain) == 1:  # a view, unless something is summed
+        t, names = plain[0]
+        gone = [x for x in names if x not in out]
+        t = t.permute([names.index(x) for x in (*out, *gone)])
+        return sum(t, tuple(range(len(out), len(names)))) if gone else t
     return _contract([t for t, _ in plain], tuple(names for _, names in plain), out)
 
 
@@ -243,7 +247,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     return vector_norm(sub(x1.unsqueeze(-2), x2.unsqueeze(-3)), p, -1)
 
 
-@op(name="cdist_euclid")
+@op(name="cdist_euclid", contiguous=True)
 def _euclid(x1: Array, x2: Array) -> Array:
     """Euclidean distances by one matrix product: the root of ``|a|² - 2 a·b + |b|²``."""
     out = x1 @ x2.swapaxes(-1, -2)

@@ -16,6 +16,7 @@ from ..dtypes import dtype as Dtype
 from ..dtypes import from_numpy_dtype, get_default_dtype, promote_types, scalar_dtype, to_numpy_dtype
 from ..errors import DovetailError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._call import INFERENCE_BOX
+from ._layout import converted
 
 __all__ = ["as_tensor", "asarray", "finished", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
 
@@ -76,7 +77,7 @@ def _plain(data: Any) -> Any:
     if data.__class__ in CLASSES:
         if data._a.size != 1:
             raise ValueRangeError("tensor", "only one element tensors can be converted to Python scalars", "", "use stack")
-        return move(data._a, CPU)
+        return move(data._a, CPU).reshape(())  # a number, whatever its dimensions
     if isinstance(data, list | tuple):
         return [_plain(v) for v in data] if any(v.__class__ not in _NUMBERS for v in data) else data
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, np.ndarray | np.generic | range):
@@ -159,7 +160,7 @@ def _to_array(data: Any, dtype: Any, copy: bool | None) -> Any:
     else:
         return _array(data, dtype)
     kind = a.dtype if dtype is None else to_numpy_dtype(dtype)
-    return a.astype(kind, copy=bool(copy)) if a.dtype != kind or copy else a
+    return converted(a, kind) if a.dtype != kind or copy else a
 
 
 def _ours(a: Any) -> Any:

@@ -12,6 +12,7 @@ from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
 from ._dims import sizes_of
+from ._layout import order_of
 from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
 from .memory import memory_format, preserve_format
@@ -134,8 +135,7 @@ def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:
         raise TypeMismatch(f"{name}()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     a = input._a
     if not a.flags.c_contiguous and options.get("memory_format") in (None, preserve_format):
-        order = sorted(range(a.ndim), key=lambda d: -a.strides[d])  # stable, as the layout is to be
-        options["memory_format"] = memory_format("as it lies", tuple(order))
+        options["memory_format"] = memory_format("as it lies", tuple(order_of(a)))
     return _filled(name, a.shape, fill, **_beside(input, options))
 
 

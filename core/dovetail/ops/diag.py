@@ -73,7 +73,7 @@ def _triangle(where: str, input: Any) -> Any:
     return xp(input)
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def tril(input: Array, diagonal: int = 0) -> Array:
     """The lower triangle of matrices, up to and with a diagonal; zeros above.
 
@@ -90,7 +90,7 @@ def tril(input: Array, diagonal: int = 0) -> Array:
 tril.vjp(lambda g, diagonal: tril(g, diagonal))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def triu(input: Array, diagonal: int = 0) -> Array:
     """The upper triangle of matrices, from a diagonal on; zeros below.
 
@@ -128,7 +128,7 @@ def fill_diagonal(input: Array, fill_value: Any, wrap: bool = False) -> None:
 fill_diagonal.vjp(lambda g, wrap: fill_diagonal(g, 0, wrap))
 
 
-@storing("diagonal_scatter")
+@storing("diagonal_scatter", preserve=True)
 def _diagonal_scatter(input: Array, src: Array, offset: Any, dim1: Any, dim2: Any) -> None:
     """A copy with another diagonal."""
     diagonal_of(input, offset, dim1, dim2)[...] = src

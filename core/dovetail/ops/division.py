@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from ._op import Array, op, xp
-from ._refuse import integers_only, no_bools, no_zeros
+from ._refuse import NotForType, integers_only, no_bools, no_zeros, type_name, whole_numbers
+from ._ufunc import ufunc
 from .arithmetic import mul, neg, zero
 
 __all__ = [
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "floor_divide", "fmod", "gcd",
     "lcm", "remainder",
 ]  # fmt: skip
-INPLACE = (
-    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "floor_divide", "fmod",
-    "remainder",
-)  # fmt: skip
 INPLACE_FUNCTIONS = ("gcd", "lcm")
-OPERATORS: dict[str, Any] = {}  # filled at the end of the file
-
-
-def _module(a: Any, b: Any) -> Any:
-    return xp(a if hasattr(a, "dtype") else b)
+INPLACE = tuple(n for n in __all__ if n not in INPLACE_FUNCTIONS)
 
 
 def _check(name: str, input: Any, other: Any) -> bool:
@@ -32,6 +25,10 @@ def _check(name: str, input: Any, other: Any) -> bool:
         return False
     no_zeros(name, other)
     return True
+
+
+def _fmod(a: Any, b: Any) -> Any:
+    return xp(a if hasattr(a, "dtype") else b).fmod(a, b)
 
 
 @op
@@ -60,9 +57,9 @@ floor_quotient.vjp(lambda g: (zero(g), zero(g)))
 @op
 def truncated_quotient(input: Array, other: Array) -> Array:
     """``div(rounding_mode="trunc")``: the quotient rounded toward zero, with a gradient of zero."""
-    m = _module(input, other)
     if not _check("div_trunc", input, other):
-        return m.trunc(input / other)
+        quotient = input / other
+        return xp(quotient).trunc(quotient)
     quotient = input // other
     return quotient + ((quotient < 0) & (quotient * other != input))
 
@@ -82,9 +79,8 @@ def remainder(input: Array, other: Array) -> Array:
     """
     if _check("remainder", input, other):
         return input % other
-    m = _module(input, other)
-    rest = m.fmod(input, other)
-    return m.where((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
+    rest = _fmod(input, other)
+    return xp(rest).where((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
 
 
 remainder.vjp(lambda g: g, lambda g, input, other: neg(mul(g, floor_quotient(input, other))))
@@ -101,13 +97,13 @@ def fmod(input: Array, other: Array) -> Array:
     tensor([ 1, -1])
     """
     _check("fmod", input, other)
-    return _module(input, other).fmod(input, other)
+    return _fmod(input, other)
 
 
 fmod.vjp(lambda g: g, lambda g, input, other: neg(mul(g, truncated_quotient(input, other))))
 
 
-@op
+@ufunc(check=whole_numbers)
 def gcd(input: Array, other: Array) -> Array:
     """The greatest common divisor of integers, broadcast.
 
@@ -115,11 +111,9 @@ def gcd(input: Array, other: Array) -> Array:
     >>> dv.gcd(dv.tensor([12, 18]), dv.tensor([8]))
     tensor([4, 2])
     """
-    integers_only("gcd", input, bools=False)
-    return xp(input).gcd(input, other)
 
 
-@op
+@ufunc(check=whole_numbers)
 def lcm(input: Array, other: Array) -> Array:
     """The least common multiple of integers, broadcast.
 
@@ -127,14 +121,12 @@ def lcm(input: Array, other: Array) -> Array:
     >>> dv.lcm(dv.tensor([4, 6]), dv.tensor([6]))
     tensor([12,  6])
     """
-    integers_only("lcm", input, bools=False)
-    return xp(input).lcm(input, other)
 
 
 # --- bits -----------------------------------------------------------------------------------------------------------
 
 
-@op
+@ufunc(check=integers_only)
 def bitwise_and(input: Array, other: Array) -> Array:
     """And of the bits of integers, or of bools: ``input & other``.
 
@@ -142,11 +134,9 @@ def bitwise_and(input: Array, other: Array) -> Array:
     >>> dv.bitwise_and(dv.tensor([12, 10]), 6)
     tensor([4, 2])
     """
-    integers_only("bitwise_and", input if hasattr(input, "dtype") else other)
-    return input & other
 
 
-@op
+@ufunc(check=integers_only)
 def bitwise_or(input: Array, other: Array) -> Array:
     """Or of the bits of integers, or of bools: ``input | other``.
 
@@ -154,11 +144,9 @@ def bitwise_or(input: Array, other: Array) -> Array:
     >>> dv.bitwise_or(dv.tensor([12, 10]), 6)
     tensor([14, 14])
     """
-    integers_only("bitwise_or", input if hasattr(input, "dtype") else other)
-    return input | other
 
 
-@op
+@ufunc(check=integers_only)
 def bitwise_xor(input: Array, other: Array) -> Array:
     """Exclusive or of the bits of integers, or of bools: ``input ^ other``.
 
@@ -166,11 +154,19 @@ def bitwise_xor(input: Array, other: Array) -> Array:
     >>> dv.bitwise_xor(dv.tensor([12, 10]), 6)
     tensor([10, 12])
     """
-    integers_only("bitwise_xor", input if hasattr(input, "dtype") else other)
-    return input ^ other
 
 
-@op
+class _NoBits(NotForType, TypeError):
+    """The complement of what has no bits: PyTorch raises a TypeError for ``~x``, a NotImplementedError for bitwise_not(x)."""
+
+
+def _has_bits(op: str, a: Any) -> None:
+    if a.dtype.kind not in "iub":
+        text = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        raise _NoBits(op, f'"bitwise_not_cpu" not implemented for {type_name(a.dtype)!r}', text)
+
+
+@ufunc("invert", check=_has_bits)
 def bitwise_not(input: Array) -> Array:
     """The complement of the bits of integers, or of bools: ``~input``.
 
@@ -178,11 +174,9 @@ def bitwise_not(input: Array) -> Array:
     >>> dv.bitwise_not(dv.tensor([0, 5]))
     tensor([-1, -6])
     """
-    integers_only("bitwise_not", input)
-    return ~input
 
 
-@op
+@ufunc("left_shift", check=lambda _, a: whole_numbers("lshift", a))
 def bitwise_left_shift(input: Array, other: Array) -> Array:
     """Shift the bits of integers to the left: ``input << other``.
 
@@ -190,11 +184,9 @@ def bitwise_left_shift(input: Array, other: Array) -> Array:
     >>> dv.bitwise_left_shift(dv.tensor([1, 3]), 2)
     tensor([ 4, 12])
     """
-    integers_only("lshift", input if hasattr(input, "dtype") else other, bools=False)
-    return input << other
 
 
-@op
+@ufunc("right_shift", check=lambda _, a: whole_numbers("rshift", a))
 def bitwise_right_shift(input: Array, other: Array) -> Array:
     """Shift the bits of integers to the right, keeping the sign: ``input >> other``.
 
@@ -202,11 +194,9 @@ def bitwise_right_shift(input: Array, other: Array) -> Array:
     >>> dv.bitwise_right_shift(dv.tensor([12, -5]), 1)
     tensor([ 6, -3])
     """
-    integers_only("rshift", input if hasattr(input, "dtype") else other, bools=False)
-    return input >> other
 
 
-OPERATORS.update({
+OPERATORS = {
     "floordiv": floor_divide, "mod": remainder, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor, "invert": bitwise_not,
     "lshift": bitwise_left_shift, "rshift": bitwise_right_shift,
-})  # fmt: skip
+}  # fmt: skip

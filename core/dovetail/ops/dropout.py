@@ -9,6 +9,7 @@ from typing import Any
 from ..autograd.node import wrap
 from ..device import device_of
 from ..errors import ShapeError, ValueRangeError
+from ._arrays import memory_order
 from ._op import Array, Fixed, op, xp
 from ._random import source
 from .inplace import inplace
@@ -19,16 +20,22 @@ FUNCTIONAL = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d",
 _ALPHA = 1.7580993408473766  # what SELU sends minus infinity to, negated (Klambauer et al., 2017)
 
 
-def _mask(x: Any, p: float, lead: int) -> Any:
-    """What is kept of an array: one draw for each place in its first `lead` dimensions."""
+def _mask(x: Any, p: float, lead: int | None = None) -> Any:
+    """What is kept of an array, laid out as it: a draw for each element, or for each place in its first `lead` dimensions."""
     streams, generator = source(device_of(x))
-    return streams.dropout_mask(generator, p, (*x.shape[:lead], *(1,) * (x.ndim - lead)))
+    shape = x.shape if lead is None else (*x.shape[:lead], *(1,) * (x.ndim - lead))
+    if x.flags.c_contiguous:
+        return streams.dropout_mask(generator, p, shape)
+    order, back = memory_order(x)
+    if lead is None:  # elements are drawn in the order of the memory, channels in that of the dimensions
+        return streams.dropout_mask(generator, p, tuple(shape[d] for d in order)).transpose(back)
+    return streams.dropout_mask(generator, p, shape).transpose(order).copy().transpose(back)
 
 
 @op(dtypes="floating", saves=("mask",), name="dropout")
 def _dropout(input: Array, p: float) -> Array:
     """Zero each element with probability p, and divide the others by 1 - p."""
-    mask = _mask(input, p, input.ndim)
+    mask = _mask(input, p)
     out = input * mask
     out *= 1 / (1 - p)
     return out, mask
@@ -51,10 +58,14 @@ masked_scale.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
 _dropout_, _masked_scale_ = inplace(_dropout), inplace(masked_scale)
 
 
+class _Improbable(ValueRangeError, RuntimeError):
+    """A p outside [0, 1]: PyTorch raises a ValueError in nn.functional and a RuntimeError at the top."""
+
+
 def _idle(where: str, input: Any, p: float, training: bool) -> bool:
     """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
     if not 0 <= p <= 1:
-        raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {p}")
+        raise _Improbable(where, f"dropout probability has to be between 0 and 1, but got {p}")
     return input._a.size == 0 or not training or p == 0
 
 
@@ -126,7 +137,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     return input if idle else _features(input, p, inplace, 2 if n == 5 else 1)
 
 
-def _alpha(input: Any, p: float, lead: int, inplace: bool) -> Any:
+def _alpha(input: Any, p: float, lead: int | None, inplace: bool) -> Any:
     """Set dropped elements to SELU's lowest value, then restore mean and variance."""
     if p == 1:
         return input.mul_(0) if inplace else input * 0
@@ -145,7 +156,7 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
     >>> dv.nn.functional.alpha_dropout(dv.ones(2))
     tensor([1., 1.])
     """
-    return input if _idle("alpha_dropout", input, p, training) else _alpha(input, p, input._a.ndim, inplace)
+    return input if _idle("alpha_dropout", input, p, training) else _alpha(input, p, None, inplace)
 
 
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:

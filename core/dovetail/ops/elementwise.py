@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from ._blockwise import blockwise
+from ._blockwise import in_blocks
 from ._op import Array, op, xp
+from ._ufunc import ufunc
 from .arithmetic import _add, _div, _sub, held, mul
 from .limits import maximum, minimum  # noqa: F401 - where reductions look for them
 
 __all__ = ["exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "sigmoid", "tanh", "xlogy"]
-INPLACE_FUNCTIONS = ("exp2", "exp", "expm1", "log10", "log1p", "log2", "log", "logit", "sigmoid", "tanh", "xlogy")
+INPLACE_FUNCTIONS = tuple(n for n in __all__ if not n.startswith("logaddexp"))
 FUNCTIONAL = ("sigmoid", "tanh")
 LN2, LN10 = math.log(2), math.log(10)
+_ONES = {np.dtype(t): np.ones((), t) for t in ("f4", "f8")}  # as an array: NumPy takes 0.4 µs to convert a Python number
 
 
-@op(dtypes="float", autocast="float32")
+@ufunc(dtypes="float", autocast="float32")
 def exp(input: Array) -> Array:
     """The exponential of each element: ``eˣ``.
 
@@ -26,13 +28,12 @@ def exp(input: Array) -> Array:
     >>> dv.exp(dv.tensor([0., 1.]))
     tensor([1.0000, 2.7183])
     """
-    return xp(input).exp(input)
 
 
 exp.vjp(lambda g, out: mul(g, held(out)))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def exp2(input: Array) -> Array:
     """Two to the power of each element: ``2ˣ``.
 
@@ -40,13 +41,12 @@ def exp2(input: Array) -> Array:
     >>> dv.exp2(dv.tensor([0., 3.]))
     tensor([1., 8.])
     """
-    return xp(input).exp2(input)
 
 
 exp2.vjp(lambda g, out: mul(mul(g, held(out)), LN2))
 
 
-@op(dtypes="float", autocast="float32")
+@ufunc(dtypes="float", autocast="float32")
 def expm1(input: Array) -> Array:
     """``eˣ − 1``, exact also near 0.
 
@@ -54,13 +54,12 @@ def expm1(input: Array) -> Array:
     >>> dv.expm1(dv.tensor([0., 1.]))
     tensor([0.0000, 1.7183])
     """
-    return xp(input).expm1(input)
 
 
 expm1.vjp(lambda g, out: mul(g, held(_add(out, 1))))
 
 
-@op(dtypes="float", autocast="float32")
+@ufunc(dtypes="float", autocast="float32")
 def log(input: Array) -> Array:
     """The natural logarithm of each element; −∞ at 0 and NaN below.
 
@@ -68,13 +67,12 @@ def log(input: Array) -> Array:
     >>> dv.log(dv.tensor([1., 10.]))
     tensor([0.0000, 2.3026])
     """
-    return xp(input).log(input)
 
 
 log.vjp(lambda g, input: _div(g, held(input)))
 
 
-@op(dtypes="float", autocast="float32")
+@ufunc(dtypes="float", autocast="float32")
 def log2(input: Array) -> Array:
     """The logarithm to base 2 of each element.
 
@@ -82,13 +80,12 @@ def log2(input: Array) -> Array:
     >>> dv.log2(dv.tensor([1., 8.]))
     tensor([0., 3.])
     """
-    return xp(input).log2(input)
 
 
 log2.vjp(lambda g, input: _div(g, held(mul(input, LN2))))
 
 
-@op(dtypes="float", autocast="float32")
+@ufunc(dtypes="float", autocast="float32")
 def log10(input: Array) -> Array:
     """The logarithm to base 10 of each element.
 
@@ -96,13 +93,12 @@ def log10(input: Array) -> Array:
     >>> dv.log10(dv.tensor([1., 2.]))
     tensor([0.0000, 0.3010])
     """
-    return xp(input).log10(input)
 
 
 log10.vjp(lambda g, input: _div(g, held(mul(input, LN10))))
 
 
-@op(dtypes="float", autocast="float32")
+@ufunc(dtypes="float", autocast="float32")
 def log1p(input: Array) -> Array:
     """``log(1 + x)``, exact also near 0.
 
@@ -110,13 +106,12 @@ def log1p(input: Array) -> Array:
     >>> dv.log1p(dv.tensor([0., 1.]))
     tensor([0.0000, 0.6931])
     """
-    return xp(input).log1p(input)
 
 
 log1p.vjp(lambda g, input: _div(g, held(_add(input, 1))))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def tanh(input: Array) -> Array:
     """The hyperbolic tangent of each element.
 
@@ -124,7 +119,6 @@ def tanh(input: Array) -> Array:
     >>> dv.tanh(dv.tensor([0., 1.]))
     tensor([0.0000, 0.7616])
     """
-    return xp(input).tanh(input)
 
 
 tanh.vjp(lambda g, out: tanh_grad(g, out))
@@ -141,25 +135,10 @@ def tanh_grad(grad: Array, y: Array) -> Array:
     return np.multiply(d, grad, d)
 
 
-_ONES = {np.dtype(t): np.ones((), t) for t in ("f4", "f8")}  # as an array: NumPy takes 0.4 µs to convert a Python number
-
-
 tanh_grad.vjp(lambda g, y: tanh_grad(g, held(y)), lambda g, grad, y: mul(mul(mul(held(g), grad), held(y)), -2))
 
 
-_ONES = {np.dtype(t): np.ones((), t) for t in ("f4", "f8")}  # half the cost of a Python 1 in a call on few elements
-
-
-@blockwise
-def sigmoid_array(input: Any) -> Any:
-    m = xp(input)
-    one = _ONES.get(input.dtype, 1) if m is np else 1
-    t = -input
-    m.exp(t, out=t)
-    t += one
-    return m.divide(one, t, out=t)
-
-
+@in_blocks
 @op(dtypes="float")
 def sigmoid(input: Array) -> Array:
     """The logistic function of each element: ``1 / (1 + e⁻ˣ)``.
@@ -168,7 +147,12 @@ def sigmoid(input: Array) -> Array:
     >>> dv.sigmoid(dv.tensor([0., 2.]))
     tensor([0.5000, 0.8808])
     """
-    return sigmoid_array(input)
+    m = xp(input)
+    one = _ONES.get(input.dtype, 1) if m is np else 1
+    t = -input
+    m.exp(t, out=t)
+    t += one
+    return m.divide(one, t, out=t)
 
 
 sigmoid.vjp(lambda g, out: sigmoid_grad(g, out))
@@ -205,7 +189,12 @@ def _(g: Any, input: Any, eps: float | None) -> Any:
     return slope.masked_fill(~((input >= low) & (input <= high)), outside)
 
 
-@op(dtypes="floating")
+def _share(g: Any, power: Any, mine: Any, theirs: Any) -> Any:
+    """The part of the gradient of a logarithm of a sum of two powers that belongs to `mine`."""
+    return _div(g, _add(power(_sub(theirs, mine)), 1))
+
+
+@ufunc(dtypes="floating")
 def logaddexp(input: Array, other: Array) -> Array:
     """``log(eˣ + eʸ)`` without overflow, broadcast.
 
@@ -213,15 +202,12 @@ def logaddexp(input: Array, other: Array) -> Array:
     >>> dv.logaddexp(dv.tensor([0.]), dv.tensor([0.]))
     tensor([0.6931])
     """
-    return xp(input).logaddexp(input, other)
 
 
-logaddexp.vjp(
-    lambda g, input, other: _div(g, _add(exp(_sub(other, input)), 1)), lambda g, input, other: _div(g, _add(exp(_sub(input, other)), 1))
-)
+logaddexp.vjp(lambda g, input, other: _share(g, exp, input, other), lambda g, input, other: _share(g, exp, other, input))
 
 
-@op(dtypes="floating")
+@ufunc(dtypes="floating")
 def logaddexp2(input: Array, other: Array) -> Array:
     """``log₂(2ˣ + 2ʸ)`` without overflow, broadcast.
 
@@ -229,12 +215,9 @@ def logaddexp2(input: Array, other: Array) -> Array:
     >>> dv.logaddexp2(dv.tensor([3.]), dv.tensor([3.]))
     tensor([4.])
     """
-    return xp(input).logaddexp2(input, other)
 
 
-logaddexp2.vjp(
-    lambda g, input, other: _div(g, _add(exp2(_sub(other, input)), 1)), lambda g, input, other: _div(g, _add(exp2(_sub(input, other)), 1))
-)
+logaddexp2.vjp(lambda g, input, other: _share(g, exp2, input, other), lambda g, input, other: _share(g, exp2, other, input))
 
 
 @op(dtypes="float")
@@ -245,12 +228,11 @@ def xlogy(input: Array, other: Array) -> Array:
     >>> dv.xlogy(dv.tensor([0., 2.]), dv.tensor([0., 1.]))
     tensor([0., 0.])
     """
-    m = xp(input if hasattr(input, "dtype") else other)
-    x = input if hasattr(input, "dtype") else m.asarray(input, dtype=other.dtype)
-    y = other if hasattr(other, "dtype") else m.asarray(other, dtype=x.dtype)
+    array = input if hasattr(input, "dtype") else other
+    m = xp(array)
+    x, y = m.asarray(input, dtype=array.dtype), m.asarray(other, dtype=array.dtype)
     return m.where((x == 0) & (y == y), x.dtype.type(0), x * m.log(y))
 
 
-xlogy.vjp(
-    lambda g, input, other: xlogy(g, other).masked_fill((input == 0) & (other <= 0), 0), lambda g, input, other: mul(g, _div(input, other))
-)
+xlogy.vjp(0)(lambda g, input, other: xlogy(g, other).masked_fill((input == 0) & (other <= 0), 0))
+xlogy.vjp(1)(lambda g, input, other: mul(g, _div(input, other)))

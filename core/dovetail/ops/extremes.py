@@ -35,7 +35,7 @@ def _check(a: Any, dim: Any, where: str) -> None:
             raise RangeError(f"{where}()", f"Expected reduction dim {d} to have non-zero size.")
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def amax(input: Array, dim: Any = (), keepdim: bool = False) -> Array:
     """The largest element over `dim` (one or several); equal ones share the gradient evenly.
 
@@ -47,7 +47,7 @@ def amax(input: Array, dim: Any = (), keepdim: bool = False) -> Array:
     return input.max(axis=axes(dim, input.ndim, "amax"), keepdims=keepdim)
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def amin(input: Array, dim: Any = (), keepdim: bool = False) -> Array:
     """The smallest element over `dim` (one or several); equal ones share the gradient evenly.
 

@@ -61,7 +61,7 @@ def along(where: str, a: Any, dim: int, index: Any, source: Any = None) -> int:
     return d
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def gather(input: Array, dim: int, index: Fixed, sparse_grad: bool = False) -> Array:
     """Pick along a dimension: ``out[i, j] = input[i, index[i, j]]`` for dim 1.
 
@@ -246,7 +246,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     return _unravel(indices, tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes)))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def one_hot(input: Fixed, num_classes: int = -1) -> Array:
     """Class labels as rows of zeros with a one: ``(..., num_classes)``, int64; without a number, the largest label + 1.
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..autograd.node import CLASSES, Tensor
-from ..device import CPU, Device, default, to_device
+from ..autograd.node import CLASSES, Tensor, detached
+from ..device import CPU, Device, default, device_of, to_device
 from ..dtypes import dtype, from_numpy_dtype, result_dtype
-from ..errors import TypeMismatch, ValueRangeError
+from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
+from ._call import INFERENCE_BOX
 from ._refuse import tensors
 
 __all__ = [
-    "get_default_device", "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_floating_point", "is_nonzero",
-    "is_tensor", "numel", "result_type", "set_default_device", "set_float32_matmul_precision", "set_num_threads",
+    "are_deterministic_algorithms_enabled", "detach", "detach_", "get_default_device", "get_deterministic_debug_mode", "get_device",
+    "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_deterministic_algorithms_warn_only_enabled",
+    "is_floating_point", "is_inference", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "numel", "result_type",
+    "set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal", "set_num_threads",
+    "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
@@ -70,6 +74,91 @@ def numel(input: Any) -> int:
     return int(input._a.size)
 
 
+def is_signed(input: Any) -> bool:
+    """Whether a tensor's element type has negative values.
+
+    >>> import dovetail as dv
+    >>> dv.is_signed(dv.ones(1))
+    True
+    """
+    tensors("is_signed", input=input)
+    return bool(from_numpy_dtype(input._a.dtype).is_signed)
+
+
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape.
+
+    >>> import dovetail as dv
+    >>> dv.is_same_size(dv.ones(1), dv.ones(2))
+    False
+    """
+    tensors("is_same_size", input=input, other=other)
+    return bool(input._a.shape == other._a.shape)
+
+
+def is_inference(input: Any) -> bool:
+    """Whether a tensor was made in inference mode.
+
+    >>> import dovetail as dv
+    >>> dv.is_inference(dv.ones(1))
+    False
+    """
+    tensors("is_inference", input=input)
+    return input._v is INFERENCE_BOX
+
+
+def get_device(input: Any) -> int:
+    """The number of a tensor's GPU, -1 on the CPU.
+
+    >>> import dovetail as dv
+    >>> dv.get_device(dv.ones(1))
+    -1
+    """
+    tensors("get_device", input=input)
+    index = device_of(input._a).index
+    return -1 if index is None else index
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory without the history.
+
+    >>> import dovetail as dv
+    >>> dv.detach(dv.ones(1, requires_grad=True)).requires_grad
+    False
+    """
+    if input.__class__ not in CLASSES:
+        tensors("detach", input=input)
+    return detached(input)
+
+
+def detach_(input: Tensor) -> Tensor:
+    """Forget the history of a tensor itself. Raises a GradError (RuntimeError) for a view.
+
+    >>> import dovetail as dv
+    >>> dv.detach_(dv.ones(1, requires_grad=True) * 2).requires_grad
+    False
+    """
+    tensors("detach_", input=input)
+    if getattr(input, "_b", None) is not None and input._n is not None:
+        raise GradError("detach_", "Can't detach views in-place", "", "use detach() instead")
+    input._n = None
+    return input
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type: that of :meth:`Tensor.type` for a tensor, else a dotted name.
+
+    >>> import dovetail as dv
+    >>> dv.typename(dv.ones(1)), dv.typename(dv.nn.Linear)
+    ('dovetail.FloatTensor', 'dovetail.nn.linear.Linear')
+    """
+    if obj.__class__ in CLASSES:
+        return str(obj.type())
+    named = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else obj.__class__
+    name, module = getattr(named, "__qualname__", None) or named.__name__, getattr(named, "__module__", None) or ""
+    return name if module in ("", "builtins") else f"{module}.{name}"
+
+
 def result_type(tensor1: Any, tensor2: Any) -> dtype:
     """The type that an operation on these tensors or numbers gives.
 
@@ -99,7 +188,7 @@ def get_default_device() -> Device:
     return default.device
 
 
-_settings: dict[str, Any] = {"threads": 0, "precision": "highest"}
+_settings: dict[str, Any] = {"threads": 0, "precision": "highest", "deterministic": 0}
 
 
 def get_num_threads() -> int:
@@ -145,3 +234,77 @@ def set_float32_matmul_precision(precision: str) -> None:
     if precision not in ("highest", "high", "medium"):
         raise ValueRangeError("set_float32_matmul_precision", f"got {precision!r}", "expected 'highest', 'high' or 'medium'")
     _settings["precision"] = precision
+
+
+_MODES = ("default", "warn", "error")
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Note that results must not differ from run to run.
+
+    On the CPU they never do, whatever this says; on a GPU additions by index (``scatter_add``, ``index_add`` …) come in any order.
+
+    >>> import dovetail as dv
+    >>> dv.use_deterministic_algorithms(True); dv.are_deterministic_algorithms_enabled()
+    True
+    >>> dv.use_deterministic_algorithms(False)
+    """
+    if not isinstance(mode, bool):
+        raise TypeMismatch("use_deterministic_algorithms", f"expected bool as mode, not {type(mode).__name__}")
+    _settings["deterministic"] = 0 if not mode else 1 if warn_only else 2
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What :func:`use_deterministic_algorithms` was told.
+
+    >>> import dovetail as dv
+    >>> dv.are_deterministic_algorithms_enabled()
+    False
+    """
+    return bool(_settings["deterministic"])
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether :func:`use_deterministic_algorithms` was told to warn only.
+
+    >>> import dovetail as dv
+    >>> dv.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
+    return bool(_settings["deterministic"] == 1)
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """:func:`use_deterministic_algorithms` by a word or number: "default" (0), "warn" (1) or "error" (2).
+
+    >>> import dovetail as dv
+    >>> dv.set_deterministic_debug_mode("default")
+    """
+    if not isinstance(debug_mode, int | str):
+        raise TypeMismatch("set_deterministic_debug_mode", f"debug_mode must be str or int, but got {type(debug_mode).__name__}")
+    if debug_mode not in (*_MODES, 0, 1, 2):
+        what = f"invalid value of debug_mode, expected one of {_MODES} or 0, 1, 2, but got {debug_mode!r}"
+        raise ShapeError("set_deterministic_debug_mode", what)
+    _settings["deterministic"] = _MODES.index(debug_mode) if isinstance(debug_mode, str) else int(debug_mode)
+
+
+def get_deterministic_debug_mode() -> int:
+    """0, 1 or 2, as :func:`set_deterministic_debug_mode` has them.
+
+    >>> import dovetail as dv
+    >>> dv.get_deterministic_debug_mode()
+    0
+    """
+    return int(_settings["deterministic"])
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Whether tiny numbers are flushed to zero: never; the answer is False, as PyTorch's where the processor cannot.
+
+    >>> import dovetail as dv
+    >>> dv.set_flush_denormal(True)
+    False
+    """
+    if not isinstance(mode, bool):
+        raise TypeMismatch("set_flush_denormal", f"expected a bool, but got {type(mode).__name__}")
+    return False

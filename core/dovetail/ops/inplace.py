@@ -7,6 +7,7 @@ a gradient (and a view of one), one of several results of a single op (split, un
 
 from __future__ import annotations
 
+import copy
 import functools
 import sys
 from collections.abc import Callable
@@ -15,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes as dt
-from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
-from ..autograd.node import CLASSES, Leaf, Node, Tensor, changed, tick, wrap
+from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE, no_grad
+from ..autograd.node import CLASSES, Leaf, Node, Tensor, changed, wrap
 from ..device import xp
 from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
+from ._call import dispatch
 from ._op import Op
-from ._plan import Plan
 from ._quiet import IGNORE, hush, restore
 from ._refuse import type_name
 
@@ -49,13 +50,9 @@ def write(op: Op, args: list[Any]) -> Tensor:
         raise TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
     word = STATE.word
     if word > GRAD:
-        word = _prepare.attend(op, args, word)
+        word = _prepare.attend(word)
         if word & OBSERVE:
-            STATE.word &= ~OBSERVE
-            try:
-                return _observed(op, args)
-            finally:
-                STATE.word |= OBSERVE
+            return _prepare.observed(_shadow(op), args, lambda: write(op, args))
     raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
     mask = mask if word & GRAD else 0
     check_writable(op.name, target, mask, word)
@@ -67,25 +64,24 @@ def write(op: Op, args: list[Any]) -> Tensor:
     for i in {i for (i, what), _ in saved.kept if what == "value"} if saved is not None else ():
         if i != first and i in op.edge_of and hasattr(raw[i], "base") and _prepare.aliases(raw[i], a):
             raw[i] = raw[i].copy()  # x.mul_(x), x.mul_(x[0]): the rule wants the value from before
-    store = getattr(op, "store", None)  # see _stored.py
-    before = a.copy() if past and store is not None else None  # the rule wants the value that is about to be overwritten
-    low = dtype is not None and op.dtypes is not None and dtype.itemsize == 2 and dtype.kind not in "iu"
+    before = a.copy() if past and op.store is not None else None  # the rule wants the value that is about to be overwritten
+    low = op.dtypes is not None and dtype in dt.HALF
     extras: tuple[Any, ...] = ()
     token = hush(IGNORE)
     try:
-        if store is not None:
-            store(a, *raw[1:])
+        if op.store is not None:
+            op.store(a, *raw[1:])
         else:
             out = impl.forward(*(_prepare.raised(raw) if low else raw))
-    except (ValueError, IndexError, MemoryError, TypeError) as error:
+    except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
         raise _prepare.explain(op, error, raw) from error
     finally:
         restore(token)
-    if store is None:
+    if op.store is None:
         if op.saves:
             out, extras = out[0], out[1:]
         out = out if hasattr(out, "dtype") else np.asarray(out)
-        _check_result(op, a, out, dtype)
+        _check_result(op, a, out)
         if past:
             before = a.copy()
         if out is not a:
@@ -94,157 +90,91 @@ def write(op: Op, args: list[Any]) -> Tensor:
         raw[first] = before
     changed(target._v, _caller(op))
     if saved is not None:
-        node = Node.__new__(Node)
-        node.plan, node.edges = saved, edges
         fresh = wrap(a, None, target._v)
-        node.saved = saved.keep([*raw, a, *extras]) if saved.kept else ()
-        boxes_args = [fresh if i == first else x for i, x in enumerate(args)]
-        node.boxes = tuple(b for b in saved.keep_boxes(boxes_args, [fresh]) if b is not target._v or _keeps_out(saved, op))
-        node.seq, node.shape, node.dtype = tick(), a.shape, a.dtype
-        rebase(op.name, target, node)
+        boxes = saved.keep_boxes([fresh if i == first else x for i, x in enumerate(args)], [fresh])
+        keeps_out = any(i == len(op.params) for (i, _), _ in saved.kept)
+        boxes = tuple(b for b in boxes if b is not target._v or keeps_out)
+        kept = saved.keep([*raw, a, *extras]) if saved.kept else ()
+        rebase(op.name, target, Node(saved, edges, kept, boxes, a.shape, a.dtype))
     return target
-
-
-def _keeps_out(plan: Plan, op: Op) -> bool:
-    return any(i == len(op.params) for (i, _), _ in plan.kept)
-
-
-def _observed(op: Op, args: list[Any]) -> Tensor:
-    """Let the observers see an in-place op by its name with an underscore."""
-    shadow = _shadow(op)
-    observers = STATE.observers
-
-    def layer(depth: int) -> Any:
-        if depth < 0:
-            return write(op, args)
-        return observers[depth](shadow, args, lambda: layer(depth - 1))
-
-    return layer(len(observers) - 1)
 
 
 @functools.cache
 def _shadow(op: Op) -> Any:
-    import copy
-
+    """The op by its name with an underscore, for observers."""
     shadow = copy.copy(op)
     shadow.name = f"{op.name}_"
     return shadow
 
 
-def _check_result(op: Op, a: Any, out: Any, dtype: Any) -> None:
+def _check_result(op: Op, a: Any, out: Any) -> None:
     if out.shape != a.shape:
-        raise ShapeError(
-            f"{op.name}_",
-            f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(out.shape)}",
-            "an in-place result keeps the shape of its tensor",
-            f"use {op.name}()",
-        )
+        what = f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(out.shape)}"
+        raise ShapeError(f"{op.name}_", what, "an in-place result keeps the shape of its tensor", f"use {op.name}()")
     have, want = dt.from_numpy_dtype(out.dtype), dt.from_numpy_dtype(a.dtype)
     if have.category > want.category:
-        raise DtypeError(
-            f"{op.name}_",
-            f"result type {type_name(have.np)} can't be cast to the desired output type {type_name(want.np)}",
-            "",
-            f"use {op.name}(), or convert the tensor first",
-        )
+        what = f"result type {type_name(have.np)} can't be cast to the desired output type {type_name(want.np)}"
+        raise DtypeError(f"{op.name}_", what, "", f"use {op.name}(), or convert the tensor first")
 
 
 def check_writable(name: str, target: Tensor, mask: int, word: int) -> None:
     """Refuse an in-place change that would lose a gradient."""
-    if word & GRAD and target._n.__class__ is Leaf:
-        raise GradError(
-            f"{name}_",
-            "a leaf Variable that requires grad is being used in an in-place operation",
-            "",
-            "change it inside no_grad(), or change a clone()",
-        )
-    if not getattr(target._a.flags, "writeable", True) or (target._a.size > 1 and 0 in target._a.strides and _overlaps(target._a)):
-        raise GradError(
-            f"{name}_",
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
-            f"(shape {tuple(target._a.shape)})",
-            "",
-            "clone() the tensor before performing the operation",
-        )
-    if target._v[0] == float("inf") and not word & INFERENCE and (word & GRAD):
-        raise GradError(f"{name}_", "Inplace update to inference tensor outside InferenceMode is not allowed", "", "clone() it first")
-    view = getattr(target, "_b", None)
-    if view is None or not word & GRAD:
+    where, a, recording = f"{name}_", target._a, word & GRAD
+    if recording and target._n.__class__ is Leaf:
+        what = "a leaf Variable that requires grad is being used in an in-place operation"
+        raise GradError(where, what, "", "change it inside no_grad(), or change a clone()")
+    if not getattr(a.flags, "writeable", True) or (a.size > 1 and 0 in a.strides and _overlaps(a)):
+        what = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
+        raise GradError(where, f"{what} (shape {tuple(a.shape)})", "", "clone() the tensor before performing the operation")
+    if recording and target._v[0] == float("inf") and not word & INFERENCE:
+        raise GradError(where, "Inplace update to inference tensor outside InferenceMode is not allowed", "", "clone() it first")
+    links = _links(target) if recording else []
+    if not links or not (mask or links[-1][0]._n is not None):
         return
-    base, _, _, _, recorded = view
-    several = None  # the first link of the chain of views that is one of several results of a single op
-    root = base
-    while True:
-        if view[3] is not None and several is None:
-            several = view
-        if getattr(root, "_b", None) is None:
-            break
-        view, root = root._b, root._b[0]
-    if mask or root._n is not None:
-        _refuse_view(name, root, several, recorded)
-
-
-def _refuse_view(name: str, root: Tensor, several: Any, recorded: bool) -> None:
-    if root._n.__class__ is Leaf:
-        raise GradError(
-            f"{name}_",
-            "a view of a leaf Variable that requires grad is being used in an in-place operation",
-            "",
-            "change it inside no_grad(), or change a clone()",
-        )
-    if several is not None:
-        raise GradError(
-            f"{name}_",
-            f"Output {several[3]} of {several[1].name} is a view and is being modified inplace. This view is the output of a "
-            "function that returns multiple views. Such functions do not allow the output views to be modified inplace",
-            "",
-            "clone() it first, or use the out-of-place form",
-        )
-    if not recorded:
-        raise GradError(
-            f"{name}_",
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled",
-            "",
-            "make the view with recording on, or clone() it",
-        )
+    if links[-1][0]._n.__class__ is Leaf:
+        what = "a view of a leaf Variable that requires grad is being used in an in-place operation"
+        raise GradError(where, what, "", "change it inside no_grad(), or change a clone()")
+    for _, op, _, index, _ in links:
+        if index is not None:
+            what = f"Output {index} of {op.name} is a view and is being modified inplace. This view is the output of a"
+            what += " function that returns multiple views. Such functions do not allow the output views to be modified inplace"
+            raise GradError(where, what, "", "clone() it first, or use the out-of-place form")
+    if not links[0][4]:
+        what = "A view was created in no_grad mode and is being modified inplace with grad mode enabled"
+        raise GradError(where, what, "", "make the view with recording on, or clone() it")
 
 
 def _overlaps(a: Any) -> bool:
     return any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
 
 
+def _links(t: Any) -> list[Any]:
+    """How a view was made of its parent, how that was, and so on: [(parent, op, arguments, index, whether recorded), ...]."""
+    links = []
+    while getattr(t, "_b", None) is not None:
+        links.append(t._b)
+        t = t._b[0]
+    return links
+
+
 def rebase(name: str, target: Tensor, node: Node) -> None:
     """Give a changed tensor its new history; if it is a view, replay the change onto the base and its other views."""
     target._n = node
-    chain = []
-    root = target
-    while getattr(root, "_b", None) is not None:
-        parent, op, args, _, _ = root._b
-        chain.append((op, args))
-        root = parent
-    if chain:
-        chain.reverse()
-        joint = Node.__new__(Node)
-        joint.plan = _Replay(chain, root._a)
-        joint.edges = (root._n, node)
-        joint.saved = joint.boxes = ()
-        joint.seq, joint.shape, joint.dtype = tick(), root._a.shape, root._a.dtype
-        root._n = joint
+    links = _links(target)
+    root = links[-1][0] if links else target
+    if links:
+        chain = [(op, args) for _, op, args, _, _ in reversed(links)]
+        root._n = Node(_Replay(chain, root._a), (root._n, node), (), (), root._a.shape, root._a.dtype)
     for ref in root._v[3] or ():
         view = ref()
         if view is not None and view._b[4]:
             parent, op, args, index, _ = view._b
-            if parent._n is None:
-                view._n = None
-            else:
-                found = _again(op, args, parent)
-                view._n = (found if index is None else found[index])._n
+            found = None if parent._n is None else _again(op, args, parent)
+            view._n = None if found is None else (found if index is None else found[index])._n
 
 
 def _again(op: Op, args: Any, parent: Tensor) -> Any:
     """Apply a view op to another tensor."""
-    from ._call import dispatch
-
     args = list(args)
     args[op.arrays[0]] = parent
     return dispatch(op, args)
@@ -280,11 +210,8 @@ class _Replay:
         """The overwritten region's gradient belongs to the new value, the rest to the past."""
         g = self.laid(g)
         mask = wrap(xp(g._a).ones([g._a.shape[i] for i in self.order], g._a.dtype).transpose(self.inverse))
-        word, STATE.word = STATE.word, STATE.word & ~GRAD
-        try:
+        with no_grad():
             self.region(mask)._a[...] = 0
-        finally:
-            STATE.word = word
         from .arithmetic import mul
 
         return mul(g, mask), self.region(g)

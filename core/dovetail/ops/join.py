@@ -43,7 +43,7 @@ def _even(tensors: Any) -> bool:
     return all(t.__class__ in CLASSES and t._a.shape == shape and t._a.dtype is kind for t in tensors)
 
 
-@op(dtypes=None, name="cat")
+@op(dtypes=None, name="cat", contiguous="or channels last")
 def _cat(tensors: Arrays, dim: Any) -> Array:
     """Join along a dimension."""
     return xp(tensors[0]).concatenate(tensors, axis=dim)
@@ -110,7 +110,7 @@ def concatenate(tensors: Any, dim: int = 0, axis: int | None = None) -> Tensor:
     return cat(tensors, dim if axis is None else axis)
 
 
-@op(dtypes=None, name="stack")
+@op(dtypes=None, name="stack", contiguous=True)
 def _stack(tensors: Arrays, dim: Any) -> Array:
     """Join along a new dimension."""
     return xp(tensors[0]).stack(tensors, axis=dim)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, TypeMismatch
-from ._blockwise import masked
-from ._op import Array, Fixed, op, xp
+from ._op import Array, op, xp
 from ._refuse import NotForType, fits, no_bools, tensors
+from ._ufunc import ufunc
+from .arithmetic import mul
 from .inplace import write
+from .select import masked_out
 
-__all__ = ["clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "fmax", "fmin", "maximum", "minimum"]
+__all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum"]
+INPLACE_FUNCTIONS = ("clamp", "clamp_max", "clamp_min", "clip")
 
 
-def _no_complex(where: str, dtype: Any) -> None:
-    if dtype.kind == "c":
+def _no_complex(where: str, a: Any) -> None:
+    if a.dtype.kind == "c":
         raise NotForType(where, f"{where} is not supported for complex types")
 
 
@@ -27,7 +28,13 @@ def _clamp(input: Array, min: Any, max: Any) -> Array:
     return input.clip(-math.inf if min is None else min, math.inf if max is None else max)  # two bounds are the fast loop
 
 
-_clamp.vjp(lambda g, input, min, max: clamp_grad(g, input, min, max))
+_clamp.vjp(lambda g, input, min, max: masked_out(g, _within(input, min, max), False))
+
+
+def _within(input: Any, min: Any, max: Any) -> Any:
+    if max is None:
+        return input >= min
+    return input <= max if min is None else (input >= min) & (input <= max)
 
 
 @op
@@ -40,32 +47,11 @@ def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
     return out if max is None else m.minimum(out, max)
 
 
-clamp_between.vjp(0)(lambda g, input, min, max: clamp_grad(g, input, min, max))
-
-
-@clamp_between.vjp(1)
-def _(g: Any, input: Any, min: Any, max: Any) -> Any:
-    below = input < min
-    return g.masked_fill(~(below if max is None else below & (min < max)), 0)
-
-
-@clamp_between.vjp(2)
-def _(g: Any, input: Any, min: Any, max: Any) -> Any:
-    above = input > max
-    return g.masked_fill(~(above if min is None else above | (max < min)), 0)
-
-
-@op
-def clamp_grad(grad: Array, input: Fixed, min: Fixed, max: Fixed) -> Array:
-    """The gradient of clamp: `grad` where the element lies within the bounds (or on one), else 0."""
-    if max is None:
-        inside = input >= min
-    else:
-        inside = input <= max if min is None else (input >= min) & (input <= max)
-    return masked(grad, ~inside)
-
-
-clamp_grad.vjp(lambda g, input, min, max: clamp_grad(g, input, min, max))
+clamp_between.vjp(
+    lambda g, input, min, max: masked_out(g, _within(input, min, max), False),
+    lambda g, input, min, max: masked_out(g, input < min if max is None else (input < min) & (min < max), False),
+    lambda g, input, min, max: masked_out(g, input > max if min is None else (input > max) | (max < min), False),
+)
 
 
 _NUMBERS = (int, float)
@@ -79,7 +65,7 @@ def _chosen(input: Tensor, min: Any, max: Any) -> Any:
     dtype = input._a.dtype
     if dtype.kind == "f" and (min is None or min.__class__ in _NUMBERS) and (max is None or max.__class__ in _NUMBERS):
         return _clamp
-    _no_complex("clamp", dtype)
+    _no_complex("clamp", input._a)
     if min is not None and max is not None and (min.__class__ in CLASSES) != (max.__class__ in CLASSES):
         what = f"received an invalid combination of arguments (min {type(min).__name__}, max {type(max).__name__})"
         raise TypeMismatch("clamp()", what, "expected two numbers or two tensors")
@@ -143,7 +129,12 @@ def clamp_max_(input: Tensor, max: Any) -> Tensor:
     return clamp_(input, None, max)
 
 
-@op
+def _own(g: Any, behind: Any, tie: Any) -> Any:
+    """The part of the gradient of maximum or minimum that belongs to one operand: all but where it is behind, half at a tie."""
+    return masked_out(mul(g, 0.5).where(tie, g), behind, True)
+
+
+@ufunc(check=_no_complex)
 def maximum(input: Array, other: Array) -> Array:
     """The larger of two elements, broadcast; NaN if one is. A tie shares the gradient equally.
 
@@ -151,15 +142,12 @@ def maximum(input: Array, other: Array) -> Array:
     >>> dv.maximum(dv.tensor([1., 5.]), dv.tensor([3., 2.]))
     tensor([3., 5.])
     """
-    out = xp(input if hasattr(input, "dtype") else other).maximum(input, other)
-    _no_complex("maximum", out.dtype)
-    return out
 
 
-maximum.vjp(lambda g, input, other: extreme_grad(g, input, other, True), lambda g, input, other: extreme_grad(g, other, input, True))
+maximum.vjp(lambda g, input, other: _own(g, input < other, input == other), lambda g, input, other: _own(g, input > other, input == other))
 
 
-@op
+@ufunc(check=_no_complex)
 def minimum(input: Array, other: Array) -> Array:
     """The smaller of two elements, broadcast; NaN if one is. A tie shares the gradient equally.
 
@@ -167,28 +155,12 @@ def minimum(input: Array, other: Array) -> Array:
     >>> dv.minimum(dv.tensor([1., 5.]), dv.tensor([3., 2.]))
     tensor([1., 2.])
     """
-    out = xp(input if hasattr(input, "dtype") else other).minimum(input, other)
-    _no_complex("minimum", out.dtype)
-    return out
 
 
-minimum.vjp(lambda g, input, other: extreme_grad(g, input, other, False), lambda g, input, other: extreme_grad(g, other, input, False))
+minimum.vjp(lambda g, input, other: _own(g, input > other, input == other), lambda g, input, other: _own(g, input < other, input == other))
 
 
-@op
-def extreme_grad(grad: Array, mine: Fixed, theirs: Fixed, largest: bool) -> Array:
-    """The part of the gradient of maximum or minimum that belongs to `mine`."""
-    out = masked(grad, mine < theirs if largest else mine > theirs)
-    tie = mine == theirs
-    if tie.__class__ is np.ndarray and not tie.any():
-        return out
-    return xp(grad).where(tie, out * 0.5, out)
-
-
-extreme_grad.vjp(lambda g, mine, theirs, largest: extreme_grad(g, mine, theirs, largest))
-
-
-@op
+@ufunc(check=_no_complex)
 def fmax(input: Array, other: Array) -> Array:
     """The larger of two elements, broadcast; a NaN loses against a number.
 
@@ -196,16 +168,13 @@ def fmax(input: Array, other: Array) -> Array:
     >>> dv.fmax(dv.tensor([1., float("nan")]), dv.tensor([3., 2.]))
     tensor([3., 2.])
     """
-    return xp(input).fmax(input, other)
 
 
-fmax.vjp(
-    lambda g, input, other: g.masked_fill(~((input >= other) | (other != other)), 0),
-    lambda g, input, other: g.masked_fill((input >= other) | (other != other), 0),
-)
+fmax.vjp(0)(lambda g, input, other: masked_out(g, (input >= other) | (other != other), False))
+fmax.vjp(1)(lambda g, input, other: masked_out(g, (input >= other) | (other != other), True))
 
 
-@op
+@ufunc(check=_no_complex)
 def fmin(input: Array, other: Array) -> Array:
     """The smaller of two elements, broadcast; a NaN loses against a number.
 
@@ -213,13 +182,10 @@ def fmin(input: Array, other: Array) -> Array:
     >>> dv.fmin(dv.tensor([1., float("nan")]), dv.tensor([3., 2.]))
     tensor([1., 2.])
     """
-    return xp(input).fmin(input, other)
 
 
-fmin.vjp(
-    lambda g, input, other: g.masked_fill(~((input <= other) | (other != other)), 0),
-    lambda g, input, other: g.masked_fill((input <= other) | (other != other), 0),
-)
+fmin.vjp(0)(lambda g, input, other: masked_out(g, (input <= other) | (other != other), False))
+fmin.vjp(1)(lambda g, input, other: masked_out(g, (input <= other) | (other != other), True))
 
 
 clip, clip_ = clamp, clamp_

@@ -12,7 +12,7 @@ from .arithmetic import held, mul
 from .reduce import sum
 from .shape import reshape, transpose
 
-__all__ = ["bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "vdot"]
+__all__ = ["bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "spmm", "vdot"]
 FUNCTIONAL = ("linear",)
 
 
@@ -242,6 +242,16 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """
     _dims("mm", 2, self=input, mat2=mat2)
     return matmul(input, mat2)
+
+
+def spmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """:func:`mm` by the name that PyTorch has for sparse matrices; tensors are dense here.
+
+    >>> import dovetail as dv
+    >>> dv.spmm(dv.tensor([[1., 2.]]), dv.tensor([[3.], [4.]]))
+    tensor([[11.]])
+    """
+    return mm(input, mat2)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:

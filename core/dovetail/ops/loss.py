@@ -15,7 +15,7 @@ from ..errors import DtypeError, GradError, ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
 from ._refuse import tensors
 from ._windows import listing, refuse_types
-from .activation_smooth import logsigmoid
+from .activation_more import logsigmoid
 from .elementwise import xlogy
 
 __all__: list[str] = []

@@ -12,7 +12,7 @@ from ..errors import ShapeError, ValueRangeError
 from ._op import xp
 from ._refuse import tensors
 from ._windows import listing, refuse_scalar, refuse_types
-from .activation_smooth import logsigmoid
+from .activation_more import logsigmoid
 from .distance import pairwise_distance
 from .loss import Flag, reduced, reduction_of, refuse_gradient
 

@@ -13,6 +13,7 @@ from ..autograd.node import CLASSES, Leaf, Tensor, changed, wrap
 from ..device import device_of, module_for, xp
 from ..device import move as to_device
 from ..errors import GradError, ShapeError, TypeMismatch
+from . import _layout
 from ._arrays import broadcast
 from ._dims import sizes_of
 from ._op import Array, op
@@ -79,7 +80,7 @@ strided = layout("dovetail.strided")
 def copied(a: Any, layout: memory_format | None = None) -> Any:
     """A copy of the array in a memory format; as the original lies if none is named."""
     if layout is None or layout is preserve_format:
-        return a.copy(order="K")
+        return _layout.copied(a)
     return a.transpose(layout.order).copy(order="C").transpose(layout.back) if layout.fits(a.shape) else a.copy(order="C")
 
 
@@ -163,7 +164,7 @@ def cast(input: Array, dtype: Any) -> Array:
     """Convert to a NumPy element type; the same array where it already has it. A complex number leaves its real part."""
     if input.dtype.kind == "c" and np.dtype(dtype).kind not in "bc":
         return input.real.astype(dtype)
-    return input.astype(dtype, copy=False)
+    return input if input.dtype == dtype else _layout.converted(input, dtype)
 
 
 cast.vjp(lambda g: g)  # the engine casts back

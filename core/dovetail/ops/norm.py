@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd.node import changed
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from ._dims import sizes_of
+from ._layout import afresh
 from ._op import Array, Fixed, op, xp
 from ._rows import back, dots, means, standardise
 from ._windows import listing, refuse_scalar, refuse_types
@@ -23,7 +24,7 @@ FUNCTIONAL = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "local_
 @op(outputs=("out", "mean", "var"), nondiff=("mean", "var"), dtypes="floating", autocast="float32", name="batch_norm")
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
     """Standardise each channel of (N, C, *) over the batch: (result, mean (C,), biased variance (C,))."""
-    x = input.reshape(*input.shape[:2], math.prod(input.shape[2:]))
+    x = afresh(input, True).reshape(*input.shape[:2], math.prod(input.shape[2:]))
     if x.shape[2] == 1:
         mean = x.mean(axis=(0, 2))
         out = x - mean[:, None]
@@ -92,7 +93,7 @@ def batch_norm_infer(input: Array, weight: Array | None, bias: Array | None, mea
     scale = (1 / xp(input).sqrt(var + eps)).astype(input.dtype)
     shift = -mean * scale if weight is None else -mean * scale * weight
     shape = (-1, *(1,) * (input.ndim - 2))
-    out = input * (scale if weight is None else scale * weight).reshape(shape)
+    out = afresh(input, True) * (scale if weight is None else scale * weight).reshape(shape)
     out += (shift if bias is None else shift + bias).reshape(shape)
     return out
 
@@ -187,7 +188,7 @@ def instance_norm(
     return _affine(out.reshape(shape), weight, bias)
 
 
-@op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="layer_norm")
+@op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="layer_norm", contiguous=True)
 def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: float, centre: bool = True) -> Array:
     """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions; without `centre` the mean counts as zero."""
     rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), math.prod(normalized_shape))

@@ -10,16 +10,21 @@ import numpy as np
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError
+from ._dims import dim_of
 from ._op import Array, op, xp
+from ._out import into
 from ._refuse import tensors, type_name
 from ._sums import axes, count, squares, total, unreduce, widened
 from .arithmetic import mul, sub
+from .inplace import write
 from .reduce import _over
+from .select import where as choose
 
-__all__ = ["dist", "norm"]
+__all__ = ["dist", "norm", "renorm"]
+INPLACE = ("renorm",)
 
 
-@op(dtypes=None, name="linalg_vector_norm")
+@op(dtypes=None, name="linalg_vector_norm", contiguous=True)
 def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
@@ -81,6 +86,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     >>> dv.norm(dv.tensor([3., 4.]))
     tensor(5.)
     """
+    if out is not None:
+        return into(norm, (input, p, dim, keepdim), {"dtype": dtype, "out": out})
     if p == "nuc":
         from .matrices import matrix_norm
 
@@ -102,3 +109,36 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
         what = f"input dtype should be either floating point or complex. Got {type_name(input._a.dtype)} instead."
         raise DtypeError("norm()", what, "", "convert with .float()")
     return vector_norm(sub(input, other), p)
+
+
+def _shrinking(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """What brings each slice along `dim` to a p-norm of at most `maxnorm`."""
+    tensors("renorm", input=input)
+    if isinstance(p, complex) or p <= 0:
+        raise ShapeError("renorm", "non-positive-norm not supported", f"got p={p}")
+    if maxnorm < 0:
+        raise ShapeError("renorm", f"expected maxnorm to be >= 0 but got {maxnorm}")
+    n = input._a.ndim
+    if n < 2:
+        raise ShapeError("renorm", f"input needs at least 2 dimensions, got {n} dimensions")
+    dim = dim_of("renorm", dim, n)
+    size = vector_norm(input, p, tuple(i for i in range(n) if i != dim), True)
+    return choose(size > maxnorm, maxnorm / (size + 1e-7), 1.0).to(input.dtype)
+
+
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """Scale those slices along ``dim`` down whose p-norm is larger than ``maxnorm``.
+
+    Raises a ShapeError (RuntimeError) for a vector, or for ``p`` that is not positive.
+
+    >>> import dovetail as dv
+    >>> dv.renorm(dv.tensor([[3., 4.], [0., 1.]]), 2, 0, 1.)
+    tensor([[0.6000, 0.8000],
+            [0.0000, 1.0000]])
+    """
+    return mul(input, _shrinking(input, p, dim, maxnorm))
+
+
+def renorm_(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """In-place form of :func:`renorm`."""
+    return write(mul.op, [input, _shrinking(input, p, dim, maxnorm)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ShapeError, UnsupportedError
+from ._layout import copied
 from ._op import Array, op, xp
 from ._windows import listing, refuse_types
 from .join import cat
@@ -21,7 +22,7 @@ def constant_pad_nd(input: Array, sides: Sides, value: Any) -> Array:
     shape = tuple(n + a + b for n, (a, b) in zip(input.shape, sides, strict=True))
     inner = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(input.shape, sides, strict=True))
     if all(a <= 0 and b <= 0 for a, b in sides):
-        return input[inner].copy()
+        return copied(input[inner])
     out = xp(input).full(shape, value, input.dtype) if value else xp(input).zeros(shape, input.dtype)
     out[tuple(slice(max(a, 0), m - max(b, 0)) for m, (a, b) in zip(shape, sides, strict=True))] = input[inner]
     return out

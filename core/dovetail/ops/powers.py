@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._refuse import no_bools
+from ._ufunc import ufunc
 from .arithmetic import held, mul
+from .complex import real
 from .inplace import write
 
 __all__ = ["float_power", "pow", "rsqrt", "sqrt", "square"]
 INPLACE = ("float_power", "pow")
 INPLACE_FUNCTIONS = ("rsqrt", "sqrt", "square")
-OPERATORS: dict[str, Any] = {}  # filled at the end of the file
 
 
 @op
@@ -32,7 +32,7 @@ def square(input: Array) -> Array:
 square.vjp(lambda g, input: mul(g, mul(held(input), 2)))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def sqrt(input: Array) -> Array:
     """The square root of each element; NaN for negative ones.
 
@@ -40,7 +40,6 @@ def sqrt(input: Array) -> Array:
     >>> dv.sqrt(dv.tensor([4., 9.]))
     tensor([2., 3.])
     """
-    return xp(input).sqrt(input)
 
 
 sqrt.vjp(lambda g, out: g / held(out * 2))
@@ -71,26 +70,24 @@ def _pow(input: Array, exponent: Array) -> Array:
     return input**exponent
 
 
+_SHORT: dict[Any, Any] = {  # common powers by multiplications and roots, as PyTorch has them
+    2: lambda x: x * x,
+    3: lambda x: x * x * x,
+    0.5: lambda x: xp(x).sqrt(x),
+    -0.5: lambda x: 1 / xp(x).sqrt(x),
+    -1: lambda x: 1 / x,
+    -2: lambda x: 1 / (x * x),
+}
+
+
 def _to_number(input: Any, exponent: Any) -> Any:
-    """A power whose exponent is a Python number; common ones by multiplications and roots, as PyTorch has them."""
-    kind = input.dtype.kind
-    if kind in "iub":
-        if kind == "b":
-            return input | (not exponent)
-        _no_inverse(exponent)
-        return input**exponent
-    if exponent == 2:
-        return input * input
-    if exponent == 3:
-        return input * input * input
-    if exponent == 0.5:
-        return xp(input).sqrt(input)
-    if exponent == -0.5:
-        return 1 / xp(input).sqrt(input)
-    if exponent == -1:
-        return 1 / input
-    if exponent == -2:
-        return 1 / (input * input)
+    """A power whose exponent is a Python number."""
+    if input.dtype.kind == "b":
+        return input | (not exponent)
+    if input.dtype.kind not in "iu":
+        short = _SHORT.get(exponent)
+        return input**exponent if short is None else short(input)
+    _no_inverse(exponent)
     return input**exponent
 
 
@@ -124,23 +121,19 @@ def _(g: Any, input: Any, exponent: Any) -> Any:
         return mul(g, held(slope)).masked_fill(exponent == 0, 0)
     if exponent == 2:
         return mul(g, mul(held(input), 2))
-    if exponent == 1 or exponent == 0:
+    if exponent in (0, 1):
         return mul(g, exponent)
     return mul(g, held(mul(_pow(input, exponent - 1), exponent)))
 
 
 @_pow.vjp(1)
 def _(g: Any, input: Any, exponent: Any, out: Any) -> Any:
-    if input.__class__ in CLASSES:
-        slope = mul(out, input.log()).masked_fill((input == 0) & (exponent >= 0), 0)
-    elif input == 0:
-        slope = mul(out, -math.inf).masked_fill(exponent >= 0, 0)
-    else:
-        slope = mul(out, math.log(input) if input > 0 else math.nan)
-    return mul(g, held(slope))
+    if input.__class__ not in CLASSES:
+        input = out.new_full((), input)
+    return mul(g, held(mul(out, input.log()).masked_fill((input == 0) & (real(exponent) >= 0), 0)))
 
 
-def pow(input: Any, exponent: Any) -> Tensor:
+def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     """Raise to a power: ``input ** exponent``, broadcast; one of the two may be a number.
 
     Raises a DtypeError (RuntimeError) for integers to a negative number.
@@ -150,7 +143,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     tensor([1., 4., 9.])
     """
     _no_inverses(input, exponent)
-    return _pow(input, exponent)
+    return _pow(input, exponent, out=out)
 
 
 def pow_(input: Tensor, exponent: Any) -> Tensor:
@@ -177,12 +170,13 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 
 def float_power_(input: Tensor, exponent: Any) -> Tensor:
     """In-place form of :func:`float_power`; the tensor must be float64 or complex128."""
-    if input._a.dtype.itemsize < 8 or input._a.dtype.kind not in "fc" or input._a.dtype.name == "complex64":
+    kind = input._a.dtype
+    if kind.name not in ("float64", "complex128"):
         raise DtypeError(
-            "float_power_", f"the base given to float_power_ has dtype {input._a.dtype} but the operation's result requires dtype Double"
+            "float_power_", f"the base given to float_power_ has dtype {kind} but the operation's result requires dtype Double"
         )
     return write(_pow.op, [input, _double(exponent)])
 
 
 _pow.op.refuse = _no_inverses
-OPERATORS.update(pow=_pow)
+OPERATORS = {"pow": _pow}

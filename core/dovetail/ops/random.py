@@ -12,7 +12,7 @@ from ..device import module_for, to_device
 from ..dtypes import int64, to_numpy_dtype
 from ..errors import TypeMismatch
 from ..generator import Generator, current, default_generator
-from ._op import xp
+from ._layout import like
 from ._random import Draw, bounds, deliver, demand_floating, fill, made, normals, plain, shape_of, tensor_argument, unpack_seed, whole
 
 __all__ = [
@@ -181,7 +181,7 @@ def _like(
     kind = a.dtype if dtype is None else to_numpy_dtype(dtype)
     if not integers:
         demand_floating(where, kind, complex_too=True)
-    t = deliver(xp(a).empty_like(a, dtype=kind) if device is None else module_for(to_device(device)).empty(a.shape, kind))
+    t = deliver(like(a, kind) if device is None else module_for(to_device(device)).empty(a.shape, kind))
     fill(where, t, generator, draw)
     return deliver(t._a, None, True) if requires_grad else t
 

@@ -15,6 +15,7 @@ from ._random import demand, demand_floating, fill, normals, plain, source, tens
 from ._refuse import type_name
 from .arithmetic import mul
 from .inplace import write
+from .memory import contiguous
 from .random_draws import _check_probabilities
 
 __all__ = ["rrelu"]
@@ -153,7 +154,7 @@ def rrelu(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: b
     a = tensor_argument("rrelu", "input", input)
     demand_floating("rrelu", a.dtype)
     demand(lower <= upper, "rrelu", f"Lower bound should be less than or equal to the upper bound (got {lower} and {upper})")
-    slope = xp(a).ones_like(a)
+    slope = xp(a).ones(a.shape, a.dtype)
     below = a <= 0
     if training:
         streams, gen = source(device_of(a))
@@ -162,7 +163,7 @@ def rrelu(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: b
     else:
         slope[below] = (lower + upper) / 2
     factor = wrap(slope)
-    return write(mul.op, [input, factor]) if inplace else mul(input, factor)
+    return write(mul.op, [input, factor]) if inplace else mul(contiguous(input), factor)  # PyTorch's result is
 
 
 def rrelu_(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: bool = False) -> Tensor:

@@ -21,7 +21,7 @@ __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansu
 METHODS = tuple(n for n in __all__ if n not in ("std_mean", "var_mean"))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def sum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """Sum over `dim` (a number, several, or None for all); integers and bools sum as int64.
 
@@ -38,7 +38,7 @@ def sum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None)
 sum.vjp(lambda g, input_shape, dim, keepdim: unreduce(g, input_shape, dim, keepdim))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def mean(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """Average over `dim`: ``sum(input) / n``. Raises a RuntimeError for integers without `dtype`.
 
@@ -60,7 +60,7 @@ def mean(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None
 mean.vjp(lambda g, input_shape, dim, keepdim: unreduce(div(g, count(input_shape, dim, "mean") or 1), input_shape, dim, keepdim))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def nansum(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """Sum over `dim` with NaN counted as zero.
 
@@ -96,7 +96,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def prod(input: Array, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """Multiply over `dim`; integers and bools multiply as int64.
 
@@ -119,7 +119,7 @@ def _(g: Any, input: Any, dim: Any, keepdim: Any) -> Any:
     return mul(unreduce(g, shape, dim, keepdim), reshape(held(others), shape))
 
 
-@op(dtypes=None, name="var")
+@op(dtypes=None, name="var", contiguous=True)
 def _var(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Array:
     """The variance over dimensions."""
     return _spread(input, dim, correction, keepdim, "var").astype(_real(input.dtype), copy=False)
@@ -128,7 +128,7 @@ def _var(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = Fal
 _var.vjp(lambda g, input, dim, correction, keepdim: mul(unreduce(g, input._a.shape, dim, keepdim), _deviation(input, dim, correction, 2)))
 
 
-@op(dtypes=None, name="std")
+@op(dtypes=None, name="std", contiguous=True)
 def _std(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Array:
     """The standard deviation over dimensions."""
     out = _spread(input, dim, correction, keepdim, "std")
@@ -229,7 +229,7 @@ def std_mean(
     return _std(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 
-@op(dtypes="float")
+@op(dtypes="float", contiguous=True)
 def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Array:
     """``log(sum(exp(input)))`` over `dim`, without overflow.
 
@@ -255,7 +255,7 @@ def _(g: Any, input: Any, dim: Any, keepdim: Any, out: Any) -> Any:
     return mul(unreduce(g, shape, dim, keepdim), sub(input, unreduce(out, shape, dim, keepdim)).exp())
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def count_nonzero(input: Array, dim: Any = None) -> Array:
     """Count what is not zero over `dim`.
 
@@ -266,7 +266,7 @@ def count_nonzero(input: Array, dim: Any = None) -> Array:
     return (input != 0).sum(axis=axes(dim, input.ndim, "count_nonzero"), dtype=np.int64)
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def all(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
     """Whether every element over `dim` is true (uint8 answers as uint8).
 
@@ -277,7 +277,7 @@ def all(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
     return _truth("all", input, dim, keepdim)
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def any(input: Array, dim: Any = None, keepdim: bool = False) -> Array:
     """Whether some element over `dim` is true (uint8 answers as uint8).
 

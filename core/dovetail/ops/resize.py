@@ -11,6 +11,7 @@ from ._op import Array, op, xp
 from ._resampling import Axis, resample
 from ._windows import Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
 from .adaptive_pool import adaptive_avg_pool
+from .memory import contiguous_format
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 METHODS = ()
@@ -135,7 +136,11 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
         raise ShapeError("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}")
     k = len(lead)
     split = input.reshape((*lead, c // (r * r), r, r, h, w))
-    return split.permute(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape((*lead, c // (r * r), h * r, w * r))
+    return (
+        split.permute(*range(k + 1), k + 3, k + 1, k + 4, k + 2)
+        .clone(memory_format=contiguous_format)
+        .reshape((*lead, c // (r * r), h * r, w * r))
+    )
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -154,7 +159,11 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
             raise ShapeError("pixel_unshuffle", text)
     k = len(lead)
     split = input.reshape((*lead, c, h // r, r, w // r, r))
-    return split.permute(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape((*lead, c * r * r, h // r, w // r))
+    return (
+        split.permute(*range(k + 1), k + 2, k + 4, k + 1, k + 3)
+        .clone(memory_format=contiguous_format)
+        .reshape((*lead, c * r * r, h // r, w // r))
+    )
 
 
 def _check_pixels(where: str, shape: Any, name: str, r: int) -> None:
@@ -179,13 +188,13 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     n, c, *rest = shape
     if c % groups:
         raise ShapeError("channel_shuffle", f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
-    return input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).reshape(shape)
+    return input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).clone(contiguous_format).reshape(shape)
 
 
 native_channel_shuffle = channel_shuffle
 
 
-@op
+@op(contiguous=True)
 def im2col(input: Array, window: Window) -> Array:
     """The windows of (N, C, H, W) as columns (N, C·kH·kW, L)."""
     n, c = input.shape[:2]

@@ -8,18 +8,21 @@ from .. import dtypes as dt
 from ..autograd.node import Tensor
 from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
+from ._layout import copied
 from ._op import Array, op, xp
 from ._refuse import NotForType, floats_only, no_bools, tensors
 from ._results import results
+from ._ufunc import ufunc
 from .arithmetic import _div, _sub, abs, mul, zero
-from .inplace import inplace, write
+from .inplace import write
 from .powers import _pow
 
 __all__ = [
-    "ceil", "ceil_", "copysign", "fix", "fix_", "floor", "floor_", "frac", "frac_", "frexp", "heaviside", "ldexp", "ldexp_", "nan_to_num",
-    "nan_to_num_", "nextafter", "round", "round_", "sgn", "sign", "signbit", "trunc", "trunc_",
+    "ceil", "copysign", "fix", "floor", "frac", "frexp", "heaviside", "ldexp", "nan_to_num", "nextafter", "round", "sgn", "sign", "signbit",
+    "trunc",
 ]  # fmt: skip
 INPLACE = ("copysign", "sgn", "sign", "heaviside", "nextafter")
+INPLACE_FUNCTIONS = ("ceil", "fix", "floor", "frac", "ldexp", "nan_to_num", "round", "trunc")
 
 
 def _is_whole(name: str, a: Any) -> bool:
@@ -36,7 +39,7 @@ def floor(input: Array) -> Array:
     >>> dv.floor(dv.tensor([1.7, -1.2]))
     tensor([ 1., -2.])
     """
-    return input.copy() if _is_whole("floor_vml", input) else xp(input).floor(input)
+    return copied(input) if _is_whole("floor_vml", input) else xp(input).floor(input)
 
 
 @op
@@ -47,7 +50,7 @@ def ceil(input: Array) -> Array:
     >>> dv.ceil(dv.tensor([1.2, -1.7]))
     tensor([ 2., -1.])
     """
-    return input.copy() if _is_whole("ceil_vml", input) else xp(input).ceil(input)
+    return copied(input) if _is_whole("ceil_vml", input) else xp(input).ceil(input)
 
 
 @op
@@ -58,7 +61,7 @@ def trunc(input: Array) -> Array:
     >>> dv.trunc(dv.tensor([1.7, -1.7]))
     tensor([ 1., -1.])
     """
-    return input.copy() if _is_whole("trunc_vml", input) else xp(input).trunc(input)
+    return copied(input) if _is_whole("trunc_vml", input) else xp(input).trunc(input)
 
 
 @op
@@ -71,7 +74,7 @@ def round(input: Array, decimals: int = 0) -> Array:
     """
     m = xp(input)
     if decimals == 0:
-        return input.copy() if _is_whole("round_vml", input) else m.rint(input)
+        return copied(input) if _is_whole("round_vml", input) else m.rint(input)
     floats_only("round", input)
     scale = 10.0 ** (decimals if decimals > 0 else -decimals)
     return m.rint(input * scale) / scale if decimals > 0 else m.rint(input / scale) * scale
@@ -131,7 +134,7 @@ def _(g: Any, input: Any, out: Any) -> Any:
     return _div(_sub(g, mul(mul(out, out), g.conj())), mul(size, 2)).masked_fill(size == 0, 0)
 
 
-@op
+@ufunc()
 def signbit(input: Array) -> Array:
     """Whether the sign bit of each element is set, also that of −0.
 
@@ -139,10 +142,9 @@ def signbit(input: Array) -> Array:
     >>> dv.signbit(dv.tensor([-1., -0., 0.]))
     tensor([ True,  True, False])
     """
-    return xp(input).signbit(input) if input.dtype.kind == "f" else input < 0
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def copysign(input: Array, other: Array) -> Array:
     """The magnitude of `input` with the sign of `other`, broadcast.
 
@@ -150,16 +152,11 @@ def copysign(input: Array, other: Array) -> Array:
     >>> dv.copysign(dv.tensor([1., 2.]), -1)
     tensor([-1., -2.])
     """
-    return xp(input).copysign(input, other)
 
 
-@copysign.vjp(0)
-def _(g: Any, input: Any, out: Any) -> Any:
-    ratio = _div(out.detach(), input.detach())  # its own derivative is 0
-    return mul(g, ratio.masked_fill(input == 0, 0))
-
-
-copysign.vjp(1)(lambda g: zero(g))
+copysign.vjp(  # the derivative of the ratio itself is 0
+    lambda g, input, out: mul(g, _div(out.detach(), input.detach()).masked_fill(input == 0, 0)), lambda g: zero(g)
+)
 
 
 @op(name="nextafter", dtypes="floating")
@@ -256,41 +253,25 @@ def frexp(input: Array) -> Any:
 frexp.vjp(lambda g, exponent: _div(g[0], _pow(2.0, exponent)))
 
 
-@op(name="nan_to_num")
-def _nan_to_num(input: Array, nan: Any, posinf: Any, neginf: Any) -> Array:
-    if input.dtype.kind not in "fc":
-        return input.copy()
-    return xp(input).nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
-
-
-_nan_to_num.vjp(lambda g, input: g.masked_fill(~input.isfinite(), 0))
-
-
-def _bounds(input: Any, nan: Any, posinf: Any, neginf: Any) -> list[Any]:
-    tensors("nan_to_num", input=input)
-    kind = dt.from_numpy_dtype(input._a.dtype)
-    limit = dt.finfo(kind) if kind.is_floating_point or kind.is_complex else None
-    high, low = (limit.max, limit.min) if limit else (0, 0)
-    return [input, 0.0 if nan is None else nan, high if posinf is None else posinf, low if neginf is None else neginf]
-
-
-def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+@op(dtypes=None)
+def nan_to_num(input: Array, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """Replace NaN and infinities; by default with 0 and the largest and smallest numbers of the type.
 
     >>> import dovetail as dv
     >>> dv.nan_to_num(dv.tensor([float("nan"), float("inf")]), posinf=9.)
     tensor([0., 9.])
     """
-    return _nan_to_num(*_bounds(input, nan, posinf, neginf))
+    if input.dtype.kind in "iub":
+        return copied(input)
+    limit = dt.finfo(dt.from_numpy_dtype(input.dtype))
+    a = input.astype("float32") if input.dtype.kind == "V" else input  # NumPy takes bfloat16 for no number
+    nan, posinf, neginf = (default if x is None else x for x, default in ((nan, 0.0), (posinf, limit.max), (neginf, limit.min)))
+    return xp(a).nan_to_num(copied(a), copy=False, nan=nan, posinf=posinf, neginf=neginf).astype(input.dtype, copy=False)
 
 
-def nan_to_num_(input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """In-place form of :func:`nan_to_num`."""
-    return write(_nan_to_num.op, _bounds(input, nan, posinf, neginf))
+nan_to_num.vjp(lambda g, input: g.masked_fill(~input.isfinite(), 0))
 
 
 for _flat in (floor, ceil, trunc, round, sign):
     _flat.vjp(zero)
 fix = trunc
-ceil_, floor_, frac_, round_, trunc_ = (inplace(f) for f in (ceil, floor, frac, round, trunc))
-fix_ = trunc_

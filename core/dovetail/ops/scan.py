@@ -55,7 +55,7 @@ def _recurrence(b: Any, a: Any, dim: int) -> Any:
     return b
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def cumsum(input: Array, dim: int, dtype: Any = None) -> Array:
     """Running sum along `dim`; integers and bools sum as int64.
 
@@ -69,7 +69,7 @@ def cumsum(input: Array, dim: int, dtype: Any = None) -> Array:
 cumsum.vjp(lambda g, dim: flip(cumsum(flip(g, dim), dim), dim))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def cumprod(input: Array, dim: int, dtype: Any = None) -> Array:
     """Running product along `dim`; integers and bools multiply as int64.
 
@@ -106,7 +106,7 @@ def _extreme(name: str, a: Any, dim: int) -> Any:
     return values, running("maximum", where.where((a == values) | (a != a), at, 0), dim)
 
 
-@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("cummax", "values", "indices"))
+@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("cummax", "values", "indices"), contiguous=True)
 def cummax(input: Array, dim: int) -> Array:
     """The largest element so far along `dim`, and where it is (the last of equal ones).
 
@@ -117,7 +117,7 @@ def cummax(input: Array, dim: int) -> Array:
     return _extreme("maximum", input, dim)
 
 
-@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("cummin", "values", "indices"))
+@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("cummin", "values", "indices"), contiguous=True)
 def cummin(input: Array, dim: int) -> Array:
     """The smallest element so far along `dim`, and where it is (the last of equal ones).
 
@@ -132,7 +132,7 @@ cummax.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_
 cummin.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_shape, True))
 
 
-@op(dtypes="floating")
+@op(dtypes="floating", contiguous=True)
 def logcumsumexp(input: Array, dim: int) -> Array:
     """``log(cumsum(exp(input)))`` along `dim`, without overflow.
 

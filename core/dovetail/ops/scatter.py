@@ -9,18 +9,21 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..device import xp
+from ..dtypes import int64
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._arrays import broadcast, same_type, scatter_at
 from ._arrays import scatter_add as add_at
 from ._op import Array, Fixed, op
+from ._refuse import tensors
 from ._stored import storing
 from .arithmetic import mul
 from .gather import OutOfBounds, along, check_bounds, flat_index, gather, grid, index_select, take, vector
 from .index import getitem, getitem_grad, slices
+from .inplace import inplace
 from .views import broadcast_to, reshape
 
-__all__ = ["index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add", "scatter_reduce"]
-INPLACE = ("index_add", "index_copy", "index_fill", "masked_scatter", "put", "scatter", "scatter_add", "scatter_reduce")
+__all__ = ["index_add", "index_copy", "index_fill", "index_reduce", "masked_scatter", "put", "scatter", "scatter_add", "scatter_reduce"]
+INPLACE = ("index_add", "index_copy", "index_fill", "index_reduce", "masked_scatter", "put", "scatter", "scatter_add", "scatter_reduce")
 
 
 def _target(where: str, a: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
@@ -181,6 +184,37 @@ index_add.vjp(
 )
 
 
+_scatter_reduce_ = inplace(scatter_reduce)
+
+
+def _reduced(change: Any, input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, include_self: bool) -> Tensor:
+    """The same by :func:`scatter_reduce`, whose index has the shape of the source."""
+    tensors("index_reduce", input=input, index=index, source=source)
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise ShapeError("index_reduce()", f"Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    _slices_of("index_reduce_", input._a, dim, index._a, source._a)
+    lengthwise = [-1 if i == dim % source._a.ndim else 1 for i in range(source._a.ndim)]
+    everywhere = broadcast_to(reshape(index, lengthwise), source._a.shape).to(int64)
+    return change(input, dim, everywhere, source, reduce, include_self)
+
+
+def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """A copy with the slices of ``source`` reduced into those at a vector of indices; ``reduce`` is "prod", "mean", "amax" or "amin".
+
+    Raises a RangeError (IndexError) for an index outside, a RuntimeError for another type or number of slices.
+
+    >>> import dovetail as dv
+    >>> dv.index_reduce(dv.ones(3), 0, dv.tensor([0, 0]), dv.tensor([2., 3.]), "prod")
+    tensor([6., 1., 1.])
+    """
+    return _reduced(scatter_reduce, input, dim, index, source, reduce, include_self)
+
+
+def index_reduce_(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """In-place form of :func:`index_reduce`."""
+    return _reduced(_scatter_reduce_, input, dim, index, source, reduce, include_self)
+
+
 @storing()
 def index_copy(input: Array, dim: int, index: Fixed, source: Array) -> Array:
     """A copy with the slices of ``source`` written at a vector of indices: ``out[:, index] = source`` for dim 1.
@@ -201,7 +235,7 @@ index_copy.vjp(
 )
 
 
-@storing()
+@storing(preserve=True)
 def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     """A copy with a number (or 0-d tensor) in the slices at a vector of indices: ``out[:, index] = value`` for dim 1.
 
@@ -227,7 +261,7 @@ index_fill.vjp(
 )
 
 
-@storing()
+@storing(preserve=True)
 def put(input: Array, index: Fixed, source: Array, accumulate: bool = False) -> Array:
     """A copy with elements written (or added, with ``accumulate``) at their place in the flattened tensor.
 

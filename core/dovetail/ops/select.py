@@ -7,7 +7,7 @@ from typing import Any
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError, ShapeError, TypeMismatch
-from ._blockwise import masked
+from ._blockwise import choose, masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import fits, tensors, type_name
 from .arithmetic import zero
@@ -20,14 +20,10 @@ INPLACE = ("masked_fill",)
 
 @op(name="where")
 def _where(condition: Fixed, input: Array, other: Array) -> Array:
-    if not hasattr(input, "dtype") and not hasattr(other, "dtype"):
+    if not (hasattr(input, "dtype") and hasattr(other, "dtype")):
         kind = dt.result_dtype([input, other]).np.type
-        input, other = kind(input), kind(other)
-    elif not hasattr(input, "dtype"):
-        input = other.dtype.type(input)
-    elif not hasattr(other, "dtype"):
-        other = input.dtype.type(other)
-    return xp(condition).where(condition, input, other)
+        input, other = (x if hasattr(x, "dtype") else kind(x) for x in (input, other))
+    return choose(condition, input, other)
 
 
 _where.vjp(lambda g, condition: masked_out(g, condition, False), lambda g, condition: masked_out(g, condition, True))
@@ -81,7 +77,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Any:
 Tensor.where = _where_method  # as a method, the tensor is not the condition
 
 
-@op(name="masked_fill", dtypes=None)
+@op(name="masked_fill", dtypes=None, contiguous=True)
 def _masked_fill(input: Array, mask: Fixed, value: Array) -> Array:
     if not hasattr(value, "dtype"):
         if input.dtype.kind in "iu":
@@ -146,12 +142,7 @@ def _fill(input: Array, value: Array) -> Array:
     return m.broadcast_to(value, input.shape)
 
 
-_fill.vjp(0)(lambda g: zero(g))
-
-
-@_fill.vjp(1)
-def _(g: Any) -> Any:
-    return g  # the engine sums it
+_fill.vjp(lambda g: zero(g), lambda g: g)  # the engine sums the second
 
 
 def fill(input: Tensor, value: Any) -> Tensor:

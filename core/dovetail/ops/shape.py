@@ -11,9 +11,12 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
+from ._arrays import broadcast
 from ._dims import dim_of, dims_of, several, sizes_of
+from ._layout import copied
 from ._op import Array, Fixed, op
 from .assign import setitem
+from .create import empty
 from .gather import gather, index_select
 from .index import getitem, narrow, select
 from .join import cat, chunk, split, stack, unbind
@@ -37,7 +40,7 @@ SHARED = (
 @op(dtypes=None, name="flip")
 def _flip(input: Array, dims: Any) -> Array:
     """The elements in the opposite order."""
-    return input[tuple(slice(None, None, -1) if d in dims else slice(None) for d in range(input.ndim))].copy(order="K")
+    return copied(input[tuple(slice(None, None, -1) if d in dims else slice(None) for d in range(input.ndim))])
 
 
 _flip.vjp(lambda g, dims: _flip(g, dims))
@@ -82,7 +85,7 @@ def flipud(input: Tensor) -> Tensor:
     return flip(input, 0)
 
 
-@op(dtypes=None, name="roll")
+@op(dtypes=None, name="roll", contiguous="or channels last")
 def _roll(input: Array, shifts: Any, dims: Any) -> Array:
     """The elements moved around."""
     return xp(input).roll(input, shifts, dims)
@@ -139,6 +142,15 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return transpose(flip(input, second if turn == 1 else first), first, second)
 
 
+@op(dtypes=None, name="repeat")
+def _repeat(input: Array, single: Any, spread: Any, shape: Any) -> Array:
+    """The elements in a shape with dimensions of length 1, copied along those, and in their final shape."""
+    return broadcast(input.reshape(single), spread).copy(order="C").reshape(shape)
+
+
+_repeat.vjp(lambda g, input_shape, single, spread: _reshape(sum_to(_reshape(g, spread), single), input_shape))
+
+
 def repeat(input: Tensor, *args: Any, repeats: Any = None) -> Tensor:
     """Copy the tensor side by side, this many times along each dimension; more numbers than dimensions add some in front.
 
@@ -161,9 +173,7 @@ def repeat(input: Tensor, *args: Any, repeats: Any = None) -> Tensor:
     have = (1,) * ahead + have
     pairs = [n for d, n in enumerate(have) for n in (1, n)]
     spread = [n for k, n in zip(times, have, strict=True) for n in (k, n)]
-    if max(times, default=1) == 1 == min(times, default=1):
-        return clone(_reshape(input, have))
-    return _reshape(expand_to(_reshape(input, tuple(pairs)), tuple(spread)), tuple(k * n for k, n in zip(times, have, strict=True)))
+    return _repeat(input, tuple(pairs), tuple(spread), tuple(k * n for k, n in zip(times, have, strict=True)))
 
 
 def tile(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
@@ -209,9 +219,8 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         repeats = int(repeats.item())
     if repeats < 0:
         raise ShapeError("repeat_interleave", f"Repeats must be non-negative, got {repeats}")
-    wide = expand_to(unsqueeze(input, d + 1), (*shape[: d + 1], repeats, *shape[d + 1 :]))
-    out = _reshape(wide, (*shape[:d], shape[d] * repeats, *shape[d + 1 :]))
-    return clone(out) if repeats == 1 else out
+    single, spread = ((*shape[: d + 1], n, *shape[d + 1 :]) for n in (1, repeats))
+    return _repeat(input, single, spread, (*shape[:d], shape[d] * repeats, *shape[d + 1 :]))
 
 
 def _check_repeats(repeats: Tensor, n: int) -> None:
@@ -308,7 +317,7 @@ def block_diag(*tensors: Any) -> Tensor:
             [0, 0, 3]])
     """
     blocks = []
-    for k, one in enumerate(tensors):
+    for k, one in enumerate(tensors or [empty(1, 0)]):
         if one.__class__ not in CLASSES:
             raise TypeMismatch("block_diag()", f"argument 'tensors' must be tuple of Tensors, got {type(one).__name__} at {k}")
         if one._a.ndim > 2:

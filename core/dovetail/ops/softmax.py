@@ -21,7 +21,7 @@ __all__ = ["log_softmax", "softmax"]
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
 
 
-@op(dtypes="floating", autocast="float32", name="softmax")
+@op(dtypes="floating", autocast="float32", name="softmax", contiguous=True)
 def _softmax(input: Array, dim: int) -> Array:
     """``exp(input) / sum(exp(input))`` along one dimension."""
     dim = dim_of("softmax", dim, input.ndim)
@@ -56,7 +56,7 @@ softmax_grad.vjp(
 )
 
 
-@op(dtypes="floating", autocast="float32", name="log_softmax")
+@op(dtypes="floating", autocast="float32", name="log_softmax", contiguous=True)
 def _log_softmax(input: Array, dim: int) -> Array:
     """``input - log(sum(exp(input)))`` along one dimension."""
     dim = dim_of("log_softmax", dim, input.ndim)
@@ -95,14 +95,15 @@ def _implicit(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None, out: Any = None) -> Tensor:
     """``exp(input) / sum(exp(input))`` along `dim`, without overflow; `dtype` casts the input first.
 
     >>> import dovetail as dv
     >>> dv.softmax(dv.tensor([0., 0.]), 0)
     tensor([0.5000, 0.5000])
     """
-    return _softmax(*_arguments(input, dim, dtype, axis, "softmax", False))
+    given = _arguments(input, dim, dtype, axis, "softmax", False)
+    return _softmax(*given) if out is None else _softmax(*given, out=out)
 
 
 def functional_softmax(
@@ -117,14 +118,15 @@ def functional_softmax(
     return _softmax(*_arguments(input, dim, dtype, axis, "softmax"))
 
 
-def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None, out: Any = None) -> Tensor:
     """``input - log(sum(exp(input)))`` along `dim`, without overflow; `dtype` casts the input first.
 
     >>> import dovetail as dv
     >>> dv.log_softmax(dv.tensor([0., 0.]), 0)
     tensor([-0.6931, -0.6931])
     """
-    return _log_softmax(*_arguments(input, dim, dtype, axis, "log_softmax", False))
+    given = _arguments(input, dim, dtype, axis, "log_softmax", False)
+    return _log_softmax(*given) if out is None else _log_softmax(*given, out=out)
 
 
 def functional_log_softmax(

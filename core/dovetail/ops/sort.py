@@ -76,7 +76,7 @@ def msort(input: Tensor) -> Tensor:
     return _sort(input, 0, False)[0]
 
 
-@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("topk", "values", "indices"))
+@op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("topk", "values", "indices"), contiguous=True)
 def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Array:
     """The k largest (or smallest) along `dim`, in order, and where they are. Raises a RuntimeError for k out of range.
 

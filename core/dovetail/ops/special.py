@@ -8,13 +8,14 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..errors import DtypeError
 from . import _erf, _gamma
+from ._layout import converted
 from ._op import Array, op
 from ._refuse import tensors
 from .arithmetic import _div, add, mul, neg
 from .inplace import write
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma"]
-METHODS = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma")
+METHODS = tuple(__all__)
 INPLACE = ("digamma", "erfinv", "lgamma", "mvlgamma", "polygamma")
 INPLACE_FUNCTIONS = ("erf", "erfc", "i0")
 _SLOPE = 2 / math.sqrt(math.pi)
@@ -22,7 +23,7 @@ _SLOPE = 2 / math.sqrt(math.pi)
 
 def _in_double(function: Any, a: Any, *rest: Any) -> Any:
     """Compute in float64 and round once to the type of the array."""
-    return function(a.astype("float64", copy=False), *rest).astype(a.dtype, copy=False)
+    return function(a if a.dtype.char == "d" else converted(a, "float64"), *rest).astype(a.dtype, copy=False)
 
 
 @op(dtypes="float")
@@ -33,7 +34,7 @@ def erf(input: Array) -> Array:
     >>> dv.erf(dv.tensor([0., 1.]))
     tensor([0.0000, 0.8427])
     """
-    return _erf.erf_single(input) if input.dtype.itemsize == 4 else _erf.erf_double(input)
+    return _erf.erf(input)
 
 
 erf.vjp(lambda g, input: mul(g, mul(neg(mul(input, input)).exp(), _SLOPE)))
@@ -47,7 +48,7 @@ def erfc(input: Array) -> Array:
     >>> dv.erfc(dv.tensor([0., 1.]))
     tensor([1.0000, 0.1573])
     """
-    return _in_double(_erf.erfc_double, input)
+    return _in_double(_erf.erfc, input)
 
 
 erfc.vjp(lambda g, input: mul(g, mul(neg(mul(input, input)).exp(), -_SLOPE)))
@@ -61,7 +62,7 @@ def erfinv(input: Array) -> Array:
     >>> dv.erfinv(dv.tensor([0., 0.5]))
     tensor([0.0000, 0.4769])
     """
-    return _in_double(_erf.erfinv_double, input)
+    return _in_double(_erf.erfinv, input)
 
 
 erfinv.vjp(lambda g, out: mul(g, mul(mul(out, out).exp(), 1 / _SLOPE)))

@@ -6,20 +6,19 @@ import math
 from typing import Any
 
 from ._op import Array, op, xp
+from ._ufunc import ufunc
 from .arithmetic import _add, _div, _sub, held, mul, neg
-from .inplace import inplace
 from .powers import rsqrt, square
 
 __all__ = [
-    "acos", "acos_", "acosh", "acosh_", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_", "arcsinh", "arcsinh_", "arctan",
-    "arctan2", "arctan_", "arctanh", "arctanh_", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan_", "atanh", "atanh_", "cos",
-    "cos_", "cosh", "cosh_", "deg2rad", "hypot", "rad2deg", "sin", "sin_", "sinc", "sinc_", "sinh", "sinh_", "tan", "tan_",
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan", "atan2", "atanh",
+    "cos", "cosh", "deg2rad", "hypot", "rad2deg", "sin", "sinc", "sinh", "tan",
 ]  # fmt: skip
 INPLACE = ("arctan2", "atan2", "hypot")
-INPLACE_FUNCTIONS = ("deg2rad", "rad2deg")
+INPLACE_FUNCTIONS = tuple(n for n in __all__ if n not in INPLACE)
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def sin(input: Array) -> Array:
     """The sine of each element.
 
@@ -27,13 +26,12 @@ def sin(input: Array) -> Array:
     >>> dv.sin(dv.tensor([0., 1.]))
     tensor([0.0000, 0.8415])
     """
-    return xp(input).sin(input)
 
 
 sin.vjp(lambda g, input: mul(g, held(cos(input))))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def cos(input: Array) -> Array:
     """The cosine of each element.
 
@@ -41,13 +39,12 @@ def cos(input: Array) -> Array:
     >>> dv.cos(dv.tensor([0., 1.]))
     tensor([1.0000, 0.5403])
     """
-    return xp(input).cos(input)
 
 
 cos.vjp(lambda g, input: neg(mul(g, held(sin(input)))))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def tan(input: Array) -> Array:
     """The tangent of each element.
 
@@ -55,13 +52,12 @@ def tan(input: Array) -> Array:
     >>> dv.tan(dv.tensor([0., 1.]))
     tensor([0.0000, 1.5574])
     """
-    return xp(input).tan(input)
 
 
 tan.vjp(lambda g, out: mul(g, held(_add(square(out), 1))))
 
 
-@op(dtypes="float")
+@ufunc("arcsin", dtypes="float")
 def asin(input: Array) -> Array:
     """The inverse sine of each element, in [−π/2, π/2].
 
@@ -69,13 +65,12 @@ def asin(input: Array) -> Array:
     >>> dv.asin(dv.tensor([0., 1.]))
     tensor([0.0000, 1.5708])
     """
-    return xp(input).arcsin(input)
 
 
 asin.vjp(lambda g, input: mul(g, held(rsqrt(_sub(1, square(input))))))
 
 
-@op(dtypes="float")
+@ufunc("arccos", dtypes="float")
 def acos(input: Array) -> Array:
     """The inverse cosine of each element, in [0, π].
 
@@ -83,13 +78,12 @@ def acos(input: Array) -> Array:
     >>> dv.acos(dv.tensor([0., 1.]))
     tensor([1.5708, 0.0000])
     """
-    return xp(input).arccos(input)
 
 
 acos.vjp(lambda g, input: neg(mul(g, held(rsqrt(_sub(1, square(input)))))))
 
 
-@op(dtypes="float")
+@ufunc("arctan", dtypes="float")
 def atan(input: Array) -> Array:
     """The inverse tangent of each element, in (−π/2, π/2).
 
@@ -97,13 +91,12 @@ def atan(input: Array) -> Array:
     >>> dv.atan(dv.tensor([0., 1.]))
     tensor([0.0000, 0.7854])
     """
-    return xp(input).arctan(input)
 
 
 atan.vjp(lambda g, input: _div(g, held(_add(square(input), 1))))
 
 
-@op(dtypes="float")
+@ufunc("arctan2", dtypes="float")
 def atan2(input: Array, other: Array) -> Array:
     """The angle of the point (other, input), in [−π, π]; broadcast.
 
@@ -111,7 +104,6 @@ def atan2(input: Array, other: Array) -> Array:
     >>> dv.atan2(dv.tensor([1., -1.]), dv.tensor([1., -1.]))
     tensor([ 0.7854, -2.3562])
     """
-    return xp(input).arctan2(input, other)
 
 
 atan2.vjp(
@@ -120,7 +112,7 @@ atan2.vjp(
 )
 
 
-@op(dtypes="floating")
+@ufunc(dtypes="floating")
 def hypot(input: Array, other: Array) -> Array:
     """The length of the vector (input, other): ``√(x² + y²)`` without overflow, broadcast.
 
@@ -128,13 +120,12 @@ def hypot(input: Array, other: Array) -> Array:
     >>> dv.hypot(dv.tensor([3.]), dv.tensor([4.]))
     tensor([5.])
     """
-    return xp(input).hypot(input, other)
 
 
 hypot.vjp(lambda g, input, out: mul(g, _div(input, out)), lambda g, other, out: mul(g, _div(other, out)))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def sinh(input: Array) -> Array:
     """The hyperbolic sine of each element.
 
@@ -142,13 +133,12 @@ def sinh(input: Array) -> Array:
     >>> dv.sinh(dv.tensor([0., 1.]))
     tensor([0.0000, 1.1752])
     """
-    return xp(input).sinh(input)
 
 
 sinh.vjp(lambda g, input: mul(g, held(cosh(input))))
 
 
-@op(dtypes="float")
+@ufunc(dtypes="float")
 def cosh(input: Array) -> Array:
     """The hyperbolic cosine of each element.
 
@@ -156,13 +146,12 @@ def cosh(input: Array) -> Array:
     >>> dv.cosh(dv.tensor([0., 1.]))
     tensor([1.0000, 1.5431])
     """
-    return xp(input).cosh(input)
 
 
 cosh.vjp(lambda g, input: mul(g, held(sinh(input))))
 
 
-@op(dtypes="float")
+@ufunc("arcsinh", dtypes="float")
 def asinh(input: Array) -> Array:
     """The inverse hyperbolic sine of each element.
 
@@ -170,13 +159,12 @@ def asinh(input: Array) -> Array:
     >>> dv.asinh(dv.tensor([0., 1.]))
     tensor([0.0000, 0.8814])
     """
-    return xp(input).arcsinh(input)
 
 
 asinh.vjp(lambda g, input: mul(g, held(rsqrt(_add(square(input), 1)))))
 
 
-@op(dtypes="float")
+@ufunc("arccosh", dtypes="float")
 def acosh(input: Array) -> Array:
     """The inverse hyperbolic cosine of each element; NaN below 1.
 
@@ -184,7 +172,6 @@ def acosh(input: Array) -> Array:
     >>> dv.acosh(dv.tensor([1., 2.]))
     tensor([0.0000, 1.3170])
     """
-    return xp(input).arccosh(input)
 
 
 @acosh.vjp
@@ -194,7 +181,7 @@ def _(g: Any, input: Any) -> Any:
     return mul(g, rsqrt(_sub(square(input), 1)))
 
 
-@op(dtypes="float")
+@ufunc("arctanh", dtypes="float")
 def atanh(input: Array) -> Array:
     """The inverse hyperbolic tangent of each element; ±∞ at ±1 and NaN beyond.
 
@@ -202,7 +189,6 @@ def atanh(input: Array) -> Array:
     >>> dv.atanh(dv.tensor([0., 0.5]))
     tensor([0.0000, 0.5493])
     """
-    return xp(input).arctanh(input)
 
 
 atanh.vjp(lambda g, input: _div(g, held(_sub(1, square(input)))))
@@ -258,6 +244,3 @@ rad2deg.vjp(lambda g: mul(g, 180 / math.pi))
 
 
 arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
-sin_, cos_, tan_, sinc_, sinh_, cosh_ = (inplace(f) for f in (sin, cos, tan, sinc, sinh, cosh))
-asin_, acos_, atan_, asinh_, acosh_, atanh_ = (inplace(f) for f in (asin, acos, atan, asinh, acosh, atanh))
-arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_

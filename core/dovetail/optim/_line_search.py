@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 __all__ = ["strong_wolfe"]
 
+_C1, _C2 = 1e-4, 0.9  # how much the loss must fall, and how much the slope
+_NARROW = 1e-9  # no bracket gets narrower
+
 
 class Point(NamedTuple):
     """A step length with the loss, the gradient and the slope along the direction there."""
@@ -18,9 +21,8 @@ class Point(NamedTuple):
 
 
 def strong_wolfe(
-    probe: Callable[[float], tuple[float, Any]], d: Any, t: float, loss: float, grad: Any, slope: float, *,
-    c1: float = 1e-4, c2: float = 0.9, tolerance_change: float = 1e-9, max_ls: int = 25,
-) -> tuple[float, Any, float, int]:  # fmt: skip
+    probe: Callable[[float], tuple[float, Any]], d: Any, t: float, loss: float, grad: Any, slope: float, max_ls: int = 25
+) -> tuple[float, Any, float, int]:
     """Find t with loss(t) <= loss(0) + c₁ t slope and |slope(t)| <= c₂ |slope|: (loss, gradient, t, evaluations).
 
     ``probe(t)`` gives loss and gradient at a step length. Source: Nocedal and Wright, "Numerical optimization",
@@ -37,20 +39,19 @@ def strong_wolfe(
         value, g = probe(t)
         return Point(t, value, g, float(g @ d))
 
-    low, high, used, done = _bracket(at, start, t, c1, c2, max_ls)
+    low, high, used, done = _bracket(at, start, t, max_ls)
     if not done:
-        low, used = _zoom(at, start, low, high, used, float(abs(d).max()), c1, c2, tolerance_change, max_ls)
+        low, used = _zoom(at, start, low, high, used, float(abs(d).max()), max_ls)
     return low.loss, low.grad, low.t, used
 
 
-def _bracket(at: Callable[[float], Point], start: Point, t: float, c1: float, c2: float, most: int) -> tuple[Point, Point, int, bool]:
+def _bracket(at: Callable[[float], Point], start: Point, t: float, most: int) -> tuple[Point, Point, int, bool]:
     """Two points around an acceptable one, the lower loss first; or an acceptable point and True."""
-    before, here, rounds = start, at(t), 0
-    used = 1
+    before, here, rounds, used = start, at(t), 0, 1
     while rounds < most:
-        if here.loss > start.loss + c1 * here.t * start.slope or (rounds > 1 and here.loss >= before.loss):
+        if here.loss > start.loss + _C1 * here.t * start.slope or (rounds > 1 and here.loss >= before.loss):
             break
-        if abs(here.slope) <= -c2 * start.slope:
+        if abs(here.slope) <= -_C2 * start.slope:
             return here, here, used, True
         if here.slope >= 0:
             break
@@ -63,25 +64,22 @@ def _bracket(at: Callable[[float], Point], start: Point, t: float, c1: float, c2
     return (before, here, used, False) if before.loss <= here.loss else (here, before, used, False)
 
 
-def _zoom(
-    at: Callable[[float], Point], start: Point, low: Point, high: Point, used: int, width: float, c1: float, c2: float,
-    tolerance: float, most: int,
-) -> tuple[Point, int]:  # fmt: skip
+def _zoom(at: Callable[[float], Point], start: Point, low: Point, high: Point, used: int, width: float, most: int) -> tuple[Point, int]:
     """Narrow a bracket until its lower point is acceptable."""
     stuck, rounds = False, used - 1
     while rounds < most:
-        if abs(high.t - low.t) * width < tolerance:
+        if abs(high.t - low.t) * width < _NARROW:
             break
         t, stuck = _inside(_lowest(low, high), min(low.t, high.t), max(low.t, high.t), stuck)
         here = at(t)
         used += 1
         rounds += 1
-        if here.loss > start.loss + c1 * t * start.slope or here.loss >= low.loss:
+        if here.loss > start.loss + _C1 * t * start.slope or here.loss >= low.loss:
             high = here
             if low.loss > high.loss:
                 low, high = high, low
         else:
-            done = abs(here.slope) <= -c2 * start.slope
+            done = abs(here.slope) <= -_C2 * start.slope
             if not done and here.slope * (high.t - low.t) >= 0:
                 high = low
             low = here

@@ -10,6 +10,7 @@ gradients or somebody replaced a state.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from operator import attrgetter, is_not
 from typing import Any
@@ -43,13 +44,9 @@ class Update:
         code = reference.__code__
         count = code.co_argcount
         self.name, self.reference, self.optional = reference.__name__, reference, optional
-        self.states = code.co_varnames[5:count]
-        self.settings = code.co_varnames[count : count + code.co_kwonlyargcount]
+        self.states, self.settings = code.co_varnames[5:count], code.co_varnames[count : count + code.co_kwonlyargcount]
         self.table: dict[tuple[str, Any], Callable[..., Any]] = {}
-
-    def absent(self, group: dict[str, Any]) -> list[str]:
-        """The names of the states that the parameters of a group do not have."""
-        return [name for name, setting in self.optional.items() if not group[setting]]
+        UPDATES[self.name] = self
 
 
 def update(**optional: str) -> Callable[[Callable[..., None]], Update]:
@@ -59,12 +56,7 @@ def update(**optional: str) -> Callable[[Callable[..., None]], Update]:
     for; it must not be changed. The function's parameters name the states and settings; ``optional`` says of which
     setting of a group it depends whether a state is kept.
     """
-
-    def made(reference: Callable[..., None]) -> Update:
-        rule = UPDATES[reference.__name__] = Update(reference, optional)
-        return rule
-
-    return made
+    return partial(Update, optional=optional)
 
 
 def lerp(np: Any, a: Any, b: Any, weight: float, t: Any) -> None:
@@ -210,16 +202,20 @@ class Bunch:
 class Layout:
     """The bunches of a group's parameters, and those that had no gradient so far."""
 
-    def __init__(self, params: list[Any], rule: Update, absent: list[str], group: dict[str, Any]) -> None:
-        self.params, self.absent = list(params), absent
+    def __init__(self, params: list[Any], rule: Update, group: dict[str, Any]) -> None:
+        self.params, self.optional = list(params), {setting: bool(group[setting]) for setting in rule.optional.values()}
+        absent = [name for name, setting in rule.optional.items() if not group[setting]]
         self.names = [None if name in absent else name for name in rule.states]
         self.plain = [name for name in rule.settings if name in group and name != "lr"]  # what the rule takes as it stands
         self.bunches: list[Bunch] = []
         self.idle = list(params)
 
-    def serves(self, params: list[Any], absent: list[str]) -> bool:
+    def serves(self, params: list[Any], group: dict[str, Any]) -> bool:
         """Whether the group's parameters, and the states that they have, are still those of this layout."""
-        return absent == self.absent and len(params) == len(self.params) and not any(map(is_not, params, self.params))
+        for setting, wanted in self.optional.items():
+            if bool(group[setting]) is not wanted:
+                return False
+        return len(params) == len(self.params) and not any(map(is_not, params, self.params))
 
     def ready(self, optimizer: MultiTensorOptimizer, group: dict[str, Any]) -> list[tuple[Bunch, list[Any]]]:
         """The bunches that have gradients, with them; regrouped where need be."""
@@ -333,12 +329,12 @@ class MultiTensorOptimizer(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure`` evaluates the loss anew and its value is returned."""
-        loss = self._evaluate(closure)
+        loss = None if closure is None else self._evaluate(closure)
         for i, group in enumerate(self.param_groups):
-            params, absent = group["params"], self.rule.absent(group)
+            params = group["params"]
             layouts = self._layouts.get(i, ())
-            if len(layouts) != 1 or not layouts[0].serves(params, absent):
-                layouts = self._layouts[i] = [Layout(part, self.rule, absent, group) for part in _once_each(params)]
+            if len(layouts) != 1 or not layouts[0].serves(params, group):
+                layouts = self._layouts[i] = [Layout(part, self.rule, group) for part in _once_each(params)]
             for layout in layouts:
                 for bunch, grads in layout.ready(self, group):
                     bunch.run(self.rule, grads, group["maximize"], self._settings(group, bunch, layout.plain))

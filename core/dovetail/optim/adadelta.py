@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._multi import MultiTensorOptimizer, mean_square, update
-from .optimizer import checked
+from .optimizer import check, checked
 
 __all__ = ["Adadelta", "adadelta_update"]
 
@@ -37,9 +37,12 @@ class Adadelta(MultiTensorOptimizer):
     """
 
     rule = adadelta_update
+    _last = "capturable foreach differentiable"
 
     def __init__(
         self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
         foreach: bool | None = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(params, checked(self, locals(), "lr", "rho", "eps", "weight_decay"))
+        defaults = checked(self, locals(), "lr", "eps", "weight_decay")
+        check(0.0 <= rho <= 1.0, self, f"Invalid rho value: {rho}", "expected 0 <= rho <= 1")
+        super().__init__(params, defaults)

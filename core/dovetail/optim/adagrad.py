@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 import numpy
@@ -39,6 +38,7 @@ class Adagrad(MultiTensorOptimizer):
     """
 
     rule = adagrad_update
+    _last = "weight_decay initial_accumulator_value foreach maximize differentiable fused"
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,
@@ -47,7 +47,7 @@ class Adagrad(MultiTensorOptimizer):
     ) -> None:  # fmt: skip
         super().__init__(params, checked(self, locals(), "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"))
         start = initial_accumulator_value
-        for p in chain.from_iterable(group["params"] for group in self.param_groups):
+        for p in self._every():
             filled = xp(p._a).full_like(p._a, complex(start, start) if p._a.dtype.kind == "c" else start)
             self.state[p] = {"step": wrap(numpy.zeros((), counter_type())), "sum": wrap(filled)}
 

@@ -48,6 +48,7 @@ class Adam(MultiTensorOptimizer):
     """
 
     rule = adam_update
+    _last = "foreach capturable differentiable fused decoupled_weight_decay"
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

@@ -37,9 +37,8 @@ class Muon(OneByOne):
         known = (None, "original", "match_rms_adamw")
         check(adjust_lr_fn in known, self, f"Adjust learning rate function {adjust_lr_fn} is not supported")
         super().__init__(params, defaults)
-        for group in self.param_groups:
-            for p in group["params"]:
-                check(p._a.ndim == 2, self, f"Muon only supports 2D parameters whereas we found a parameter with size: {p.shape}")
+        for p in self._every():
+            check(p._a.ndim == 2, self, f"Muon only supports 2D parameters whereas we found a parameter with size: {p.shape}")
 
     def _update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         momentum, lr = group["momentum"], number(group["lr"])

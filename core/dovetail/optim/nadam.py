@@ -43,6 +43,7 @@ class NAdam(MultiTensorOptimizer):
     """
 
     rule = nadam_update
+    _last = "foreach capturable differentiable"
 
     def __init__(
         self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

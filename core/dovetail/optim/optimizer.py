@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -70,13 +69,13 @@ def check(condition: bool, where: Any, what: str, expected: str = "") -> None:
 
 
 _LABELS = {"lr": "learning rate", "eps": "epsilon value"}
-_MOST = {"rho": 1.0}
 
 
 def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     """An optimizer's defaults: ``locals()`` at the start of its constructor, without what is no setting.
 
-    The settings of these names are checked, in their order: betas lie in [0, 1), others are not negative.
+    The settings of these names are checked, in their order: betas lie in [0, 1), others are not negative. As PyTorch's,
+    they stand in the constructor's order, but for a few that come last.
     """
     defaults = {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
     for name in names:
@@ -84,12 +83,13 @@ def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str,
         if name == "betas":
             for i, beta in enumerate(map(number, value)):
                 check(0.0 <= beta < 1.0, optimizer, f"Invalid beta parameter at index {i}: {beta}", "expected 0 <= beta < 1")
-            continue
-        check(value.__class__ not in CLASSES or value._a.size == 1, optimizer, f"Tensor {name} must be 1-element")
-        value, most = number(value), _MOST.get(name, math.inf)
-        expected = f"expected {name} >= 0" if most == math.inf else f"expected 0 <= {name} <= {most:g}"
-        check(0.0 <= value <= most, optimizer, f"Invalid {_LABELS.get(name, f'{name} value')}: {value}", expected)
-    return defaults
+        else:
+            check(value.__class__ not in CLASSES or value._a.size == 1, optimizer, f"Tensor {name} must be 1-element")
+            what = f"Invalid {_LABELS.get(name, f'{name} value')}: {number(value)}"
+            check(number(value) >= 0.0, optimizer, what, f"expected {name} >= 0")
+    last = optimizer._last.split()
+    ordered = [name for name in defaults if name not in last] + [name for name in last if name in defaults]
+    return {name: defaults[name] for name in ordered}
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,6 +142,7 @@ class Optimizer:
     _optimizer_step_post_hooks: OrderedDict[int, Any]
     _step_supports_amp_scaling = False
     _opt_called = False
+    _last = ""  # the settings that stand last in a group, where PyTorch's order is not that of the constructor
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -187,6 +188,10 @@ class Optimizer:
         with enable_grad():
             return closure()
 
+    def _every(self) -> Iterator[Any]:
+        """The parameters of all groups."""
+        return chain.from_iterable(group["params"] for group in self.param_groups)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or set them to zero.
 
@@ -195,18 +200,17 @@ class Optimizer:
         >>> dv.optim.SGD([w]).zero_grad(); w.grad is None
         True
         """
-        for group in self.param_groups:
-            for p in group["params"]:
-                n = p._n
-                g = n.grad if n.__class__ is Leaf else p.grad
-                if g is None:
-                    continue
-                if set_to_none:
-                    p.grad = None
-                else:
-                    g._n = None
-                    g._a[...] = 0
-                    changed(g._v, "zero_grad")
+        for p in self._every():
+            n = p._n
+            g = n.grad if n.__class__ is Leaf else p.grad
+            if g is None:
+                continue
+            if set_to_none:
+                p.grad = None
+            else:
+                g._n = None
+                g._a[...] = 0
+                changed(g._v, "zero_grad")
 
     # --- groups ---------------------------------------------------------------------------------------------------
 
@@ -251,14 +255,12 @@ class Optimizer:
         params = new["params"]
         if len(params) != len({id(p) for p in params}):
             warnings.warn("optimizer contains a parameter group with duplicate parameters; each is updated once per mention", stacklevel=4)
-        known: set[int] = set()
-        for group in self.param_groups:
-            known.update(id(p) for p in group["params"])
-            text = "with names" if "param_names" in new else "without names"
-            what = f"all optimizer param groups should be with/without names. cannot add param group {text} to the optimizer"
-            check(("param_names" in new) == ("param_names" in group), self, what)
-        what = "some parameters appear in more than one parameter group"
-        check(known.isdisjoint(id(p) for p in params), self, what)
+        named = "param_names" in new
+        what = "all optimizer param groups should be with/without names. cannot add param group"
+        same = all(named == ("param_names" in group) for group in self.param_groups)
+        check(same, self, f"{what} {'with' if named else 'without'} names to the optimizer")
+        known = {id(p) for p in self._every()}
+        check(known.isdisjoint(map(id, params)), self, "some parameters appear in more than one parameter group")
 
     # --- state dicts ----------------------------------------------------------------------------------------------
 
@@ -274,14 +276,12 @@ class Optimizer:
         for hook in list(self._optimizer_state_dict_pre_hooks.values()):
             hook(self)
         numbers: dict[int, int] = {}
-        start, groups = 0, []
-        for group in self.param_groups:
-            for i, p in enumerate(group["params"], start):
-                numbers.setdefault(id(p), i)
-            start += len(group["params"])
-            packed = {k: v for k, v in group.items() if k != "params"}
-            packed["params"] = [numbers[id(p)] for p in group["params"]]
-            groups.append(packed)
+        for i, p in enumerate(self._every()):
+            numbers.setdefault(id(p), i)
+        groups = [
+            {k: v for k, v in group.items() if k != "params"} | {"params": [numbers[id(p)] for p in group["params"]]}
+            for group in self.param_groups
+        ]
         state = {(numbers[id(k)] if isinstance(k, Tensor) else k): v for k, v in self.state.items()}
         out: dict[str, Any] = {"state": state, "param_groups": groups}
         for hook in list(self._optimizer_state_dict_post_hooks.values()):
@@ -304,8 +304,7 @@ class Optimizer:
         lengths = [(len(s["params"]), len(g["params"])) for s, g in zip(saved, groups, strict=True)]
         what = "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
         check(all(a == b for a, b in lengths), self, f"{what} (loaded and here: {lengths})")
-        numbers = chain.from_iterable(g["params"] for g in saved)
-        by_number = dict(zip(numbers, chain.from_iterable(g["params"] for g in groups), strict=True))
+        by_number = dict(zip(chain.from_iterable(g["params"] for g in saved), self._every(), strict=True))
         state: defaultdict[Any, Any] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             p = by_number.get(key)

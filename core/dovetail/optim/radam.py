@@ -44,6 +44,7 @@ class RAdam(MultiTensorOptimizer):
     """
 
     rule = radam_update
+    _last = "foreach capturable decoupled_weight_decay differentiable"
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

@@ -48,6 +48,7 @@ class RMSprop(MultiTensorOptimizer):
     """
 
     rule = rmsprop_update
+    _last = "alpha eps centered weight_decay capturable foreach maximize differentiable"
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0, momentum: float = 0,

@@ -43,6 +43,7 @@ class Rprop(MultiTensorOptimizer):
     """
 
     rule = rprop_update
+    _last = "capturable"
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, etas: tuple[float, float] = (0.5, 1.2), step_sizes: tuple[float, float] = (1e-6, 50), *,

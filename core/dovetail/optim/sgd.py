@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._multi import Bunch, MultiTensorOptimizer, update
-from .optimizer import check, checked
+from .optimizer import check, checked, number
 
 __all__ = ["SGD", "sgd_update"]
 
@@ -60,5 +60,8 @@ class SGD(MultiTensorOptimizer):
     def _start(self, group: dict[str, Any]) -> dict[str, float]:
         return {}
 
-    def _rates(self, group: dict[str, Any], lr: float, step: int, bunch: Bunch) -> dict[str, Any]:
-        return {"lr": lr, "inflow": 1 if bunch.fresh else 1 - group["dampening"]}
+    def _settings(self, group: dict[str, Any], bunch: Bunch, plain: list[str]) -> dict[str, Any]:
+        inflow = 1 if bunch.fresh else 1 - group["dampening"]
+        settings = {"lr": number(group["lr"]), "l2": number(group["weight_decay"]), "inflow": inflow}
+        settings["momentum"], settings["nesterov"] = group["momentum"], group["nesterov"]
+        return settings

@@ -35,6 +35,6 @@ class SparseAdam(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Refuse dense gradients; without any gradient there is nothing to do."""
         loss = self._evaluate(closure)
-        if any(p.grad is not None for group in self.param_groups for p in group["params"]):
+        if any(p.grad is not None for p in self._every()):
             raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
         return loss

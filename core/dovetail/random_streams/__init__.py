@@ -1,7 +1,7 @@
 """PyTorch's CPU random streams on bare NumPy arrays: for one seed, the draws of PyTorch 2.13 in the same order.
 
 Every function takes the generator first and leaves it where PyTorch would leave its own, so that any mixture of calls stays in
-step. ``_box_muller`` says how far the bits agree.
+step. ``normal`` says how far the bits agree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Normal numbers by Box and Muller's transform, in the order and the arithmetic of PyTorch's CPU."""
+"""Normal numbers by Box and Muller's transform, in the order and the arithmetic of PyTorch's CPU.
+
+float32 follows, operation for operation, the single-precision logarithm, sine and cosine of Moshier's Cephes library as they are
+compiled with fused multiply-add. A fused step is taken in float64, where the product of two float32 numbers is exact, and then
+rounded to float32; so the bits depend neither on NumPy's version nor on the processor.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,28 @@ from typing import Any
 import numpy as np
 
 from ..generator import Generator
-from ._box_muller import box_muller
 from ._draws import Shape, demand, floating, fma, narrow, real_of, size_of, uniform24, uniform53
 
 __all__ = ["log_normal", "normal", "normal_around"]
 
 _SMALL = 64
+_BLOCKS = 1024  # a chunk of 8,192 pairs: its buffers stay in the processor's cache
+_TAU = 2.0 * np.pi
+
+
+def _f32(*values: float) -> list[float]:
+    return [float(np.float32(value)) for value in values]
+
+
+_LOG = _f32(
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+_LN2_LOW, _LN2_HIGH = _f32(-2.12194440e-4, 0.693359375)
+_SIN = _f32(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+_COS = _f32(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+_QUARTER_PI = _f32(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)  # minus π/4, in three parts
+_ROOT_HALF_BITS = np.int32(0x3F3504F3)  # √½ as a float32
 
 
 def normal(
@@ -133,3 +154,124 @@ def _blocks_of_half(gen: Generator, count: int, mean: float, std: float) -> np.n
     last = uniform24(gen, 16)
     box_muller(last.reshape(1, 16), mean, std)
     return np.concatenate([values[: count - 16], last])
+
+
+def box_muller(blocks: np.ndarray, mean: float, std: float) -> None:
+    """Turn rows of sixteen uniforms into normals in place: (N, 16), float32 or float64.
+
+    A row's first eight give the radii √(-2 log(1 - u)), its last eight the angles 2πu; cosines go first, sines last.
+
+    >>> row = np.full((1, 16), 0.5, np.float32)
+    >>> box_muller(row, 0.0, 1.0)
+    >>> float(row[0, 0])
+    -1.1774100065231323
+    """
+    for start in range(0, len(blocks), _BLOCKS):
+        part = blocks[start : start + _BLOCKS]
+        _transform(part, mean, std) if part.dtype == np.float32 else _transform_double(part, mean, std)
+
+
+def _transform_double(part: np.ndarray, mean: float, std: float) -> None:
+    radius = np.sqrt(-2.0 * np.log(1.0 - part[:, :8]))
+    angle = _TAU * part[:, 8:]
+    part[:, :8] = fma(radius * np.cos(angle), std, mean)
+    part[:, 8:] = fma(radius * np.sin(angle), std, mean)
+
+
+def _transform(part: np.ndarray, mean: float, std: float) -> None:
+    radius = _log(np.float32(1.0) - part[:, :8])
+    radius *= np.float32(-2.0)
+    np.sqrt(radius, out=radius)
+    sine, cosine = _sincos(part[:, 8:] * np.float32(_TAU))
+    for values, place in ((cosine, part[:, :8]), (sine, part[:, 8:])):
+        values *= radius
+        wide = values.astype(np.float64)  # where the product is exact, so that the sum is rounded once
+        wide *= float(np.float32(std))
+        wide += float(np.float32(mean))
+        place[...] = wide
+
+
+class _Fused:
+    """Fused multiply-add on float64 arrays that hold float32 values: every step is rounded back to float32."""
+
+    __slots__ = ("_narrow",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._narrow = np.empty(shape, np.float32)
+
+    def round(self, wide: np.ndarray) -> np.ndarray:
+        np.copyto(self._narrow, wide, casting="same_kind")
+        np.copyto(wide, self._narrow)
+        return wide
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self.round(a * b)
+
+    def step(self, total: np.ndarray, factor: np.ndarray | float, term: np.ndarray | float) -> np.ndarray:
+        """total = total * factor + term."""
+        total *= factor
+        total += term
+        return self.round(total)
+
+    def polynomial(self, x: np.ndarray, coefficients: list[float]) -> np.ndarray:
+        total = x * coefficients[0]
+        total += coefficients[1]
+        self.round(total)
+        for coefficient in coefficients[2:]:
+            self.step(total, x, coefficient)
+        return total
+
+
+def _log(u: np.ndarray) -> np.ndarray:
+    """Return log u in float32 for positive, normal float32 u: u = x·2^e with √½ <= x < √2, a polynomial in x - 1."""
+    bits = u.view(np.int32)
+    exponent = bits - _ROOT_HALF_BITS
+    exponent >>= 23
+    x = (bits - (exponent << 23)).view(np.float32).astype(np.float64)
+    x -= 1.0
+    fused, power = _Fused(x.shape), exponent.astype(np.float64)
+    square = fused.product(x, x)
+    y = fused.round(fused.polynomial(x, _LOG) * x)
+    fused.step(y, square, fused.round(power * _LN2_LOW))
+    square *= -0.5
+    y += square
+    fused.round(y)
+    x += y
+    fused.round(x)
+    power *= _LN2_HIGH
+    x += power
+    return x.astype(np.float32)
+
+
+def _sincos(angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return sin and cos in float32 of float32 angles in [0, 2π]: reduced by multiples of π/4, then a polynomial each."""
+    octant = (angle * np.float32(4.0 / np.pi)).astype(np.int32)
+    octant += 1
+    octant &= ~1
+    x, count = angle.astype(np.float64), octant.astype(np.float64)
+    fused = _Fused(x.shape)
+    for part in _QUARTER_PI:
+        x += count * part
+        fused.round(x)
+    square = fused.product(x, x)
+    cosine = fused.polynomial(square, _COS)
+    fused.round(np.multiply(cosine, square, out=cosine))
+    sine = fused.polynomial(square, _SIN)
+    fused.round(np.multiply(sine, square, out=sine))
+    fused.step(sine, x, x)
+    fused.step(cosine, square, square * -0.5)
+    cosine += 1.0
+    return _arrange(octant, sine.astype(np.float32), cosine.astype(np.float32))
+
+
+def _arrange(octant: np.ndarray, sine: np.ndarray, cosine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Swap sine and cosine in the octants around the vertical axis, and give both their signs."""
+    sine_bits, cosine_bits = sine.view(np.int32), cosine.view(np.int32)
+    swap = (octant >> 1) & 1
+    np.negative(swap, out=swap)
+    swap &= sine_bits ^ cosine_bits
+    sine_bits ^= swap
+    cosine_bits ^= swap
+    sine_bits ^= (octant & 4) << 29
+    cosine_bits ^= (~(octant - 2) & 4) << 29
+    return sine, cosine

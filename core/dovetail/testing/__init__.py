@@ -1,7 +1,18 @@
-"""What tests of plugins need: the conformance kit, its pytest plugin, and the scaffold of a new plugin."""
+"""What tests need: `assert_close`, and for plugins the conformance kit, its pytest plugin and the scaffold of a new plugin."""
 
 from __future__ import annotations
 
-from . import conformance
+from typing import Any
 
-__all__ = ["conformance"]
+from .comparison import assert_close
+
+__all__ = ["assert_close", "conformance"]
+
+
+def __getattr__(name: str) -> Any:
+    """The kit, imported when it is first asked for: programs that only compare tensors do not wait for it."""
+    if name != "conformance":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return importlib.import_module(f"{__name__}.conformance")

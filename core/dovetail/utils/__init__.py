@@ -1,7 +1,7 @@
-"""The import paths that PyTorch programs use: ``utils.data``."""
+"""The import paths that PyTorch programs use: ``utils.data``, ``utils.checkpoint`` and kin."""
 
 from __future__ import annotations
 
-from . import data
+from . import checkpoint, data, dlpack, hooks
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks"]

@@ -7,7 +7,7 @@ from types import ModuleType
 
 __all__ = ["tokenizers"]
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 
 
 def __getattr__(name: str) -> ModuleType:

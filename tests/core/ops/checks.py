@@ -13,8 +13,7 @@ import numpy as np
 import dovetail as dv
 from dovetail.autograd.functional import grad
 from dovetail.autograd.node import Leaf, Node, Output, Tensor, leaf, wrap
-
-from .samples import flat
+from dovetail.testing.samples.calls import flat
 
 __all__ = [
     "EPS", "alike", "check_gradient", "check_second", "cotangents", "differentiable", "gradients", "kept_apart", "nodes", "unkept",

@@ -12,9 +12,9 @@ from dovetail.autograd.node import wrap
 from dovetail.errors import ShapeError
 from dovetail.ops import arithmetic
 from dovetail.ops._op import OPS, Array, op
+from dovetail.testing.samples.row import Row, T
 
 from . import test_ops as checks
-from .row import Row, T
 
 HELD: list[Any] = []  # what a faulty op hides away
 

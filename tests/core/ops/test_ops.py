@@ -14,11 +14,7 @@ from dovetail.autograd.node import Tensor, wrap
 from dovetail.dtypes import result_dtype
 from dovetail.errors import DovetailError
 from dovetail.ops._op import OPS
-from tests.support.cupy_standin import install
-
-from .checks import EPS, alike, check_gradient, check_second, cotangents, differentiable, gradients, kept_apart, unkept
-from .row import Row, Spec, T
-from .samples import (
+from dovetail.testing.samples.calls import (
     ROWS,
     Made,
     arrays,
@@ -40,6 +36,10 @@ from .samples import (
     wants_grad,
     wants_grad2,
 )  # fmt: skip
+from dovetail.testing.samples.row import Row, Spec, T
+from tests.support.cupy_standin import install
+
+from .checks import EPS, alike, check_gradient, check_second, cotangents, differentiable, gradients, kept_apart, unkept
 
 
 def each(applies: Callable[[Row], bool]) -> Any:

@@ -37,6 +37,23 @@ FORMAT_MAGIC = fmt("@hookimpl\ndef decode_sample(data): return data\n")
 
 # name → (rows, code, the check that must fail)
 SABOTAGE: dict[str, tuple[str, str | dict[str, str], str]] = {
+    "weights that are not loaded": (
+        MODEL + '[weights."bad/thing@v1"]\nmodel = "bad/thing"\n',
+        GOOD.replace("__init__(self)", "__init__(self, weights=None)"),
+        "weights.bad/thing@v1:what_ships_is_loaded",
+    ),
+    "a collate that stumbles over a single sample": (
+        'hooks = { module = "dovetail_bad.code", implements = ["collate"] }\n'
+        '[collates."dovetail_bad.code.Clip"]\nexample = { fixture = "dovetail_bad.code:some" }\n',
+        READ + "class Clip: pass\ndef some(): return [Clip(), Clip()]\n@hookimpl\ndef collate(samples): return samples[1]\n",
+        "collates.dovetail_bad.code.Clip:samples_become_a_batch",
+    ),
+    "a metric by code that fails": (
+        'hooks = { module = "dovetail_bad.code", implements = ["register_metrics"] }\n',
+        READ + "@hookimpl\ndef register_metrics():\n"
+        "    return {'bad/m': {'target': 'dovetail_bad.code:m', 'example': {'call': False, 'inputs': [[2]]}}}\ndef m(x): return x / 0 * 0\n",
+        "metrics.bad/m:it_gives_finite_numbers",
+    ),
     "an import that raises": (MODEL, "1 / 0\n", "plugin:imports_work"),
     "an import that exits": (MODEL, "raise SystemExit\n", "plugin:every_target_and_hook_is_there"),
     "an import that takes its time": (MODEL, "import time\nend = time.process_time() + 1.3\nwhile time.process_time() < end: pass\n" + GOOD, "plugin:imports_are_quick"),
@@ -103,6 +120,12 @@ HONEST = {
     "a dataset": (
         row("datasets", "example = {}", splits='["train"]'),
         DATA.replace("self.n = 9", "self.n = {'train': 9}.get(split)") + ITEM,
+    ),
+    "a dataset of dataclasses": (
+        row("datasets", "example = {}"),
+        "import dataclasses\n"
+        + DATA.replace("class Data", "@dataclasses.dataclass\nclass Pair:\n    x: object\n    y: int\nclass Data")
+        + ITEM.replace("return dv.full((2,), float(i)), int(i)", "return Pair(dv.full((2,), float(i)), int(i))"),
     ),
     "a transform": (row("transforms", INPUTS), HEAD + "class Change:\n    def __call__(self, x): return x + dv.randn_like(x)\n"),
     "a kernel": (

@@ -112,6 +112,15 @@ def test_why_of_what_nobody_provides(site, run):
     assert "Plugin bad (dovetail-bad 0.1.0) is broken: " in run("plugins", "why", "bad/net", status=1)
 
 
+def test_why_knows_published_hooks_and_what_it_does_not_ask(site, run):
+    site.add("dovetail-audio", 'hooks = { publishes = { window = "dovetail_audio.specs:window" } }\n')
+    site.add("dovetail-taper", 'hooks = { module = "dovetail_taper.hooks", implements = ["audio/window", "register_formats"] }\n')
+    (row,) = json.loads(run("plugins", "why", "audio/window", "--json"))
+    assert (row["kind"], row["plugin"], row["target"]) == ("hooks", "audio (dovetail-audio 0.1.0)", "dovetail_audio.specs:window")
+    assert row["claimed_by"] == ["taper (dovetail-taper 0.1.0)"]
+    assert "What taper (dovetail-taper 0.1.0) registers by code is not asked" in run("plugins", "why", ".flac", status=1)
+
+
 # ------------------------------------------------------------------------------------------------------ commands
 
 LISTEN = "import click\n@click.command()\n@click.option('--times', default=1)\ndef listen(times):\n    click.echo('hear ' * times)\n"

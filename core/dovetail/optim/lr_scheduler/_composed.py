@@ -25,16 +25,11 @@ class _Composed(LRScheduler):
         for i, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
                 raise TypeMismatch(name, f"{name} at index {i} should have `optimizer` as its attribute.")
-            what = (
-                f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when "
-                f"calling `step`, but got one at index {i} in the given schedulers sequence."
-            )
-            check(not isinstance(scheduler, ReduceLROnPlateau), self, what)
-            what = (
-                f"{name} expects all schedulers to belong to the same optimizer, but got scheduler {type(scheduler).__name__} at "
-                f"index {i} with another one"
-            )
-            check(optimizer is scheduler.optimizer, self, what)
+            what = f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when calling"
+            plain = not isinstance(scheduler, ReduceLROnPlateau)
+            check(plain, self, f"{what} `step`, but got one at index {i} in the given schedulers sequence.")
+            what = f"{name} expects all schedulers to belong to the same optimizer, but got scheduler"
+            check(optimizer is scheduler.optimizer, self, f"{what} {type(scheduler).__name__} at index {i} with another one")
 
 
 class SequentialLR(_Composed):
@@ -54,11 +49,9 @@ class SequentialLR(_Composed):
     def __init__(self, optimizer: Any, schedulers: list[Any], milestones: list[int], last_epoch: int = -1) -> None:
         check(len(schedulers) >= 1, self, "SequentialLR expects at least one scheduler, but got no scheduler.")
         self._check_members(schedulers, optimizer)
-        what = (
-            "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone points, but "
-            f"got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}"
-        )
-        check(len(milestones) == len(schedulers) - 1, self, what)
+        what = "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone points"
+        got = f"number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}"
+        check(len(milestones) == len(schedulers) - 1, self, f"{what}, but got {got}")
         self._schedulers, self._milestones = schedulers, milestones
         self.last_epoch, self.optimizer = last_epoch + 1, optimizer
         for group in optimizer.param_groups:

@@ -46,7 +46,7 @@ class Subject:
     def inputs(self, batch: int | None = None, seed: int = 0) -> list[Any]:
         """Tensors as the example describes them, ``{ shape = [2, 3], dtype = "float32", high = 10 }`` or just the shape.
 
-        ``batch`` takes the place of the first size. Integers are drawn below ``high``.
+        ``batch`` takes the place of the first size. Integers are drawn below ``high``; ``array = true`` leaves a NumPy array.
         """
         import dovetail as dv
 
@@ -60,7 +60,8 @@ class Subject:
             dtype = about.get("dtype", "float32")
             whole = np.dtype(dtype).kind in "iu"
             values = draw.randint(about.get("low", 0), about.get("high", 10), shape) if whole else draw.standard_normal(shape)
-            found.append(dv.from_numpy(np.asarray(values, dtype)))
+            array = np.asarray(values, dtype)
+            found.append(array if about.get("array") else dv.from_numpy(array))
         if not found:
             raise Skip("its example has no inputs")
         return found
@@ -129,7 +130,7 @@ class Report:
 
 
 def plan(plugin: str) -> list[Check]:
-    """All checks of an installed plugin, in the order of its manifest."""
+    """All checks of an installed plugin, in the order of its manifest; what its code registers comes last in each kind."""
     catalogue = get_manager().catalogue
     try:
         found = catalogue[plugin]
@@ -138,8 +139,17 @@ def plan(plugin: str) -> list[Check]:
         raise UnknownNameError("conformance", f"there is no plugin {plugin!r}", f"installed: {known}", "pip install -e . first") from None
     subjects = [Subject(found)]
     if found.usable:
-        subjects += [Subject(found, kind, key, fields) for kind in KINDS for key, fields in found.rows(kind).items()]
+        subjects += [Subject(found, kind, key, fields) for kind in KINDS for key, fields in _rows(found, kind).items()]
     return [Check(name, subject) for subject in subjects for name in CHECKS.get(subject.kind, ())]
+
+
+def _rows(plugin: Plugin, kind: str) -> dict[str, Any]:
+    """The rows of a kind: those of the manifest, and those that the plugin registers by code."""
+    rows = dict(plugin.rows(kind))
+    if f"register_{kind}" in plugin.implements:
+        table = get_manager().table(kind).rows
+        rows |= {key: fields for key, (owner, fields) in table.items() if owner is plugin}
+    return rows
 
 
 def run(plugin: str) -> Report:

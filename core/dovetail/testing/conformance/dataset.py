@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,13 @@ def _sized(subject: Subject, dataset: Any) -> int:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two samples are equal: tensors, arrays, images and plain values, nested."""
+    """Whether two samples are equal: tensors, arrays, images, dataclasses and plain values, nested."""
     if isinstance(a, dict):
         return isinstance(b, dict) and a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(_equal, a, b))
+    if is_dataclass(a):
+        return type(a) is type(b) and _equal(vars(a), vars(b))
     if hasattr(a, "numpy"):
         return same([a], [b])
     return type(a) is type(b) and bool(np.array_equal(np.asarray(a), np.asarray(b)))
@@ -106,7 +109,7 @@ def workers_change_nothing(subject: Subject) -> None:
     from ...data import DataLoader
 
     def batches(dataset: Any, workers: int) -> list[Any]:
-        return [batch for batch, _ in zip(DataLoader(dataset, batch_size=4, num_workers=workers), range(3), strict=False)]
+        return [batch for batch, _ in zip(DataLoader(dataset, batch_size=4, num_workers=workers, collate_fn=list), range(3), strict=False)]
 
     with opened(subject) as dataset:
         one, two = batches(dataset, 0), batches(dataset, 2)
@@ -161,3 +164,17 @@ def its_model_is_there(subject: Subject) -> None:
     from ...plugins.registry import registry
 
     assert subject.fields["model"] in registry("models"), f"there is no model {subject.fields['model']!r}"
+
+
+@check("weights")
+def what_ships_is_loaded(subject: Subject) -> None:
+    """Weights without a url are part of the package: they can be loaded as they are, and no seed changes them."""
+    import dovetail as dv
+
+    if "url" in subject.fields:
+        raise Skip("it is downloaded")
+    states = []
+    for seed in (0, 1):
+        dv.manual_seed(seed)
+        states.append(dv.models.create(subject.fields["model"], weights=subject.key).state_dict())
+    assert same(*states), "two models with these weights differ; are they loaded?"

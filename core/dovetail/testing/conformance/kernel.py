@@ -2,14 +2,122 @@
 
 from __future__ import annotations
 
-from .case import Subject, check
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ...ops._op import OPS
+from ...ops.kernels import install, remove
+from .case import Skip, Subject, check
+from .model import tensors_of
 
 __all__: list[str] = []
+
+_TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 2e-5, "complex64": 2e-5, "float16": 5e-3, "bfloat16": 4e-2}
 
 
 @check("kernels")
 def its_op_is_there(subject: Subject) -> None:
     """The op that the kernel replaces exists."""
-    from ...ops._op import OPS
-
     assert subject.fields["op"] in OPS, f"there is no op {subject.fields['op']!r}"
+
+
+@contextmanager
+def _table(subject: Subject) -> Iterator[Callable[[bool], None]]:
+    """A switch that puts the kernel, or the reference, in the op's place; what was there before comes back."""
+    op, device, dtype = (subject.fields[name] for name in ("op", "device", "dtype"))
+    if op not in OPS:
+        raise Skip("there is no such op")
+    if device != "cpu":
+        raise Skip(f"this machine's kernels for {device!r} cannot be tried here")
+    record, kernel, kind = OPS[op], subject.entry.load(), np.dtype(dtype)
+    before, fast = record.table.get((device, kind)), record.fast.get(kind)
+
+    def use(ours: bool) -> None:
+        remove(op, device, (dtype,))
+        if ours:
+            install(op, device, (dtype,), kernel)
+
+    try:
+        yield use
+    finally:
+        remove(op, device, (dtype,))
+        if before is not None:
+            record.table[device, kind] = before
+        if fast is not None:
+            record.fast[kind] = fast
+
+
+def _calls(subject: Subject) -> Iterator[tuple[str, Callable[[], tuple[list[Any], list[Any]]]]]:
+    """For each sample row of the op, in each layout: its name, and what gives (results, inputs) of one call."""
+    from ..samples.calls import ROWS, arrays, free, function, inputs, layouts, typed
+
+    dtype = subject.fields["dtype"]
+    rows = [row for row in ROWS if row.op == subject.fields["op"] and not (row.call or "").endswith("_")]
+    if not rows:
+        raise Skip("the op has no sample row")
+    for row in rows:
+        given = arrays(row)
+        if free(given):
+            given = typed(given, lambda k: dtype)
+        for layout, move in {"contiguous": np.array, **layouts}.items():
+
+            def call(row: Any = row, given: Any = given, move: Any = move) -> tuple[list[Any], list[Any]]:
+                args, kwargs, leaves = inputs(row, given, move=move)
+                return tensors_of(function(row)(*args, **kwargs)), leaves
+
+            yield f"row {row.id}, {layout}", call
+
+
+def _compare(subject: Subject, of: Callable[[list[Any], list[Any]], list[Any]], what: str) -> None:
+    tolerance = _TOLERANCE.get(subject.fields["dtype"], 0.0)
+    with _table(subject) as use:
+        for name, call in _calls(subject):
+            answers = []
+            for ours in (False, True):
+                use(ours)
+                answers.append([np.asarray(t.detach().numpy()) for t in of(*call())])
+            for expected, found in zip(*answers, strict=True):
+                assert expected.shape == found.shape and expected.dtype == found.dtype, f"{name}: {what} of another shape or type"
+                if expected.size:
+                    a, b = (x.astype("complex128" if x.dtype.kind == "c" else "float64") for x in (expected, found))
+                    close = np.allclose(a, b, rtol=tolerance, atol=tolerance * max(1.0, float(np.nanmax(abs(a)))), equal_nan=True)
+                    assert close, f"{name}: {what} differs by {float(np.nanmax(abs(a - b))):.3g}"
+
+
+@check("kernels")
+def it_equals_the_reference(subject: Subject) -> None:
+    """On every sample row of its op, contiguous, transposed, strided and reversed, the result is the reference's."""
+    _compare(subject, lambda results, leaves: results, "the result")
+
+
+@check("kernels")
+def its_gradient_equals_the_reference(subject: Subject) -> None:
+    """Likewise the gradient."""
+    import dovetail as dv
+
+    def gradients(results: list[Any], leaves: list[Any]) -> list[Any]:
+        some = [t for t in results if t.requires_grad]
+        if not some or not leaves:
+            return []
+        weigh = np.random.RandomState(0)
+        total = sum((t * dv.from_numpy(np.asarray(weigh.standard_normal(tuple(t.shape)))).to(t.dtype)).sum() for t in some)
+        found = dv.autograd.grad(total.real if total.is_complex() else total, leaves, allow_unused=True)
+        return [dv.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)]
+
+    _compare(subject, gradients, "the gradient")
+
+
+@check("kernels")
+def it_leaves_its_inputs(subject: Subject) -> None:
+    """It does not write into its inputs."""
+    with _table(subject) as use:
+        for name, call in _calls(subject):
+            inputs = []
+            for ours in (False, True):
+                use(ours)
+                inputs.append([t.detach().numpy() for t in call()[1]])
+            same = all(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in zip(*inputs, strict=True))
+            assert same, f"{name}: the inputs are changed"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import numpy as np
 
+from ...plugins.manager import get_manager
 from .case import Skip, Subject, check
 from .model import same, tensors_of
 
@@ -14,9 +16,10 @@ __all__ = ["made"]
 
 
 def made(subject: Subject) -> Any:
-    """The target called with the example's ``args`` and ``kwargs``; one with ``call = false`` is taken as it is."""
+    """The target called with the example's ``args`` and ``kwargs``; with ``call = false`` it is the function itself, with ``kwargs``."""
     example, target = subject.example, subject.entry.load()
-    return target(*example.get("args", ()), **example.get("kwargs", {})) if example.get("call", True) else target
+    how = target if example.get("call", True) else functools.partial(functools.partial, target)
+    return how(*example.get("args", ()), **example.get("kwargs", {}))
 
 
 def _plain(value: Any) -> Any:
@@ -167,6 +170,22 @@ def it_has_a_help_text(subject: Subject) -> None:
 
     result = CliRunner().invoke(program, [subject.key, "--help"])
     assert result.exit_code == 0 and result.output.strip(), f"status {result.exit_code}: {result.output[-300:]}"
+
+
+@check("collates")
+def samples_become_a_batch(subject: Subject) -> None:
+    """Samples of the class, which the example's ``fixture`` makes, become a batch: several, one, and inside a tuple."""
+    from ...data import default_collate
+
+    fixture = subject.example.get("fixture")
+    if fixture is None:
+        raise Skip("its example has no fixture that makes a list of samples")
+    samples = get_manager().load(fixture, subject.plugin)()
+    kind = type(samples[0])
+    assert f"{kind.__module__}.{kind.__qualname__}" == subject.key, f"{fixture} gives a {kind.__module__}.{kind.__qualname__}"
+    for batch in (samples, samples[:1]):
+        assert default_collate(batch) is not None, "its batch is None"
+    assert len(default_collate([(sample, 0) for sample in samples])) == 2
 
 
 @check("devices", "namespaces", "lowerings")

@@ -53,7 +53,8 @@ def probe(subject: Subject) -> dict[str, Any]:
 def manifest_is_right(subject: Subject) -> None:
     """The manifest can be read, every row is valid and in the plugin's own namespace."""
     assert subject.plugin.usable, subject.plugin.reason
-    assert not subject.plugin.notes, subject.plugin.notes
+    notes = [note for note in subject.plugin.notes if " took " not in note]  # imports_are_quick judges those
+    assert not notes, notes
 
 
 @check("")

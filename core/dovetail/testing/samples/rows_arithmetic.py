@@ -113,6 +113,8 @@ ROWS = [
     *[Row("pow", [P, e], ref=lambda x, e: x**e, name=str(e), promote=None) for e in (0, 1, 2, 3, 0.5, -0.5, -1, -2, 2.5)],
     Row("pow", [P, Y], ref=np.power, broadcast=True, empty=True, name="tensors", errors=[MISMATCH], promote=None),
     Row("pow", [2.0, X], ref=lambda b, x: 2.0**x, name="base", promote=None),
+    Row("pow", [2.0, T(5, dtype="complex128")], ref=lambda b, z: 2.0**z, name="complex exponent", promote=None),
+    Row("pow", [1 + 2j, X], ref=lambda b, x: (1 + 2j) ** x, name="complex base", promote=None),
     Row(
         "pow",
         [I(3, 4, high=9), 3],

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from ..data import *  # noqa: F403
-from ..data import __all__  # noqa: F401
+from ...data import *
+from ...data import __all__

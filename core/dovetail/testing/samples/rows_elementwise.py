@@ -86,7 +86,7 @@ ROWS = [
     Row("sign", [X], ref=np.sign, empty=True, errors=[([C], {}, RuntimeError, "complex")], **FLAT),
     Row("sgn", [X], ref=np.sign, empty=True, errors=[NOT_A_TENSOR], **FLAT),
     Row("sgn", [C], ref=lambda z: z / np.abs(z), name="complex"),
-    Row("signbit", [X], ref=np.signbit, errors=[NOT_A_TENSOR]),
+    Row("signbit", [X], ref=np.signbit, errors=[NOT_A_TENSOR, ([C], {}, RuntimeError, "not implemented for 'ComplexDouble'")]),
     Row("copysign", [X, Y], ref=np.copysign, broadcast=True, errors=[MISMATCH], grad2=False, why="the gradient is constant"),
     Row("nextafter", [X, Y], ref=np.nextafter, promote=None, grad2=False, why="the gradient is constant", errors=[MISMATCH, WHOLE]),
     Row(
@@ -137,8 +137,8 @@ ROWS = [
     ),
     Row("maximum", [X, Y], ref=np.maximum, broadcast=True, empty=True, errors=[MISMATCH]),
     Row("minimum", [X, Y], ref=np.minimum, broadcast=True, empty=True, errors=[MISMATCH]),
-    Row("fmax", [X, Y], ref=np.fmax, broadcast=True, empty=True, errors=[MISMATCH]),
-    Row("fmin", [X, Y], ref=np.fmin, broadcast=True, empty=True, errors=[MISMATCH]),
+    Row("fmax", [X, Y], ref=np.fmax, broadcast=True, empty=True, errors=[MISMATCH, ([C, C], {}, RuntimeError, "complex types")]),
+    Row("fmin", [X, Y], ref=np.fmin, broadcast=True, empty=True, errors=[MISMATCH, ([C, C], {}, RuntimeError, "complex types")]),
     # --- special functions
     unary("erf", each(math.erf)),
     Row("erf", [T(40000, low=-6, high=6, grad=False)], ref=each(math.erf), grad=False, name="blocks"),
@@ -175,6 +175,14 @@ ROWS = [
         errors=[([T(3)], {}, RuntimeError, "imag is not implemented for tensors with non-complex dtypes")],
     ),
     Row("conj", [C], ref=np.conj, promote=None, errors=[NOT_A_TENSOR]),
+    Row(
+        "view_as_real",
+        [C],
+        ref=lambda x: np.stack([x.real, x.imag], -1),
+        covers=("view_as_complex",),  # its gradient; other layouts than its own are refused (tests/parity/test_names.py)
+        promote=None,
+        errors=[NOT_A_TENSOR, ([T(2)], {}, RuntimeError, "only supported for complex tensors")],
+    ),
     Row("angle", [C], ref=np.angle, promote=None, errors=[NOT_A_TENSOR]),
     Row("angle", [X], ref=np.angle, name="reals", **FLAT),
     *[

@@ -1,0 +1,28 @@
+"""Variable: PyTorch's old wrapper, still found in live programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .node import CLASSES, Tensor
+
+__all__ = ["Variable"]
+
+
+class _Meta(type):
+    """Every tensor is a Variable, and making one gives a tensor."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return instance.__class__ in CLASSES
+
+    def __call__(cls, data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
+        return data.detach().requires_grad_(requires_grad) if requires_grad and data._n is None else data
+
+
+class Variable(metaclass=_Meta):
+    """The tensor itself.
+
+    >>> import dovetail as dv
+    >>> Variable(dv.ones(1)), isinstance(dv.ones(1), Variable)
+    (tensor([1.]), True)
+    """

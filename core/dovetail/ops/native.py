@@ -1,0 +1,252 @@
+"""Functions that PyTorch also has at the top, beside ``nn.functional``: the same results, with the arguments of its native face.
+
+There `train` has no default, a reduction is a number (0 none, the default, 1 mean, 2 sum), and statistics come after weight and bias.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import ShapeError, TypeMismatch, ValueRangeError
+from . import adaptive_pool, loss, loss_margins, norm, random_fill
+from . import dropout as _dropout
+from . import embedding as _embedding
+
+__all__ = [
+    "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm", "bilinear", "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss", "dropout", "dropout_", "embedding", "feature_alpha_dropout",
+    "group_norm", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss", "poisson_nll_loss",
+    "rms_norm", "rrelu_", "triplet_margin_loss",
+]  # fmt: skip
+METHODS = ()
+FUNCTIONAL = ("bilinear",)
+
+rrelu_ = random_fill.rrelu_
+
+
+def _how(where: str, reduction: Any) -> str:
+    """The name of a numbered reduction."""
+    if isinstance(reduction, bool) or not isinstance(reduction, int):
+        what = f"argument 'reduction' must be int, not {type(reduction).__name__}"
+        raise TypeMismatch(f"{where}()", what, "0 none, 1 mean, 2 sum", f"names belong to nn.functional.{where}")
+    if reduction not in (0, 1, 2):
+        raise ValueRangeError(where, f"{reduction} is not a valid value for reduction", "0 none, 1 mean, 2 sum")
+    return ("none", "mean", "sum")[reduction]
+
+
+def dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    """``nn.functional.dropout(input, p, train)``. Raises a ValueRangeError (a ValueError and RuntimeError) for a p outside [0, 1].
+
+    >>> import dovetail as dv
+    >>> dv.dropout(dv.ones(2), 0.5, False)
+    tensor([1., 1.])
+    """
+    return _dropout.dropout(input, p, train)
+
+
+def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
+    """In-place form of :func:`dropout`."""
+    return _dropout.dropout(input, p, train, True)
+
+
+def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    """``nn.functional.alpha_dropout(input, p, train)``.
+
+    >>> import dovetail as dv
+    >>> dv.alpha_dropout(dv.ones(2), 0.5, False)
+    tensor([1., 1.])
+    """
+    return _dropout.alpha_dropout(input, p, train)
+
+
+def alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
+    """In-place form of :func:`alpha_dropout`."""
+    return _dropout.alpha_dropout(input, p, train, True)
+
+
+def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    """``nn.functional.feature_alpha_dropout(input, p, train)``.
+
+    >>> import dovetail as dv
+    >>> dv.feature_alpha_dropout(dv.ones(1, 2, 1), 0.5, False).shape
+    dovetail.Size([1, 2, 1])
+    """
+    return _dropout.feature_alpha_dropout(input, p, train)
+
+
+def embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
+    """``nn.functional.embedding(indices, weight)``; a negative ``padding_idx`` means none.
+
+    >>> import dovetail as dv
+    >>> dv.embedding(dv.tensor([[1.], [2.]]), dv.tensor([1, 0]))
+    tensor([[2.],
+            [1.]])
+    """
+    return _embedding.embedding(indices, weight, padding_idx if padding_idx >= 0 else None, None, 2.0, scale_grad_by_freq, sparse)
+
+
+def batch_norm(
+    input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float,
+    cudnn_enabled: bool,
+) -> Tensor:  # fmt: skip
+    """``nn.functional.batch_norm``, with weight and bias before the statistics.
+
+    >>> import dovetail as dv
+    >>> one = dv.ones(1)
+    >>> dv.batch_norm(dv.tensor([[3.]]), one, one, one, one, False, 0.1, 0., True)
+    tensor([[3.]])
+    """
+    return norm.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def instance_norm(
+    input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float, eps: float,
+    cudnn_enabled: bool,
+) -> Tensor:  # fmt: skip
+    """``nn.functional.instance_norm``, with weight and bias before the statistics.
+
+    >>> import dovetail as dv
+    >>> dv.instance_norm(dv.tensor([[[1., 3.]]]), None, None, None, None, True, 0.1, 0., True)
+    tensor([[[-1.,  1.]]])
+    """
+    return norm.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def layer_norm(
+    input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enable: bool = True
+) -> Tensor:
+    """``nn.functional.layer_norm``.
+
+    >>> import dovetail as dv
+    >>> dv.layer_norm(dv.tensor([1., 3.]), (2,), eps=0.)
+    tensor([-1.,  1.])
+    """
+    return norm.layer_norm(input, normalized_shape, weight, bias, eps)
+
+
+def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
+    """``nn.functional.rms_norm``.
+
+    >>> import dovetail as dv
+    >>> dv.rms_norm(dv.tensor([3., 3.]), (2,))
+    tensor([1., 1.])
+    """
+    return norm.rms_norm(input, normalized_shape, weight, eps)
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enabled: bool = True
+) -> Tensor:
+    """``nn.functional.group_norm``.
+
+    >>> import dovetail as dv
+    >>> dv.group_norm(dv.tensor([[1., 3.]]), 1, eps=0.)
+    tensor([[-1.,  1.]])
+    """
+    return norm.group_norm(input, num_groups, weight, bias, eps)
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: Any) -> Any:
+    """The maxima and where they are: ``nn.functional.adaptive_max_pool1d`` with its indices.
+
+    >>> import dovetail as dv
+    >>> dv.adaptive_max_pool1d(dv.tensor([[1., 3., 2.]]), 1)
+    (tensor([[3.]]), tensor([[1]]))
+    """
+    return adaptive_pool.adaptive_max_pool1d_with_indices(input, output_size)
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
+    """``nn.functional.kl_div`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.kl_div(dv.zeros(1), dv.ones(1), reduction=1)
+    tensor(0.)
+    """
+    return loss.kl_div(input, target, reduction=_how("kl_div", reduction), log_target=log_target)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Any = None, pos_weight: Any = None, reduction: int = 0
+) -> Tensor:
+    """``nn.functional.binary_cross_entropy_with_logits`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.binary_cross_entropy_with_logits(dv.zeros(1), dv.ones(1), reduction=1)
+    tensor(0.6931)
+    """
+    how = _how("binary_cross_entropy_with_logits", reduction)
+    return loss.binary_cross_entropy_with_logits(input, target, weight, reduction=how, pos_weight=pos_weight)
+
+
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int) -> Tensor:
+    """``nn.functional.poisson_nll_loss`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.poisson_nll_loss(dv.zeros(1), dv.ones(1), True, False, 1e-8, 1)
+    tensor(1.)
+    """
+    return loss.poisson_nll_loss(input, target, log_input, full, eps=eps, reduction=_how("poisson_nll_loss", reduction))
+
+
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
+    """``nn.functional.hinge_embedding_loss`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.hinge_embedding_loss(dv.tensor([2.]), dv.ones(1), reduction=1)
+    tensor(2.)
+    """
+    return loss_margins.hinge_embedding_loss(input, target, margin, reduction=_how("hinge_embedding_loss", reduction))
+
+
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0) -> Tensor:
+    """``nn.functional.cosine_embedding_loss`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.cosine_embedding_loss(dv.ones(1, 2), -dv.ones(1, 2), dv.ones(1), reduction=1)
+    tensor(2.)
+    """
+    return loss_margins.cosine_embedding_loss(input1, input2, target, margin, reduction=_how("cosine_embedding_loss", reduction))
+
+
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0) -> Tensor:
+    """``nn.functional.margin_ranking_loss`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.margin_ranking_loss(dv.tensor([1.]), dv.tensor([3.]), dv.ones(1), reduction=1)
+    tensor(2.)
+    """
+    return loss_margins.margin_ranking_loss(input1, input2, target, margin, reduction=_how("margin_ranking_loss", reduction))
+
+
+def triplet_margin_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+    reduction: int = 0,
+) -> Tensor:  # fmt: skip
+    """``nn.functional.triplet_margin_loss`` with a numbered reduction.
+
+    >>> import dovetail as dv
+    >>> dv.triplet_margin_loss(dv.zeros(1, 1), dv.zeros(1, 1), 2 * dv.ones(1, 1), reduction=1)
+    tensor(0.)
+    """
+    how = _how("triplet_margin_loss", reduction)
+    return loss_margins.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=how)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``y_o = Σ_ij x1_i W_oij x2_j + b_o`` for x1 (*, in1), x2 (*, in2), W (out, in1, in2), b (out).
+
+    Raises a RuntimeError for sizes that do not fit together.
+
+    >>> import dovetail as dv
+    >>> dv.bilinear(dv.tensor([1., 2.]), dv.tensor([3., 4.]), dv.ones(1, 2, 2))
+    tensor([21.])
+    """
+    first, second, shape = tuple(input1.shape), tuple(input2.shape), tuple(weight.shape)
+    if first[:-1] != second[:-1] or len(shape) != 3 or (first[-1], second[-1]) != shape[1:]:
+        what = f"input dimensions do not match: got {first} and {second} for weight {shape}"
+        raise ShapeError("bilinear", what, "expected (*, in1), (*, in2) and (out, in1, in2)")
+    rows = (input1 @ weight.permute(1, 0, 2).reshape(shape[1], -1)).reshape(*first[:-1], shape[0], shape[2])
+    out = (rows @ input2.unsqueeze(-1)).squeeze(-1)
+    return out if bias is None else out + bias

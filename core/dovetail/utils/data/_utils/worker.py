@@ -1,0 +1,7 @@
+"""What a worker knows of itself, under PyTorch's private path."""
+
+from __future__ import annotations
+
+from ....data.workers import WorkerInfo, get_worker_info
+
+__all__ = ["WorkerInfo", "get_worker_info"]

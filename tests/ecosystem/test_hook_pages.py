@@ -1,0 +1,34 @@
+"""P8: every hook has a page whose example runs and prints what the page says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dovetail.hooks import HOOKS
+from tests.contracts.sources import ROOT
+
+PAGES = ROOT / "docs" / "hooks"
+BLOCK = re.compile(r"```(\w+)\n(?:# (\S+\.(?:py|toml))\n)?(.*?)```", re.S)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_example_of_a_hook_runs(site, figure, hook):
+    files, use, output = {}, "", ""
+    for language, name, text in BLOCK.findall((PAGES / f"{hook}.md").read_text(encoding="utf-8")):
+        if name:
+            files[name] = text
+        elif language == "python":
+            use = text
+        elif language == "text":
+            output = text
+    assert use and output
+    site.add("tones", files.pop("dovetail.toml"), files, api="")
+    done = site.run(use)
+    assert done.stdout.split() == output.split(), done.stdout + done.stderr
+    figure("P8", f"the page of {hook}", "its example runs", "every hook")
+
+
+def test_there_is_no_page_of_a_hook_that_is_gone():
+    assert {path.stem for path in PAGES.glob("*.md")} - {"index"} == set(HOOKS)

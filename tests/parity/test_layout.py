@@ -1,0 +1,171 @@
+"""How results lie in memory: strides, and which results share memory, on inputs that are transposed, expanded or cut."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import dovetail as dv
+
+INPUTS: dict[str, Callable[[Any], Any]] = {
+    "contiguous": lambda T: T.arange(24.0).reshape(2, 3, 4),
+    "last two": lambda T: T.arange(24.0).reshape(2, 3, 4).transpose(1, 2),
+    "first two": lambda T: T.arange(24.0).reshape(2, 3, 4).transpose(0, 1),
+    "reversed": lambda T: T.arange(24.0).reshape(2, 3, 4).transpose(0, 2),
+    "rotated": lambda T: T.arange(24.0).reshape(2, 3, 4).permute(1, 2, 0),
+    "expanded": lambda T: T.arange(4.0).expand(2, 3, 4),
+    "expanded inside": lambda T: T.arange(8.0).reshape(2, 1, 4).expand(2, 3, 4),
+    "cut": lambda T: T.arange(48.0).reshape(2, 3, 8)[..., ::2],
+    "cut and transposed": lambda T: T.arange(48.0).reshape(2, 8, 3)[:, ::2].transpose(1, 2),
+    "one sample": lambda T: T.arange(12.0).reshape(1, 3, 4).transpose(1, 2),
+    "heads": lambda T: T.arange(120.0).reshape(2, 3, 4, 5).transpose(1, 2),
+    "expanded images": lambda T: T.arange(20.0).reshape(4, 5).expand(2, 3, 4, 5),
+    "matrix": lambda T: T.arange(12.0).reshape(3, 4).t(),
+    "expanded rows": lambda T: T.arange(3.0).expand(4, 3),
+    "channels last": lambda T: T.arange(120.0).reshape(2, 3, 4, 5).contiguous(memory_format=T.channels_last),
+}
+
+COPIES = """
+x.clone(); x.clone(memory_format=T.preserve_format); x.contiguous(); x.detach().clone(); x[None].clone(); x.diagonal(0, -2, -1).clone()
+T.zeros_like(x); T.ones_like(x); T.empty_like(x); T.full_like(x, 2); T.rand_like(x); T.randn_like(x); T.randint_like(x, 3)
+x.double(); x.to(T.int64); x.bool(); x.half(); x.to(x.dtype, copy=True); x.to(T.complex64).conj().clone(); x.long() + x; x.half() + x.half()
+T.tensor(x); T.tensor(x.numpy()); x.new_tensor(x); x.long().floor()
+x.flip(0); x.flip(-1); x.rot90(); x.nan_to_num(); x.half().exp(); x.lgamma(); x.digamma(); x.long() / 2; T.nn.functional.pad(x, (-1, 0))
+x.index_fill(1, T.tensor([0]), 1.); x.put(T.tensor([0]), T.tensor([1.])); x.index_put((T.tensor([0]),), T.tensor(1.))
+"""
+FRESH = """
+T.cat([x, x]); T.cat([x, x], -1); T.hstack([x, x]); T.vstack([x, x]); T.stack([x, x], -1); x.roll(1, 0); x.roll(1)
+F.softmax(x, -1); F.softmax(x, 0); F.log_softmax(x, 1); F.softmin(x, 1); F.logsigmoid(x); F.glu(T.cat([x, x], 0), 0)
+x.cumsum(0); x.cumsum(-1); x.cumprod(1); x.cummax(1); x.cummin(0); x.logcumsumexp(1); T.cumulative_trapezoid(x, dim=1)
+x.sum(0); x.sum(1); x.sum(-1); x.sum(1, keepdim=True); x.sum((0, 1)); x.mean(1); x.mean(-1, keepdim=True); x.nansum(1); x.prod(1)
+x.std(1); x.var(0); x.var(1, keepdim=True); T.var_mean(x, 1); T.std_mean(x, 0); x.all(1); x.any(0); x.count_nonzero(1); x.logsumexp(1)
+x.amax(1); x.amin(0); x.aminmax(dim=0); x.max(1); x.min(0); x.argmax(1); x.median(1); x.mode(1); x.kthvalue(1, 1); x.norm(dim=1)
+x.norm(1, 1); F.cosine_similarity(x, x, dim=1); F.pairwise_distance(x, x); T.cdist(x, x); T.trapezoid(x, dim=1)
+x.masked_fill(x > 3, 1.); x.masked_fill(x[0] > 3, 0.); x.tril(); x.triu(1); x.gather(1, x.long() * 0); F.one_hot(x.long(), 120)
+x.repeat(*[1] * x.dim()); x.repeat(*[2] * x.dim()); x.tile(2); x.repeat_interleave(2, 0); x.repeat_interleave(1, 1); x.repeat_interleave(2)
+F.layer_norm(x, x.shape[-1:]); F.batch_norm(x, None, None, training=True); F.instance_norm(x); x.topk(2, 1); x.to(T.complex64).angle()
+F.batch_norm(x, T.zeros(x.shape[1]), T.ones(x.shape[1])); F.scaled_dot_product_attention(x, x, x); x @ x.transpose(-1, -2)
+F.scaled_dot_product_attention(x, x, x, is_causal=True); F.linear(x, T.ones(5, x.shape[-1])); T.einsum('...ij->...ji', x)
+T.einsum('...ij->...j', x)
+"""
+ELEMENTWISE = """
+x.exp(); x + 1; x * x; x > 3; x + x.sum(); x.clamp(0, 3); x.relu(); x.abs(); x.lerp(x, .5); F.gelu(x); F.silu(x); F.dropout(x, .5, False)
+x - x[:1]; T.where(x > 3, x, 1.); x.addcmul(x, x); F.mse_loss(x, x, reduction='none'); x.logical_not(); x.isnan(); T.complex(x, x)
+"""
+CALLS = [call.strip() for lines in (COPIES, FRESH, ELEMENTWISE) for call in lines.replace("\n", ";").split(";") if call.strip()]
+
+
+def strides(out: Any) -> Any:
+    """The strides of a result or of each of several; those of dimensions of length 1 mean nothing."""
+    if isinstance(out, tuple):
+        return tuple(strides(one) for one in out)
+    return tuple(None if n == 1 else s for n, s in zip(out.shape, out.stride(), strict=True)) if out.numel() else None
+
+
+def answer(T: Any, call: str, given: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return strides(eval(call, {"T": T, "F": T.nn.functional, "x": INPUTS[given](T)}))  # noqa: S307
+    except (RuntimeError, ValueError):
+        return "refused"
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_strides(call: str) -> None:
+    for given in INPUTS:
+        want, got = answer(torch, call, given), answer(dv, call, given)
+        assert got == want, f"{given}: {got}, PyTorch's are {want}"
+
+
+@pytest.mark.parametrize(
+    ("q", "k", "v", "options"),
+    [
+        ((2, 4, 3, 8), (2, 4, 3, 8), (2, 4, 3, 8), {}),
+        ((2, 4, 3, 8), (2, 6, 3, 8), (2, 6, 3, 8), {}),
+        ((2, 4, 3, 8), (2, 4, 3, 8), (2, 4, 3, 8), {"is_causal": True}),
+        ((2, 4, 3, 8), (2, 4, 3, 8), (2, 4, 3, 8), {"dropout_p": 0.5}),
+        ((2, 4, 3, 8), (1, 4, 3, 8), (1, 4, 3, 8), {}),
+        ((2, 4, 3, 8), (2, 4, 3, 8), (2, 4, 3, 5), {}),
+        ((4, 3, 8), (4, 3, 8), (4, 3, 8), {}),
+    ],
+)
+@pytest.mark.parametrize("grad", [False, True])
+def test_attention_lies_as_its_query(q: Any, k: Any, v: Any, options: Any, grad: bool) -> None:
+    found = []
+    for T in (torch, dv):
+        given = [T.ones(*shape, requires_grad=grad).transpose(-3, -2) for shape in (q, k, v)]
+        found.append(strides(T.nn.functional.scaled_dot_product_attention(*given, **options)))
+    assert found[0] == found[1]
+
+
+# each gives the input after its result was written to, and the result: (made of, call)
+WRITTEN = [
+    ("T.arange(3.)", "x.repeat(2, 1)"),
+    ("T.arange(2.).reshape(2, 1)", "x.repeat(1, 4)"),
+    ("T.arange(2.)", "x.repeat(1)"),
+    ("T.arange(2.)", "x.tile(2, 1)"),
+    ("T.arange(3.).reshape(1, 3)", "x.repeat_interleave(3, 0)"),
+    ("T.ones(1)", "x.repeat_interleave(3)"),
+    ("T.arange(4.).reshape(1, 1, 2, 2)", "T.pixel_shuffle(x, 1)"),
+    ("T.arange(4.).reshape(1, 4, 1, 1)", "T.pixel_shuffle(x, 2)"),
+    ("T.arange(4.).reshape(1, 4, 1, 1)", "T.pixel_unshuffle(x, 1)"),
+    ("T.arange(4.).reshape(1, 4, 1, 1)", "T.channel_shuffle(x, 1)"),
+    ("T.arange(3.).expand(2, 3).clone()", "x.flatten()"),
+    ("T.zeros(3, 3)", "T.einsum('ii->i', x)"),
+    ("T.zeros(2, 3)", "T.einsum('ij->ji', x)"),
+    ("T.zeros(2, 3, 3)", "T.einsum('...i->i...', x)"),
+    ("T.zeros(2, 3)", "T.einsum('ij->i', x)"),
+    ("T.zeros(2, 3)", "T.einsum(x, [0, 1], [1, 0])"),
+]
+
+
+@pytest.mark.parametrize(("made", "call"), WRITTEN)
+def test_written_results(made: str, call: str) -> None:
+    found = []
+    for T in (torch, dv):
+        x = eval(made, {"T": T})  # noqa: S307
+        out = eval(call, {"T": T, "x": x})  # noqa: S307
+        out[0] = 9
+        out.mul_(2)
+        found.append([x.tolist(), out.tolist()])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("given", ["last two", "reversed", "heads", "matrix", "channels last"])
+def test_deep_copies_keep_their_layout(given: str) -> None:
+    found = []
+    for T in (torch, dv):
+        x = INPUTS[given](T)
+        found.append([strides(copy.deepcopy(one)) for one in (x, T.nn.Parameter(x), x.clone().requires_grad_())])
+    assert found[0] == found[1]
+
+
+def test_gradients_of_what_is_repeated() -> None:
+    found: list[Any] = []
+    for T in (torch, dv):
+        grads = []
+        for call in (lambda x: x.repeat(2, 2), lambda x: x.repeat_interleave(2, 1), lambda x: x.repeat(0, 3), lambda x: x.tile(3, 1, 2)):
+            x = T.arange(3.0).reshape(1, 3).requires_grad_()
+            y = call(x)
+            y[..., 0] = 9  # no view of a leaf
+            (y * y).sum().backward()
+            grads.append(x.grad.tolist())
+        found.append(grads)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("given", INPUTS)
+def test_random_numbers_land_where_pytorch_puts_them(given: str) -> None:
+    found = []
+    for T in (torch, dv):
+        T.manual_seed(0)
+        x = INPUTS[given](T)
+        found.append([T.rand_like(x).tolist(), T.randint_like(x, 9).tolist(), x.clone().uniform_().tolist()])
+    assert found[0] == found[1]
