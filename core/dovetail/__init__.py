@@ -33,7 +33,6 @@ _namespaces.install()
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
-strided = "dovetail.strided"
 
 _MODULES = {
     "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "graph", "hooks", "io", "jit", "linalg", "models",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, TypeMismatch
+from .errors import DeviceError, TypeMismatch, UnsupportedError
 
 __all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
 
@@ -62,6 +62,9 @@ class Device:
         elif not isinstance(type, str):
             raise TypeMismatch("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'")
         name, _, number = type.partition(":")
+        if name == "meta":
+            what, remedy = "tensors without memory (device 'meta') are not here", "make the module on the CPU and load its weights there"
+            raise UnsupportedError("device", what, "expected 'cpu', 'cuda' or 'cuda:N'", remedy)
         if name not in ("cpu", "cuda"):
             raise DeviceError("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'")
         if number and (not number.isdecimal() or index is not None):

@@ -243,8 +243,8 @@ class finfo:
         self.resolution = float(info.resolution)
 
     def __repr__(self) -> str:
-        values = [f"{name}={getattr(self, name):g}" for name in ("resolution", "min", "max", "eps", "smallest_normal", "tiny")]
-        return f"finfo({', '.join(values)}, dtype={self.dtype})"
+        values = [f"{name}={getattr(self, name):g}" for name in ("min", "max", "eps", "smallest_normal", "tiny")]
+        return f"finfo(resolution={self.resolution:.1g}, {', '.join(values)}, dtype={self.dtype})"
 
 
 class iinfo:
@@ -264,4 +264,4 @@ class iinfo:
         self.dtype, self.bits, self.max, self.min = type.name, info.bits, int(info.max), int(info.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

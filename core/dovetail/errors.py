@@ -7,8 +7,9 @@ from __future__ import annotations
 
 __all__ = [
     "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DtypeError", "FormatError", "GradError", "HashMismatch",
-    "ManifestError", "NameClashError", "NonFiniteError", "OutOfMemory", "PluginError", "RangeError", "ShapeError", "TypeMismatch",
-    "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError", "WorkerError", "say",
+    "ManifestError", "NameClashError", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError", "RangeError", "ShapeError",
+    "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError", "WorkerError",
+    "say",
 ]  # fmt: skip
 
 
@@ -56,6 +57,12 @@ class UnsupportedError(DovetailError, NotImplementedError):
 
 class TypeMismatch(DovetailError, TypeError):
     """An argument of a type that the operation does not take."""
+
+
+class NotATensor(TypeMismatch, AttributeError):
+    """What is no tensor where one belongs; in places PyTorch stumbles over it with an AttributeError."""
+
+    __str__ = Exception.__str__
 
 
 class AssertedError(DovetailError, AssertionError):

@@ -9,6 +9,7 @@ from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
 from .ops import contract, decompose, matrices, norms
+from .ops._guard import guarded
 from .ops._keywords import keyed
 from .ops._results import results
 from .ops.arithmetic import held, mul
@@ -218,4 +219,4 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
 
 for _name in __all__:
     if _name != "LinAlgError":
-        globals()[_name] = keyed(_name, globals()[_name])
+        globals()[_name] = guarded(keyed(_name, globals()[_name]), every=True)

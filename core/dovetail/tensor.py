@@ -11,6 +11,7 @@ from typing import Any
 
 from . import ops
 from .autograd.node import CLASSES, Tensor
+from .errors import TypeMismatch
 from .ops._call import operand, operator, reflected
 from .ops._prepare import NUMBERS
 from .tensor_attributes import Attributes
@@ -42,6 +43,12 @@ def _augmented(name: str) -> Callable[..., Any]:
     return assign
 
 
+def _inverted(self: Any) -> Any:
+    if self._a.dtype.kind not in "iub":
+        raise TypeMismatch("~", "(operator.invert) is only implemented on integer and Boolean-type tensors", f"got {self.dtype}")
+    return ops.OPERATORS["invert"](self)
+
+
 def _bind() -> None:
     """Put attributes, methods, in-place forms and operators on Tensor."""
     bound: dict[str, Any] = {}
@@ -51,7 +58,9 @@ def _bind() -> None:
         bound.pop(name, None)
     bound |= ops.METHODS
     for name, function in ops.OPERATORS.items():
-        if name in ("neg", "pos", "invert", "abs"):
+        if name == "invert":
+            bound["__invert__"] = _inverted
+        elif name in ("neg", "pos", "abs"):
             bound[f"__{name}__"] = function
         elif name in ("eq", "ne"):
             bound[f"__{name}__"] = _equality(function, name == "ne")

@@ -18,6 +18,7 @@ from .ops import shape as _shape
 from .ops._layout import copied
 from .ops.convert import from_numpy
 from .ops.info import numel
+from .ops.memory import strided
 from .size import Size
 from .tensor_repr import text
 
@@ -43,7 +44,7 @@ class Attributes:
     is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
     is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
-    layout = property(lambda self: "dovetail.strided")
+    layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
 
@@ -214,6 +215,9 @@ class Attributes:
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         _shape.setitem(self, index, value)
 
+    def __delitem__(self: Any, index: Any) -> None:
+        raise TypeMismatch("Tensor", "does not support deleting items")
+
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *self.__dict__})
 
@@ -259,6 +263,8 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     if kwargs:
         raise TypeMismatch("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}")
     flags = []
+    if len(args) > 4:
+        raise TypeMismatch("to()", f"takes from 0 to 4 positional arguments but {len(args)} were given")
     for value in args:
         if value.__class__ in CLASSES:
             other = value

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .autograd import functional
+from .autograd.modes import INFERENCE, STATE
 from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, producer, wrap
 from .autograd.node import Handle as RemovableHandle
 from .errors import DtypeError, GradError, ShapeError, TypeMismatch
@@ -36,6 +37,9 @@ class History:
         """Start or stop recording operations on this tensor, which must be a leaf to stop."""
         n = self._n
         if requires_grad and n is None:
+            if self._v[0] == float("inf") and not STATE.word & INFERENCE:
+                what = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed"
+                raise GradError("requires_grad_", what, "", "clone() it first")
             if self._a.dtype.kind not in "fcV":
                 what = f"only Tensors of floating point and complex dtype can require gradients (got {self.dtype})"
                 raise DtypeError("requires_grad_", what)

@@ -127,7 +127,9 @@ class Node:
         self.extra, self.seq = extra, tick()
 
     def name(self) -> str:
-        """The name of the op, as PyTorch writes it: ``MulBackward0``."""
+        """The name of the op, as PyTorch writes it: ``MulBackward0``; of a user's Function ``FnBackward``."""
+        if hasattr(self.plan, "cls"):
+            return f"{self.plan.cls.__name__}Backward"
         base = self.plan.op.name.rpartition(".")[2].strip("_")
         return "".join(part.capitalize() for part in base.split("_")) + "Backward0"
 

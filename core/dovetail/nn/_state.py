@@ -26,7 +26,7 @@ class IncompatibleKeys(namedtuple("IncompatibleKeys", ("missing_keys", "unexpect
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else super().__repr__()
+        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else f"_{super().__repr__()}"
 
     __str__ = __repr__
 

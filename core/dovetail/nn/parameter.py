@@ -37,9 +37,7 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
         out = _as(cls, data)
-        if requires_grad:
-            leaf(out)
-        return out
+        return out.requires_grad_() if requires_grad else out
 
     __init__ = _made
 

@@ -17,12 +17,12 @@ def _as_parameter(value: Any) -> Any:
     return Parameter(value) if value.__class__ in CLASSES and not isinstance(value, Parameter) else value
 
 
-def _line(key: Any, value: Any) -> str:
+def _line(key: Any, value: Any, legacy: bool = False) -> str:
     if value.__class__ not in CLASSES:
         return f"  ({key}): Object of type: {type(value).__name__}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     place = f" ({value.device})" if value.is_cuda else ""
-    return f"  ({key}): {kind} containing: [{value.dtype} of size {'x'.join(map(str, value.shape))}{place}]"
+    return f"  ({key}): {kind} containing: [{value.type() if legacy else value.dtype} of size {'x'.join(map(str, value.shape))}{place}]"
 
 
 class ParameterList(_List):
@@ -140,7 +140,7 @@ class ParameterDict(_Dict):
         return [self[key] for key in self._names]
 
     def extra_repr(self) -> str:
-        return "\n".join(_line(key, value) for key, value in self.items())
+        return "\n".join(_line(key, value, True) for key, value in self.items())
 
 
 def _checked(key: Any) -> str:

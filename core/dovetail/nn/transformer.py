@@ -6,12 +6,14 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.modes import is_grad_enabled
 from ..autograd.node import Tensor
 from ..errors import ShapeError
 from . import functional as F
 from . import init
 from ._make import Layer
 from ._ops import dv
+from .activation import GELU, ReLU
 from .attention import MultiheadAttention
 from .containers import ModuleList
 from .dropout import Dropout
@@ -121,8 +123,8 @@ class TransformerDecoderLayer(_TransformerLayer):
 class TransformerEncoder(Layer):
     """``num_layers`` copies of an encoder layer, and a norm after them.
 
-    ``enable_nested_tensor`` and ``mask_check`` are PyTorch's switches for a faster path in evaluation and change nothing here:
-    what stands at padded positions is computed like everything else, where that path answers 0.
+    In evaluation without gradients what stands at padded positions is 0 before the last norm, as on PyTorch's faster path and under
+    its conditions: no other mask, padding at the end (unless ``mask_check`` is off), and layers that the path serves.
 
     >>> import dovetail as dv
     >>> layer = dv.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
@@ -141,9 +143,29 @@ class TransformerEncoder(Layer):
     def forward(
         self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None
     ) -> Tensor:
+        padded = self._padded(src, src_key_padding_mask) if mask is None else None
         for layer in self.layers:
             src = layer(src, src_mask=mask, is_causal=bool(is_causal), src_key_padding_mask=src_key_padding_mask)
+        if padded is not None:
+            src = src.masked_fill(padded.unsqueeze(-1), 0)
         return src if self.norm is None else self.norm(src)
+
+    def _padded(self, src: Tensor, mask: Tensor | None) -> Tensor | None:
+        """The padded positions, where PyTorch would leave them out of the computation."""
+        first = self.layers[0]
+        if mask is None or not self.enable_nested_tensor or first.training or src.ndim != 3 or type(first) is not TransformerEncoderLayer:
+            return None
+        attend = first.self_attn
+        if first.norm_first or first.norm1.eps != first.norm2.eps:
+            return None
+        if not attend.batch_first or attend.in_proj_bias is None or attend.num_heads % 2:
+            return None
+        if is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in first.parameters())):
+            return None
+        if not (first.activation in (F.relu, F.gelu) or isinstance(first.activation, ReLU | GELU)):
+            return None
+        padded = mask if mask._a.dtype.kind == "b" else mask != 0
+        return None if self.mask_check and bool((padded[:, :-1] & ~padded[:, 1:]).any()) else padded
 
 
 class TransformerDecoder(Layer):

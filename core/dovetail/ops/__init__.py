@@ -11,6 +11,7 @@ import importlib
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ._guard import guarded
 from ._keywords import keyed, unkeyed
 from .inplace import inplace
 
@@ -56,7 +57,7 @@ def namespace() -> dict[str, Any]:
     """Every public function of the families, by name; two families that claim one name are an error."""
     found: dict[str, Any] = {}
     for family in FAMILIES:
-        public = {name: getattr(family, name) for name in family.__all__}
+        public = {name: guarded(getattr(family, name)) for name in family.__all__}
         public |= {f"{name}_": METHODS[f"{name}_"] for name in getattr(family, "INPLACE_FUNCTIONS", ())}
         for name in found.keys() & public:
             raise NameError(f"{name!r} is public in two op families, one of them {family.__name__}")
@@ -64,6 +65,6 @@ def namespace() -> dict[str, Any]:
     return found
 
 
-METHODS: dict[str, Any] = {name: keyed(name, function) for family in FAMILIES for name, function in methods(family).items()}
+METHODS: dict[str, Any] = {name: guarded(keyed(name, function), 1) for family in FAMILIES for name, function in methods(family).items()}
 for _family in FAMILIES:
     OPERATORS.update(getattr(_family, "OPERATORS", {}))

@@ -18,6 +18,7 @@ from . import _prepare
 from ._layout import afresh
 from ._out import into
 from ._quiet import IGNORE, hush, restore
+from ._refuse import flags
 
 if TYPE_CHECKING:
     from ._op import Impl, Op
@@ -34,6 +35,8 @@ _node = Node.__new__
 def general(op: Op) -> Callable[..., Any]:
     """The wrapper of an op with any signature."""
     count, required, defaults, bind = len(op.params), op.required, op.defaults, op.bind
+    if op.keepdim is not None:
+        return _keeping(op, op.keepdim)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         n = len(args)
@@ -42,6 +45,23 @@ def general(op: Op) -> Callable[..., Any]:
                 return into(call, args, kwargs)
             return dispatch(op, bind(args, kwargs))
         return dispatch(op, args + defaults[n:] if n < count else args)
+
+    return call
+
+
+def _keeping(op: Op, at: int) -> Callable[..., Any]:
+    """The wrapper of an op with `keepdim`, which is True or False and never a second dimension."""
+    defaults, bind = op.defaults, op.bind
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        n = len(args)
+        if "out" in kwargs and op.alias is None:
+            return into(call, args, kwargs)
+        given: Any = bind(args, kwargs) if kwargs or n > len(defaults) or n < op.required else args + defaults[n:]
+        keepdim = given[at]
+        if keepdim is not False and keepdim is not True:
+            flags(op.name, keepdim=keepdim)
+        return dispatch(op, given)
 
     return call
 
@@ -214,6 +234,7 @@ def _operator_slow(op: Op, args: Any, swap: bool = False) -> Any:
 
 def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
     fast, state = op.fast, STATE
+    a_float, an_int = (float, int) if 1 not in op.strict else (None, None)  # the numbers that may stand for a tensor
 
     def call(input: Any, other: Any, *, out: Any = None) -> Any:
         if out is not None:
@@ -235,7 +256,7 @@ def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
                 return slow(op, (input, other))
             m = other._n
             v = other._v
-        elif kind is float or kind is int:
+        elif kind is a_float or kind is an_int:
             b = other
             m = None
             v = _NO_BOX

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..device import xp
+from ._accepts import DIM_WITH_KEEPDIM, ONE_TYPE, REAL, TENSOR_FIRST, TENSORS, plain_types
 from ._call import general, specialise
 from ._plan import Plan, Rule, parameter_names
 
@@ -87,9 +88,15 @@ class Op:
         self.fixed = tuple(i for i, k in enumerate(kinds) if k == "Fixed")
         self.lists = frozenset(self.arrays.index(i) for i, k in enumerate(kinds) if k == "Arrays")
         self.edge_of = {i: at for at, i in enumerate(self.arrays)}
+        self.strict = frozenset(self.arrays if self.name in TENSORS else self.arrays[: self.name in TENSOR_FIRST])  # no numbers here
+        self.one_type = self.dtypes == "same" or self.name in ONE_TYPE
+        self.keepdim = self.params.index("keepdim") if "keepdim" in self.params else None
+        self.real, self.plain = self.name in REAL, plain_types(self.name, self.dtypes)
+        self.numbers = tuple(i for i, k in enumerate(kinds) if k in ("int", "float", "bool"))
         n, given = len(self.params), self.forward.__defaults__ or ()
         self.required = n - len(given)
         self.defaults = (MISSING,) * self.required + given
+        self.optional = frozenset(i for i, p in enumerate(self.params) if "None" in str(notes.get(p)) or self.defaults[i] is None)
         sources: dict[str, Any] = {"needs": (-1, "")}
         for i, name in enumerate(self.params):
             sources[name] = (i, "value")
@@ -135,6 +142,8 @@ class Op:
             if at < len(args):
                 raise _arguments(self, f"got multiple values for argument {name!r}")
             values[at] = value
+        if self.name in DIM_WITH_KEEPDIM and len(args) < 2 and "keepdim" in kwargs and not kwargs.keys() & {"dim", "axis"}:
+            raise _arguments(self, "received an invalid combination of arguments - keepdim without dim")
         for name, value in zip(params, values, strict=True):
             if value is MISSING:
                 raise _arguments(self, f"missing argument {name!r}")

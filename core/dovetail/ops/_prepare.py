@@ -11,7 +11,7 @@ from .. import dtypes as dt
 from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf
 from ..device import CPU, device_of, module_for, xp
-from ..errors import DeviceError, DovetailError, DtypeError, OutOfMemory, RangeError, ShapeError, TypeMismatch
+from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, OutOfMemory, RangeError, ShapeError, TypeMismatch
 from ._layout import converted
 from ._refuse import NotForType, not_for, type_name
 
@@ -65,7 +65,7 @@ def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any
             if a.__class__ is not _NDARRAY or (dtype is not a.dtype and dtype is not None):
                 plain = False
             dtype = a.dtype
-        elif x is None:
+        elif x is None and i in op.optional:
             edges.append(None)
         elif at in op.lists:
             plain = False
@@ -76,12 +76,12 @@ def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any
         else:
             plain = False
             edges.append(None)
-            if x.__class__ not in NUMBERS:
+            if x.__class__ not in NUMBERS or i in op.strict:
                 raw[i] = _foreign(op, i, x)
     for i in op.fixed:
         raw[i] = x = bare(raw[i])
         plain = plain and (x.__class__ is _NDARRAY or x is None)
-    if plain and dtype is not None and (dtype in _FLOATING or op.dtypes is None or (op.dtypes == "promote" and dtype.kind != "V")):
+    if plain and dtype in op.plain:
         return raw, tuple(edges), mask, "cpu", dtype
     return _unwrap_mixed(op, args, raw, tuple(edges), mask)
 
@@ -92,11 +92,12 @@ def _unwrap_mixed(op: Op, args: Any, raw: list[Any], edges: tuple[Any, ...], mas
     if not any(hasattr(a, "dtype") for a in arrays) and not any(hasattr(raw[i], "dtype") for i in op.fixed):
         _refuse_plain(op, args)
     device = _same_device(op, raw, arrays)
+    if op.real:
+        kind = next((a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "c"), None)
+        if kind is not None:
+            raise not_for(op.name, kind, "real numbers")
     dtype = _promote(op, raw, arrays) if op.dtypes is not None else next((a.dtype for a in arrays if hasattr(a, "dtype")), None)
     return raw, edges, mask, device, dtype
-
-
-_FLOATING = frozenset(np.dtype(t) for t in ("f2", "f4", "f8", "c8", "c16"))
 
 
 def _unwrap_list(op: Op, i: int, tensors: Any) -> tuple[list[Any], list[Any]]:
@@ -110,18 +111,23 @@ def _unwrap_list(op: Op, i: int, tensors: Any) -> tuple[list[Any], list[Any]]:
 
 def _foreign(op: Op, i: int, x: Any) -> Any:
     """Accept NumPy's scalars as numbers; refuse what is neither tensor nor number."""
-    if isinstance(x, np.generic):
+    if isinstance(x, np.generic) and i not in op.strict:
         return x.item()
-    what = f"argument {op.params[i]!r} (position {i + 1}) must be Tensor or Number, not {type(x).__name__}"
-    raise TypeMismatch(f"{op.name}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+    raise _no_tensor(op, i, x, "Tensor" if i in op.strict else "Tensor or Number")
+
+
+def _no_tensor(op: Op, i: int, x: Any, wanted: str = "Tensor") -> NotATensor:
+    what = f"argument {op.params[i]!r} (position {i + 1}) must be {wanted}, not {type(x).__name__}"
+    return NotATensor(f"{op.name}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
 
 
 def _refuse_plain(op: Op, args: Any) -> None:
     first = op.arrays[0] if op.arrays else op.fixed[0] if op.fixed else None
     if first is None or (op.lists and args[first]):
         return
-    what = f"argument {op.params[first]!r} (position {first + 1}) must be Tensor, not {type(args[first]).__name__}"
-    raise TypeMismatch(f"{op.name}()", what if not op.lists else "expected a non-empty list of Tensors")
+    if op.lists:
+        raise TypeMismatch(f"{op.name}()", "expected a non-empty list of Tensors")
+    raise _no_tensor(op, first, args[first])
 
 
 def bare(x: Any) -> Any:
@@ -166,7 +172,7 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
     """Cast the array arguments to their common type, and Python numbers to what they become there."""
     kinds = dict.fromkeys(a.dtype for a in arrays if hasattr(a, "dtype"))
     numbers = [a for a in arrays if a.__class__ in NUMBERS]
-    if op.dtypes == "same" and len(kinds) > 1:
+    if op.one_type and len(kinds) > 1:
         names = [_C_NAMES.get(k.name, k.name) for k in kinds]
         what = f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}"
         raise DtypeError(f"{op.name}()", what, "", "convert one of them with .to(dtype)")
@@ -271,9 +277,13 @@ def explain(op: Op, error: Exception, raw: Any) -> Exception:
         error.__suppress_context__ = True
         return error
     if isinstance(error, AttributeError):
-        return _no_tensor(op, error, raw)
+        return _stumbled(op, error, raw)
     shapes = ", ".join(f"{name} {tuple(a.shape)}" for name, a in zip(op.params, raw, strict=False) if hasattr(a, "shape"))
     text = str(error)
+    wrong = next((i for i in op.numbers if raw[i].__class__ in (str, list, type(None)) and i not in op.optional), None)
+    if wrong is not None:  # what NumPy says of it does not matter
+        what = f"argument {op.params[wrong]!r} (position {wrong + 1}) must be a number, not {type(raw[wrong]).__name__}"
+        return TypeMismatch(f"{op.name}()", what)
     if isinstance(error, MemoryError):
         return OutOfMemory(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed")
     if isinstance(error, np.exceptions.AxisError):
@@ -290,12 +300,11 @@ def explain(op: Op, error: Exception, raw: Any) -> Exception:
     return error
 
 
-def _no_tensor(op: Op, error: AttributeError, raw: Any) -> Exception:
+def _stumbled(op: Op, error: AttributeError, raw: Any) -> Exception:
     """What to say where the forward tripped over an argument that is no tensor; other such errors stay as they are."""
     for i in (*op.arrays, *op.fixed):
         if not hasattr(raw[i], "dtype") and (raw[i] is error.obj or (raw[i] is None and i < op.required)):
-            what = f"argument {op.params[i]!r} (position {i + 1}) must be Tensor, not {type(raw[i]).__name__}"
-            return TypeMismatch(f"{op.name}()", what)
+            return _no_tensor(op, i, raw[i])
     return error
 
 

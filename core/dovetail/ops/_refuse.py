@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES
-from ..errors import DovetailError, DtypeError, TypeMismatch
+from ..errors import DovetailError, DtypeError, NotATensor, TypeMismatch
 
 __all__ = [
-    "DivisionByZero", "NotForType", "fits", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for", "ordered", "tensors",
-    "type_name", "whole_numbers",
+    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for", "ordered",
+    "tensors", "type_name", "whole_numbers",
 ]  # fmt: skip
 
 _NAMES = {
@@ -76,8 +76,15 @@ def fits(where: str, value: Any, dtype: Any) -> None:
         raise DtypeError(where, f"value cannot be converted to type {what} without overflow (value {value})", f"the tensor is {dtype}")
 
 
+def flags(where: str, **arguments: Any) -> None:
+    """Refuse numbers where True or False belongs."""
+    for name, value in arguments.items():
+        if not isinstance(value, bool | np.bool_):
+            raise TypeMismatch(f"{where}()", f"argument {name!r} must be bool, not {type(value).__name__}")
+
+
 def tensors(where: str, **arguments: Any) -> None:
     """Refuse arguments that are no tensors."""
     for name, value in arguments.items():
         if value.__class__ not in CLASSES:
-            raise TypeMismatch(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")
+            raise NotATensor(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")

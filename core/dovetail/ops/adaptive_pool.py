@@ -11,6 +11,7 @@ import numpy as np
 from ..device import device_of, move
 from ..errors import ShapeError, ValueRangeError
 from ..generator import default_generator
+from ._dims import whole
 from ._op import Array, Fixed, op, xp
 from ._resampling import Axis, resample
 from ._windows import Sizes, listing, named, over_batch, refuse_scalar, refuse_types, spread
@@ -79,7 +80,7 @@ def _sizes(where: str, n: int, x: Any, output_size: Any, fixed: int) -> Sizes:
     given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * n
     if len(given) != n:
         raise ShapeError(where, f"{where}: output_size must be {n} (got {given})")
-    outs = tuple(int(m) if o is None else int(o) for o, m in zip(given, x.shape[-n:], strict=True))
+    outs = tuple(int(m) if o is None else whole(o) for o, m in zip(given, x.shape[-n:], strict=True))
     if min(outs) < 0:
         raise ShapeError(where, f"elements of output_size must be greater than or equal to 0 but received {outs}")
     refuse_types(where, x, "iub")

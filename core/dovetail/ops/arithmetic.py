@@ -152,6 +152,7 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> dv.rsub(dv.tensor([3, 4]), 10)
     tensor([7, 6])
     """
+    tensors("rsub", input=input)
     return _sub_scaled(other, input, alpha)
 
 

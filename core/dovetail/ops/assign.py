@@ -126,7 +126,7 @@ def _set_quickly(input: Tensor, at: Any, value: Any) -> bool:
         return False
     try:
         a[at] = b
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, TypeError):
         return False  # which then says what is wrong
     changed(input._v, caller(set_at.op))
     return True

@@ -182,11 +182,13 @@ def scaled_dot_product_attention(
              [2.]]])
     """
     where = "scaled_dot_product_attention"
-    _check(where, query._a, key._a, value._a, attn_mask, is_causal)
+    _check(where, query._a, key._a, value._a, attn_mask)
     if not 0 <= dropout_p <= 1:
         raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = (_shared(where, query, t) for t in (key, value))
+    if attn_mask is not None and is_causal and (query._a.ndim != 4 or dropout_p > 0 or attn_mask._n is not None):
+        raise ShapeError(where, "Explicit attn_mask should not be set when is_causal=True")
     binary = attn_mask is not None and attn_mask._a.dtype.kind == "b"
     mask, bias, kept = attn_mask if binary else None, None if binary else attn_mask, None
     scale = 1 / math.sqrt(query._a.shape[-1] or 1) if scale is None else scale
@@ -209,7 +211,7 @@ def _shared(where: str, query: Any, t: Any) -> Any:
     return t if heads == own else t.repeat_interleave(heads // own, -3)
 
 
-def _check(where: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool) -> None:
+def _check(where: str, q: Any, k: Any, v: Any, mask: Any) -> None:
     refuse_types(where, q, "iub")
     if q.dtype != k.dtype or q.dtype != v.dtype:
         text = "Expected query, key, and value to have the same dtype, but got "
@@ -220,8 +222,6 @@ def _check(where: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool) -> No
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         sizes = f"query {listing(q.shape)}, key {listing(k.shape)}, value {listing(v.shape)}"
         raise ShapeError(where, f"sizes do not fit: {sizes}", "expected (*, L, E), (*, S, E) and (*, S, V)")
-    if mask is not None and is_causal:
-        raise ShapeError(where, "Explicit attn_mask should not be set when is_causal=True")
     if mask is not None and mask._a.dtype.kind not in "bf" and mask._a.dtype != q.dtype:
         text = "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
         raise DtypeError(where, f"{text}attn_mask.dtype: {mask._a.dtype} and  query.dtype: {q.dtype} instead.")

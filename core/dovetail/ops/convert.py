@@ -57,6 +57,8 @@ def _kind_of(data: Any) -> Dtype:
         raise DtypeError("tensor", f"Could not infer dtype of {type(data).__name__}")
     kinds = set(map(type, data))
     found = [scalar_dtype(kind()) for kind in kinds & _NUMBERS]
+    if found and kinds & {str, bytes}:
+        raise TypeMismatch("tensor", "invalid data type 'str' among numbers")
     if kinds - _NUMBERS:
         found += [_kind_of(item) for item in data if item.__class__ not in _NUMBERS]
     return functools.reduce(promote_types, found) if found else get_default_dtype()

@@ -10,7 +10,7 @@ from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
-from ._refuse import type_name
+from ._refuse import flags, type_name
 from ._results import results
 from .arithmetic import div, held, mul, sub
 from .linalg import matmul
@@ -61,6 +61,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     >>> dv.unique(dv.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
+    flags("unique", sorted=sorted, return_inverse=return_inverse, return_counts=return_counts)
     return _asked(_unique(input, dim, False), return_inverse, return_counts)
 
 
@@ -71,6 +72,7 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     >>> dv.unique_consecutive(dv.tensor([1, 1, 2, 1]))
     tensor([1, 2, 1])
     """
+    flags("unique_consecutive", return_inverse=return_inverse, return_counts=return_counts)
     return _asked(_unique(input, dim, True), return_inverse, return_counts)
 
 

@@ -115,7 +115,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
     """
     if not isinstance(size, tuple | list):
         raise TypeMismatch("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    if fill_value.__class__ in CLASSES:
+    if fill_value.__class__ in CLASSES and not fill_value._a.ndim:
         dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
     if not isinstance(fill_value, int | float | complex | np.generic):
         raise TypeMismatch("full()", f"argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")

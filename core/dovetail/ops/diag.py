@@ -7,6 +7,7 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..device import xp
 from ..errors import RangeError, ShapeError
+from ._dims import whole
 from ._op import Array, op
 from ._stored import storing
 from .assign import same_shape
@@ -83,7 +84,7 @@ def tril(input: Array, diagonal: int = 0) -> Array:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return _triangle("tril", input).tril(input, diagonal)
+    return _triangle("tril", input).tril(input, whole(diagonal))
 
 
 tril.vjp(lambda g, diagonal: tril(g, diagonal))
@@ -100,7 +101,7 @@ def triu(input: Array, diagonal: int = 0) -> Array:
     tensor([[0., 1.],
             [0., 0.]])
     """
-    return _triangle("triu", input).triu(input, diagonal)
+    return _triangle("triu", input).triu(input, whole(diagonal))
 
 
 triu.vjp(lambda g, diagonal: triu(g, diagonal))

@@ -12,7 +12,7 @@ from ..device import device_of
 from ..errors import DtypeError, ShapeError
 from ._op import xp
 from ._random import source
-from ._refuse import type_name
+from ._refuse import tensors, type_name
 from .shape import broadcast_tensors
 from .softmax import softmax
 
@@ -42,6 +42,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     >>> dv.pairwise_distance(dv.tensor([[0., 0.]]), dv.tensor([[3., 4.]]))
     tensor([5.0000])
     """
+    tensors("pairwise_distance", x1=x1, x2=x2)
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 

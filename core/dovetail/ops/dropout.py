@@ -66,7 +66,7 @@ def _idle(where: str, input: Any, p: float, training: bool) -> bool:
     """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
     if not 0 <= p <= 1:
         raise _Improbable(where, f"dropout probability has to be between 0 and 1, but got {p}")
-    return not training or p == 0 or input._a.size == 0
+    return input._a.size == 0 or not training or p == 0
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

@@ -148,6 +148,8 @@ def _extreme(where: str, input: Tensor, dim: Any, keepdim: bool, other: Any, bet
     if other is not None:
         return between(input, other)
     if dim is None:
+        if keepdim:
+            raise TypeMismatch(f"{where}()", "received an invalid combination of arguments - keepdim without dim")
         _check(input._a, None, where)
         return whole(input, None, False)
     if isinstance(dim, tuple | list | str | float):
@@ -236,7 +238,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     >>> dv.median(dv.tensor([4., 1., 3., 2.]))
     tensor(2.)
     """
-    return _median_all(input) if dim is None else _median(input, dim, keepdim)
+    return _middle(input, dim, keepdim, True, "median")
 
 
 _nan_results = results("nanmedian", "values", "indices")
@@ -249,7 +251,14 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     >>> dv.nanmedian(dv.tensor([4., 1., float("nan")]))
     tensor(1.)
     """
-    return _median_all(input, False) if dim is None else _nan_results(_median(input, dim, keepdim, False))
+    found = _middle(input, dim, keepdim, False, "nanmedian")
+    return found if dim is None else _nan_results(found)
+
+
+def _middle(input: Tensor, dim: int | None, keepdim: bool, nan: bool, where: str) -> Any:
+    if dim is None and keepdim:
+        raise TypeMismatch(f"{where}()", "missing 1 required positional arguments: 'dim'")
+    return _median_all(input, nan) if dim is None else _median(input, dim, keepdim, nan)
 
 
 @op(dtypes=None, outputs=("values", "indices"), nondiff=("indices",), result=results("kthvalue", "values", "indices"))

@@ -14,7 +14,7 @@ from ..device import xp
 from ..errors import RangeError, ShapeError, TypeMismatch
 from ._arrays import scatter_add
 from ._call import dispatch
-from ._dims import dim_of
+from ._dims import _index, dim_of
 from ._op import Array, Fixed, op
 from ._parse import outside, parse
 from ._viewing import view_of
@@ -162,7 +162,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     d = dim_of("select", dim, a.ndim)
     if not -a.shape[d] <= index < a.shape[d]:
         raise RangeError("select()", f"index {index} out of range for tensor of size {list(a.shape)} at dimension {d}")
-    return getitem(input, slices(d, int(index)))
+    return getitem(input, slices(d, _index("select", "index", index)))
 
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:

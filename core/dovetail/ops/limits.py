@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.node import Tensor
+from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, TypeMismatch
 from ._op import Array, op, xp
 from ._refuse import NotForType, fits, no_bools, tensors
@@ -66,6 +66,9 @@ def _chosen(input: Tensor, min: Any, max: Any) -> Any:
     if dtype.kind == "f" and (min is None or min.__class__ in _NUMBERS) and (max is None or max.__class__ in _NUMBERS):
         return _clamp
     _no_complex("clamp", input._a)
+    if min is not None and max is not None and (min.__class__ in CLASSES) != (max.__class__ in CLASSES):
+        what = f"received an invalid combination of arguments (min {type(min).__name__}, max {type(max).__name__})"
+        raise TypeMismatch("clamp()", what, "expected two numbers or two tensors")
     for bound in (min, max):
         if bound.__class__ is int:
             fits("clamp", bound, dtype)

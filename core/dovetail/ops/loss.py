@@ -13,6 +13,7 @@ from ..autograd.node import wrap
 from ..dtypes import get_default_dtype
 from ..errors import DtypeError, GradError, ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
+from ._refuse import tensors
 from ._windows import listing, refuse_types
 from .activation_more import logsigmoid
 from .elementwise import xlogy
@@ -284,6 +285,7 @@ def poisson_nll_loss(
     >>> dv.nn.functional.poisson_nll_loss(dv.tensor([0.]), dv.tensor([2.]))
     tensor(1.)
     """
+    tensors("poisson_nll_loss", target=target)
     refuse_types("poisson_nll_loss", input._a, "b")
     reduction = reduction_of("poisson_nll_loss", size_average, reduce, reduction)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()

@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd.node import wrap
 from ..errors import ShapeError, ValueRangeError
 from ._op import xp
+from ._refuse import tensors
 from ._windows import listing, refuse_scalar, refuse_types
 from .activation_more import logsigmoid
 from .distance import pairwise_distance
@@ -133,6 +134,7 @@ def soft_margin_loss(input: Any, target: Any, size_average: Flag = None, reduce:
     >>> dv.nn.functional.soft_margin_loss(dv.tensor([0.]), dv.tensor([1.]))
     tensor(0.6931)
     """
+    tensors("soft_margin_loss", input=input, target=target)
     refuse_gradient("soft_margin_loss", target=target)
     reduction = reduction_of("soft_margin_loss", size_average, reduce, reduction)
     return reduced(-logsigmoid(target * input), reduction)

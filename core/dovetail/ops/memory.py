@@ -23,7 +23,7 @@ from ._viewing import viewing
 from .arithmetic import add
 from .inplace import write
 
-__all__ = ["channels_last", "channels_last_3d", "clone", "contiguous_format", "memory_format", "preserve_format"]
+__all__ = ["channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format", "strided"]
 METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
 
 
@@ -60,6 +60,21 @@ contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last", (0, 2, 3, 1))
 channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
+
+
+class layout(str):
+    """How a tensor stores its elements: ``strided``, the only way here.
+
+    >>> import dovetail as dv
+    >>> dv.ones(2).layout
+    dovetail.strided
+    """
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+strided = layout("dovetail.strided")
 
 
 def copied(a: Any, layout: memory_format | None = None) -> Any:

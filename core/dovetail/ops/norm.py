@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import changed
-from ..errors import ShapeError, ValueRangeError
+from ..errors import ShapeError, TypeMismatch, ValueRangeError
+from ._dims import sizes_of
 from ._layout import afresh
 from ._op import Array, Fixed, op, xp
 from ._rows import back, dots, means, standardise
@@ -243,11 +244,16 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     tensor([[-1.,  1.]])
     """
     shape = _normalized("layer_norm", input, normalized_shape, weight, bias)
+    if input._a.dtype.kind == "c":
+        refuse_types("layer_norm", input._a, "c")
     return _layer_norm(input, shape, weight, bias, eps)
 
 
 def _normalized(where: str, input: Any, normalized_shape: Any, weight: Any, bias: Any = None) -> tuple[int, ...]:
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(int(n) for n in normalized_shape)
+    if not isinstance(normalized_shape, tuple | list):
+        kind = type(normalized_shape).__name__
+        raise TypeMismatch(f"{where}()", f"argument 'normalized_shape' (position 2) must be tuple of ints, not {kind}")
+    shape = sizes_of(where, (normalized_shape,), "normalized_shape")
     if not shape:
         raise ShapeError(where, "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element")
     for name, t in (("weight", weight), ("bias", bias)):

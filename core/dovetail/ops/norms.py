@@ -104,6 +104,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     >>> dv.dist(dv.tensor([1., 2.]), dv.tensor([4., 6.]))
     tensor(5.)
     """
+    tensors("dist", input=input, other=other)
     if input._a.dtype.kind not in "fcV":
         what = f"input dtype should be either floating point or complex. Got {type_name(input._a.dtype)} instead."
         raise DtypeError("norm()", what, "", "convert with .float()")

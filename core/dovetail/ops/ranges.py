@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.node import Tensor
 from ..device import module_for, xp
 from ..dtypes import bool_, get_default_dtype, int64, to_numpy_dtype
-from ..errors import ShapeError
+from ..errors import ShapeError, TypeMismatch
 from .convert import finished, placed
 from .create import ones, settled
 from .diag import tril, triu
@@ -24,7 +24,7 @@ def _number(x: Any) -> Any:
     return x.item() if hasattr(x, "item") else x
 
 
-def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:
     """Numbers from ``start`` up to but without ``end``; integers unless one of the three is a float.
 
     The options are dtype, device, requires_grad and out, as everywhere in this family.
@@ -36,6 +36,8 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     (tensor([0, 1, 2, 3, 4]), tensor([1.0000, 1.5000]))
     """
     if end is None:
+        if start is None:
+            raise TypeMismatch("arange()", "received an invalid combination of arguments - got ()", "expected arange(end)")
         start, end = 0, start
     start, end, step = _number(start), _number(end), _number(step)
     exact = all(isinstance(x, int | bool) for x in (start, end, step))

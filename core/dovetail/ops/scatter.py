@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.node import Tensor
 from ..device import xp
 from ..dtypes import int64
-from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._arrays import broadcast, same_type, scatter_at
 from ._arrays import scatter_add as add_at
 from ._op import Array, Fixed, op
@@ -29,7 +29,7 @@ INPLACE = ("index_add", "index_copy", "index_fill", "index_reduce", "masked_scat
 def _target(where: str, a: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
     """Check the arguments; the array to write to, the index into it, and the part of `src` that goes there."""
     if src is None:
-        raise ShapeError(f"{where}()", "missing argument 'src' or 'value'")
+        raise TypeMismatch(f"{where}()", "missing argument 'src' or 'value'")
     same_type(f"{where}()", "Expected self.dtype to be equal to src.dtype (self {}, src {}); convert src with .to(dtype)", a, src)
     d = along(where, a, dim, index, src if getattr(src, "ndim", 0) or not index.ndim else None)
     if not a.ndim or not index.ndim or not index.size:

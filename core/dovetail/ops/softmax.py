@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
+from ..errors import TypeMismatch
 from ._dims import dim_of
 from ._op import Array, op, xp
 from ._sums import total
@@ -94,30 +95,50 @@ def _implicit(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None, out: Any = None
-) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None, out: Any = None) -> Tensor:
     """``exp(input) / sum(exp(input))`` along `dim`, without overflow; `dtype` casts the input first.
 
     >>> import dovetail as dv
-    >>> dv.softmax(dv.tensor([0., 0.]), dim=0)
+    >>> dv.softmax(dv.tensor([0., 0.]), 0)
     tensor([0.5000, 0.5000])
     """
-    given = _arguments(input, dim, _stacklevel, dtype, axis, "softmax")
+    given = _arguments(input, dim, dtype, axis, "softmax", False)
     return _softmax(*given) if out is None else _softmax(*given, out=out)
 
 
-def log_softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None, out: Any = None
+def functional_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
 ) -> Tensor:
+    """``exp(input) / sum(exp(input))`` along `dim`; without it along a dimension that PyTorch chose long ago, with a warning.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.softmax(dv.tensor([0., 0.]), 0)
+    tensor([0.5000, 0.5000])
+    """
+    return _softmax(*_arguments(input, dim, dtype, axis, "softmax"))
+
+
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None, out: Any = None) -> Tensor:
     """``input - log(sum(exp(input)))`` along `dim`, without overflow; `dtype` casts the input first.
 
     >>> import dovetail as dv
-    >>> dv.log_softmax(dv.tensor([0., 0.]), dim=0)
+    >>> dv.log_softmax(dv.tensor([0., 0.]), 0)
     tensor([-0.6931, -0.6931])
     """
-    given = _arguments(input, dim, _stacklevel, dtype, axis, "log_softmax")
+    given = _arguments(input, dim, dtype, axis, "log_softmax", False)
     return _log_softmax(*given) if out is None else _log_softmax(*given, out=out)
+
+
+def functional_log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
+) -> Tensor:
+    """``input - log(sum(exp(input)))`` along `dim`; without it along a dimension that PyTorch chose long ago, with a warning.
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.log_softmax(dv.tensor([0., 0.]), 0)
+    tensor([-0.6931, -0.6931])
+    """
+    return _log_softmax(*_arguments(input, dim, dtype, axis, "log_softmax"))
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
@@ -127,14 +148,16 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> dv.nn.functional.softmin(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    input, dim = _arguments(input, dim, _stacklevel, dtype, None, "softmin")
+    input, dim = _arguments(input, dim, dtype, None, "softmin")
     return _softmax(neg(input), dim)
 
 
-def _arguments(input: Tensor, dim: Any, third: Any, dtype: Any, axis: Any, name: str) -> tuple[Tensor, int]:
-    """The input in its type, and the dimension, of both signatures: ``dovetail.softmax(x, dim, dtype)`` has the type third."""
-    if third.__class__ is not int and third is not None:
-        dtype = third
+def _arguments(input: Tensor, dim: Any, dtype: Any, axis: Any, name: str, implicit: bool = True) -> tuple[Tensor, int]:
+    """The input in its type, and the dimension."""
     if dim is None:
-        dim = axis if axis is not None else _implicit(name, input._a.ndim)
+        dim = axis
+        if dim is None and not implicit:
+            raise TypeMismatch(f"{name}()", "missing 1 required positional arguments: 'dim'")
+        if dim is None:
+            dim = _implicit(name, input._a.ndim)
     return input if dtype is None else cast(input, to_numpy_dtype(dtype)), dim

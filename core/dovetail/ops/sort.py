@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, NotATensor, ShapeError
 from ._along import pick, place
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
@@ -138,6 +138,8 @@ def searchsorted(
             raise ShapeError("searchsorted()", f"side can only be 'left' or 'right' but got {side}")
         right = side == "right"
     if input.__class__ not in CLASSES:
+        if not isinstance(input, int | float | complex | np.generic):
+            raise NotATensor("searchsorted()", f"argument 'input' must be Tensor or Number, not {type(input).__name__}")
         if a.ndim != 1:
             what = "input value can be a scalar only when boundaries tensor dimension is 1"
             raise ShapeError("searchsorted()", f"{what}, but we got boundaries tensor dim({a.ndim})")

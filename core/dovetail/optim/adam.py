@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.node import CLASSES
+from ..autograd.node import Tensor
 from ._multi import Bunch, MultiTensorOptimizer, lerp, mean_square, update
 from .optimizer import check, checked, number
 
@@ -56,9 +56,9 @@ class Adam(MultiTensorOptimizer):
         differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
         defaults = checked(self, locals(), "lr", "eps", "betas", "weight_decay")
-        kinds = [beta.__class__ in CLASSES for beta in betas]
-        check(kinds[0] == kinds[1], self, "betas must be either both floats or both Tensors")
-        if kinds[0]:
+        kind = next((kind for kind in (float, Tensor) if all(isinstance(beta, kind) for beta in betas)), None)
+        check(kind is not None, self, f"betas must be either both floats or both Tensors, got {betas}")
+        if kind is Tensor:
             defaults["betas"] = tuple(map(number, betas))
         super().__init__(params, defaults)
 

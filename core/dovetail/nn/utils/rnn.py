@@ -201,6 +201,8 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
         raise ShapeError("pad_sequence", f"Expected padding_side to be one of left or right, but got {padding_side}")
     if sequences.__class__ in CLASSES:
         sequences = sequences.unbind(0)
+    elif not hasattr(sequences, "__iter__"):
+        raise ShapeError("pad_sequence", f"Expected iterable for input sequences, but got arg of type: {type(sequences)}")
     sequences = list(sequences)
     if not sequences:
         raise ShapeError("pad_sequence", "received an empty list of sequences")

@@ -1,0 +1,51 @@
+"""Functions that are composed of ops say which argument is no tensor, where they would trip over its missing array."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from ..autograd.node import CLASSES, Tensor
+from ..errors import DovetailError, NotATensor, TypeMismatch
+from ._plan import parameter_names
+
+__all__ = ["guarded"]
+
+_WORDS = ("invalid literal for int()", "could not convert string to float")  # what int('a') and float('a') say
+_TENSORS = ("input", "x1", "x2")  # parameters that are tensors without saying so
+
+
+@functools.cache
+def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -> Callable[..., Any]:
+    """The function, telling of an argument that is no tensor; itself if (unless `every`) it takes none from argument `first` on."""
+    if not isinstance(function, FunctionType) or hasattr(function, "op"):
+        return function
+    inner = function
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    names, variadic = parameter_names(inner), inner.__code__.co_flags & 0x04 and not first
+    notes = function.__annotations__
+    if not (every or variadic or any("Tensor" in str(notes.get(n)) or n in _TENSORS for n in names[first:])):
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ValueError as error:
+            if isinstance(error, DovetailError) or not str(error).startswith(_WORDS):
+                raise
+            raise TypeMismatch(f"{function.__name__}()", f"an argument must be a number: {error}") from None
+        except AttributeError as error:
+            if error.obj.__class__ in CLASSES or not hasattr(Tensor, error.name or "") or isinstance(error, NotATensor):
+                raise
+            given = next((n for n, v in [*zip(names, args, strict=False), *kwargs.items()] if v is error.obj), None)
+            if given is None and error.name != "_a":
+                raise
+            kind = type(error.obj).__name__
+        what = f"{f'argument {given!r}' if given else 'an argument'} must be Tensor, not {kind}"
+        raise NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+
+    return call
