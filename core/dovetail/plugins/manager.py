@@ -18,7 +18,7 @@ from ..hooks import HOOKS
 from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy, parameters, plain, publish
 from .catalogue import Catalogue, Plugin, discover
 from .crumbs import importing
-from .names import HOOK_KINDS, namespace_of, normalise
+from .names import namespace_of, normalise
 
 if TYPE_CHECKING:
     import pluggy
@@ -192,12 +192,10 @@ class Manager:
         return table
 
     def _answers(self, kind: str, code: bool) -> list[tuple[Plugin, dict[str, Any]]]:
-        if kind not in HOOK_KINDS:
-            return [(plugin, plugin.rows(kind)) for plugin in self.catalogue.usable]
+        """What each plugin has of a kind. Where no code takes part, pluggy would give back the manifests' rows, and is not imported."""
         hook = f"register_{kind}"
-        if not code:  # the manifest plugins are registered under the plugins' names, hook modules under name:hook
-            asked = self.pluggy.subset_hook_caller(hook, [item for name, item in self.pluggy.list_name_plugin() if ":" in name and item])
-            return asked()
+        if not code or not any(hook in plugin.implements for plugin in self.catalogue.usable):
+            return [(plugin, plugin.rows(kind)) for plugin in self.catalogue.usable]
         self._need(hook)
         return [answer for answer in (self._checked(kind, *answer) for answer in self.call(hook)) if answer]
 
@@ -236,15 +234,8 @@ class Manager:
         return table
 
     def kernels(self) -> list[KernelClaim]:
-        """All kernel claims that nobody disputes, for the op layer; never raises for a plugin's fault.
-
-        When no plugin registers kernels by code, pluggy would give back the manifests' rows, and is not asked (nor imported).
-        """
-        if any("register_kernels" in plugin.implements for plugin in self.catalogue.usable):
-            table = self.table("kernels")
-        else:
-            table = self._merge("kernels", [(plugin, plugin.rows("kernels")) for plugin in self.catalogue.usable])
-            table = self._tables.setdefault(("kernels", True), table)
+        """All kernel claims that nobody disputes, for the op layer; never raises for a plugin's fault."""
+        table = self.table("kernels")
         if table.clashes:
             first, *others = sorted(table.clashes)
             more = f" (and {len(others)} more: dovetail plugins list)" if others else ""
