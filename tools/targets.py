@@ -40,14 +40,14 @@ def test(arguments: list[str]) -> int:
     if _has(python, "torch"):
         return _pytest(python, *arguments)
     print("NOT RUN: tests/parity compares with PyTorch, which is not installed here. To run it: make parity", flush=True)
-    code = _pytest(python, "--ignore=tests/parity", "-m", "not gpu and not soak and not parity", *arguments)
+    code = _pytest(python, "--ignore=tests/parity", "-m", "not gpu and not soak and not parity and not ecosystem", *arguments)
     print("NOT RUN: tests/parity (PyTorch is not installed; make parity)", flush=True)
     return code
 
 
 def parity(arguments: list[str]) -> int:
     """install PyTorch beside us and compare values, gradients, shapes, types and errors"""
-    return _pytest(ensure("test", "parity"), "-m", "not gpu and not soak", *(arguments or ["tests/parity"]))
+    return _pytest(ensure("test", "parity"), "-m", "not gpu and not soak and not ecosystem", *(arguments or ["tests/parity"]))
 
 
 def lint(arguments: list[str]) -> int:

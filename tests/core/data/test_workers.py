@@ -46,6 +46,13 @@ def threads():
     return [t for t in threading.enumerate() if t.name.startswith("dovetail-loader")]
 
 
+@pytest.fixture(autouse=True)
+def alone():
+    """No worker thread that a loader of another test file left, broken off and not yet collected, is counted here."""
+    gc.collect()
+    assert none_left()
+
+
 def none_left():
     gc.collect()
     for _ in range(200):
