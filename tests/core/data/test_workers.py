@@ -46,10 +46,9 @@ def threads():
     return [t for t in threading.enumerate() if t.name.startswith("dovetail-loader")]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def alone():
     """No worker thread that a loader of another test file left, broken off and not yet collected, is counted here."""
-    gc.collect()
     assert none_left()
 
 
