@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 __all__: list[str] = []
 
 _planned: dict[str, int] = {}
 _seen: Counter[tuple[str, str]] = Counter()
+_reasons: defaultdict[str, dict[str, Counter[str]]] = defaultdict(dict)  # plugin → reason of a skip → rows
 
 
 def pytest_configure(config: Any) -> None:
@@ -30,6 +31,9 @@ def pytest_runtest_logreport(report: Any) -> None:
     plugin = dict(report.user_properties).get("conformance")
     if plugin and (report.when == "call" or report.outcome == "skipped"):
         _seen[plugin, report.outcome] += 1
+        if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+            row = report.nodeid.partition("[")[2].rpartition(":")[0]
+            _reasons[plugin].setdefault(report.longrepr[2].removeprefix("Skipped: "), Counter())[row] += 1
 
 
 def _missing(config: Any) -> list[str]:
@@ -40,13 +44,15 @@ def _missing(config: Any) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
-    """One line a plugin: planned, run, passed, skipped."""
+    """One line a plugin: planned, run, passed, skipped; then one a reason for skipping, with the rows that it left out."""
     plugins = sorted({plugin for plugin, _ in _seen} | set(_planned))
     for plugin in plugins:
         passed, failed, skipped = (_seen[plugin, outcome] for outcome in ("passed", "failed", "skipped"))
         planned = f"{_planned[plugin]} planned, " if plugin in _planned else ""
         text = f"conformance of {plugin}: {planned}{passed + failed} run, {passed} passed, {failed} failed, {skipped} skipped"
         terminalreporter.write_line(text + ("; FEWER THAN PLANNED" if plugin in _missing(config) else ""))
+        for reason, rows in _reasons[plugin].items():
+            terminalreporter.write_line(f"  skipped, {reason}: {', '.join(f'{row} ({count})' for row, count in rows.items())}")
 
 
 def pytest_sessionfinish(session: Any, exitstatus: int) -> None:

@@ -229,12 +229,20 @@ def _rebuilt(name: str, head: dict[str, Any], state: Any, arrays: dict[str, Any]
     try:
         module = models.create(key, **config)
         module.load_state_dict(state)
-    except (UnknownNameError, PluginError):
-        raise
+    except (UnknownNameError, PluginError) as error:
+        raise type(error)(f"load({name!r})", f"its model cannot be built: {error}", _versions(key, head)) from error
     except Exception as error:
         what = f"its model {key!r} cannot be rebuilt from {dict(config)} and the tensors in the file ({type(error).__name__}: {error})"
-        raise FormatError(name, None, f"{what}; it was saved with version {head.get('plugin')} of its plugin") from error
+        raise FormatError(name, None, f"{what}; {_versions(key, head)}") from error
     return module
+
+
+def _versions(key: str, head: dict[str, Any]) -> str:
+    """Which version of its plugin a model was saved with, and which is here."""
+    from ..plugins import installed
+
+    here = [plugin.version for plugin in installed() if plugin.name == key.partition("/")[0]]
+    return f"it was saved with version {head.get('plugin')} of its plugin; here is {here[0] if here else 'none'}"
 
 
 def _mapper(map_location: Any) -> Callable[[Any], Any]:

@@ -142,7 +142,7 @@ class Registry:
 
 
 def installer_of(key: str, *, namespace: bool = False) -> str:
-    """Say which first-party distribution would bring a key (or a namespace of ``dovetail``) and is missing or not usable; or nothing."""
+    """Say which distribution would bring a key (or a namespace of ``dovetail``) and is missing or not usable; or nothing."""
     from fnmatch import fnmatchcase
 
     owner, slash, _ = key.partition("/")
@@ -156,7 +156,11 @@ def installer_of(key: str, *, namespace: bool = False) -> str:
             return f"pip install {about['distribution']} ({about['summary']})"
         if brings and not installed[plugin].usable:
             return f"plugin {installed[plugin].label} is {installed[plugin].state}: {installed[plugin].reason}"
-    return ""
+    return (
+        f"keys {owner}/… belong to the distribution dovetail-{owner} (or {owner}), which is not installed"
+        if slash and owner not in installed
+        else ""
+    )
 
 
 def _outside() -> int:

@@ -208,7 +208,15 @@ def test_forged_trees(file, head):
 
 def test_an_unknown_model_says_what_to_install(file):
     file.write_bytes(forged({"kind": "module", "model": "vision/resnet9000", "config": {}, "tree": {}}))
-    with pytest.raises(UnknownNameError, match="no plugin that is installed brings 'vision/resnet9000'"):
+    with pytest.raises(
+        UnknownNameError, match=r"load\('.*run.dvt'\): its model cannot be built: .*brings 'vision/resnet9000'.* saved with version None"
+    ):
+        dv.load(file)
+    file.write_bytes(forged({"kind": "module", "model": "weather/net", "config": {}, "tree": {}, "plugin": "0.3.1"}))
+    with pytest.raises(
+        UnknownNameError,
+        match=r"keys weather/… belong to the distribution dovetail-weather .* saved with version 0.3.1 of its plugin; here is none",
+    ):
         dv.load(file)
 
 

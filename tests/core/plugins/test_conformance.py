@@ -112,6 +112,7 @@ def test_pytest_counts_what_was_planned(site, tmp_path, bare_packages):
     planned = len(conformance.plan("good"))
     status, out = pytest_("test_conformance = conformance.tests('good')\n")
     assert status == 0 and f"conformance of good: {planned} planned, " in out and " 0 failed" in out, out
+    assert "  skipped, the manifest declares no number of parameters: models.good/thing (1)" in out, out
     status, out = pytest_("test_conformance = conformance.tests('good')\n", "-k", "gradients")
     assert status == 0 and "FEWER" not in out
     (tmp_path / "conftest.py").write_text("def pytest_collection_modifyitems(items):\n    del items[3:]\n")
