@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contracts.sources import ROOT, core_files, parse, plugin_files, relative
-from tools.size import CEILING, PATH_CEILING, code_lines, docstring_lines, path_lines, subsystems
+from tools.size import CEILING, PATH_CEILING, STATEMENTS, code_lines, docstring_lines, interface_lines, path_lines, statements, subsystems
 
 FILE_CEILING = 400  # lines of any kind
 FUNCTION_CEILING = 60  # lines without the docstring
@@ -19,6 +19,7 @@ TABLES: set[str] = set()
 def test_core_is_under_its_ceiling() -> None:
     counts = subsystems()
     assert counts.total() <= CEILING, f"{counts.total()} code lines: {dict(counts.most_common())}"
+    assert statements() <= STATEMENTS, f"{statements()} code lines are statements"
 
 
 def test_reading_paths_are_short() -> None:
@@ -47,6 +48,13 @@ def test_the_count() -> None:
     source = '"""Doc\nof two lines."""\n\n# why\nx = """a\nb"""\n\ndef f():\n    """Doc."""\n    return (1,\n            2)  # why\n'
     assert code_lines(source) == 5
     assert [count for _, count in functions(ast.parse(source))] == [3]
+
+
+def test_the_count_of_the_interface() -> None:
+    guard = "    if x:\n        # why\n        raise ValueError(\n            x\n        )\n"
+    source = f'__all__ = [\n  "f",\n]\nimport os\n\ndef f(\n    x,\n):\n    """Doc."""\n{guard}    return x\n'
+    assert interface_lines(source) == 3 + 1 + 3 + 4
+    assert code_lines(source) == interface_lines(source) + 1
 
 
 def is_sample(name: str) -> bool:
