@@ -35,7 +35,7 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "graph", "hooks", "io", "jit", "linalg", "models",
+    "amp", "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "graph", "hooks", "io", "jit", "linalg", "models",
     "nn", "optim", "plugins", "random", "testing", "types", "utils", "version",
 }  # fmt: skip
 
@@ -48,6 +48,8 @@ def __getattr__(name: str) -> Any:
         return _dtypes.bfloat16_dtype()
     if name in ("load", "save"):
         return getattr(importlib.import_module(f"{__name__}.io"), name)
+    if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
+        return getattr(found, name)
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .plugins import namespaces

@@ -16,6 +16,7 @@ import numpy as np
 from .autograd.node import Tensor
 from .dtypes import get_default_dtype, to_numpy_dtype
 from .errors import DtypeError, RangeError, ShapeError
+from .ops._autocast import autocasting
 from .ops._dims import dim_of, dims_of, sizes_of
 from .ops._refuse import tensors, type_name
 from .ops.complex import conj
@@ -321,3 +322,7 @@ def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     tensor([ 0,  1,  2, -2, -1])
     """
     return _shifted("fft.ifftshift", input, dim, 1)
+
+
+for _name in __all__:
+    globals()[_name] = autocasting(globals()[_name])

@@ -43,6 +43,8 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "datasets": ("errors", ("plugins",)),
     "models": ("errors", ("plugins",)),
     "cuda": ("ops", ()),
+    "cuda.amp": ("ops", ("amp",)),
+    "amp": ("ops", ("cuda",)),
     "backends": ("ops", ("cuda",)),
     "random": ("ops", ()),
     "fft": ("ops", ()),

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
+from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from . import _prepare
+from ._autocast import cast_for
 from ._layout import afresh
 from ._out import into
 from ._quiet import IGNORE, hush, restore
@@ -71,6 +72,8 @@ def dispatch(op: Op, args: Any) -> Any:
     word = STATE.word
     if word > GRAD:
         word = _prepare.attend(word)
+        if word & AUTOCAST:
+            args = cast_for(op, args)
         if word & OBSERVE:
             return _prepare.observed(op, args, lambda: dispatch(op, args))
     raw, edges, mask, device, dtype = _prepare.unwrap(op, args)

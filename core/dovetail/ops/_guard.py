@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch
+from ._autocast import autocasting
 from ._plan import parameter_names
 
 __all__ = ["guarded"]
@@ -48,4 +49,4 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
         what = f"{f'argument {given!r}' if given else 'an argument'} must be Tensor, not {kind}"
         raise NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
 
-    return call
+    return autocasting(call)

@@ -317,6 +317,6 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     if negative:
         raise ValueRangeError(where, "var has negative entry/entries", "expected variances")
     reduction = reduction_of(where, None, None, reduction)
-    var = var + wrap(xp(var._a).maximum(var._a, eps) - var._a)  # max(var, eps) whose gradient ignores the bound
+    var = var + wrap((xp(var._a).maximum(var._a, eps) - var._a).astype(var._a.dtype))  # max(var, eps) whose gradient ignores the bound
     loss = 0.5 * (var.log() + (input - target) ** 2 / var)
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)

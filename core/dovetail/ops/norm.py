@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import changed
+from ..dtypes import HALF
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from ._dims import sizes_of
 from ._layout import afresh
@@ -19,6 +20,11 @@ from .pool import avg_pool2d
 
 __all__: list[str] = []
 FUNCTIONAL = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm")
+
+
+def _as(input: Any, out: Any) -> Any:
+    """The result in the type of a float16 or bfloat16 input, whose parameters may be float32."""
+    return out.to(input.dtype) if out._a.dtype != input._a.dtype and input._a.dtype in HALF else out
 
 
 @op(outputs=("out", "mean", "var"), nondiff=("mean", "var"), dtypes="floating", autocast="float32", name="batch_norm")
@@ -131,7 +137,7 @@ def batch_norm(
         raise ShapeError("batch_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
     _check_statistics("batch_norm", shape[1], running_mean, running_var, weight, bias, training)
     if not training:
-        return batch_norm_infer(input, weight, bias, running_mean, running_var, eps)
+        return _as(input, batch_norm_infer(input, weight, bias, running_mean, running_var, eps))
     count = shape[0] * math.prod(shape[2:])
     if count == 1:
         text = f"Expected more than 1 value per channel when training, got input size {listing(shape)}"
@@ -139,7 +145,7 @@ def batch_norm(
     out, mean, var = _batch_norm(input, weight, bias, eps)
     _update(running_mean, mean._a, momentum)
     _update(running_var, var._a * (count / max(count - 1, 1)), momentum)
-    return out
+    return _as(input, out)
 
 
 def _update(running: Any, value: Any, momentum: float) -> None:
@@ -178,14 +184,14 @@ def instance_norm(
     n, c = shape[:2]
     _check_statistics("instance_norm", c, running_mean, running_var, weight, bias, use_input_stats)
     if not use_input_stats:
-        return batch_norm_infer(input, weight, bias, running_mean, running_var, eps)
+        return _as(input, batch_norm_infer(input, weight, bias, running_mean, running_var, eps))
     count = math.prod(shape[2:])
     if count == 1:
         raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean._a.reshape(n, c).mean(axis=0), momentum)
     _update(running_var, var._a.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum)
-    return _affine(out.reshape(shape), weight, bias)
+    return _as(input, _affine(out.reshape(shape), weight, bias))
 
 
 @op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="layer_norm", contiguous=True)
@@ -246,7 +252,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     shape = _normalized("layer_norm", input, normalized_shape, weight, bias)
     if input._a.dtype.kind == "c":
         refuse_types("layer_norm", input._a, "c")
-    return _layer_norm(input, shape, weight, bias, eps)
+    return _as(input, _layer_norm(input, shape, weight, bias, eps))
 
 
 def _normalized(where: str, input: Any, normalized_shape: Any, weight: Any, bias: Any = None) -> tuple[int, ...]:
@@ -280,7 +286,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
         kind = input._a.dtype
         eps = float(np.finfo(kind).eps) if kind.kind == "f" else 2.0**-7  # bfloat16 has seven bits after the point
     refuse_types("rms_norm", input._a, "iub")
-    return _layer_norm(input, shape, weight, None, eps, False)
+    return _as(input, _layer_norm(input, shape, weight, None, eps, False))
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -307,7 +313,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     refuse_types("group_norm", input._a, "iub")
     width = math.prod(shape[1:]) // num_groups
     out = _layer_norm(input.reshape((shape[0] * num_groups, width)), (width,), None, None, eps)
-    return _affine(out.reshape(shape), weight, bias)
+    return _as(input, _affine(out.reshape(shape), weight, bias))
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:

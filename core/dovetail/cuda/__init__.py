@@ -6,12 +6,13 @@ needs a GPU raises the one error that says what is missing.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from typing import Any
 
-from .device import Device, cupy
-from .errors import DeviceError
+from ..device import Device, cupy
+from ..errors import DeviceError
 
 __all__ = [
     "current_device", "device", "device_count", "empty_cache", "get_device_name", "is_available", "manual_seed", "manual_seed_all",
@@ -123,9 +124,15 @@ def reset_peak_memory_stats(device: Any = None) -> None:
 
 def manual_seed(seed: int) -> None:
     """Seed the GPU's random stream; remembered until there is a GPU."""
-    from .ops import _random_gpu
+    from ..ops import _random_gpu
 
     _random_gpu.seed(seed)
 
 
 manual_seed_all = manual_seed
+
+
+def __getattr__(name: str) -> Any:
+    if name != "amp":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.amp")
