@@ -10,7 +10,7 @@ from typing import Any
 from ..autograd.modes import AUTOCAST, STATE
 from ..cuda import is_available as _cuda_is_available
 from ..device import Device
-from ..dtypes import bfloat16_dtype, from_numpy_dtype, to_numpy_dtype
+from ..dtypes import TYPES, bfloat16_dtype, from_numpy_dtype, to_numpy_dtype
 from ..dtypes import dtype as Dtype
 from ..errors import DeviceError, TypeMismatch
 
@@ -46,12 +46,10 @@ def get_autocast_dtype(device_type: str) -> Dtype:
     >>> get_autocast_dtype("cpu")
     dovetail.bfloat16
     """
-    from .. import float16
-
     found = STATE.autocast.get(_known("get_autocast_dtype", device_type))
     if found is not None:
         return from_numpy_dtype(found)
-    return _CHOSEN.get(device_type) or (bfloat16_dtype() if device_type == "cpu" else float16)
+    return _CHOSEN.get(device_type) or (bfloat16_dtype() if device_type == "cpu" else TYPES["float16"])
 
 
 def set_autocast_dtype(device_type: str, dtype: Dtype) -> None:
@@ -119,14 +117,12 @@ class autocast:
     """
 
     def __init__(self, device_type: str, dtype: Dtype | None = None, enabled: bool = True, cache_enabled: bool | None = None) -> None:
-        from .. import float16
-
         self.device = _known("autocast", device_type)
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         if enabled and device_type == "cuda" and not _cuda_is_available():
             warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", UserWarning, stacklevel=2)
             enabled = False
-        if enabled and self.fast_dtype not in (bfloat16_dtype(), float16):
+        if enabled and self.fast_dtype not in (bfloat16_dtype(), TYPES["float16"]):
             where = device_type.upper()
             text = f"In {where} autocast, but the target dtype {self.fast_dtype} is not supported. Disabling autocast.\n"
             warnings.warn(f"{text}{where} autocast only supports bfloat16 and float16.", UserWarning, stacklevel=2)

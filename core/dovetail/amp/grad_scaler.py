@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..autograd.modes import no_grad
 from ..cuda import is_available as _cuda_is_available
 from ..errors import AssertedError, DovetailError, TypeMismatch
+from ..ops.compare import isfinite
 
 __all__ = ["GradScaler", "OptState"]
 
@@ -83,8 +85,6 @@ class GradScaler:
             raise ScalerError("GradScaler.unscale_", "unscale_() is being called after step()")
         if not self._scaled:
             raise AssertedError("GradScaler.unscale_", "nothing was scaled yet", "expected scaler.scale(loss).backward() before")
-        from .. import isfinite, no_grad
-
         well = True
         with no_grad():
             grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
