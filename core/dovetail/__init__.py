@@ -35,9 +35,11 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "amp", "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "graph", "hooks", "io", "jit", "linalg", "models",
-    "nn", "optim", "plugins", "random", "testing", "types", "utils", "version",
+    "amp", "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph", "hooks", "io", "jit", "linalg",
+    "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version",
 }  # fmt: skip
+
+_ELSEWHERE = {"load": "io", "save": "io", "vmap": "func"}  # functions that are imported when first used
 
 
 def __getattr__(name: str) -> Any:
@@ -46,8 +48,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "bfloat16":
         return _dtypes.bfloat16_dtype()
-    if name in ("load", "save"):
-        return getattr(importlib.import_module(f"{__name__}.io"), name)
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
         return getattr(found, name)
     if name.startswith("_"):

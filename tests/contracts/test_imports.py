@@ -51,6 +51,7 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "linalg": ("ops", ()),
     "jit": ("nn", ()),
     "types": ("tensor", ()),
+    "func": ("nn", ("graph",)),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),
