@@ -19,29 +19,19 @@ import pytest
 import torch
 
 import dovetail as dv
+import dovetail_torch
 
 PROGRAMS = sorted(Path(__file__).with_name("programs").glob("*.py"))
-SUBMODULES = (
-    "autograd", "backends", "backends.cudnn", "cuda", "nn", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "optim",
-    "optim.lr_scheduler", "utils", "utils.data",
-)  # fmt: skip
 
 
 @contextlib.contextmanager
 def ours_as_torch() -> Any:
     """For a while, `import torch` and what lies below gives dovetail."""
-    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "torch"}
-    for name in kept:
-        del sys.modules[name]
-    sys.modules["torch"] = dv
-    for name in SUBMODULES:
-        sys.modules[f"torch.{name}"] = importlib.import_module(f"dovetail.{name}")
+    dovetail_torch.install()
     try:
         yield
     finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torch"]:
-            del sys.modules[name]
-        sys.modules.update(kept)
+        dovetail_torch.uninstall()
 
 
 def run(path: Path, framework: Any, dtype: str) -> tuple[list[float], str]:
@@ -78,5 +68,5 @@ def test_in_float32_the_losses_stay_together(path: Path) -> None:
 
 def test_the_runner_leaves_torch_as_it_was() -> None:
     with ours_as_torch():
-        assert importlib.import_module("torch") is dv
+        assert importlib.import_module("torch.nn") is dv.nn
     assert sys.modules["torch"] is torch and importlib.import_module("torch.nn") is torch.nn

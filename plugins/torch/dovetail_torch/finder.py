@@ -1,0 +1,123 @@
+"""The import of ``torch``, ``torchvision`` and ``torchtext`` answered with Dovetail and its plugins, from `install` to `uninstall`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from dovetail.errors import DovetailError
+
+__all__ = ["HOMES", "Missing", "install", "installed", "uninstall"]
+
+#: Package that programs import → package that answers, and the distribution that brings it.
+HOMES = {
+    "torch": ("dovetail", "dovetail"),
+    "torchvision": ("dovetail_vision", "dovetail-vision"),
+    "torchtext": ("dovetail_text", "dovetail-text"),
+}
+_VERSIONS = {"torch": "2.13.0+dovetail", "torchvision": "0.28.0+dovetail", "torchtext": "0.18.0+dovetail"}
+
+
+class Missing(DovetailError, ModuleNotFoundError):
+    """A module of PyTorch's that has no counterpart here."""
+
+
+class _Face(ModuleType):
+    """The top module of a package as programs see it: the counterpart's names, under PyTorch's own version."""
+
+    def __init__(self, name: str, home: ModuleType) -> None:
+        super().__init__(name, home.__doc__)
+        self.__dict__.update(__path__=[], _home=home, __version__=_VERSIONS[name])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(self.__dict__["_home"], name)
+        except AttributeError:
+            from .advice import remedy
+
+            raise AttributeError(f"{self.__name__}.{name}: Dovetail does not have it; {remedy(f'{self.__name__}.{name}')}") from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.__dict__["_home"]), "__version__"})
+
+
+class _Loader(Loader):
+    """Gives the counterpart itself, so that classes are the same by either name."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec  # the import system has put the other name's in its place
+
+
+class _Finder(MetaPathFinder):
+    """First on ``sys.meta_path`` while installed."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        top, dot, rest = fullname.partition(".")
+        if top not in HOMES:
+            return None
+        home, distribution = HOMES[top]
+        try:
+            module = importlib.import_module(f"{home}{dot}{rest}")
+        except ModuleNotFoundError as error:
+            from .advice import remedy
+
+            if error.name not in (None, home, f"{home}{dot}{rest}") and not str(error.name).startswith(("dovetail.", f"{home}.")):
+                raise
+            what = "there is no counterpart" if rest else f"{distribution} is not installed"
+            raise Missing(f"import {fullname}", what, remedy(fullname) if rest else f"pip install {distribution}") from None
+        return ModuleSpec(fullname, _Loader(module if rest else _Face(top, module)), is_package=hasattr(module, "__path__"))
+
+
+_FINDER = _Finder()
+_BEFORE: dict[str, ModuleType] = {}
+
+
+def installed() -> bool:
+    """Whether ``import torch`` gives Dovetail."""
+    return _FINDER in sys.meta_path
+
+
+def install() -> None:
+    """Let ``import torch``, ``torchvision`` and ``torchtext`` give Dovetail and its plugins, in this process; twice is harmless.
+
+    What was imported under these names before is set aside until `uninstall`.
+
+    >>> install()
+    >>> import torch
+    >>> torch.ones(2).sum().item(), torch.__version__
+    (2.0, '2.13.0+dovetail')
+    >>> uninstall()
+    """
+    if installed():
+        return
+    _BEFORE.update(_taken())
+    for name in _BEFORE:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _FINDER)
+
+
+def uninstall() -> None:
+    """Undo `install`: the names mean what they meant before."""
+    if not installed():
+        return
+    sys.meta_path.remove(_FINDER)
+    for name in _taken():
+        del sys.modules[name]
+    sys.modules.update(_BEFORE)
+    _BEFORE.clear()
+
+
+def _taken() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in HOMES}

@@ -1,0 +1,130 @@
+"""`import torch` gives Dovetail while installed; reports name what a program uses; commands end as they say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import dovetail as dv
+import dovetail_torch
+from dovetail_torch.commands import port
+
+
+def run(code: str, *arguments: str, tmp_path) -> subprocess.CompletedProcess[str]:
+    script = tmp_path / "program.py"
+    script.write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "dovetail", "run-torch", str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_program_runs_unmodified(tmp_path):
+    (tmp_path / "beside.py").write_text("width = 3\n")
+    code = (
+        "import sys, torch, torch.nn as nn\nimport torch.nn.functional as F\nfrom torch.utils.data import DataLoader, TensorDataset\n"
+        "from torch.optim.lr_scheduler import StepLR\nfrom torch import Tensor\nfrom beside import width\n"
+        "net = nn.Linear(width, 1)\nassert isinstance(net.weight, Tensor) and 'dovetail' in torch.__version__\n"
+        "assert torch.__version__ >= '2.0' and tuple(map(int, torch.__version__.split('+')[0].split('.'))) == (2, 13, 0)\n"
+        "batch = next(iter(DataLoader(TensorDataset(torch.ones(4, width)), batch_size=2)))[0]\n"
+        "F.mse_loss(net(batch), torch.zeros(2, 1)).backward()\nprint('well', sys.argv[1:], __name__)\n"
+    )
+    done = run(code, "--epochs", "3", tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "well ['--epochs', '3'] __main__\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("torch.onees(2)", "torch.onees: Dovetail does not have it; nearest: ones"),
+        ("import torch.fx", "import torch.fx: there is no counterpart; dovetail.graph.trace records a run as a graph"),
+        ("import torch.distributed as dist", "leave the calls out where the world has one member"),
+        ("import torchaudio", "No module named 'torchaudio'"),
+    ],
+)
+def test_what_is_missing_says_what_to_use(line, says, tmp_path):
+    done = run(f"import torch\n{line}\n", tmp_path=tmp_path)
+    assert done.returncode != 0 and says in done.stderr, done.stderr
+
+
+def test_install_can_be_undone():
+    before = sys.modules.get("torch")
+    dovetail_torch.install()
+    dovetail_torch.install()
+    try:
+        import torch
+        import torch.nn.functional as functional
+
+        assert dovetail_torch.installed() and torch.Tensor is dv.Tensor and functional is dv.nn.functional
+        assert functional.__spec__.name == "dovetail.nn.functional"
+        with pytest.raises(AttributeError, match=r"torch.tensr: Dovetail does not have it; nearest: tensor"):
+            torch.tensr([1])
+        assert "tensor" in dir(torch) and not hasattr(torch, "__wrapped__")
+    finally:
+        dovetail_torch.uninstall()
+    assert not dovetail_torch.installed() and sys.modules.get("torch") is before
+
+
+def test_nothing_happens_unless_asked():
+    code = (
+        "import sys, dovetail, dovetail_torch\nassert 'torch' not in sys.modules\n"
+        "assert not any('dovetail_torch' in type(f).__module__ for f in sys.meta_path)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+PROGRAM = """\
+import torch
+import torch.nn as nn, torchvision
+from torch.nn import functional as F, Lineer
+import torch.fx
+
+class Net(nn.Module):
+    def forward(self, x):
+        return F.relu(x).no_such_method()
+
+torch.save(Net().state_dict(), "x")
+torch.cuda.is_available()
+raise SystemExit("this program must not be run")
+"""
+
+
+def test_reports():
+    names = {name.name: name for name in dovetail_torch.report(PROGRAM).names}
+    assert names["torch.nn.functional.relu"].state == "there" and names["torch.nn.functional.relu"].lines == [8]
+    assert names["torch.nn.Lineer"].state == "missing" and "Linear" in names["torch.nn.Lineer"].advice
+    assert names["torch.fx"].state == "missing" and "graph.trace" in names["torch.fx"].advice
+    assert names["torch.save"].state == "different" and "safetensors" in names["torch.save"].advice
+    text = str(dovetail_torch.report(PROGRAM))
+    assert text.splitlines()[0].endswith("1 differ, 2 are missing") and "line 3: torch.nn.Lineer is missing: nearest: " in text
+    with pytest.raises(SyntaxError):
+        dovetail_torch.report("def")
+
+
+def test_the_port_command(tmp_path):
+    good, bad, broken = (tmp_path / name for name in ("good.py", "bad.py", "broken.py"))
+    good.write_text("import torch\ntorch.ones(2)\n")
+    bad.write_text(PROGRAM)
+    broken.write_text("def")
+    assert CliRunner().invoke(port, [str(good)]).exit_code == 0
+    found = CliRunner().invoke(port, [str(good), str(bad)])
+    assert found.exit_code == 1 and f"{good}: 1 names are there" in found.output and "torch.fx is missing" in found.output
+    rows = json.loads(CliRunner().invoke(port, [str(bad), "--json"]).output)[str(bad)]
+    assert {"name": "torch.fx", "lines": [4], "state": "missing", "advice": "dovetail.graph.trace records a run as a graph"} in rows
+    found = CliRunner().invoke(port, [str(broken)])
+    assert found.exit_code == 1 and "this is no Python program" in found.output
+
+
+def test_einops_takes_our_tensors():
+    pytest.importorskip("einops")
+    code = (
+        "import dovetail_torch\ndovetail_torch.install()\nimport torch\nfrom einops import rearrange, reduce, einsum\n"
+        "from einops.layers.torch import Rearrange\nx = torch.arange(6.).reshape(2, 3).requires_grad_()\n"
+        "y = reduce(rearrange(x, 'a b -> b a'), 'b a -> b', 'sum')\nassert y.tolist() == [3.0, 5.0, 7.0]\n"
+        "y.sum().backward()\nassert x.grad.tolist() == [[1.0] * 3] * 2\nassert Rearrange('a b -> (a b)')(x).shape == (6,)\n"
+        "assert einsum(x, x, 'a b, a b -> a').shape == (2,)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
