@@ -109,7 +109,7 @@ class _Finder:
             if provider is None:
                 if suggestion := _suggestion(name):
                     # With the full name, `from dovetail import signal` would swallow this error and its suggestion.
-                    raise ModuleNotFoundError(say("import", f"there is no module named {fullname!r}", "", suggestion), name=fullname)
+                    raise ModuleNotFoundError(say("import", f"there is no module named {fullname!r}", "", suggestion), name=name)
                 return None
             _served[fullname] = _load(*provider)
         except PluginError as error:

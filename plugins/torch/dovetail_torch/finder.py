@@ -73,8 +73,8 @@ class _Finder(MetaPathFinder):
         except ModuleNotFoundError as error:
             from .advice import remedy
 
-            if error.name not in (None, home, f"{home}{dot}{rest}") and not str(error.name).startswith(("dovetail.", f"{home}.")):
-                raise
+            if not (f"{error.name}.").startswith((f"{home}.", "dovetail.", f"{rest.partition('.')[0]}.")):
+                raise  # a module of the program's own, or of a library, that the counterpart needs
             what = "there is no counterpart" if rest else f"{distribution} is not installed"
             raise Missing(f"import {fullname}", what, remedy(fullname) if rest else f"pip install {distribution}") from None
         return ModuleSpec(fullname, _Loader(module if rest else _Face(top, module)), is_package=hasattr(module, "__path__"))
