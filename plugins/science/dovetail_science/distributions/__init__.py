@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from . import constraints, kl, transforms, utils
 from .categorical import Categorical, Multinomial, OneHotCategorical, OneHotCategoricalStraightThrough
 from .discrete import Bernoulli, Binomial, ContinuousBernoulli, Geometric, NegativeBinomial, Poisson
@@ -46,3 +48,17 @@ __all__ = [
     "TransformedDistribution", "Uniform", "constraints", "identity_transform", "kl", "kl_divergence", "register_kl", "transforms",
     "utils",
 ]  # fmt: skip
+
+# PyTorch has a module for each distribution; programs import them by these names.
+_PATHS = {
+    "location": "cauchy exponential gumbel half_cauchy half_normal laplace log_normal normal uniform",
+    "gamma": "beta chi2 dirichlet studentT",
+    "discrete": "bernoulli binomial continuous_bernoulli geometric negative_binomial poisson",
+    "categorical": "multinomial one_hot_categorical",
+    "multivariate": "multivariate_normal",
+    "relaxed": "relaxed_bernoulli relaxed_categorical",
+    "transformed": "independent mixture_same_family transformed_distribution",
+}
+for _module, _names in _PATHS.items():
+    for _name in _names.split():
+        globals()[_name] = sys.modules[f"{__name__}.{_name}"] = sys.modules[f"{__name__}.{_module}"]
