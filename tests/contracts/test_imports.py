@@ -23,6 +23,7 @@ SPINE = (
     "random_streams",
     "autograd.modes",
     "autograd.node",  # the bare Tensor
+    "autograd.graph",
     "autograd.engine",
     "autograd.functional",  # grad, which ops need for second derivatives
     "tensor_repr",  # which set_printoptions, public as a function of the namespace, belongs to

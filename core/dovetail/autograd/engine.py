@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ..errors import GradError
-from .modes import AUTOCAST, GRAD, STATE
+from .modes import AUTOCAST, GRAD, SAVING, STATE
 from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
 
 __all__ = ["TWICE", "run"]
@@ -48,7 +48,7 @@ def run(
     gradient rules themselves.
     """
     word = STATE.word
-    STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~AUTOCAST  # the forward has chosen the types
+    STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~(AUTOCAST | SAVING)  # the forward has chosen types
     try:
         walk = _Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:

@@ -8,7 +8,8 @@ from typing import Any
 from ..device import xp
 from ..errors import GradError, TypeMismatch
 from .engine import TWICE
-from .modes import GRAD, STATE, enable_grad, no_grad
+from .graph import Packed
+from .modes import GRAD, SAVING, STATE, enable_grad, no_grad
 from .node import CLASSES, Leaf, Node, Output, Tensor, changed, wrap
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -44,10 +45,10 @@ class FunctionCtx:
         if self._kept is None and self._to_save:
             raise GradError(type(self).__name__, TWICE, "", "pass retain_graph=True the first time")
         for t, version in self._kept or ():
-            if t is not None and t._v[1] != version:
+            if version is not None and t._v[1] != version:
                 what = "one of the variables needed for gradient computation has been modified by an inplace operation"
                 raise GradError(type(self).__name__, f"{what} by {t._v[2]}", "", "clone() it before changing")
-        return tuple(t for t, _ in self._kept or ())
+        return tuple(t.read() if t.__class__ is Packed else t for t, _ in self._kept or ())
 
     saved_variables = saved_tensors
 
@@ -135,7 +136,8 @@ def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> A
     for t in ctx._to_save:
         at = next((k for k, o in enumerate(outs) if o is t and t is not None), None)
         own = t if at is None else wrap(t._a, Output(node, at, t._a), t._v)
-        ctx._kept.append((own, None if t is None else t._v[1]))
+        packed = STATE.word & SAVING and t is not None
+        ctx._kept.append((Packed(own), None) if packed else (own, None if t is None else t._v[1]))
     return results[0] if not isinstance(out, tuple | list) else type(out)(results) if type(out) in (tuple, list) else tuple(results)
 
 

@@ -8,17 +8,18 @@ from types import TracebackType
 from typing import Any
 
 __all__ = [
-    "AUTOCAST", "COLD", "GRAD", "INFERENCE", "OBSERVE", "STATE", "enable_grad", "inference_mode", "is_grad_enabled",
+    "AUTOCAST", "COLD", "GRAD", "INFERENCE", "OBSERVE", "SAVING", "STATE", "enable_grad", "inference_mode", "is_grad_enabled",
     "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
 ]  # fmt: skip
 
-GRAD, INFERENCE, OBSERVE, COLD, AUTOCAST = 1, 2, 4, 8, 16  # an op is on its fast path while the word is 0 or GRAD
+GRAD, INFERENCE, OBSERVE, COLD, AUTOCAST, SAVING = 1, 2, 4, 8, 16, 32  # an op is on its fast path while the word is 0 or GRAD
 
 
 class _State(threading.local):
     """The word, and what its bits refer to. COLD: kernels from plugins have not been looked for in this thread."""
 
     word: int = GRAD | COLD
+    saving: tuple[Any, ...] = ()  # pairs of pack and unpack while SAVING is set
     autocast: dict[str, Any] = {}  # device type → the lower type, while AUTOCAST is set
     observers: tuple[Any, ...] = ()  # called around every op while OBSERVE is set: tracer, profiler, NaN hunt
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, STATE
+from ..autograd.graph import pack
+from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, SAVING, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from . import _prepare
@@ -122,6 +123,8 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
         else:
             node.saved = node.boxes = ()
         node.shape, node.dtype, node.seq = out.shape, out.dtype, tick()
+        if word & SAVING:
+            pack(node)
     return t
 
 
@@ -137,6 +140,8 @@ def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any,
         plan = impl.plan(mask)
         saved = plan.keep((*raw, *(o._a for o in outs), *extras))
         node = Node(plan, edges, saved, plan.keep_boxes(args, outs), (), None, len(outs))
+        if word & SAVING:
+            pack(node)
         for k, o in enumerate(outs):
             if k not in op.nondiff and o._a.dtype.kind in "fcV":
                 o._n = Output(node, k, o._a)
