@@ -14,6 +14,7 @@ import pytest
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import DeviceError, FormatError
+from tests.support.cupy_standin import standin  # noqa: F401
 
 from .torch_files.make import FOLDER, VALUES
 
@@ -192,3 +193,14 @@ assert not names & set(sys.modules)
     assert done.returncode == 0, done.stderr
     sources = [path.read_text() for path in Path(dv.io.__file__).parent.glob("*.py")]
     assert len(sources) > 5 and not any(f"import {name}" in text for text in sources for name in ("pickle", "pickletools", "marshal"))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_tensors_go_to_a_gpu_with_their_memory(standin, suffix):
+    found, want = dv.load(FOLDER / f"views.{suffix}", map_location="cuda:0"), VALUES["views"](dv)
+    for name, t in found.items():
+        assert t.device == dv.device("cuda", 0) and (t.stride(), t.requires_grad) == (want[name].stride(), want[name].requires_grad)
+        assert np.array_equal(t.detach().cpu().numpy(), want[name].detach().numpy())
+    found["base"][5] = 99
+    assert found["part"][0].item() == found["cube"][0, 1, 1].item() == 99
+    assert {t.device.type for t in dv.load(FOLDER / f"dtypes.{suffix}", map_location=lambda t, place: t.cuda()).values()} == {"cuda"}
