@@ -19,7 +19,8 @@ from ..autograd.node import wrap
 from ..device import Device, move
 from ..dtypes import dtype
 from ..errors import DeviceError, FormatError, UnsupportedError
-from .torch_pickle import Interpreter, check_value
+from .torch_limits import check_value
+from .torch_pickle import Interpreter
 from .torch_values import KNOWN, Storage, StorageType
 
 __all__ = ["read_torch"]

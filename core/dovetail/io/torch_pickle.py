@@ -7,34 +7,18 @@ any protocol; one that could do more (INST, OBJ, EXT, PERSID …) is refused lik
 from __future__ import annotations
 
 import struct
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from ..autograd.node import CLASSES
-from ..device import Device
-from ..dtypes import dtype
 from ..errors import DeviceError, DovetailError, FormatError
-from ..ops.memory import layout
-from ..size import Size
+from .torch_limits import DICTS, GROUPS, Builder, key_of, set_state
 
-__all__ = ["Builder", "Interpreter", "check_value", "key_of", "set_state"]
+__all__ = ["Interpreter"]
 
-LIMIT = 100_000_000  # bytes of one pickle
-DEPTH, UNFOLDED = 500, 100_000_000  # how deep a value may be nested, and how many values it may stand for where it repeats itself
-_SCALARS = {type(None), bool, int, float, complex, str, bytes, bytearray, dtype, Device, layout}
-_DICTS, _GROUPS = {dict, OrderedDict, Counter}, {list, tuple, set, frozenset, Size}
+LIMIT, _SPARE = 100_000_000, 100_000  # bytes of one pickle, and what may be copied beyond those that were read
+_SIZED = {*DICTS, *GROUPS, str, bytes, bytearray}
 _WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, struct.error, DovetailError)
-_KEY_PARTS = 10_000
-
-
-class Builder:
-    """What a global of the list stands for: a function of ours that makes a value of checked arguments."""
-
-    __slots__ = ("call", "name")
-
-    def __init__(self, name: str, call: Callable[..., Any]) -> None:
-        self.name, self.call = name, call
 
 
 class Interpreter:
@@ -57,7 +41,7 @@ class Interpreter:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self.left = LIMIT
+        self.left, self.copied = LIMIT, 0
         while (code := self.take(1)) != b".":
             step = _STEPS.get(code)
             if step is None:
@@ -110,6 +94,12 @@ class Interpreter:
         found = self.known[full]
         return found() if callable(found) else found  # a type that is made when it is first asked for
 
+    def charge(self, *values: Any) -> None:
+        """Count what is about to be copied: a file that has one long value copied again and again is refused."""
+        self.copied += sum(len(v) for v in values if v.__class__ in _SIZED)
+        if self.copied > LIMIT - self.left + _SPARE:
+            raise self.wrong("has more copied than it holds; expected each value once")
+
     def build(self) -> None:
         """A builder and its arguments on the stack become a value."""
         arguments, builder = self.stack.pop(), self.stack.pop()
@@ -117,6 +107,7 @@ class Interpreter:
             raise self.wrong(
                 f"has a malformed pickle: it calls a {type(builder).__name__}, which is not a builder of tensors or plain values"
             )
+        self.charge(arguments, *arguments)
         try:
             self.stack.append(builder.call(*arguments))
         except FormatError:
@@ -127,7 +118,7 @@ class Interpreter:
     def put(self, items: list[Any]) -> None:
         """Keys and values into the dict on the stack."""
         target = self.stack[-1]
-        if target.__class__ not in _DICTS or len(items) % 2:
+        if target.__class__ not in DICTS or len(items) % 2:
             raise ValueError(f"items of a {type(target).__name__}")
         for k, v in zip(items[::2], items[1::2], strict=True):
             target[key_of(k)] = v
@@ -149,76 +140,10 @@ class Interpreter:
         self.stack[-count:] = [tuple(self.stack[-count:])]
 
 
-def key_of(value: Any) -> Any:
-    """The value, if it can be hashed at a bounded cost. A tuple of tuples of tuples can stand for more values than any machine visits."""
-    waiting, parts = [value], 0
-    while waiting:
-        v = waiting.pop()
-        parts += 1
-        if v.__class__ in (tuple, frozenset, Size):
-            parts += len(v)
-            waiting += v
-        elif v.__class__ not in _SCALARS and v.__class__ not in CLASSES:
-            raise TypeError(f"a key holds a {type(v).__name__}")
-        if parts > _KEY_PARTS:
-            raise ValueError(f"a key holds more than {_KEY_PARTS} values")
-    return value
-
-
-def check_value(value: Any) -> None:
-    """Raise a ValueError for a value that holds what is no value, is nested too deep, or unfolds to too many."""
-    seen: dict[int, tuple[int, int]] = {}  # of each container: how deep it is, and how many values it stands for
-    path, open_ones = [(value, False)], 0
-    while path:
-        v, done = path.pop()
-        inside = _inside(v)
-        if inside is None:
-            continue
-        if done:
-            known = [seen[id(x)] for x in inside if id(x) in seen]
-            depth, count = 1 + max((d for d, _ in known), default=0), 1 + len(inside) + sum(c for _, c in known)
-            seen[id(v)], open_ones = (depth, count), open_ones - 1
-        elif id(v) not in seen:
-            seen[id(v)] = 0, 0  # what leads back to itself is not followed twice
-            path.append((v, True))
-            path += [(x, False) for x in inside if x.__class__ not in _SCALARS]
-            open_ones += 1
-            depth, count = open_ones, 0
-        else:
-            continue
-        if depth > DEPTH or count > UNFOLDED:
-            raise ValueError(f"values are nested deeper than {DEPTH} or stand for more than {UNFOLDED}")
-
-
-def _inside(v: Any) -> list[Any] | None:
-    kind = v.__class__
-    if kind in _SCALARS:
-        return None
-    if kind in CLASSES:
-        return list(v.__dict__.values())
-    if kind in _DICTS:
-        return [*v, *v.values(), *getattr(v, "__dict__", {}).values()]
-    if kind in _GROUPS:
-        return list(v)
-    raise ValueError(f"the value holds {v.name!r} itself" if kind is Builder else f"the value holds a bare {kind.__name__.lower()}")
-
-
-def set_state(target: Any, state: Any) -> Any:
-    """Give a value the attributes that PyTorch saved with it; none may hide what its class has."""
-    if state.__class__ is tuple and state[1:] == (None,):  # the attributes, and those of slots
-        state = state[0]
-    if state.__class__ is not dict:
-        raise ValueError(f"its state is a {type(state).__name__}")
-    for name, value in state.items():
-        if name.__class__ is not str or not name.isidentifier() or hasattr(type(target), name):
-            raise ValueError(f"an attribute may not be called {str(name)[:50]!r}")
-        target.__dict__[name] = value
-    return target
-
-
 def _build_state(machine: Interpreter) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
+    machine.charge(state)
     if target.__class__ is not OrderedDict:
         raise machine.wrong(f"sets the state of a {type(target).__name__}; only that of an OrderedDict is read")
     set_state(target, state)
@@ -243,7 +168,7 @@ def _number(packed: str) -> Step:
     return _push(lambda m: m.number(packed))
 
 
-def _sized(size: str, made: Callable[[Interpreter, bytes], Any]) -> Step:
+def _lengthy(size: str, made: Callable[[Interpreter, bytes], Any]) -> Step:
     return _push(lambda m: made(m, m.take(m.number(size))))
 
 
@@ -265,11 +190,11 @@ _STEPS: dict[bytes, Step] = {
     **{code: _push(make) for code, make in ((b"N", lambda m: None), (b"\x88", lambda m: True), (b"\x89", lambda m: False))},
     **{code: _empty(kind) for code, kind in ((b"]", list), (b"}", dict), (b")", tuple), (b"\x8f", set))},
     **{code: _number(packed) for code, packed in ((b"J", "<i"), (b"K", "<B"), (b"M", "<H"), (b"G", ">d"))},
-    **{code: _sized(size, _unicode) for code, size in ((b"X", "<I"), (b"\x8c", "<B"), (b"\x8d", "<Q"))},
-    **{code: _sized(size, _text) for code, size in ((b"U", "<B"), (b"T", "<i"))},
-    **{code: _sized(size, lambda m, data: data) for code, size in ((b"C", "<B"), (b"B", "<I"), (b"\x8e", "<Q"))},
-    b"\x96": _sized("<Q", lambda m, data: bytearray(data)),
-    b"\x8a": _sized("<B", lambda m, data: int.from_bytes(data, "little", signed=True)),
+    **{code: _lengthy(size, _unicode) for code, size in ((b"X", "<I"), (b"\x8c", "<B"), (b"\x8d", "<Q"))},
+    **{code: _lengthy(size, _text) for code, size in ((b"U", "<B"), (b"T", "<i"))},
+    **{code: _lengthy(size, lambda m, data: data) for code, size in ((b"C", "<B"), (b"B", "<I"), (b"\x8e", "<Q"))},
+    b"\x96": _lengthy("<Q", lambda m, data: bytearray(data)),
+    b"\x8a": _lengthy("<B", lambda m, data: int.from_bytes(data, "little", signed=True)),
     b"h": _push(lambda m: m.memo[m.number("<B")]),
     b"j": _push(lambda m: m.memo[m.number("<I")]),
     b"q": _keep(lambda m: m.number("<B")),

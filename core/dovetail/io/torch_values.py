@@ -12,7 +12,7 @@ from ..dtypes import TYPES, bfloat16_dtype, dtype
 from ..ops._arrays import strided as strided_view
 from ..ops.memory import strided
 from ..size import Size
-from .torch_pickle import Builder, key_of, set_state
+from .torch_limits import Builder, key_of, set_state
 
 __all__ = ["KNOWN", "Storage", "StorageType"]
 
@@ -25,10 +25,10 @@ _STORAGES = {
 class Storage:
     """Memory that tensors look at: its bytes, and the type of its elements ("" where each tensor says)."""
 
-    __slots__ = ("bytes", "kind")
+    __slots__ = ("bytes", "copied", "kind")
 
     def __init__(self, data: Any, kind: str) -> None:
-        self.bytes, self.kind = data, kind
+        self.bytes, self.kind, self.copied = data, kind, 0
 
 
 class StorageType:
@@ -98,6 +98,10 @@ def _tensor(
         raise ValueError(f"sizes {sizes}, strides {steps} and offset {first} lead outside a storage of {room} elements")
     flat = storage.bytes[: room * kind.itemsize].view(kind.np)
     a = strided_view(flat[first:] if last else flat[:0], sizes, [s * kind.itemsize for s in steps])
+    if metadata:  # such a tensor has memory of its own here
+        storage.copied += a.nbytes
+        if storage.copied > 8 * storage.bytes.size:
+            raise ValueError(f"its storage of {storage.bytes.size} bytes is copied to {storage.copied}")
     for name, on in (metadata or {}).items():
         if name not in ("conj", "neg"):
             raise ValueError(f"the metadata {name!r}")

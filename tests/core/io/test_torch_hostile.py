@@ -140,6 +140,14 @@ def deep(count, last=b""):
     return P(b")" + b"\x85" * count + last)
 
 
+CONJ = b"}" + u("conj") + b"\x88s"
+
+
+def copies(name, argument, count=20_000):
+    """One long value, and a builder that copies it again and again."""
+    return P(b"(" + argument + b"\x85q\x00" + g(name) + b"q\x01h\x00R" + b"h\x01h\x00R" * count + b"t")
+
+
 TWICE = b"".join(b"h" + bytes([k, 104, k]) + b"\x86q" + bytes([k + 1]) for k in range(40))  # tuples of two times the tuple before
 
 
@@ -259,6 +267,20 @@ CRAFTED = {
     "a layout that is not here": P(call("torch.serialization._get_layout", u("torch.sparse_coo"))),
     "a Counter of a list": P(call("collections.Counter", b"](" + b"]" + b"e")),
     "an OrderedDict of numbers": P(call("collections.OrderedDict", b"](" + i(1) + b"e")),
+    "a conjugate of 2**40 elements": P(
+        tensor(storage("ComplexFloat", count=i(2)), i(0), tup(big(2**40)), tup(i(0)), b"\x89", HOOKS, CONJ)
+    ),
+    "1,000 conjugates of one storage": P(
+        b"(" + b"q\x07".join([tensor(storage("ComplexFloat", count=i(2)), i(0), tup(i(2)), STRIDE, b"\x89", HOOKS, CONJ)] * 1000) + b"t"
+    ),
+    "20,000 copies of 100,000 bytes": copies("builtins.bytearray", b"B" + struct.pack("<I", 100_000) + bytes(100_000)),
+    "20,000 copies of a text": copies("builtins.bytearray", u("x" * 100_000)),
+    "20,000 copies of a list": copies("builtins.frozenset", b"](" + b"N" * 100_000 + b"e"),
+    "20,000 copies of a dict": copies("collections.Counter", b"}(" + b"".join(i(k) + b"N" for k in range(50_000)) + b"u"),
+    "20,000 copies of a state": P(
+        b"(}(" + b"".join(u(f"k{k}") + b"N" for k in range(50_000)) + b"uq\x00" + (HOOKS + b"h\x00b") * 20_000 + b"t"
+    ),
+    "20,000 times a long key": P(b"((" + b"N" * 200 + b"tq\x00}" + b"h\x00Ns" * 20_000 + b"t"),
     "no protocol": b"garbage",
     "cut off": P(tensor())[:-30],
 }  # fmt: skip
@@ -302,6 +324,14 @@ def test_a_value_that_leads_back_to_itself_is_read(tmp_path):
     path.write_bytes(zipped(P(b"]q\x00h\x00a")))
     found = quietly(path)
     assert found[0] is found
+
+
+def test_keys_may_be_tuples(tmp_path):
+    path = tmp_path / "f.pth"
+    path.write_bytes(zipped(P(b"}(" + b"K\x01" * 90 + b"tq\x00Ns" + b"h\x00Ns" * 5_000)))
+    start = time.process_time()
+    assert quietly(path) == {(1,) * 90: None}
+    assert time.process_time() - start < 1.5
 
 
 def test_few_bytes_give_few_values(tmp_path):
