@@ -68,6 +68,7 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "models"),  # a saved module is built again by its registry key
     ("io.store", "nn.module"),  # files of tensors are read and written without loading nn
     ("io.store", "nn.parameter"),
+    ("io.torch_values", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
     ("plugins.check", "dovetail"),  # its version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,7 @@ from dovetail_vision.datasets import digits
 
 FOLDER = Path(dovetail_vision.__file__).parent
 MANIFEST = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))
-ENTRIES = [(k, key) for k, rows in MANIFEST.items() if k not in ("api", "hooks", "formats") for key in rows]
+ENTRIES = [(k, key) for k, rows in MANIFEST.items() if k not in ("api", "hooks", "formats", "weights") for key in rows]
 
 
 @pytest.mark.parametrize("kind, key", ENTRIES)
@@ -41,10 +42,19 @@ def test_what_is_said_of_the_digits_is_so():
     assert all(text in note for text in (entry["sha256"], "10.24432/C50P49", "CC BY 4.0", "Alpaydin", "Kaynak"))
 
 
-def test_what_is_said_of_the_model_is_so():
-    entry = MANIFEST["models"]["vision/digits_cnn"]
-    model = import_module(entry["target"].partition(":")[0]).digits_cnn()
+@pytest.mark.parametrize("name", ["digits_cnn", "digits_resnet"])
+def test_what_is_said_of_the_model_is_so(name):
+    entry = MANIFEST["models"][f"vision/{name}"]
+    model = getattr(import_module(entry["target"].partition(":")[0]), name)()
     assert sum(value.numel() for value in model.parameters()) == entry["params"]
+
+
+def test_what_is_said_of_the_weights_is_so():
+    row = MANIFEST["weights"]["vision/digits_resnet@torch"]
+    data = (FOLDER / row["file"]).read_bytes()
+    assert (hashlib.sha256(data).hexdigest(), len(data)) == (row["sha256"], row["bytes"]) and len(data) < 400_000
+    note = (FOLDER / "weights/WEIGHTS.md").read_text(encoding="utf-8")
+    assert all(text in note for text in (row["sha256"], "CC BY 4.0", "10.24432/C50P49", "recipes/digits_resnet_torch.py", "445 of the 451"))
 
 
 def test_the_package_imports_nothing_until_asked():

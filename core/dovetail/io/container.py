@@ -79,9 +79,6 @@ def _header_length(name: str, data: bytes) -> int:
     length = int.from_bytes(data[:8], "little")
     if len(data) >= 8 and length <= min(len(data) - 8, HEADER_LIMIT) and data[8:9] == b"{":
         return length
-    if data[:4] == b"PK\x03\x04" or (data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
-        what = "is a PyTorch file (zip or pickle); expected safetensors"
-        raise FormatError(name, 0, f"{what}; loading .pt and .pth files is not available yet")
     if len(data) < 8:
         raise FormatError(name, len(data), f"has {len(data)} bytes, which is too short for a safetensors file; was it cut off?")
     if length > len(data) - 8:

@@ -6,6 +6,7 @@ values (see tree.py), a CRC-32 for each tensor and one for the tree. Nothing in 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zlib
@@ -17,7 +18,7 @@ import numpy as np
 
 from ..autograd.node import Tensor, wrap
 from ..device import move, to_device
-from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError
+from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError, ValueRangeError
 from .atomic import replacing
 from .container import checksum, read, write
 from .formats import claimed_suffix, read_weights, write_weights
@@ -122,11 +123,12 @@ def load(
     f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, pickle_module: Any = None, *,
     weights_only: bool | None = None, mmap: bool | None = None, into: Any = None, **legacy: Any,
 ) -> Any:  # fmt: skip
-    """Read what `save` wrote, or (as a dict of tensors) any safetensors file or file of a format that a plugin reads.
+    """Read what `save` wrote, PyTorch's files, or (as a dict of tensors) any safetensors file or file of a format that a plugin reads.
 
-    ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. Reading
-    never executes anything, so ``weights_only`` has no meaning here. Raises a FormatError for a file that is not
-    whole, was changed since it was written, or is of another format.
+    ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. PyTorch's files
+    give what ``torch.load(weights_only=True)`` gives; ``mmap`` maps their tensors, ``encoding`` is that of Python 2's strings in them.
+    Reading never executes anything, so ``weights_only`` has no meaning here: a PyTorch file that needs more than tensors and plain values
+    is refused. Raises a FormatError for a file that is not whole, was changed since it was written, or is of another format.
     """
     _refuse_others("load", legacy)
     name = str(getattr(f, "name", "stream")) if hasattr(f, "read") else os.fspath(f)
@@ -136,7 +138,11 @@ def load(
     if foreign is not None:
         value = {key: move_to(t) for key, t in foreign.items()}
         return value if into is None else _loaded(into, value)
-    arrays, metadata = read(name, bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
+    start = bytes(f.read(9)) if hasattr(f, "read") else _read(Path(f), 9)
+    if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
+        value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
+        return value if into is None else _loaded(into, value)
+    arrays, metadata = read(name, start + bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
     if not any(key.startswith("dovetail") for key in metadata):
         value = {key: move_to(wrap(a)) for key, a in arrays.items()}
         head = {"kind": "value"}
@@ -153,11 +159,28 @@ def _loaded(module: Any, state: Any) -> Any:
     return module
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, size: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            return file.read(size)
     except IsADirectoryError:
         raise FormatError(path, None, "is a folder; expected a file that dovetail.save wrote") from None
+
+
+def _torch(name: str, f: Any, head: bytes, map_location: Any, mmap: Any, encoding: str) -> Any:
+    """The value in one of PyTorch's files. A stream is left behind it, so that several that lie in a row can be read."""
+    from .torch_file import read_torch
+
+    if not hasattr(f, "read"):
+        with open(f, "rb") as file:
+            return read_torch(name, file, map_location, bool(mmap), encoding)
+    if mmap:
+        raise ValueRangeError("load", "mmap is set for a stream", "f must be a file path in order to use the mmap argument")
+    data = io.BytesIO(head + f.read())
+    value = read_torch(name, data, map_location, False, encoding)
+    if head[:1] == b"\x80" and data.tell() < len(data.getbuffer()):
+        f.seek(data.tell() - len(data.getbuffer()), 2)
+    return value
 
 
 def _head(name: str, metadata: dict[str, str], arrays: dict[str, Any]) -> dict[str, Any]:

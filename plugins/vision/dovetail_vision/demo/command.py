@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
 import time
@@ -12,25 +11,29 @@ from typing import Any
 
 import click
 
-from dovetail.errors import DeviceError, PluginError
+from .checkpoint import checkpoint
+from .common import listed, made, next_command, task_on
 
 __all__ = ["demo"]
 
 _FILE = "digits_cnn.safetensors"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same result.")
 @click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the digits.")
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1 …")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="dovetail-demo", show_default=True, help="Where to write.")
-def demo(seed: int, epochs: int, device: str, out: Path) -> None:
+@click.pass_context
+def demo(context: click.Context, seed: int, epochs: int, device: str, out: Path) -> None:
     """Train a small network on handwritten digits and look at what it learned."""
+    if context.invoked_subcommand is not None:
+        return
     from .progress import display
     from .task import answers, train
 
-    task = _task(device)
-    _make(out)
+    task = task_on(device)
+    made(out)
     if not _can_draw():
         what = "matplotlib is not installed, so no pictures will be drawn"
         click.secho(f'{what}; to have them: pip install "dovetail-vision[demo]"', fg="yellow")
@@ -48,26 +51,11 @@ def demo(seed: int, epochs: int, device: str, out: Path) -> None:
     if again != right:
         raise click.ClickException(f"{out / _FILE}: loaded in a new process it reads {again} digits right, not {right}; please report this")
     click.echo(f"Loaded from its file in a new process, the model reads the same {again}.")
-    _say_what_is_there(out, written)
-
-
-def _task(device: str) -> Any:
-    """The digits on a device, or one line that says what is wrong with it."""
-    import dovetail
-
-    from .task import open_task
-
-    try:
-        return open_task(dovetail.device(device))
-    except (PluginError, DeviceError, RuntimeError) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"{out}: {error.strerror}; choose another folder with --out") from error
+    click.echo()
+    listed(out, written)
+    click.echo()
+    click.echo("Next, take the model up in Python:")
+    click.secho(f"  {next_command(out / _FILE)}", bold=True)
 
 
 def _can_draw() -> bool:
@@ -110,22 +98,4 @@ def _in_a_new_process(path: Path, device: str) -> int:
     return int(done.stdout.split()[-1])
 
 
-def _say_what_is_there(out: Path, written: dict[str, str]) -> None:
-    click.echo()
-    width = max(map(len, written)) + len(str(out)) + 1
-    for name, about in written.items():
-        path = out / name
-        click.echo(f"  {click.style(str(path).ljust(width), fg='cyan')}  {about}, {path.stat().st_size / 1000:,.0f} kB")
-    click.echo()
-    click.echo("Next, take the model up in Python:")
-    click.secho(f"  {_next(out / _FILE)}", bold=True)
-
-
-def _next(path: Path) -> str:
-    """The command to try next, with the Python that has Dovetail: it is not always the one called `python`."""
-    python = Path(sys.executable)
-    found = shutil.which("python")
-    name = python if found is None or Path(found).absolute() != python else "python"
-    if isinstance(name, Path) and name.is_relative_to(Path.cwd()):
-        name = name.relative_to(Path.cwd())
-    return f'{name} -c "import dovetail as dv; print(dv.load({path.as_posix()!r}))"'
+demo.add_command(checkpoint)

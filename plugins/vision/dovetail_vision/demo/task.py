@@ -11,7 +11,7 @@ from dovetail import datasets, models, plugins
 from dovetail.data import DataLoader, default_collate
 from dovetail.nn import functional as F
 
-__all__ = ["DATASET", "MODEL", "Epoch", "History", "Task", "answers", "open_task", "train"]
+__all__ = ["DATASET", "MODEL", "Epoch", "History", "Task", "answers", "fit", "open_task", "train"]
 
 DATASET, MODEL = "vision/digits", "vision/digits_cnn"
 BATCH, PEAK_RATE, SMOOTHING = 64, 1e-2, 0.1
@@ -81,10 +81,15 @@ def train(task: Task, epochs: int, seed: int, watch: Any) -> tuple[Any, History]
     """Train a new model; `watch` is told of every batch and every epoch. The seed decides the result."""
     dovetail.manual_seed(seed)
     model = models.create(MODEL).to(task.device)
+    return model, fit(model, task, epochs, PEAK_RATE, watch)
+
+
+def fit(model: Any, task: Task, epochs: int, rate: float, watch: Any) -> History:
+    """Train a model, from where it is."""
     loader = DataLoader(task.train, batch_size=BATCH, shuffle=True, drop_last=True)
     history = History(epochs * len(loader), epochs)
-    optimizer = dovetail.optim.AdamW(model.parameters(), lr=PEAK_RATE)
-    schedule = dovetail.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=PEAK_RATE, total_steps=history.total)
+    optimizer = dovetail.optim.AdamW(model.parameters(), lr=rate)
+    schedule = dovetail.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=history.total)
     for _ in range(epochs):
         model.train()
         start = time.perf_counter()
@@ -103,7 +108,7 @@ def train(task: Task, epochs: int, seed: int, watch: Any) -> tuple[Any, History]
             watch.batch(history)
         history.passes.append(_epoch(history, len(loader), model, task))
         watch.epoch(history)
-    return model, history
+    return history
 
 
 def _epoch(history: History, batches: int, model: Any, task: Task) -> Epoch:
