@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
+from socket import EAI_NONAME, gaierror
 from ssl import SSLCertVerificationError
 from typing import Any, BinaryIO
 from urllib import request
@@ -326,6 +327,8 @@ def _receive(part: _Part, timeout: float, bar: Any) -> None:
         reason = getattr(error, "reason", error)
         if isinstance(reason, SSLCertVerificationError):
             raise _Unreachable(f"download({part.url!r})", f"the server's certificate is not trusted: {reason}") from error
+        if isinstance(reason, gaierror) and reason.errno == EAI_NONAME:
+            raise _Unreachable(f"download({part.url!r})", f"the host is not known: {reason}", "", "is there a network?") from error
         raise _Again(f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)) from error
     except ValueError as error:
         raise _Unreachable(f"download({part.url!r})", f"the URL cannot be used: {error}") from error

@@ -7,6 +7,8 @@ import json
 import os
 import random
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -202,6 +204,23 @@ def test_schemes(tmp_path):
     with pytest.raises(HashMismatch):
         download(source.as_uri(), tmp_path / "y", md5="0" * 32)
     only(tmp_path, "a b.bin", "w")
+
+
+def test_names_and_certificates_that_are_wrong_are_not_tried_again(tmp_path, monkeypatch):
+    for reason, text in (
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "the host is not known"),
+        (ssl.SSLCertVerificationError("self-signed"), "the server's certificate is not trusted"),
+    ):
+        asked = []
+
+        def refuse(*_, reason=reason, asked=asked):
+            asked.append(1)
+            raise URLError(reason)
+
+        monkeypatch.setattr(module, "_open", refuse)
+        with pytest.raises(DownloadError, match=text):
+            download("https://nowhere.invalid/x", tmp_path / "x")
+        assert len(asked) == 1
 
 
 def test_offline(server, tmp_path, monkeypatch):
