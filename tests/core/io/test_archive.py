@@ -7,6 +7,8 @@ import gzip
 import io
 import lzma
 import os
+import random
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -209,3 +211,57 @@ def test_a_full_disk_is_no_fault_of_the_archive(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left") as caught:
         extractor._pour(io.BytesIO(b"x"), Full(), extractor._Budget(tmp_path, 9))
     assert not isinstance(caught.value, FormatError)
+
+
+def mutated(data: bytes, draw: random.Random) -> bytes:
+    """Bits flipped, bytes set, blocks moved, cut short; the checksums of tar headers are mended in half of the cases."""
+    out = bytearray(data)
+    for _ in range(draw.randint(1, 6)):
+        at, kind = draw.randrange(len(out)), draw.randrange(4)
+        if kind == 0:
+            out[at] ^= 1 << draw.randrange(8)
+        elif kind == 1:
+            out[at : at + 4] = draw.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"../a", b"7777"])
+        elif kind == 2:
+            other = draw.randrange(len(out))
+            out[at : at + 64], out[other : other + 64] = out[other : other + 64], out[at : at + 64]
+        elif draw.random() < 0.3:
+            del out[max(at, 1) :]
+    if data[257:262] == b"ustar" and draw.random() < 0.5:
+        for start in range(0, len(out) - 511, 512):
+            if out[start + 257 : start + 262] == b"ustar":
+                out[start + 148 : start + 156] = b" " * 8
+                out[start + 148 : start + 156] = b"%06o\0 " % sum(out[start : start + 512])
+    return bytes(out)
+
+
+def try_mutations(folder: Path, count: int, seed: int) -> None:
+    """Each is unpacked or refused with a FormatError; nothing is ever outside, and nothing is left after a refusal."""
+    draw = random.Random(seed)
+    long = {**FILES, "d" * 90 + "/" + "x" * 120: b"long", "wörter/ä": b"7"}
+    whole = [zipped(long), zipped(long, method=zipfile.ZIP_STORED)]
+    whole += [tar(long, packer, format=form) for packer in PACKERS for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)]
+    refused = 0
+    for _ in range(count):
+        source, target = write(folder, mutated(draw.choice(whole), draw)), folder / "t"
+        try:
+            extract(source, target)
+        except FormatError:
+            refused += 1
+            assert not target.exists()
+        else:
+            assert not any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in target.rglob("*"))
+            shutil.rmtree(target) if target.is_dir() else target.unlink()
+        assert os.listdir(folder) == ["archive"]
+    assert count * 0.3 < refused < count
+
+
+def test_mutations(tmp_path, monkeypatch):
+    monkeypatch.setattr(extractor.os, "sync", lambda: None)
+    try_mutations(tmp_path, 300, 0)
+
+
+@pytest.mark.soak
+def test_twenty_thousand_mutations(tmp_path, monkeypatch):
+    monkeypatch.setattr(extractor.os, "sync", lambda: None)
+    try_mutations(tmp_path, 20_000, 1)
