@@ -1,7 +1,7 @@
 """Dovetail: PyTorch's programming model in Python you can read, on NumPy and CuPy, with plugins that fit.
 
 What there is: tensors and their functions here, `nn`, `optim`, `autograd`, `data` (also `utils.data`), `io`, `graph`;
-what plugins bring through `models`, `datasets` and namespaces such as `dovetail.vision`.
+what plugins bring through `models`, `weights`, `datasets` and namespaces such as `dovetail.vision`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .tensor_legacy import CLASSES_BY_TYPE as _LEGACY_CLASSES
 from .tensor_legacy import set_default_tensor_type
 
 if TYPE_CHECKING:
-    from . import autograd, data, datasets, errors, graph, io, models, nn, optim, utils
+    from . import autograd, data, datasets, errors, graph, hub, io, models, nn, optim, utils, weights
     from .io import load, save
 
 __version__ = "0.2.0"
@@ -35,8 +35,8 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "amp", "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph", "hooks", "io", "jit", "linalg",
-    "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version",
+    "amp", "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph", "hooks", "hub", "io", "jit",
+    "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
 }  # fmt: skip
 
 _ELSEWHERE = {"load": "io", "save": "io", "vmap": "func"}  # functions that are imported when first used

@@ -6,10 +6,10 @@ Each class also derives from the built-in that PyTorch raises in the same place,
 from __future__ import annotations
 
 __all__ = [
-    "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DtypeError", "FormatError", "GradError", "HashMismatch",
-    "ManifestError", "NameClashError", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError", "RangeError", "ShapeError",
-    "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError", "WorkerError",
-    "say",
+    "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError", "FormatError", "GradError",
+    "HashMismatch", "ManifestError", "NameClashError", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError", "RangeError",
+    "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError",
+    "WorkerError", "say",
 ]  # fmt: skip
 
 
@@ -102,6 +102,12 @@ class UnsafeArchiveError(FormatError):
 
 class HashMismatch(FormatError):
     """A file whose SHA-256 is not the one that was declared."""
+
+
+class DownloadError(DovetailError, OSError):
+    """A file that could not be fetched; ``code`` is the HTTP status of the last answer, or None."""
+
+    code: int | None = None
 
 
 class WorkerError(DovetailError, RuntimeError):

@@ -76,7 +76,7 @@ def register_models() -> Rows:
 
 @_hook(since="1.0", on_error=SKIP)
 def register_weights() -> Rows:
-    """Trained weights, ``"ns/name@variant"``. Fields: model, url, sha256, bytes, license, transforms, metrics."""
+    """Trained weights, ``"ns/name@variant"``. Fields: model, url or file, sha256, bytes, license, transforms, metrics."""
 
 
 @_hook(since="1.0", on_error=SKIP)

@@ -38,7 +38,8 @@ def create(key: str, *, weights: Entry | Mapping[str, Any] | os.PathLike[str] | 
     """Build a model: ``create("vision/resnet18", num_classes=10)``; ``config`` goes to its target.
 
     ``weights``: a state dict; the path (a ``pathlib.Path``) of a file that holds one; or, as a string, the key of weights that a plugin
-    lists for this model, whole (``"vision/resnet18@v1"``) or the variant alone (``"v1"``): its entry goes to the target as ``weights``.
+    lists for this model, whole (``"vision/resnet18@v1"``), the variant alone (``"v1"``) or ``"DEFAULT"`` for the one that its plugin
+    recommends: its entry goes to the target as ``weights``.
 
     The module remembers where it came from in ``_dovetail_entry``: (key, config, the plugin's version).
     Raises UnknownNameError; PluginError when the plugin cannot be imported; and what the target raises, with a note that names the plugin.
@@ -56,7 +57,16 @@ def create(key: str, *, weights: Entry | Mapping[str, Any] | os.PathLike[str] | 
 
 
 def _weights_of(entry: Entry, name: str) -> Entry:
-    weights = registry("weights").get(name if "/" in name else f"{entry.key}@{name}")
+    table = registry("weights")
+    if name == "DEFAULT":
+        own = [found for found in map(table.get, table.list()) if found.model == entry.key]
+        chosen = [found for found in own if found.default] or own
+        if len(chosen) != 1:
+            have = ", ".join(found.key for found in own) or "no weights"
+            raise ValueRangeError(f"models.create({entry.key!r})", f"it has no default weights, but {have}", "expected one of these keys")
+        return chosen[0]
+    key = name if "/" in name else f"{entry.key}@{name}"
+    weights = table.get(key if key in table else key.lower())
     if weights.model != entry.key:
         raise ValueRangeError(f"models.create({entry.key!r})", f"weights {weights.key!r} are of {weights.model!r}", "expected its own")
     return weights

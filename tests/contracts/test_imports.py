@@ -42,6 +42,8 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "hooks": ("errors", ()),
     "plugins": ("errors", ("hooks",)),
     "datasets": ("errors", ("plugins",)),
+    "weights": ("errors", ("plugins", "io")),
+    "hub": ("errors", ("io",)),
     "models": ("errors", ("plugins",)),
     "cuda": ("ops", ()),
     "cuda.amp": ("ops", ("amp",)),

@@ -14,7 +14,8 @@ utils.data.sampler.SubsetRandomSampler utils.data.dataset.Dataset utils.data.dat
 utils.data.distributed.DistributedSampler utils.data.DistributedSampler utils.data._utils.collate.default_collate
 utils.data._utils.worker.get_worker_info autograd.variable.Variable autograd.gradcheck.gradcheck autograd.function.Function
 utils.hooks.RemovableHandle utils.dlpack.to_dlpack utils.dlpack.from_dlpack utils.checkpoint.checkpoint
-utils.checkpoint.checkpoint_sequential jit.script jit.ScriptModule types.Device types.Number version.__version__ version.debug
+utils.checkpoint.checkpoint_sequential utils.model_zoo.load_url hub.load_state_dict_from_url
+jit.script jit.ScriptModule types.Device types.Number version.__version__ version.debug
 """.split()
 
 

@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("dovetail.cli.manage:doctor", "Look at the installation: versions, folders, plugins, what plugins check themselves."),
     "plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring."),
     "search": ("dovetail.cli.manage:search", "Find models, datasets and everything else that plugins bring, by words."),
+    "weights": ("dovetail.cli.weights:weights", "See, fetch and pin the trained weights that plugins bring."),
 }
 
 

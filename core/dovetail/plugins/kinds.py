@@ -34,6 +34,10 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _file(value: Any) -> bool:
+    return _text(value) and re.fullmatch(r"[\w.+@-]+(/[\w.+@-]+)*", value) is not None and ".." not in value.split("/")
+
+
 def _dtypes(value: Any) -> bool:
     return _texts(value) and bool(value) and len(set(value)) == len(value) and all(_DTYPE.fullmatch(item) for item in value)
 
@@ -63,6 +67,10 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "md5": (_HEX[32], "32 hexadecimal digits"),
     "model": (_matches(KEY), 'the key of a model, "namespace/name"'),
     "transforms": (_matches(KEY), 'the key of a transform, "namespace/name"'),
+    "transforms_config": (lambda value: isinstance(value, dict), "a table of arguments"),
+    "file": (_file, 'the path of a file inside the package, "weights/v1.safetensors"'),
+    "default": (lambda value: isinstance(value, bool), "true or false"),
+    "meta": (lambda value: isinstance(value, dict), "a table"),
     "metrics": (_numbers, "a table of numbers"),
     "magic": (lambda value: _text(value) or _texts(value), "a string or a list of strings"),
     "device": (_matches(re.compile("[a-z][a-z0-9_]*")), 'the name of a device type, such as "cpu"'),
@@ -88,6 +96,7 @@ class Kind:
         self.repeats = repeats  # [[kernels.conv2d]] may be written several times
 
 
+_FETCHED = "url sha256 sha256_prefix md5 bytes license"
 _OP: dict[str, Any] = {"key": r"[a-z_]\w*(/\w+)?", "expects": "the name of an op", "repeats": True}
 _NAME: dict[str, Any] = {"key": r"[A-Za-z]\w*", "expects": "a Python name"}
 
@@ -100,8 +109,8 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("models", "target", "summary tags params license paper"),
-        Kind("weights", "model", "url sha256 sha256_prefix md5 bytes license transforms metrics summary tags"),
-        Kind("datasets", "target", "url sha256 sha256_prefix md5 bytes license splits citation summary tags"),
+        Kind("weights", "model", f"{_FETCHED} file transforms transforms_config metrics meta default summary tags"),
+        Kind("datasets", "target", f"{_FETCHED} splits citation summary tags"),
         Kind("transforms", "target", "summary tags"),
         Kind("tokenizers", "target", "summary tags"),
         Kind("metrics", "target", "summary tags"),

@@ -42,6 +42,11 @@ SABOTAGE: dict[str, tuple[str, str | dict[str, str], str]] = {
         GOOD.replace("__init__(self)", "__init__(self, weights=None)"),
         "weights.bad/thing@v1:what_ships_is_loaded",
     ),
+    "weights whose file is another": (
+        MODEL + f'[weights."bad/thing@v1"]\nmodel = "bad/thing"\nfile = "__init__.py"\nsha256 = "{"0" * 64}"\nbytes = 0\nlicense = "MIT"\n',
+        GOOD,
+        "weights.bad/thing@v1:its_file_is_whole",
+    ),
     "a collate that stumbles over a single sample": (
         'hooks = { module = "dovetail_bad.code", implements = ["collate"] }\n'
         '[collates."dovetail_bad.code.Clip"]\nexample = { fixture = "dovetail_bad.code:some" }\n',

@@ -153,10 +153,11 @@ def damaged_files_are_typed_errors(subject: Subject) -> None:
 
 @check("datasets", "weights")
 def what_is_downloaded_has_a_hash(subject: Subject) -> None:
-    """A row with a url has the full SHA-256, its size and a licence."""
+    """A row with a url has a licence and the full SHA-256 with the size; or, of a file of others, what hash its publisher gives."""
     if "url" not in subject.fields:
         raise Skip("it has no url")
-    missing = [name for name in ("sha256", "bytes", "license") if name not in subject.fields]
+    foreign = subject.fields.keys() & {"sha256_prefix", "md5"} and "sha256" not in subject.fields
+    missing = [name for name in (("license",) if foreign else ("sha256", "bytes", "license")) if name not in subject.fields]
     assert not missing, f"the manifest lacks {', '.join(missing)}"
 
 
@@ -166,6 +167,28 @@ def its_model_is_there(subject: Subject) -> None:
     from ...plugins.registry import registry
 
     assert subject.fields["model"] in registry("models"), f"there is no model {subject.fields['model']!r}"
+
+
+@check("weights")
+def its_transform_is_built(subject: Subject) -> None:
+    """The transform that prepares inputs is made, with ``transforms_config``."""
+    import dovetail as dv
+
+    if "transforms" not in subject.fields:
+        raise Skip("the manifest names no transform for it")
+    assert callable(dv.weights.transforms(subject.entry)), "it cannot be called"
+
+
+@check("weights")
+def its_file_is_whole(subject: Subject) -> None:
+    """A file in the package is there and has its hash, full size and a licence."""
+    import dovetail as dv
+
+    if "file" not in subject.fields:
+        raise Skip("it has no file in the package")
+    missing = [name for name in ("sha256", "bytes", "license") if name not in subject.fields]
+    assert not missing, f"the manifest lacks {', '.join(missing)}"
+    assert dv.weights.path(subject.entry).is_file()
 
 
 @check("weights")

@@ -1,0 +1,71 @@
+"""What torchvision's weights expect their images to be prepared with."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+import dovetail
+from dovetail import Tensor, nn
+
+from . import functional as F
+from ._interpolation import InterpolationMode
+
+__all__ = ["ImageClassification"]
+
+
+class ImageClassification(nn.Module):
+    """Resize the smaller edge, cut out the middle, scale to 0..1 and normalize: a PIL image or a tensor ``(…, C, H, W)`` to float32.
+
+    >>> ImageClassification(crop_size=4, resize_size=6)(Image.new("RGB", (9, 12))).shape
+    dovetail.Size([3, 4, 4])
+    """
+
+    def __init__(
+        self,
+        *,
+        crop_size: int,
+        resize_size: int = 256,
+        mean: tuple[float, ...] = (0.485, 0.456, 0.406),
+        std: tuple[float, ...] = (0.229, 0.224, 0.225),
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ) -> None:
+        super().__init__()
+        self.crop_size, self.resize_size = [crop_size], [resize_size]
+        self.mean, self.std = list(mean), list(std)
+        self.interpolation, self.antialias = interpolation, antialias
+
+    def forward(self, img: Image.Image | Tensor) -> Tensor:
+        img = F.resize(img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias)
+        return F.normalize(_scaled(_middle(img, self.crop_size[0])), mean=self.mean, std=self.std)
+
+    def __repr__(self) -> str:
+        names = ("crop_size", "resize_size", "mean", "std", "interpolation")
+        return f"{type(self).__name__}(" + "".join(f"\n    {name}={getattr(self, name)}" for name in names) + "\n)"
+
+    def describe(self) -> str:
+        """Say in words what is done."""
+        return (
+            "Accepts PIL images, and tensors (C, H, W) and (B, C, H, W). The smaller edge is resized to "
+            f"resize_size={self.resize_size} with interpolation={self.interpolation}, and the middle of crop_size={self.crop_size} is cut "
+            f"out. The values are scaled to [0.0, 1.0] and normalized with mean={self.mean} and std={self.std}."
+        )
+
+
+def _middle(img: Image.Image | Tensor, size: int) -> Image.Image | Tensor:
+    """The middle ``size × size``; a smaller image is padded with 0."""
+    _, height, width = F.get_dimensions(img)
+    across, down = max(size - width, 0), max(size - height, 0)
+    if across or down:
+        img = F.pad(img, (across // 2, down // 2, (across + 1) // 2, (down + 1) // 2), 0)
+        height, width = max(height, size), max(width, size)
+    return F.crop(img, round((height - size) / 2.0), round((width - size) / 2.0), size, size)
+
+
+def _scaled(img: Image.Image | Tensor) -> Tensor:
+    """As float32, whole numbers divided by the largest of their type."""
+    if not isinstance(img, Tensor):
+        img = F.to_tensor(img)
+    if img.is_floating_point():
+        return img.to(dovetail.float32)
+    return img.to(dovetail.float32) / float(dovetail.iinfo(img.dtype).max)
