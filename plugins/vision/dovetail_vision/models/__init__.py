@@ -20,8 +20,8 @@ FAMILIES: dict[str, list[str]] = {
 }  # fmt: skip
 _HOME = {name: family for family, names in FAMILIES.items() for name in names}
 __all__ = [  # noqa: PLE0604
-    "DigitsCNN", "DigitsResNet", "Weights", "WeightsEnum", "digits_cnn", "digits_resnet", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models",
-    "register_model", *_HOME,
+    "DigitsCNN", "DigitsResNet", "Weights", "WeightsEnum", "digits_cnn", "digits_resnet", "get_model", "get_model_builder",
+    "get_model_weights", "get_weight", "list_models", "register_model", *_HOME,
 ]  # fmt: skip
 
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from dovetail import Tensor, nn
 from dovetail.errors import UnsupportedError, ValueRangeError
 
+from .resnet import BasicBlock
+
 __all__ = ["DigitsResNet", "digits_resnet"]
 
 
-class _BasicBlock(nn.Module):
-    """``relu(x + f(x))`` with two 3 × 3 convolutions in ``f``; ``downsample`` brings ``x`` to another shape."""
-
-    def __init__(self, inplanes: int, planes: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.downsample: nn.Module | None = None
-        if stride != 1 or inplanes != planes:
-            self.downsample = nn.Sequential(nn.Conv2d(inplanes, planes, 1, stride, bias=False), nn.BatchNorm2d(planes))
-
-    def forward(self, x: Tensor) -> Tensor:
-        identity = x if self.downsample is None else self.downsample(x)
-        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(out + identity)
+def _stage(inplanes: int, planes: int, stride: int = 1) -> nn.Sequential:
+    """One basic block of torchvision's ResNet, with the shortcut's projection where shapes differ."""
+    shortcut = None
+    if stride != 1 or inplanes != planes:
+        shortcut = nn.Sequential(nn.Conv2d(inplanes, planes, 1, stride, bias=False), nn.BatchNorm2d(planes))
+    return nn.Sequential(BasicBlock(inplanes, planes, stride, shortcut))
 
 
 class DigitsResNet(nn.Module):
@@ -45,9 +34,9 @@ class DigitsResNet(nn.Module):
         self.conv1 = nn.Conv2d(1, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.layer1 = nn.Sequential(_BasicBlock(width, width))  # 8 × 8
-        self.layer2 = nn.Sequential(_BasicBlock(width, 2 * width, 2))  # 4 × 4
-        self.layer3 = nn.Sequential(_BasicBlock(2 * width, 4 * width, 2))  # 2 × 2
+        self.layer1 = _stage(width, width)  # 8 × 8
+        self.layer2 = _stage(width, 2 * width, 2)  # 4 × 4
+        self.layer3 = _stage(2 * width, 4 * width, 2)  # 2 × 2
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(4 * width, num_classes)
 
@@ -69,10 +58,9 @@ def digits_resnet(num_classes: int = 10, width: int = 16, weights: Any = None) -
     """
     model = DigitsResNet(num_classes, width)
     if weights is not None:
-        from dovetail.io import load
+        from dovetail.weights import load
 
-        file = getattr(weights, "file", None)
-        if not isinstance(file, str):
+        if not hasattr(weights, "file"):
             raise UnsupportedError("digits_resnet", f"weights is {weights!r}", "expected 'torch'", "pass a state dict to models.create")
-        load(Path(__file__).parent.parent / file, map_location="cpu", into=model)
+        model.load_state_dict(load(weights))
     return model
