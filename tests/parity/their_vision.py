@@ -28,5 +28,6 @@ def torchvision() -> Any:
             library.define(f"{name}(Tensor x) -> Tensor")
         _kept.append(library)
     import torchvision
+    import torchvision.transforms.v2
 
     return torchvision

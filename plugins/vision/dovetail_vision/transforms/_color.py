@@ -21,45 +21,52 @@ def _working(img: Tensor) -> Tensor:
     return img if img.is_floating_point() else img.to(dovetail.float32)
 
 
-def grey(img: Tensor) -> Tensor:
+def _plus(a: Tensor, b: Tensor | float, share: float, fused: bool) -> Tensor:
+    """``a + share * b``; fused rounds once, as the processor's own instruction does where PyTorch adds with ``alpha``."""
+    if not fused or a.dtype != dovetail.float32 or not isinstance(b, Tensor):
+        return a + b * share
+    exact = dovetail.tensor(share, dtype=dovetail.float32).double()
+    return (a.double() + b.double() * exact).to(dovetail.float32)
+
+
+def grey(img: Tensor, fused: bool = False) -> Tensor:
     """Luma of ITU-R BT.601 as ``(..., 1, H, W)`` in float, whole numbers cut off for whole types."""
     if img.shape[-3] == 1:
         return _working(img)
     r, g, b = _working(img).unbind(-3)
-    luma = (r.mul(0.2989).add_(g, alpha=0.587).add_(b, alpha=0.114)).unsqueeze(-3)
+    luma = _plus(_plus(r * 0.2989, g, 0.587, fused), b, 0.114, fused).unsqueeze(-3)
     return luma if img.is_floating_point() else luma.floor()
 
 
-def blend(img: Tensor, other: Tensor | float, ratio: float) -> Tensor:
+def blend(img: Tensor, other: Tensor | float, ratio: float, fused: bool = False) -> Tensor:
     """``ratio * img + (1 - ratio) * other``, held to the range of the type."""
-    mixed = _working(img).mul(float(ratio)) + (1.0 - float(ratio)) * other
+    mixed = _plus(_working(img) * float(ratio), other, 1.0 - float(ratio), fused)
     return mixed.clamp(0, max_value(img.dtype)).to(img.dtype)
 
 
-def contrast(img: Tensor, factor: float) -> Tensor:
+def contrast(img: Tensor, factor: float, fused: bool = False) -> Tensor:
     """Blend with the mean grey of each image."""
-    return blend(img, grey(img).mean(dim=(-3, -2, -1), keepdim=True), factor)
+    return blend(img, grey(img, fused).mean(dim=(-3, -2, -1), keepdim=True), factor, fused)
 
 
-def saturation(img: Tensor, factor: float) -> Tensor:
+def saturation(img: Tensor, factor: float, fused: bool = False) -> Tensor:
     """Blend with the grey image."""
-    return img if img.shape[-3] == 1 else blend(img, grey(img), factor)
+    return img if img.shape[-3] == 1 else blend(img, grey(img, fused), factor, fused)
 
 
-def sharpness(img: Tensor, factor: float) -> Tensor:
-    """Blend with a slightly blurred image; the pixels at the edge stay."""
+def sharpness(img: Tensor, factor: float, fused: bool = False) -> Tensor:
+    """Blend with a slightly blurred image, whose edge is the image's own; fused leaves the edge as it is."""
     height, width = img.shape[-2:]
     if img.numel() == 0 or height <= 2 or width <= 2:
         return img
     values = _working(img)
     kernel = dovetail.full((3, 3), 1.0 / 13.0, dtype=values.dtype, device=img.device)
     kernel[1, 1] = 5.0 / 13.0
-    blurred = _per_channel(values, kernel)
-    inner = values[..., 1:-1, 1:-1]
-    blurred = blurred if img.is_floating_point() else blurred.round()
-    result = values.clone()
-    result[..., 1:-1, 1:-1] = inner + (blurred - inner) * (1.0 - float(factor))
-    return result.clamp(0, max_value(img.dtype)).to(img.dtype)
+    smooth = _per_channel(values, kernel)
+    smooth = smooth if img.is_floating_point() else smooth.round()
+    result, inner = values.clone(), values[..., 1:-1, 1:-1]
+    result[..., 1:-1, 1:-1] = _plus(inner, smooth - inner, 1.0 - float(factor), True) if fused else smooth
+    return result.clamp(0, max_value(img.dtype)).to(img.dtype) if fused else blend(img, result, factor)
 
 
 def _per_channel(values: Tensor, kernel: Tensor) -> Tensor:
@@ -138,15 +145,19 @@ def solarize(img: Tensor, threshold: float) -> Tensor:
     return dovetail.where(img >= threshold, invert(img), img)
 
 
-def autocontrast(img: Tensor) -> Tensor:
-    """Stretch each channel to the whole range; one of a single value stays."""
+def autocontrast(img: Tensor, fused: bool = False) -> Tensor:
+    """Stretch each channel to the whole range; one of a single value stays. Fused divides by the step, else the scale is multiplied."""
     if img.numel() == 0:
         return img
     bound, values = max_value(img.dtype), _working(img)
     low, high = values.amin((-2, -1), keepdim=True), values.amax((-2, -1), keepdim=True)
     flat = low == high
-    low, step = low.masked_fill(flat, 0.0), (high - low).mul(1.0 / bound).masked_fill(flat, 1.0)
-    return ((values - low) / step).clamp(0, bound).to(img.dtype)
+    low, reach = low.masked_fill(flat, 0.0), high - low
+    if fused:
+        stretched = (values - low) / reach.mul(1.0 / bound).masked_fill(flat, 1.0)
+    else:
+        stretched = (values - low) * (bound / reach.masked_fill(flat, 1.0)).masked_fill(flat, 1.0)
+    return stretched.clamp(0, bound).to(img.dtype)
 
 
 def equalize(img: Tensor) -> Tensor:

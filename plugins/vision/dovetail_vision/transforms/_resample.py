@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["weights"]
+__all__ = ["byte_weights", "weights"]
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
@@ -61,3 +61,17 @@ def weights(mode: str, antialias: bool, size: int, new_size: int) -> np.ndarray:
     folded = np.zeros((new_size, size))
     np.add.at(folded, (slice(None), np.clip(taps, 0, size - 1)), table)
     return folded
+
+
+@lru_cache(maxsize=64)
+def byte_weights(mode: str, antialias: bool, size: int, new_size: int) -> tuple[np.ndarray, int]:
+    """``weights`` in whole numbers below 2**15, and the power of two that they are times: what PyTorch resizes bytes with.
+
+    >>> byte_weights("bilinear", True, 4, 2)
+    (array([[28087., 28087.,  9362.,     0.],
+           [    0.,  9362., 28087., 28087.]]), 16)
+    """
+    table, bits = weights(mode, antialias, size, new_size), 0
+    while bits < 22 and int(0.5 + table.max() * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    return np.trunc(table * (1 << bits) + np.where(table < 0, -0.5, 0.5)), bits

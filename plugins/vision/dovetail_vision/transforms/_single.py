@@ -8,6 +8,7 @@ from typing import Any
 
 from dovetail.errors import TypeMismatch
 
+from . import functional
 from ._interpolation import interpolation_mode
 from .functional.meta import get_dimensions
 
@@ -16,6 +17,8 @@ __all__ = ["OneImage", "filled"]
 
 class OneImage:
     """Goes before a v2 transform: ``forward`` takes one PIL image or tensor, and nothing else."""
+
+    _functional = functional
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -84,13 +84,15 @@ def leave(batch: Tensor, img: Tensor) -> Tensor:
     return (batch if img.is_floating_point() else batch.round()).to(img.dtype)
 
 
-def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antialias: bool) -> Tensor:
-    """Resize to exactly (height, width)."""
+def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antialias: bool, in_bytes: bool = False) -> Tensor:
+    """Resize to exactly (height, width); ``in_bytes`` keeps bytes as they are, columns first, each direction rounded."""
     if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
         return _nearest(img, height, width, 0.0 if mode is InterpolationMode.NEAREST else 0.5)
     if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
         what = f"interpolation is {mode.value!r}"
         raise UnsupportedError("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic")
+    if in_bytes and img.dtype == dovetail.uint8:
+        return _bytes_resized(img, height, width, mode.value, antialias)
     batch = enter(img, _FLOATS)
     for dim, size in ((-1, width), (-2, height)):
         if batch.shape[dim] == size:
@@ -100,6 +102,17 @@ def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antial
     if mode is InterpolationMode.BICUBIC and img.dtype == dovetail.uint8:
         batch = batch.clamp(0, 255)
     return leave(batch, img)
+
+
+def _bytes_resized(img: Tensor, height: int, width: int, mode: str, antialias: bool) -> Tensor:
+    for dim, size in ((-1, width), (-2, height)):
+        if img.shape[dim] == size:
+            continue
+        numbers, bits = _resample.byte_weights(mode, antialias, img.shape[dim], size)
+        table, values = dovetail.as_tensor(numbers, device=img.device), img.double()  # whole numbers, so the product is exact
+        sums = values @ table.t() if dim == -1 else table @ values
+        img = ((sums + (1 << (bits - 1))) / (1 << bits)).floor().clamp(0, 255).to(dovetail.uint8)
+    return img
 
 
 def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:

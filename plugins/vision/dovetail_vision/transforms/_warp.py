@@ -102,10 +102,11 @@ def _nearest_pixels(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor
 def _bilinear_pixels(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     left, top = x.floor(), y.floor()
     right_part, lower_part = x - left, y - top
-    pixels, cover = dovetail.zeros_like(batch), dovetail.zeros_like(x)
+    pixels: Tensor | float = 0.0
+    cover: Tensor | float = 0.0
     for down, row_weight in ((0, 1.0 - lower_part), (1, lower_part)):
         for along, column_weight in ((0, 1.0 - right_part), (1, right_part)):
             corner, inside = _take(batch, left + along, top + down)
             weight = row_weight * column_weight
-            pixels, cover = pixels + corner * weight, cover + inside * weight
-    return pixels, cover
+            pixels, cover = corner * weight + pixels, inside * weight + cover
+    return pixels, cover  # type: ignore[return-value]

@@ -11,7 +11,6 @@ from dovetail import Tensor
 from dovetail.errors import ValueRangeError
 
 from ._single import OneImage
-from .functional import posterize
 from .v2 import color, mix
 
 __all__ = [
@@ -99,9 +98,6 @@ class RandomPosterize(OneImage, color.RandomPosterize):
     >>> RandomPosterize(1, p=1.0)(Image.new("L", (1, 1), 200)).getpixel((0, 0))
     128
     """
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return posterize(inpt, self.bits)
 
     def shown(self) -> str:
         """The two arguments."""

@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _coloured(where: str, img: Image.Image | Tensor, factor: float = 0.0) -> bool:
+def coloured(where: str, img: Image.Image | Tensor, factor: float = 0.0) -> bool:
     """Whether the image is a tensor, which must have 1 or 3 channels; PIL images are Pillow's to judge."""
     channels = get_dimensions(img)[0]
     if not isinstance(img, Tensor):
@@ -34,17 +34,17 @@ def _coloured(where: str, img: Image.Image | Tensor, factor: float = 0.0) -> boo
 
 
 def rgb_to_grayscale(img: Img, num_output_channels: int = 1) -> Img:
-    """Grey, in one channel or three equal ones: ``0.2989 R + 0.587 G + 0.114 B``.
+    """Grey, in one channel or three equal ones: ``0.2989 R + 0.587 G + 0.114 B``. A grey tensor keeps its one channel, as in torchvision's v1.
 
     >>> rgb_to_grayscale(Image.new("RGB", (1, 1), (255, 0, 0))).getpixel((0, 0))
     76
     """
     if num_output_channels not in (1, 3):
         raise ValueRangeError("rgb_to_grayscale", f"num_output_channels is {num_output_channels}", "expected 1 or 3")
-    if not _coloured("rgb_to_grayscale", img):
+    if not coloured("rgb_to_grayscale", img):
         return _pil.to_grayscale(img, num_output_channels)
     grey = _color.grey(img).to(img.dtype) if img.shape[-3] == 3 else img.clone()
-    return grey.expand(*img.shape[:-3], 3, *img.shape[-2:]) if num_output_channels == 3 else grey
+    return grey.expand(img.shape) if num_output_channels == 3 else grey
 
 
 def to_grayscale(img: Image.Image, num_output_channels: int = 1) -> Image.Image:
@@ -64,7 +64,7 @@ def adjust_brightness(img: Img, brightness_factor: float) -> Img:
     >>> adjust_brightness(Image.new("L", (1, 1), 100), 1.5).getpixel((0, 0))
     150
     """
-    if _coloured("adjust_brightness", img, brightness_factor):
+    if coloured("adjust_brightness", img, brightness_factor):
         return _color.blend(img, 0.0, brightness_factor)
     return ImageEnhance.Brightness(img).enhance(brightness_factor)
 
@@ -75,7 +75,7 @@ def adjust_contrast(img: Img, contrast_factor: float) -> Img:
     >>> adjust_contrast(Image.new("L", (1, 1), 100), 2.0).getpixel((0, 0))
     100
     """
-    if _coloured("adjust_contrast", img, contrast_factor):
+    if coloured("adjust_contrast", img, contrast_factor):
         return _color.contrast(img, contrast_factor)
     return ImageEnhance.Contrast(img).enhance(contrast_factor)
 
@@ -86,7 +86,7 @@ def adjust_saturation(img: Img, saturation_factor: float) -> Img:
     >>> adjust_saturation(Image.new("RGB", (1, 1), (255, 0, 0)), 0.0).getpixel((0, 0))
     (76, 76, 76)
     """
-    if _coloured("adjust_saturation", img, saturation_factor):
+    if coloured("adjust_saturation", img, saturation_factor):
         return _color.saturation(img, saturation_factor)
     return ImageEnhance.Color(img).enhance(saturation_factor)
 
@@ -99,7 +99,7 @@ def adjust_hue(img: Img, hue_factor: float) -> Img:
     """
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueRangeError("adjust_hue", f"hue_factor is {hue_factor}", "expected -0.5 to 0.5")
-    return _color.hue(img, hue_factor) if _coloured("adjust_hue", img) else _pil.hue(img, hue_factor)
+    return _color.hue(img, hue_factor) if coloured("adjust_hue", img) else _pil.hue(img, hue_factor)
 
 
 def adjust_gamma(img: Img, gamma: float, gain: float = 1) -> Img:
@@ -124,7 +124,7 @@ def adjust_sharpness(img: Img, sharpness_factor: float) -> Img:
     >>> adjust_sharpness(Image.new("L", (4, 4), 9), 2.0).getpixel((1, 1))
     9
     """
-    if _coloured("adjust_sharpness", img, sharpness_factor):
+    if coloured("adjust_sharpness", img, sharpness_factor):
         return _color.sharpness(img, sharpness_factor)
     return ImageEnhance.Sharpness(img).enhance(sharpness_factor)
 
@@ -135,7 +135,7 @@ def invert(img: Img) -> Img:
     >>> invert(Image.new("L", (1, 1), 55)).getpixel((0, 0))
     200
     """
-    return _color.invert(img) if _coloured("invert", img) else ImageOps.invert(img)
+    return _color.invert(img) if coloured("invert", img) else ImageOps.invert(img)
 
 
 def _bytes_only(where: str, img: Tensor) -> None:
@@ -151,7 +151,7 @@ def posterize(img: Img, bits: int) -> Img:
     """
     if not 0 <= bits <= 8:
         raise ValueRangeError("posterize", f"bits is {bits}", "expected 0 to 8")
-    if not _coloured("posterize", img):
+    if not coloured("posterize", img):
         return ImageOps.posterize(img, bits)
     _bytes_only("posterize", img)
     return _color.posterize(img, bits)
@@ -163,7 +163,7 @@ def solarize(img: Img, threshold: float) -> Img:
     >>> solarize(Image.new("L", (1, 1), 200), 128).getpixel((0, 0))
     55
     """
-    if not _coloured("solarize", img):
+    if not coloured("solarize", img):
         return ImageOps.solarize(img, threshold)
     if threshold > max_value(img.dtype):
         raise TypeMismatch("solarize", f"threshold is {threshold}", f"expected {max_value(img.dtype)} at most for {img.dtype}")
@@ -176,7 +176,7 @@ def autocontrast(img: Img) -> Img:
     >>> autocontrast(Image.linear_gradient("L").point(lambda x: x // 2)).getextrema()
     (0, 255)
     """
-    return _color.autocontrast(img) if _coloured("autocontrast", img) else ImageOps.autocontrast(img)
+    return _color.autocontrast(img) if coloured("autocontrast", img) else ImageOps.autocontrast(img)
 
 
 def equalize(img: Img) -> Img:
@@ -185,7 +185,7 @@ def equalize(img: Img) -> Img:
     >>> equalize(Image.linear_gradient("L").point(lambda x: x // 2)).getextrema()
     (0, 255)
     """
-    if not _coloured("equalize", img):
+    if not coloured("equalize", img):
         return ImageOps.equalize(img)
     _bytes_only("equalize", img)
     return _color.equalize(img)

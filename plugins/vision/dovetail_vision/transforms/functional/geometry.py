@@ -63,14 +63,21 @@ def resize(
     (4, 2)
     """
     mode = interpolation_mode("resize", interpolation)
+    if antialias is False and isinstance(img, Image.Image):
+        warnings.warn("resize: antialias=False is ignored; Pillow always smooths", stacklevel=2)
+    return resized(img, size, mode, max_size, antialias)
+
+
+def resized(
+    img: Img, size: Size | None, mode: InterpolationMode, max_size: int | None, antialias: bool | None, in_bytes: bool = False
+) -> Img:
+    """``resize`` after the checks of its arguments; ``in_bytes`` as in v2, where bytes are never turned into floats."""
     _, height, width = get_dimensions(img)
     new_height, new_width = _output_size(height, width, size, max_size)
     if (new_height, new_width) == (height, width):
         return img
     if isinstance(img, Tensor):
-        return _tensor.resize(img, new_height, new_width, mode, bool(antialias))
-    if antialias is False:
-        warnings.warn("resize: antialias=False is ignored; Pillow always smooths", stacklevel=2)
+        return _tensor.resize(img, new_height, new_width, mode, bool(antialias), in_bytes)
     return _pil.resize(img, new_height, new_width, PIL_FILTERS[mode])
 
 

@@ -14,6 +14,7 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .._checks import chance
 from ..functional.meta import get_dimensions
+from . import functional
 from ._tree import flatten
 
 __all__ = ["RandomApplied", "Transform", "check_type", "has_all", "has_any", "query_chw", "query_size"]
@@ -90,6 +91,7 @@ class Transform(nn.Module):
     """
 
     _transformed_types: tuple[Check, ...] = (Tensor, Image.Image)
+    _functional: Any = functional  # whose functions are called; the transforms of single images have their own
 
     def check_inputs(self, flat_inputs: list[Any]) -> None:
         """Raise for samples that the transform does not take."""

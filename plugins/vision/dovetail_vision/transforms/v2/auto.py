@@ -26,22 +26,22 @@ __all__ = ["AugMix", "AutoAugment", "RandAugment", "TrivialAugmentWide"]
 #: The strengths from weak to strong, or None for an operation without, and whether they come with a random sign.
 Space = dict[str, tuple[Tensor | None, bool]]
 
-_APPLY: dict[str, Callable[[Any, float, dict[str, Any]], Any]] = {
-    "Identity": lambda img, m, how: img,
-    "ShearX": lambda img, m, how: F.affine(img, 0.0, [0, 0], 1.0, [math.degrees(math.atan(m)), 0.0], center=[0, 0], **how),
-    "ShearY": lambda img, m, how: F.affine(img, 0.0, [0, 0], 1.0, [0.0, math.degrees(math.atan(m))], center=[0, 0], **how),
-    "TranslateX": lambda img, m, how: F.affine(img, 0.0, [int(m), 0], 1.0, [0.0, 0.0], **how),
-    "TranslateY": lambda img, m, how: F.affine(img, 0.0, [0, int(m)], 1.0, [0.0, 0.0], **how),
-    "Rotate": lambda img, m, how: F.rotate(img, m, **how),
-    "Brightness": lambda img, m, how: F.adjust_brightness(img, 1.0 + m),
-    "Color": lambda img, m, how: F.adjust_saturation(img, 1.0 + m),
-    "Contrast": lambda img, m, how: F.adjust_contrast(img, 1.0 + m),
-    "Sharpness": lambda img, m, how: F.adjust_sharpness(img, 1.0 + m),
-    "Posterize": lambda img, m, how: F.posterize(img, int(m)),
-    "Solarize": lambda img, m, how: F.solarize(img, m),
-    "AutoContrast": lambda img, m, how: F.autocontrast(img),
-    "Equalize": lambda img, m, how: F.equalize(img),
-    "Invert": lambda img, m, how: F.invert(img),
+_APPLY: dict[str, Callable[[Any, Any, float, dict[str, Any]], Any]] = {
+    "Identity": lambda F, img, m, how: img,
+    "ShearX": lambda F, img, m, how: F.affine(img, 0.0, [0, 0], 1.0, [math.degrees(math.atan(m)), 0.0], center=[0, 0], **how),
+    "ShearY": lambda F, img, m, how: F.affine(img, 0.0, [0, 0], 1.0, [0.0, math.degrees(math.atan(m))], center=[0, 0], **how),
+    "TranslateX": lambda F, img, m, how: F.affine(img, 0.0, [int(m), 0], 1.0, [0.0, 0.0], **how),
+    "TranslateY": lambda F, img, m, how: F.affine(img, 0.0, [0, int(m)], 1.0, [0.0, 0.0], **how),
+    "Rotate": lambda F, img, m, how: F.rotate(img, m, **how),
+    "Brightness": lambda F, img, m, how: F.adjust_brightness(img, 1.0 + m),
+    "Color": lambda F, img, m, how: F.adjust_saturation(img, 1.0 + m),
+    "Contrast": lambda F, img, m, how: F.adjust_contrast(img, 1.0 + m),
+    "Sharpness": lambda F, img, m, how: F.adjust_sharpness(img, 1.0 + m),
+    "Posterize": lambda F, img, m, how: F.posterize(img, int(m)),
+    "Solarize": lambda F, img, m, how: F.solarize(img, m),
+    "AutoContrast": lambda F, img, m, how: F.autocontrast(img),
+    "Equalize": lambda F, img, m, how: F.equalize(img),
+    "Invert": lambda F, img, m, how: F.invert(img),
 }
 
 
@@ -84,7 +84,7 @@ class _Augmenting(Transform):
 
     def _apply(self, image: Any, name: str, magnitude: float, kind: Any) -> Any:
         magnitude = self._threshold(image, magnitude) if name == "Solarize" else magnitude
-        return _APPLY[name](image, magnitude, {"interpolation": self.interpolation, "fill": self._fill(kind)})
+        return _APPLY[name](self._functional, image, magnitude, {"interpolation": self.interpolation, "fill": self._fill(kind)})
 
     def _step(self, image: Any, space: Space, number: int | None, most: int, kind: Any) -> Any:
         """One drawn operation; its strength has the ``number``, or is drawn below ``most``."""

@@ -11,7 +11,6 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .._checks import pair
 from .._draws import uniform
-from . import functional as F
 from ._base import RandomApplied, Transform, query_chw
 
 __all__ = [
@@ -34,7 +33,7 @@ class Grayscale(Transform):
         self.num_output_channels = num_output_channels
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.rgb_to_grayscale(inpt, self.num_output_channels)
+        return self._functional.rgb_to_grayscale(inpt, self.num_output_channels)
 
 
 class RandomGrayscale(RandomApplied):
@@ -51,7 +50,7 @@ class RandomGrayscale(RandomApplied):
         return {"channels": query_chw(flat_inputs)[0]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.rgb_to_grayscale(inpt, params["channels"])
+        return self._functional.rgb_to_grayscale(inpt, params["channels"])
 
 
 class RGB(Transform):
@@ -62,7 +61,7 @@ class RGB(Transform):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.grayscale_to_rgb(inpt)
+        return self._functional.grayscale_to_rgb(inpt)
 
 
 def _spread(name: str, value: Any, centre: float, low: float, high: float) -> tuple[float, float] | None:
@@ -82,6 +81,10 @@ def _spread(name: str, value: Any, centre: float, low: float, high: float) -> tu
             "ColorJitter", f"{name} is {value!r}, a range of {tuple(ends)}", f"expected an increasing one in {low} to {high}"
         )
     return None if ends[0] == ends[1] == centre else (ends[0], ends[1])
+
+
+def _steps(functional: Any) -> tuple[Any, ...]:
+    return functional.adjust_brightness, functional.adjust_contrast, functional.adjust_saturation, functional.adjust_hue
 
 
 class ColorJitter(Transform):
@@ -119,7 +122,7 @@ class ColorJitter(Transform):
         return {"order": order.tolist(), "factors": factors}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        steps = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
+        steps = _steps(self._functional)
         for i in params["order"]:
             if params["factors"][i] is not None:
                 inpt = steps[i](inpt, params["factors"][i])
@@ -157,11 +160,11 @@ class RandomPhotometricDistort(Transform):
         return {"factors": factors, "steps": (0, 1, 2, 3) if contrast_first else (0, 2, 3, 1), "order": order}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        steps = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
+        steps = _steps(self._functional)
         for i in params["steps"]:
             if params["factors"][i] is not None:
                 inpt = steps[i](inpt, params["factors"][i])
-        return inpt if params["order"] is None else F.permute_channels(inpt, params["order"])
+        return inpt if params["order"] is None else self._functional.permute_channels(inpt, params["order"])
 
 
 class RandomChannelPermutation(Transform):
@@ -175,7 +178,7 @@ class RandomChannelPermutation(Transform):
         return {"order": dovetail.randperm(query_chw(flat_inputs)[0]).tolist()}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.permute_channels(inpt, params["order"])
+        return self._functional.permute_channels(inpt, params["order"])
 
 
 class RandomInvert(RandomApplied):
@@ -186,7 +189,7 @@ class RandomInvert(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.invert(inpt)
+        return self._functional.invert(inpt)
 
 
 class RandomPosterize(RandomApplied):
@@ -201,7 +204,7 @@ class RandomPosterize(RandomApplied):
         self.bits = bits
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.posterize(inpt, self.bits)
+        return self._functional.posterize(inpt, self.bits)
 
 
 class RandomSolarize(RandomApplied):
@@ -216,7 +219,7 @@ class RandomSolarize(RandomApplied):
         self.threshold = threshold
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.solarize(inpt, self.threshold)
+        return self._functional.solarize(inpt, self.threshold)
 
 
 class RandomAutocontrast(RandomApplied):
@@ -227,7 +230,7 @@ class RandomAutocontrast(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.autocontrast(inpt)
+        return self._functional.autocontrast(inpt)
 
 
 class RandomEqualize(RandomApplied):
@@ -238,7 +241,7 @@ class RandomEqualize(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.equalize(inpt)
+        return self._functional.equalize(inpt)
 
 
 class RandomAdjustSharpness(RandomApplied):
@@ -253,7 +256,7 @@ class RandomAdjustSharpness(RandomApplied):
         self.sharpness_factor = sharpness_factor
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.adjust_sharpness(inpt, self.sharpness_factor)
+        return self._functional.adjust_sharpness(inpt, self.sharpness_factor)
 
 
 class GaussianBlur(Transform):
@@ -284,4 +287,4 @@ class GaussianBlur(Transform):
         return {"sigma": self.get_params(*self.sigma)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.gaussian_blur(inpt, self.kernel_size, [params["sigma"]] * 2)
+        return self._functional.gaussian_blur(inpt, self.kernel_size, [params["sigma"]] * 2)

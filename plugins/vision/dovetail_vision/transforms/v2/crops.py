@@ -44,7 +44,7 @@ class Resize(Transform):
         self.antialias = antialias
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.resize(inpt, self.size, self.interpolation, self.max_size, self.antialias)
+        return self._functional.resize(inpt, self.size, self.interpolation, self.max_size, self.antialias)
 
 
 class CenterCrop(Transform):
@@ -59,7 +59,7 @@ class CenterCrop(Transform):
         self.size = pair(type(self).__name__, "size", size)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.center_crop(inpt, self.size)
+        return self._functional.center_crop(inpt, self.size)
 
 
 def _check_padding(where: str, padding: Any, padding_mode: str) -> None:
@@ -88,7 +88,7 @@ class Pad(Transform):
         self.padding_mode = padding_mode
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.pad(inpt, self.padding, self._fill(inpt), self.padding_mode)
+        return self._functional.pad(inpt, self.padding, self._fill(inpt), self.padding_mode)
 
 
 class RandomCrop(Transform):
@@ -137,8 +137,8 @@ class RandomCrop(Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if any(params["padding"]):
-            inpt = F.pad(inpt, params["padding"], self._fill(inpt), self.padding_mode)
-        return inpt if params["box"] is None else F.crop(inpt, *params["box"])
+            inpt = self._functional.pad(inpt, params["padding"], self._fill(inpt), self.padding_mode)
+        return inpt if params["box"] is None else self._functional.crop(inpt, *params["box"])
 
 
 def _range(where: str, name: str, value: Any) -> Any:
@@ -206,7 +206,7 @@ class RandomResizedCrop(Transform):
         return {"box": self.get_params(flat_inputs[0], self.scale, self.ratio)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.resized_crop(inpt, *params["box"], self.size, self.interpolation, self.antialias)
+        return self._functional.resized_crop(inpt, *params["box"], self.size, self.interpolation, self.antialias)
 
 
 class FiveCrop(Transform):
@@ -221,7 +221,7 @@ class FiveCrop(Transform):
         self.size = pair("FiveCrop", "size", size)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.five_crop(inpt, self.size)
+        return self._functional.five_crop(inpt, self.size)
 
 
 class TenCrop(Transform):
@@ -237,4 +237,4 @@ class TenCrop(Transform):
         self.vertical_flip = vertical_flip
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.ten_crop(inpt, self.size, self.vertical_flip)
+        return self._functional.ten_crop(inpt, self.size, self.vertical_flip)

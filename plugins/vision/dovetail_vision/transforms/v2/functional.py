@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,11 +18,7 @@ from .._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
 from .._values import max_value
 from ..functional import (
     adjust_brightness,
-    adjust_contrast,
     adjust_hue,
-    adjust_saturation,
-    adjust_sharpness,
-    autocontrast,
     center_crop,
     crop,
     five_crop,
@@ -35,13 +30,14 @@ from ..functional import (
     invert,
     normalize,
     pil_to_tensor,
-    rgb_to_grayscale,
     solarize,
     ten_crop,
     to_pil_image,
     to_tensor,
     vflip,
 )
+from ..functional.color import coloured
+from ..functional.geometry import resized
 from ..functional.meta import Img
 from ..functional.warp import perspective_coefficients
 
@@ -57,7 +53,7 @@ __all__ = [
 Mode = InterpolationMode | int | str
 Fill = float | Sequence[float] | None
 
-horizontal_flip, vertical_flip, to_grayscale, get_num_channels = hflip, vflip, rgb_to_grayscale, get_image_num_channels
+horizontal_flip, vertical_flip, get_num_channels = hflip, vflip, get_image_num_channels
 
 
 def get_size(inpt: Image.Image | Tensor) -> list[int]:
@@ -114,9 +110,7 @@ def resize(
     (4, 2)
     """
     mode = interpolation_mode("resize", interpolation, names=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="resize: antialias=False is ignored")
-        return _v1.resize(inpt, size, mode, max_size, antialias)
+    return resized(inpt, size, mode, max_size, antialias, in_bytes=True)
 
 
 def resized_crop(
@@ -198,6 +192,63 @@ def perspective(
     if isinstance(inpt, Tensor):
         return _warp.perspective(inpt, coefficients, mode, fill)  # type: ignore[arg-type]
     return _pil.perspective(inpt, coefficients, PIL_FILTERS[mode], fill)  # type: ignore[arg-type]
+
+
+def rgb_to_grayscale(inpt: Img, num_output_channels: int = 1) -> Img:
+    """Grey, in one channel or three equal ones: ``0.2989 R + 0.587 G + 0.114 B``.
+
+    >>> rgb_to_grayscale(dovetail.ones(1, 1, 1), 3).shape
+    dovetail.Size([3, 1, 1])
+    """
+    if num_output_channels not in (1, 3) or not coloured("rgb_to_grayscale", inpt):
+        return _v1.rgb_to_grayscale(inpt, num_output_channels)
+    grey = _color.grey(inpt, fused=True).to(inpt.dtype)
+    return grey.expand(*inpt.shape[:-3], num_output_channels, *inpt.shape[-2:]).clone() if len(inpt) else grey
+
+
+to_grayscale = rgb_to_grayscale
+
+
+def adjust_contrast(inpt: Img, contrast_factor: float) -> Img:
+    """Away from the mean grey by a factor: 0 is grey, 1 the image itself.
+
+    >>> adjust_contrast(dovetail.tensor([[[0.4, 0.6]]]), 2.0)
+    tensor([[[0.3000, 0.7000]]])
+    """
+    if coloured("adjust_contrast", inpt, contrast_factor):
+        return _color.contrast(inpt, contrast_factor, fused=True)
+    return _v1.adjust_contrast(inpt, contrast_factor)
+
+
+def adjust_saturation(inpt: Img, saturation_factor: float) -> Img:
+    """Away from the grey image by a factor: 0 is grey, 1 the image itself.
+
+    >>> adjust_saturation(Image.new("RGB", (1, 1), (255, 0, 0)), 0.0).getpixel((0, 0))
+    (76, 76, 76)
+    """
+    if coloured("adjust_saturation", inpt, saturation_factor):
+        return _color.saturation(inpt, saturation_factor, fused=True)
+    return _v1.adjust_saturation(inpt, saturation_factor)
+
+
+def adjust_sharpness(inpt: Img, sharpness_factor: float) -> Img:
+    """Away from a blurred image by a factor: 0 is blurred, 1 the image itself.
+
+    >>> adjust_sharpness(Image.new("L", (4, 4), 9), 2.0).getpixel((1, 1))
+    9
+    """
+    if coloured("adjust_sharpness", inpt, sharpness_factor):
+        return _color.sharpness(inpt, sharpness_factor, fused=True)
+    return _v1.adjust_sharpness(inpt, sharpness_factor)
+
+
+def autocontrast(inpt: Img) -> Img:
+    """Stretch each channel to the whole range.
+
+    >>> autocontrast(dovetail.tensor([[[0.25, 0.5]]]))
+    tensor([[[0., 1.]]])
+    """
+    return _color.autocontrast(inpt, fused=True) if coloured("autocontrast", inpt) else _v1.autocontrast(inpt)
 
 
 def grayscale_to_rgb(inpt: Img) -> Img:

@@ -83,7 +83,7 @@ class RandomErasing(RandomApplied):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         *box, v = params["drawn"]
-        return inpt if v is inpt else F.erase(inpt, *box, v, self.inplace)
+        return inpt if v is inpt else self._functional.erase(inpt, *box, v, self.inplace)
 
 
 def _labels_of(sample: Any) -> Any:

@@ -9,8 +9,6 @@ from dovetail.errors import ValueRangeError
 
 from .._checks import FillFor, angles, sequence
 from .._draws import uniform, whole
-from ..functional.warp import perspective_coefficients
-from . import functional as F
 from ._base import RandomApplied, Transform, query_size
 from .functional import Mode
 
@@ -26,7 +24,7 @@ class RandomHorizontalFlip(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.hflip(inpt)
+        return self._functional.hflip(inpt)
 
 
 class RandomVerticalFlip(RandomApplied):
@@ -38,7 +36,7 @@ class RandomVerticalFlip(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.vflip(inpt)
+        return self._functional.vflip(inpt)
 
 
 class RandomRotation(Transform):
@@ -78,7 +76,7 @@ class RandomRotation(Transform):
         return {"angle": self.get_params(self.degrees)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.rotate(inpt, params["angle"], self.interpolation, self.expand, self.center, self._fill(inpt))
+        return self._functional.rotate(inpt, params["angle"], self.interpolation, self.expand, self.center, self._fill(inpt))
 
 
 class RandomAffine(Transform):
@@ -147,7 +145,7 @@ class RandomAffine(Transform):
         return {"drawn": self.get_params(self.degrees, self.translate, self.scale, self.shear, (width, height))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.affine(inpt, *params["drawn"], interpolation=self.interpolation, fill=self._fill(inpt), center=self.center)
+        return self._functional.affine(inpt, *params["drawn"], interpolation=self.interpolation, fill=self._fill(inpt), center=self.center)
 
 
 class RandomPerspective(RandomApplied):
@@ -178,7 +176,7 @@ class RandomPerspective(RandomApplied):
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         height, width = query_size(flat_inputs)
-        return {"coefficients": perspective_coefficients(*self.get_params(width, height, self.distortion_scale))}
+        return {"points": self.get_params(width, height, self.distortion_scale)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.perspective(inpt, None, None, self.interpolation, self._fill(inpt), params["coefficients"])
+        return self._functional.perspective(inpt, *params["points"], self.interpolation, self._fill(inpt))
