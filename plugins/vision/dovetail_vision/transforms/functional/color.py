@@ -34,7 +34,7 @@ def coloured(where: str, img: Image.Image | Tensor, factor: float = 0.0) -> bool
 
 
 def rgb_to_grayscale(img: Img, num_output_channels: int = 1) -> Img:
-    """Grey, in one channel or three equal ones: ``0.2989 R + 0.587 G + 0.114 B``. A grey tensor keeps its one channel, as in torchvision's v1.
+    """Grey, in one channel or three equal ones: ``0.2989 R + 0.587 G + 0.114 B``. A tensor of one channel keeps it, as in torchvision.
 
     >>> rgb_to_grayscale(Image.new("RGB", (1, 1), (255, 0, 0))).getpixel((0, 0))
     76
