@@ -14,7 +14,7 @@ import numpy as np
 from dovetail_vision import datasets as ours
 from dovetail_vision.datasets import tiny
 from dovetail_vision.datasets.utils import calculate_md5
-from tests.parity.their_vision import torchvision
+from tests.parity.torchvision_oracle import torchvision
 
 pytestmark = pytest.mark.parity
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from importlib import import_module
 
 import pytest
 
@@ -14,11 +15,12 @@ from PIL import Image
 
 import dovetail
 from dovetail_vision import transforms as ours
-from tests.parity.their_vision import torchvision
+from tests.parity.torchvision_oracle import torchvision
 
 pytestmark = pytest.mark.parity
 
 theirs = torchvision().transforms
+import_module("torchvision.transforms.v2")  # which torchvision does not import by itself
 RNG = np.random.default_rng(1)
 SMOOTH = np.clip(np.add.outer(np.arange(14), np.arange(11))[..., None] * [9, 7, 5] + RNG.integers(0, 30, (14, 11, 3)), 0, 255)
 PIXELS = SMOOTH.astype(np.uint8)

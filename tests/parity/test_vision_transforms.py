@@ -13,7 +13,7 @@ from PIL import Image
 import dovetail
 from dovetail_vision import transforms as ours
 from dovetail_vision.transforms import functional as our_functional
-from tests.parity.their_vision import torchvision
+from tests.parity.torchvision_oracle import torchvision
 
 pytestmark = pytest.mark.parity
 

@@ -15,7 +15,7 @@ from PIL import Image
 import dovetail as dv
 from dovetail_vision import ops as our_ops
 from dovetail_vision import utils as ours
-from tests.parity.their_vision import torchvision
+from tests.parity.torchvision_oracle import torchvision
 
 pytestmark = pytest.mark.parity
 
