@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "vision.md"
 def test_the_page_on_images_runs(tmp_path):
     cells = re.findall(r"^```\{code-cell\}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
     assert len(cells) == 6
-    done = subprocess.run([sys.executable, "-c", "\n".join(cells)], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", "\n".join(cells)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "dovetail.Size([16, 3, 32, 32]) dovetail.float32 dovetail.Size([16])"
