@@ -117,7 +117,7 @@ def _same(got, want, atol):
             assert mine == yours
 
 
-def _compare(build, version, kind, count=12):
+def _compare(build, version, kind, count=8):
     mine, yours = (build(m.v2 if version == 2 else m) for m in (ours, theirs))
     assert repr(mine).replace("dovetail_vision", "torchvision") == repr(yours)
     image = IMAGES.get(kind)

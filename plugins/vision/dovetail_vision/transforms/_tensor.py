@@ -109,7 +109,9 @@ def _bytes_resized(img: Tensor, height: int, width: int, mode: str, antialias: b
         if img.shape[dim] == size:
             continue
         numbers, bits = _resample.byte_weights(mode, antialias, img.shape[dim], size)
-        table, values = dovetail.as_tensor(numbers, device=img.device), img.double()  # whole numbers, so the product is exact
+        # Whole numbers, so the product is exact: in float32 up to 2**24, which weights of 16 bits that are not negative cannot pass.
+        kind = dovetail.float32 if bits <= 16 and numbers.min() >= 0 else dovetail.float64
+        table, values = dovetail.as_tensor(numbers, dtype=kind, device=img.device), img.to(kind)
         sums = values @ table.t() if dim == -1 else table @ values
         img = ((sums + (1 << (bits - 1))) / (1 << bits)).floor().clamp(0, 255).to(dovetail.uint8)
     return img
