@@ -183,3 +183,11 @@ def test_an_image_of_another_library_is_refused():
     with pytest.raises(TypeMismatch, match="get_dimensions: img is ndarray"):
         F.resize(np.zeros((8, 8, 3), np.uint8), [4, 4])
     assert isinstance(v2.ToPILImage()(np.zeros((8, 8, 3), np.uint8)), Image.Image)
+
+
+def test_jpeg_of_tensors_is_that_of_images():
+    for image in (IMAGE, IMAGE.convert("L")):
+        pixels = F.pil_to_tensor(image)
+        np.testing.assert_array_equal(F.jpeg(pixels, 40).numpy(), F.pil_to_tensor(F.jpeg(image, 40)).numpy())
+        batch = dv.stack([pixels, 255 - pixels])
+        np.testing.assert_array_equal(F.jpeg(batch, 40)[0].numpy(), F.jpeg(pixels, 40).numpy())

@@ -13,7 +13,7 @@ from dovetail.errors import ValueRangeError
 from ._interpolation import InterpolationMode
 from ._tensor import enter, leave
 
-__all__ = ["affine", "perspective", "room_for"]
+__all__ = ["affine", "elastic", "perspective", "room_for"]
 
 Fill = float | Sequence[float] | None
 
@@ -30,6 +30,12 @@ def perspective(img: Tensor, coefficients: Sequence[float], mode: InterpolationM
     dtype = img.dtype if img.is_floating_point() else dovetail.float32
     numbers = dovetail.tensor(list(coefficients), dtype=dtype, device=img.device)
     return _sampled("perspective", img, mode, fill, lambda: _perspective_sources(numbers, *img.shape[-2:]))
+
+
+def elastic(img: Tensor, displacement: Tensor, mode: InterpolationMode, fill: Fill) -> Tensor:
+    """Take each output pixel from its own place moved by ``displacement`` ``(1, H, W, 2)``, x and y in halves of the image's size."""
+    dtype = img.dtype if img.is_floating_point() else dovetail.float32
+    return _sampled("elastic", img, mode, fill, lambda: _elastic_sources(displacement.to(dtype), *img.shape[-2:]))
 
 
 def room_for(matrix: Sequence[float], width: int, height: int) -> tuple[int, int]:
@@ -84,6 +90,13 @@ def _perspective_sources(numbers: Tensor, height: int, width: int) -> tuple[Tens
     source = (points @ (numbers[:6].view(2, 3).t() / half)) / divisor.unsqueeze(1) - 1.0
     source = (source + 1.0) * half - 0.5
     return source[:, 0].view(height, width), source[:, 1].view(height, width)
+
+
+def _elastic_sources(displacement: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    kind = {"dtype": displacement.dtype, "device": displacement.device}
+    x, y = (dovetail.linspace((1 - size) / size, (size - 1) / size, size, **kind) for size in (width, height))
+    found = (x + displacement[0, ..., 0], y.unsqueeze(-1) + displacement[0, ..., 1])
+    return tuple((part + 1.0) * (size * 0.5) - 0.5 for part, size in zip(found, (width, height), strict=True))  # type: ignore[return-value]
 
 
 def _take(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,8 +18,8 @@ from ._single import OneImage, filled
 from .v2 import crops, moves
 
 __all__ = [
-    "CenterCrop", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomHorizontalFlip", "RandomPerspective", "RandomResizedCrop",
-    "RandomRotation", "RandomVerticalFlip", "Resize", "TenCrop",
+    "CenterCrop", "ElasticTransform", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomHorizontalFlip", "RandomPerspective",
+    "RandomResizedCrop", "RandomRotation", "RandomVerticalFlip", "Resize", "TenCrop",
 ]  # fmt: skip
 
 Picture = Image.Image | Tensor
@@ -297,3 +297,26 @@ class RandomAffine(OneImage, moves.RandomAffine):
         if self.center is not None:
             parts.append(f"center={self.center}")
         return ", ".join(parts)
+
+
+class ElasticTransform(OneImage, moves.ElasticTransform):
+    """Move each pixel at random, ``alpha`` pixels at most, neighbours alike: the moves are blurred by ``sigma``; both may be ``(x, y)``.
+
+    >>> ElasticTransform(sigma=1.0)(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def __init__(
+        self,
+        alpha: float | Sequence[float] = 50.0,
+        sigma: float | Sequence[float] = 5.0,
+        interpolation: InterpolationMode | int = BILINEAR,
+        fill: float | Sequence[float] = 0,
+    ) -> None:
+        if not isinstance(fill, (int, float, list, tuple)):
+            raise TypeMismatch("ElasticTransform", f"fill is {fill!r}", "expected a number or one a channel")
+        super().__init__(alpha, sigma, interpolation, [float(fill)] if isinstance(fill, (int, float)) else [float(part) for part in fill])
+
+    def shown(self) -> str:
+        """The arguments."""
+        return f"alpha={self.alpha}, sigma={self.sigma}, interpolation={self.interpolation}, fill={self.fill}"

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from dovetail import Tensor
-from dovetail.errors import TypeMismatch, ValueRangeError
+from dovetail.errors import ShapeError, TypeMismatch, ValueRangeError
 
 from .. import _pil, _tensor
 from .._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
@@ -76,6 +76,9 @@ def resized(
     new_height, new_width = _output_size(height, width, size, max_size)
     if (new_height, new_width) == (height, width):
         return img
+    if new_height <= 0 or new_width <= 0:
+        kind = ShapeError if isinstance(img, Tensor) else ValueRangeError
+        raise kind("resize", f"the new size would be {(new_height, new_width)}, of an image of {(height, width)}", "expected 1 or more")
     if isinstance(img, Tensor):
         return _tensor.resize(img, new_height, new_width, mode, bool(antialias), in_bytes)
     return _pil.resize(img, new_height, new_width, PIL_FILTERS[mode])

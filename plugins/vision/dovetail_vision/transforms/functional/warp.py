@@ -14,9 +14,10 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .. import _pil, _warp
 from .._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
+from .convert import pil_to_tensor, to_pil_image
 from .meta import Img, get_dimensions
 
-__all__ = ["affine", "perspective", "perspective_coefficients", "rotate"]
+__all__ = ["affine", "elastic_transform", "perspective", "perspective_coefficients", "rotate"]
 
 Fill = float | Sequence[float] | None
 Mode = InterpolationMode | int
@@ -144,3 +145,23 @@ def perspective(
     if isinstance(img, Tensor):
         return _warp.perspective(img, coefficients, mode, fill)
     return _pil.perspective(img, coefficients, PIL_FILTERS[mode], fill)
+
+
+def elastic_transform(img: Img, displacement: Tensor, interpolation: Mode = InterpolationMode.BILINEAR, fill: Fill = None) -> Img:
+    """Take each pixel from its own place moved by ``displacement`` ``(1, H, W, 2)``: x and y, in halves of width and height.
+
+    >>> import dovetail
+    >>> elastic_transform(Image.new("L", (4, 2)), dovetail.zeros(1, 2, 4, 2)).size
+    (4, 2)
+    """
+    mode = interpolation_mode("elastic_transform", interpolation)
+    if not isinstance(displacement, Tensor):
+        raise TypeMismatch("elastic_transform", f"displacement is {type(displacement).__name__}", "expected a tensor")
+    _, height, width = get_dimensions(img)
+    if tuple(displacement.shape) != (1, height, width, 2):
+        raise ValueRangeError(
+            "elastic_transform", f"displacement has shape {tuple(displacement.shape)}", f"expected (1, {height}, {width}, 2)"
+        )
+    if isinstance(img, Tensor):
+        return _warp.elastic(img, displacement, mode, fill)
+    return to_pil_image(_warp.elastic(pil_to_tensor(img), displacement, mode, fill), mode=img.mode)

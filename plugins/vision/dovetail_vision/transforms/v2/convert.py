@@ -13,12 +13,13 @@ import dovetail
 from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 
+from .._checks import sequence
 from . import functional as F
 from ._base import Transform, has_any
 
 __all__ = [
-    "ConvertImageDtype", "GaussianNoise", "Identity", "Lambda", "LinearTransformation", "Normalize", "PILToTensor", "ToDtype", "ToImage",
-    "ToPILImage", "ToPureTensor", "ToTensor",
+    "JPEG", "ConvertImageDtype", "GaussianNoise", "Identity", "Lambda", "LinearTransformation", "Normalize", "PILToTensor", "ToDtype",
+    "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
 ]  # fmt: skip
 
 
@@ -239,3 +240,30 @@ class GaussianNoise(Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
         return F.gaussian_noise(inpt, self.mean, self.sigma, self.clip)
+
+
+class JPEG(Transform):
+    """What is left of the image in a JPEG file of a quality drawn from ``quality``, a range in 1 to 100 or a number; PIL or uint8.
+
+    >>> JPEG(50)(Image.new("RGB", (8, 8))).size
+    (8, 8)
+    """
+
+    def __init__(self, quality: int | Sequence[int]) -> None:
+        super().__init__()
+        if isinstance(quality, bool):
+            raise TypeMismatch("JPEG", f"quality is {quality}", "expected a number from 1 to 100, or a range of them")
+        if not isinstance(quality, int):
+            sequence("JPEG", "quality", quality, (2,))
+        low, high = (quality, quality) if isinstance(quality, int) else quality
+        if not (isinstance(low, int) and isinstance(high, int) and 1 <= low <= high <= 100):
+            raise ValueRangeError(
+                "JPEG", f"quality is {quality!r}", "expected a whole number from 1 to 100, or an increasing range of them"
+            )
+        self.quality = [quality, quality] if isinstance(quality, int) else quality
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return {"quality": int(dovetail.randint(self.quality[0], self.quality[1] + 1, ()))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.jpeg(inpt, params["quality"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,11 +44,11 @@ from ..functional.warp import perspective_coefficients
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation", "adjust_sharpness",
-    "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "equalize", "erase", "five_crop", "gaussian_blur",
+    "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "elastic", "equalize", "erase", "five_crop", "gaussian_blur",
     "gaussian_noise", "get_dimensions", "get_image_num_channels", "get_image_size", "get_num_channels", "get_size", "grayscale_to_rgb",
-    "hflip", "horizontal_flip", "invert", "normalize", "pad", "permute_channels", "perspective", "pil_to_tensor", "posterize", "resize",
-    "resized_crop", "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_dtype", "to_grayscale", "to_image", "to_pil_image",
-    "to_tensor", "vertical_flip", "vflip",
+    "hflip", "horizontal_flip", "invert", "jpeg", "normalize", "pad", "permute_channels", "perspective", "pil_to_tensor", "posterize",
+    "resize", "resized_crop", "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_dtype", "to_grayscale", "to_image",
+    "to_pil_image", "to_tensor", "vertical_flip", "vflip",
 ]  # fmt: skip
 
 Mode = InterpolationMode | int | str
@@ -192,6 +193,36 @@ def perspective(
     if isinstance(inpt, Tensor):
         return _warp.perspective(inpt, coefficients, mode, fill)  # type: ignore[arg-type]
     return _pil.perspective(inpt, coefficients, PIL_FILTERS[mode], fill)  # type: ignore[arg-type]
+
+
+def elastic(inpt: Img, displacement: Tensor, interpolation: Mode = InterpolationMode.BILINEAR, fill: Fill = None) -> Img:
+    """Take each pixel from its own place moved by ``displacement`` ``(1, H, W, 2)``: x and y, in halves of width and height.
+
+    >>> elastic(Image.new("L", (4, 2)), dovetail.zeros(1, 2, 4, 2), "nearest").size
+    (4, 2)
+    """
+    return _v1.elastic_transform(inpt, displacement, interpolation_mode("elastic", interpolation, names=True), fill)
+
+
+elastic_transform = elastic
+
+
+def jpeg(image: Img, quality: int) -> Img:
+    """The image as it comes back from a JPEG file of this quality, 1 to 100; of tensors uint8 ``(..., C, H, W)`` with C 1 or 3.
+
+    >>> jpeg(Image.new("RGB", (4, 2)), 50).size
+    (4, 2)
+    """
+    channels, height, width = get_dimensions(image)
+    if isinstance(image, Image.Image):
+        file = io.BytesIO()
+        image.save(file, format="JPEG", quality=quality)
+        return Image.open(file).copy()
+    if image.dtype != dovetail.uint8 or channels not in (1, 3):
+        what = f"image has shape {tuple(image.shape)} and type {image.dtype}"
+        raise ValueRangeError("jpeg", what, "expected uint8 (..., C, H, W) with C 1 or 3")
+    parts = [pil_to_tensor(jpeg(to_pil_image(part), quality)) for part in image.reshape(-1, channels, height, width)]
+    return dovetail.stack(parts).reshape(image.shape) if parts else image.clone()
 
 
 def rgb_to_grayscale(inpt: Img, num_output_channels: int = 1) -> Img:

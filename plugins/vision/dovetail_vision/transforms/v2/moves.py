@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dovetail.errors import ValueRangeError
+import dovetail
+from dovetail import Tensor
+from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .._checks import FillFor, angles, sequence
 from .._draws import uniform, whole
+from . import functional as F
 from ._base import RandomApplied, Transform, query_size
 from .functional import Mode
 
-__all__ = ["RandomAffine", "RandomHorizontalFlip", "RandomPerspective", "RandomRotation", "RandomVerticalFlip"]
+__all__ = ["ElasticTransform", "RandomAffine", "RandomHorizontalFlip", "RandomPerspective", "RandomRotation", "RandomVerticalFlip"]
 
 
 class RandomHorizontalFlip(RandomApplied):
@@ -180,3 +183,47 @@ class RandomPerspective(RandomApplied):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return self._functional.perspective(inpt, *params["points"], self.interpolation, self._fill(inpt))
+
+
+def _two_numbers(name: str, value: Any) -> list[float]:
+    if not isinstance(value, (int, float, Sequence)):
+        raise TypeMismatch("ElasticTransform", f"{name} is {value!r}", "expected a number or (x, y)")
+    both = [value] * 2 if isinstance(value, (int, float)) else list(value) * (2 if len(value) == 1 else 1)
+    if len(both) != 2 or not all(isinstance(part, (int, float)) for part in both):
+        raise ValueRangeError("ElasticTransform", f"{name} is {value!r}", "expected a number or (x, y)")
+    return [float(part) for part in both]
+
+
+class ElasticTransform(Transform):
+    """Move each pixel at random, ``alpha`` pixels at most, neighbours alike: the moves are blurred by ``sigma``; both may be ``(x, y)``.
+
+    >>> from PIL import Image
+    >>> ElasticTransform(sigma=1.0)(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def __init__(self, alpha: Any = 50.0, sigma: Any = 5.0, interpolation: Mode = "bilinear", fill: Any = 0) -> None:
+        super().__init__()
+        self.alpha = _two_numbers("alpha", alpha)
+        self.sigma = _two_numbers("sigma", sigma)
+        self.interpolation = interpolation
+        self.fill = fill
+        self._fill = FillFor("ElasticTransform", fill)
+
+    @staticmethod
+    def get_params(alpha: Sequence[float], sigma: Sequence[float], size: Sequence[int]) -> Tensor:
+        """Draw a displacement ``(1, H, W, 2)`` for an image of ``size`` ``(H, W)``."""
+        moves = []
+        for reach, spread, length in zip(alpha, sigma, (size[1], size[0]), strict=True):
+            move = dovetail.rand(1, 1, *size) * 2 - 1
+            if spread > 0.0:
+                width = int(8 * spread + 1) | 1  # odd
+                move = F.gaussian_blur(move, [width, width], list(sigma))
+            moves.append(move * reach / length)
+        return dovetail.cat(moves, 1).permute(0, 2, 3, 1)
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return {"displacement": self.get_params(self.alpha, self.sigma, query_size(flat_inputs))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._functional.elastic_transform(inpt, params["displacement"], self.interpolation, self._fill(inpt))
