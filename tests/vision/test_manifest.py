@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 import tomllib
@@ -13,7 +12,7 @@ import pytest
 
 import dovetail_vision
 from dovetail_vision import transforms
-from dovetail_vision.datasets import digits
+from dovetail_vision.datasets import _fetch, digits
 
 FOLDER = Path(dovetail_vision.__file__).parent
 MANIFEST = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))
@@ -28,9 +27,16 @@ def test_targets_resolve(kind, key):
     assert (kind == "commands" or key.startswith("vision/")) and entry["summary"]
 
 
-def test_every_transform_is_listed():
-    listed = {entry["target"].partition(":")[2] for entry in MANIFEST["transforms"].values()}
-    assert listed == set(transforms.__all__) - {"InterpolationMode"} | {"ImageClassification"}
+@pytest.mark.parametrize("module", [transforms, transforms.v2])
+def test_every_transform_is_listed(module):
+    names = {name for name in module.__all__ if isinstance(getattr(module, name), type)} - {
+        "AutoAugmentPolicy",
+        "InterpolationMode",
+        "Transform",
+    }
+    targets = [entry["target"].split(":") for entry in MANIFEST["transforms"].values()]
+    listed = {name for path, name in targets if getattr(import_module(path), name) is getattr(module, name, None)}
+    assert listed == names
 
 
 def test_what_is_said_of_the_digits_is_so():
@@ -70,3 +76,13 @@ def test_the_package_imports_nothing_until_asked():
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="module 'dovetail_vision' has no attribute 'nets'"):
         dovetail_vision.nets
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "cifar100"])
+def test_what_is_downloaded_has_a_full_hash(name):
+    row = MANIFEST["datasets"][f"vision/{name}"]
+    module, _, kind = row["target"].partition(":")
+    dataset = getattr(import_module(module), kind)
+    pins = [_fetch.PINNED[md5] for md5 in ([dataset.tgz_md5] if "url" in row else [md5 for _, md5 in dataset.resources])]
+    assert all(len(sha256) == 64 for sha256, _ in pins) and sum(size for _, size in pins) == row["bytes"]
+    assert "url" not in row or (row["url"], row["md5"], row["sha256"]) == (dataset.url, dataset.tgz_md5, pins[0][0])

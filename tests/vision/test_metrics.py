@@ -8,7 +8,7 @@ import pytest
 
 import dovetail
 from dovetail.errors import RangeError, ShapeError
-from dovetail_vision.metrics import accuracy, confusion_matrix
+from dovetail_vision.metrics import accuracy, confusion_matrix, f1_score, precision, recall
 
 
 def test_accuracy_from_scores_and_from_answers():
@@ -40,3 +40,20 @@ def test_classes_out_of_range(answers, labels, name):
 def test_shapes_that_do_not_fit():
     with pytest.raises(ShapeError, match=r"accuracy: output has shape \(2, 3\) and target \(3,\)"):
         accuracy(dovetail.zeros(2, 3), dovetail.zeros(3, dtype=dovetail.int64))
+
+
+def test_accuracy_of_the_best_few():
+    scores = dovetail.tensor([[0.1, 0.3, 0.6], [0.5, 0.4, 0.1], [0.2, 0.7, 0.1]])
+    labels = dovetail.tensor([1, 2, 1])
+    assert [accuracy(scores, labels, topk) for topk in (1, 2, 3)] == [1 / 3, 2 / 3, 1.0]
+    assert math.isnan(accuracy(dovetail.zeros(0, 3), dovetail.zeros(0, dtype=dovetail.int64), 2))
+    for output, topk in ((scores, 4), (scores, 0), (labels, 2)):
+        with pytest.raises(RangeError, match=f"accuracy: topk is {topk} and output has shape .*; expected scores"):
+            accuracy(output, labels, topk)
+
+
+def test_precision_recall_and_f1():
+    answers, labels = dovetail.tensor([0, 0, 1, 1, 1, 2]), dovetail.tensor([0, 1, 1, 1, 2, 2])
+    assert precision(answers, labels, 4).tolist() == [0.5, 2 / 3, 1.0, 0.0]
+    assert recall(answers, labels, 4).tolist() == [1.0, 2 / 3, 0.5, 0.0]
+    assert f1_score(answers, labels, 4).tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0.0])

@@ -86,12 +86,22 @@ def _line(where: str, start: Any, end: Any, steps: int, dtype: Any, change: Any,
         dtype = get_default_dtype()
         dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
 
-    def rule(i: Any) -> Any:
-        i = i.astype(np.float64)
-        step = (end - start) / (steps - 1) if steps > 1 else 0.0
-        return change(xp(i).where(i < max(steps // 2, 1), start + step * i, end - step * (steps - 1 - i)))
+    kind = to_numpy_dtype(dtype)
+    if kind.kind in "iu":
+        start, end = int(start), int(end)
+    step = (end - start) / (steps - 1) if steps > 1 else 0.0
+    if kind == np.float32:  # PyTorch rounds the ends and the step, and then each number once
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = np.float32(start), np.float32(end)
+            start, end, step = float(low), float(high), float((high - low) / np.float32(max(steps - 1, 1)))
 
-    return _spaced(where, steps, rule, to_numpy_dtype(dtype), options)
+    def rule(i: Any) -> Any:
+        m = xp(i)
+        i = i.astype(np.longdouble if m is np and kind != np.float32 and not isinstance(step, complex) else np.float64)
+        numbers = m.where(i < max(steps // 2, 1), start + step * i, end - step * (steps - 1 - i))
+        return change(numbers.astype(np.float64) if m is np and numbers.dtype == np.longdouble else numbers)
+
+    return _spaced(where, steps, rule, kind, options)
 
 
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **options: Any) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["datasets", "metrics", "models", "transforms"]
+__all__ = ["datasets", "io", "metrics", "models", "ops", "transforms", "utils"]
 
 __version__ = "0.2.0"
 

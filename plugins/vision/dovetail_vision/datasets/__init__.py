@@ -1,8 +1,15 @@
-"""Datasets of images."""
+"""Datasets of images, by torchvision's names and signatures, in their true file formats."""
 
 from __future__ import annotations
 
+from .cifar import CIFAR10, CIFAR100
 from .digits import Digits
+from .fakedata import FakeData
+from .folder import DatasetFolder, ImageFolder
+from .mnist import EMNIST, KMNIST, MNIST, QMNIST, FashionMNIST
 from .vision import StandardTransform, VisionDataset
 
-__all__ = ["Digits", "StandardTransform", "VisionDataset"]
+__all__ = [
+    "CIFAR10", "CIFAR100", "DatasetFolder", "Digits", "EMNIST", "FakeData", "FashionMNIST", "ImageFolder", "KMNIST", "MNIST", "QMNIST",
+    "StandardTransform", "VisionDataset",
+]  # fmt: skip

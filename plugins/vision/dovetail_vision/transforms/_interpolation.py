@@ -34,14 +34,20 @@ _BY_NUMBER = {int(number): mode for mode, number in PIL_FILTERS.items()}
 PIL_FILTERS[InterpolationMode.NEAREST_EXACT] = Resampling.NEAREST  # Pillow's nearest is the exact one
 
 
-def interpolation_mode(where: str, value: InterpolationMode | int) -> InterpolationMode:
-    """The mode for a mode or for Pillow's number of it.
+def interpolation_mode(where: str, value: InterpolationMode | int | str, names: bool = False) -> InterpolationMode:
+    """The mode for a mode, for Pillow's number of it or, with ``names``, for its name.
 
     >>> interpolation_mode("resize", 2)
     <InterpolationMode.BILINEAR: 'bilinear'>
     """
     if isinstance(value, InterpolationMode):
         return value
+    if names and isinstance(value, str):
+        if value not in (known := [mode.value for mode in InterpolationMode]):
+            raise ValueRangeError(where, f"interpolation is {value!r}", f"expected one of {', '.join(known)}")
+        return InterpolationMode(value)
+    if names and not isinstance(value, int):
+        raise ValueRangeError(where, f"interpolation is {value!r}", "expected an InterpolationMode, its name or Pillow's number for one")
     if not isinstance(value, int):
         what = f"interpolation is {value!r}"
         raise TypeMismatch(where, what, "expected an InterpolationMode or Pillow's number for one")

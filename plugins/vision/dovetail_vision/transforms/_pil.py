@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from dovetail.errors import ValueRangeError
 
-__all__ = ["affine", "crop", "pad", "resize"]
+__all__ = ["affine", "crop", "hue", "pad", "perspective", "resize", "rotate", "to_grayscale"]
 
 Fill = float | Sequence[float] | None
 
@@ -63,3 +63,29 @@ def affine(image: Image.Image, matrix: Sequence[float], resample: int, fill: Fil
     """Take each output pixel from where ``matrix`` (output to input, in pixels) says."""
     colour = _colour("affine", image, fill)
     return image.transform(image.size, Image.Transform.AFFINE, tuple(matrix), resample, fillcolor=colour)
+
+
+def rotate(image: Image.Image, angle: float, resample: int, expand: bool, center: Sequence[float] | None, fill: Fill) -> Image.Image:
+    """Turn counter-clockwise by degrees."""
+    return image.rotate(angle, resample, expand, center, fillcolor=_colour("rotate", image, fill))
+
+
+def perspective(image: Image.Image, coefficients: Sequence[float], resample: int, fill: Fill) -> Image.Image:
+    """Take each output pixel from where the coefficients (output to input) say."""
+    colour = _colour("perspective", image, fill)
+    return image.transform(image.size, Image.Transform.PERSPECTIVE, tuple(coefficients), resample, fillcolor=colour)
+
+
+def to_grayscale(image: Image.Image, channels: int) -> Image.Image:
+    """Grey, as one channel or as three equal ones."""
+    grey = image.convert("L")
+    return grey if channels == 1 else Image.merge("RGB", (grey, grey, grey))
+
+
+def hue(image: Image.Image, factor: float) -> Image.Image:
+    """Turn the hue by ``factor`` of the whole circle; grey images stay."""
+    if image.mode in ("L", "1", "I", "F"):
+        return image
+    h, s, v = image.convert("HSV").split()
+    turned = np.array(h, np.uint8) + np.int32(factor * 255).astype(np.uint8)
+    return Image.merge("HSV", (Image.fromarray(turned), s, v)).convert(image.mode)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["weights"]
+__all__ = ["byte_weights", "weights"]
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
@@ -52,12 +52,26 @@ def weights(mode: str, antialias: bool, size: int, new_size: int) -> np.ndarray:
     centres = (np.arange(new_size) + 0.5) * step - 0.5
     if mode == "bilinear" and not antialias:
         centres = np.clip(centres, 0, size - 1)
-    margin = int(np.ceil(support * stretch)) + 1
-    taps = np.arange(-margin, size + margin)
-    table = kernel((taps - centres[:, None]) / stretch)
+    reach = int(np.ceil(support * stretch))  # no pixel further than this counts
+    taps = np.floor(centres).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)
+    values = kernel((taps - centres[:, None]) / stretch)
     if antialias:
-        table = table[:, margin : margin + size]
-        return table / table.sum(axis=1, keepdims=True)
-    folded = np.zeros((new_size, size))
-    np.add.at(folded, (slice(None), np.clip(taps, 0, size - 1)), table)
-    return folded
+        values[(taps < 0) | (taps >= size)] = 0.0
+        values /= values.sum(axis=1, keepdims=True)
+    table = np.zeros((new_size, size))
+    np.add.at(table, (np.arange(new_size)[:, None], np.clip(taps, 0, size - 1)), values)
+    return table
+
+
+@lru_cache(maxsize=64)
+def byte_weights(mode: str, antialias: bool, size: int, new_size: int) -> tuple[np.ndarray, int]:
+    """``weights`` in whole numbers below 2**15, and the power of two that they are times: what PyTorch resizes bytes with.
+
+    >>> byte_weights("bilinear", True, 4, 2)
+    (array([[28087., 28087.,  9362.,     0.],
+           [    0.,  9362., 28087., 28087.]]), 16)
+    """
+    table, bits = weights(mode, antialias, size, new_size), 0
+    while bits < 22 and int(0.5 + table.max() * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    return np.trunc(table * (1 << bits) + np.where(table < 0, -0.5, 0.5)), bits

@@ -12,7 +12,7 @@ from dovetail.nn import functional as F
 from . import _resample
 from ._interpolation import InterpolationMode
 
-__all__ = ["affine", "crop", "normalize", "pad", "resize"]
+__all__ = ["crop", "enter", "leave", "normalize", "pad", "resize"]
 
 _FLOATS = (dovetail.float32, dovetail.float64)
 _F_PAD_MODES = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}
@@ -70,13 +70,13 @@ def _mirror(img: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor
     return img
 
 
-def _enter(img: Tensor, dtypes: Sequence[dovetail.dtype]) -> Tensor:
+def enter(img: Tensor, dtypes: Sequence[dovetail.dtype]) -> Tensor:
     """The image as a batch, in the first of ``dtypes`` if it is in none of them."""
     batch = img if img.ndim >= 4 else img.unsqueeze(0)
     return batch if batch.dtype in dtypes else batch.to(dtypes[0])
 
 
-def _leave(batch: Tensor, img: Tensor) -> Tensor:
+def leave(batch: Tensor, img: Tensor) -> Tensor:
     """The result in the form of ``img``: its dimensions, and its dtype, rounded where that is a whole number."""
     batch = batch if img.ndim >= 4 else batch.squeeze(0)
     if batch.dtype == img.dtype:
@@ -84,14 +84,16 @@ def _leave(batch: Tensor, img: Tensor) -> Tensor:
     return (batch if img.is_floating_point() else batch.round()).to(img.dtype)
 
 
-def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antialias: bool) -> Tensor:
-    """Resize to exactly (height, width)."""
+def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antialias: bool, in_bytes: bool = False) -> Tensor:
+    """Resize to exactly (height, width); ``in_bytes`` keeps bytes as they are, columns first, each direction rounded."""
     if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
         return _nearest(img, height, width, 0.0 if mode is InterpolationMode.NEAREST else 0.5)
     if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
         what = f"interpolation is {mode.value!r}"
         raise UnsupportedError("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic")
-    batch = _enter(img, _FLOATS)
+    if in_bytes and img.dtype == dovetail.uint8:
+        return _bytes_resized(img, height, width, mode.value, antialias)
+    batch = enter(img, _FLOATS)
     for dim, size in ((-1, width), (-2, height)):
         if batch.shape[dim] == size:
             continue
@@ -99,7 +101,20 @@ def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antial
         batch = batch @ table.t() if dim == -1 else table @ batch
     if mode is InterpolationMode.BICUBIC and img.dtype == dovetail.uint8:
         batch = batch.clamp(0, 255)
-    return _leave(batch, img)
+    return leave(batch, img)
+
+
+def _bytes_resized(img: Tensor, height: int, width: int, mode: str, antialias: bool) -> Tensor:
+    for dim, size in ((-1, width), (-2, height)):
+        if img.shape[dim] == size:
+            continue
+        numbers, bits = _resample.byte_weights(mode, antialias, img.shape[dim], size)
+        # Whole numbers, so the product is exact: in float32 up to 2**24, which weights of 16 bits that are not negative cannot pass.
+        kind = dovetail.float32 if bits <= 16 and numbers.min() >= 0 else dovetail.float64
+        table, values = dovetail.as_tensor(numbers, dtype=kind, device=img.device), img.to(kind)
+        sums = values @ table.t() if dim == -1 else table @ values
+        img = ((sums + (1 << (bits - 1))) / (1 << bits)).floor().clamp(0, 255).to(dovetail.uint8)
+    return img
 
 
 def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:
@@ -108,59 +123,3 @@ def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:
         rows = [min(int((i + offset) * old / new), old - 1) for i in range(new)]
         img = img.index_select(dim, dovetail.tensor(rows, device=img.device))
     return img
-
-
-def affine(img: Tensor, matrix: Sequence[float], mode: InterpolationMode, fill: float | Sequence[float] | None) -> Tensor:
-    """Take each output pixel from where ``matrix`` (output to input, in pixels from the middle) says."""
-    if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
-        raise ValueRangeError("affine", f"interpolation is {mode.value!r}", "tensors take nearest and bilinear")
-    channels = 1 if img.ndim == 2 else img.shape[-3]
-    fills = None if fill is None else [float(fill)] if isinstance(fill, (int, float)) else [float(f) for f in fill]
-    if fills is not None and len(fills) not in (1, channels):
-        what = f"fill has {len(fills)} values but the image has {channels} channels"
-        raise ValueRangeError("affine", what, "expected one value or one a channel")
-    dtype = img.dtype if img.is_floating_point() else dovetail.float32
-    x, y = _sources(dovetail.tensor(list(matrix), dtype=dtype, device=img.device).view(2, 3), *img.shape[-2:])
-    pixels, cover = (_nearest_pixels if mode is InterpolationMode.NEAREST else _bilinear_pixels)(_enter(img, (dtype,)), x, y)
-    if fills is not None:
-        colour = dovetail.tensor(fills, dtype=dtype, device=img.device).view(-1, 1, 1)
-        pixels = pixels * cover + (1.0 - cover) * colour
-    return _leave(pixels, img)
-
-
-def _sources(matrix: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Where each output pixel comes from: ``x`` and ``y``, each ``(H, W)``, whole numbers being the middles of pixels."""
-    kind = {"dtype": matrix.dtype, "device": matrix.device}
-    x = dovetail.arange(width, **kind) - (width - 1) / 2
-    y = dovetail.arange(height, **kind) - (height - 1) / 2
-    ones = dovetail.ones(height, width, **kind)
-    points = dovetail.stack([x.expand(height, width), y.unsqueeze(1).expand(height, width), ones], -1).view(-1, 3)
-    # By way of -1..1, as torchvision goes, so that a point half-way between two pixels falls to the same side.
-    half = dovetail.tensor([width * 0.5, height * 0.5], **kind)
-    source = (points @ (matrix.t() / half) + 1.0) * half - 0.5
-    return source[:, 0].view(height, width), source[:, 1].view(height, width)
-
-
-def _take(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The pixels at whole ``(x, y)``, 0 outside; and 1 where inside, 0 outside."""
-    height, width = batch.shape[-2:]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    rows, columns = y.clamp(0, height - 1).long(), x.clamp(0, width - 1).long()
-    zero = dovetail.zeros(1, dtype=batch.dtype, device=batch.device)
-    return dovetail.where(inside, batch[..., rows, columns], zero), inside.to(batch.dtype)
-
-
-def _nearest_pixels(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    return _take(batch, x.round(), y.round())
-
-
-def _bilinear_pixels(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    left, top = x.floor(), y.floor()
-    right_part, lower_part = x - left, y - top
-    pixels, cover = dovetail.zeros_like(batch), dovetail.zeros_like(x)
-    for down, row_weight in ((0, 1.0 - lower_part), (1, lower_part)):
-        for along, column_weight in ((0, 1.0 - right_part), (1, right_part)):
-            corner, inside = _take(batch, left + along, top + down)
-            weight = row_weight * column_weight
-            pixels, cover = pixels + corner * weight, cover + inside * weight
-    return pixels, cover

@@ -1,4 +1,4 @@
-"""Transforms that move pixels: resizing, and random crops and affine maps."""
+"""Transforms of single images that move pixels: resizing, cropping, flipping and turning."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 
 from . import functional as F
 from ._interpolation import InterpolationMode, interpolation_mode
+from ._single import OneImage, filled
+from .v2 import crops, moves
 
-__all__ = ["RandomAffine", "RandomCrop", "Resize"]
+__all__ = [
+    "CenterCrop", "ElasticTransform", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomHorizontalFlip", "RandomPerspective",
+    "RandomResizedCrop", "RandomRotation", "RandomVerticalFlip", "Resize", "TenCrop",
+]  # fmt: skip
 
 Picture = Image.Image | Tensor
-
-
-def _uniform(low: float, high: float) -> float:
-    return dovetail.empty(1).uniform_(low, high).item()
+NEAREST, BILINEAR = InterpolationMode.NEAREST, InterpolationMode.BILINEAR
 
 
 class Resize(nn.Module):
@@ -120,24 +122,148 @@ class RandomCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
-def _sequence(name: str, value: Any, lengths: tuple[int, ...]) -> None:
-    wanted = f"expected a sequence of length {' or '.join(str(length) for length in lengths)}"
-    if not isinstance(value, Sequence):
-        raise TypeMismatch("RandomAffine", f"{name} is {value!r}", wanted)
-    if len(value) not in lengths:
-        raise ValueRangeError("RandomAffine", f"{name} is {value!r}", wanted)
+class CenterCrop(OneImage, crops.CenterCrop):
+    """Cut out the middle, ``(h, w)`` or an int for a square; a smaller image is first padded with 0.
+
+    >>> CenterCrop(4)(Image.new("L", (8, 2))).size
+    (4, 4)
+    """
+
+    def shown(self) -> str:
+        """The size."""
+        return f"size={self.size}"
 
 
-def _angles(name: str, value: float | Sequence[float], lengths: tuple[int, ...]) -> list[float]:
-    if isinstance(value, Number):
-        if value < 0:
-            raise ValueRangeError("RandomAffine", f"{name} is {value}", "expected 0 or more, or a range")
-        return [float(-value), float(value)]
-    _sequence(name, value, lengths)
-    return [float(angle) for angle in value]
+class Pad(OneImage, crops.Pad):
+    """Pad all sides by an int, or by ``(left-right, top-bottom)``, or by ``(left, top, right, bottom)``.
+
+    ``padding_mode`` is "constant" (with ``fill``), "edge", "reflect" or "symmetric".
+
+    >>> Pad((1, 2))(Image.new("L", (4, 4))).size
+    (6, 8)
+    """
+
+    def __init__(self, padding: int | Sequence[int], fill: float | Sequence[float] = 0, padding_mode: str = "constant") -> None:
+        if not isinstance(padding, (Number, tuple, list)) or not isinstance(fill, (Number, tuple, list)):
+            raise TypeMismatch("Pad", f"padding is {padding!r} and fill is {fill!r}", "expected numbers, or sequences of them")
+        super().__init__(padding, fill, padding_mode)
+        self.padding = padding  # type: ignore[assignment]
+
+    def shown(self) -> str:
+        """The three arguments."""
+        return f"padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode}"
 
 
-class RandomAffine(nn.Module):
+class RandomResizedCrop(OneImage, crops.RandomResizedCrop):
+    """Cut out a random part and resize it to ``size``: the crop of Inception's training.
+
+    ``scale`` is the range of its share of the area, ``ratio`` of width to height.
+
+    >>> RandomResizedCrop(4)(Image.new("L", (8, 8))).size
+    (4, 4)
+    """
+
+    def shown(self) -> str:
+        """The arguments, ranges to four digits."""
+        scale, ratio = (tuple(round(end, 4) for end in ends) for ends in (self.scale, self.ratio))
+        return f"size={self.size}, scale={scale}, ratio={ratio}, interpolation={self.interpolation.value}, antialias={self.antialias}"
+
+
+class FiveCrop(OneImage, crops.FiveCrop):
+    """The four corners and the middle of an image, as a tuple.
+
+    >>> len(FiveCrop(4)(Image.new("L", (8, 8))))
+    5
+    """
+
+    def shown(self) -> str:
+        """The size."""
+        return f"size={self.size}"
+
+
+class TenCrop(OneImage, crops.TenCrop):
+    """The four corners and the middle of an image and of its mirror image, as a tuple.
+
+    >>> len(TenCrop(4)(Image.new("L", (8, 8))))
+    10
+    """
+
+    def shown(self) -> str:
+        """The two arguments."""
+        return f"size={self.size}, vertical_flip={self.vertical_flip}"
+
+
+class RandomHorizontalFlip(OneImage, moves.RandomHorizontalFlip):
+    """Mirror left and right with probability ``p``.
+
+    >>> RandomHorizontalFlip()(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def shown(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class RandomVerticalFlip(OneImage, moves.RandomVerticalFlip):
+    """Mirror top and bottom with probability ``p``.
+
+    >>> RandomVerticalFlip()(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def shown(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class RandomRotation(OneImage, moves.RandomRotation):
+    """Turn about ``center`` (default: the middle) by an angle from ``degrees``, a range or a number for ``(-degrees, degrees)``.
+
+    ``expand`` makes room for the whole image; what comes from outside is ``fill``.
+
+    >>> RandomRotation(90)(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def __init__(
+        self,
+        degrees: float | Sequence[float],
+        interpolation: InterpolationMode | int = NEAREST,
+        expand: bool = False,
+        center: Sequence[float] | None = None,
+        fill: float | Sequence[float] | None = 0,
+    ) -> None:
+        super().__init__(degrees, interpolation, expand, center, filled("RandomRotation", fill))
+
+    def shown(self) -> str:
+        """The arguments; the centre where there is one."""
+        center = "" if self.center is None else f", center={self.center}"
+        return f"degrees={self.degrees}, interpolation={self.interpolation.value}, expand={self.expand}{center}, fill={self.fill}"
+
+
+class RandomPerspective(OneImage, moves.RandomPerspective):
+    """Look at the image from a random angle, with probability ``p``; ``distortion_scale``, 0 to 1, is how far corners move.
+
+    >>> RandomPerspective(p=1.0)(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def __init__(
+        self,
+        distortion_scale: float = 0.5,
+        p: float = 0.5,
+        interpolation: InterpolationMode | int = BILINEAR,
+        fill: float | Sequence[float] | None = 0,
+    ) -> None:
+        super().__init__(distortion_scale, p, interpolation, filled("RandomPerspective", fill))
+
+    def shown(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class RandomAffine(OneImage, moves.RandomAffine):
     """Turn, shift, scale and shear an image at random about ``center`` (default: its middle).
 
     ``degrees`` is a range, or a number for ``(-degrees, degrees)``; ``translate`` the largest shift as fractions of width
@@ -154,65 +280,43 @@ class RandomAffine(nn.Module):
         translate: Sequence[float] | None = None,
         scale: Sequence[float] | None = None,
         shear: float | Sequence[float] | None = None,
-        interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
+        interpolation: InterpolationMode | int = NEAREST,
         fill: float | Sequence[float] | None = 0,
         center: Sequence[float] | None = None,
     ) -> None:
-        super().__init__()
-        self.degrees = _angles("degrees", degrees, (2,))
-        if translate is not None:
-            _sequence("translate", translate, (2,))
-            if not all(0.0 <= part <= 1.0 for part in translate):
-                raise ValueRangeError("RandomAffine", f"translate is {translate!r}", "expected fractions from 0 to 1")
-        if scale is not None:
-            _sequence("scale", scale, (2,))
-            if min(scale) <= 0:
-                raise ValueRangeError("RandomAffine", f"scale is {scale!r}", "expected positive numbers")
-        if center is not None:
-            _sequence("center", center, (2,))
-        if not isinstance(fill, (Sequence, Number, type(None))):
-            raise TypeMismatch("RandomAffine", f"fill is {fill!r}", "expected a number or one a channel")
-        self.translate = translate
-        self.scale = scale
-        self.shear = None if shear is None else _angles("shear", shear, (2, 4))
-        self.interpolation = interpolation_mode("RandomAffine", interpolation)
-        self.fill = 0 if fill is None else fill
-        self.center = center
+        super().__init__(degrees, translate, scale, shear, interpolation, filled("RandomAffine", fill), center)
 
-    @staticmethod
-    def get_params(
-        degrees: Sequence[float],
-        translate: Sequence[float] | None,
-        scale_ranges: Sequence[float] | None,
-        shears: Sequence[float] | None,
-        img_size: Sequence[int],
-    ) -> tuple[float, tuple[int, int], float, tuple[float, float]]:
-        """Draw ``(angle, (right, down), scale, (shear_x, shear_y))``; ``img_size`` is ``(width, height)``."""
-        angle = _uniform(degrees[0], degrees[1])
-        shift = (0, 0)
-        if translate is not None:
-            reach_x, reach_y = float(translate[0] * img_size[0]), float(translate[1] * img_size[1])
-            shift = (round(_uniform(-reach_x, reach_x)), round(_uniform(-reach_y, reach_y)))
-        scale = 1.0 if scale_ranges is None else _uniform(scale_ranges[0], scale_ranges[1])
-        shear_x = 0.0 if shears is None else _uniform(shears[0], shears[1])
-        shear_y = 0.0 if shears is None or len(shears) != 4 else _uniform(shears[2], shears[3])
-        return angle, shift, scale, (shear_x, shear_y)
-
-    def forward(self, img: Any) -> Any:
-        channels, height, width = F.get_dimensions(img)
-        fill = self.fill
-        if isinstance(img, Tensor):
-            fill = [float(fill)] * channels if isinstance(fill, Number) else [float(part) for part in fill]
-        drawn = self.get_params(self.degrees, self.translate, self.scale, self.shear, [width, height])
-        return F.affine(img, *drawn, interpolation=self.interpolation, fill=fill, center=self.center)
-
-    def __repr__(self) -> str:
+    def shown(self) -> str:
+        """The degrees, and the arguments that are not the defaults."""
         parts = [f"degrees={self.degrees}"]
         parts += [f"{name}={value}" for name in ("translate", "scale", "shear") if (value := getattr(self, name)) is not None]
-        if self.interpolation is not InterpolationMode.NEAREST:
+        if self.interpolation is not NEAREST:
             parts.append(f"interpolation={self.interpolation.value}")
         if self.fill != 0:
             parts.append(f"fill={self.fill}")
         if self.center is not None:
             parts.append(f"center={self.center}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+        return ", ".join(parts)
+
+
+class ElasticTransform(OneImage, moves.ElasticTransform):
+    """Move each pixel at random, ``alpha`` pixels at most, neighbours alike: the moves are blurred by ``sigma``; both may be ``(x, y)``.
+
+    >>> ElasticTransform(sigma=1.0)(Image.new("L", (8, 8))).size
+    (8, 8)
+    """
+
+    def __init__(
+        self,
+        alpha: float | Sequence[float] = 50.0,
+        sigma: float | Sequence[float] = 5.0,
+        interpolation: InterpolationMode | int = BILINEAR,
+        fill: float | Sequence[float] = 0,
+    ) -> None:
+        if not isinstance(fill, (int, float, list, tuple)):
+            raise TypeMismatch("ElasticTransform", f"fill is {fill!r}", "expected a number or one a channel")
+        super().__init__(alpha, sigma, interpolation, [float(fill)] if isinstance(fill, (int, float)) else [float(part) for part in fill])
+
+    def shown(self) -> str:
+        """The arguments."""
+        return f"alpha={self.alpha}, sigma={self.sigma}, interpolation={self.interpolation}, fill={self.fill}"

@@ -1,0 +1,62 @@
+"""Downloading and unpacking, by the names of torchvision's ``datasets.utils``, through the core's downloader and extractor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ._fetch import extract, fetch, md5_of
+
+__all__ = ["calculate_md5", "check_integrity", "check_md5", "download_and_extract_archive", "download_url", "extract_archive"]
+
+Location = str | Path
+
+
+def calculate_md5(fpath: Location, chunk_size: int = 1024 * 1024) -> str:
+    """The MD5 of a file: 32 hexadecimal digits; ``chunk_size`` makes no difference."""
+    return md5_of(fpath)
+
+
+def check_md5(fpath: Location, md5: str) -> bool:
+    """Whether a file has this MD5."""
+    return md5_of(fpath) == md5
+
+
+def check_integrity(fpath: Location, md5: str | None = None) -> bool:
+    """Whether a file is there and, where an MD5 is given, has it.
+
+    >>> check_integrity("no/such/file")
+    False
+    """
+    return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
+
+
+def download_url(url: str, root: Location, filename: Location | None = None, md5: str | None = None) -> None:
+    """Download a file into the folder ``root``; one that is there and has the MD5 stays."""
+    fetch([url], Path(os.path.expanduser(root)) / (filename or os.path.basename(url)), md5)
+
+
+def extract_archive(from_path: Location, to_path: Location | None = None, remove_finished: bool = False) -> str:
+    """Unpack an archive, or a single compressed file, into a folder, by default its own; returns the folder."""
+    folder = os.path.dirname(from_path) if to_path is None else os.fspath(to_path)
+    path = Path(from_path)
+    single = path.suffix in (".gz", ".xz", ".bz2") and not path.stem.endswith(".tar")
+    extract(path, os.path.join(folder, path.stem) if single else folder)
+    if remove_finished:
+        os.remove(from_path)
+    return folder
+
+
+def download_and_extract_archive(
+    url: str,
+    download_root: Location,
+    extract_root: Location | None = None,
+    filename: Location | None = None,
+    md5: str | None = None,
+    remove_finished: bool = False,
+) -> None:
+    """Download an archive and unpack it, by default where it was put."""
+    download_root = os.path.expanduser(download_root)
+    name = filename or os.path.basename(url)
+    download_url(url, download_root, name, md5)
+    extract_archive(os.path.join(download_root, name), extract_root or download_root, remove_finished)

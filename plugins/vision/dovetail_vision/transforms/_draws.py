@@ -1,0 +1,41 @@
+"""Random numbers for transforms, from the global stream in torchvision's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import dovetail
+from dovetail import Tensor
+from dovetail.random import default_generator
+from dovetail.random_streams.rejection import standard_gamma
+
+__all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
+
+
+def uniform(low: float, high: float) -> float:
+    """A number from ``low`` to ``high``, in float32."""
+    return dovetail.empty(1).uniform_(low, high).item()
+
+
+def whole(low: int, high: int) -> int:
+    """A whole number from ``low`` to ``high - 1``."""
+    return int(dovetail.randint(low, high, size=(1,)).item())
+
+
+def happens(p: float) -> bool:
+    """True with probability ``p``."""
+    return dovetail.rand(1).item() < p
+
+
+def dirichlet(concentration: Sequence[float], rows: int = 1) -> Tensor:
+    """Rows of float32 shares that add up to 1: the stream of PyTorch's Dirichlet distribution."""
+    alpha = np.tile(np.asarray(concentration, np.float32), (rows, 1)).astype(np.float64)
+    drawn = standard_gamma(default_generator, alpha)
+    return dovetail.from_numpy((drawn / drawn.sum(-1, keepdims=True)).astype(np.float32))
+
+
+def beta(alpha: float) -> float:
+    """A number from Beta(alpha, alpha)."""
+    return dirichlet((alpha, alpha))[0, 0].item()

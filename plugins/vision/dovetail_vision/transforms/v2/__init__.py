@@ -1,0 +1,58 @@
+"""Transforms of whole samples, by torchvision's names: images, PIL or tensors, with their labels; random ones draw once a sample.
+
+They draw the same numbers as torchvision's after the same ``manual_seed``.
+"""
+
+from __future__ import annotations
+
+from .._interpolation import InterpolationMode
+from .._policies import AutoAugmentPolicy
+from . import functional
+from ._base import Transform, check_type, has_all, has_any, query_chw, query_size
+from .auto import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
+from .color import (
+    RGB,
+    ColorJitter,
+    GaussianBlur,
+    Grayscale,
+    RandomAdjustSharpness,
+    RandomAutocontrast,
+    RandomChannelPermutation,
+    RandomEqualize,
+    RandomGrayscale,
+    RandomInvert,
+    RandomPhotometricDistort,
+    RandomPosterize,
+    RandomSolarize,
+)
+from .container import Compose, RandomApply, RandomChoice, RandomOrder
+from .convert import (
+    JPEG,
+    ConvertImageDtype,
+    GaussianNoise,
+    Identity,
+    Lambda,
+    LinearTransformation,
+    Normalize,
+    PILToTensor,
+    ToDtype,
+    ToImage,
+    ToPILImage,
+    ToPureTensor,
+    ToTensor,
+)
+from .crops import CenterCrop, FiveCrop, Pad, RandomCrop, RandomResizedCrop, Resize, TenCrop
+from .mix import CutMix, MixUp, RandomErasing
+from .moves import ElasticTransform, RandomAffine, RandomHorizontalFlip, RandomPerspective, RandomRotation, RandomVerticalFlip
+from .sizes import RandomResize, RandomShortestSize, ScaleJitter
+
+__all__ = [
+    "AugMix", "AutoAugment", "AutoAugmentPolicy", "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "CutMix",
+    "ElasticTransform", "FiveCrop", "GaussianBlur", "GaussianNoise", "Grayscale", "Identity", "InterpolationMode", "JPEG", "Lambda",
+    "LinearTransformation", "MixUp", "Normalize", "PILToTensor", "Pad", "RGB", "RandAugment", "RandomAdjustSharpness", "RandomAffine",
+    "RandomApply", "RandomAutocontrast", "RandomChannelPermutation", "RandomChoice", "RandomCrop", "RandomEqualize", "RandomErasing",
+    "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder", "RandomPerspective", "RandomPhotometricDistort",
+    "RandomPosterize", "RandomResize", "RandomResizedCrop", "RandomRotation", "RandomShortestSize", "RandomSolarize",
+    "RandomVerticalFlip", "Resize", "ScaleJitter", "TenCrop", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor", "ToTensor", "Transform",
+    "TrivialAugmentWide", "check_type", "functional", "has_all", "has_any", "query_chw", "query_size",
+]  # fmt: skip
