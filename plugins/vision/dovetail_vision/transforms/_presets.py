@@ -37,7 +37,9 @@ class ImageClassification(nn.Module):
 
     def forward(self, img: Image.Image | Tensor) -> Tensor:
         img = F.resize(img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias)
-        return F.normalize(_scaled(_middle(img, self.crop_size[0])), mean=self.mean, std=self.std)
+        img = F.center_crop(img, self.crop_size)
+        tensor = img if isinstance(img, Tensor) else F.pil_to_tensor(img)
+        return F.normalize(F.convert_image_dtype(tensor, dovetail.float32), mean=self.mean, std=self.std)
 
     def __repr__(self) -> str:
         names = ("crop_size", "resize_size", "mean", "std", "interpolation")
@@ -50,22 +52,3 @@ class ImageClassification(nn.Module):
             f"resize_size={self.resize_size} with interpolation={self.interpolation}, and the middle of crop_size={self.crop_size} is cut "
             f"out. The values are scaled to [0.0, 1.0] and normalized with mean={self.mean} and std={self.std}."
         )
-
-
-def _middle(img: Image.Image | Tensor, size: int) -> Image.Image | Tensor:
-    """The middle ``size × size``; a smaller image is padded with 0."""
-    _, height, width = F.get_dimensions(img)
-    across, down = max(size - width, 0), max(size - height, 0)
-    if across or down:
-        img = F.pad(img, (across // 2, down // 2, (across + 1) // 2, (down + 1) // 2), 0)
-        height, width = max(height, size), max(width, size)
-    return F.crop(img, round((height - size) / 2.0), round((width - size) / 2.0), size, size)
-
-
-def _scaled(img: Image.Image | Tensor) -> Tensor:
-    """As float32, whole numbers divided by the largest of their type."""
-    if not isinstance(img, Tensor):
-        img = F.to_tensor(img)
-    if img.is_floating_point():
-        return img.to(dovetail.float32)
-    return img.to(dovetail.float32) / float(dovetail.iinfo(img.dtype).max)
