@@ -19,13 +19,13 @@ def get_tokenizer(tokenizer: str | Callable[[str], list[str]] | None, language: 
     """Return a function from text to tokens, as torchtext's function of this name does.
 
     ``None`` splits at white space, ``"basic_english"`` gives `BasicEnglish`, a function is returned as it is. Any other
-    name is looked up among the registered tokenizers, and ``config`` goes to its target. Raises a ValueError for
-    ``"basic_english"`` in another language and for an unknown name, a NotImplementedError for those of torchtext's
-    tokenizers that wrap another package.
+    name is looked up among the registered tokenizers, and ``config`` goes to its target: that is a whole `Tokenizer`.
+    Raises a ValueError for ``"basic_english"`` in another language and for an unknown name, a NotImplementedError for
+    those of torchtext's tokenizers that wrap another package.
 
     >>> get_tokenizer("basic_english")("It fits!")
     ['it', 'fits', '!']
-    >>> get_tokenizer("text/char", vocab="ab").encode("abba")
+    >>> get_tokenizer("text/char", vocab="ab").encode("abba").ids
     [0, 1, 1, 0]
     """
     if tokenizer is None:
