@@ -57,9 +57,5 @@ def doctor() -> list[tuple[str, bool, str]]:
             found[name] = ""
     return [
         ("tokenizers", bool(found["tokenizers"]), found["tokenizers"] or "not installed: pip install tokenizers"),
-        (
-            "datasets of the hub",
-            True,
-            f"datasets {found['datasets']}" if found["datasets"] else "not installed: pip install 'dovetail-text[hub]'",
-        ),
+        ("datasets", True, found["datasets"] or "not installed; for those of the hub: pip install 'dovetail-text[hub]'"),
     ]

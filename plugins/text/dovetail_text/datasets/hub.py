@@ -17,6 +17,9 @@ from ..errors import HubError, MissingPackage
 
 __all__ = ["HFDataset", "HFIterableDataset", "from_files", "hf"]
 
+_DAMAGED = {
+    "ArrowException", "BadZipFile", "DatasetGenerationError", "EmptyDataError", "JSONDecodeError", "ParserError", "UnicodeDecodeError",
+}  # fmt: skip
 _BUILDERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "text"}
 
 
@@ -60,7 +63,13 @@ class HFDataset(Dataset):
             return self._sample(self.source[index])
         if isinstance(index, str) and index not in self.column_names:
             raise ValueRangeError("HFDataset", f"there is no column {index!r}", f"expected one of {', '.join(self.column_names)}")
-        return _plain(self.source[index])
+        found = self.source[index]
+        return _plain(found[:] if isinstance(index, str) else found)
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """Several samples at once, as a DataLoader asks for them: ten times as quick as one by one."""
+        columns = self.source[[int(index) for index in indices]]
+        return [self._sample({name: column[at] for name, column in columns.items()}) for at in range(len(indices))]
 
     def __iter__(self) -> Iterator[Any]:
         return map(self._sample, self.source)
@@ -76,7 +85,8 @@ class HFDataset(Dataset):
 class HFIterableDataset(IterableDataset):
     """A ``datasets.IterableDataset``: samples as they arrive, without a length; see `HFDataset`.
 
-    Loader workers share the samples among them. ``shuffle`` draws from a buffer; ``set_epoch`` makes it draw anew.
+    Loader workers share its files among them, so that only as many work as there are files. ``shuffle`` draws from a
+    buffer; ``set_epoch`` makes it draw anew.
     """
 
     def __init__(self, source: Any, *, columns: Sequence[str] | None = None, transform: Callable[[Any], Any] | None = None) -> None:
@@ -95,12 +105,16 @@ class HFIterableDataset(IterableDataset):
         self.source.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[Any]:
-        worker = get_worker_info()
+        source, worker = self.source, get_worker_info()
+        if worker is not None:
+            parts = min(worker.num_workers, source.num_shards)
+            if worker.id >= parts:
+                return
+            source = source.shard(parts, worker.id) if parts > 1 else source
         with _opening("HFIterableDataset", "the stream"):
-            for at, row in enumerate(self.source):
-                if worker is None or at % worker.num_workers == worker.id:
-                    sample = _plain(row)
-                    yield sample if self.transform is None else self.transform(sample)
+            for row in source:
+                sample = _plain(row)
+                yield sample if self.transform is None else self.transform(sample)
 
 
 def hf(
@@ -124,10 +138,15 @@ def hf(
     """
     if options.pop("trust_remote_code", None):
         raise UnsupportedError("hf", "trust_remote_code is set", "code of datasets is not run", "leave it out")
-    where = f"hf({os.fspath(path)!r})"
+    if not os.fspath(path):
+        raise ValueRangeError("hf", "path is empty", "expected the name of a dataset or a folder")
+    return _opened(os.fspath(path), os.fspath(path), name, split, streaming, columns, transform, options)
+
+
+def _opened(what: str, path: str, name: Any, split: Any, streaming: bool, columns: Any, transform: Any, options: dict[str, Any]) -> Any:
     package = _package()
-    with _opening(where, os.fspath(path)):
-        found = package.load_dataset(os.fspath(path), name, split=split, streaming=streaming, **options)
+    with _opening(f"hf({what!r})", what):
+        found = package.load_dataset(path, name, split=split, streaming=streaming, **options)
     kind = HFIterableDataset if streaming else HFDataset
     if hasattr(found, "items"):
         return {key: kind(part, columns=columns, transform=transform) for key, part in found.items()}
@@ -153,7 +172,10 @@ def from_files(files: Any, *, split: str | None = "train", format: str | None = 
         raise ValueRangeError("from_files", what, f"expected one of {', '.join(sorted(set(_BUILDERS.values())))}", "pass format=")
     if suffixes == {".tsv"}:
         options.setdefault("delimiter", "\t")
-    return hf(builders.pop(), split=split if not isinstance(files, dict) or split in groups else None, data_files=groups, **options)
+    split = None if isinstance(files, dict) and split not in groups else split
+    streaming, columns, transform = (options.pop(name, None) for name in ("streaming", "columns", "transform"))
+    what = ", ".join(every[:3]) + (" …" if len(every) > 3 else "")
+    return _opened(what, builders.pop(), None, split, bool(streaming), columns, transform, {**options, "data_files": groups})
 
 
 def _package() -> Any:
@@ -201,18 +223,10 @@ def _opening(where: str, what: str) -> Iterator[None]:
 def _typed(where: str, what: str, error: Exception) -> Exception:
     names = {kind.__name__ for kind in type(error).__mro__}
     first = str(error).strip().split("\n")[0] or type(error).__name__
-    if names & {
-        "DatasetGenerationError",
-        "ArrowException",
-        "JSONDecodeError",
-        "ParserError",
-        "UnicodeDecodeError",
-        "BadZipFile",
-        "EmptyDataError",
-    }:
+    if names & _DAMAGED:
         cause = error.__cause__ or error
         return FormatError(what, None, f"its files cannot be read ({type(cause).__name__}: {cause})")
-    if "ValueError" in names and any(word in first for word in ("split", "BuilderConfig", "onfig name")):
+    if "ValueError" in names and any(word in first for word in ("Unknown split", "Bad split", "BuilderConfig", "Config name is missing")):
         return ValueRangeError(where, first)
     if names & {"DataFilesNotFoundError", "EmptyDatasetError"}:
         return HubError(where, first, "", "a folder needs files such as train.parquet or test.csv")
