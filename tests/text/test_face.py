@@ -283,11 +283,12 @@ def mutated(text, draw):
     return bytes(data)
 
 
-def test_mutated_files_are_read_or_refused(bert, gpt, any_of_them):
-    """A small part of `make soak`'s count; what is read must also encode and decode, or say why not."""
-    draw, refused = random.Random(0), 0
+@pytest.mark.parametrize("count", [150, pytest.param(5000, marks=pytest.mark.soak)])
+def test_mutated_files_are_read_or_refused(any_of_them, count):
+    """What is read must also encode and decode, or say why not, by a typed error."""
+    draw, refused = random.Random(count), 0
     text = any_of_them.to_str()
-    for _ in range(150):
+    for _ in range(count):
         data = mutated(text, draw)
         try:
             tokenizer = Tokenizer.from_str(data.decode())
