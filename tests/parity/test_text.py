@@ -20,13 +20,31 @@ CORPUS = ["A mortise takes a tenon, and a dovetail takes a pin.", "It fits; it d
 TEXTS = [*CORPUS, "", " ", "a", "  two  spaces ", "don't you 've it . No !", "[MASK] it [SEP]", "unseen ŁŒ 𝔘"]
 
 
-@pytest.fixture(scope="module", params=["wordpiece", "bpe"])
+def unigram():
+    """What a converted SentencePiece model looks like: normalised, with ▁ for spaces, and </s> at the end."""
+    import tokenizers as tk
+
+    made = tk.Tokenizer(tk.models.Unigram())
+    made.normalizer = tk.normalizers.NFKC()
+    made.pre_tokenizer, made.decoder = tk.pre_tokenizers.Metaspace(), tk.decoders.Metaspace()
+    special = ["<pad>", "<unk>", "</s>", "<mask>"]
+    trainer = tk.trainers.UnigramTrainer(vocab_size=80, unk_token="<unk>", special_tokens=special, show_progress=False)
+    made.train_from_iterator(CORPUS * 3, trainer)
+    made.post_processor = tk.processors.TemplateProcessing("$A </s>", "$A </s> $B:1 </s>:1", [("</s>", 2)])
+    return HFTokenizer(made)
+
+
+@pytest.fixture(scope="module", params=["wordpiece", "bpe", "unigram"])
 def both(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "wordpiece":
         ours = train_wordpiece(CORPUS * 3, 120)
         names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
         config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 16, "clean_up_tokenization_spaces": True}
+    elif request.param == "unigram":
+        ours = unigram()
+        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "truncation_side": "left", "model_max_length": 12}
     else:
         ours = train_bpe(CORPUS * 3, 330, special_tokens=["<pad>", "<mask>", "<|endoftext|>"])
         names = {"pad_token": "<pad>", "mask_token": "<mask>", "eos_token": "<|endoftext|>"}
@@ -50,6 +68,9 @@ def outcome(tokenizer, *args, **kwargs):
         return plain(tokenizer(*args, **kwargs))
     except (ValueError, TypeError, RuntimeError) as error:
         return next(kind.__name__ for kind in (ValueError, TypeError, RuntimeError) if isinstance(error, kind))
+    except Exception as error:
+        assert type(error) is Exception  # what the tokenizers package raises; ours is a RuntimeError
+        return "RuntimeError"
 
 
 OPTIONS = [

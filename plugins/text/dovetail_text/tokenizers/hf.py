@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dovetail.errors import DovetailError, FormatError, RangeError, TypeMismatch, UnsupportedError, ValueRangeError
 
-from ..errors import MissingPackage, TokenizerError
+from .backend import Backend, calls
 from .base import Tokenizer
 from .checks import whole_numbers
 from .config import cleaned_up, settings
@@ -47,10 +46,8 @@ class HFTokenizer(Tokenizer):
         additional_special_tokens: Sequence[str] = (),
         **special_tokens: str | None,
     ) -> None:
-        text = tokenizer if isinstance(tokenizer, str) else _text_of(tokenizer)
-        self._start(_backend(text, "tokenizer.json"))
-        guessed = self._guess()
-        self.init_special(guessed | special_tokens, additional_special_tokens)
+        self._start(tokenizer if isinstance(tokenizer, Backend) else Backend(tokenizer, "tokenizer.json"))
+        self.init_special(self._guess() | special_tokens, additional_special_tokens)
         for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
             if side not in ("left", "right"):
                 raise ValueRangeError("HFTokenizer", f"{name} is {side!r}", "expected 'left' or 'right'")
@@ -59,11 +56,11 @@ class HFTokenizer(Tokenizer):
         if model_input_names is not None:
             self.model_input_names = list(model_input_names)
 
-    def _start(self, backend: Any) -> None:
-        self._padding = backend.padding or {}
-        backend.no_padding()
-        backend.no_truncation()
-        self.backend, self._lock = backend, threading.RLock()
+    def _start(self, read: Backend) -> None:
+        self.backend, self._lock = read.tokenizer, threading.RLock()
+        self._padding = self.backend.padding or {}
+        self.backend.no_padding()
+        self.backend.no_truncation()
 
     def _guess(self) -> dict[str, str | None]:
         """Special tokens of the file itself: its padding section, and added ones with a well-known spelling."""
@@ -81,15 +78,11 @@ class HFTokenizer(Tokenizer):
     @classmethod
     def from_json(cls, text: str, path: Any = "tokenizer.json", **options: Any) -> HFTokenizer:
         """Read the text of a ``tokenizer.json``; ``path`` is what errors call it, ``options`` are those of the class."""
-        made = cls.__new__(cls)
-        _backend(text, path)  # a FormatError that names the file comes first
+        read = Backend(text, path)
         try:
-            made.__init__(text, **options)  # type: ignore[misc]
-        except FormatError:
-            raise
+            return cls(read, **options)
         except DovetailError as error:
             raise FormatError(path, None, str(error)) from error
-        return made
 
     @classmethod
     def from_bytes(cls, data: bytes, **options: Any) -> HFTokenizer:
@@ -149,7 +142,7 @@ class HFTokenizer(Tokenizer):
 
     def encode_many(self, texts: Sequence[Any], pairs: Sequence[Any] | None, special: bool, cut: Cut | None, words: bool) -> list[Any]:
         batch = list(texts) if pairs is None else list(zip(texts, pairs))
-        with self._lock, _calls("HFTokenizer.encode"):
+        with self._lock, calls("HFTokenizer.encode"):
             if cut is None:
                 return self.backend.encode_batch(batch, is_pretokenized=words, add_special_tokens=special)
             self.backend.enable_truncation(cut.length, stride=cut.stride, strategy=cut.strategy, direction=cut.side)
@@ -171,7 +164,7 @@ class HFTokenizer(Tokenizer):
         for at, number in enumerate(numbers):
             if self.id_to_token(number) is None:
                 raise RangeError("HFTokenizer.decode", f"indices[{at}] is {number}", f"expected a token's number, 0 to {len(self) - 1}")
-        with _calls("HFTokenizer.decode"):
+        with calls("HFTokenizer.decode"):
             text = self.backend.decode(numbers, skip_special_tokens=skip_special_tokens)
         clean = self.clean_up_tokenization_spaces if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
         return cleaned_up(text) if clean and type(self.backend.model).__name__ != "BPE" else text
@@ -179,7 +172,7 @@ class HFTokenizer(Tokenizer):
     def add_tokens(self, tokens: Sequence[str], special_tokens: bool = False) -> int:
         """Add tokens that the vocabulary does not have, and return how many; a model's embedding must grow with them."""
         tokens = [tokens] if isinstance(tokens, str) else list(tokens)
-        with self._lock, _calls("HFTokenizer.add_tokens"):
+        with self._lock, calls("HFTokenizer.add_tokens"):
             return self.backend.add_special_tokens(tokens) if special_tokens else self.backend.add_tokens(tokens)
 
     def add_special_tokens(self, tokens: Mapping[str, str]) -> int:
@@ -194,7 +187,7 @@ class HFTokenizer(Tokenizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         padding = state["_padding"]
-        self._start(_backend(state.pop("json"), "tokenizer.json"))
+        self._start(Backend(state.pop("json"), "tokenizer.json"))
         vars(self).update(state, _padding=padding)
 
     def __repr__(self) -> str:
@@ -203,40 +196,3 @@ class HFTokenizer(Tokenizer):
 
 def _side_file(path: Path) -> dict[str, Any]:
     return parse(open_text(path), path) if path.is_file() else {}
-
-
-def _package() -> Any:
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise MissingPackage("HFTokenizer", "the package tokenizers is not installed", "", "pip install tokenizers") from error
-    return tokenizers
-
-
-def _text_of(tokenizer: Any) -> str:
-    if not isinstance(tokenizer, _package().Tokenizer):
-        what = f"tokenizer is {type(tokenizer).__name__}"
-        raise TypeMismatch("HFTokenizer", what, "expected a tokenizers.Tokenizer or JSON text", "use HFTokenizer.from_file")
-    return tokenizer.to_str()
-
-
-def _backend(text: str, path: Any) -> Any:
-    """Let the package read the text; whatever it raises, a panic of its Rust code among it, becomes a FormatError."""
-    package = _package()
-    try:
-        return package.Tokenizer.from_str(text)
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:
-        raise FormatError(path, None, f"the tokenizers package cannot read it: {error}") from error
-
-
-@contextmanager
-def _calls(where: str) -> Iterator[None]:
-    """What the package raises while it works, typed; it raises bare Exceptions, and its panics are no Exceptions."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit, MemoryError, DovetailError):
-        raise
-    except BaseException as error:
-        raise TokenizerError(where, f"{type(error).__name__}: {error}", "", "is max_length less than its special tokens?") from error

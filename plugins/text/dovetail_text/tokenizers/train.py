@@ -7,6 +7,7 @@ from typing import Any
 
 from dovetail.errors import TypeMismatch, ValueRangeError
 
+from .backend import package
 from .hf import HFTokenizer
 
 __all__ = ["train_bpe", "train_wordpiece"]
@@ -26,16 +27,14 @@ def train_bpe(
     >>> tokenizer.encode("it fits").tokens, tokenizer.decode(tokenizer.encode("naïve").ids)
     (['it', 'Ġfits'], 'naïve')
     """
-    from .hf import _package
-
     _check("train_bpe", texts, vocab_size, 256 + len(special_tokens))
-    package = _package()
-    byte_level = package.pre_tokenizers.ByteLevel
-    tokenizer = package.Tokenizer(package.models.BPE())
+    tk = package()
+    byte_level = tk.pre_tokenizers.ByteLevel
+    tokenizer = tk.Tokenizer(tk.models.BPE())
     tokenizer.pre_tokenizer = byte_level(add_prefix_space=False)
-    tokenizer.decoder = package.decoders.ByteLevel()
-    tokenizer.post_processor = package.processors.ByteLevel(trim_offsets=False)
-    trainer = package.trainers.BpeTrainer(
+    tokenizer.decoder = tk.decoders.ByteLevel()
+    tokenizer.post_processor = tk.processors.ByteLevel(trim_offsets=False)
+    trainer = tk.trainers.BpeTrainer(
         vocab_size=vocab_size, min_frequency=min_frequency, special_tokens=list(special_tokens),
         initial_alphabet=byte_level.alphabet(), show_progress=False,
     )  # fmt: skip
@@ -54,22 +53,20 @@ def train_wordpiece(
     >>> tokenizer.encode("It fits").tokens
     ['[CLS]', 'it', 'fits', '[SEP]']
     """
-    from .hf import _package
-
     _check("train_wordpiece", texts, vocab_size, len(special_tokens))
     if missing := {"[UNK]", "[CLS]", "[SEP]"} - set(special_tokens):
         raise ValueRangeError("train_wordpiece", f"special_tokens lacks {', '.join(sorted(missing))}", "expected BERT's", "leave it out")
-    package = _package()
-    tokenizer = package.Tokenizer(package.models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = package.normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = package.pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = package.decoders.WordPiece()
-    trainer = package.trainers.WordPieceTrainer(
+    tk = package()
+    tokenizer = tk.Tokenizer(tk.models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = tk.normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = tk.pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = tk.decoders.WordPiece()
+    trainer = tk.trainers.WordPieceTrainer(
         vocab_size=vocab_size, min_frequency=min_frequency, special_tokens=list(special_tokens), show_progress=False
     )
     tokenizer.train_from_iterator(_strings("train_wordpiece", texts), trainer)
     ends = {name: (name, tokenizer.token_to_id(name)) for name in ("[SEP]", "[CLS]")}
-    tokenizer.post_processor = package.processors.BertProcessing(ends["[SEP]"], ends["[CLS]"])
+    tokenizer.post_processor = tk.processors.BertProcessing(ends["[SEP]"], ends["[CLS]"])
     return HFTokenizer(tokenizer)
 
 
