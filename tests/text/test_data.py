@@ -9,7 +9,7 @@ from dovetail.utils.data import DataLoader, default_collate
 from dovetail_text import data
 from dovetail_text.data import BucketBatchSampler, DataCollatorForLanguageModeling, DataCollatorWithPadding, PadCollator
 from dovetail_text.data.collate import pad_features
-from dovetail_text.tokenizers import Char, train_wordpiece
+from dovetail_text.tokenizers import Char, Encoding, train_wordpiece
 
 TEXTS = ["it fits", "a", "", "fits"]
 
@@ -23,11 +23,13 @@ def test_a_data_loader_pads_encodings(chars):
     samples = [(chars.encode(text), at) for at, text in enumerate(TEXTS)]
     batches = list(DataLoader(samples, batch_size=2))
     inputs, numbers = batches[0]
-    assert set(inputs) == {"input_ids", "token_type_ids", "attention_mask"} and numbers.tolist() == [0, 1]
+    assert set(inputs) == {"input_ids", "attention_mask"} and numbers.tolist() == [0, 1]
     assert inputs["input_ids"].shape == (2, 7) and inputs["input_ids"][1].tolist() == [chars.token_to_id("a")] + [chars.pad_token_id] * 6
     assert inputs["attention_mask"].tolist() == [[1] * 7, [1] + [0] * 6] and inputs["input_ids"].dtype == dv.int64
     assert default_collate([{"x": chars.encode("a"), "y": 1}] * 2)["x"]["input_ids"].tolist() == [[2], [2]]
     assert default_collate(chars.encode_batch(["", ""]))["input_ids"].shape == (2, 0)
+    typed = [Encoding([1, 2], type_ids=[0, 1]), Encoding([3])]
+    assert default_collate(typed)["token_type_ids"].tolist() == [[0, 1], [0, 0]] and typed[0].features()["token_type_ids"] == [0, 1]
 
 
 def test_pad_collator(chars):

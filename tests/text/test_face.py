@@ -300,6 +300,12 @@ def test_mutated_files_are_read_or_refused(any_of_them, count):
     assert refused > 20
 
 
+def test_a_vocabulary_that_utf8_cannot_hold(tmp_path):
+    tokenizer = Char("a\ud800漢")
+    tokenizer.save(tmp_path / "t.json")
+    assert Tokenizer.from_file(tmp_path / "t.json").vocab == tokenizer.vocab
+
+
 def test_ids_that_are_none(bert):
     for wrong in (-1, 10**9, 2**40):
         with pytest.raises(RangeError, match=rf"HFTokenizer.decode: indices\[0\] is {wrong}; expected a token's number"):

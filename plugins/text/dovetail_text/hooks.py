@@ -14,7 +14,7 @@ __all__ = ["build_dataset", "collate", "doctor"]
 
 @hookimpl
 def collate(samples: list[Any]) -> Any:
-    """Encodings as a padded batch: a dict of int64 tensors ``(N, L)``."""
+    """Encodings as a padded batch: a dict of int64 tensors ``(N, L)``, ``input_ids``, ``attention_mask`` …"""
     from .data.collate import pad_features
 
     return pad_features(samples, pad_id=samples[0].pad_id, return_tensors="pt")

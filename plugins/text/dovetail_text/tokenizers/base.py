@@ -10,16 +10,11 @@ from dovetail.errors import FormatError
 
 from ..padding import FILLS, as_tensors, check_side, pad_lists, target_length
 from .checks import is_one, no_pad, pair_list, pairs_of
-from .encoding import BatchEncoding, Encoding
+from .encoding import LISTS, BatchEncoding, Encoding
 from .special import SpecialTokens
 from .strategies import Cut, cut_of, padding_of
 
 __all__ = ["Tokenizer"]
-
-_LISTS = {
-    "input_ids": "ids", "token_type_ids": "type_ids", "attention_mask": "attention_mask",
-    "special_tokens_mask": "special_tokens_mask", "offset_mapping": "offsets",
-}  # fmt: skip
 
 
 class Tokenizer(SpecialTokens):
@@ -78,8 +73,8 @@ class Tokenizer(SpecialTokens):
     def encode_batch(self, texts: Iterable[Any], add_special_tokens: bool = True) -> list[Encoding]:
         """Encode several texts, or pairs of texts."""
         texts, pairs = pairs_of(list(texts), None, False)
-        pad_id = self.pad_token_id or 0
-        return [Encoding.like(item, pad_id) for item in self.encode_many(texts, pairs, add_special_tokens, None, False)]
+        about = self.pad_token_id or 0, self.model_input_names
+        return [Encoding.like(item, *about) for item in self.encode_many(texts, pairs, add_special_tokens, None, False)]
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
         """The tokens of a text."""
@@ -136,8 +131,8 @@ class Tokenizer(SpecialTokens):
             "token_type_ids": return_token_type_ids, "attention_mask": return_attention_mask,
             "special_tokens_mask": return_special_tokens_mask, "offset_mapping": return_offsets_mapping,
         }  # fmt: skip
-        names = [n for n in _LISTS if (n == "input_ids" or (n in self.model_input_names if asked[n] is None else asked[n]))]
-        columns = {name: [getattr(item, _LISTS[name]) for item in encodings] for name in names}
+        names = [n for n in LISTS if (n == "input_ids" or (n in self.model_input_names if asked[n] is None else asked[n]))]
+        columns = {name: [getattr(item, LISTS[name]) for item in encodings] for name in names}
         goal = target_length(map(len, columns["input_ids"]), padding, length, pad_to_multiple_of)
         if goal is not None:
             fills = FILLS | {"input_ids": self.pad_token_id}

@@ -8,9 +8,14 @@ from typing import Any
 
 from dovetail.errors import UnknownAttribute
 
-__all__ = ["BatchEncoding", "Encoding"]
+__all__ = ["LISTS", "BatchEncoding", "Encoding"]
 
-_FIELDS = ("ids", "type_ids", "tokens", "offsets", "attention_mask", "special_tokens_mask", "overflowing", "pad_id")
+#: What ``transformers`` calls the lists of an encoding, in its order.
+LISTS = {
+    "input_ids": "ids", "token_type_ids": "type_ids", "attention_mask": "attention_mask",
+    "special_tokens_mask": "special_tokens_mask", "offset_mapping": "offsets",
+}  # fmt: skip
+_FIELDS = ("ids", "type_ids", "tokens", "offsets", "attention_mask", "special_tokens_mask", "overflowing", "pad_id", "input_names")
 
 
 class Encoding:
@@ -19,7 +24,7 @@ class Encoding:
     ``ids`` are the numbers, ``tokens`` their text, ``offsets`` the ``(start, end)`` of each in the text, ``type_ids`` 0
     for the first text and 1 for the second, ``attention_mask`` 1 for what counts, ``special_tokens_mask`` 1 for tokens
     that no text has; ``overflowing`` holds what truncation cut off. Its length is that of ``ids``.
-    A DataLoader pads encodings into a batch by itself, with ``pad_id``.
+    A DataLoader makes a padded batch of encodings by itself: ``pad_id`` fills it, and ``input_names`` says what is in it.
 
     >>> one = Encoding([5, 7], ["fits", "!"], [(0, 4), (4, 5)])
     >>> len(one), one.attention_mask, one.ids
@@ -38,6 +43,7 @@ class Encoding:
         special_tokens_mask: Sequence[int] | None = None,
         overflowing: Sequence[Encoding] = (),
         pad_id: int = 0,
+        input_names: Sequence[str] = tuple(LISTS)[:3],
     ) -> None:
         self.ids, n = list(ids), len(ids)
         self.tokens = [""] * n if tokens is None else list(tokens)
@@ -45,18 +51,18 @@ class Encoding:
         self.type_ids = [0] * n if type_ids is None else list(type_ids)
         self.attention_mask = [1] * n if attention_mask is None else list(attention_mask)
         self.special_tokens_mask = [0] * n if special_tokens_mask is None else list(special_tokens_mask)
-        self.overflowing, self.pad_id = list(overflowing), pad_id
+        self.overflowing, self.pad_id, self.input_names = list(overflowing), pad_id, tuple(input_names)
 
     @classmethod
-    def like(cls, other: Any, pad_id: int = 0) -> Encoding:
-        """Copy whatever has the same attributes, such as an Encoding of Hugging Face's."""
-        rest = [cls.like(item, pad_id) for item in other.overflowing]
+    def like(cls, other: Any, *about: Any) -> Encoding:
+        """Copy whatever has the same attributes, such as an Encoding of Hugging Face's; ``about`` are pad_id and input_names."""
+        rest = [cls.like(item, *about) for item in other.overflowing]
         parts = other.ids, other.tokens, other.offsets, other.type_ids, other.attention_mask, other.special_tokens_mask
-        return cls(*parts, rest, pad_id)
+        return cls(*parts, rest, *about)
 
     def features(self) -> dict[str, list[int]]:
-        """What a model is called with: ``input_ids``, ``token_type_ids`` and ``attention_mask``."""
-        return {"input_ids": self.ids, "token_type_ids": self.type_ids, "attention_mask": self.attention_mask}
+        """What a model is called with: the lists that ``input_names`` has, such as ``input_ids`` and ``attention_mask``."""
+        return {name: getattr(self, LISTS[name]) for name in LISTS if name in self.input_names}
 
     def __len__(self) -> int:
         return len(self.ids)

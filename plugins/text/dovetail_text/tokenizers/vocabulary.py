@@ -55,7 +55,7 @@ class VocabularyTokenizer(Tokenizer):
 
     def to_str(self) -> str:
         about = {"format": FORMAT, "version": 1, "type": self.kind, **self.config(), "vocab": list(self.vocab)}
-        return json.dumps(about, ensure_ascii=False)
+        return json.dumps(about)
 
     def encode_many(self, texts: Sequence[Any], pairs: Sequence[Any] | None, special: bool, cut: Cut | None, words: bool) -> list[Any]:
         if pairs is not None or words:
