@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,7 +154,23 @@ def test_get_tokenizer():
     assert get_tokenizer("char", vocab="ab").encode("ba").ids == [1, 0]
     with pytest.raises(ValueRangeError, match="get_tokenizer: basic_english has no language 'de'; expected 'en'"):
         get_tokenizer("basic_english", "de")
-    with pytest.raises(UnsupportedError, match="get_tokenizer: tokenizer 'spacy' is another package's"):
-        get_tokenizer("spacy")
     with pytest.raises(ValueError, match="no plugin that is installed brings 'basic_englsh'; nearest: basic_english"):
         get_tokenizer("basic_englsh")
+
+
+def test_get_tokenizer_of_other_packages(monkeypatch):
+    parts = SimpleNamespace(tokenizer=lambda text: [SimpleNamespace(text=part) for part in text.split("-")])
+    fakes = {
+        "spacy": SimpleNamespace(load=lambda name: parts if name == "de_core_news_sm" else None),
+        "sacremoses": SimpleNamespace(MosesTokenizer=lambda: SimpleNamespace(tokenize=str.split)),
+        "nltk.tokenize.toktok": SimpleNamespace(ToktokTokenizer=lambda: SimpleNamespace(tokenize=str.upper)),
+        "revtok": SimpleNamespace(tokenize=lambda text, decap=False: [text, decap]),
+    }
+    for name, module in {**fakes, "nltk": SimpleNamespace(), "nltk.tokenize": SimpleNamespace()}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert get_tokenizer("spacy", language="de_core_news_sm")("a-b") == ["a", "b"] and get_tokenizer("moses")("a b") == ["a", "b"]
+    assert get_tokenizer("toktok")("a") == "A"
+    assert get_tokenizer("revtok")("a") == ["a", False] and get_tokenizer("subword")("a") == ["a", True]
+    monkeypatch.setitem(sys.modules, "revtok", None)
+    with pytest.raises(ImportError, match="get_tokenizer: 'subword' needs the package revtok, which is not installed; pip install revtok"):
+        get_tokenizer("subword")
