@@ -100,6 +100,25 @@ def test_wrong_calls(any_of_them):
         tokenizer("a", padding=True, max_length=3)
 
 
+def test_an_encoding_reads_as_its_numbers(gpt):
+    one = gpt.encode("it fits well")
+    assert list(one) == one.ids and one[0] == one.ids[0] and one[1:] == one.ids[1:] and np.asarray(one).tolist() == one.ids
+    assert dv.tensor(one).tolist() == one.ids and dv.tensor(one).dtype == dv.int64 and dv.as_tensor(one).shape == (len(one),)
+    with pytest.raises(
+        TypeMismatch, match=r"HFTokenizer.encode: it does not take return_tensors; it gives an Encoding.*tokenizer\(text, …\)"
+    ):
+        gpt.encode("it", return_tensors="pt")
+
+
+def test_several_texts_may_be_any_sequence(gpt):
+    expected = gpt(["it", "fits"])
+    for texts in (("it", "fits"), np.array(["it", "fits"]), np.array(["it", "fits"], object)):
+        assert gpt(texts) == expected
+    assert gpt([]) == {"input_ids": [], "attention_mask": []}
+    with pytest.raises(TypeMismatch, match=r"Tokenizer: text\[0\] is Tensor; expected a string"):
+        gpt(dv.tensor([1, 2]))
+
+
 def test_pad_token_is_asked_for():
     tokenizer = Char("ab")
     for call in (lambda: tokenizer("a", padding=True), lambda: tokenizer.pad([{"input_ids": [1]}])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import shutil
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 import dovetail as dv
 from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.utils.data import DataLoader
+from dovetail_text.data import DataCollatorWithPadding
 from dovetail_text.datasets import HFDataset, HFIterableDataset, from_files, hf
 from dovetail_text.errors import HubError, MissingPackage
+from dovetail_text.tokenizers import train_bpe
 
 hub = pytest.importorskip("datasets", reason="the extra hub of dovetail-text")
 
@@ -69,6 +72,21 @@ def test_samples_are_plain_values_and_tensors():
         HFDataset(hub.DatasetDict())
     with pytest.raises(TypeMismatch, match="HFIterableDataset: source is Dataset"):
         HFIterableDataset(rows())
+
+
+def test_a_tokenizer_maps_a_dataset():
+    from datasets.fingerprint import Hasher
+
+    tokenizer = train_bpe(["it fits well"] * 3, 270, special_tokens=["<pad>"])
+    source = rows().select_columns(["text", "label"])
+    before = Hasher.hash(tokenizer)
+    mapped = source.map(lambda batch: tokenizer(batch["text"]), batched=True)
+    assert Hasher.hash(tokenizer) == before == Hasher.hash(copy.deepcopy(tokenizer))  # so that what an earlier run kept is found
+    data = HFDataset(mapped, columns=["input_ids", "attention_mask", "label"])
+    assert data[1]["input_ids"].tolist() == tokenizer("fits").input_ids
+    batch = next(iter(DataLoader(data, batch_size=3, collate_fn=DataCollatorWithPadding(tokenizer))))
+    assert batch["labels"].tolist() == [0, 1, 0] and batch["input_ids"].shape == batch["attention_mask"].shape
+    assert tokenizer(source["text"]) == tokenizer(["it", "fits", "well"])
 
 
 def test_folders_and_files(folder):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dovetail.errors import FormatError
+from dovetail.errors import FormatError, TypeMismatch
 
 from ..padding import FILLS, as_tensors, check_side, pad_lists, target_length
 from .checks import is_one, no_pad, pair_list, pairs_of
@@ -63,11 +63,14 @@ class Tokenizer(SpecialTokens):
 
     # ------------------------------------------------------------------------------------------------- the face
 
-    def encode(self, text: str, text_pair: str | None = None, add_special_tokens: bool = True) -> Encoding:
+    def encode(self, text: str, text_pair: str | None = None, add_special_tokens: bool = True, **options: Any) -> Encoding:
         """Encode one text, or two, without padding or truncation.
 
-        Raises a TypeError for what is not a string and a ValueError for a lone surrogate in it.
+        Raises a TypeError for what is not a string, and for options of a call, and a ValueError for a lone surrogate.
         """
+        if options:
+            what, expected = f"it does not take {', '.join(sorted(options))}", "it gives an Encoding, as the tokenizers package"
+            raise TypeMismatch(f"{type(self).__name__}.encode", what, expected, "call the tokenizer: tokenizer(text, …).input_ids")
         return self.encode_batch([text if text_pair is None else (text, text_pair)], add_special_tokens)[0]
 
     def encode_batch(self, texts: Iterable[Any], add_special_tokens: bool = True) -> list[Encoding]:

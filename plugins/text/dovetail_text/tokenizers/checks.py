@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dovetail.errors import TypeMismatch, ValueRangeError
@@ -21,6 +22,8 @@ def is_one(text: Any, words: bool) -> bool:
         return True
     if isinstance(text, list | tuple):
         return words and (not text or isinstance(text[0], str))
+    if hasattr(text, "__len__") and hasattr(text, "__getitem__") and not isinstance(text, Mapping | bytes | bytearray):
+        return False  # a column of a dataset, an array of strings
     what = f"text is {type(text).__name__}"
     raise TypeMismatch("Tokenizer", what, "expected a string, or a list of strings", "bytes: text.decode(); a tensor: decode it first")
 

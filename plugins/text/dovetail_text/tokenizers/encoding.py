@@ -23,7 +23,7 @@ class Encoding:
 
     ``ids`` are the numbers, ``tokens`` their text, ``offsets`` the ``(start, end)`` of each in the text, ``type_ids`` 0
     for the first text and 1 for the second, ``attention_mask`` 1 for what counts, ``special_tokens_mask`` 1 for tokens
-    that no text has; ``overflowing`` holds what truncation cut off. Its length is that of ``ids``.
+    that no text has; ``overflowing`` holds what truncation cut off. Where a list of numbers is wanted, it reads as ``ids``.
     A DataLoader makes a padded batch of encodings by itself: ``pad_id`` fills it, and ``input_names`` says what is in it.
 
     >>> one = Encoding([5, 7], ["fits", "!"], [(0, 4), (4, 5)])
@@ -66,6 +66,17 @@ class Encoding:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.ids[index]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        import numpy as np
+
+        return np.array(self.ids, dtype or np.int64)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Encoding):
