@@ -101,6 +101,11 @@ def test_build_from_iterator():
         build_vocab_from_iterator([["b"]], specials=["<u>"], max_tokens=1)
 
 
+def test_a_vocabulary_can_be_kept(words, tmp_path):
+    dv.save(words.get_itos(), tmp_path / "words.safetensors")
+    assert Vocab(dv.load(tmp_path / "words.safetensors")).get_stoi() == words.get_stoi()
+
+
 def test_copies_are_apart(words):
     other = copy.deepcopy(words)
     other.append_token("z")

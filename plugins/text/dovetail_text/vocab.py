@@ -18,7 +18,8 @@ class Vocab(Module):
     """Tokens numbered from 0, in the order of a list; each once.
 
     A token that is not there gives the default index where one is set, and is an error where none is. Everything that
-    torchtext raises a RuntimeError for is a VocabError (a RuntimeError); wrong types are TypeErrors.
+    torchtext raises a RuntimeError for is a VocabError (a RuntimeError); wrong types are TypeErrors. As torchtext's, its
+    state dict is empty; to keep one, save its tokens: ``dv.save(words.get_itos(), path)``, and ``Vocab(dv.load(path))``.
 
     >>> words = Vocab(["<unk>", "it", "fits"])
     >>> words["fits"], words(["it", "fits"]), words.lookup_token(1), "well" in words, len(words)
