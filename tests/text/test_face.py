@@ -319,6 +319,25 @@ def test_mutated_files_are_read_or_refused(any_of_them, count):
     assert refused > 20
 
 
+@pytest.mark.parametrize("count", [200, pytest.param(5000, marks=pytest.mark.soak)])
+def test_mutated_configurations(bert, tmp_path, count):
+    bert.save(tmp_path / "tokenizer.json")
+    config = {"model_max_length": 8, "padding_side": "left", "tokenizer_class": "BertTokenizer", "pad_token": {"content": "[PAD]"}}
+    config |= {"additional_special_tokens": ["[MASK]"], "model_input_names": ["input_ids"], "clean_up_tokenization_spaces": True}
+    values = [None, -1, float("inf"), float("nan"), [], {}, "x", True, [[]], {"content": 3}, "[UNK]", 3.5, "\ud800", ["\ud800"], ["nope"]]
+    draw, outcomes = random.Random(count), set()
+    for _ in range(count):
+        changed = {name: draw.choice(values) if draw.random() < 0.3 else value for name, value in config.items()}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(changed))
+        try:
+            tokenizer = Tokenizer.from_file(tmp_path)
+            tokenizer.get_special_tokens_mask(tokenizer(["it fits", "a"], padding=True, truncation=True).input_ids[0])
+            outcomes.add("read")
+        except DovetailError as error:
+            outcomes.add(type(error).__name__)
+    assert outcomes == {"read", "FormatError"}
+
+
 def test_a_vocabulary_that_utf8_cannot_hold(tmp_path):
     tokenizer = Char("a\ud800漢")
     tokenizer.save(tmp_path / "t.json")

@@ -125,7 +125,10 @@ class HFTokenizer(Tokenizer):
         return self.backend.get_vocab_size(with_added_tokens=True)
 
     def token_to_id(self, token: str) -> int | None:
-        return self.backend.token_to_id(token)
+        try:
+            return self.backend.token_to_id(token)
+        except UnicodeEncodeError:  # a lone surrogate, which no vocabulary of the package holds
+            return None
 
     def id_to_token(self, id: int) -> str | None:
         return self.backend.id_to_token(id) if 0 <= id < 2**32 else None

@@ -44,6 +44,10 @@ class SpecialTokens:
     def init_special(self, named: Mapping[str, str | None], additional: Sequence[str] = ()) -> None:
         """Set all named tokens, each of which must be in the vocabulary."""
         self._special, self._additional = {}, list(additional)
+        for token in self._additional:
+            if not isinstance(token, str) or self.token_to_id(token) is None:  # type: ignore[attr-defined]
+                what = f"additional_special_tokens has {token!r}, which is not in the vocabulary"
+                raise ValueRangeError(type(self).__name__, what, "expected its tokens", "add_tokens first")
         for name, token in named.items():
             self.set_special(name, token)
 
