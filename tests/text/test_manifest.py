@@ -11,17 +11,25 @@ import pytest
 
 import dovetail as dv
 import dovetail_text
-from dovetail_text import tokenizers
+from dovetail_text import tokenizers, transforms
 
 FOLDER = Path(dovetail_text.__file__).parent
 MANIFEST = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))
 
 
-def test_every_tokenizer_is_registered():
-    assert set(MANIFEST["tokenizers"]) <= set(dv.plugins.tokenizers)
+def test_every_row_is_registered_and_all_public_things_have_a_row():
+    assert set(MANIFEST["tokenizers"]) <= set(dv.plugins.tokenizers) and set(MANIFEST["transforms"]) <= set(dv.plugins.transforms)
     loaded = {dv.plugins.tokenizers.load(key) for key in MANIFEST["tokenizers"]}
-    assert loaded == {getattr(tokenizers, name) for name in tokenizers.__all__} - {tokenizers.get_tokenizer}
-    assert all(row["summary"] for row in MANIFEST["tokenizers"].values())
+    assert loaded == {tokenizers.BasicEnglish, tokenizers.Char, tokenizers.HFTokenizer, tokenizers.Word}
+    assert {dv.plugins.transforms.load(key).__name__ for key in MANIFEST["transforms"]} == set(transforms.__all__)
+    for kind in ("tokenizers", "transforms", "datasets", "collates"):
+        assert all(row["summary"] for row in MANIFEST[kind].values())
+
+
+def test_datasets_say_whose_they_are():
+    for key, row in MANIFEST["datasets"].items():
+        assert row["license"] and row["citation"] and row["splits"] and set(row["sizes"]) == set(row["splits"]), key
+        assert ("hf" in row) == ("hub" in row["tags"]) and (key == "text/pydoc" or row["target"] == "dovetail_text.datasets.hub:hf")
 
 
 def test_the_namespace_is_the_package():

@@ -1,13 +1,13 @@
-"""Text for Dovetail: tokenizers, each imported when it is first used."""
+"""Text for Dovetail: tokenizers, vocabularies, transforms, collators and datasets, each imported when it is first used."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["tokenizers"]
+__all__ = ["data", "datasets", "functional", "tokenizers", "transforms", "vocab"]
 
-__version__ = "0.1.1"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> ModuleType:

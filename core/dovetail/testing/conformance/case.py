@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +47,8 @@ class Subject:
     def inputs(self, batch: int | None = None, seed: int = 0) -> list[Any]:
         """Tensors as the example describes them, ``{ shape = [2, 3], dtype = "float32", high = 10 }`` or just the shape.
 
-        ``batch`` takes the place of the first size. Integers are drawn below ``high``; ``array = true`` leaves a NumPy array.
+        ``batch`` takes the place of the first size. Integers are drawn below ``high``; ``array = true`` leaves a NumPy array;
+        ``value`` is the input itself, such as a list of words.
         """
         import dovetail as dv
 
@@ -54,6 +56,9 @@ class Subject:
         found = []
         for spec in self.example.get("inputs", ()):
             about = spec if isinstance(spec, dict) else {"shape": spec}
+            if "value" in about:
+                found.append(copy.deepcopy(about["value"]))
+                continue
             shape = list(about["shape"])
             if batch is not None and shape:
                 shape[0] = batch

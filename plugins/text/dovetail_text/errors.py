@@ -1,0 +1,27 @@
+"""The errors that only text brings; each is also the built-in that torchtext, tokenizers or datasets raises there."""
+
+from __future__ import annotations
+
+from dovetail.errors import DovetailError
+
+__all__ = ["HubError", "MissingPackage", "TokenizerError", "VocabError"]
+
+
+class VocabError(DovetailError, RuntimeError):
+    """A token or an index that a vocabulary does not have, or has already."""
+
+
+class TokenizerError(DovetailError, RuntimeError):
+    """A tokenizer that cannot do what it is asked for."""
+
+
+class HubError(DovetailError, OSError):
+    """A data set that cannot be fetched or opened."""
+
+    __str__ = Exception.__str__
+
+
+class MissingPackage(DovetailError, ImportError):
+    """A package that is needed here and not installed."""
+
+    __str__ = Exception.__str__
