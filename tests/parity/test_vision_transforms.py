@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,29 +13,14 @@ from PIL import Image
 import dovetail
 from dovetail_vision import transforms as ours
 from dovetail_vision.transforms import functional as our_functional
+from tests.parity.compiled_names import name_torchvision_operators
 
 pytestmark = pytest.mark.parity
 
-_COMPILED = """nms qnms roi_align _roi_align_backward roi_pool _roi_pool_backward ps_roi_align _ps_roi_align_backward
-ps_roi_pool _ps_roi_pool_backward deform_conv2d _deform_conv2d_backward""".split()
+name_torchvision_operators()
+import torchvision
 
-
-def _torchvision_transforms():
-    try:
-        built_for = metadata.version("torchvision").partition("+")[2]
-    except metadata.PackageNotFoundError:
-        pytest.skip("torchvision is not installed", allow_module_level=True)
-    if built_for != torch.__version__.partition("+")[2]:  # its operators cannot load; its transforms need only their names
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in _COMPILED:
-            library.define(f"{name}(Tensor x) -> Tensor")
-        globals()["_keep"] = library
-    import torchvision
-
-    return torchvision.transforms
-
-
-theirs = _torchvision_transforms()
+theirs = torchvision.transforms
 their_functional = theirs.functional
 MODES = list(ours.InterpolationMode)
 RNG = np.random.default_rng(0)

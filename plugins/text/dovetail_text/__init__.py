@@ -1,11 +1,11 @@
-"""Text for Dovetail: tokenizers, each imported when it is first used."""
+"""Text for Dovetail: tokenizers, language models and generation, each imported when it is first used."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["tokenizers"]
+__all__ = ["generation", "models", "tokenizers"]
 
 __version__ = "0.1.1"
 
