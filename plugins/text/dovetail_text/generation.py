@@ -38,8 +38,10 @@ def generate(
     ends = [] if eos is None else [eos] if isinstance(eos, int) else [int(token) for token in eos]
     pad = pad if pad is not None else ends[0] if ends else 0
     ids, mask, single = _prompts(ids, attention_mask, pad)
+    device = next(model.parameters()).device
+    ids, mask = ids.to(device), None if mask is None else mask.to(device)
     steps = _Steps(model, ids.shape[0], ids.shape[1] + max_new_tokens, use_cache)
-    going = dv.ones(ids.shape[0], dtype=dv.bool, device=ids.device)
+    going = dv.ones(ids.shape[0], dtype=dv.bool, device=device)
     with dv.no_grad():
         for _ in range(max_new_tokens):
             scores = steps.next_scores(ids, mask)
