@@ -232,3 +232,14 @@ def test_minilm_is_the_reference():
         want = torch.nn.functional.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
     assert len(SENTENCES) == 50
     _close(ours.encode(SENTENCES), want, atol=2e-6)
+
+
+def test_a_folder_of_pytorch_files(tmp_path):
+    pytest.importorskip("dovetail.io.torch_file")
+    ours, theirs = _bert_pair("BertForMaskedLM")
+    _take(ours, theirs)
+    ours.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
+    again = models.BertForMaskedLM.from_pretrained(tmp_path)
+    _close(again(dv.from_numpy(IDS)).logits, theirs.eval()(torch.from_numpy(IDS)).logits)
