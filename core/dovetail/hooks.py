@@ -139,7 +139,10 @@ def register_commands() -> Rows:
 
 @_hook(since="1.0", first_result=True, on_error=RAISE)
 def build_model(entry: Entry, config: dict[str, Any], weights: Any) -> Any:
-    """Build the model of ``models.create``: return the module, or None to leave it to the next; the core calls ``entry.load()``."""
+    """Build the model of ``models.create``: return the module, or None to leave it to the next; the core calls ``entry.load()``.
+
+    What is written into ``config`` is saved with the model, which is built again with it.
+    """
 
 
 @_hook(since="1.0", first_result=True, on_error=RAISE)

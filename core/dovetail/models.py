@@ -49,7 +49,7 @@ def create(key: str, *, weights: Entry | Mapping[str, Any] | os.PathLike[str] | 
     entry = get(key)
     if isinstance(weights, str):
         weights = _weights_of(entry, weights)
-    module = get_manager().call("build_model", entry=entry, config=dict(config), weights=weights)
+    module = get_manager().call("build_model", entry=entry, config=config, weights=weights)
     if module is None:
         raise PluginError(f"models.create({key!r})", f"{entry.target} gave None", "expected a module", entry.plugin.remedy)
     module._dovetail_entry = (entry.key, config, entry.plugin.version)

@@ -57,5 +57,5 @@ def test_help_and_unknown_target() -> None:
 
 
 def test_torch_is_pinned_and_kept_out_of_the_tests() -> None:
-    assert requirements("parity") == requirements("bench") == ["torch==2.13.0"]
+    assert requirements("parity")[:1] == requirements("bench") == ["torch==2.13.0"]
     assert not [name for name in requirements("dev") if name.startswith("torch")]

@@ -1,11 +1,11 @@
-"""Text for Dovetail: tokenizers, vocabularies, transforms, collators and datasets, each imported when it is first used."""
+"""Text for Dovetail: tokenizers, vocabularies, transforms, collators, datasets, models, generation, each imported when first used."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["data", "datasets", "functional", "tokenizers", "transforms", "vocab"]
+__all__ = ["data", "datasets", "functional", "generation", "models", "tokenizers", "transforms", "vocab"]
 
 __version__ = "0.2.0"
 

@@ -1,15 +1,16 @@
-"""What happens when: encodings become a batch, a dataset of Hugging Face's is opened, the installation is looked at."""
+"""What happens when: encodings become a batch, a dataset or a folder of Hugging Face's is opened, the installation is looked at."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from dovetail.hooks import hookimpl
 
-__all__ = ["build_dataset", "collate", "doctor"]
+__all__ = ["build_dataset", "build_model", "collate", "doctor"]
 
 
 @hookimpl
@@ -59,3 +60,16 @@ def doctor() -> list[tuple[str, bool, str]]:
         ("tokenizers", bool(found["tokenizers"]), found["tokenizers"] or "not installed: pip install tokenizers"),
         ("datasets", True, found["datasets"] or "not installed; for those of the hub: pip install 'dovetail-text[hub]'"),
     ]
+
+
+@hookimpl
+def build_model(entry: Any, config: dict[str, Any], weights: Any) -> Any:
+    """``models.create("text/bert", weights=Path("folder"))``: the folder's config.json, changed by ``config``, and its weights."""
+    architecture = entry.fields.get("architecture") if entry.plugin.name == "text" else None
+    if architecture is None or not isinstance(weights, os.PathLike) or not os.path.isdir(weights):
+        return None
+    from . import models
+
+    model = getattr(models, architecture).from_pretrained(weights, **config)
+    config.update(asdict(model.config))  # so that a file of the model alone builds it again
+    return model

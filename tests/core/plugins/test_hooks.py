@@ -101,6 +101,13 @@ def test_a_behaviour_hook_answers_before_the_core_and_may_decline(site):
     assert models.create("net").config == {}
 
 
+def test_what_a_hook_writes_into_the_configuration_is_saved(site, tmp_path):
+    site.model("dovetail-net")
+    with_hooks(site, "dovetail-audio", '["build_model"]', "@hookimpl\ndef build_model(config):\n    config.setdefault('width', 3)\n")
+    model = models.create("net")
+    assert model.config == {"width": 3} and model._dovetail_entry == ("net/net", {"width": 3}, "0.1.0")
+
+
 def test_the_order_is_that_of_names_whatever_was_imported_first(site):
     site.add("dovetail-words", '[datasets."words/d"]\ntarget = "dovetail_words.d:d"\n', code={"d.py": "def d(): return ['target']\n"})
     wrapper = "@hookimpl(wrapper=True)\ndef build_dataset():\n    result = yield\n    return [*result, '{0}']\n"

@@ -1,0 +1,48 @@
+"""The keys and values of tokens already seen, so that generation computes each token once; and masks that fit it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dovetail as dv
+from dovetail import Tensor
+
+__all__ = ["KeyValueCache", "causal_mask"]
+
+
+class KeyValueCache:
+    """Room for keys and values of all layers, made once: a tensor ``(2, layers, N, heads, length, size)``.
+
+    ``length`` counts the tokens in it; the model moves it on after each call.
+    """
+
+    def __init__(self, room: Tensor) -> None:
+        self.room = room
+        self.length = 0
+
+    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep the keys and values ``(N, heads, L, size)`` of new tokens; return those of all tokens so far."""
+        end = self.length + key.shape[2]
+        keys, values = self.room[0, layer], self.room[1, layer]
+        with dv.no_grad():
+            keys[:, :, self.length : end] = key
+            values[:, :, self.length : end] = value
+        return keys[:, :, :end], values[:, :, :end]
+
+
+def causal_mask(padding: Tensor | None, length: int, past: int, device: Any = None) -> Tensor | None:
+    """Which of ``past + length`` tokens each of the last ``length`` may look at, ``(N or 1, 1, length, past + length)`` of bool.
+
+    ``padding`` ``(N, past + length)`` is 0 where there is no token. None where plain causality (or a single new token) says it all.
+
+    >>> causal_mask(None, 2, 1)
+    tensor([[[[ True,  True, False],
+              [ True,  True,  True]]]])
+    """
+    if padding is not None and bool((padding != 0).all()):
+        padding = None
+    if padding is None and (past == 0 or length == 1):
+        return None
+    seen = dv.arange(past + length, device=device)
+    mask = (seen <= seen[past:, None])[None, None]
+    return mask if padding is None else mask & (padding != 0)[:, None, None, :]

@@ -1,0 +1,96 @@
+"""Configurations of language models: a dataclass that reads and writes Hugging Face's config.json."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from dovetail import Tensor
+from dovetail.errors import FormatError, UnsupportedError, ValueRangeError
+from dovetail.nn import functional as F
+
+__all__ = ["Config", "activation", "read_json"]
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": F.relu,
+    "relu2": lambda x: F.relu(x).square(),
+    "silu": F.silu,
+    "swish": F.silu,
+    "tanh": lambda x: x.tanh(),
+}
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The function of a name in a config.json, such as ``"gelu_new"``. Raises an UnsupportedError for another name.
+
+    >>> import dovetail as dv
+    >>> activation("relu2")(dv.tensor([-1.0, 3.0]))
+    tensor([0., 9.])
+    """
+    try:
+        return _ACTIVATIONS[name]
+    except (KeyError, TypeError):
+        raise UnsupportedError("config", f"the activation is {name!r}", f"expected one of {', '.join(_ACTIVATIONS)}") from None
+
+
+def read_json(path: str | os.PathLike[str], kind: type = dict) -> Any:
+    """Read a JSON object, or another kind of value, from a file. Raises a FormatError for anything else."""
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise FormatError(path, None, f"is not JSON ({error})") from None
+    if not isinstance(found, kind):
+        raise FormatError(path, None, f"holds a {type(found).__name__}; expected a {kind.__name__}, as Hugging Face writes it")
+    return found
+
+
+@dataclass
+class Config:
+    """The base of configurations: from and to dicts and folders, in Hugging Face's spelling."""
+
+    model_type: ClassVar[str] = ""
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any], **changes: Any) -> Self:
+        """Make one of Hugging Face's fields; those that make no difference here are left out, ``changes`` go before them.
+
+        Raises an UnsupportedError for a field that would change the results, a ValueError for another kind of model.
+        """
+        kind = config.get("model_type", cls.model_type)
+        if kind != cls.model_type:
+            raise ValueRangeError(cls.__name__, f"the configuration is that of a {kind!r}", f"expected a {cls.model_type!r}")
+        known = {field.name for field in fields(cls)}
+        for name in changes:
+            if name not in known:
+                raise ValueRangeError(cls.__name__, f"there is no field {name!r}", f"expected one of {', '.join(sorted(known))}")
+        given = cls.translated(dict(config))
+        return cls(**{**{name: value for name, value in given.items() if name in known}, **changes})
+
+    @classmethod
+    def translated(cls, config: dict[str, Any]) -> dict[str, Any]:
+        """Bring the fields of a config.json to our names, and refuse those that we do not have; for subclasses to write."""
+        return config
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str], **changes: Any) -> Self:
+        """Read ``config.json`` of a folder. Raises a FormatError for what is no such file, and what :meth:`from_dict` raises."""
+        return cls.from_dict(read_json(Path(folder) / "config.json"), **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields in Hugging Face's spelling, with ``model_type``."""
+        return {"model_type": self.model_type, **asdict(self)}
+
+
+def refuse(where: str, config: Mapping[str, Any], plain: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raise an UnsupportedError for a field whose value is not one of those that make no difference."""
+    for name, values in plain.items():
+        if name in config and config[name] not in values:
+            what = f"{name} is {config[name]!r} in the configuration"
+            raise UnsupportedError(where, what, f"only {' or '.join(map(repr, values))} is there")

@@ -1,0 +1,227 @@
+"""GPT (Radford et al., 2019): a causal language model with the names of Hugging Face's GPT-2 and the configuration of nanoGPT."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import dovetail as dv
+from dovetail import Tensor, nn
+from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
+from dovetail.nn import functional as F
+
+from .cache import KeyValueCache, causal_mask
+from .config import Config, activation, refuse
+from .layers import Conv1D, Embedding, Linear, draw
+from .output import ModelOutput
+from .pretrained import PreTrainedModel
+
+__all__ = ["GPT", "GPTConfig", "gpt"]
+
+_DROPS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
+
+
+@dataclass
+class GPTConfig(Config):
+    """The sizes of a GPT, as nanoGPT names them; the defaults are those of GPT-2 (124 million parameters) without dropout.
+
+    ``bias=False`` leaves out the biases of linear layers and layer norms.
+
+    >>> GPTConfig.from_dict({"model_type": "gpt2", "n_positions": 512, "n_layer": 2}).block_size
+    512
+    """
+
+    model_type: ClassVar[str] = "gpt2"
+
+    vocab_size: int = 50257
+    block_size: int = 1024
+    n_layer: int = 12
+    n_head: int = 12
+    n_embd: int = 768
+    dropout: float = 0.0
+    bias: bool = True
+    n_inner: int | None = None
+    activation_function: str = "gelu_new"
+    layer_norm_epsilon: float = 1e-5
+    initializer_range: float = 0.02
+    tie_word_embeddings: bool = True
+    eos_token_id: int | None = None
+
+    @classmethod
+    def translated(cls, config: dict[str, Any]) -> dict[str, Any]:
+        """Bring GPT-2's ``n_positions`` and its three dropouts to nanoGPT's two names."""
+        plain = {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "add_cross_attention": (False,)}
+        refuse("GPTConfig", config, plain)
+        config.setdefault("block_size", config.get("n_positions", cls.block_size))
+        drops = {config.get(name, 0.1) for name in _DROPS}
+        if len(drops) > 1:
+            raise UnsupportedError("GPTConfig", f"{', '.join(_DROPS)} differ ({sorted(drops)})", "expected one dropout for all")
+        config.setdefault("dropout", drops.pop())
+        return config
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields in Hugging Face's spelling, and ``bias`` where there is none, which transformers does not have."""
+        found = super().to_dict()
+        drop = found.pop("dropout")
+        if found["bias"]:
+            del found["bias"]
+        else:
+            found["model_type"] = "gpt2_without_bias"  # so that transformers refuses it
+        return {**found, "n_positions": found.pop("block_size"), **dict.fromkeys(_DROPS, drop)}
+
+    @classmethod
+    def from_dict(cls, config: Any, **changes: Any) -> GPTConfig:
+        """As for every configuration; what was saved without biases is known by its ``model_type``."""
+        if config.get("model_type") == "gpt2_without_bias":
+            config = {**config, "model_type": cls.model_type}
+        return super().from_dict(config, **changes)
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: GPTConfig, index: int) -> None:
+        super().__init__()
+        self.n_head, self.index, self.p = config.n_head, index, config.dropout
+        self.c_attn = Conv1D(3 * config.n_embd, config.n_embd, config.bias)
+        self.c_proj = Conv1D(config.n_embd, config.n_embd, config.bias)
+        self.resid_dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
+        n, length, size = x.shape
+        q, k, v = self.c_attn(x).view(n, length, 3, self.n_head, size // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
+        if cache is not None:
+            k, v = cache.update(self.index, k, v)
+        drop = self.p if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, mask, drop, is_causal=mask is None and length > 1)
+        return self.resid_dropout(self.c_proj(y.transpose(1, 2).reshape(n, length, size)))
+
+
+class _MLP(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        inner = config.n_inner or 4 * config.n_embd
+        self.c_fc = Conv1D(inner, config.n_embd, config.bias)
+        self.c_proj = Conv1D(config.n_embd, inner, config.bias)
+        self.act = activation(config.activation_function)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.c_proj(self.act(self.c_fc(x))))
+
+
+class _Block(nn.Module):
+    def __init__(self, config: GPTConfig, index: int) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+        self.attn = _Attention(config, index)
+        self.ln_2 = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+        self.mlp = _MLP(config)
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), mask, cache)
+        return x + self.mlp(self.ln_2(x))
+
+
+class _Transformer(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.wte = Embedding(config.vocab_size, config.n_embd)
+        self.wpe = Embedding(config.block_size, config.n_embd)
+        self.drop = nn.Dropout(config.dropout)
+        self.h = nn.ModuleList([_Block(config, index) for index in range(config.n_layer)])
+        self.ln_f = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+
+    def forward(self, input_ids: Tensor, places: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
+        x = self.drop(self.wte(input_ids) + places)
+        for block in self.h:
+            x = block(x, mask, cache)
+        return self.ln_f(x)
+
+
+class GPT(PreTrainedModel):
+    """A causal language model: tokens ``(N, L)``, ``L`` up to ``block_size``, to ``logits`` ``(N, L, vocab_size)`` of the next ones.
+
+    After Radford et al., Language Models are Unsupervised Multitask Learners, 2019. Parameters are named and laid out as in Hugging
+    Face's ``GPT2LMHeadModel``, so its folders load. With ``labels`` ``(N, L)``, −100 where nothing is asked, ``loss`` is the
+    cross-entropy of each label by the tokens before it: pass ``labels=input_ids``.
+
+    >>> model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)).eval()
+    >>> model(dv.tensor([[1, 2, 3]])).logits.shape
+    dovetail.Size([1, 3, 9])
+    >>> model.generate(dv.tensor([[1, 2]]), max_new_tokens=3).shape
+    dovetail.Size([1, 5])
+    """
+
+    config_class = GPTConfig
+    base_model_prefix = "transformer"
+    heads = ("lm_head",)
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__(config)
+        if config.n_embd % config.n_head:
+            raise ValueRangeError("GPT", f"n_embd is {config.n_embd} and n_head is {config.n_head}", "expected a multiple")
+        self.transformer = _Transformer(config)
+        self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
+        self.post_init()
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.transformer.wte.weight
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Normal weights of deviation ``initializer_range``; less where residual sums of many layers would grow, as in GPT-2."""
+        if isinstance(module, Linear | Embedding | Conv1D):
+            draw(module, self.config.initializer_range)
+        elif isinstance(module, _Attention | _MLP):
+            draw(module.c_proj, self.config.initializer_range / math.sqrt(2 * self.config.n_layer))
+
+    def tied(self) -> dict[str, str]:
+        """The output layer is the word embedding."""
+        return {"lm_head.weight": "transformer.wte.weight"} if self.config.tie_word_embeddings else {}
+
+    def renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Older files hold the causal masks too."""
+        return {name: t for name, t in state.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None, labels: Tensor | None = None,
+        cache: KeyValueCache | None = None, logits_to_keep: int = 0,
+    ) -> ModelOutput:  # fmt: skip
+        """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``; ``logits_to_keep`` asks for the last alone."""
+        length, past = input_ids.shape[1], 0 if cache is None else cache.length
+        if past + length > self.config.block_size:
+            what = f"the input has {past + length} tokens"
+            raise ShapeError("GPT", what, f"expected block_size = {self.config.block_size} at most", "cut it")
+        wpe = self.transformer.wpe
+        places = wpe.weight[past : past + length] if position_ids is None else wpe(position_ids)
+        x = self.transformer(input_ids, places, causal_mask(attention_mask, length, past, input_ids.device), cache)
+        if cache is not None:
+            cache.length += length
+        logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
+        return ModelOutput(loss=None if labels is None else _loss(logits, labels), logits=logits)
+
+    def make_cache(self, batch: int, length: int) -> KeyValueCache:
+        """Room for the keys and values of ``length`` tokens of ``batch`` texts."""
+        config, weight = self.config, self.transformer.wte.weight
+        shape = (config.n_layer, batch, config.n_head, length, config.n_embd // config.n_head)
+        return KeyValueCache(dv.zeros(2, *shape, dtype=weight.dtype, device=weight.device))
+
+    def generate(self, ids: Any, max_new_tokens: int, **options: Any) -> Tensor:
+        """Continue a text by ``max_new_tokens`` tokens: :func:`dovetail_text.generation.generate` with this model."""
+        from ..generation import generate
+
+        return generate(self, ids, max_new_tokens, **options)
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    following = F.pad(labels, (0, 1), value=-100)[:, 1:]
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), following.reshape(-1))
+
+
+def gpt(
+    vocab_size: int = 256, block_size: int = 256, n_layer: int = 6, n_head: int = 6, n_embd: int = 384, **config: Any
+) -> GPT:  # fmt: skip
+    """Build a small GPT, by default one for bytes: 10,844,160 parameters; ``config`` are other fields of :class:`GPTConfig`.
+
+    >>> gpt(vocab_size=10, n_layer=1, n_embd=12, n_head=2).num_parameters()
+    5100
+    """
+    return GPT(GPTConfig(vocab_size, block_size, n_layer, n_head, n_embd, **config))

@@ -1,0 +1,147 @@
+"""Models that live in folders as Hugging Face writes them: config.json, and the tensors in safetensors or PyTorch's format."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import dovetail as dv
+from dovetail import Tensor, nn
+from dovetail.errors import FormatError, TypeMismatch
+from dovetail.io import atomic, container
+
+from .config import Config, read_json
+
+__all__ = ["PreTrainedModel", "read_weights"]
+
+_loading: ContextVar[bool] = ContextVar("_loading", default=False)  # initial weights would be overwritten
+_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def read_weights(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read ``model.safetensors`` or ``pytorch_model.bin`` of a folder, in one piece or as an index names its pieces.
+
+    Raises a FileNotFoundError where there is none of them, a FormatError for damaged ones.
+    """
+    folder = Path(folder)
+    for name in _FILES:
+        if (folder / name).is_file():
+            return dict(dv.load(folder / name))
+        if (folder / f"{name}.index.json").is_file():
+            return _pieces(folder, f"{name}.index.json")
+    raise FileNotFoundError(f"{folder}: there are no weights in it; expected {' or '.join(_FILES)}")
+
+
+def _pieces(folder: Path, index: str) -> dict[str, Tensor]:
+    names = read_json(folder / index).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(name, str) and Path(name).name == name for name in names.values()):
+        raise FormatError(folder / index, None, "its weight_map is not a table of tensors and files in the same folder")
+    found: dict[str, Tensor] = {}
+    for name in sorted(set(names.values())):
+        found.update(dv.load(folder / name))
+    return found
+
+
+class PreTrainedModel(nn.Module):
+    """The base of models that are read from and written to folders, with Hugging Face's names of parameters."""
+
+    config_class: ClassVar[type[Config]]
+    base_model_prefix: ClassVar[str] = ""  # the attribute that holds the model without its head
+    heads: ClassVar[tuple[str, ...]] = ()  # names of heads beside the base model, which one folder has and another has not
+    optional: ClassVar[tuple[str, ...]] = ()  # likewise, inside the base model
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        if not isinstance(config, self.config_class):
+            what = f"config is {type(config).__name__}"
+            raise TypeMismatch(type(self).__name__, what, f"expected a {self.config_class.__name__}", "use from_pretrained for a folder")
+        self.config = config
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str], *, config: Config | None = None, **changes: Any) -> Self:
+        """Build a model of the ``config.json`` and the weights in a folder, in eval mode; ``changes`` go before the fields of the file.
+
+        Every name must fit. Only a head may be missing, which then is new, or not be wanted; a UserWarning says so.
+        Raises a StateDictError (RuntimeError) with the names that do not fit, and what reading raises.
+        """
+        config = cls.config_class.from_pretrained(folder, **changes) if config is None else config
+        token = _loading.set(True)
+        try:
+            model = cls(config)
+        finally:
+            _loading.reset(token)
+        model.load_pretrained(read_weights(folder))
+        return model.eval()
+
+    def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
+        """Load a state dict by Hugging Face's names of any time, with or without the prefix of the base model.
+
+        Raises a StateDictError (RuntimeError) with the names that do not fit.
+        """
+        known = set(self.state_dict())
+        given = self._placed(self.renamed(dict(state)), known)
+        given |= {name: given[source] for name, source in self.tied().items() if name not in given and source in given}
+        fresh = [name for name in known - set(given) if self._may_miss(name)]
+        whole = {self._head(name) for name in fresh} - {self._head(name) for name in known & set(given)}
+        fresh = [name for name in fresh if self._head(name) in whole]  # half a head is a mistake
+        spare = [name for name in set(given) - known if self._may_miss(name)]
+        for name in {name.rpartition(".")[0] for name in fresh}:
+            self.init_weights(self.get_submodule(name))
+        own = self.state_dict()
+        self.load_state_dict({name: t for name, t in given.items() if name not in spare} | {name: own[name] for name in fresh})
+        for names, what in ((fresh, "not in the folder and start untrained"), (spare, "in the folder and have no place in this model")):
+            if names:
+                warnings.warn(f"{type(self).__name__}: {', '.join(sorted(names))} are {what}", stacklevel=3)
+
+    def post_init(self, *parts: nn.Module) -> None:
+        """Give parts, or the whole, initial weights, unless they are about to be read from a file; for the end of a constructor."""
+        if not _loading.get():
+            for part in parts or (self,):
+                part.apply(self.init_weights)
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Give one module its initial weights; for subclasses to write."""
+
+    def num_parameters(self) -> int:
+        """How many numbers the model learns; those with two names count once."""
+        return sum(p.numel() for p in self.parameters())
+
+    def renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Bring names of older versions to today's and leave out what is no parameter; for subclasses to write."""
+        return state
+
+    def tied(self) -> dict[str, str]:
+        """Parameters that are others under a second name, which files may leave out: name → the other; for subclasses to write."""
+        return {}
+
+    def _placed(self, state: dict[str, Tensor], known: Iterable[str]) -> dict[str, Tensor]:
+        """Put the prefix of the base model before names, or take it away, as this model has it."""
+        prefix = f"{self.base_model_prefix}."
+        if any(name.startswith(prefix) for name in known):
+            if any(name.startswith(prefix) for name in state):
+                return state
+            return {name if self._head(name) in self.heads else prefix + name: t for name, t in state.items()}
+        return {name.removeprefix(prefix): t for name, t in state.items()}
+
+    def _head(self, name: str) -> str:
+        return name.removeprefix(f"{self.base_model_prefix}.").partition(".")[0]
+
+    def _may_miss(self, name: str) -> bool:
+        return self._head(name) in self.heads + self.optional
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``config.json`` and ``model.safetensors``, which Hugging Face's from_pretrained reads, each whole or not at all."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tied = self.tied()
+        arrays = {name: t.cpu().contiguous().numpy() for name, t in self.state_dict().items() if name not in tied}
+        with atomic.replacing(folder / "model.safetensors") as path, open(path, "wb") as file:
+            container.write(file, arrays, {"format": "pt"})
+        about = {**self.config.to_dict(), "architectures": [type(self).__name__]}
+        with atomic.replacing(folder / "config.json") as path:
+            path.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
