@@ -47,6 +47,7 @@ class _Recorder:
         self.explained: dict[int, int] = {}  # version box → how many of its changes were made by recorded calls
         self.alive: list[Any] = []
         self.names: dict[str, int] = {}
+        self.memories: dict[int, int] = {}  # version box, which views share → a number
         self.members: dict[int, tuple[str, str, Any]] = {}
         self.paths: dict[int, str] = {}
         if isinstance(fn, Module):
@@ -70,7 +71,8 @@ class _Recorder:
                 self.explained[key] = self.explained.get(key, 0) + box[1] - counts[key]
         outs = list(out) if isinstance(out, tuple) else [out]
         values = [self.new(t, name, "result") for t in outs]
-        self.calls.append(Call(name, recorded, values, self.path(), inplace, op.version))
+        arrays = tuple(op.params[i] for i in op.arrays)
+        self.calls.append(Call(name, recorded, values, self.path(), inplace, op.version, arrays, op.dtypes))
         return out
 
     def input(self, t: Any) -> Any:
@@ -86,7 +88,8 @@ class _Recorder:
         """Give a tensor a value of its own."""
         count = self.names[name] = self.names.get(name, 0) + 1
         unique = name if count == 1 else f"{name}_{count - 1}"
-        value = Value(unique, kind, tuple(t._a.shape), t.dtype, t if kind not in ("input", "result") else None)
+        memory = self.memories.setdefault(id(t._v), len(self.memories))
+        value = Value(unique, kind, tuple(t._a.shape), t.dtype, t if kind not in ("input", "result") else None, memory=memory)
         self.know(t, value)
         return value
 
