@@ -17,7 +17,7 @@ def run(proto: Any, feed: dict[str, Any]) -> list[np.ndarray]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
     session = ort.InferenceSession(proto if isinstance(proto, str) else proto.SerializeToString(), options)
     return session.run(None, {i.name: np.asarray(feed[i.name]) for i in session.get_inputs()})
 

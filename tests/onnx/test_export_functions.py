@@ -105,7 +105,11 @@ SHAPES = {
     "windows": lambda x: F.unfold(F.pad(x, (1, 1, 2, 0)), 3),
     "pads": lambda x: (F.pad(x, (1, -1, 2, 0), value=2.0), F.pad(x, (1, 1, 2, 0), mode="reflect"), F.pad(x, (1, 1, 2, 0), mode="circular")),
     "new tensors": lambda x: dv.ones_like(x) + x.new_zeros(x.shape[0], 1, 1, 1) + dv.full((x.shape[2], 1), 2.0),
-    "ranges": lambda x: (dv.arange(x.shape[0]) + dv.ones(x.shape[2], x.shape[0]).sum(0), dv.arange(2, x.shape[2] + 4, 2), dv.eye(x.shape[3])),
+    "ranges": lambda x: (
+        dv.arange(x.shape[0]) + dv.ones(x.shape[2], x.shape[0]).sum(0),
+        dv.arange(2, x.shape[2] + 4, 2),
+        dv.eye(x.shape[3]),
+    ),
     "meshgrid": lambda x: dv.meshgrid(dv.arange(x.shape[2]), dv.arange(x.shape[3]), indexing="ij"),
     "structures": lambda x: {"a": x, "b": [x + 1, (x,)]},
 }
@@ -121,10 +125,27 @@ MATHS = {
     "logarithms": lambda x: (dv.xlogy(x, x) + dv.logaddexp(x, x * 2), (x + 1).log2(), (x + 1).log10(), x.logit(0.1)),
     "rounding": lambda x: ((x * 100).round(), x.round(decimals=1), (x * -9).trunc(), (x * 9).frac(), (x * 9).ceil(), (x - 0.5).sign()),
     "nan_to_num": lambda x: ((x / 0 * 0).nan_to_num(1.5), (x / 0).isinf(), (x / 0 * 0).isnan(), x.isfinite()),
-    "comparisons": lambda x: (((x > 0.5) & (x < 0.7) | ~(x == 0.5)).any(1), (x > 0.5).all(3).all(2), x != x.round(), dv.isclose(x, x + 1e-9)),
-    "where": lambda x: (dv.where(x > 0.5, x, 0.0) + dv.where(x > 0.5, 1, 2), x.masked_fill(x > 0.5, -1), dv.isin(whole(x), dv.tensor([1, 2]))),
+    "comparisons": lambda x: (
+        ((x > 0.5) & (x < 0.7) | ~(x == 0.5)).any(1),
+        (x > 0.5).all(3).all(2),
+        x != x.round(),
+        dv.isclose(x, x + 1e-9),
+    ),
+    "where": lambda x: (
+        dv.where(x > 0.5, x, 0.0) + dv.where(x > 0.5, 1, 2),
+        x.masked_fill(x > 0.5, -1),
+        dv.isin(whole(x), dv.tensor([1, 2])),
+    ),
     "searchsorted": lambda x: (dv.bucketize(x, LEVELS), dv.bucketize(x, LEVELS, right=True)),
-    "sums": lambda x: (x.sum(), x.sum((2, 3)), x.mean(1, keepdim=True), (x > 0.5).sum(1), x.prod(1), x.logsumexp((1, 2)), x.count_nonzero()),
+    "sums": lambda x: (
+        x.sum(),
+        x.sum((2, 3)),
+        x.mean(1, keepdim=True),
+        (x > 0.5).sum(1),
+        x.prod(1),
+        x.logsumexp((1, 2)),
+        x.count_nonzero(),
+    ),
     "spreads": lambda x: (x.std(1), x.std((2, 3)), x.var(), x.var(dim=(1,), keepdim=True, unbiased=False)),
     "norms": lambda x: (x.norm(), x.norm(p=1, dim=2), x.norm(p=3, dim=1), x.norm(p=float("inf")), F.normalize(x)),
     "extremes": lambda x: (x.max(1), x.max(), x.argmax(), x.argmin(2), x.min(-1), x.amax((1, 2)), *x.aminmax()),
@@ -134,7 +155,12 @@ MATHS = {
     "einsum": lambda x: (dv.einsum("nchw,ncvw->nhv", x, x), dv.einsum("nchw,ncvw,nc->nhv", x, x, x[:, :, 0, 0])),
     "products": lambda x: (dv.outer(x[0, 0, 0], x[0, 0, :, 0]), dv.bmm(x[:, 0], x[:, 1].transpose(1, 2)), x.mT @ x, dv.cdist(x, x + 0.1)),
     "softmax": lambda x: (x.softmax(1), x.log_softmax(-1), F.softmin(x, 1), F.gelu(x), F.silu(x), F.softplus(x, 2.0, 1.0)),
-    "normalisation": lambda x: (F.group_norm(x, 1), F.instance_norm(x), F.batch_norm(x, dv.zeros(3), dv.ones(3)), F.local_response_norm(x, 3)),
+    "normalisation": lambda x: (
+        F.group_norm(x, 1),
+        F.instance_norm(x),
+        F.batch_norm(x, dv.zeros(3), dv.ones(3)),
+        F.local_response_norm(x, 3),
+    ),
 }
 
 IMAGES = {

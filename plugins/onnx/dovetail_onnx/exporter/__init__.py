@@ -17,7 +17,8 @@ from .builder import Builder
 from .lower import Lowerer, MissingLowerings, Unlowered, missing
 from .runs import record
 from .sizes import Unsolved
-from .verify import ExportMismatch, verify
+from .verification import ExportMismatch
+from .verification import verify as verified
 from .write import assemble, save
 
 __all__ = ["ExportMismatch", "MissingLowerings", "Unlowered", "Unsolved", "explain_export", "export"]
@@ -79,13 +80,10 @@ def export(
         ends = [lowerer.memory.ref(value) for _, value in found]
         proto = assemble(builder, starts, ends, names, lowerer.named, metadata, type(model).__name__)
         if verify:
-            _verify(proto, model, inputs, _sizes(inputs.base, runs.sizes))
+            verified(proto, model, inputs, _sizes(inputs.base, runs.sizes))
     if path is not None:
         save(proto, path, external_data)
     return proto
-
-
-_verify = verify
 
 
 def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | None = None, training: bool = False) -> list[Unlowered]:

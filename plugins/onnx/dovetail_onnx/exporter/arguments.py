@@ -82,14 +82,15 @@ class Inputs:
         return base
 
     def resized(self, sizes: Mapping[str, int], turn: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with other sizes of the named dimensions, their elements repeated or cut, and turned round by some places."""
+        """The arguments with other sizes of the named dimensions, stretched or thinned, and with other values where `turn` is not 0."""
         made = iter([self._resize(t, dims, sizes, turn) for t, dims in zip(self.tensors, self.dims, strict=True)])
         return replaced((self.args, self.kwargs), lambda _: next(made))
 
     def _resize(self, t: Any, dims: dict[int, str], sizes: Mapping[str, int], turn: int) -> Any:
         array = np.asarray(t.detach().numpy())
         for axis, name in dims.items():
-            array = np.take(array, np.arange(sizes[name]) % max(array.shape[axis], 1), axis=axis)
+            new, old = sizes[name], array.shape[axis]
+            array = np.take(array, np.arange(new) * old // new, axis=axis)  # what is sorted stays so, as does padding at the end
         array = _turned(array, turn) if turn else array
         return dv.from_numpy(np.array(array, order="C", copy=True))
 
@@ -100,8 +101,8 @@ class Inputs:
 
 
 def _turned(array: np.ndarray, turn: int) -> np.ndarray:
-    """Other values of the same kind: turned round, and floating ones that are no codes mixed with their neighbours."""
-    array = np.roll(array, turn)
+    """Other values of the same kind: rows change places, and floating numbers that are no codes are mixed with their neighbours."""
+    array = np.roll(array, turn, axis=0) if array.ndim else array
     if array.dtype.kind != "f" or not np.isfinite(array).all() or np.array_equal(array, np.floor(array)):
         return array
     share = np.random.default_rng(turn).uniform(0, 1, array.shape).astype(array.dtype)

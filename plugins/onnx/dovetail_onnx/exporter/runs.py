@@ -169,6 +169,9 @@ def _alike(a: Graph, b: Graph, when: str) -> None:
             ops = [c.op if c else "nothing more" for c in (other, one)]
             what = f"{when} the model calls {ops[0]}, and at first {ops[1]}"
             raise UnsupportedError(where, what, "expected the same calls for all inputs", "take the branch out of the model")
+        if len(one.outputs) != len(other.outputs):
+            what = f"{when} it gives {len(other.outputs)} results, and at first {len(one.outputs)}"
+            raise UnsupportedError(place(one), what, "a graph has a fixed number of values", "keep that dimension fixed")
     if len(a.captured) != len(b.captured) or len(list(_values(a))) != len(list(_values(b))):
         raise UnsupportedError("export", f"{when} the model reads other tensors", "expected the same for all inputs")
     order = {id(v): k for k, v in enumerate(_values(a))}

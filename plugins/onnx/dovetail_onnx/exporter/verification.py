@@ -38,7 +38,7 @@ def runner(model: Any) -> tuple[str, Callable[[dict[str, np.ndarray]], list[np.n
         import onnxruntime as ort
 
         options = ort.SessionOptions()
-        options.log_severity_level = 4
+        options.log_severity_level, options.intra_op_num_threads = 4, 1
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return "onnxruntime", lambda feed: session.run(None, feed)
     except ImportError:
