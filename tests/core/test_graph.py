@@ -232,14 +232,27 @@ def test_errors():
 F = nn.functional
 X, LABELS, MASK = ramp(3, 4) / 12, dv.tensor([1, 3, 0]), dv.tensor([[False, True, False]] * 3)
 FOLLOWS = {
-    "a bool mask of attention": (lambda q, m: F.multi_head_attention_forward(q, q, q, 4, 2, dv.ones(12, 4), None, None, None, False, 0.0, dv.eye(4), None, attn_mask=m)[0], (X[:, None], MASK), (X[:, None] * -1, ~MASK)),
-    "grid_sample": (lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=True), (ramp(1, 1, 3, 3), X.view(1, 1, 6, 2)), (-ramp(1, 1, 3, 3), X.view(1, 1, 6, 2) * -3)),
+    "a bool mask of attention": (
+        lambda q, m: F.multi_head_attention_forward(
+            q, q, q, 4, 2, dv.ones(12, 4), None, None, None, False, 0.0, dv.eye(4), None, attn_mask=m
+        )[0],
+        (X[:, None], MASK), (X[:, None] * -1, ~MASK),
+    ),
+    "grid_sample": (
+        lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=True),
+        (ramp(1, 1, 3, 3), X.view(1, 1, 6, 2)), (-ramp(1, 1, 3, 3), X.view(1, 1, 6, 2) * -3),
+    ),
     "labels": (lambda x, t: F.nll_loss(x, t, ignore_index=0), (X, LABELS), (X * 2, LABELS.flip(0))),
-    "label smoothing": (lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1, weight=dv.tensor([1.0, 2.0, 3.0, 4.0])), (X, LABELS), (X * 2, LABELS.flip(0))),
+    "label smoothing": (
+        lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1, weight=ramp(4)), (X, LABELS), (X * 2, LABELS.flip(0))
+    ),
+    "places": (lambda x: dv.where(x > 0.5)[0], (X,), (X.flip(0),)),
     "rrelu": (lambda x: F.rrelu(x), (X,), (-X,)),
     "bags": (lambda i: F.embedding_bag(i, ramp(5, 2), mode="mean"), (LABELS[None],), (LABELS[None] + 1,)),
     "signs": (lambda x, t: F.hinge_embedding_loss(x, t), (X, X.round() * 2 - 1), (X, 1 - X.round() * 2)),
-    "cosines": (lambda x, t: F.cosine_embedding_loss(x, x.flip(1), t), (X, dv.tensor([1.0, -1.0, 1.0])), (X, dv.tensor([-1.0, 1.0, 1.0]))),
+    "cosines": (
+        lambda x, t: F.cosine_embedding_loss(x, x.flip(1), t), (X, dv.tensor([1.0, -1.0, 1.0])), (X, dv.tensor([-1.0, 1.0, 1.0]))
+    ),
     "margins": (lambda x, t: F.multi_margin_loss(x, t), (X, LABELS), (X * 2, LABELS.flip(0))),
 }  # fmt: skip
 

@@ -107,6 +107,8 @@ class Lowerer:
     def lower(self, call: Call, args: dict[str, Any], read: Callable[[Value], Ref]) -> list[Ref | None]:
         """The nodes of one call, and what stands for its results."""
         self.g.path, self.g.call = call.module, call
+        if any(v.dtype.is_complex for v in (*call.inputs(), *call.outputs)):
+            raise UnsupportedError(place(call), "complex numbers have no counterpart in ONNX", "", "compute with real and imaginary parts")
         filled = {name: self._filled(x, read) for name, x in args.items()}
         local = [s for ref in _refs(filled) for s in ref.shape or () if isinstance(s, Size)]
         filled = {name: self._solved(x, call, name, local) for name, x in filled.items()}

@@ -12,7 +12,7 @@ from ._common import plain
 __all__: list[str] = []
 
 neg, reciprocal, sqrt, exp, log = (plain(op) for op in ("Neg", "Reciprocal", "Sqrt", "Exp", "Log"))
-div, floor, ceil, sign, sgn, erf = (plain(op) for op in ("Div", "Floor", "Ceil", "Sign", "Sign", "Erf"))
+div, sign, sgn, erf = (plain(op) for op in ("Div", "Sign", "Sign", "Erf"))
 sin, cos, tan, asin, acos, atan = (plain(op) for op in ("Sin", "Cos", "Tan", "Asin", "Acos", "Atan"))
 sinh, cosh, asinh, acosh, atanh = (plain(op) for op in ("Sinh", "Cosh", "Asinh", "Acosh", "Atanh"))
 tanh, sigmoid = plain("Tanh"), plain("Sigmoid")
@@ -97,6 +97,14 @@ def fmod(g: Any, input: Any, other: Any) -> Any:
     return g.Mod(input, other, fmod=1)
 
 
+def floor(g: Any, input: Any) -> Any:
+    return input if _is_int(input) else g.Floor(input)
+
+
+def ceil(g: Any, input: Any) -> Any:
+    return input if _is_int(input) else g.Ceil(input)
+
+
 def trunc(g: Any, input: Any) -> Any:
     return input if _is_int(input) else g.Mul(g.Sign(input), g.Floor(g.Abs(input)))
 
@@ -175,6 +183,21 @@ def logit(g: Any, input: Any, eps: Any) -> Any:
 
 def logaddexp(g: Any, input: Any, other: Any) -> Any:
     return g.Add(g.Max(input, other), g.Log(g.Add(g.Exp(g.Neg(g.Abs(g.Sub(input, other)))), 1)))
+
+
+def logaddexp2(g: Any, input: Any, other: Any) -> Any:
+    beside = g.Add(exp2(g, g.Neg(g.Abs(g.Sub(input, other)))), 1)
+    return g.Add(g.Max(input, other), log2(g, beside))
+
+
+def signbit(g: Any, input: Any) -> Any:
+    below = g.Less(input, 0)
+    return below if _is_int(input) else g.Or(below, g.Less(g.Reciprocal(input), 0))  # −0 has one too
+
+
+def copysign(g: Any, input: Any, other: Any) -> Any:
+    size = g.Abs(input)
+    return g.Where(signbit(g, other), g.Neg(size), size)
 
 
 def xlogy(g: Any, input: Any, other: Any) -> Any:

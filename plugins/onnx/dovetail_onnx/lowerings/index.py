@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import dovetail as dv
 from ..exporter.builder import Ref
 from ..exporter.sizes import Size
 from ._common import END, arange, axes_of, flat, product, refuse
+from .arithmetic import floor_divide
 
 __all__: list[str] = []
 
@@ -171,22 +173,43 @@ def _cut(g: Any, x: Any, index: Any) -> Any:
 
 
 def scatter(g: Any, input: Any, dim: int, index: Any, src: Any, value: Any, reduce: Any) -> Any:
-    source = _cut(g, src, index) if src is not None else g.Expand(g.const(value, input.dtype), g.Shape(index))
-    how = {None: None, "add": "add", "multiply": "mul"}[reduce]
-    return g.ScatterElements(input, index, g.cast(source, input.dtype), axis=dim, reduction=how)
+    number = value if src is None else src
+    source = _cut(g, src, index) if isinstance(src, Ref) else g.Expand(g.const(number, input.dtype), g.Shape(index))
+    return _scatter(g, input, dim, index, source, {None: None, "add": "add", "multiply": "mul"}[reduce])
+
+
+def _scatter(g: Any, input: Any, dim: int, index: Any, source: Any, how: Any) -> Any:
+    """ScatterElements, of a single element too."""
+    source = g.cast(source, input.dtype)
+    if input.ndim and index.ndim:
+        return g.ScatterElements(input, index, source, axis=dim, reduction=how)
+    line = g.ScatterElements(*(g.Reshape(x, [-1]) for x in (input, index, source)), axis=0, reduction=how)
+    return g.Reshape(line, g.sizes(input.shape))
 
 
 def scatter_add(g: Any, input: Any, dim: int, index: Any, src: Any) -> Any:
-    return g.ScatterElements(input, index, _cut(g, src, index), axis=dim, reduction="add")
+    return _scatter(g, input, dim, index, _cut(g, src, index), "add")
 
 
 def scatter_reduce(g: Any, input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
-    how = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min"}.get(reduce)
-    if how is None or not include_self:
-        raise refuse(g, f"reduce={reduce!r} with include_self={include_self} has no counterpart in ONNX")
+    how, start = {"sum": ("add", 0), "mean": ("add", 0), "prod": ("mul", 1), "amax": ("max", -math.inf), "amin": ("min", math.inf)}[reduce]
     if how in ("max", "min") and g.opset < 18:
         raise refuse(g, f"reduce={reduce!r} needs opset 18, got {g.opset}", "export with a newer opset")
-    return g.ScatterElements(input, index, _cut(g, src, index), axis=dim, reduction=how)
+    if not input.dtype.is_floating_point and not include_self and math.isinf(start):
+        start = dv.iinfo(input.dtype).min if start < 0 else dv.iinfo(input.dtype).max
+    source = _cut(g, src, index)
+    whole = g.Shape(source)
+    if not include_self:
+        input, shape = _scatter(g, input, dim, index, g.Expand(g.const(start, input.dtype), whole), None), input.shape
+        input.shape = shape
+    out = _scatter(g, input, dim, index, source, how)
+    if reduce != "mean":
+        return out
+    ones = g.Expand(g.const(1, input.dtype), whole)
+    counts = g.Expand(g.const(int(include_self), input.dtype), g.sizes(input.shape))
+    counts.shape = input.shape
+    counts = g.Max(_scatter(g, counts, dim, index, ones, "add"), 1)
+    return g.Div(out, counts) if input.dtype.is_floating_point else floor_divide(g, out, counts)
 
 
 def _along(g: Any, input: Any, dim: int, index: Any, source: Any, how: Any) -> Any:

@@ -28,7 +28,7 @@ def linear(g: Any, input: Any, weight: Any, bias: Any) -> Any:
 
 
 def addmm(g: Any, input: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> Any:
-    if mat1.dtype.is_floating_point:
+    if mat1.dtype.is_floating_point and mat1.ndim == mat2.ndim == 2 and input.ndim <= 2:
         return g.Gemm(mat1, mat2, input, alpha=float(alpha), beta=float(beta))
     return g.Add(g.Mul(input, beta), g.Mul(g.MatMul(mat1, mat2), alpha))
 

@@ -11,6 +11,8 @@ from ._common import axes_of, flat, product, reduce, refuse
 
 __all__: list[str] = []
 
+_SLICES = 512  # a running product is written out for so many elements
+
 
 def _as_result(g: Any, x: Any) -> Any:
     """The input in the type of the result, in which the op computes."""
@@ -189,6 +191,20 @@ def median_all(g: Any, input: Any, nan: bool) -> Any:
 
 def cumsum(g: Any, input: Any, dim: int, dtype: Any) -> Any:
     return g.CumSum(_as_result(g, input), g.const(dim, dv.int64)) if input.ndim else _as_result(g, input)
+
+
+def cumprod(g: Any, input: Any, dim: int, dtype: Any) -> Any:
+    """ONNX has running sums alone: the slices are multiplied one by one."""
+    x = _as_result(g, input)
+    count = input.shape[dim] if input.ndim else 1
+    if not isinstance(count, int) or count > _SLICES:
+        raise refuse(g, f"a running product over {count} elements", f"fix that dimension, to {_SLICES} at most")
+    if count < 2:
+        return x
+    parts = list(g.node("Split", x, [1] * count, axis=dim, outputs=count))
+    for k in range(1, count):
+        parts[k] = g.Mul(parts[k - 1], parts[k])
+    return g.Concat(*parts, axis=dim)
 
 
 def logcumsumexp(g: Any, input: Any, dim: int) -> Any:

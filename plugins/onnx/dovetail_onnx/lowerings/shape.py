@@ -9,7 +9,7 @@ import numpy as np
 import dovetail as dv
 
 from ..exporter.sizes import Size
-from ._common import END, arange, axes_of, refuse
+from ._common import END, arange, axes_of, flat, product, refuse
 
 __all__: list[str] = []
 
@@ -135,6 +135,20 @@ def triu(g: Any, input: Any, diagonal: Any) -> Any:
 def _triangle(g: Any, x: Any, diagonal: Any, upper: int) -> Any:
     kind = x.dtype if x.dtype.name in ("float32", "float64", "int64", "bool") else dv.float32 if x.dtype.is_floating_point else dv.int64
     return g.cast(g.Trilu(g.cast(x, kind), g.ref(diagonal, dv.int64), upper=upper), x.dtype)
+
+
+def diag_embed(g: Any, grad: Any, shape: Any, offset: int, dim1: int, dim2: int) -> Any:
+    zeros = g.Expand(g.const(0, grad.dtype), g.sizes(shape))
+    zeros.shape = tuple(shape)
+    return diagonal_scatter(g, zeros, grad, offset, dim1, dim2)
+
+
+def diagonal_scatter(g: Any, input: Any, src: Any, offset: int, dim1: int, dim2: int) -> Any:
+    positions = g.Reshape(arange(g, product(input.shape)), g.sizes(input.shape))
+    positions.shape = input.shape
+    places = diagonal(g, positions, offset, dim1, dim2)
+    out = g.ScatterElements(flat(g, input), flat(g, places), flat(g, src), axis=0)
+    return g.Reshape(out, g.sizes(input.shape))
 
 
 def diagonal(g: Any, input: Any, offset: int, dim1: int, dim2: int) -> Any:
