@@ -147,7 +147,7 @@ def _names(given: Any, own: list[str], taken: list[str]) -> list[str]:
 
 
 def _sizes(base: dict[str, int], runs: list[dict[str, int]]) -> list[dict[str, int]]:
-    """The sizes to verify at: the given ones, traced ones, and some that no run had."""
+    """The sizes to verify at: the given ones, and some that no run had."""
     if not base:
         return [{}, {}]
     fresh = {}
@@ -155,4 +155,4 @@ def _sizes(base: dict[str, int], runs: list[dict[str, int]]) -> list[dict[str, i
         unit = math.gcd(*(r[k] - runs[0][k] for r in runs))
         sign = 1 if runs[1][k] > runs[0][k] else -1
         fresh[k] = next(n for n in (runs[0][k] + sign * unit * step for step in (4, 6, 7, 8)) if n not in {r[k] for r in runs})
-    return [base, runs[1], {k: max(1, n) for k, n in fresh.items()}]
+    return [base, {k: max(1, n) for k, n in fresh.items()}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Builder:
         self.nodes: list[Any] = []
         self.initializers: dict[str, np.ndarray] = {}
         self.domains: dict[str, int] = {}
-        self.path, self.call = "", None
+        self.path, self.call = "", cast("Any", None)
         self._names: dict[str, int] = {}
         self._constants: dict[Any, Ref] = {}
         self._sizes: dict[int, tuple[Size, Ref]] = {}
@@ -90,7 +90,7 @@ class Builder:
         results = [Ref(self.unique(f"{label}.out" if k == 0 else f"{label}.out{k}"), kind) for k in range(outputs)]
         if domain:
             self.domains[domain] = version
-        kept = {k: [int(i) for i in v] if isinstance(v, tuple) else v for k, v in attributes.items() if v is not None}
+        kept: dict[str, Any] = {k: [int(i) for i in v] if isinstance(v, tuple) else v for k, v in attributes.items() if v is not None}
         self.nodes.append(helper.make_node(op, names, [r.name for r in results], name=label, domain=domain, **kept))
         return results[0] if outputs == 1 else tuple(results)
 

@@ -96,7 +96,7 @@ class Lowerer:
         for at, call in enumerate(self.runs.graph.calls):
             args = self.runs.args(at)
             refs = self.lower(call, args, self.memory.ref)
-            if call.inplace:
+            if call.inplace and refs[0] is not None:
                 self.memory.write(args[call.arrays[0]], call.outputs[0], refs[0])
                 continue
             for value, ref in zip(call.outputs, refs, strict=True):
@@ -200,8 +200,7 @@ class Lowerer:
         first = arrays[0]
         if all(a is first or (a.shape == first.shape and _equal(a, first)) for a in arrays):
             name = value.name if value.kind != "constant" else ""
-            ref = self.g.const(first, name=name)
-            return Ref(ref.name, value.dtype, tuple(first.shape), arrays[:1])
+            return Ref(self.g.const(first, name=name).name, value.dtype, tuple(first.shape), arrays[:1])
         from .constants import varying
 
         before, self.g.path = self.g.path, ""

@@ -114,12 +114,13 @@ def record(model: Any, inputs: Inputs) -> Runs:
     # Sizes of one broadcast, and squeeze away: a free dimension is never seen at that size.
     base = {name: max(size, 2) for name, size in inputs.base.items()}
     first = _trace(model, inputs.resized(base))
-    units = {name: _unit(model, inputs, base, name, first) for name in base}
+    known = {_say(base): first}
+    units = {name: _unit(model, inputs, base, name, known) for name in base}
     rows = {name: _STEPS[k % len(_STEPS)] for k, name in enumerate(base)}
     sizes = [{n: base[n] + units[n] * rows[n][k] for n in base} for k in range(5)]
     graphs = [first]
     for k, each in enumerate(sizes[1:], 1):
-        graphs.append(_again(model, inputs, each, k))
+        graphs.append(known.get(_say(each)) or _again(model, inputs, each, k))
         _alike(first, graphs[-1], f"at {_say(each)}")
     _settle(graphs)
     return Runs(graphs, sizes)
@@ -138,16 +139,17 @@ def _again(model: Any, inputs: Inputs, sizes: dict[str, int], turn: int) -> Grap
         return _trace(model, inputs.resized(sizes))
 
 
-def _unit(model: Any, inputs: Inputs, base: dict[str, int], name: str, first: Graph) -> int:
-    """A step by which a dimension can change alone, such that the model makes the same calls."""
+def _unit(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: dict[str, Graph]) -> int:
+    """A step by which a dimension can change alone, such that the model makes the same calls; the runs are kept in `known`."""
     reason: Any = None
     for unit in _UNITS:
         if base[name] + 5 * unit < 2:
             continue
         try:
-            found = _trace(model, inputs.resized(base | {name: base[name] + unit}))
-            _alike(first, found, f"at {name} = {base[name] + unit}")
-            _trace(model, inputs.resized(base | {name: base[name] + 5 * unit}))
+            for count in (1, 5):
+                sizes = base | {name: base[name] + count * unit}
+                found = known[_say(sizes)] = _trace(model, inputs.resized(sizes))
+                _alike(known[_say(base)], found, f"at {name} = {sizes[name]}")
             return unit
         except Exception as error:  # a model may refuse a size with any error
             reason = reason or error

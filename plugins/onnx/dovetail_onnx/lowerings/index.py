@@ -59,7 +59,9 @@ def index(g: Any, input: Any, at: Any, indices: Any) -> Any:
         x, basic = getitem(g, input, at), _parts(at, input.ndim)
         x = Ref(x.name, x.dtype, (None,) * sum(not isinstance(p, int | Size) for p in basic))
     parts = _parts(tuple(indices), x.ndim - sum(_rank(p) - 1 for p in indices))
-    arrays, axes, axis = [], [], 0
+    arrays: list[Any] = []
+    axes: list[int] = []
+    axis = 0
     for part in parts:
         rank = _rank(part)
         if not isinstance(part, slice):
