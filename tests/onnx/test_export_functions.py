@@ -12,7 +12,7 @@ import dovetail as dv
 from dovetail_onnx import export
 from tests.onnx.running import assert_same
 
-F = dv.nn.functional
+nn, F = dv.nn, dv.nn.functional
 X = dv.from_numpy(np.random.default_rng(0).random((2, 3, 8, 8), dtype=np.float32))
 FREE = [{0: "n", 2: "h", 3: "w"}]
 SQUARE = [{0: "n", 2: "h", 3: "h"}]
@@ -195,7 +195,17 @@ def test_oldest_and_newest_opset(name):
 
 
 def test_squares():
-    for function in (causal, lambda x: x.diagonal(0, 2, 3), lambda x: dv.linspace(0, 1, 8) + x[:, :, :8, :8]):
+    functions = (
+        causal,
+        lambda x: x.diagonal(0, 2, 3),
+        lambda x: x + dv.linspace(-1, 1, x.shape[2]),
+        lambda x: x + dv.from_numpy(np.triu(np.full((1, x.shape[2], x.shape[2]), -np.inf, "f"), 1)),
+        lambda x: x.masked_fill(dv.from_numpy(np.tri(x.shape[2], dtype=bool)), 0),
+        lambda x: x + nn.Transformer.generate_square_subsequent_mask(x.shape[2]),
+        lambda x: x + (dv.arange(x.shape[2])[None, :] - dv.arange(x.shape[3])[:, None]) * 0.5,
+        lambda x: x + dv.arange(x.shape[2] - 1, -1, -1) + dv.tensor(x.shape[2]) + dv.tensor([1.0 / x.shape[2]]),
+    )
+    for function in functions:
         proto = export(function, X, dynamic_shapes=SQUARE)
         assert_same(proto, function, X, {"n": 5, "h": 19}, SQUARE)
 

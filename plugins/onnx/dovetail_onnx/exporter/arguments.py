@@ -90,7 +90,10 @@ class Inputs:
         array = np.asarray(t.detach().numpy())
         for axis, name in dims.items():
             new, old = sizes[name], array.shape[axis]
-            array = np.take(array, np.arange(new) * old // new, axis=axis)  # what is sorted stays so, as does padding at the end
+            if not old:  # there is nothing to stretch
+                array = np.zeros([new if k == axis else n for k, n in enumerate(array.shape)], array.dtype)
+                continue
+            array = np.take(array, np.arange(new) * old // max(new, 1), axis=axis)  # what is sorted stays so, as does padding at the end
         array = _turned(array, turn) if turn else array
         return dv.from_numpy(np.array(array, order="C", copy=True))
 

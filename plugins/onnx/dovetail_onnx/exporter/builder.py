@@ -84,6 +84,9 @@ class Builder:
         names = [self.ref(x, like).name if x is not None else "" for x in inputs]
         while names and not names[-1]:
             names.pop()
+        if op == "Where" and like is dv.bool:  # onnxruntime chooses between numbers alone
+            numbers = [self.cast(self.ref(x, like), dv.uint8) for x in inputs[1:]]
+            return self.cast(self.node(op, inputs[0], *numbers), dv.bool)
         kind = dtype or (dv.bool if op in _BOOLS else dv.int64 if op in _INTS else like)
         prefix = f"{self.path}.{op}" if self.path else op
         label = self.unique(prefix)
