@@ -126,6 +126,25 @@ def test_given_names_and_dynamic_axes():
         assert run(proto, {"left": np.ones((7, 2), "f"), "right": np.ones((7, 3), "f")})[0].shape == (7, 4)
 
 
+def test_the_arguments_of_pytorch(tmp_path):
+    import enum
+
+    mode = enum.Enum("TrainingMode", "EVAL PRESERVE TRAINING")
+    how = {"export_params": True, "do_constant_folding": True, "verbose": False, "dynamo": False, "training": mode.EVAL}
+    model = nn.Sequential(nn.Linear(4, 3), nn.Dropout())
+    proto = export(model, dv.ones(2, 4), f=tmp_path / "a.onnx", opset_version=17, input_names=["x"], dynamic_axes={"x": [0]}, **how)
+    assert proto.opset_import[0].version == 17 and (tmp_path / "a.onnx").exists()
+    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "x_dynamic_axes_1"
+    with pytest.raises(MissingLowerings):
+        export(model, dv.ones(2, 4), training=mode.PRESERVE)
+    with pytest.raises(UnsupportedError, match="export_params is False; expected True, as which the model is written"):
+        export(model, dv.ones(2, 4), export_params=False)
+    with pytest.raises(TypeMismatch, match=r"export\(\): got an unexpected keyword argument 'opsets'"):
+        export(model, dv.ones(2, 4), opsets=3)
+    with pytest.raises(ValueRangeError, match="training is 3; expected True or False"):
+        export(model, dv.ones(2, 4), training=3)
+
+
 @dataclass
 class Out:
     logits: dv.Tensor

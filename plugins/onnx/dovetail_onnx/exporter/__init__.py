@@ -10,10 +10,11 @@ from typing import Any
 
 import dovetail as dv
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
-from dovetail.graph import Value, trace
+from dovetail.graph import Graph, Value, trace
 
 from .arguments import Inputs, leaves
 from .builder import Builder
+from .foreign import refuse_options, training_of
 from .lower import Lowerer, MissingLowerings, Unlowered, missing
 from .runs import record
 from .sizes import Unsolved
@@ -39,8 +40,9 @@ def export(
     opset: int = _DEFAULT,
     external_data: bool | str = "auto",
     metadata: Mapping[str, str] | None = None,
-    training: bool = False,
+    training: Any = False,
     verify: bool = True,
+    **pytorch: Any,
 ) -> Any:
     """Write a module or function as an ONNX model, and return it (an ``onnx.ModelProto``); without a path it is only returned.
 
@@ -54,6 +56,9 @@ def export(
     ``verify`` checks the model and compares its results with the original's, at the given and at other sizes, in onnxruntime or, where
     that is not installed, in the onnx package's evaluator: to 1e-4 of the largest element in float32; nothing is written if they differ.
 
+    The names of ``torch.onnx.export`` serve too: ``f`` for path, ``opset_version``, ``dynamo``, ``do_constant_folding`` …; what would give
+    another model than the default is refused.
+
     Raises MissingLowerings, which lists all ops that cannot be said in ONNX; Unsolved or an UnsupportedError where the model depends
     on sizes or values in a way that one graph cannot follow, naming op and module; ExportMismatch where results differ.
 
@@ -62,13 +67,12 @@ def export(
     >>> [node.op_type for node in model.graph.node], [weight.name for weight in model.graph.initializer]
     (['Gemm'], ['weight', 'bias'])
     """
+    path, opset = pytorch.pop("f", path), pytorch.pop("opset_version", opset) or _DEFAULT
+    refuse_options(pytorch)
     _check(model, opset)
-    with _mode(model, training):
+    with _mode(model, training_of(model, training)):
         inputs = Inputs(model, args, kwargs, input_names, dynamic_shapes, dynamic_axes)
-        runs = record(model, inputs)
-        lacking = missing(runs.graph.calls)
-        if lacking:
-            raise MissingLowerings(lacking)
+        runs = record(model, inputs, _refuse_missing)
         builder = Builder(opset)
         found = list(leaves(runs.outputs(), kind=Value))
         names = _names(output_names, [name for name, _ in found], inputs.names)
@@ -84,6 +88,12 @@ def export(
     if path is not None:
         save(proto, path, external_data)
     return proto
+
+
+def _refuse_missing(graph: Graph) -> None:
+    lacking = missing(graph.calls)
+    if lacking:
+        raise MissingLowerings(lacking)
 
 
 def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | None = None, training: bool = False) -> list[Unlowered]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,19 +101,22 @@ def _values(graph: Graph) -> Any:
     return itertools.chain(graph.inputs, graph.captured, *(c.outputs for c in graph.calls))
 
 
-def record(model: Any, inputs: Inputs) -> Runs:
+def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
     """Run the model at the given sizes and, where dimensions are free, at some more; otherwise once more with other values.
 
-    Raises an UnsupportedError where the runs make different calls: the model then looks at sizes or values, and one graph cannot
-    say what it does.
+    ``look`` sees the first run before there are others. Raises an UnsupportedError where the runs make different calls: the model then
+    looks at sizes or values, and one graph cannot say what it does.
     """
     if not inputs.base:
-        graphs = [_trace(model, inputs.resized({})), _again(model, inputs, {}, 1)]
+        graphs = [_trace(model, inputs.resized({}))]
+        look(graphs[0])
+        graphs.append(_again(model, inputs, {}, 1))
         _alike(graphs[0], graphs[1], "with other values of the same sizes")
         return Runs(graphs, [{}, {}])
     # Sizes of one broadcast, and squeeze away: a free dimension is never seen at that size.
     base = {name: max(size, 2) for name, size in inputs.base.items()}
     first = _trace(model, inputs.resized(base))
+    look(first)
     known = {_say(base): first}
     units = {name: _unit(model, inputs, base, name, known) for name in base}
     rows = {name: _STEPS[k % len(_STEPS)] for k, name in enumerate(base)}
