@@ -24,7 +24,7 @@ from .write import assemble, save
 
 __all__ = ["ExportMismatch", "MissingLowerings", "Unlowered", "Unsolved", "explain_export", "export"]
 
-_OLDEST, _DEFAULT = 17, 20
+_OLDEST, _DEFAULT = 13, 20
 
 
 def export(

@@ -8,7 +8,9 @@ from typing import Any, cast
 import numpy as np
 
 import dovetail as dv
+from dovetail.errors import UnsupportedError
 
+from .runs import place
 from .sizes import Size
 
 __all__ = ["Builder", "Ref", "Unmade"]
@@ -84,6 +86,9 @@ class Builder:
         names = [self.ref(x, like).name if x is not None else "" for x in inputs]
         while names and not names[-1]:
             names.pop()
+        if op == "ScatterElements" and attributes.get("reduction") and self.opset < 16:
+            what = f"adding up where an index points needs opset 16, got {self.opset}"
+            raise UnsupportedError(place(self.call), what, "", "export with a newer opset")
         if op == "Where" and like is dv.bool:  # onnxruntime chooses between numbers alone
             numbers = [self.cast(self.ref(x, like), dv.uint8) for x in inputs[1:]]
             return self.cast(self.node(op, inputs[0], *numbers), dv.bool)
@@ -171,4 +176,6 @@ class Builder:
 
     def dim(self, x: Ref, axis: int) -> Callable[[Builder], Ref]:
         """How the graph reads a size of a value."""
-        return lambda g: g.node("Shape", x, start=axis, end=axis + 1)
+        if self.opset >= 15:
+            return lambda g: g.node("Shape", x, start=axis, end=axis + 1)
+        return lambda g: g.node("Gather", g.node("Shape", x), [axis], axis=0)

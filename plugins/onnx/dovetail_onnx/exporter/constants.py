@@ -63,9 +63,14 @@ def _triangle(lowerer: Any, arrays: list[np.ndarray], dtype: Any) -> Any:
     high, low = arrays[0][..., 0, -1].item(), arrays[0][..., -1, 0].item()
     for k in (0, 1, -1):
         if all(np.array_equal(a, np.broadcast_to(np.where(_upper(a, k), high, low).astype(a.dtype), a.shape)) for a in arrays):
-            ones = g.Expand(g.const(True, dv.bool), g.sizes(_shape(lowerer, arrays)))
-            return g.Where(g.Trilu(ones, g.const(k, dv.int64), upper=1), g.const(high, dtype), g.const(low, dtype))
+            *_, rows, columns = shape = _shape(lowerer, arrays)
+            above = g.Sub(_places(g, columns), g.Unsqueeze(_places(g, rows), [1]))  # how far right of the diagonal
+            return g.Reshape(g.Where(g.Less(above, k), g.const(low, dtype), g.const(high, dtype)), g.sizes(shape))
     return None
+
+
+def _places(g: Any, count: Any) -> Any:
+    return g.Range(g.const(0, dv.int64), g.scalar(count), g.const(1, dv.int64))
 
 
 def _upper(a: np.ndarray, k: int) -> np.ndarray:
@@ -81,7 +86,7 @@ def _line(lowerer: Any, arrays: list[np.ndarray], dtype: Any) -> Any:
         return None
     shape, starts = _shape(lowerer, arrays), [x[0].item() for x in lines]
     count = shape[long.pop()]
-    i = g.cast(g.Range(g.const(0, dv.int64), g.scalar(count), g.const(1, dv.int64)), dtype)
+    i = g.cast(_places(g, count), dtype)
     even = [(x[0] + np.arange(len(x)) * (x[1] - x[0])).astype(x.dtype) for x in lines]
     if _one(x[1] - x[0] for x in lines) and all(map(np.array_equal, lines, even)):
         line = g.Mul(i, np.asarray(lines[0][1] - lines[0][0], dtype.np))

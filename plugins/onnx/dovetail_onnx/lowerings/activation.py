@@ -63,7 +63,7 @@ def hardtanh(g: Any, input: Any, min_val: float, max_val: float) -> Any:
 
 
 def hardswish(g: Any, input: Any) -> Any:
-    return g.HardSwish(input)
+    return g.HardSwish(input) if g.opset >= 14 else g.Mul(input, hardsigmoid(g, input))
 
 
 def hardsigmoid(g: Any, input: Any) -> Any:

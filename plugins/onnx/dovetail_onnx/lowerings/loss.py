@@ -45,15 +45,16 @@ def binary_cross_entropy(g: Any, input: Any, target: Any, weight: Any, reduction
     floor = g.const(-100.0, input.dtype)
     yes, no = g.Max(g.Log(input), floor), g.Max(g.Log(g.Sub(1, input)), floor)
     loss = g.Neg(g.Add(g.Mul(target, yes), g.Mul(g.Sub(1, target), no)))
-    return _reduced(g, loss if weight is None else g.Mul(loss, weight), reduction)
+    return _reduced(g, loss if weight is None else g.Mul(loss, g.cast(weight, loss.dtype)), reduction)
 
 
 def binary_cross_entropy_with_logits(g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
     beside = g.Softplus(g.Neg(input))
     if pos_weight is not None:
-        beside = g.Mul(beside, g.Add(g.Mul(g.Sub(pos_weight, 1), target), 1))
+        factor = g.cast(pos_weight, input.dtype)
+        beside = g.Mul(beside, g.Add(g.Mul(g.Sub(factor, 1), target), 1))
     loss = g.Add(g.Mul(g.Sub(1, target), input), beside)
-    return _reduced(g, loss if weight is None else g.Mul(loss, weight), reduction)
+    return _reduced(g, loss if weight is None else g.Mul(loss, g.cast(weight, loss.dtype)), reduction)
 
 
 def cross_entropy(g: Any, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:

@@ -133,6 +133,10 @@ def triu(g: Any, input: Any, diagonal: Any) -> Any:
 
 
 def _triangle(g: Any, x: Any, diagonal: Any, upper: int) -> Any:
+    if g.opset < 14:
+        above = g.Sub(arange(g, x.shape[-1]), g.Unsqueeze(arange(g, x.shape[-2]), [1]))  # how far right of the diagonal
+        kept = g.Not(g.Less(above, diagonal)) if upper else g.Not(g.Greater(above, diagonal))
+        return g.Where(kept, x, g.const(0, x.dtype))
     kind = x.dtype if x.dtype.name in ("float32", "float64", "int64", "bool") else dv.float32 if x.dtype.is_floating_point else dv.int64
     return g.cast(g.Trilu(g.cast(x, kind), g.ref(diagonal, dv.int64), upper=upper), x.dtype)
 
