@@ -123,4 +123,4 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
     finite = np.isfinite(y)
     if not np.array_equal(x[~finite], y[~finite], equal_nan=True) or not np.isfinite(x[finite]).all():
         return float("inf")
-    return float(np.abs(x - y)[finite].max(initial=0) / max(1.0, np.abs(y[finite]).max(initial=0)))
+    return float(np.abs(x[finite] - y[finite]).max(initial=0) / max(1.0, np.abs(y[finite]).max(initial=0)))
