@@ -276,6 +276,17 @@ def test_values_know_whose_memory_they_share():
     assert view.memory == product.memory and len({product.memory, copy.memory, graph.inputs[0].memory}) == 3
 
 
+def test_parameters_that_a_run_writes_to_are_marked():
+    norm = nn.BatchNorm1d(2)
+    for layer, x, changed in (
+        (norm, ramp(3, 2), []),  # its statistics are moved, but not read
+        (norm.eval(), ramp(3, 2), []),
+        (nn.Embedding(3, 2, max_norm=0.5), dv.tensor([1]), ["weight"]),
+        (nn.Embedding(3, 2), dv.tensor([1]), []),
+    ):
+        assert [v.name for v in trace(layer, x).captured if v.changed] == changed
+
+
 def test_calls_know_how_types_meet():
     (add, sqrt, cat) = trace(lambda x: dv.cat([(x + 1).sqrt()]), ramp(2)).calls
     assert (add.arrays, add.promotes) == (("input", "other"), "promote")

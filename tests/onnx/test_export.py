@@ -257,6 +257,21 @@ def test_what_depends_on_values_is_refused():
         export(lambda x: x.sin() if float(x[0]) > 0 else x.cos(), dv.tensor([1.0, -1.0, -1.0]))
 
 
+def test_what_keeps_something_is_refused():
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("count", dv.zeros(()))
+
+        def forward(self, x):
+            self.count += 1
+            return x * self.count
+
+    text = "the model writes to its own count while it runs; a graph keeps nothing from run to run"
+    with pytest.raises(UnsupportedError, match=text):
+        export(Counter(), dv.ones(2))
+
+
 def test_what_depends_on_sizes_is_refused():
     class Odd(nn.Module):
         def forward(self, x):

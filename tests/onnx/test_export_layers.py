@@ -26,6 +26,7 @@ REFUSED = {
     "AdaptiveMaxPool2d((2, 3), return_indices=True)": ("the model calls max_pool", True),
     "AdaptiveMaxPool3d(2)": ("the model calls max_pool", True),
     "LPPool3d(2, 2, ceil_mode=True)": ("the model reads other tensors", True),
+    "Embedding(10, 3, max_norm=1.0, norm_type=1.0)": ("the model writes to its own weight while it runs", False),
     "EmbeddingBag(10, 3, mode='sum')": ("a constant of shape", True),
     "EmbeddingBag(10, 3, mode='sum', include_last_offset=True)": ("a constant of shape", True),
     "EmbeddingBag(10, 3, mode='max', padding_idx=1)": ("a constant made by the model has the size", False),
@@ -128,5 +129,5 @@ def test_the_count() -> None:
     if sum(SEEN[k] for k in ("exported", "refused")) < len(ROWS):
         pytest.skip("only some rows were run")
     print(dict(SEEN), len({case.name for case in ROWS}), "layers")
-    assert SEEN["exported"] == 261 and SEEN["refused"] == 16 and SEEN["fixed"] == 12
+    assert SEEN["exported"] == 260 and SEEN["refused"] == 17 and SEEN["fixed"] == 12
     assert SEEN["free"] > 600 and SEEN["compared"] > 500

@@ -18,7 +18,7 @@ class Value:
 
     ``tensor`` is the tensor itself for parameters, buffers and constants, None otherwise. ``written`` says that the run
     changes a constant in place: each replay then starts from a copy. Values that share memory, views and what they are views
-    of, have the same number ``memory``.
+    of, have the same number ``memory``. ``changed`` says that the run writes to a parameter or buffer.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Value:
     tensor: Tensor | None = None
     written: bool = False
     memory: int = 0
+    changed: bool = False
 
     def __str__(self) -> str:
         return f"%{self.name}: {self.dtype.name}{list(self.shape)}"

@@ -33,6 +33,9 @@ def trace(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     with observing(recorder):
         out = fn(*args, **kwargs)
     outputs = mapped(out, recorder.value)
+    for value in recorder.captured:
+        box = None if value.tensor is None else value.tensor._v
+        value.changed = box is not None and box[1] != recorder.before.get(id(box), box[1])
     return Graph(recorder.inputs, recorder.calls, recorder.captured, outputs)
 
 
@@ -50,11 +53,13 @@ class _Recorder:
         self.memories: dict[int, int] = {}  # version box, which views share → a number
         self.members: dict[int, tuple[str, str, Any]] = {}
         self.paths: dict[int, str] = {}
+        self.before: dict[int, int] = {}  # version box of a parameter or buffer → its changes before the run
         if isinstance(fn, Module):
             for name, p in fn.named_parameters():
                 self.members[id(p._a)] = (name, "parameter", p)
             for name, b in fn.named_buffers():
                 self.members[id(b._a)] = (name, "buffer", b)
+            self.before = {id(t._v): t._v[1] for _, _, t in self.members.values()}
             self.paths = {id(m): name for name, m in fn.named_modules()}
 
     def __call__(self, op: Any, args: Any, run: Callable[[], Any]) -> Any:

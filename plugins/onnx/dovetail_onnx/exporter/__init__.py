@@ -73,6 +73,10 @@ def export(
     with _mode(model, training_of(model, training)):
         inputs = Inputs(model, args, kwargs, input_names, dynamic_shapes, dynamic_axes)
         runs = record(model, inputs, _refuse_missing)
+        changed = [v.name for v in runs.graph.captured if v.changed and not getattr(model, "training", False)]
+        if changed:
+            what = f"the model writes to its own {', '.join(changed)} while it runs"
+            raise UnsupportedError("export", what, "a graph keeps nothing from run to run", "leave max_norm and counters out of it")
         builder = Builder(opset)
         found = list(leaves(runs.outputs(), kind=Value))
         names = _names(output_names, [name for name, _ in found], inputs.names)
