@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -226,3 +227,80 @@ def test_errors():
         graph.run(dv.ones(2, dtype=dv.float64))
     with pytest.raises(TypeMismatch, match="Graph.run: input input0 is list; expected a Tensor"):
         graph.run([1, 2])
+
+
+F = nn.functional
+X, LABELS, MASK = ramp(3, 4) / 12, dv.tensor([1, 3, 0]), dv.tensor([[False, True, False]] * 3)
+FOLLOWS = {
+    "a bool mask of attention": (
+        lambda q, m: F.multi_head_attention_forward(
+            q, q, q, 4, 2, dv.ones(12, 4), None, None, None, False, 0.0, dv.eye(4), None, attn_mask=m
+        )[0],
+        (X[:, None], MASK), (X[:, None] * -1, ~MASK),
+    ),
+    "grid_sample": (
+        lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=True),
+        (ramp(1, 1, 3, 3), X.view(1, 1, 6, 2)), (-ramp(1, 1, 3, 3), X.view(1, 1, 6, 2) * -3),
+    ),
+    "labels": (lambda x, t: F.nll_loss(x, t, ignore_index=0), (X, LABELS), (X * 2, LABELS.flip(0))),
+    "label smoothing": (
+        lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1, weight=ramp(4)), (X, LABELS), (X * 2, LABELS.flip(0))
+    ),
+    "places": (lambda x: dv.where(x > 0.5)[0], (X,), (X.flip(0),)),
+    "rrelu": (lambda x: F.rrelu(x), (X,), (-X,)),
+    "bags": (lambda i: F.embedding_bag(i, ramp(5, 2), mode="mean"), (LABELS[None],), (LABELS[None] + 1,)),
+    "signs": (lambda x, t: F.hinge_embedding_loss(x, t), (X, X.round() * 2 - 1), (X, 1 - X.round() * 2)),
+    "cosines": (
+        lambda x, t: F.cosine_embedding_loss(x, x.flip(1), t), (X, dv.tensor([1.0, -1.0, 1.0])), (X, dv.tensor([-1.0, 1.0, 1.0]))
+    ),
+    "margins": (lambda x, t: F.multi_margin_loss(x, t), (X, LABELS), (X * 2, LABELS.flip(0))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOLLOWS)
+def test_what_is_computed_of_inputs_is_recorded(name):
+    function, first, others = FOLLOWS[name]
+    graph = trace(function, *first)
+    found, expected = graph.run(*others), function(*others)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
+    assert not np.allclose(expected.numpy(), function(*first).numpy()), "the example cannot tell"
+
+
+def test_values_know_whose_memory_they_share():
+    def function(x):
+        y = x * 2
+        return y.t(), y.clone(), x
+
+    graph = trace(function, ramp(2, 2))
+    product, view, copy = (c.outputs[0] for c in graph.calls)
+    assert view.memory == product.memory and len({product.memory, copy.memory, graph.inputs[0].memory}) == 3
+
+
+def test_parameters_that_a_run_writes_to_are_marked():
+    norm = nn.BatchNorm1d(2)
+    for layer, x, changed in (
+        (norm, ramp(3, 2), []),  # its statistics are moved, but not read
+        (norm.eval(), ramp(3, 2), []),
+        (nn.Embedding(3, 2, max_norm=0.5), dv.tensor([1]), ["weight"]),
+        (nn.Embedding(3, 2), dv.tensor([1]), []),
+    ):
+        assert [v.name for v in trace(layer, x).captured if v.changed] == changed
+
+
+def test_calls_know_how_types_meet():
+    (add, sqrt, cat) = trace(lambda x: dv.cat([(x + 1).sqrt()]), ramp(2)).calls
+    assert (add.arrays, add.promotes) == (("input", "other"), "promote")
+    assert (sqrt.arrays, sqrt.promotes) == (("input",), "float")
+    assert (cat.arrays, cat.promotes) == (("tensors",), None)
+
+
+@dataclass
+class Two:
+    first: dv.Tensor
+    name: str = "two"
+
+
+def test_dataclasses_are_looked_into():
+    graph = trace(lambda x: Two(x.first + 1), Two(ramp(2)))
+    assert [v.name for v in graph.inputs] == ["input0"] and graph.outputs.first.name == "add" and graph.outputs.name == "two"
+    assert graph.run(ramp(2)).first.tolist() == [2, 3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
@@ -17,7 +17,8 @@ class Value:
     """One tensor of a run: an input, a parameter or buffer, a constant, or the result of a call.
 
     ``tensor`` is the tensor itself for parameters, buffers and constants, None otherwise. ``written`` says that the run
-    changes a constant in place: each replay then starts from a copy.
+    changes a constant in place: each replay then starts from a copy. Values that share memory, views and what they are views
+    of, have the same number ``memory``. ``changed`` says that the run writes to a parameter or buffer.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Value:
     dtype: Any
     tensor: Tensor | None = None
     written: bool = False
+    memory: int = 0
+    changed: bool = False
 
     def __str__(self) -> str:
         return f"%{self.name}: {self.dtype.name}{list(self.shape)}"
@@ -33,7 +36,11 @@ class Value:
 
 @dataclass(eq=False)
 class Call:
-    """One op call: the op, its arguments by parameter name (values stand for tensors), its results, and where it was made."""
+    """One op call: the op, its arguments by parameter name (values stand for tensors), its results, and where it was made.
+
+    ``arrays`` names the parameters that are tensors with gradients, and ``promotes`` how their types become one before the op runs:
+    "promote", "float" (integers become the default float), "floating", "same", or None where each keeps its own.
+    """
 
     op: str
     args: dict[str, Any]
@@ -41,6 +48,8 @@ class Call:
     module: str = ""
     inplace: bool = False
     version: int = 1
+    arrays: tuple[str, ...] = ()
+    promotes: str | None = None
 
     def inputs(self) -> Iterator[Value]:
         """The values among the arguments, in order."""
@@ -131,11 +140,13 @@ class Graph:
 
 
 def mapped(x: Any, see: Callable[[Any], Any]) -> Any:
-    """The same structure of tuples, lists and dicts, with `see` applied to everything else in it."""
+    """The same structure of tuples, lists, dicts and dataclasses, with `see` applied to everything else in it."""
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return type(x)(*(mapped(v, see) for v in x))
     if isinstance(x, tuple | list):
         return type(x)(mapped(v, see) for v in x)
+    if is_dataclass(x) and not isinstance(x, Value | type):
+        return replace(x, **{f.name: mapped(getattr(x, f.name), see) for f in fields(x) if f.init})
     return {k: mapped(v, see) for k, v in x.items()} if isinstance(x, dict) else see(x)
 
 

@@ -33,6 +33,9 @@ def trace(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     with observing(recorder):
         out = fn(*args, **kwargs)
     outputs = mapped(out, recorder.value)
+    for value in recorder.captured:
+        box = None if value.tensor is None else value.tensor._v
+        value.changed = box is not None and box[1] != recorder.before.get(id(box), box[1])
     return Graph(recorder.inputs, recorder.calls, recorder.captured, outputs)
 
 
@@ -47,13 +50,16 @@ class _Recorder:
         self.explained: dict[int, int] = {}  # version box → how many of its changes were made by recorded calls
         self.alive: list[Any] = []
         self.names: dict[str, int] = {}
+        self.memories: dict[int, int] = {}  # version box, which views share → a number
         self.members: dict[int, tuple[str, str, Any]] = {}
         self.paths: dict[int, str] = {}
+        self.before: dict[int, int] = {}  # version box of a parameter or buffer → its changes before the run
         if isinstance(fn, Module):
             for name, p in fn.named_parameters():
                 self.members[id(p._a)] = (name, "parameter", p)
             for name, b in fn.named_buffers():
                 self.members[id(b._a)] = (name, "buffer", b)
+            self.before = {id(t._v): t._v[1] for _, _, t in self.members.values()}
             self.paths = {id(m): name for name, m in fn.named_modules()}
 
     def __call__(self, op: Any, args: Any, run: Callable[[], Any]) -> Any:
@@ -70,7 +76,8 @@ class _Recorder:
                 self.explained[key] = self.explained.get(key, 0) + box[1] - counts[key]
         outs = list(out) if isinstance(out, tuple) else [out]
         values = [self.new(t, name, "result") for t in outs]
-        self.calls.append(Call(name, recorded, values, self.path(), inplace, op.version))
+        arrays = tuple(op.params[i] for i in op.arrays)
+        self.calls.append(Call(name, recorded, values, self.path(), inplace, op.version, arrays, op.dtypes))
         return out
 
     def input(self, t: Any) -> Any:
@@ -86,7 +93,8 @@ class _Recorder:
         """Give a tensor a value of its own."""
         count = self.names[name] = self.names.get(name, 0) + 1
         unique = name if count == 1 else f"{name}_{count - 1}"
-        value = Value(unique, kind, tuple(t._a.shape), t.dtype, t if kind not in ("input", "result") else None)
+        memory = self.memories.setdefault(id(t._v), len(self.memories))
+        value = Value(unique, kind, tuple(t._a.shape), t.dtype, t if kind not in ("input", "result") else None, memory=memory)
         self.know(t, value)
         return value
 

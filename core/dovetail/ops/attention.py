@@ -20,6 +20,7 @@ from .dropout import dropout
 from .join import cat
 from .linalg import linear
 from .pad import pad
+from .select import where
 
 __all__: list[str] = []
 FUNCTIONAL = ("multi_head_attention_forward", "scaled_dot_product_attention")
@@ -328,7 +329,7 @@ def _added(mask: Any, name: str, q: Any) -> Any:
         return None
     a = mask._a
     if a.dtype.kind == "b":
-        return wrap(xp(a).where(a, q.dtype.type(-np.inf), q.dtype.type(0)))
+        return where(mask, *(wrap(xp(a).asarray(value, q.dtype)) for value in (-np.inf, 0)))
     _demand(a.dtype.kind in "fV", f"only bool and floating types of {name} are supported (got {a.dtype})")
     if a.dtype != q.dtype:
         text = f"{name} has type {a.dtype} and query {q.dtype}: support for mismatched masks is deprecated. Use same type for both instead."

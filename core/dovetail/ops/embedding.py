@@ -127,6 +127,10 @@ def embedding_bag(
     _check(where, input, weight)
     refuse_types(where, weight._a, "iub")
     _shorten(weight, input._a, max_norm, norm_type)
+    if input._a.ndim == 2 and padding < 0 and mode != "max":
+        rows = _embedding(weight, input, -1, scale_grad_by_freq)
+        total = (rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)).sum(1)
+        return total if mode == "sum" else total / max(input._a.shape[1], 1)
     bag, bags = _bags(where, input._a, offsets, include_last_offset)
     flat, factors = input._a.reshape(-1), None if per_sample_weights is None else per_sample_weights.reshape((-1, 1))
     if padding >= 0:

@@ -12,6 +12,7 @@ from ._op import xp
 from ._resampling import far, near
 from ._windows import listing, refuse_types
 from .pool import plane_gather
+from .select import where
 
 __all__: list[str] = []
 FUNCTIONAL = ("affine_grid", "grid_sample")
@@ -79,8 +80,8 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
         x = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
         places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
     if mode == "nearest":
-        return _read(input, [wrap(xp(p._a).rint(p._a)) for p in places], padding_mode, align_corners)
-    lows = [wrap(xp(p._a).floor(p._a)) for p in places]
+        return _read(input, [p.detach().round() for p in places], padding_mode, align_corners)
+    lows = [p.detach().floor() for p in places]
     parts = [p - low for p, low in zip(places, lows, strict=True)]
     weights = [[far(p + 1), near(p), near(1 - p), far(2 - p)] if mode == "bicubic" else [1 - p, p] for p in parts]
     first = -1 if mode == "bicubic" else 0
@@ -121,10 +122,9 @@ def _inside(x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:
         if span == 0:
             return x * 0
         away = (x - low).abs()
-        flips = wrap(xp(away._a).floor(away._a / span))
-        rest = away - flips * span
-        odd = flips._a % 2
-        x = rest * wrap(1 - 2 * odd) + wrap(odd * span + low)
+        flips = (away.detach() / span).floor()
+        odd = flips % 2
+        x = (away - flips * span) * (1 - 2 * odd) + (odd * span + low)
     return x if padding_mode == "zeros" else x.clamp(0, size - 1)
 
 
@@ -134,11 +134,9 @@ def _read(input: Any, places: list[Any], padding_mode: str, align_corners: bool)
     index: Any = 0
     valid: Any = True
     for place, size in zip(places, spatial, strict=True):
-        a = _inside(place, size, padding_mode, align_corners)._a
-        good = (a >= 0) & (a <= size - 1)
-        valid = valid & good
-        a = xp(a).where(good, a, 0)
-        index = index * size + a.astype(xp(a).int64)
-    index = xp(index).broadcast_to(index[:, None], (*input._a.shape[:2], *index.shape[1:]))
-    values = plane_gather(input, index)
-    return values * wrap(valid[:, None].astype(input._a.dtype)) if padding_mode == "zeros" else values
+        x = _inside(place.detach(), size, padding_mode, align_corners)
+        good = (x >= 0) & (x <= size - 1)
+        valid = good & valid
+        index = where(good, x, 0).long() + index * size
+    values = plane_gather(input, index.unsqueeze(1).expand((*input._a.shape[:2], *index._a.shape[1:])))
+    return values * valid.unsqueeze(1).type_as(input) if padding_mode == "zeros" else values

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import wrap
 from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
@@ -15,6 +14,7 @@ from ._refuse import type_name as legacy
 from ._windows import listing, refuse_scalar, refuse_types
 from .linalg import linear
 from .loss import Flag, reduced, reduction_of, refuse_gradient
+from .select import where
 from .softmax import log_softmax
 
 __all__: list[str] = []
@@ -43,11 +43,14 @@ def _finish(loss: Any, weights: Any, reduction: str) -> Any:
 def _nll(logp: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float = 0.0) -> Any:
     """The negative log-likelihood of labels under log-probabilities (N, C, *d), by ops; `smoothing` is spread over all classes."""
     x = logp._a
-    at, weights = (wrap(a) for a in _labels(x, target._a, None if weight is None else weight._a, ignore_index))
+    _labels(x, target._a, None, ignore_index)  # refuses labels outside
+    at = target.unsqueeze(1).long()
+    kept = at != ignore_index
+    at, kept = where(kept, at, 0), kept.type_as(logp)
+    weights = kept if weight is None else weight[at].type_as(logp) * kept
     loss = -logp.gather(1, at) * weights
     if smoothing:
         each = logp if weight is None else logp * weight.reshape((-1, *(1,) * (x.ndim - 2)))
-        kept = wrap((target._a[:, None] != ignore_index).astype(x.dtype))
         loss = (1 - smoothing) * loss - smoothing / x.shape[1] * each.sum(1, keepdim=True) * kept
     return _finish(loss, weights, reduction)
 

@@ -43,7 +43,7 @@ def cosine_embedding_loss(
         raise ShapeError(where, f"{text}{listing(input1._a.shape)} and {listing(input2._a.shape)}.")
     lengths = [(x * x).sum(-1) + 1e-12 for x in (input1, input2)]
     cos = (input1 * input2).sum(-1) / (lengths[0] * lengths[1]).sqrt()
-    like, unlike = (wrap((target._a == sign).astype(cos._a.dtype)) for sign in (1, -1))
+    like, unlike = ((target == sign).type_as(cos) for sign in (1, -1))
     return reduced((1 - cos) * like + (cos - margin).clamp(min=0) * unlike, reduction)
 
 
@@ -77,7 +77,7 @@ def hinge_embedding_loss(
     reduction = reduction_of("hinge_embedding_loss", size_average, reduce, reduction)
     kind = input._a.dtype
     margin = int(margin) if kind.kind in "iu" else margin
-    far, near = (wrap((target._a != sign).astype(kind)) for sign in (1, -1))
+    far, near = ((target != sign).type_as(input) for sign in (1, -1))
     return reduced((margin - input).clamp(min=0) * far + input * near, reduction)
 
 
@@ -172,7 +172,7 @@ def multi_margin_loss(
     gap = gap * gap if p == 2 else gap
     if weight is not None:
         gap = gap * weight[at].unsqueeze(1)
-    others = wrap((xp(x._a).arange(classes) != at._a[:, None]).astype(x._a.dtype))
+    others = (wrap(xp(x._a).arange(classes)) != at.unsqueeze(1)).type_as(x)
     loss = (gap * others).sum(1) / classes
     return reduced(loss.reshape(()) if single else loss, reduction)
 

@@ -17,6 +17,7 @@ from .arithmetic import mul
 from .inplace import write
 from .memory import contiguous
 from .random_draws import _check_probabilities
+from .select import where
 
 __all__ = ["rrelu"]
 METHODS = ("bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "normal_", "random_", "uniform_")
@@ -154,15 +155,13 @@ def rrelu(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: b
     a = tensor_argument("rrelu", "input", input)
     demand_floating("rrelu", a.dtype)
     demand(lower <= upper, "rrelu", f"Lower bound should be less than or equal to the upper bound (got {lower} and {upper})")
-    slope = xp(a).ones(a.shape, a.dtype)
-    below = a <= 0
     if training:
+        slope, places = xp(a).ones(a.shape, a.dtype), (a <= 0).nonzero()
         streams, gen = source(device_of(a))
-        where = below.nonzero()
-        slope[where] = streams.uniform(gen, where[0].shape, np.dtype("f8"), lower, upper).astype(a.dtype)
+        slope[places] = streams.uniform(gen, places[0].shape, np.dtype("f8"), lower, upper).astype(a.dtype)
+        factor = wrap(slope)
     else:
-        slope[below] = (lower + upper) / 2
-    factor = wrap(slope)
+        factor = where(input.detach() <= 0, *(wrap(xp(a).asarray(v, a.dtype)) for v in ((lower + upper) / 2, 1)))
     return write(mul.op, [input, factor]) if inplace else mul(contiguous(input), factor)  # PyTorch's result is
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import dtypes as dt
-from ..autograd.node import CLASSES, Tensor, wrap
+from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._blockwise import choose, masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import fits, tensors, type_name
 from .arithmetic import zero
+from .gather import nonzero
 from .inplace import write
 
 __all__ = ["fill", "fill_", "masked_fill", "where", "zero_"]
@@ -59,7 +60,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         )
     a = condition._a
     if input is None:
-        return tuple(wrap(i) for i in xp(a).nonzero(a if a.ndim else a.reshape(1)))[: max(a.ndim, 1)]
+        return nonzero(condition, as_tuple=True)
     if a.dtype.kind != "b":
         if a.dtype.name != "uint8":
             kind = type_name(a.dtype)
