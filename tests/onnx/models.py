@@ -138,7 +138,7 @@ def attacks(outside, inside):
     relative = os.path.relpath(secret, inside)
     locations = {
         "parent": relative, "parent behind a folder": f"sub/../{relative}", "absolute": str(secret), "absolute, twice": f"/{secret}",
-        "dots": "..", "dot": ".", "dot in front": "./w.bin", "empty": "", "no name": None, "folder": "sub", "ends in a slash": "sub/",
+        "dots": "..", "dot": ".", "dot inside": "sub/./w.bin", "empty": "", "no name": None, "folder": "sub", "ends in a slash": "sub/",
         "two slashes": "sub//w.bin", "link": "link.bin", "folder that is a link": "linked/secret.bin", "chain of links": "chain.bin",
         "link inside": "alias.bin", "dangling link": "dangling.bin", "link to a device": "zero.bin", "link in a folder": "sub/link.bin",
         "hard link": "hard.bin", "fifo": "fifo.bin", "socket": "sock.bin", "proc": "/proc/self/environ", "device": "/dev/zero",

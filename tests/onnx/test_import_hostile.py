@@ -46,9 +46,13 @@ def folders(tmp_path):
     return inside, outside
 
 
+@pytest.mark.parametrize("stepwise", [True, False], ids=["stepwise", "by name"])
 @pytest.mark.parametrize("reader", [importer.load, lambda path: read(str(path))], ids=["load", "weights"])
-def test_external_data(folders, reader):
+def test_external_data(folders, reader, stepwise, monkeypatch):
+    """Files are opened step by step, or by name where the system cannot do that."""
     inside, outside = folders
+    if not stepwise:
+        monkeypatch.setattr(os, "supports_dir_fd", set())
     rows = models.attacks(outside, inside)
     assert len(rows) >= 40
     reader(models.external(inside))  # imports happen here, and it works
@@ -56,19 +60,27 @@ def test_external_data(folders, reader):
         path = models.external(inside, **row)
         names, error = opened(reader, path)
         assert type(error) is FormatError and "tensor 'w'" in str(error), (name, error)
-        allowed = {str(path), str(inside), "sub"} | ({"w.bin"} if "offset" in row or "length" in row else set())
+        allowed = {str(path), str(inside), "sub"} | ({"w.bin", str(inside / "w.bin")} if "offset" in row or "length" in row else set())
         assert {str(one) for one in names if not isinstance(one, int)} <= allowed, (name, names)
 
 
 def test_good_external_data(folders):
     inside, _ = folders
-    module = importer.load(models.external(inside, offset="16"))
+    module = importer.load(models.external(inside, location="./w.bin", offset="16"))
     assert module.w[0].tolist() == [4.0, 5.0, 6.0, 7.0]
     (inside / "deep" / "er").mkdir(parents=True)
     (inside / "w.bin").rename(inside / "deep" / "er" / "w.bin")
     assert importer.load(models.external(inside, location="deep/er/w.bin", length=None)).w[3, 3].item() == 15
     with pytest.raises(FormatError, match="lies outside the model, and this model was not read from a file"):
         importer.load((inside / "m.onnx").read_bytes())
+
+
+def test_what_the_onnx_package_writes(tmp_path):
+    made = models.convnet()
+    onnx.save(made, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    assert (tmp_path / "m.data").stat().st_size > 300
+    found, expected = importer.load(tmp_path / "m.onnx").state_dict(), importer.load(models.convnet()).state_dict()
+    assert list(found) == list(expected) and all(found[name].equal(expected[name]) for name in expected)
 
 
 def test_ranges_apart_or_the_same(folders):

@@ -47,7 +47,7 @@ class External:
         return data
 
     def _parts(self, where: str, location: str) -> list[str]:
-        parts = location.split("/")
+        parts = location.removeprefix("./").split("/")
         if not location or len(location) > _LONGEST or any(part in ("", ".", "..") for part in parts):
             self._refuse(where, f"has the location {location[:80]!r}", "expected a relative path below the model's folder")
         if any(character in location for character in '\0\\:*?"<>|') or any(ord(character) < 32 for character in location):
