@@ -11,6 +11,7 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import FormatError, UnsupportedError
 
+from .host import TABLE, computed, plain
 from .program import Program, Run, on_device
 from .reference import Reference
 from .table import Operator
@@ -123,11 +124,17 @@ class Native:
             raise FormatError(path, None, f"{where} has the attribute {min(unknown)!r}; expected {', '.join(sorted(accepted))}")
         self.row, self.bodies, self.handed = row, bodies, handed
         self.keywords = {name: value for name, value in attributes.items() if name not in bodies and name not in _IGNORED}
+        self.sizes = row.domain == "" and row.name in TABLE
         self.free = set().union(*(body.free for body in bodies.values()))
         self.wants_training = "training" in injected
         self.keywords |= {name: value for name, value in (("n_outputs", n_outputs), ("opset", version)) if name in injected}
 
     def __call__(self, values: list[Any], env: dict[str, Any], run: Run) -> Any:
+        if self.sizes:
+            found = computed(self.row.name, values, self.keywords)
+            if found is not None:
+                return (found,)
+            values = list(map(plain, values))
         keywords = self.keywords
         if not self.row.any_type and any(isinstance(value, np.ndarray) for value in (*values, *keywords.values())):
             if self.handed is None:

@@ -11,6 +11,7 @@ from ..reading import Tensors
 from .bind import Attributes, Bodies, Native
 from .expand import Expanded
 from .gradient import Gradient
+from .host import Host
 from .program import Program, Step
 from .reference import Reference
 from .table import KNOWN, added, find
@@ -101,7 +102,7 @@ class Builder:
                 raise self.refuse(f"{where} takes {missing[0]!r}, which nothing before it computes")
             program.free |= {name for name in node.input if name and name not in here}
             if node.op_type == "Constant" and _domain(node.domain) == "":
-                program.constants[self._output(node, where, here)] = self._constant(node, where, bound)
+                program.constants[self._output(node, where, here)] = Host.of(self._constant(node, where, bound))
                 continue
             if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
                 call: Any = Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)

@@ -8,6 +8,8 @@ from typing import Any
 import dovetail as dv
 from dovetail.errors import DovetailError, FormatError, OutOfMemory
 
+from .host import Host, plain
+
 __all__ = ["Program", "Run", "Step", "explained"]
 
 
@@ -23,11 +25,12 @@ class Run:
 class Step:
     """One node: ``call(values, environment, run)`` gives its outputs; ``drop`` names the values that nobody needs afterwards."""
 
-    __slots__ = ("call", "drop", "inputs", "outputs", "where")
+    __slots__ = ("call", "drop", "inputs", "outputs", "sizes", "where")
 
     def __init__(self, call: Callable[..., Any], inputs: list[str], outputs: list[str], where: str) -> None:
         self.call, self.inputs, self.outputs, self.where = call, inputs, outputs, where
         self.drop: tuple[str, ...] = ()
+        self.sizes = getattr(call, "sizes", False)  # whether it also takes values that are no tensors yet
 
 
 class Program:
@@ -44,11 +47,12 @@ class Program:
         """Run the steps on the values of the inputs, seeing ``outer``'s names too."""
         env = {**outer, **self.constants}
         for name, key in self.state.items():
-            env[name] = run.state(key)
+            env[name] = Host.of(run.state(key))
         env.update(zip(self.inputs, values))
         for step in self.steps:
             try:
-                found = step.call([env[name] if name else None for name in step.inputs], env, run)
+                values = [env[name] if name else None for name in step.inputs]
+                found = step.call(values if step.sizes else list(map(plain, values)), env, run)
                 if len(found) < len([name for name in step.outputs if name]):
                     raise FormatError(run.path, None, f"gives {len(found)} outputs, and the node names {len(step.outputs)}")
             except Exception as error:
@@ -56,7 +60,7 @@ class Program:
             env.update(zip(step.outputs, found))
             for name in step.drop:
                 env.pop(name, None)
-        return [env[name] for name in self.outputs]
+        return [plain(env[name]) for name in self.outputs]
 
 
 def explained(error: Exception, where: str, path: object) -> Exception:

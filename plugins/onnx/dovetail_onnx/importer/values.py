@@ -43,7 +43,7 @@ def arrays(value: Any) -> Any:
 def integers(value: Any) -> list[int]:
     """The whole numbers in a tensor or an attribute, as a list: shapes, axes, pads."""
     if isinstance(value, dv.Tensor):
-        return [int(item) for item in value.reshape(-1).tolist()]
+        return [int(item) for item in value.detach().cpu().numpy().reshape(-1).tolist()]  # read, without an op
     return [int(value)] if isinstance(value, int) else [int(item) for item in value]
 
 

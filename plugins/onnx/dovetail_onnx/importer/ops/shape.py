@@ -12,6 +12,7 @@ from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
 from dovetail.nn import functional as F
 
 from ..bind import leave
+from ..host import Host
 from ..table import operator
 from ..values import dtype, integers, number, tensors
 
@@ -47,12 +48,12 @@ def BitCast(input: Any, *, to: int) -> Any:
 
 @operator(any_type=True)
 def Shape(data: Any, *, start: int = 0, end: int | None = None) -> Any:
-    return dv.tensor(list(data.shape)[start:end], dtype=dv.int64, device="cpu")
+    return Host(np.array(list(data.shape)[start:end], np.int64))
 
 
 @operator(any_type=True)
 def Size(data: Any) -> Any:
-    return dv.tensor(math.prod(data.shape), dtype=dv.int64, device="cpu")
+    return Host(np.int64(math.prod(data.shape)))
 
 
 @operator(any_type=True)
