@@ -38,6 +38,30 @@ def test_any_size_that_the_graph_can_process(shape):
     same(models.convnet(), normal(*shape))
 
 
+def test_sizes_are_numbers():
+    """Shape, Gather, Unsqueeze and Concat in front of Reshape leave nothing in a trace, and so nothing on the tape."""
+    graph = dv.graph.trace(dovetail_onnx.load(models.convnet()), dv.randn(2, 2, 5, 5))
+    assert [call.op for call in graph.calls] == ["convolution", "batch_norm_infer", "relu", "mean", "reshape", "linear"]
+
+
+def test_sizes_where_they_are_data():
+    """The same operators on the same kind of numbers, where these come from an input or are an output."""
+    made = parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (float[n, m] x, int64[k] extra) => (int64[l] shape, int64 size, int64[2] half, float y) <int64[1] two = {2}, int64 zero = {0}> {
+            s = Shape (x)
+            shape = Concat <axis = 0> (s, extra)
+            size = Size (x)
+            back = Neg (s)
+            half = Div (back, two)
+            first = Gather (s, zero)
+            f = Cast <to = 1> (first)
+            y = Sqrt (f)
+        }""")
+    module = same(made, normal(4, 7), np.array([5, 6], "i8"))
+    assert [t.tolist() for t in module(normal(4, 7), np.array([5], "i8"))] == [[4, 7, 5], 28, [-2, -3], 2.0]
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_control_flow(sign):
     x = np.abs(normal(5)) * np.float32(sign)

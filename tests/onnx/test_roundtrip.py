@@ -17,6 +17,7 @@ import dovetail as dv
 import dovetail_onnx
 from dovetail import nn
 from dovetail.errors import DovetailError
+from tests.onnx import models
 
 SEEN: Counter[str] = Counter()
 # Options of Embedding that change its gradient alone, which a graph cannot say.
@@ -97,3 +98,15 @@ def test_a_network_of_any_batch_size_is_trained_further():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ["mlp", "convnet", "functions"])
+def test_an_imported_model_is_exported_again(name):
+    """With free sizes: what computed shapes from sizes in the first file does so in the second."""
+    module = dovetail_onnx.load(models.SEEDS[name]())
+    shape, free = {"mlp": ((3, 6), {0: "n"}), "convnet": ((2, 2, 6, 5), {0: "n", 2: "h", 3: "w"}), "functions": ((4,), {0: "n"})}[name]
+    again = dovetail_onnx.load(dovetail_onnx.export(module, dv.randn(*shape), input_names=["x"], dynamic_shapes={"x": free}))
+    other = [size + 3 if at in free else size for at, size in enumerate(shape)]
+    x = dv.randn(*other)
+    close(again(x), module(x))
+    assert {n for n, _ in module.named_parameters()} <= set(again.state_dict())

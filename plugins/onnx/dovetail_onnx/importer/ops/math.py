@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any
 
 import dovetail as dv
+from dovetail.nn import functional as F
 
 from ..table import operator
 from ..values import integers, number
@@ -116,6 +117,8 @@ def MatMul(A: Any, B: Any) -> Any:
 def Gemm(
     A: Any, B: Any, C: Any = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0, broadcast: int = 0
 ) -> Any:
+    if transB and not transA and alpha == beta == 1 and A.is_floating_point() and (C is None or C.ndim == 1):
+        return F.linear(A, B, C)
     out = (A.t() if transA else A) @ (B.t() if transB else B)
     out = out if alpha == 1 else (out * alpha).to(out.dtype)
     if C is None:
