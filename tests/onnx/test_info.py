@@ -157,5 +157,5 @@ def test_the_manifest_and_the_quiet_import():
     code = f"import sys; sys.path[:0] = {[str(FOLDER.parent)]!r}\nimport dovetail_onnx\n"
     code += "assert not {'numpy', 'dovetail', 'onnx', 'click'} & set(sys.modules)\n"
     subprocess.run([sys.executable, "-c", code], check=True)
-    with pytest.raises(AttributeError, match="module 'dovetail_onnx' has no attribute 'load'"):
-        dovetail_onnx.load
+    with pytest.raises(AttributeError, match="module 'dovetail_onnx' has no attribute 'run'"):
+        dovetail_onnx.run

@@ -1,16 +1,18 @@
-"""ONNX for Dovetail: models written as ONNX files, and a look into such files; each part is imported when it is first used."""
+"""ONNX for Dovetail: models written as ONNX files and read as trainable modules, a look into such files; each part is imported when used."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-__all__ = ["ExportMismatch", "MissingLowerings", "ModelInfo", "Unlowered", "Unsolved", "explain_export", "export", "inspect"]
+__all__ = [
+    "ExportMismatch", "MissingLowerings", "ModelInfo", "OnnxModule", "Unlowered", "Unsolved", "explain_export", "export", "inspect", "load",
+    "operators",
+]  # fmt: skip
 
 __version__ = "0.2.0"
 
-
-_WHERE = {"ModelInfo": "summary", "inspect": "summary"}
+_WHERE = {"ModelInfo": "summary", "inspect": "summary", "OnnxModule": "importer", "load": "importer", "operators": "importer"}
 
 
 def __getattr__(name: str) -> Any:

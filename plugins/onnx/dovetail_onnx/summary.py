@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dovetail.errors import FormatError, UnsupportedError
+from .reading import parse
 
-__all__ = ["ModelInfo", "Value", "inspect"]
+__all__ = ["ModelInfo", "Value", "inspect", "value"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def inspect(path: str | os.PathLike[str]) -> ModelInfo:
     UnsupportedError where the package ``onnx`` is not installed.
     """
     data = Path(path).read_bytes()
-    model = _parse(path, data)
+    model = parse(path, data)
     graph = model.graph
     initializers = [*graph.initializer, *(s.values for s in graph.sparse_initializer)]
     stored = {tensor.name for tensor in initializers}
@@ -65,30 +65,12 @@ def inspect(path: str | os.PathLike[str]) -> ModelInfo:
         ir_version=model.ir_version,
         producer=" ".join(filter(None, (model.producer_name, model.producer_version))),
         opsets={opset.domain or "ai.onnx": opset.version for opset in model.opset_import},
-        inputs=[_value(item) for item in graph.input if item.name not in stored],
-        outputs=[_value(item) for item in graph.output],
+        inputs=[value(item) for item in graph.input if item.name not in stored],
+        outputs=[value(item) for item in graph.output],
         ops=dict(sorted(ops.items(), key=lambda row: (-row[1], row[0]))),
         parameters=sum(math.prod(tensor.dims) for tensor in initializers),
         external=sorted({entry.value for tensor in initializers for entry in tensor.external_data if entry.key == "location"}),
     )
-
-
-def _parse(path: str | os.PathLike[str], data: bytes) -> Any:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        what = f"the package {error.name or 'onnx'!r} cannot be imported"
-        raise UnsupportedError("onnx", what, "it reads the files", "pip install onnx") from error
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-    except DecodeError as error:
-        raise FormatError(path, None, f"is not an ONNX model, or is cut off ({error})") from None
-    # Protobuf takes many a foreign file for a message of unknown fields, and the empty file for a message of none.
-    if not model.ir_version or not model.opset_import or not model.HasField("graph"):
-        raise FormatError(path, None, "is not an ONNX model: expected an IR version, an opset and a graph")
-    return model
 
 
 def _nodes(owner: Any) -> Iterator[Any]:
@@ -105,7 +87,7 @@ def _op_name(node: Any) -> str:
     return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
 
 
-def _value(info: Any) -> Value:
+def value(info: Any) -> Value:
     kind, shape = _type(info.type)
     return Value(info.name, kind, shape)
 
