@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -57,13 +58,13 @@ copybutton_prompt_is_regexp = True
 
 # Pages that run. Outputs are kept as long as neither the page nor any source of the packages changes.
 nb_execution_mode = "cache"
-nb_execution_timeout = 240
+nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
 os.environ.setdefault("MATPLOTLIBRC", str(HERE / "matplotlibrc"))
 os.environ["DOVETAIL_DOCS"] = str(HERE)
-os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), os.environ.get("OMP_NUM_THREADS", "2")))
+os.environ["JUPYTER_PATH"] = str(HERE / "_ext")  # the kernel in _ext/kernels: quiet, and one thread for the matrix products
 
 
 def _fingerprint() -> str:
@@ -74,4 +75,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-nb_execution_cache_path = str(HERE / "_build" / "executed" / _fingerprint())
+_kept = HERE / "_build" / "executed" / _fingerprint()
+for _old in set(_kept.parent.glob("*")) - {_kept}:
+    shutil.rmtree(_old, ignore_errors=True)
+nb_execution_cache_path = str(_kept)

@@ -3,8 +3,8 @@
     pip install dovetail gymnasium matplotlib pillow
     python dqn_cartpole.py --out cartpole
 
-trains for a minute or two and writes agent.safetensors, record.json, curve.png and agent.gif. After van Hasselt, Guez, Silver, Deep
-Reinforcement Learning with Double Q-learning, https://arxiv.org/abs/1509.06461.
+trains for less than a minute and writes agent.safetensors, record.json, curve.png and agent.gif. After van Hasselt, Guez,
+Silver, Deep Reinforcement Learning with Double Q-learning, https://arxiv.org/abs/1509.06461.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GAMMA = 0.99  # what a reward is worth one step later
 N = 10  # rewards that are seen before the network guesses the rest
 BATCH, CAPACITY, WARM_UP = 128, 100_000, 1_000
 LEARNING_RATE, TAU = 1e-3, 0.01
-EXPLORE_FROM, EXPLORE_TO, EXPLORE_STEPS = 1.0, 0.02, 5_000
+EXPLORE_STEPS, EXPLORE_TO = 5_000, 0.02
 STEPS, CHECK_EVERY = 40_000, 1_000
 
 
@@ -38,8 +38,10 @@ class QNetwork(nn.Module):
 
     def __init__(self, hidden=128):
         super().__init__()
-        self.register_buffer("scale", dv.tensor([2.4, 2.0, 0.21, 2.0]))  # position, speed, angle, turning speed
-        self.layers = nn.Sequential(nn.Linear(4, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2))
+        # how large position, speed, angle and turning speed become
+        self.register_buffer("scale", dv.tensor([2.4, 2.0, 0.21, 2.0]))
+        layers = [nn.Linear(4, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden, 2))
 
     def forward(self, state):
         return self.layers(state / self.scale)
@@ -60,23 +62,27 @@ class Memory:
         while self.recent and (len(self.recent) == N or ended or cut):
             at, n = self.count % self.capacity, len(self.recent)
             self.rewards[at] = sum(GAMMA**i * r for i, (_, _, r) in enumerate(self.recent))
-            self.weights[at] = 0.0 if ended else GAMMA**n  # a fallen pole has no future; time that ran out has
+            # a fallen pole has no future; a game that ran out of time has
+            self.weights[at] = 0.0 if ended else GAMMA**n
             first, self.actions[at], _ = self.recent.popleft()
-            self.states[at], self.later[at] = dv.from_numpy(first), dv.from_numpy(next_state)
+            self.states[at] = dv.from_numpy(first)
+            self.later[at] = dv.from_numpy(next_state)
             self.count += 1
 
     def sample(self, size):
         picked = dv.randint(0, min(self.count, self.capacity), (size,))
-        return tuple(kept[picked] for kept in (self.states, self.actions, self.rewards, self.later, self.weights))
+        kept = self.states, self.actions, self.rewards, self.later, self.weights
+        return tuple(tensor[picked] for tensor in kept)
 
 
 def loss_of(online, slow, batch):
-    """Double Q-learning: the online network chooses the action to come, its slow copy says what that is worth."""
+    """The online network chooses the action to come, its slow copy says what that is worth."""
     states, actions, rewards, later, weights = batch
     with dv.no_grad():
         best = online(later).argmax(dim=1, keepdim=True)
         future = slow(later).gather(1, best).squeeze(1)
-        goal = (1 - GAMMA) * rewards + weights * future  # scaled, so that a whole life in balance is worth 1
+        # scaled, so that to balance for ever is worth 1
+        goal = (1 - GAMMA) * rewards + weights * future
     value = online(states).gather(1, actions.unsqueeze(1)).squeeze(1)
     return F.mse_loss(value, goal)
 
@@ -113,7 +119,7 @@ def returns(network, seeds):
 
 
 def train(seed=0, steps=STEPS, say=print):
-    """Train until three checks in a row are perfect; the network that did best, the length of every episode, and the checks."""
+    """Train until three checks in a row are perfect: the best network, all episodes, the checks."""
     dv.manual_seed(seed)
     draw = random.Random(seed)
     env = gymnasium.make("CartPole-v1")
@@ -123,8 +129,8 @@ def train(seed=0, steps=STEPS, say=print):
     memory, episodes, checks, length = Memory(CAPACITY), [], [], 0
     state, _ = env.reset(seed=seed)
     for step in range(1, steps + 1):
-        curiosity = EXPLORE_TO + (EXPLORE_FROM - EXPLORE_TO) * math.exp(-step / EXPLORE_STEPS)
-        action = draw.randrange(2) if draw.random() < curiosity else choose(online, state)
+        curious = draw.random() < max(EXPLORE_TO, math.exp(-step / EXPLORE_STEPS))
+        action = draw.randrange(2) if curious else choose(online, state)
         next_state, reward, ended, cut, _ = env.step(action)
         memory.add(state, action, reward, next_state, ended, cut)
         state, length = next_state, length + 1
@@ -137,11 +143,12 @@ def train(seed=0, steps=STEPS, say=print):
             optimizer.step()
             follow(online, slow)
         if step % CHECK_EVERY == 0:
-            checks.append((step, float(np.mean(returns(slow, range(1000, 1010))))))
-            say(f"step {step:6}: {len(episodes):4} episodes; ten without exploration last {checks[-1][1]:.0f} steps")
-            if checks[-1][1] == max(score for _, score in checks):
+            score = float(np.mean(returns(slow, range(1000, 1010))))
+            checks.append((step, score))
+            say(f"step {step:6}: {len(episodes):4} episodes, a check lasts {score:3.0f} steps")
+            if score == max(score for _, score in checks):
                 best.load_state_dict(slow.state_dict())
-            if len(checks) >= 3 and min(score for _, score in checks[-3:]) == 500:
+            if [score for _, score in checks[-3:]] == [500.0] * 3:
                 break
     env.close()
     return best, episodes, checks
@@ -156,7 +163,7 @@ def draw_curve(episodes, checks, path):
 
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     axes.scatter(*zip(*episodes), s=9, color="#c9a887", label="while learning")
-    axes.plot(*zip(*checks), color="#8a4b1f", marker="o", markersize=4, label="ten episodes without exploration, mean")
+    axes.plot(*zip(*checks), color="#8a4b1f", marker="o", markersize=4, label="a check: ten without exploration")
     axes.set(xlabel="steps in the environment", ylabel="steps in balance", ylim=(0, 520))
     axes.legend(loc="lower right")
     figure.savefig(path)
