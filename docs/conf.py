@@ -48,10 +48,17 @@ html_theme_options = {
         "color-brand-primary": "#8a4b1f",
         "color-brand-content": "#96501f",
         "color-brand-visited": "#7a5a3c",
+        "color-api-name": "#8a4b1f",
+        "color-api-pre-name": "#6b5a49",
         "font-stack": f"system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', {CHINESE}, sans-serif",
         "font-stack--monospace": f"ui-monospace, 'Cascadia Code', 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', {CHINESE}, monospace",
     },
-    "dark_css_variables": {"color-brand-primary": "#e6a96b", "color-brand-content": "#e9b27c", "color-brand-visited": "#cfa27d"},
+    "dark_css_variables": {
+        "color-brand-primary": "#e6a96b",
+        "color-brand-content": "#e9b27c",
+        "color-brand-visited": "#cfa27d",
+        "color-api-name": "#e9b27c",
+    },
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
