@@ -1,8 +1,8 @@
 """The reference: a line `[api]: <> (module dovetail.nn)` in a page becomes the entries of that module.
 
 `(ops FAMILY …)` are functions of `dovetail.` by their family, `(rest)` those of families that no page names, `(module NAME …)` whole
-modules, `(names MODULE NAME …)` some of one, `(package NAME)` a package with its modules, `(tensor)` the methods of Tensor. Signatures,
-docstrings and links to the source come from the objects.
+modules, `(names MODULE NAME …)` some of one, `(package NAME)` a package with its modules, `(tensor)` the methods of Tensor, `(others)`
+what no other mark shows of the core. Signatures, docstrings and links to the source come from the objects.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _package(names: list[str]) -> Iterator[Group]:
     for name in names:
         package, shown = importlib.import_module(name), set()
         inner = (info.name for info in pkgutil.walk_packages(package.__path__, f"{name}."))
-        public = [path for path in inner if not any(part.startswith("_") for part in path.split("."))]
+        public = [path for path in inner if not any(part.startswith("_") for part in path.split(".")) and not path.startswith(_SKIPPED)]
         for path in [name, *sorted(public, key=lambda path: (path.count("."), path))]:
             module = importlib.import_module(path)
             found = {n: v for n, v in _public(module).items() if n in getattr(module, "__all__", ()) and id(v) not in shown}
@@ -112,7 +112,28 @@ def _package(names: list[str]) -> Iterator[Group]:
             yield Group(f"`{path}`", _about(module), path, found)
 
 
-_KINDS = {"ops": _ops, "rest": _rest, "module": _module, "names": _names, "package": _package}
+def _others(_: list[str]) -> Iterator[Group]:
+    """Public names of the core that no other mark shows, by module."""
+    marks = [mark for page in sorted(PAGES.glob("*.md")) for mark in MARK.findall(page.read_text(encoding="utf-8")) if mark[0] != "others"]
+    shown = {id(value) for kind, words in marks for group in groups(kind, words.split()) for value in group.names.values()}
+    for group in _package(["dovetail"]):
+        names = {n: v for n, v in group.names.items() if id(v) not in shown and (inspect.isclass(v) or inspect.isfunction(v))}
+        if not group.prefix.startswith(_INNER):
+            yield group._replace(names={n: v for n, v in names.items() if n != "Tensor"})
+
+
+_INNER = (
+    "dovetail.cli",
+    "dovetail.ops",
+    "dovetail.plugins.",
+    "dovetail.random_streams",
+    "dovetail.testing.",
+    "dovetail.graph.",
+    "dovetail.data.",
+)
+_INNER += ("dovetail.autograd.", "dovetail.tensor", "dovetail.generator", "dovetail.dtypes", "dovetail.device", "dovetail.nn.parameter")
+_KINDS = {"others": _others, "ops": _ops, "rest": _rest, "module": _module, "names": _names, "package": _package}
+_SKIPPED = ("dovetail.testing.samples", "dovetail.testing.conformance.", "dovetail.cli", "dovetail.ops")  # nothing that a program imports
 _TOOLS = {"namespace", "guarded"}  # what gathers the names of a module without `__all__`
 
 

@@ -42,6 +42,12 @@ def test_every_error_and_tool_for_authors_is_shown() -> None:
     assert len(wanted) > 40 and not {name for name in wanted if name not in SHOWN}
 
 
+def test_what_no_page_names_is_among_the_others() -> None:
+    others = {f"{group.prefix}.{name}" for group in reference.groups("others", []) for name in group.names}
+    assert {"dovetail.optim.swa_utils.AveragedModel", "dovetail.utils.hooks.RemovableHandle"} <= others <= SHOWN
+    assert "dovetail.nn.Linear" not in others and "dovetail.add" not in others
+
+
 def test_signatures_have_real_parameters() -> None:
     assert "{py:function} conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups: int = 1)" in PAGES["functional"]
     assert "{py:method} Tensor.sum(dim=None, keepdim: bool = False, dtype=None) -> dovetail.Tensor" in PAGES["tensor"]
