@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tools import look as _look
 from tools import size as _size
 from tools.env import ROOT, ensure, members
 
@@ -60,6 +61,11 @@ def lint(arguments: list[str]) -> int:
 def docs(arguments: list[str]) -> int:
     """build the documentation into docs/_build/html; a warning is an error"""
     return _python(ensure("docs"), "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *arguments)
+
+
+def look(arguments: list[str]) -> int:
+    """open every page of the built documentation in headless Chromium; pictures into build/look"""
+    return _look.look(ROOT / "docs" / "_build" / "html", ROOT / "build" / "look", arguments)
 
 
 def bench(arguments: list[str]) -> int:
@@ -158,6 +164,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "test": test,
     "lint": lint,
     "docs": docs,
+    "look": look,
     "bench": bench,
     "parity": parity,
     "size": size,
