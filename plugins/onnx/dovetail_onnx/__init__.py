@@ -1,4 +1,4 @@
-"""ONNX for Dovetail: models written as ONNX files and read as trainable modules, a look into such files; each part is imported when used."""
+"""ONNX for Dovetail: models written as ONNX files and read as trainable modules, a look into such files; all imported when used."""
 
 from __future__ import annotations
 

@@ -155,4 +155,4 @@ def _memory() -> str:
     except ImportError:
         return ""
     unit = 1 if sys.platform == "darwin" else 1024
-    return f", {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6:,.0f} MB of memory at most"
+    return f", {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6:.0f} MB of memory at most"

@@ -7,13 +7,13 @@ from typing import Any
 from dovetail import Tensor, nn
 from dovetail.errors import UnsupportedError, ValueRangeError
 
-from .resnet import BasicBlock
-
 __all__ = ["DigitsResNet", "digits_resnet"]
 
 
 def _stage(inplanes: int, planes: int, stride: int = 1) -> nn.Sequential:
     """One basic block of torchvision's ResNet, with the shortcut's projection where shapes differ."""
+    from .resnet import BasicBlock  # here, so that the package does not bring all ResNets with it
+
     shortcut = None
     if stride != 1 or inplanes != planes:
         shortcut = nn.Sequential(nn.Conv2d(inplanes, planes, 1, stride, bias=False), nn.BatchNorm2d(planes))
