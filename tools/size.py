@@ -1,7 +1,7 @@
 """Counts the core's code lines by subsystem: docstrings, comments, blank lines and `testing/` do not count.
 
 Of these lines, the *interface* is what PyTorch's surface dictates: imports, `__all__`, signatures with their decorators, and refusals
-(a `raise`, and the `if` that only leads to it). The rest are statements, which is what a reader has to follow.
+(a `raise`, and the `if` that only forms its text and leads to it). The rest are statements, which is what a reader has to follow.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def _interface(node: ast.AST) -> Iterator[tuple[int, int]]:
     names = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
     if names or isinstance(node, ast.Import | ast.ImportFrom | ast.Raise):
         yield node.lineno, node.end_lineno or node.lineno
-    elif isinstance(node, ast.If) and len(node.body) == 1 and isinstance(node.body[0], ast.Raise):
-        yield node.lineno, node.body[0].end_lineno or node.lineno
+    elif isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and all(isinstance(s, ast.Assign) for s in node.body[:-1]):
+        yield node.lineno, node.body[-1].end_lineno or node.lineno
     elif isinstance(node, _WITH_DOCSTRING[1:]):
         yield _first_line(node), max(node.lineno, _first_line(node.body[0]) - 1)
 
