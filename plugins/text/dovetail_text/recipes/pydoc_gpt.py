@@ -25,7 +25,7 @@ from .language import Progress, Settings, bits_per_character, train
 __all__ = ["PROMPT", "corpus", "learn_tokens", "main", "sample", "small_gpt"]
 
 PROMPT = 'The "'
-VOCABULARY = 1024
+VOCABULARY = 2048
 
 
 def corpus() -> tuple[str, str]:
@@ -50,18 +50,18 @@ def learn_tokens(text: str, vocab_size: int) -> tuple[Callable[[str], np.ndarray
 
 
 def small_gpt(vocab_size: int, block_size: int = 128, n_layer: int = 4, n_head: int = 3, n_embd: int = 192) -> GPT:
-    """The network of the recipe, about two million parameters; relu costs a processor less than gelu; the text is short,
-    and without dropout is known by heart after eight passes, at 0.95 bits a character, with 2.23 on held-out topics.
+    """The network of the recipe, about two million parameters. relu costs a processor less than gelu. There is no dropout: in three
+    minutes a text of this length is not yet overlearned, and with 0.2 neither the held-out score nor the sample got better.
     """
     sizes = {"vocab_size": vocab_size, "block_size": block_size, "n_layer": n_layer, "n_head": n_head, "n_embd": n_embd}
-    return dv.models.create("text/gpt", **sizes, activation_function="relu", dropout=0.2)
+    return dv.models.create("text/gpt", **sizes, activation_function="relu", dropout=0.0)
 
 
 def sample(model: GPT, encode: Callable[[str], np.ndarray], decode: Callable[[Any], str], prompt: str, length: int, seed: int = 1) -> str:
-    """Continue a prompt by ``length`` tokens, drawn at temperature 0.7 of the likeliest 95 %."""
+    """Continue a prompt by ``length`` tokens, drawn at temperature 0.5 of the likeliest 90 %."""
     generator = dv.Generator().manual_seed(seed)
     ids = encode(prompt).tolist()
-    out = generate(model.eval(), ids, length, temperature=0.7, top_p=0.95, do_sample=True, generator=generator)
+    out = generate(model.eval(), ids, length, temperature=0.5, top_p=0.9, do_sample=True, generator=generator)
     return decode(out.tolist())
 
 
