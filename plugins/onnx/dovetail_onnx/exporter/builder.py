@@ -11,12 +11,12 @@ import dovetail as dv
 from dovetail.errors import UnsupportedError
 
 from .runs import place
-from .sizes import Size
+from .sizes import FreeSize
 
 __all__ = ["Builder", "Ref", "Unmade"]
 
 _BOOLS = {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"}
-_INTS = {"Shape", "Size", "NonZero", "ArgMax", "ArgMin"}
+_INTS = {"Shape", "FreeSize", "NonZero", "ArgMax", "ArgMin"}
 _TYPES = {
     "float32": "FLOAT", "float64": "DOUBLE", "float16": "FLOAT16", "bfloat16": "BFLOAT16", "int64": "INT64", "int32": "INT32",
     "int16": "INT16", "int8": "INT8", "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64", "complex128": "COMPLEX128",
@@ -69,7 +69,7 @@ class Builder:
         self.path, self.call = "", cast("Any", None)
         self._names: dict[str, int] = {}
         self._constants: dict[Any, Ref] = {}
-        self._sizes: dict[int, tuple[Size, Ref]] = {}
+        self._sizes: dict[int, tuple[FreeSize, Ref]] = {}
 
     def __getattr__(self, op: str) -> Callable[..., Any]:
         if not op[:1].isupper():
@@ -111,9 +111,9 @@ class Builder:
         """Make a Ref of what may stand for one."""
         if isinstance(x, Ref):
             return x
-        if isinstance(x, Size):
+        if isinstance(x, FreeSize):
             return self.cast(self.scalar(x), like)
-        if isinstance(x, list | tuple) and all(isinstance(v, int | Size) and not isinstance(v, bool) for v in x):
+        if isinstance(x, list | tuple) and all(isinstance(v, int | FreeSize) and not isinstance(v, bool) for v in x):
             return self.sizes(x)
         return self.const(x, None if isinstance(x, np.ndarray | np.generic) else like)
 
@@ -134,11 +134,11 @@ class Builder:
 
     def sizes(self, values: Sequence[Any]) -> Ref:
         """Whole numbers and sizes as one int64 vector."""
-        if not any(isinstance(v, Size) for v in values):
+        if not any(isinstance(v, FreeSize) for v in values):
             return self.const(np.array([int(v) for v in values], np.int64))
         parts: list[Any] = []
         for v in values:
-            if isinstance(v, Size):
+            if isinstance(v, FreeSize):
                 parts.append(self._size(v))
             elif parts and isinstance(parts[-1], list):
                 parts[-1].append(int(v))
@@ -147,14 +147,14 @@ class Builder:
         refs = [self.const(np.array(p, np.int64)) if isinstance(p, list) else p for p in parts]
         return refs[0] if len(refs) == 1 else self.node("Concat", *refs, axis=0)
 
-    def _size(self, size: Size) -> Ref:
+    def _size(self, size: FreeSize) -> Ref:
         if id(size) not in self._sizes:
             self._sizes[id(size)] = (size, size.emit(self))
         return self._sizes[id(size)][1]
 
     def scalar(self, size: Any) -> Ref:
         """A size or number as an int64 without dimensions."""
-        return self.node("Squeeze", self._size(size)) if isinstance(size, Size) else self.const(np.int64(size))
+        return self.node("Squeeze", self._size(size)) if isinstance(size, FreeSize) else self.const(np.int64(size))
 
     def floats(self, size: Any) -> Ref:
         """A size as a float32 without dimensions."""

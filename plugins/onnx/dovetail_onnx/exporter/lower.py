@@ -15,7 +15,7 @@ from dovetail.graph import Call, Value
 
 from .builder import Builder, Ref, Unmade
 from .runs import Runs, Varied, place
-from .sizes import Size, Unsolved, make, solve, solve_float
+from .sizes import FreeSize, Unsolved, make, solve, solve_float
 from .views import Memory
 
 __all__ = ["Lowerer", "MissingLowerings", "Unlowered", "missing"]
@@ -69,7 +69,7 @@ class Lowerer:
         self.runs, self.g = runs, builder
         self.memory = Memory(self)
         self.functions: dict[str, Callable[..., Any]] = {}
-        self.named: list[Size] = []
+        self.named: list[FreeSize] = []
         known: set[str] = set()
         for value, name, free in zip(runs.graph.inputs, names, dims, strict=True):
             ref = Ref(name, value.dtype)
@@ -77,7 +77,7 @@ class Lowerer:
                 values = tuple(each[dim] for each in runs.sizes)
                 if dim not in known and len(set(values)) > 1:
                     known.add(dim)
-                    self.named.append(Size(values, builder.dim(ref, axis), dim))
+                    self.named.append(FreeSize(values, builder.dim(ref, axis), dim))
             self.shaped(ref, value, name)
             self.memory.set(value, ref)
 
@@ -110,7 +110,7 @@ class Lowerer:
         if any(v.dtype.is_complex for v in (*call.inputs(), *call.outputs)):
             raise UnsupportedError(place(call), "complex numbers have no counterpart in ONNX", "", "compute with real and imaginary parts")
         filled = {name: self._filled(x, read) for name, x in args.items()}
-        local = [s for ref in _refs(filled) for s in ref.shape or () if isinstance(s, Size)]
+        local = [s for ref in _refs(filled) for s in ref.shape or () if isinstance(s, FreeSize)]
         filled = {name: self._solved(x, call, name, local) for name, x in filled.items()}
         try:
             out = self.function(call.op)(self.g, **self._promoted(call, filled))
@@ -151,7 +151,7 @@ class Lowerer:
             return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
         return x
 
-    def _solved(self, x: Any, call: Call, name: str, local: list[Size]) -> Any:
+    def _solved(self, x: Any, call: Call, name: str, local: list[FreeSize]) -> Any:
         """Sizes in place of numbers that vary."""
         if isinstance(x, Varied) and not isinstance(x.values[0], np.ndarray):
             return self.number(x.values, f"{place(call)}", f"{name} is", local)
@@ -162,7 +162,7 @@ class Lowerer:
             return slice(*(self._solved(v, call, name, local) for v in (x.start, x.stop, x.step)))
         return x
 
-    def number(self, values: Any, where: str, what: str, local: list[Size] | None = None) -> Size:
+    def number(self, values: Any, where: str, what: str, local: list[FreeSize] | None = None) -> FreeSize:
         """Solve a number that varies; the error names the op, the module and the number."""
         whole = all(isinstance(v, int | np.integer) for v in values)
         found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
@@ -174,7 +174,7 @@ class Lowerer:
             def refuse(g: Builder) -> Ref:
                 raise error
 
-            return Size(values, refuse, f"({what} {values})", not whole)
+            return FreeSize(values, refuse, f"({what} {values})", not whole)
         return found
 
     def _promoted(self, call: Call, args: dict[str, Any]) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def common_type(operands: list[Any]) -> Any:
         if isinstance(x, Ref):
             groups[0 if x.ndim else 1].append(dv.zeros((1,) * bool(x.ndim), dtype=x.dtype))
         else:
-            groups[2].append((1.5 if x.real else 1) if isinstance(x, Size) else x)
+            groups[2].append((1.5 if x.real else 1) if isinstance(x, FreeSize) else x)
     order = [x for group in groups for x in group]
     seen = order[0]
     for x in order[1:]:

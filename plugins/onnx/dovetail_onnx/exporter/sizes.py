@@ -9,14 +9,14 @@ from typing import Any
 
 from dovetail.errors import UnsupportedError
 
-__all__ = ["Size", "Unsolved", "always", "make", "solve", "solve_float"]
+__all__ = ["FreeSize", "Unsolved", "always", "make", "solve", "solve_float"]
 
 
 class Unsolved(UnsupportedError):
     """A number of the graph that changes with the sizes of the inputs, in a way that is not understood."""
 
 
-class Size:
+class FreeSize:
     """A number that differs from run to run: its values, how the graph computes it, and its formula in words.
 
     Sums, differences, products and quotients of sizes are sizes. A comparison answers where all runs agree, and refuses otherwise.
@@ -52,7 +52,7 @@ class Size:
         return 0 - self
 
     def __eq__(self, other: Any) -> bool:
-        return _agree("==", self, other, lambda a, b: a == b) if isinstance(other, int | Size) else False
+        return _agree("==", self, other, lambda a, b: a == b) if isinstance(other, int | FreeSize) else False
 
     def __lt__(self, other: Any) -> bool:
         return _agree("<", self, other, lambda a, b: a < b)
@@ -72,26 +72,26 @@ class Size:
 
 def always(a: Any, b: Any) -> bool:
     """Whether two numbers are the same in every run."""
-    runs = max(len(x.values) if isinstance(x, Size) else 1 for x in (a, b))
+    runs = max(len(x.values) if isinstance(x, FreeSize) else 1 for x in (a, b))
     return all(_of(a, k) == _of(b, k) for k in range(runs))
 
 
 def make(values: Sequence[int], emit: Callable[[Any], Any], text: str) -> Any:
     """A size, or the plain number where all runs have the same."""
-    return values[0] if len(set(values)) == 1 else Size(values, emit, text)
+    return values[0] if len(set(values)) == 1 else FreeSize(values, emit, text)
 
 
 def _of(x: Any, run: int) -> int:
-    return x.values[run] if isinstance(x, Size) else int(x)
+    return x.values[run] if isinstance(x, FreeSize) else int(x)
 
 
 def _both(op: str, sign: str, a: Any, b: Any, rule: Callable[[int, int], int]) -> Any:
-    runs = len((a if isinstance(a, Size) else b).values)
+    runs = len((a if isinstance(a, FreeSize) else b).values)
     values = [rule(_of(a, k), _of(b, k)) for k in range(runs)]
     return make(values, lambda g: g.node(op, g.sizes([a]), g.sizes([b])), f"({a} {sign} {b})")
 
 
-def _agree(sign: str, a: Size, b: Any, rule: Callable[[int, int], bool]) -> bool:
+def _agree(sign: str, a: FreeSize, b: Any, rule: Callable[[int, int], bool]) -> bool:
     found = {rule(value, _of(b, k)) for k, value in enumerate(a.values)}
     if len(found) == 2:
         what = f"whether {a} {sign} {b} differs from size to size ({a} is {a.values})"
@@ -99,7 +99,7 @@ def _agree(sign: str, a: Size, b: Any, rule: Callable[[int, int], bool]) -> bool
     return found.pop()
 
 
-def solve(values: Sequence[int], named: Sequence[Size], local: Sequence[Size] = ()) -> Any:
+def solve(values: Sequence[int], named: Sequence[FreeSize], local: Sequence[FreeSize] = ()) -> Any:
     """Write a number that has these values in the runs by the named dimensions, or else by the sizes of the tensors at hand; None if not.
 
     Tried in order: one of them, p·a + b, quotients (p·a + b) // q, products, sums of two.
@@ -112,11 +112,11 @@ def solve(values: Sequence[int], named: Sequence[Size], local: Sequence[Size] = 
     return None
 
 
-def _same(values: Any, atoms: Sequence[Size]) -> Any:
+def _same(values: Any, atoms: Sequence[FreeSize]) -> Any:
     return next((a for a in atoms if a.values == values), None)
 
 
-def _linear(values: Any, atoms: Sequence[Size]) -> Any:
+def _linear(values: Any, atoms: Sequence[FreeSize]) -> Any:
     for a in atoms:
         i = next(k for k, v in enumerate(a.values) if v != a.values[0])
         p, rest = divmod(values[i] - values[0], a.values[i] - a.values[0])
@@ -126,7 +126,7 @@ def _linear(values: Any, atoms: Sequence[Size]) -> Any:
     return None
 
 
-def _quotient(values: Any, atoms: Sequence[Size]) -> Any:
+def _quotient(values: Any, atoms: Sequence[FreeSize]) -> Any:
     for a, q in itertools.product(atoms, range(2, 65)):
         for p in (1, -1):
             low = max(q * w - p * v for v, w in zip(a.values, values, strict=True))
@@ -142,7 +142,7 @@ def _quotient(values: Any, atoms: Sequence[Size]) -> Any:
     return None
 
 
-def _product(values: Any, atoms: Sequence[Size]) -> Any:
+def _product(values: Any, atoms: Sequence[FreeSize]) -> Any:
     for n in (2, 3, 4):
         for some in itertools.combinations_with_replacement(atoms[:12], n):
             whole = [math.prod(each) for each in zip(*(a.values for a in some), strict=True)]
@@ -157,7 +157,7 @@ def _product(values: Any, atoms: Sequence[Size]) -> Any:
     return None
 
 
-def _sum(values: Any, atoms: Sequence[Size]) -> Any:
+def _sum(values: Any, atoms: Sequence[FreeSize]) -> Any:
     if len(values) < 4:
         return None
     import numpy as np
@@ -181,8 +181,8 @@ _FLOATS: tuple[tuple[str, Callable[[float], float], Callable[[Any, Any], Any]], 
 )
 
 
-def solve_float(values: Sequence[float], named: Sequence[Size], local: Sequence[Size] = ()) -> Any:
-    """A floating number in the same way: a whole one, its half, its reciprocal, root or reciprocal root; a Size whose nodes are floats."""
+def solve_float(values: Sequence[float], named: Sequence[FreeSize], local: Sequence[FreeSize] = ()) -> Any:
+    """A floating number likewise: a whole one, its half, its reciprocal, root or reciprocal root; a FreeSize whose nodes are floats."""
     for text, back, nodes in _FLOATS:
         if any(v == 0 for v in values) and text.startswith("1"):
             continue
@@ -190,5 +190,5 @@ def solve_float(values: Sequence[float], named: Sequence[Size], local: Sequence[
         if all(abs(w - round(w)) < 1e-6 * max(1, abs(w)) for w in whole):
             size = solve([round(w) for w in whole], named, local)
             if size is not None:
-                return Size([round(w) for w in whole], lambda g, s=size, n=nodes: n(g, g.floats(s)), text.format(size), True)  # type: ignore[misc]
+                return FreeSize([round(w) for w in whole], lambda g, s=size, n=nodes: n(g, g.floats(s)), text.format(size), True)  # type: ignore[misc]
     return None

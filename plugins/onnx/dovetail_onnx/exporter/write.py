@@ -12,7 +12,7 @@ from dovetail.errors import ValueRangeError
 from dovetail.io import atomic
 
 from .builder import Builder, Ref
-from .sizes import Size, solve
+from .sizes import FreeSize, solve
 
 __all__ = ["ROOM", "assemble", "save", "weight"]
 
@@ -21,7 +21,7 @@ _LARGE = 1024  # bytes of a tensor that goes into the file of weights
 
 
 def assemble(
-    builder: Builder, inputs: list[Ref], outputs: list[Ref], names: list[str], named: list[Size], metadata: Any, title: str
+    builder: Builder, inputs: list[Ref], outputs: list[Ref], names: list[str], named: list[FreeSize], metadata: Any, title: str
 ) -> Any:  # fmt: skip
     """The ModelProto; outputs get their names, inputs and outputs the names of their free dimensions."""
     from onnx import helper, numpy_helper
@@ -72,15 +72,15 @@ def _copy(source: str, name: str) -> Any:
     return helper.make_node("Identity", [source], [name], name=f"Identity.{name}")
 
 
-def _info(builder: Builder, ref: Ref, name: str, named: list[Size]) -> Any:
+def _info(builder: Builder, ref: Ref, name: str, named: list[FreeSize]) -> Any:
     """The type of an input or output; a size that follows from named dimensions is written as their formula."""
     from onnx import helper
 
     shape: list[Any] = []
     for axis, size in enumerate(ref.shape):
-        if isinstance(size, Size):
+        if isinstance(size, FreeSize):
             found = solve(size.values, named)
-            text = found.text if isinstance(found, Size) else ""
+            text = found.text if isinstance(found, FreeSize) else ""
             size = (text[1:-1] if text.startswith("(") else text) if 0 < len(text) < 40 else f"{name}_dim{axis}"
         shape.append(size)
     return helper.make_tensor_value_info(name, builder.type_number(ref.dtype), shape)

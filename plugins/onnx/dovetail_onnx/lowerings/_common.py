@@ -9,7 +9,7 @@ from typing import Any
 import dovetail as dv
 from dovetail.errors import UnsupportedError
 
-from ..exporter.sizes import Size
+from ..exporter.sizes import FreeSize
 
 __all__ = ["END", "arange", "axes_of", "flat", "plain", "product", "reduce", "refuse", "transposed"]
 
@@ -45,7 +45,7 @@ def reduce(g: Any, op: str, x: Any, dim: Any, keepdim: bool) -> Any:
 
 def product(sizes: Sequence[Any]) -> Any:
     """The product of numbers and sizes."""
-    return math.prod(s for s in sizes if not isinstance(s, Size)) * math.prod(s for s in sizes if isinstance(s, Size))
+    return math.prod(s for s in sizes if not isinstance(s, FreeSize)) * math.prod(s for s in sizes if isinstance(s, FreeSize))
 
 
 def transposed(g: Any, x: Any, ndim: int) -> Any:
@@ -60,7 +60,7 @@ def flat(g: Any, x: Any) -> Any:
 
 def arange(g: Any, count: Any) -> Any:
     """0, 1, … as int64: a constant, or made by the graph."""
-    if isinstance(count, Size):
+    if isinstance(count, FreeSize):
         return g.Range(g.const(0, dv.int64), g.scalar(count), g.const(1, dv.int64))
     import numpy as np
 

@@ -10,7 +10,7 @@ import numpy as np
 import dovetail as dv
 
 from ..exporter.builder import Ref
-from ..exporter.sizes import Size
+from ..exporter.sizes import FreeSize
 from ._common import END, arange, axes_of, flat, product, refuse
 from .arithmetic import floor_divide
 
@@ -36,7 +36,7 @@ def getitem(g: Any, input: Any, at: Any) -> Any:
             continue
         if isinstance(part, slice):
             start, stop, step = (0 if part.start is None else part.start), (END if part.stop is None else part.stop), part.step or 1
-            if isinstance(start, Size) or start != 0 or isinstance(stop, Size) or stop != END or step != 1:
+            if isinstance(start, FreeSize) or start != 0 or isinstance(stop, FreeSize) or stop != END or step != 1:
                 slices.append((start, stop, axis, step))
             place += 1
         else:
@@ -57,7 +57,7 @@ def index(g: Any, input: Any, at: Any, indices: Any) -> Any:
     x = input
     if at is not None:
         x, basic = getitem(g, input, at), _parts(at, input.ndim)
-        x = Ref(x.name, x.dtype, (None,) * sum(not isinstance(p, int | Size) for p in basic))
+        x = Ref(x.name, x.dtype, (None,) * sum(not isinstance(p, int | FreeSize) for p in basic))
     parts = _parts(tuple(indices), x.ndim - sum(_rank(p) - 1 for p in indices))
     arrays: list[Any] = []
     axes: list[int] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exporter.sizes import Size
+from ..exporter.sizes import FreeSize
 from ._common import reduce
 
 __all__: list[str] = []
@@ -40,7 +40,7 @@ def _scaled(g: Any, x: Any, weight: Any, bias: Any, ndim: int) -> Any:
 
 def layer_norm(g: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float, centre: bool) -> Any:
     n = len(normalized_shape)
-    fixed = not any(isinstance(s, Size) for s in normalized_shape)
+    fixed = not any(isinstance(s, FreeSize) for s in normalized_shape)
     if g.opset >= 17 and centre and (fixed or weight is not None):
         scale = weight if weight is not None else g.const(np.ones(normalized_shape), input.dtype)
         return g.LayerNormalization(input, scale, bias, axis=-n, epsilon=float(eps))

@@ -10,7 +10,7 @@ import numpy as np
 
 import dovetail as dv
 
-from ..exporter.sizes import Size, always
+from ..exporter.sizes import FreeSize, always
 from ._common import arange, product, reduce, refuse
 
 __all__: list[str] = []
@@ -20,14 +20,14 @@ def _is_short(window: Any, spatial: Any) -> bool:
     """Whether there are more windows than fit: the last one then reaches past the border."""
     for n, k, s, p, d, o in zip(spatial, *window, strict=True):
         usual = (n + 2 * p - d * (k - 1) - 1) // s + 1
-        pairs = zip(_values(usual), _values(o), strict=False) if isinstance(usual, Size) or isinstance(o, Size) else [(usual, o)]
+        pairs = zip(_values(usual), _values(o), strict=False) if isinstance(usual, FreeSize) or isinstance(o, FreeSize) else [(usual, o)]
         if any(a != b for a, b in pairs):
             return True
     return False
 
 
 def _values(x: Any) -> Any:
-    return x.values if isinstance(x, Size) else itertools.repeat(x)
+    return x.values if isinstance(x, FreeSize) else itertools.repeat(x)
 
 
 def _tiled(g: Any, x: Any, window: Any, op: str) -> Any:
@@ -41,7 +41,7 @@ def _tiled(g: Any, x: Any, window: Any, op: str) -> Any:
 
 
 def max_pool(g: Any, input: Any, window: Any) -> Any:
-    if any(isinstance(k, Size) for k in window.kernel):
+    if any(isinstance(k, FreeSize) for k in window.kernel):
         return _tiled(g, input, window, "ReduceMax")
     return _max(g, input, window, 1)
 
@@ -54,7 +54,7 @@ def _max(g: Any, x: Any, window: Any, outputs: int) -> Any:
 
 
 def max_pool_indices(g: Any, input: Any, y: Any, window: Any) -> Any:
-    if any(isinstance(k, Size) for k in window.kernel):
+    if any(isinstance(k, FreeSize) for k in window.kernel):
         raise refuse(g, "indices of an adaptive pooling over a free dimension", "fix that dimension")
     _, places = _max(g, input, window, 2)
     places.dtype = dv.int64
@@ -62,12 +62,12 @@ def max_pool_indices(g: Any, input: Any, y: Any, window: Any) -> Any:
 
 
 def avg_pool(g: Any, input: Any, window: Any, count: Any) -> Any:
-    if any(isinstance(k, Size) for k in window.kernel):
+    if any(isinstance(k, FreeSize) for k in window.kernel):
         return _means(g, input, tuple(zip(input.shape[2:], window.outs, strict=True)), 2)
     full, short = math.prod(window.kernel), _is_short(window, input.shape[2:])
     how = {"kernel_shape": tuple(window.kernel), "strides": tuple(window.stride)}
     pads = (*window.padding, *window.padding)
-    fixed = not any(isinstance(n, Size) for n in (*input.shape[2:], *window.outs))
+    fixed = not any(isinstance(n, FreeSize) for n in (*input.shape[2:], *window.outs))
     arrays = getattr(count, "arrays", None) or [np.asarray(count)]
     if not short and isinstance(count, int) and count == full:
         return g.AveragePool(input, pads=pads, count_include_pad=1 if any(pads) else None, **how)
@@ -90,7 +90,7 @@ def _counts(window: Any, spatial: Any, run: int, included: int) -> Any:
     """How many elements each window holds in a run, with or without those of the border."""
     total: Any = np.ones(())
     for n, k, s, p, o in zip(spatial, window.kernel, window.stride, window.padding, window.outs, strict=True):
-        size, outs = (v.values[run] if isinstance(v, Size) else v for v in (n, o))
+        size, outs = (v.values[run] if isinstance(v, FreeSize) else v for v in (n, o))
         spans = [(i * s - p, min(i * s - p + k, size + p)) for i in range(outs)]
         total = np.multiply.outer(total, [b - a if included else min(b, size) - max(a, 0) for a, b in spans])
     return total
@@ -99,7 +99,7 @@ def _counts(window: Any, spatial: Any, run: int, included: int) -> Any:
 def max_of_ranges(g: Any, input: Any, starts: Any, lengths: Any) -> Any:
     """Adaptive maximum: each block's elements side by side, and the largest of them."""
     spatial = input.shape[2:]
-    if any(isinstance(n, Size) for n in spatial) or not all(isinstance(s, np.ndarray) and s.ndim == 1 for s in starts):
+    if any(isinstance(n, FreeSize) for n in spatial) or not all(isinstance(s, np.ndarray) and s.ndim == 1 for s in starts):
         raise refuse(g, "adaptive pooling to sizes that do not divide a free dimension", "fix that dimension")
     rows = []
     for tap in np.ndindex(*(max(line) for line in lengths)):

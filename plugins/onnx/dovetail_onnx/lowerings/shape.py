@@ -8,7 +8,7 @@ import numpy as np
 
 import dovetail as dv
 
-from ..exporter.sizes import Size
+from ..exporter.sizes import FreeSize
 from ._common import END, arange, axes_of, flat, product, refuse
 
 __all__: list[str] = []
@@ -36,8 +36,8 @@ def copy(g: Any, input: Any, src: Any) -> Any:
 
 def reshape(g: Any, input: Any, shape: Any) -> Any:
     wanted = list(shape) if isinstance(shape, tuple | list) else [shape]
-    free = [k for k, n in enumerate(wanted) if isinstance(n, Size)]
-    fixed = [n for n in wanted if not isinstance(n, Size)]
+    free = [k for k, n in enumerate(wanted) if isinstance(n, FreeSize)]
+    fixed = [n for n in wanted if not isinstance(n, FreeSize)]
     if len(free) == 1 and not any(n <= 0 for n in fixed):
         wanted[free[0]] = -1
     zeros = any(n == 0 for n in fixed)
@@ -158,7 +158,7 @@ def diagonal_scatter(g: Any, input: Any, src: Any, offset: int, dim1: int, dim2:
 def diagonal(g: Any, input: Any, offset: int, dim1: int, dim2: int) -> Any:
     dim1, dim2 = dim1 % input.ndim, dim2 % input.ndim
     rows, columns = input.shape[dim1], input.shape[dim2]
-    if isinstance(rows, Size) or isinstance(columns, Size):
+    if isinstance(rows, FreeSize) or isinstance(columns, FreeSize):
         if not rows == columns:
             raise refuse(g, "a diagonal of two free dimensions that differ")
         length = rows - offset if offset >= 0 else rows + offset
