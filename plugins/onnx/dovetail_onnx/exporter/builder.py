@@ -16,7 +16,7 @@ from .sizes import FreeSize
 __all__ = ["Builder", "Ref", "Unmade"]
 
 _BOOLS = {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"}
-_INTS = {"Shape", "FreeSize", "NonZero", "ArgMax", "ArgMin"}
+_INTS = {"Shape", "Size", "NonZero", "ArgMax", "ArgMin"}
 _TYPES = {
     "float32": "FLOAT", "float64": "DOUBLE", "float16": "FLOAT16", "bfloat16": "BFLOAT16", "int64": "INT64", "int32": "INT32",
     "int16": "INT16", "int8": "INT8", "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64", "complex128": "COMPLEX128",
