@@ -42,7 +42,7 @@ def test_importing_beside_fifty_plugins(site, tmp_path, packages, figure):
     empty = Site(tmp_path / "empty", packages)
     fill(site)
     times: dict[Site, list[float]] = {empty: [], site: []}
-    for _ in range(8):
+    for _ in range(15):
         for one, seconds in times.items():
             seconds.append(float(one.run(TIME.format(work="import dovetail")).stdout))
     code = "import dovetail, sys; print(sum(name.startswith('dovetail_p') for name in sys.modules))"
