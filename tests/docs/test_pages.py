@@ -17,7 +17,7 @@ from docs._ext import pages
 from tests.contracts.sources import ROOT
 
 DOCS = ROOT / "docs"
-ELSEWHERE = {"plugins", "plugins-debugging", "plugins-stability", "text"}
+ELSEWHERE = {"plugins", "plugins-debugging", "plugins-stability", "text", "text-models"}
 BLOCK = re.compile(r"(<!-- not run: .+? -->\n+)?^```python\n(.*?)^```", re.M | re.S)
 
 
