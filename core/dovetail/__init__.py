@@ -35,11 +35,11 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "amp", "autograd", "backends", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph", "hooks", "hub", "io", "jit",
-    "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
+    "accelerator", "amp", "autograd", "backends", "compiler", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph",
+    "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
 }  # fmt: skip
 
-_ELSEWHERE = {"load": "io", "save": "io", "vmap": "func"}  # functions that are imported when first used
+_ELSEWHERE = {"load": "io", "save": "io", "vmap": "func", "compile": "compiler"}  # functions that are imported when first used
 
 
 def __getattr__(name: str) -> Any:

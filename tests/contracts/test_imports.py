@@ -46,6 +46,8 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "hub": ("errors", ("io",)),
     "models": ("errors", ("plugins",)),
     "cuda": ("ops", ()),
+    "accelerator": ("ops", ("cuda",)),
+    "compiler": ("errors", ()),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
     "backends": ("ops", ("cuda",)),

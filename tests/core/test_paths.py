@@ -15,6 +15,7 @@ utils.data.distributed.DistributedSampler utils.data.DistributedSampler utils.da
 utils.data._utils.worker.get_worker_info autograd.variable.Variable autograd.gradcheck.gradcheck autograd.function.Function
 utils.hooks.RemovableHandle utils.dlpack.to_dlpack utils.dlpack.from_dlpack utils.checkpoint.checkpoint
 utils.checkpoint.checkpoint_sequential utils.model_zoo.load_url hub.load_state_dict_from_url
+compiler.disable compiler.is_compiling accelerator.current_accelerator
 jit.script jit.ScriptModule types.Device types.Number version.__version__ version.debug
 """.split()
 
@@ -39,6 +40,28 @@ def test_jit_leaves_functions_and_modules_as_they_are() -> None:
         jit.freeze(net)
     with pytest.raises(RuntimeError, match="TorchScript"):
         jit.load("x.pt")
+
+
+def test_compile_gives_back_what_it_is_given() -> None:
+    net = dv.nn.Linear(1, 1)
+    assert dv.compile(net, mode="max-autotune", fullgraph=True, dynamic=False, backend="inductor") is net and list(net.state_dict()) == [
+        "weight",
+        "bias",
+    ]
+    assert dv.compile(dynamic=True)(len) is len and dv.compiler.disable(len) is len and dv.compiler.disable(recursive=False)(len) is len
+    assert not dv.compiler.is_compiling() and dv.compiler.reset() is None
+    with pytest.raises(RuntimeError, match="Either mode or options can be specified"):
+        dv.compile(net, mode="default", options={})
+    with pytest.raises(ValueError, match="mode is 'fast'; expected one of None, 'default'"):
+        dv.compile(net, mode="fast")
+    with pytest.raises(TypeError, match="model is int; expected a function or a module"):
+        dv.compile(3)
+
+
+def test_the_accelerator_is_the_gpu_or_none() -> None:
+    assert dv.accelerator.is_available() == dv.cuda.is_available() and dv.accelerator.device_count() == dv.cuda.device_count()
+    if not dv.cuda.is_available():
+        assert dv.accelerator.current_accelerator() is None
 
 
 def test_a_checkpoint_keeps_no_intermediate_values_and_runs_twice() -> None:
