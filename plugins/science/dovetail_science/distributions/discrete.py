@@ -248,14 +248,11 @@ class Poisson(Distribution):
         return value.xlogy(rate) - rate - (value + 1).lgamma()
 
 
-class Binomial(_Binary):
-    """How many of ``total_count`` trials succeed."""
+class _Counted(_Binary):
+    """What distributions of ``total_count`` trials share."""
 
-    has_enumerate_support = True
-    arg_constraints = {"total_count": constraints.nonnegative_integer, **_Binary.arg_constraints}
-
-    def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        one_of("Binomial", probs, logits)
+    def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        one_of(type(self).__name__, probs, logits)
         name, given = ("logits", logits) if probs is None else ("probs", probs)
         count, given = broadcast_all(total_count, given)
         self.total_count = count.type_as(given)
@@ -265,6 +262,16 @@ class Binomial(_Binary):
         new = super().expand(batch_shape, _instance)
         new.total_count = self.total_count.expand(Size(batch_shape))
         return new
+
+
+class Binomial(_Counted):
+    """How many of ``total_count`` trials succeed."""
+
+    has_enumerate_support = True
+    arg_constraints = {"total_count": constraints.nonnegative_integer, **_Binary.arg_constraints}
+
+    def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        super().__init__(total_count, probs, logits, validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
@@ -309,7 +316,7 @@ class Binomial(_Binary):
         return values.expand((-1, *self._batch_shape)) if expand else values
 
 
-class NegativeBinomial(_Binary):
+class NegativeBinomial(_Counted):
     """How many successes of probability ``probs`` come before ``total_count`` failures."""
 
     arg_constraints = {
@@ -318,18 +325,6 @@ class NegativeBinomial(_Binary):
         "logits": constraints.real,
     }
     support = constraints.nonnegative_integer
-
-    def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        one_of("NegativeBinomial", probs, logits)
-        name, given = ("logits", logits) if probs is None else ("probs", probs)
-        count, given = broadcast_all(total_count, given)
-        self.total_count = count.type_as(given)
-        super().__init__(**{name: given}, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new.total_count = self.total_count.expand(Size(batch_shape))
-        return new
 
     @property
     def mean(self) -> Tensor:

@@ -45,15 +45,10 @@ class LogitRelaxedBernoulli(_Binary):
         return self.temperature.log() + diff - 2 * diff.exp().log1p()
 
 
-class RelaxedBernoulli(TransformedDistribution):
-    """A draw between 0 and 1 that sharpens to a Bernoulli's as ``temperature`` falls, and lets gradients through."""
+class _Relaxed(TransformedDistribution):
+    """What relaxations share: the parameters of the distribution below."""
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
-    support = constraints.unit_interval
     has_rsample = True
-
-    def __init__(self, temperature: Tensor, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(), validate_args=validate_args)
 
     @property
     def temperature(self) -> Tensor:
@@ -62,13 +57,23 @@ class RelaxedBernoulli(TransformedDistribution):
 
     @property
     def logits(self) -> Tensor:
-        """``log(p / (1 - p))``."""
+        """The logits of the distribution that is relaxed."""
         return self.base_dist.logits
 
     @property
     def probs(self) -> Tensor:
-        """The probability of 1."""
+        """The probabilities of the distribution that is relaxed."""
         return self.base_dist.probs
+
+
+class RelaxedBernoulli(_Relaxed):
+    """A draw between 0 and 1 that sharpens to a Bernoulli's as ``temperature`` falls, and lets gradients through."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.unit_interval
+
+    def __init__(self, temperature: Tensor, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(), validate_args=validate_args)
 
 
 class ExpRelaxedCategorical(_OnCategorical):
@@ -101,28 +106,12 @@ class ExpRelaxedCategorical(_OnCategorical):
         return (score - score.logsumexp(dim=-1, keepdim=True)).sum(-1) + scale
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Relaxed):
     """A point of the simplex that sharpens to a one-hot vector as ``temperature`` falls (Gumbel softmax)."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
-    has_rsample = True
 
     def __init__(self, temperature: Tensor, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Tensor:
-        """How soft the draws are."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self.base_dist.probs

@@ -51,10 +51,8 @@ class Progress:
 
 
 def optimizers(model: GPT, settings: Settings) -> list[Any]:
-    """Muon for the matrices inside the blocks, AdamW for all else, as Muon's authors advise.
-
-    After 200 batches a small GPT was at 1.89 bits a character of a held-out tenth with it, at 2.36 with AdamW alone; three steps of
-    Muon's iteration do as well here as the usual five.
+    """Muon for the matrices inside the blocks, AdamW for all else, as Muon's authors advise; three steps of its iteration
+    serve a model of this size as well as the usual five.
     """
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".h." in name]
     inside = {id(p) for p in matrices}
