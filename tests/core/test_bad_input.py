@@ -111,3 +111,9 @@ def test_cuda_without_cupy_is_one_clear_error() -> None:
         pytest.skip("there is a GPU here")
     with pytest.raises(RuntimeError, match=r"cuda: .*(CuPy is not installed|no usable GPU|no GPU was found)"):
         dv.ones(2).to("cuda")
+
+
+def test_what_is_not_positive_definite_has_no_cholesky_factor() -> None:
+    for matrix in (dv.full((2, 2), float("nan")), dv.tensor([[1.0, 0.0], [float("nan"), 1.0]]), -dv.eye(2)):
+        with pytest.raises(dv.linalg.LinAlgError, match=r"linalg.cholesky: .* not positive-definite"):
+            dv.linalg.cholesky(matrix)

@@ -167,7 +167,10 @@ def cholesky(input: Array, upper: bool = False) -> Array:
             [0., 3.]])
     """
     _matrix(input, "cholesky")
-    out = _run("cholesky", "The factorization could not be completed because the input is not positive-definite", input)
+    failure = "The factorization could not be completed because the input is not positive-definite"
+    out = _run("cholesky", failure, input)
+    if isinstance(out, np.ndarray) and np.isnan(out).any():  # NumPy lets NaN through
+        raise LinAlgError("linalg.cholesky", failure)
     return out.conj().swapaxes(-1, -2).copy() if upper else out
 
 

@@ -194,7 +194,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """Expand tensors to their common shape, as views.
+    """Expand tensors to their common shape, as views; one that has it already is given back itself.
 
     >>> import dovetail as dv
     >>> [t.shape for t in dv.broadcast_tensors(dv.ones(2, 1), dv.ones(3))]
@@ -208,7 +208,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
                 text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension"
                 raise ShapeError("broadcast_tensors", f"{text} {max(len(shape), one._a.ndim) - d}", f"tensor number {k}")
         shape = tuple(broadcast_shapes(shape, one._a.shape))
-    return tuple(expand_to(one, shape) for one in given)
+    return tuple(one if one._a.shape == shape else expand_to(one, shape) for one in given)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
