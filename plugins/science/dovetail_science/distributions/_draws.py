@@ -14,6 +14,7 @@ import numpy as np
 import dovetail as dv
 from dovetail import Tensor
 from dovetail.autograd import Function
+from dovetail.errors import UnsupportedError
 
 __all__ = ["dirichlet", "standard_gamma"]
 
@@ -53,6 +54,8 @@ def _one_gamma(alpha: float) -> float:
 
 
 def _gammas(alpha: Tensor) -> Tensor:
+    if not alpha.is_floating_point():
+        raise UnsupportedError("distributions", f"gamma draws are not implemented for {alpha.dtype}", "expected a floating-point type")
     values = [_one_gamma(a) for a in alpha.double().flatten().tolist()]
     return dv.tensor(values, dtype=dv.float64, device=alpha.device).reshape(alpha.shape)
 
@@ -72,8 +75,9 @@ class _Gamma(Function):
 
     @staticmethod
     def forward(ctx: Any, alpha: Tensor) -> Tensor:
+        out = _gammas(alpha).to(alpha.dtype)
         tiny = dv.finfo(alpha.dtype).tiny
-        out = _gammas(alpha).to(alpha.dtype).clamp(min=tiny)
+        out = dv.where(out > tiny, out, tiny)  # NaN too
         ctx.save_for_backward(alpha, out)
         return out
 
