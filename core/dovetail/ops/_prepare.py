@@ -249,14 +249,14 @@ def share(op: Op, args: Any, outs: list[Any], word: int) -> None:
 
 def aliases(x: Any, a: Any) -> bool:
     """Whether two arrays share memory, by their owners."""
-    if x is a:
-        return True
-    owner, other = x, a
-    while owner.base is not None and hasattr(owner.base, "dtype"):
-        owner = owner.base
-    while other.base is not None and hasattr(other.base, "dtype"):
-        other = other.base
-    return owner is other
+    return x is a or _owner(x) is _owner(a)
+
+
+def _owner(x: Any) -> Any:
+    """Where the memory of an array comes from: an array, or what else an array was made of (a buffer, another library's tensor)."""
+    while hasattr(x.base, "base"):
+        x = x.base
+    return x if x.base is None else x.base
 
 
 def note_view(box: list[Any], view: Any) -> None:
