@@ -48,6 +48,21 @@ def test_names():
         assert set(getattr(expected, "__all__", [])) <= set(dir(mine)), module.name
 
 
+PRIVATE = """
+normal _standard_normal, utils _standard_normal, utils _sum_rightmost, utils euler_constant, gamma _standard_gamma, dirichlet _Dirichlet,
+multivariate_normal _batch_mahalanobis, multivariate_normal _batch_mv, multivariate_normal _precision_to_scale_tril,
+lowrank_multivariate_normal _batch_capacitance_tril, transforms _InverseTransform, kl _KL_REGISTRY, kl _kl_normal_normal,
+kl _kl_categorical_categorical, kl _kl_expfamily_expfamily, constraints _Interval, constraints _Real
+"""
+
+
+@pytest.mark.parametrize("line", [" ".join(line.split()) for line in PRIVATE.split(",")])
+def test_private_names_that_programs_import(line):
+    module, name = line.split()
+    for root in ("torch", "dovetail"):
+        assert hasattr(importlib.import_module(f"{root}.distributions.{module}"), name)
+
+
 @pytest.mark.parametrize("case", range(len(CASES)), ids=NAMES)
 def test_attributes(case):
     for (p, _), (q, _) in pairs(case):
@@ -153,6 +168,25 @@ def test_the_slope_of_gamma_draws_is_that_of_the_quantile():
         points = [gammaincinv(a + k * h, p) for k in (-2, -1, 1, 2)]
         expected = (points[0] - 8 * points[1] + 8 * points[2] - points[3]) / (12 * h)
         assert math.isclose(alpha.grad.item(), expected, rel_tol=1e-6)
+
+
+def test_gamma_draws_leave_the_stream_where_pytorch_does():
+    """Few draws and many, shapes below and above 1, with other draws between them."""
+
+    def run(lib, space):
+        lib.manual_seed(11)
+        found = []
+        for n, a in ((100, 0.3), (17, 2.0), (16, 0.9), (15, 5.0), (500, 0.05), (41, 3.0), (1, 1.0), (57, 0.7)):
+            found.append(space.Gamma(lib.tensor(a, dtype=lib.float64), lib.tensor(1.0, dtype=lib.float64)).sample((n,)))
+            found.append(lib.rand(3, dtype=lib.float64))
+            if n % 2:  # a pair of normal numbers, of which one is kept
+                found.append(lib.randn((), dtype=lib.float64))
+            found.append(space.Dirichlet(lib.tensor([a, 0.5, 2.0], dtype=lib.float64)).sample((n // 3,)))
+            found += [lib.randn(5), lib.randperm(7)]
+        return found
+
+    for a, b in zip(run(dv, ours), run(torch, theirs), strict=True):
+        same(a, b)
 
 
 def test_squashed_policies():

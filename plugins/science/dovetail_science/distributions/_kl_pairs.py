@@ -8,6 +8,7 @@ from typing import Any
 import dovetail as dv
 from dovetail import Tensor
 
+from . import kl
 from .continuous_bernoulli import ContinuousBernoulli
 from .discrete import Bernoulli, Binomial, Poisson
 from .gamma import Beta, Gamma
@@ -231,3 +232,9 @@ def _(p: Uniform, q: Pareto) -> Tensor:
     mean_log = (_xlogx(p.high) - _xlogx(p.low) - width) / width
     kl = mean_log * (q.alpha + 1) - (q.alpha * q.scale.pow(q.alpha) * width).log()
     return _infinite_where(p.low < q.scale, kl)
+
+
+# PyTorch's names of the rules; programs compare with them and call them
+for (_p, _q), _rule in kl._KL_REGISTRY.items():
+    _name = f"_kl_{_p.__name__}_{_q.__name__}".lower().replace("continuousb", "continuous_b").replace("exponentialfamily", "expfamily")
+    setattr(kl, _name.replace("transformeddistribution", "transformed"), _rule)

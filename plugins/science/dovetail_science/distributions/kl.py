@@ -268,7 +268,7 @@ def _same_event(p: Distribution, q: Distribution) -> None:
         raise ValueRangeError("kl_divergence", what)
 
 
-def _trace_xxt(matrix: Tensor) -> Tensor:
+def _batch_trace_XXT(matrix: Tensor) -> Tensor:
     return matrix.pow(2).sum((-2, -1))
 
 
@@ -284,8 +284,8 @@ def _(p: LowRankMultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
     _same_event(p, q)
     (w, d), q_d = p._parts(), q._unbroadcasted_cov_diag
     log_det, distance, inner = _lowrank_q(q, q.loc - p.loc)
-    trace = (d / q_d).sum(-1) + _trace_xxt(w * q_d.rsqrt().unsqueeze(-1))
-    trace = trace - _trace_xxt(inner * d.sqrt().unsqueeze(-2)) - _trace_xxt(inner.matmul(w))
+    trace = (d / q_d).sum(-1) + _batch_trace_XXT(w * q_d.rsqrt().unsqueeze(-1))
+    trace = trace - _batch_trace_XXT(inner * d.sqrt().unsqueeze(-2)) - _batch_trace_XXT(inner.matmul(w))
     return 0.5 * (log_det - _batch_lowrank_logdet(w, d, p._capacitance_tril) + trace + distance - p.event_shape[0])
 
 
@@ -294,7 +294,7 @@ def _(p: MultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
     _same_event(p, q)
     factor = p._unbroadcasted_scale_tril
     log_det, distance, inner = _lowrank_q(q, q.loc - p.loc)
-    trace = _trace_xxt(factor * q._unbroadcasted_cov_diag.rsqrt().unsqueeze(-1)) - _trace_xxt(inner.matmul(factor))
+    trace = _batch_trace_XXT(factor * q._unbroadcasted_cov_diag.rsqrt().unsqueeze(-1)) - _batch_trace_XXT(inner.matmul(factor))
     return 0.5 * (log_det - 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) + trace + distance - p.event_shape[0])
 
 
@@ -304,8 +304,8 @@ def _(p: LowRankMultivariateNormal, q: MultivariateNormal) -> Tensor:
     (w, d), b = p._parts(), q._unbroadcasted_scale_tril
     shape, n = dv.broadcast_shapes(b.shape[:-2], w.shape[:-2]), p.event_shape[0]
     wide = b.expand(shape + (n, n))
-    trace = _trace_xxt(dv.linalg.solve_triangular(wide, w.expand(shape + w.shape[-2:]), upper=False))
-    trace = trace + _trace_xxt(dv.linalg.solve_triangular(wide, dv.diag_embed(d.sqrt()).expand(shape + (n, n)), upper=False))
+    trace = _batch_trace_XXT(dv.linalg.solve_triangular(wide, w.expand(shape + w.shape[-2:]), upper=False))
+    trace = trace + _batch_trace_XXT(dv.linalg.solve_triangular(wide, dv.diag_embed(d.sqrt()).expand(shape + (n, n)), upper=False))
     log_det = 2 * b.diagonal(dim1=-2, dim2=-1).log().sum(-1) - _batch_lowrank_logdet(w, d, p._capacitance_tril)
     return 0.5 * (log_det + trace + _batch_mahalanobis(b, q.loc - p.loc) - n)
 

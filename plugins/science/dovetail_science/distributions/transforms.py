@@ -13,7 +13,15 @@ from dovetail.errors import ValueRangeError
 
 from . import constraints
 from ._joined import CatTransform, StackTransform
-from ._transform import ComposeTransform, IndependentTransform, ReshapeTransform, Transform, at_least, identity_transform
+from ._transform import (
+    ComposeTransform,
+    IndependentTransform,
+    ReshapeTransform,
+    Transform,
+    _InverseTransform,  # noqa: F401 programs import it from here
+    at_least,
+    identity_transform,
+)
 from .utils import _sum_rightmost, broadcast_all, lazy_property, tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [
