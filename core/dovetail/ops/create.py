@@ -13,6 +13,7 @@ from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
 from ._dims import sizes_of
 from ._layout import order_of
+from ._refuse import fits
 from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
 from .memory import memory_format, preserve_format
@@ -126,7 +127,10 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
 def _as(value: Any, dtype: Any) -> Any:
     """A number as this type holds it: 1.5 becomes 1 among integers."""
     kind = to_numpy_dtype(dtype)
-    return int(value) if kind.kind in "iu" and isinstance(value, float) else value
+    if kind.kind not in "iu" or not isinstance(value, float):
+        return value
+    fits("full", value, kind)
+    return int(value)
 
 
 def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:
