@@ -189,6 +189,18 @@ def test_gamma_draws_leave_the_stream_where_pytorch_does():
         same(a, b)
 
 
+def test_values_of_another_type():
+    """A float32 value among float64 parameters and the other way round, for all; Bernoulli's answer has the value's type."""
+    for case, kinds in itertools.product(range(len(CASES)), (("float64", "float32"), ("float32", "float64"))):
+        if CASES[case][0] in ("GeneralizedPareto", "MultivariateNormal", "LowRankMultivariateNormal", "Wishart"):  # one type, in LAPACK
+            continue
+        (p, _), (q, _) = (made(lib, case, (2,), kinds[0]) for lib in (dv, torch))
+        value = seeded(torch, q).to(getattr(torch, kinds[1])) if seeded(torch, q).is_floating_point() else seeded(torch, q)
+        own = dv.from_numpy(np.array(value.numpy()))
+        for method in ("log_prob", "cdf"):
+            both(lambda p=p, m=method, v=own: getattr(p, m)(v), lambda q=q, m=method, v=value: getattr(q, m)(v), rtol=1e-3, atol=1e-4)
+
+
 def test_squashed_policies():
     """What soft actor-critic does: a reparameterized draw through tanh, and its log-probability, with gradients."""
 

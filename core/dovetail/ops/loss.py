@@ -249,7 +249,7 @@ def binary_cross_entropy_with_logits(
         text = f"result type {x.dtype} can't be cast to the desired output type {t.dtype}"
         raise DtypeError(where, text, "expected a floating-point target", "convert it with .float()")
     refuse_gradient(where, weight=weight, pos_weight=pos_weight)
-    return _bce_logits(input, target, weight, pos_weight, reduction)
+    return _bce_logits(input.to(target.dtype), target, weight, pos_weight, reduction)  # PyTorch computes in place of 1 - target
 
 
 def kl_div(

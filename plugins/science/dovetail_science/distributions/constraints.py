@@ -174,7 +174,7 @@ def _set(name: str, base: type, summary: str, check: Callable[[Any, Tensor], Ten
 
 
 def _whole(v: Tensor) -> Tensor:
-    return v % 1 == 0
+    return v % 1 == 0 if v.is_floating_point() else v == v
 
 
 def _lower(v: Tensor) -> Tensor:
