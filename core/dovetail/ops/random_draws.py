@@ -47,8 +47,8 @@ def normal(
     if not given and size is None:
         what = "received an invalid combination of arguments: numbers without a size"
         raise TypeMismatch("normal()", what, "", "normal(0.0, 1.0, (2, 3))")
-    for t in given:
-        demand_floating("normal", t._a.dtype)
+    if given:  # whose type the numbers have
+        demand_floating("normal", given[0]._a.dtype)
     if len(given) == 2:
         _check_broadcast("normal", [t._a for t in given])
     centre, spread = (x._a if x.__class__ in CLASSES else x for x in (mean, std))
