@@ -70,6 +70,7 @@ def _environment():
         (lambda t: dv.sparse_coo_tensor([[7]], [1.0], (3,), check_invariants=True), ShapeError, "size is 3 but found index 7"),
         (lambda t: dv.sparse_coo_tensor([[7]], [1.0], (3,)).to_dense(), ShapeError, "indices do not lie inside the size"),
         (lambda t: dv.sparse_coo_tensor([[0], [7]], [1.0], (3, 3)) @ dv.ones(3, 1), ShapeError, "index lies outside the size"),
+        (lambda t: dv.nn.Parameter(t), UnsupportedError, r"Parameter: the layout dovetail.sparse_coo is not supported.*values\(\)"),
         (lambda t: t.requires_grad_().mul_(2), RuntimeError, "leaf Variable that requires grad"),
     ],
 )
