@@ -39,7 +39,11 @@ _MODULES = {
     "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
 }  # fmt: skip
 
-_ELSEWHERE = {"load": "io", "save": "io", "vmap": "func", "compile": "compiler"}  # functions that are imported when first used
+_ELSEWHERE = {  # functions that are imported when first used
+    "load": "io", "save": "io", "vmap": "func", "compile": "compiler",
+    **dict.fromkeys(("dsmm", "hsmm", "hspmm", "smm", "sspaddmm"), "sparse"),
+    **{f"sparse_{kind}_tensor": "sparse" for kind in ("bsc", "bsr", "compressed", "coo", "csc", "csr")},
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -49,7 +53,7 @@ def __getattr__(name: str) -> Any:
     if name == "bfloat16":
         return _dtypes.bfloat16_dtype()
     if name in _ELSEWHERE:
-        return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+        return getattr(__getattr__(_ELSEWHERE[name]), name)
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
         return getattr(found, name)
     if name.startswith("_"):

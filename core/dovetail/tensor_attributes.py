@@ -16,6 +16,7 @@ from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRange
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._layout import copied
+from .ops._override import of_plugin
 from .ops.convert import from_numpy
 from .ops.info import numel
 from .ops.memory import strided
@@ -43,10 +44,14 @@ class Attributes:
     nbytes = property(lambda self: int(self._a.nbytes), doc="Bytes of all elements.")
     is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
-    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
+    is_sparse = is_sparse_csr = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
     layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
+
+    def to_dense(self, dtype: Any = None, *, masked_grad: Any = None) -> Any:
+        """Itself, being strided, in another type if one is named."""
+        return self.to(dtype)
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -290,5 +295,19 @@ def _conversion(name: str, kind: str) -> Callable[..., Any]:
     return convert
 
 
+def _of_sparse(name: str) -> Callable[..., Any]:
+    def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return of_plugin("METHODS")[name](self, *args, **kwargs)
+
+    convert.__name__ = name
+    convert.__doc__ = f"PyTorch's ``{name}``, of the plugin that brings `dovetail.sparse`."
+    return convert
+
+
+_OF_SPARSE = """to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask smm sspaddmm coalesce
+is_coalesced indices values crow_indices col_indices ccol_indices row_indices sparse_dim dense_dim sparse_resize_
+sparse_resize_and_clear_ _indices _values _nnz"""
+for _name in _OF_SPARSE.split():
+    setattr(Attributes, _name, _of_sparse(_name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):
     setattr(Attributes, _name, _conversion(_name, {"byte": "uint8", "char": "int8"}.get(_name, _name)))

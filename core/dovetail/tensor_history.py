@@ -59,7 +59,7 @@ class History:
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is not None:
-            if value.__class__ not in CLASSES:
+            if not isinstance(value, Tensor):
                 raise TypeMismatch("grad", f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
             if value._a.shape != self._a.shape:
                 what = f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})"

@@ -74,6 +74,7 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "nn.parameter"),
     ("io.torch_values", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
+    ("ops._override", "plugins.namespaces"),  # what the core has of sparse tensors comes from the plugin of that namespace
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
     ("plugins.check", "dovetail"),  # its version
     ("plugins.settings", "io.atomic"),  # what the command line switches is written whole or not at all

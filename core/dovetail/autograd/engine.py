@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import GradError
 from .modes import AUTOCAST, GRAD, SAVING, STATE
-from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
+from .node import CLASSES, HookedNode, Leaf, Node, Output, Tensor, producer, wrap
 
 __all__ = ["TWICE", "run"]
 
@@ -145,11 +145,11 @@ class _Walk:
                     had = leaves.get(edge)
                     if had is None:
                         leaves[edge] = r
-                    elif edge in summed:
+                    elif edge in summed and r.__class__ in CLASSES:
                         had._a += r._a  # our own sum, seen by nobody else
                     else:
-                        leaves[edge] = late.add(had, r)
-                        if not create_graph:
+                        leaves[edge] = had = late.add(had, r)
+                        if not create_graph and had.__class__ in CLASSES:
                             summed.add(edge)
                 else:
                     self.send(edge, r)
@@ -184,12 +184,14 @@ class _Walk:
 
     def collect(self, edge: Leaf, g: Tensor, taken: set[int]) -> None:
         """Add a gradient to a leaf's."""
-        a = g._a
+        a, plain = g._a, g.__class__ in CLASSES
         if edge.grad is not None:
-            if self.create_graph or edge.grad._n is not None:
+            if self.create_graph or edge.grad._n is not None or not plain or edge.grad.__class__ not in CLASSES:
                 edge.grad = late.add(edge.grad, g)
             else:
                 late.iadd(edge.grad, g)
+        elif not plain:
+            edge.grad = g
         elif self.create_graph:
             edge.grad = late.clone(g) if id(a) in taken else g
         else:

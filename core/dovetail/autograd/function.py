@@ -32,7 +32,7 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors; read them in backward as ``ctx.saved_tensors``."""
         for t in tensors:
-            if t is not None and t.__class__ not in CLASSES:
+            if t is not None and not isinstance(t, Tensor):
                 what = f"can only save variables, but got {type(t).__name__}"
                 raise TypeMismatch("save_for_backward", what, "", "set it as an attribute of ctx")
         self._to_save = tensors
@@ -102,7 +102,7 @@ class Function:
         """Run forward and record how to run backward."""
         ctx: Any = type(f"{cls.__name__}Backward", (FunctionCtx,), {})()
         recording = STATE.word & GRAD
-        ctx.needs_input_grad = tuple(a.__class__ in CLASSES and a._n is not None for a in args)
+        ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._n is not None for a in args)
         separate = getattr(cls, "setup_context", None)
         with no_grad():
             if separate is not None:
@@ -120,7 +120,7 @@ class Function:
 def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> Any:
     """Make the node of a call and tie its results to it."""
     outs = list(out) if isinstance(out, tuple | list) else [out]
-    edges = tuple(a._n if a.__class__ in CLASSES else None for a in args)
+    edges = tuple(a._n if isinstance(a, Tensor) else None for a in args)
     node = Node(_Plan(cls, ctx, outs), edges, (ctx,), (), (), None, len(outs))
     results = []
     for k, o in enumerate(outs):
@@ -166,10 +166,10 @@ class _Plan:
             what = f"returned an incorrect number of gradients (expected {count}, got {len(found)})"
             raise GradError(f"{self.name}Backward", what, "one per argument of forward, None where there is none")
         for i, f in enumerate(found):
-            if f is not None and f.__class__ not in CLASSES:
+            if f is not None and not isinstance(f, Tensor):
                 raise TypeMismatch(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")
         # the user may return the same tensor twice, or one that was kept: the leaves must not share it
-        return tuple(None if f is None else wrap(f._a.view(), f._n, f._v) for f in found)
+        return tuple(f if f.__class__ not in CLASSES else wrap(f._a.view(), f._n, f._v) for f in found)
 
     def again(self, node: Node, g: Any) -> Any:
         """With create_graph the user's operations are recorded like any others."""

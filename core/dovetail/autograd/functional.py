@@ -7,7 +7,7 @@ from typing import Any
 from ..device import xp
 from ..errors import GradError, ShapeError, TypeMismatch
 from . import engine
-from .node import CLASSES, Tensor, wrap
+from .node import CLASSES, Tensor, detached, wrap
 
 __all__ = ["backward", "grad"]
 
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _many(x: Any) -> list[Any]:
-    return [x] if x is None or x.__class__ in CLASSES else list(x)
+    return [x] if x is None or isinstance(x, Tensor) else list(x)
 
 
 def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]:
@@ -37,12 +37,12 @@ def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]
             what = f"grad can be implicitly created only for scalar outputs (got shape {tuple(t._a.shape)})"
             raise GradError(where, what, "", "reduce with .sum() or .mean(), or pass gradient=")
         return t._n, wrap(xp(t._a).ones(t._a.shape, t._a.dtype))
-    if g.__class__ not in CLASSES:
+    if not isinstance(g, Tensor):
         raise TypeMismatch(where, f"a gradient is {type(g).__name__}", "expected a Tensor or None")
     if g._a.shape != t._a.shape:
         what = f"grad_output[0] has a shape of {tuple(g._a.shape)} and output[0] has a shape of {tuple(t._a.shape)}"
         raise ShapeError(where, f"Mismatch in shape: {what}")
-    return t._n, g if create_graph else wrap(g._a, None, g._v)
+    return t._n, g if create_graph else detached(g)
 
 
 def _run(where: str, outputs: Any, grads: Any, retain_graph: bool | None, create_graph: bool, wanted: Any, accumulate: bool) -> Any:
@@ -109,5 +109,5 @@ def grad(
         if g is None:
             out.append(wrap(xp(t._a).zeros(t._a.shape, t._a.dtype)) if materialize_grads else None)
         else:
-            out.append(g if create_graph else wrap(g._a, None, g._v))
+            out.append(g if create_graph else detached(g))
     return tuple(out)

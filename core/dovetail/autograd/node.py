@@ -72,7 +72,7 @@ def wrap(array: Any, edge: Any = None, box: Any = None) -> Tensor:
 
 def detached(t: Tensor) -> Tensor:
     """The same array and version box without the history."""
-    return wrap(t._a, None, t._v)
+    return wrap(t._a, None, t._v) if t.__class__ in CLASSES else t.detach()
 
 
 class Leaf:

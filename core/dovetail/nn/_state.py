@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..autograd.modes import no_grad
-from ..autograd.node import CLASSES, Handle, changed
+from ..autograd.node import Handle, Tensor, changed
 from ..errors import DovetailError, TypeMismatch
 from ._hooks import add
 from .parameter import Parameter, is_lazy
@@ -171,7 +171,7 @@ def _plan(
     module: Any, name: str, key: str, target: Any, value: Any, assign: bool, writes: list[Callable[[], None]], errors: list[str]
 ) -> None:
     """Check one tensor, and note the copy for when all have been checked."""
-    if value.__class__ not in CLASSES:
+    if not isinstance(value, Tensor):
         errors.append(f'While copying the parameter named "{key}", expected a Tensor from checkpoint but received {type(value)}. ')
         return
     if is_lazy(value):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from ..autograd.modes import OBSERVE, STATE
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import Tensor
 from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
 from ._convert import _Conversions
 from ._hooks import GLOBAL, TABLES, _Hooks, call
@@ -74,7 +74,7 @@ class Module(_Conversions, _Hooks, _State):
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = value.__class__
-        if kind in CLASSES or isinstance(value, Module):
+        if isinstance(value, Tensor | Module):
             if isinstance(value, Parameter):
                 return _own(self, "_parameters", name).register_parameter(name, value)
             if isinstance(value, Module):
@@ -84,7 +84,7 @@ class Module(_Conversions, _Hooks, _State):
         for table, want in _HELD.items():
             held = self.__dict__.get(table, ())
             if name in held:
-                if value is not None and not (table == "_buffers" and kind in CLASSES):
+                if value is not None and not (table == "_buffers" and isinstance(value, Tensor)):
                     what, remedy = f"cannot assign {kind.__name__!r} as {name!r}", f"del it first, or wrap it in nn.{want}"
                     raise TypeMismatch(type(self).__name__, what, f"expected {want} or None", remedy)
                 held[name] = value
@@ -128,7 +128,7 @@ class Module(_Conversions, _Hooks, _State):
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that moves and is saved with the module but is not trained (not saved if not ``persistent``)."""
         table = _table(self, "buffer", name)
-        if tensor is not None and tensor.__class__ not in CLASSES:
+        if tensor is not None and not isinstance(tensor, Tensor):
             what = f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}"
             raise TypeMismatch(type(self).__name__, what, "expected a Tensor or None")
         table[name] = tensor

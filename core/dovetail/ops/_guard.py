@@ -10,6 +10,7 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch
 from ._autocast import autocasting
+from ._override import overridden
 from ._plan import parameter_names
 
 __all__ = ["guarded"]
@@ -39,14 +40,18 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
             if isinstance(error, DovetailError) or not str(error).startswith(_WORDS):
                 raise
             raise TypeMismatch(f"{function.__name__}()", f"an argument must be a number: {error}") from None
+        except TypeMismatch as error:
+            return overridden(public, error, args, kwargs)
         except AttributeError as error:
-            if error.obj.__class__ in CLASSES or not hasattr(Tensor, error.name or "") or isinstance(error, NotATensor):
+            if error.obj.__class__ in CLASSES or not hasattr(Tensor, error.name or ""):
                 raise
             given = next((n for n, v in [*zip(names, args, strict=False), *kwargs.items()] if v is error.obj), None)
             if given is None and error.name != "_a":
                 raise
             kind = type(error.obj).__name__
         what = f"{f'argument {given!r}' if given else 'an argument'} must be Tensor, not {kind}"
-        raise NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+        missing = NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+        return overridden(public, missing, args, kwargs)
 
-    return autocasting(call)
+    public = autocasting(call)
+    return public

@@ -70,6 +70,7 @@ class Op:
         self.n_outputs = -1 if outputs == "many" else len(self.outputs)
         self.nondiff = frozenset(self.outputs.index(n) for n in nondiff) if self.n_outputs > 0 else frozenset()
         self.result = result  # makes the named tuple of several results
+        self.call: Any = None  # the public function
         self.store: Callable[..., None] | None = None  # writes the result into the first array; see _stored.py
         self.composite: Callable[..., Any] | None = None
         self.refuse: Callable[..., None] | None = None  # looks at an operator's operands before they are promoted
@@ -189,7 +190,7 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     OPS[record.name] = record
     call: Any = specialise(record) or general(record)
     functools.update_wrapper(call, function)
-    call.op = record
+    call.op, record.call = record, call
 
     def vjp(*rules: Any) -> Any:
         if callable(rules[0]):

@@ -210,7 +210,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     >>> dv.as_tensor(a)[0] = 1; a
     array([1., 0.])
     """
-    if data.__class__ in CLASSES:
+    if isinstance(data, Tensor):
         out: Any = data if device is None else data.to(device)
         return out if dtype is None else out.to(dtype)
     a = _to_array(data, dtype, None)

@@ -44,7 +44,7 @@ def settled(
     for option in unknown:
         raise TypeMismatch(f"{name}()", f"got an unexpected keyword argument {option!r}")
     if layout is not None and str(layout) != "dovetail.strided":
-        raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided")
+        raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided", "convert with to_sparse()")
     if names is not None:
         raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out")
     return to_device(device), requires_grad, out

@@ -23,6 +23,7 @@ from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
 from ._call import dispatch
 from ._op import Op
+from ._override import overridden
 from ._quiet import IGNORE, hush, restore
 from ._refuse import type_name
 
@@ -47,13 +48,17 @@ def write(op: Op, args: list[Any]) -> Tensor:
     """Compute the op and write its result into the first argument, which is returned."""
     target = args[op.arrays[0]]
     if target.__class__ not in CLASSES:
-        raise TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
+        error = TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
+        return overridden(_method(op), error, args, {})
     word = STATE.word
     if word > GRAD:
         word = _prepare.attend(word)
         if word & OBSERVE:
             return _prepare.observed(_shadow(op), args, lambda: write(op, args))
-    raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
+    try:
+        raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
+    except TypeMismatch as error:
+        return overridden(_method(op), error, args, {})
     mask = mask if word & GRAD else 0
     check_writable(op.name, target, mask, word)
     impl = op.reference
@@ -97,6 +102,11 @@ def write(op: Op, args: list[Any]) -> Tensor:
         kept = saved.keep([*raw, a, *extras]) if saved.kept else ()
         rebase(op.name, target, Node(saved, edges, kept, boxes, a.shape, a.dtype))
     return target
+
+
+def _method(op: Op) -> Any:
+    """The public in-place form."""
+    return getattr(Tensor, f"{op.name.removesuffix('_scaled')}_")
 
 
 @functools.cache

@@ -25,7 +25,7 @@ def listed(where: str, tensors: Any) -> list[Any]:
     if not isinstance(tensors, tuple | list):
         raise TypeMismatch(f"{where}()", f"argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     for k, one in enumerate(tensors):
-        if one.__class__ not in CLASSES:
+        if not isinstance(one, Tensor):
             raise TypeMismatch(f"{where}()", f"expected Tensor as element {k} in argument 0, but got {type(one).__name__}")
     kinds = {one._a.dtype for one in tensors}
     if len(kinds) > 1:

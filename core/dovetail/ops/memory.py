@@ -23,7 +23,10 @@ from ._viewing import viewing
 from .arithmetic import add
 from .inplace import write
 
-__all__ = ["channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format", "strided"]
+__all__ = [
+    "channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format",
+    "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr", "strided",
+]  # fmt: skip
 METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
 
 
@@ -63,7 +66,7 @@ channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
 
 
 class layout(str):
-    """How a tensor stores its elements: ``strided``, the only way here.
+    """How a tensor stores its elements: ``strided``, or one of the ways of `dovetail.sparse`.
 
     >>> import dovetail as dv
     >>> dv.ones(2).layout
@@ -75,6 +78,7 @@ class layout(str):
 
 
 strided = layout("dovetail.strided")
+sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = (layout(f"dovetail.sparse_{k}") for k in ("coo", "csr", "csc", "bsr", "bsc"))
 
 
 def copied(a: Any, layout: memory_format | None = None) -> Any:

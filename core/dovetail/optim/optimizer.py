@@ -208,9 +208,8 @@ class Optimizer:
             if set_to_none:
                 p.grad = None
             else:
-                g._n = None
-                g._a[...] = 0
-                changed(g._v, "zero_grad")
+                g.detach_()
+                g.zero_()
 
     # --- groups ---------------------------------------------------------------------------------------------------
 
@@ -377,6 +376,6 @@ def _cast(p: Tensor, value: Any, key: Any = None) -> Any:
         return value if a is value._a else wrap(a)
     if isinstance(value, dict):
         return {k: _cast(p, v, k) for k, v in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Tensor):
         return type(value)(_cast(p, v) for v in value)  # type: ignore[call-arg]
     return value

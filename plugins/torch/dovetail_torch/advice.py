@@ -18,7 +18,7 @@ _INSTEAD = {
     "torch.profiler": "use Python's cProfile for now",
     "torch.quantization": "there is no quantization yet",
     "torch.ao": "there is no quantization yet",
-    "torch.sparse": "use dense tensors, or scipy.sparse outside the graph",
+    "torch.sparse": "sparse tensors come with dovetail-science (pip install dovetail-science)",
     "torch.utils.tensorboard": "use the tensorboardX package, which needs no PyTorch",
     "torch.utils.cpp_extension": "write a kernel in Python or C through dovetail.extend.Kernel",
     "torch.multiprocessing": "use Python's multiprocessing",
