@@ -64,7 +64,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     """:func:`solve` and, for each matrix, the place of the zero that makes it singular (0 for none)."""
     right = B[..., None] if left and _is_vector(A, B) else B
     failure = "The diagonal element {0} is zero, the input matrix is singular."
-    out = factors.careful("solve_ex", "result", lambda a: solve(a, right, left=left), A, factors.singular, check_errors, failure)
+    out = factors.careful("solve_ex", "result", lambda a: solve(a, right, left=left), A, check_errors, failure)
     return out if right is B else out._replace(result=out[0][..., 0])
 
 

@@ -43,11 +43,6 @@ def _first(bad: Any) -> Any:
     return m.asarray(m.concatenate([bad[..., :0].any(axis=-1, keepdims=True), bad], axis=-1).argmax(axis=-1), np.int32)
 
 
-def singular(a: Any) -> Any:
-    """The place (from 1) of the first zero on the diagonal of U; 0 for none."""
-    return _first(_eliminated(a)[0].diagonal(axis1=-2, axis2=-1) == 0)
-
-
 @op(
     dtypes=None, name="linalg_lu_factor_ex", outputs=("LU", "pivots", "info"), nondiff=("pivots", "info"),
     result=results("linalg_lu_factor_ex", "LU", "pivots", "info"),
@@ -176,7 +171,7 @@ def triangular_solve(input: Tensor, A: Tensor, upper: bool = True, transpose: bo
     return results("triangular_solve", "solution", "cloned_coefficient")([out, A.clone()])
 
 
-@op(dtypes=None, outputs=("a", "tau"), result=results("geqrf", "a", "tau"))
+@op(dtypes=None, name="linalg_geqrf", outputs=("a", "tau"), result=results("geqrf", "a", "tau"))
 def geqrf(input: Array) -> Array:
     """Householder's QR as LAPACK keeps it: R above the diagonal, the reflections below it, and their factors tau.
 
@@ -242,12 +237,12 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpos
     return _reflected("ormqr", input, tau, other.mH, not transpose).mH
 
 
-def careful(name: str, fields: str, run: Any, input: Tensor, infos: Any, check_errors: bool, text: str) -> Any:
+def careful(name: str, fields: str, run: Any, input: Tensor, check_errors: bool, text: str, positive: bool = False) -> Any:
     """What `run` makes of the matrices, and for each 0, or the number that says what is wrong with it: then the result is NaN."""
     try:
         out, info = run(input), xp(input._a).zeros(input._a.shape[:-2], np.int32)
     except LinAlgError:
-        info = infos(input._a)
+        info = _wrong(input._a, positive)
         if check_errors:
             _settled(f"linalg.{name}", info, text)
         good = wrap(info == 0)[..., None, None]
@@ -255,17 +250,27 @@ def careful(name: str, fields: str, run: Any, input: Tensor, infos: Any, check_e
     return results(f"linalg_{name}", fields, "info")([out, wrap(info)])
 
 
-def _minors(a: Any) -> Any:
-    """The order of the first leading minor that is not positive; 0 for none."""
-    return _first(~(_eliminated(a, False)[0].diagonal(axis1=-2, axis2=-1).real > 0))
+def _wrong(a: Any, positive: bool) -> Any:
+    """The place (from 1) of the pivot that is not positive, or zero, in those matrices that LAPACK refuses; 0 in the others."""
+    pivots = _eliminated(a, not positive)[0].diagonal(axis1=-2, axis2=-1)
+    place = _first(~(pivots.real > 0) if positive else pivots == 0)
+    refused = [_fails("cholesky" if positive else "inv", x) for x in a.reshape(prod(a.shape[:-2]), *a.shape[-2:])]
+    return xp(a).where(xp(a).asarray(refused).reshape(place.shape), xp(a).where(place == 0, a.shape[-1], place), 0).astype(np.int32)
+
+
+def _fails(name: str, a: Any) -> bool:
+    try:
+        return getattr(xp(a).linalg, name)(a) is None
+    except np.linalg.LinAlgError:
+        return True
 
 
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """:func:`linalg.cholesky` and, for each matrix, the order of the first leading minor that is not positive (0 for none)."""
     failure = "The input is not positive-definite (the leading minor of order {0})."
-    return careful("cholesky_ex", "L", lambda a: cholesky(a, upper), A, _minors, check_errors, failure)
+    return careful("cholesky_ex", "L", lambda a: cholesky(a, upper), A, check_errors, failure, True)
 
 
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """:func:`linalg.inv` and, for each matrix, the place of the zero that makes it singular (0 for none)."""
-    return careful("inv_ex", "inverse", inv, A, singular, check_errors, "The diagonal element {0} is zero, the input matrix is singular.")
+    return careful("inv_ex", "inverse", inv, A, check_errors, "The diagonal element {0} is zero, the input matrix is singular.")

@@ -419,10 +419,12 @@ ROWS = [
         name="tall",
     ),
     Row(
-        "geqrf",
+        "linalg_geqrf",
         [T(4, 3, grad=False)],
         ref=None,
         why="signs are LAPACK's choice",
+        call="geqrf",
+        torch="geqrf",
         promote=None,
         errors=[([T(3)], {}, _NO, "at least 2 dimensions"), ([I(3, 3, high=9)], {}, _NO, "floating point")],
     ),
