@@ -91,7 +91,7 @@ def alpha_first(name: str, number: Any, last: tuple[Any, ...], alpha: Any) -> tu
 
 def deprecated(name: str) -> None:
     """Warn that numbers go last."""
-    once(f"This overload of {name} is deprecated: pass the number by name, after the tensors", 6)
+    once(f"This overload of {name} is deprecated: pass the number by name, after the tensors", 5)
 
 
 @functools.cache

@@ -68,7 +68,7 @@ def _copying(name: str, shows: str, function: Callable[..., Any], example: str) 
     return call
 
 
-_BY_NAME = {"alias": memory.alias, "detach": memory.alias, "slice": _slice, "view": _view}
+_BY_NAME: dict[str, Any] = {"alias": memory.alias, "detach": memory.alias, "slice": _slice, "view": _view}
 _EXAMPLES = """alias; as_strided, (2,), (1,); detach; diagonal; expand, (2, 2, 2); narrow, 0, 0, 1; permute, (1, 0); select, 0, 0; slice
 split, 1; split_with_sizes, [1, 1]; squeeze; t; transpose, 0, 1; unbind; unfold, 0, 1, 1; unsqueeze, 0; view, (4,); view_as_complex
 view_as_real; unsafe_chunk, 2; unsafe_split, 1; unsafe_split_with_sizes, [1, 1]"""

@@ -249,7 +249,8 @@ def _slope(input: Tensor, dim: int, step: Any, order: int) -> Tensor:
     if not even and step._a.shape != y._a.shape[:1]:
         raise ShapeError("gradient", f"expected each element of spacing to have one dimension, of {y._a.shape[0]}, not {step._a.shape}")
     gaps = step if even else reshape(sub(step[1:], step[:-1]), (-1,) + (1,) * (y._a.ndim - 1))
-    rises, part = div(sub(y[1:], y[:-1]), gaps), 0.5 if even else div(gaps[:-1], add(gaps[:-1], gaps[1:]))
+    rises = div(sub(y[1:], y[:-1]), gaps)
+    part: Any = 0.5 if even else div(gaps[:-1], add(gaps[:-1], gaps[1:]))
     inner = div(sub(y[2:], y[:-2]), 2 * step) if even else add(mul(rises[:-1], 1 - part), mul(rises[1:], part))
     first, last = rises[:1], rises[-1:]
     if order == 2:

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
+from ..dtypes import can_cast
 from ..errors import DtypeError
 from . import _erf, _gamma
 from ._layout import converted
@@ -198,11 +199,17 @@ def igammac(input: Tensor, other: Tensor) -> Tensor:
     return importlib.import_module("dovetail.special").gammaincc(input, other)
 
 
+def _kept(input: Tensor, new: Tensor) -> Tensor:
+    if not can_cast(new.dtype, input.dtype):
+        raise DtypeError("igamma_", f"result type {new.dtype} can't be cast to the desired output type {input.dtype}")
+    return input.copy_(new)
+
+
 def igamma_(input: Tensor, other: Tensor) -> Tensor:
     """In-place form of :func:`igamma`."""
-    return input.copy_(igamma(input, other))
+    return _kept(input, igamma(input.clone(), other))
 
 
 def igammac_(input: Tensor, other: Tensor) -> Tensor:
     """In-place form of :func:`igammac`."""
-    return input.copy_(igammac(input, other))
+    return _kept(input, igammac(input.clone(), other))
