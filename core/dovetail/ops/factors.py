@@ -101,7 +101,7 @@ def _permutation(pivots: Tensor, like: Tensor) -> Tensor:
     p, n, m = pivots._a, like._a.shape[-2], xp(like._a)
     order = m.broadcast_to(m.arange(n), (prod(p.shape[:-1]), n)).copy()
     each = m.arange(len(order))
-    for j, at in enumerate(p.reshape(len(order), p.shape[-1]).T - 1):
+    for j, at in enumerate(p.reshape(len(order), p.shape[-1]).T[:n] - 1):
         order[each, at], order[:, j] = order[:, j].copy(), order[each, at]
     return wrap((order.reshape((*p.shape[:-1], 1, n)) == m.arange(n)[:, None]).astype(like._a.dtype))
 
@@ -117,7 +117,7 @@ def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpa
     p, n, k = LU_pivots._a, LU_data._a.shape[-2], min(LU_data._a.shape[-2:])
     if unpack_pivots and p.dtype != np.int32:
         raise ShapeError("lu_unpack", f"LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, not {p.dtype}")
-    if unpack_pivots and p.size and p.__class__ is np.ndarray and (p.min() < 1 or p.max() > n):
+    if unpack_pivots and p.size and n and p.__class__ is np.ndarray and (p.min() < 1 or p.max() > n):
         raise ShapeError("lu_unpack", "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive", f"{n}")
     none = LU_data.detach().new_zeros(0)
     low = tril(LU_data[..., :k], -1) + wrap(xp(p).eye(n, k, dtype=LU_data._a.dtype)) if unpack_data else none

@@ -29,6 +29,7 @@ def _window(where: str, n_fft: int, win_length: int, window: Any, like: Tensor) 
         what = f"expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(window._a.shape)}"
         raise ShapeError(where, what)
     left = (n_fft - win_length) // 2
+    window = window.to(like.real.dtype) if window._a.dtype.kind in "iub" else window
     return pad(window, (left, n_fft - win_length - left))
 
 
@@ -58,6 +59,8 @@ def stft(
         raise DtypeError("stft", "expected a tensor of floating point or complex values", "", "convert with .float()")
     if len(shape) not in (1, 2):
         raise ShapeError("stft", f"expected a 1D or 2D tensor, but got shape {list(shape)}")
+    if center and pad_mode != "constant" and not input._a.size:
+        raise ShapeError("stft", f"Expected a signal that is not empty to pad, but got shape {list(shape)}")
     margin = n_fft // 2 if center else (n_fft - size) // 2 if align_to_window else 0
     signal = pad(input.reshape((1, *(1,) * (2 - len(shape)), *shape)), (margin, margin), pad_mode if center else "constant")[0]
     if not 0 < n_fft <= signal._a.shape[-1]:

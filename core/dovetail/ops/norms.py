@@ -175,5 +175,5 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """
     if dim == -1:
         return norm(v, pow)
-    others = tuple(i for i in range(v._a.ndim) if i != dim_of("norm_except_dim", dim, v._a.ndim))
+    others = tuple(sorted({*range(v._a.ndim)} - {dim_of("norm_except_dim", dim, v._a.ndim)}))
     return vector_norm(v, pow, others, True) if others else v.abs()

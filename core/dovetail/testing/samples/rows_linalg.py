@@ -428,4 +428,44 @@ ROWS = [
         promote=None,
         errors=[([T(3)], {}, _NO, "at least 2 dimensions"), ([I(3, 3, high=9)], {}, _NO, "floating point")],
     ),
+    *(
+        Row(
+            op,
+            args,
+            kwargs,
+            ref=None,
+            why="what it is composed of has its rows",
+            call=call,
+            torch=call,
+            promote=None,
+            name=f"{call} {k}",
+            sync=call in ("istft", "segment_reduce", "histogramdd"),
+        )
+        for k, (op, call, args, kwargs) in enumerate(
+            [
+                ("linalg_solve", "linalg.lu_solve", [T(2, 3, 3, positive=True), I(2, 3, low=3, high=4, dtype="int32"), T(2, 3, 2)], {}),
+                (
+                    "linalg_solve",
+                    "linalg.lu_solve",
+                    [T(3, 3, positive=True), I(3, low=3, high=4, dtype="int32"), T(3, 2)],
+                    {"adjoint": True},
+                ),
+                ("linalg_solve", "triangular_solve", [T(3, 2), T(3, 3, positive=True)], {}),
+                ("linalg_solve", "linalg.solve_ex", [T(3, 3), T(3, 2)], {}),
+                ("linalg_inv", "linalg.inv_ex", [T(3, 3)], {}),
+                ("matmul", "linalg.householder_product", [T(4, 3), T(3)], {}),
+                ("matmul", "ormqr", [T(4, 3), T(3), T(4, 2)], {"transpose": True}),
+                ("tril", "lu_unpack", [T(3, 4), I(3, low=3, high=4, dtype="int32")], {}),
+                ("fft_r2c", "stft", [T(2, 20), 8, 3, 6, T(6, grad=False)], {"return_complex": True}),
+                ("fft_c2r", "istft", [T(5, 6, dtype="complex128"), 8, 2, 8, T(8, positive=True, grad=False)], {}),
+                ("sub", "gradient", [T(4, 5)], {"spacing": 0.5, "edge_order": 2}),
+                ("index_add", "segment_reduce", [T(6, 2), "mean"], {"lengths": I(3, low=2, high=3)}),
+                ("scatter_reduce", "segment_reduce", [T(6, 2), "max"], {"lengths": I(3, low=2, high=3)}),
+                ("histogram", "histogramdd", [T(20, 2, grad=False), [2, 3]], {"density": True}),
+                ("linalg_vector_norm", "norm_except_dim", [T(3, 4), 2, 1], {}),
+                ("clone", "t_copy", [T(3, 4)], {}),
+                ("clone", "unbind_copy", [T(3, 4)], {}),
+            ]
+        )
+    ),
 ]
