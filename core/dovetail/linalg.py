@@ -8,7 +8,7 @@ from typing import Any
 from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
-from .ops import contract, decompose, factors, matrices, norms
+from .ops import compose, contract, decompose, factors, matrices, norms
 from .ops._guard import guarded
 from .ops._keywords import keyed
 from .ops._results import results
@@ -18,7 +18,7 @@ from .ops.factors import cholesky_ex, inv_ex, lu_factor_ex
 from .ops.linalg import matmul
 from .ops.matrices import cond, matrix_exp, matrix_norm, matrix_power, norm
 from .ops.reduce import sum
-from .ops.shape import cat, reshape
+from .ops.shape import reshape
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
@@ -249,9 +249,10 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
-    n = x._a.shape[-1] if N is None else N
-    column = x[..., None]
-    return cat([column.new_ones(column._a.shape), column.expand(*x._a.shape, max(n - 1, 0)).cumprod(-1)], -1)
+    n = (x._a.shape or (1,))[-1] if N is None else N
+    if n <= 1:
+        raise ShapeError("linalg.vander", f"N must be greater than 1 (got {n})")
+    return compose.powers(x, n)
 
 
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:

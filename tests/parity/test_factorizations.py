@@ -205,6 +205,8 @@ VALUES = [
     "T.embedding_renorm_(T.ones(3, 4), T.tensor([0, 2]), 1.0, 2.0)",
     "T.linalg.cholesky_ex(T.tensor([[4., 2, 1], [2, 0, 1], [1, 1, 1]])).info, T.linalg.cholesky_ex(T.stack([T.eye(2), -T.eye(2)])).info",
     "T.linalg.inv_ex(T.stack([T.eye(2), T.ones(2, 2), T.zeros(2, 2)])).info, T.linalg.solve_ex(T.ones(2, 2), T.ones(2)).info",
+    "T.linalg.vander(T.arange(3.)), T.linalg.vander(T.ones(2, 3), N=2), T.vander(T.arange(3.), 5, True), T.vander(T.arange(3), 0)",
+    "T.linalg.vander(T.arange(3.), N=1)",
     "T.lu(T.zeros(2, 2))[1], T.linalg.lu_factor_ex(T.ones(3, 3))[1:], T.lu_unpack(T.eye(3), T.tensor([3, 2, 3]).int(), False)",
     "T.stft(T.ones(2, 30), 8, return_complex=True), T.stft(T.ones(30), 8, return_complex=False)",
 ]  # fmt: skip

@@ -7,7 +7,6 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._keywords import once
-from ._refuse import tensors
 from .complex import view_as_real
 from .pad import pad
 from .spectral import fft_c2c, fft_c2r, fft_r2c
@@ -49,7 +48,6 @@ def stft(
     tensor([[1.+0.j, 0.+0.j],
             [1.+0.j, 0.+0.j]])
     """
-    tensors("stft", input=input)
     if not isinstance(normalized, bool):
         raise TypeMismatch("stft()", f"argument 'normalized' must be bool, not {type(normalized).__name__}")
     shape, hop, size = input._a.shape, n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
@@ -95,7 +93,6 @@ def istft(
     >>> dv.istft(dv.stft(dv.arange(6.), 4, window=w, return_complex=True), 4, window=w).round(decimals=4)
     tensor([0., 1., 2., 3., 4., 5.])
     """
-    tensors("istft", input=input)
     hop, size = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if not input.is_complex():
         raise ShapeError("istft", "requires a complex-valued input tensor matching the output from stft with return_complex=True.")

@@ -10,7 +10,6 @@ from . import decompose
 from .random import randn
 
 __all__ = ["lobpcg", "pca_lowrank", "svd_lowrank"]
-METHODS = ()
 
 
 def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,21 +33,22 @@ def segment_reduce(
     >>> dv.segment_reduce(dv.tensor([1., 2., 3.]), "sum", lengths=dv.tensor([2, 1]))
     tensor([3., 3.])
     """
-    where = "segment_reduce()"
     reduce, given = {"amax": "max", "amin": "min"}.get(reduce, reduce), lengths if lengths is not None else offsets
     if reduce not in _EMPTY:
-        raise ShapeError(where, f"unsupported reduction given: {reduce}", f"expected one of {', '.join(_EMPTY)}")
+        raise ShapeError("segment_reduce()", f"unsupported reduction given: {reduce}", f"expected one of {', '.join(_EMPTY)}")
     if given is None or indices is not None:
-        raise ShapeError(where, "Either lengths or offsets must be defined; indices based reduction is not supported yet.")
+        raise ShapeError("segment_reduce()", "Either lengths or offsets must be defined; indices based reduction is not supported yet.")
     if data._a.dtype.kind not in "fV" or given._a.dtype.kind not in "iu":
-        raise NotForType(where, f"not implemented for {type_name(data._a.dtype)} with {type_name(given._a.dtype)} lengths")
+        raise NotForType("segment_reduce()", f"not implemented for {type_name(data._a.dtype)} with {type_name(given._a.dtype)} lengths")
     if axis != given._a.ndim - 1:
-        raise ShapeError(where, f"Expected axis to be the last dimension of lengths but got {axis}.")
+        raise ShapeError("segment_reduce()", f"Expected axis to be the last dimension of lengths but got {axis}.")
     counts, size, m = given._a if lengths is not None else given._a[..., 1:] - given._a[..., :-1], data._a.shape[axis], xp(data._a)
     if bool((counts < 0).any()):
-        raise ShapeError(where, "lengths contains negative value!")
+        raise ShapeError("segment_reduce()", "lengths contains negative value!")
     if not unsafe and bool((counts.sum(axis=-1) != size).any()):
-        raise ShapeError(where, f"Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1), {size}, when !unsafe.")
+        raise ShapeError(
+            "segment_reduce()", f"Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1), {size}, when !unsafe."
+        )
     rest, base = data._a.shape[axis + 1 :], _EMPTY[reduce] if initial is None else initial
     used = (m.arange(size) < counts.sum(axis=-1)[..., None]).reshape(-1).nonzero()[0]
     rows = index_select(reshape(data, (prod(data._a.shape[: axis + 1]), *rest)), 0, wrap(used))
