@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from math import prod
 from typing import Any
 
@@ -137,9 +136,7 @@ def _binned(points: Any, edges: Any, weight: Any, density: bool = False) -> Any:
     weight = None if weight is None else weight.reshape(-1)[inside].astype(np.float64)
     out = m.bincount(at[inside], weight, prod(sizes)).reshape(sizes).astype(np.float64)
     if density:
-        out = functools.reduce(
-            lambda y, d: y / m.diff(edges[d]).reshape((-1,) + (1,) * (len(edges) - d - 1)), range(len(edges)), out / out.sum()
-        )
+        out = out / out.sum() / m.stack(m.meshgrid(*map(m.diff, edges), indexing="ij")).prod(axis=0)
     return out
 
 
