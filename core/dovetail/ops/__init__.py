@@ -23,7 +23,7 @@ _NAMES = (
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
-    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices",
+    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices", "factors", "frames", "copies", "segments", "lowrank",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
     "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
 )  # fmt: skip

@@ -15,9 +15,10 @@ from ._dims import dim_of, sizes_of
 from ._op import Array, Fixed, op
 from .index import getitem, getitem_grad, slices
 from .join import unbind
+from .pad import constant_pad_nd
 from .views import broadcast_shapes, broadcast_tensors, expand, reshape
 
-__all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim", "unravel_index"]
+__all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "nonzero_static", "take", "take_along_dim", "unravel_index"]
 FUNCTIONAL = ("one_hot",)
 
 
@@ -273,3 +274,17 @@ def one_hot(input: Fixed, num_classes: int = -1) -> Array:
         elif top >= num_classes:
             raise OutOfBounds("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}")
     return (input[..., None] == module.arange(num_classes)).astype(np.int64)
+
+
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first `size` rows of :func:`nonzero`, filled up with `fill_value`. Raises a RuntimeError for a negative `size`.
+
+    >>> import dovetail as dv
+    >>> dv.nonzero_static(dv.tensor([0, 5]), size=2)
+    tensor([[ 1],
+            [-1]])
+    """
+    if size < 0:
+        raise ShapeError("nonzero_static", f"'size' must be an non-negative integer (got {size})")
+    found = argwhere(input)
+    return constant_pad_nd(found, ((0, size - found._a.shape[0]), (0, 0)), fill_value)

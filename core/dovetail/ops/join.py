@@ -15,9 +15,9 @@ from .memory import cast
 
 __all__ = [
     "cat", "chunk", "concat", "concatenate", "dsplit", "hsplit", "split", "split_with_sizes", "stack", "tensor_split", "unbind",
-    "unsafe_chunk", "unsafe_split", "vsplit",
+    "vsplit",
 ]  # fmt: skip
-METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split", "vsplit")
+METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "vsplit")
 
 
 def listed(where: str, tensors: Any) -> list[Any]:
@@ -292,26 +292,6 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> Any:
     [dovetail.Size([1, 2, 2]), dovetail.Size([1, 2, 2])]
     """
     return _cut("dsplit", input, indices_or_sections, 2, 3)
-
-
-def unsafe_split(tensor: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """:func:`split`, whose results PyTorch lets be changed in place.
-
-    >>> import dovetail as dv
-    >>> dv.unsafe_split(dv.tensor([1, 2, 3]), 2)
-    (tensor([1, 2]), tensor([3]))
-    """
-    return tuple(one.clone() for one in split(tensor, split_size, dim))
-
-
-def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """:func:`chunk`, whose results PyTorch lets be changed in place.
-
-    >>> import dovetail as dv
-    >>> dv.unsafe_chunk(dv.tensor([1, 2, 3]), 2)
-    (tensor([1, 2]), tensor([3]))
-    """
-    return tuple(one.clone() for one in chunk(input, chunks, dim))
 
 
 @op(dtypes=None, outputs="many", alias="always", name="unbind")

@@ -24,7 +24,7 @@ from .arithmetic import add
 from .inplace import write
 
 __all__ = [
-    "channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format",
+    "channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format", "resize_as_",
     "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr", "strided",
 ]  # fmt: skip
 METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
@@ -258,7 +258,13 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
 
 
 def resize_as_(input: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
-    """Change the shape in place to that of another tensor; see :func:`resize_`."""
+    """Change the shape in place to that of another tensor; see :func:`resize_`.
+
+    >>> import dovetail as dv
+    >>> dv.resize_as_(dv.tensor([1, 2, 3, 4]), dv.zeros(2, 2))
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return resize_(input, the_template._a.shape)
 
 
