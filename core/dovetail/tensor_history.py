@@ -117,7 +117,7 @@ class History:
             raise TypeMismatch("data", f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._a = value._a
         if self._n.__class__ is Leaf:
-            self._n.shape, self._n.dtype = self._a.shape, self._a.dtype
+            self._n.shape, self._n.dtype = value._a.shape, value._a.dtype
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in ``.grad``."""

@@ -59,6 +59,7 @@ class Tensor:
 
 CLASSES: set[Any] = {Tensor}  # membership by identity costs less than isinstance, and subclasses enter on their own
 _new = Tensor.__new__
+_array = Tensor._a.__get__  # what a lazy tensor refuses to give
 
 
 def wrap(array: Any, edge: Any = None, box: Any = None) -> Tensor:
@@ -81,7 +82,8 @@ class Leaf:
     __slots__ = ("__weakref__", "after", "dtype", "grad", "hooks", "owner", "shape")
 
     def __init__(self, owner: Tensor) -> None:
-        self.shape, self.dtype = owner._a.shape, owner._a.dtype
+        array = _array(owner)
+        self.shape, self.dtype = array.shape, array.dtype
         self.grad: Tensor | None = None
         self.hooks: dict[int, Callable[..., Any]] = {}
         self.after: dict[int, Callable[..., Any]] = {}

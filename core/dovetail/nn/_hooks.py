@@ -22,12 +22,15 @@ TABLES = (
 )  # fmt: skip
 
 
+REGISTRATION = ("parameter", "buffer", "module")
+
+
 class _Everywhere:
     """Stands for every module: its hooks run before a module's own."""
 
     def __init__(self) -> None:
         self._watched = False
-        self.__dict__.update({name: OrderedDict() for name in TABLES})
+        self.__dict__.update({name: OrderedDict() for name in (*TABLES, *REGISTRATION)})
 
 
 GLOBAL: Any = _Everywhere()
@@ -51,7 +54,20 @@ class _HookHandle(Handle):
 
     def remove(self) -> None:
         super().remove()
-        self._owner.__dict__["_watched"] = any(self._owner.__dict__[table] for table in WATCHED)
+        self._owner.__dict__["_watched"] = watched(self._owner)
+
+
+def watched(owner: Any) -> bool:
+    """Whether a call of a module has hooks to run."""
+    return any(owner.__dict__[table] for table in WATCHED)
+
+
+def registered(what: str, module: Any, name: str, value: Any) -> Any:
+    """What the global hooks make of a parameter, buffer or module that is registered."""
+    for hook in list(getattr(GLOBAL, what).values()):
+        new = hook(module, name, value)
+        value = value if new is None else new
+    return value
 
 
 def add(owner: Any, table: str, hook: Callable[..., Any], prepend: bool = False, **flags: bool) -> Handle:
@@ -129,6 +145,21 @@ def register_module_full_backward_hook(hook: Callable[..., Any]) -> Handle:
 def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> Handle:
     """Call ``hook(module, grad_output)`` before the backward of every module."""
     return add(GLOBAL, "_backward_pre_hooks", hook)
+
+
+def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> Handle:
+    """Call ``hook(module, name, param)`` when any module registers a parameter; what it returns takes the place."""
+    return add(GLOBAL, "parameter", hook)
+
+
+def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> Handle:
+    """Call ``hook(module, name, buffer)`` when any module registers a buffer; what it returns takes the place."""
+    return add(GLOBAL, "buffer", hook)
+
+
+def register_module_module_registration_hook(hook: Callable[..., Any]) -> Handle:
+    """Call ``hook(module, name, submodule)`` when any module registers a sub-module; what it returns takes the place."""
+    return add(GLOBAL, "module", hook)
 
 
 def call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

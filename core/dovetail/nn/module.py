@@ -9,15 +9,20 @@ from typing import Any, Self
 from ..autograd.modes import OBSERVE, STATE
 from ..autograd.node import CLASSES, Tensor
 from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
+from ..ops.info import typename
 from ._convert import _Conversions
-from ._hooks import GLOBAL, TABLES, _Hooks, call
+from ._hooks import GLOBAL, TABLES, _Hooks, call, registered, watched
 from ._state import _State
 from .parameter import Buffer, Parameter
 
 __all__ = ["Module"]
 
 
-_HELD = {"_parameters": "Parameter", "_buffers": "Tensor", "_modules": "Module"}  # the tables of a module, and what is in them
+_HELD = {  # the tables of a module, and what is in them
+    "_parameters": ("parameter", "nn.Parameter or None"),
+    "_modules": ("child module", "nn.Module or None"),
+    "_buffers": ("buffer", "nn.Buffer, dovetail.Tensor or None"),
+}
 
 
 def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -73,23 +78,25 @@ class Module(_Conversions, _Hooks, _State):
     # --- attributes -----------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        kind = value.__class__
-        if kind in CLASSES or isinstance(value, Module):
-            if isinstance(value, Parameter):
-                return _own(self, "_parameters", name).register_parameter(name, value)
-            if isinstance(value, Module):
-                return _own(self, "_modules", name).register_module(name, value)
-            if isinstance(value, Buffer):
-                return _own(self, "_buffers", name).register_buffer(name, value, value.persistent)
-        for table, want in _HELD.items():
-            held = self.__dict__.get(table, ())
-            if name in held:
-                if value is not None and not (table == "_buffers" and kind in CLASSES):
-                    what, remedy = f"cannot assign {kind.__name__!r} as {name!r}", f"del it first, or wrap it in nn.{want}"
-                    raise TypeMismatch(type(self).__name__, what, f"expected {want} or None", remedy)
-                held[name] = value
-                return
-        object.__setattr__(self, name, value)
+        fields, tensor = self.__dict__, value.__class__ in CLASSES
+        if tensor and isinstance(value, Parameter):
+            _own(self, "_parameters", name).register_parameter(name, value)
+        elif name in fields.get("_parameters", ()):
+            _none(value, name, "_parameters")
+            self.register_parameter(name, None)
+        elif isinstance(value, Module):
+            _own(self, "_modules", name)._modules[name] = registered("module", self, name, value)
+        elif name in fields.get("_modules", ()):
+            _none(value, name, "_modules")
+            fields["_modules"][name] = registered("module", self, name, None)
+        elif tensor and isinstance(value, Buffer):
+            _own(self, "_buffers", name).register_buffer(name, value, value.persistent)
+        elif name in fields.get("_buffers", ()):
+            if not tensor:
+                _none(value, name, "_buffers")
+            fields["_buffers"][name] = registered("buffer", self, name, value)
+        else:
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
@@ -111,34 +118,38 @@ class Module(_Conversions, _Hooks, _State):
         return sorted({*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        fields = self.__dict__
+        fields.update(state)
         for name in TABLES:
-            self.__dict__.setdefault(name, OrderedDict())
+            fields.setdefault(name, OrderedDict())
+        fields.setdefault("_non_persistent_buffers_set", set())
+        fields["_watched"] = watched(self)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name. Raises a KeyError for a name that is taken or has a dot."""
         table = _table(self, "parameter", name)
         if param is not None and not isinstance(param, Parameter):
-            what = f"cannot assign '{type(param).__name__}' object to parameter {name!r}"
-            raise TypeMismatch(type(self).__name__, what, "expected nn.Parameter or None")
+            raise TypeMismatch(f"cannot assign '{typename(param)}' object to parameter '{name}' (nn.Parameter or None required)")
         if param is not None and not param.is_leaf:
-            raise ValueRangeError(type(self).__name__, f"Cannot assign non-leaf Tensor to parameter {name!r}")
-        table[name] = param
+            remedy = f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
+            raise ValueRangeError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. {remedy}"
+            )
+        table[name] = registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that moves and is saved with the module but is not trained (not saved if not ``persistent``)."""
         table = _table(self, "buffer", name)
         if tensor is not None and tensor.__class__ not in CLASSES:
-            what = f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}"
-            raise TypeMismatch(type(self).__name__, what, "expected a Tensor or None")
-        table[name] = tensor
+            raise TypeMismatch(f"cannot assign '{typename(tensor)}' object to buffer '{name}' (dovetail Tensor or None required)")
+        table[name] = registered("buffer", self, name, tensor)
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a sub-module under a name."""
         if module is not None and not isinstance(module, Module):
-            raise TypeMismatch(type(self).__name__, f"{type(module).__name__} is not a Module subclass")
-        _table(self, "module", name)[name] = module
+            raise TypeMismatch(f"{typename(module)} is not a Module subclass")
+        _table(self, "module", name)[name] = registered("module", self, name, module)
 
     register_module = add_module
 
@@ -152,9 +163,18 @@ class Module(_Conversions, _Hooks, _State):
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module at a dotted path."""
-        parent, _, name = target.rpartition(".")
-        self.get_submodule(parent)._modules[name] = module
+        """Put a module at a dotted path, where with `strict` there is one already. Raises a ValueError for what is none."""
+        if target == "":
+            raise ValueRangeError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueRangeError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise UnknownAttribute(f"{parent._get_name()} has no attribute `{name}`")
+        if not isinstance(getattr(parent, name, self), Module):
+            raise UnknownAttribute(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter at a dotted path."""
@@ -301,15 +321,22 @@ def _own(module: Module, table: str, name: str) -> Module:
     return module
 
 
+def _none(value: Any, name: str, table: str) -> None:
+    """Refuse a value that is not None at a name of this table."""
+    what, expected = _HELD[table]
+    if value is not None:
+        raise TypeMismatch(f"cannot assign '{typename(value)}' as {what} '{name}' ({expected} expected)")
+
+
 def _table(module: Module, what: str, name: Any) -> Any:
     """The table for a parameter, a buffer or a module, which may be put there under this name."""
     table = module.__dict__.get(f"_{what}s")
     if table is None:
         raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call")
     if not isinstance(name, str):
-        raise TypeMismatch(type(module).__name__, f"{what} name should be a string, got {type(name).__name__}")
+        raise TypeMismatch(f"{what} name should be a string. Got {typename(name)}")
     if "." in name:
-        raise KeyError(f'{what} name can\'t contain ".", got: {name}')
+        raise KeyError(f'{what} name can\'t contain "."' + (f", got: {name}" if what == "module" else ""))
     if name == "":
         raise KeyError(f'{what} name can\'t be empty string ""')
     if name not in table and hasattr(module, name):
