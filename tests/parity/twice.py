@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,7 @@ class _Raised:
 
 
 def _plain(text: str) -> str:
-    return text.replace("torch.", "").replace("dovetail.", "").replace("torch Tensor", "Tensor").replace("dovetail Tensor", "Tensor")
+    return re.sub(r"\b(torch|dovetail)(\.|::| (?=Tensor))", "", text)
 
 
 def _alike(mine: Any, other: Any, at: str, tol: float) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
-from ..errors import GradError
+from ..errors import GradError, TypeMismatch
 from .modes import AUTOCAST, GRAD, SAVING, STATE
 from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
 
@@ -47,16 +47,16 @@ def run(
     leaves among them, with `accumulate`). `keep` leaves the kept values for another run; `create_graph` records the
     gradient rules themselves.
     """
-    word = STATE.word
+    word, outer = STATE.word, STATE.walk
     STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~(AUTOCAST | SAVING)  # the forward has chosen types
     try:
-        walk = _Walk(keep, create_graph, wanted, roots)
+        walk = STATE.walk = _Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
         walk.go()
         return walk.finish(accumulate, roots)
     finally:
-        STATE.word = word
+        STATE.word, STATE.walk = word, outer
 
 
 class _Walk:
@@ -69,7 +69,8 @@ class _Walk:
         self.leaves: dict[Leaf, Tensor] = {}
         self.wanted = None if wanted is None else set(wanted)
         self.found: dict[Edge, Tensor] = {}
-        self.leading = set() if self.wanted is None else _leading([edge for edge, _ in roots], self.wanted)
+        self.roots = [edge for edge, _ in roots]
+        self.leading = set() if self.wanted is None else _leading(self.roots, self.wanted)
 
     def send(self, edge: Edge, g: Tensor) -> None:
         """Add a gradient to what an edge has received, undoing broadcasting and promotion."""
@@ -202,17 +203,22 @@ class _Walk:
                 hook(owner)
 
 
-def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
-    """The nodes behind which something wanted lies; those of which a node is made are older than it, and so decided before it."""
-    reached: set[Any] = set()
+def reached(roots: list[Edge]) -> set[Any]:
+    """The nodes and leaves behind some edges."""
+    found: set[Any] = set()
     stack = [producer(edge)[0] for edge in roots]
     while stack:
         node = stack.pop()
-        if node.__class__ is not Leaf and node not in reached:
-            reached.add(node)
-            stack += [producer(e)[0] for e in node.edges if e is not None]
+        if node not in found:
+            found.add(node)
+            stack += [producer(e)[0] for e in getattr(node, "edges", ()) if e is not None]
+    return found
+
+
+def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
+    """The nodes behind which something wanted lies; those of which a node is made are older than it, and so decided before it."""
     found: set[Any] = set()
-    for node in sorted(reached, key=lambda n: n.seq):
+    for node in sorted((n for n in reached(roots) if n.__class__ is not Leaf), key=lambda n: n.seq):
         if any(e in wanted or producer(e)[0] in found for e in node.edges if e is not None):
             found.add(node)
     return found
@@ -261,7 +267,9 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
         new = hook(g)
         if new is not None:
             if not isinstance(new, Tensor):
-                raise GradError("register_hook", f"the hook returned {type(new).__name__}", "expected a Tensor or None")
+                raise TypeMismatch("register_hook", f"expected Variable, but hook returned '{type(new).__name__}'")
+            if new._a.shape != g._a.shape:
+                raise GradError("register_hook", f"hook has changed the size of value ({g.shape}, now {new.shape})")
             g = new
     return g
 

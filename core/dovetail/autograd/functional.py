@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..device import xp
 from ..errors import GradError, ShapeError, TypeMismatch
 from . import engine
+from .graph import GradientEdge
 from .node import CLASSES, Tensor, wrap
 
 __all__ = ["backward", "grad"]
@@ -22,7 +25,13 @@ def __getattr__(name: str) -> Any:
 
 
 def _many(x: Any) -> list[Any]:
-    return [x] if x is None or x.__class__ in CLASSES else list(x)
+    """The tensors of an argument; for an edge of the graph one that stands in its place."""
+    many = [x] if x is None or x.__class__ in CLASSES or x.__class__ is GradientEdge else x
+    return [_stand_in(t.ownership_token or t.node) if t.__class__ is GradientEdge else t for t in many]
+
+
+def _stand_in(edge: Any) -> Tensor:
+    return wrap(np.broadcast_to(np.zeros((), edge.dtype), edge.shape), edge)
 
 
 def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]:

@@ -91,7 +91,7 @@ class Leaf:
 
     def name(self) -> str:
         """PyTorch's name for this end of the graph."""
-        return "AccumulateGrad"
+        return "dovetail::autograd::AccumulateGrad"
 
     @property
     def variable(self) -> Tensor | None:
@@ -102,6 +102,16 @@ class Leaf:
     def next_functions(self) -> tuple[Any, ...]:
         """Nothing lies behind a leaf."""
         return ()
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook((grad,))`` before a gradient is added here; a returned tuple replaces it."""
+        return Handle(self.hooks, lambda g: (hook((g,)) or (g,))[0])
+
+    def register_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook((), (grad,))`` after a gradient has been added here."""
+        got: list[Any] = [None]
+        Handle(self.hooks, lambda g: got.__setitem__(0, g))
+        return Handle(self.after, lambda _: hook((), tuple(got)))
 
     def __repr__(self) -> str:
         return "<AccumulateGrad>"
@@ -138,7 +148,12 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The producers of the inputs, as (node, output index)."""
-        return tuple(producer(e) for e in self.edges if e is not None)
+        return tuple((None, 0) if e is None else producer(e) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dict for whoever wants to note something about this node."""
+        return hooks_of(self).setdefault("metadata", {})
 
     def register_hook(self, hook: Callable[..., Any]) -> Any:
         """Call ``hook(grad_inputs, grad_outputs)`` when this node has run; a returned tuple replaces the former."""

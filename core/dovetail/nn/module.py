@@ -135,7 +135,7 @@ class Module(_Conversions, _Hooks, _State):
             raise ValueRangeError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. {remedy}"
             )
-        table[name] = registered("parameter", self, name, param)
+        table[name] = param if param is None else registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that moves and is saved with the module but is not trained (not saved if not ``persistent``)."""
