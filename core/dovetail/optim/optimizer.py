@@ -16,7 +16,7 @@ from ..autograd.modes import enable_grad, no_grad
 from ..autograd.node import CLASSES, Handle, Leaf, Tensor, changed, wrap
 from ..device import device_of, move
 from ..dtypes import float64, from_numpy_dtype, get_default_dtype
-from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
+from ..errors import GradError, TypeMismatch, UnsupportedError, ValueRangeError
 
 __all__ = ["OneByOne", "Optimizer", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
@@ -101,14 +101,15 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _BEFORE or _AFTER):
             return step(self, *args, **kwargs)
+        args = (self, *args)
         for hook in chain(list(_BEFORE.values()), list(before.values())):
             new = hook(self, args, kwargs)
             if new is not None:
                 if not (isinstance(new, tuple) and len(new) == 2):
                     what = f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {new}"
-                    raise UnsupportedError("step", what)
+                    raise GradError("step", what)
                 args, kwargs = new
-        out = step(self, *args, **kwargs)
+        out = step(*args, **kwargs)
         for hook in chain(list(after.values()), list(_AFTER.values())):
             hook(self, args, kwargs)
         return out
