@@ -14,7 +14,7 @@ from .autograd.derivatives import jacobian
 from .autograd.functional import grad as _grad
 from .autograd.modes import STATE, enable_grad
 from .autograd.node import CLASSES, Leaf, Tensor, producer
-from .errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from .errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from .generator import default_generator
 from .graph.graph import mapped
 from .nn.utils.stateless import functional_call
@@ -187,7 +187,7 @@ def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_au
     """
     for name, value in (("primals", primals), ("tangents", tangents)):
         if not isinstance(value, tuple) or not value:
-            raise TypeMismatch("jvp", f"{name} is {type(value).__name__}", "expected a tuple of one or more")
+            raise GradError("jvp", f"Expected {name} to be a tuple, got {type(value).__name__}", "it should be valid to call f(*primals)")
     inner, across = _tensors(primals), _tensors(tangents)
     if [t.shape for t in inner] != [t.shape for t in across]:
         what = f"primals have shapes {[tuple(t.shape) for t in inner]} and tangents {[tuple(t.shape) for t in across]}"
