@@ -289,7 +289,9 @@ def made_by_hand(T):
 
 
 def returns_nothing(T):
-    return error(lambda: make(T, lambda ctx, x: None, lambda ctx, g: g).apply(given(T)))[0], make(T, lambda ctx, x: (x * 1, None, 3), lambda ctx, g, *r: g).apply(given(T))
+    return error(lambda: make(T, lambda ctx, x: None, lambda ctx, g: g).apply(given(T)))[0], make(
+        T, lambda ctx, x: (x * 1, None, 3), lambda ctx, g, *r: g
+    ).apply(given(T))
 
 
 def returns_list(T):
@@ -312,7 +314,7 @@ def save_none_and_results(T):
         return y
 
     def backward(ctx, g):
-        n, y, x = ctx.saved_tensors
+        n, y, _ = ctx.saved_tensors
         return g * y if n is None else None
 
     x = given(T)
@@ -470,7 +472,7 @@ def checkpoint_without_input_grad(T):
     for reentrant in (True, False):
         m = net(T)
         y = ck(T)(m, given(T, False), use_reentrant=reentrant)
-        found += [y.requires_grad, error(lambda: y.sum().backward())[0], [p.grad for p in m.parameters()]]
+        found += [y.requires_grad, error(lambda y=y: y.sum().backward())[0], [p.grad for p in m.parameters()]]
     return found
 
 
@@ -673,7 +675,9 @@ def checkpoint_noop_contexts(T):
 
 
 def checkpoint_unknown_keyword(T):
-    return error(lambda: ck(T)(lambda x: x * 2, given(T), rubbish=1, use_reentrant=True)), error(lambda: ck(T)(lambda x: x * 2, given(T), rubbish=1, use_reentrant=False))
+    return error(lambda: ck(T)(lambda x: x * 2, given(T), rubbish=1, use_reentrant=True)), error(
+        lambda: ck(T)(lambda x: x * 2, given(T), rubbish=1, use_reentrant=False)
+    )
 
 
 def sequential(T):
@@ -689,7 +693,9 @@ def sequential(T):
 
 def sequential_errors(T):
     s = T.utils.checkpoint.checkpoint_sequential
-    return error(lambda: s(net(T), 2, given(T), rubbish=1, use_reentrant=False)), error(lambda: s([lambda x: x], 2, given(T), use_reentrant=False))[0]
+    return error(lambda: s(net(T), 2, given(T), rubbish=1, use_reentrant=False)), error(
+        lambda: s([lambda x: x], 2, given(T), use_reentrant=False)
+    )[0]
 
 
 def selective(T):
@@ -699,7 +705,9 @@ def selective(T):
     x = given(T)
     from functools import partial
 
-    y = ck(T)(lambda x: (x * x).exp(), x, use_reentrant=False, context_fn=partial(T.utils.checkpoint.create_selective_checkpoint_contexts, policy))
+    y = ck(T)(
+        lambda x: (x * x).exp(), x, use_reentrant=False, context_fn=partial(T.utils.checkpoint.create_selective_checkpoint_contexts, policy)
+    )
     y.sum().backward()
     return x.grad, [p.name for p in T.utils.checkpoint.CheckpointPolicy]
 
@@ -753,7 +761,13 @@ def anomaly(T):
         warnings.simplefilter("always")
         found = error(run)
     lines = [str(w.message) for w in seen if "Traceback of forward call" in str(w.message)]
-    return found, len(lines), "(given(T) * 0).sqrt()" in lines[0], lines[0].startswith("Error detected in MulBackward0."), T.is_anomaly_enabled()
+    return (
+        found,
+        len(lines),
+        "(given(T) * 0).sqrt()" in lines[0],
+        lines[0].startswith("Error detected in MulBackward0."),
+        T.is_anomaly_enabled(),
+    )
 
 
 def anomaly_switched(T):

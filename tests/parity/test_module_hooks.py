@@ -228,7 +228,9 @@ def legacy_and_full(T):
     m.register_backward_hook(lambda m, gi, go: None)
     n = T.nn.Tanh()
     n.register_full_backward_hook(lambda m, gi, go: None)
-    return error(lambda: m.register_full_backward_hook(lambda m, gi, go: None)), error(lambda: n.register_backward_hook(lambda m, gi, go: None))
+    return error(lambda: m.register_full_backward_hook(lambda m, gi, go: None)), error(
+        lambda: n.register_backward_hook(lambda m, gi, go: None)
+    )
 
 
 def registration(T):
@@ -299,7 +301,13 @@ def nodes(T):
     x = given(T)
     y = (x * 2).exp().sum()
     f = y.grad_fn
-    return f.name(), [n[0].name() for n in f.next_functions], [i for _, i in f.next_functions], f.next_functions[0][0].next_functions[0][0].next_functions[0][0].name(), len(f.next_functions)
+    return (
+        f.name(),
+        [n[0].name() for n in f.next_functions],
+        [i for _, i in f.next_functions],
+        f.next_functions[0][0].next_functions[0][0].next_functions[0][0].name(),
+        len(f.next_functions),
+    )
 
 
 def node_variable(T):
@@ -373,7 +381,18 @@ def graph_edges(T):
     z = (x * 3).unbind(0)
     k = T.autograd.graph.get_gradient_edge(z[1])
     T.autograd.backward(T.autograd.graph.get_gradient_edge((x**3).sum()))
-    return type(e).__name__, e.output_nr, e.node.name(), leaf.node.name(), g, h, grads, k.output_nr, x.grad, error(lambda: T.autograd.graph.get_gradient_edge(T.ones(1)))
+    return (
+        type(e).__name__,
+        e.output_nr,
+        e.node.name(),
+        leaf.node.name(),
+        g,
+        h,
+        grads,
+        k.output_nr,
+        x.grad,
+        error(lambda: T.autograd.graph.get_gradient_edge(T.ones(1))),
+    )
 
 
 def multi_grad(T):

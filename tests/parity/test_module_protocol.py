@@ -227,7 +227,9 @@ def extra_state_half(T):
         def get_extra_state(self):
             return 1
 
-    return error(lambda: E().load_state_dict({"_extra_state": 1}), text=True), error(lambda: T.nn.Linear(1, 1).get_extra_state(), text=False)
+    return error(lambda: E().load_state_dict({"_extra_state": 1}), text=True), error(
+        lambda: T.nn.Linear(1, 1).get_extra_state(), text=False
+    )
 
 
 def override_load_from(T):
@@ -241,9 +243,7 @@ def override_load_from(T):
             self.w = T.nn.Parameter(T.zeros(2))
             self.seen = None
 
-        def _load_from_state_dict(
-            self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        ):
+        def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
             self.seen = (prefix, local_metadata.get("version"), strict, list(missing_keys), list(unexpected_keys), list(error_msgs))
             if local_metadata.get("version", 1) < 2 and prefix + "old" in state_dict:
                 state_dict[prefix + "w"] = state_dict.pop(prefix + "old")
@@ -347,7 +347,8 @@ def getattr_errors(T):
     m = net(T)
     return (
         error(lambda: m.nothing, text=True), error(lambda: m.get_submodule("a.x")), error(lambda: m.get_parameter("a.q")),
-        error(lambda: m.get_parameter("bn.running_mean")), error(lambda: m.get_buffer("a.weight")), error(lambda: m.get_submodule("a.weight")),
+        error(lambda: m.get_parameter("bn.running_mean")), error(lambda: m.get_buffer("a.weight")),
+        error(lambda: m.get_submodule("a.weight")),
         m.get_submodule("") is m, m.get_submodule("a") is m.a, m.get_buffer("bn.running_var"),
     )  # fmt: skip
 
@@ -365,6 +366,7 @@ def set_submodule_cases(T):
 
 def assignment_errors(T):
     m = T.nn.Linear(2, 2)
+
     class No(T.nn.Module):
         def __init__(self):
             self.w = T.nn.Parameter(T.ones(1))
@@ -386,7 +388,8 @@ def assignment_errors(T):
         error(lambda: m.add_module("a.b", None), text=True), error(lambda: m.add_module("", None), text=True),
         error(lambda: m.add_module("q", 3), text=True), error(lambda: m.add_module(3, None), text=True),
         error(lambda: m.add_module("bias", None), text=True), error(lambda: m.nothing_there, text=True),
-        error(lambda: delattr(m, "nothing_there")), error(lambda: T.nn.Module()(1)), error(lambda: T.nn.Module(1)), error(lambda: T.nn.Module(a=1)),
+        error(lambda: delattr(m, "nothing_there")), error(lambda: T.nn.Module()(1)), error(lambda: T.nn.Module(1)),
+        error(lambda: T.nn.Module(a=1)),
     )  # fmt: skip
 
 
@@ -479,7 +482,13 @@ def requires_grads(T):
 
 def skip_init(T):
     m = T.nn.utils.skip_init(T.nn.Linear, 3, 2, bias=False)
-    return m.weight.shape, m.weight.device.type, m.bias, error(lambda: T.nn.utils.skip_init(T.nn.ReLU, 1)), error(lambda: T.nn.utils.skip_init(dict))
+    return (
+        m.weight.shape,
+        m.weight.device.type,
+        m.bias,
+        error(lambda: T.nn.utils.skip_init(T.nn.ReLU, 1)),
+        error(lambda: T.nn.utils.skip_init(dict)),
+    )
 
 
 def shared(T):
@@ -531,8 +540,10 @@ def parameter_list(T):
     other = T.nn.ParameterList(p[1:3])
     p += [T.ones(5)]
     return (
-        len(p), list(p.state_dict()), repr(p), [type(x).__name__ for x in p], p[-1].shape, len(other), p[2], error(lambda: p[9]), error(lambda: p["x"]),
-        error(lambda: p.extend(T.ones(1))), error(lambda: p.extend(3)), error(lambda: T.nn.ParameterList(3)), T.ones(1) in p, type(p[1:]).__name__, len(p[::2]),
+        len(p), list(p.state_dict()), repr(p), [type(x).__name__ for x in p], p[-1].shape, len(other), p[2], error(lambda: p[9]),
+        error(lambda: p["x"]),
+        error(lambda: p.extend(T.ones(1))), error(lambda: p.extend(3)), error(lambda: T.nn.ParameterList(3)), T.ones(1) in p,
+        type(p[1:]).__name__, len(p[::2]),
         error(lambda: p(1)), bool(T.nn.ParameterList()), error(lambda: p.insert(0, 1)), list(map(str, dir(p)))[:0], "0" in dir(p),
     )  # fmt: skip
 
@@ -545,8 +556,10 @@ def parameter_dict(T):
     p["z"] = T.ones(2)
     merged = p | T.nn.ParameterDict({"m": T.ones(1)})
     return (
-        list(p), list(p.keys()), [type(v).__name__ for v in p.values()], [k for k, _ in p.items()], list(p.state_dict()), "a" in p, len(p), repr(p),
-        p.pop("a"), list(p), p.get("q"), p.get("q", 3), p.setdefault("s"), p.setdefault("t", T.ones(1)), list(p), list(merged), error(lambda: p["qq"]),
+        list(p), list(p.keys()), [type(v).__name__ for v in p.values()], [k for k, _ in p.items()], list(p.state_dict()), "a" in p, len(p),
+        repr(p),
+        p.pop("a"), list(p), p.get("q"), p.get("q", 3), p.setdefault("s"), p.setdefault("t", T.ones(1)), list(p), list(merged),
+        error(lambda: p["qq"]),
         error(lambda: p.update(3)), error(lambda: p.update([[1]])), error(lambda: p.pop("zz")), type(p.copy()).__name__, list(p.copy()),
         list(T.nn.ParameterDict().fromkeys(["u", "v"], T.ones(1))), list(reversed(p)), error(lambda: p(1)), p.popitem()[0],
         list(T.nn.ParameterDict(p)), p.clear(), len(p), error(lambda: T.nn.ParameterDict({1: T.ones(1)})),
@@ -568,9 +581,12 @@ def module_dict(T):
     d["s"] = T.nn.Identity()
     del d["a"]
     return (
-        list(d), list(d.keys()), [type(v).__name__ for v in d.values()], [k for k, _ in d.items()], "b" in d, "a" in d, len(d), repr(d), type(d.pop("b")).__name__,
-        list(d), error(lambda: d["nn"]), error(lambda: d.update(3)), error(lambda: d.update([1])), error(lambda: d.update([(1,)])), error(lambda: d(1)),
-        error(lambda: d.update({"x": 3})), error(lambda: d.__setitem__("keys", T.nn.ReLU())), error(lambda: T.nn.ModuleDict({"a.b": T.nn.ReLU()})), d.clear(), len(d),
+        list(d), list(d.keys()), [type(v).__name__ for v in d.values()], [k for k, _ in d.items()], "b" in d, "a" in d, len(d), repr(d),
+        type(d.pop("b")).__name__,
+        list(d), error(lambda: d["nn"]), error(lambda: d.update(3)), error(lambda: d.update([1])), error(lambda: d.update([(1,)])),
+        error(lambda: d(1)),
+        error(lambda: d.update({"x": 3})), error(lambda: d.__setitem__("keys", T.nn.ReLU())),
+        error(lambda: T.nn.ModuleDict({"a.b": T.nn.ReLU()})), d.clear(), len(d),
     )  # fmt: skip
 
 
@@ -586,9 +602,12 @@ def module_list(T):
     del L[1]
     del L[-1:]
     return (
-        names, [type(m).__name__ for m in both], type(both).__name__, type(popped).__name__, [type(m).__name__ for m in L], list(L._modules), len(L), type(L[:1]).__name__,
-        error(lambda: L[9]), error(lambda: L[-9]), error(lambda: L(1)), error(lambda: L.append(3)), error(lambda: L.extend(3)), error(lambda: L.insert(9, T.nn.ReLU())),
-        type(L.pop()).__name__, [type(m).__name__ for m in reversed(list(both))], error(lambda: T.nn.ModuleList([1])), repr(both), error(lambda: L["x"]),
+        names, [type(m).__name__ for m in both], type(both).__name__, type(popped).__name__, [type(m).__name__ for m in L],
+        list(L._modules), len(L), type(L[:1]).__name__,
+        error(lambda: L[9]), error(lambda: L[-9]), error(lambda: L(1)), error(lambda: L.append(3)), error(lambda: L.extend(3)),
+        error(lambda: L.insert(9, T.nn.ReLU())),
+        type(L.pop()).__name__, [type(m).__name__ for m in reversed(list(both))], error(lambda: T.nn.ModuleList([1])), repr(both),
+        error(lambda: L["x"]),
     )  # fmt: skip
 
 
@@ -604,9 +623,12 @@ def sequential(T):
     del s[0]
     s *= 2
     return (
-        names, type(popped).__name__, [type(m).__name__ for m in s], list(s._modules), len(twice), twice[0] is twice[1], type(s[1:]).__name__, error(lambda: s[9]),
-        error(lambda: s * 1.5), error(lambda: s * 0), error(lambda: s + 3), error(lambda: T.nn.Sequential(3)), error(lambda: s.insert(99, T.nn.ReLU())), error(lambda: s.insert(0, 3)),
-        error(lambda: T.nn.Sequential(T.nn.ReLU(), T.nn.ReLU())(1, 2)), T.nn.Sequential()(3), list(T.nn.Sequential(OrderedDict(a=T.nn.ReLU())).__dir__())[:0],
+        names, type(popped).__name__, [type(m).__name__ for m in s], list(s._modules), len(twice), twice[0] is twice[1],
+        type(s[1:]).__name__, error(lambda: s[9]),
+        error(lambda: s * 1.5), error(lambda: s * 0), error(lambda: s + 3), error(lambda: T.nn.Sequential(3)), error(lambda: s.insert(99,
+        T.nn.ReLU())), error(lambda: s.insert(0, 3)),
+        error(lambda: T.nn.Sequential(T.nn.ReLU(), T.nn.ReLU())(1, 2)), T.nn.Sequential()(3),
+        list(T.nn.Sequential(OrderedDict(a=T.nn.ReLU())).__dir__())[:0],
         [k for k in t._modules], error(lambda: s.append(3)), error(lambda: 2 * T.nn.Sequential(T.nn.ReLU())), error(lambda: s.extend([3])),
     )  # fmt: skip
 
@@ -615,12 +637,24 @@ def lazy_layers(T):
     m = T.nn.Sequential(T.nn.LazyLinear(3), T.nn.ReLU(), T.nn.LazyBatchNorm1d(), T.nn.LazyLinear(2, bias=False))
     before = repr(m), m[0].has_uninitialized_params(), type(m[0]).__name__, type(m[0].weight).__name__, repr(m[0].weight)
     errors = (
-        error(lambda: m[0].weight.shape), error(lambda: m[0].weight + 1), error(lambda: m[0].weight.numel()), error(lambda: copy.deepcopy(m)[0].weight.shape),
-        error(lambda: T.optim.SGD(m.parameters(), lr=0.1)) [0], error(lambda: m[0].weight.sum()), error(lambda: sum(p.numel() for p in m.parameters())),
+        error(lambda: m[0].weight.shape), error(lambda: m[0].weight + 1), error(lambda: m[0].weight.numel()),
+        error(lambda: copy.deepcopy(m)[0].weight.shape),
+        error(lambda: T.optim.SGD(m.parameters(), lr=0.1)) [0], error(lambda: m[0].weight.sum()),
+        error(lambda: sum(p.numel() for p in m.parameters())),
     )  # fmt: skip
     d = m.state_dict()
     out = m(T.ones(4, 5))
-    return before, errors, list(d), out.shape, repr(m), type(m[0]).__name__, m[0].weight.shape, m[0].in_features, len(m[0]._forward_pre_hooks)
+    return (
+        before,
+        errors,
+        list(d),
+        out.shape,
+        repr(m),
+        type(m[0]).__name__,
+        m[0].weight.shape,
+        m[0].in_features,
+        len(m[0]._forward_pre_hooks),
+    )
 
 
 def lazy_loads(T):
@@ -669,7 +703,13 @@ def functional_stateless(T):
     f = T.func.functional_call
     x = T.arange(6.0).view(2, 3)
     p = {k: v * 0 for k, v in m.named_parameters()}
-    return f(m, p, (x,)), f(m, {}, x), error(lambda: f(m, {"zz": x}, x, strict=True)), error(lambda: f(m, 3, x)), f(m, [p, {"b.bias": T.ones(2)}] if 0 else p, (x,), {})
+    return (
+        f(m, p, (x,)),
+        f(m, {}, x),
+        error(lambda: f(m, {"zz": x}, x, strict=True)),
+        error(lambda: f(m, 3, x)),
+        f(m, [p, {"b.bias": T.ones(2)}] if 0 else p, (x,), {}),
+    )
 
 
 def register_buffer_twice(T):
@@ -679,7 +719,13 @@ def register_buffer_twice(T):
     first = list(m.state_dict())
     m.register_buffer("x", T.zeros(1))
     m.y = 3
-    return first, list(m.state_dict()), error(lambda: m.register_buffer("y", None)), error(lambda: m.register_parameter("x", None)), error(lambda: m.add_module("x", None))
+    return (
+        first,
+        list(m.state_dict()),
+        error(lambda: m.register_buffer("y", None)),
+        error(lambda: m.register_parameter("x", None)),
+        error(lambda: m.add_module("x", None)),
+    )
 
 
 def parameter_made(T):
@@ -687,11 +733,16 @@ def parameter_made(T):
     q = T.nn.Parameter(p)
     r = T.nn.Parameter()
     return (
-        repr(p), q is p, r.shape, type(p + 1).__name__, type(p.detach()).__name__, type(p.data).__name__, isinstance(p, T.Tensor), type(copy.copy(p)).__name__,
-        type(copy.deepcopy(p)).__name__, T.nn.Parameter(T.ones(1), requires_grad=False).requires_grad, error(lambda: T.nn.Parameter(T.ones(1).long())),
-        type(p.clone()).__name__, isinstance(T.nn.Buffer(T.ones(1)), T.nn.Buffer), isinstance(T.ones(1), T.nn.Buffer), isinstance(T.nn.Buffer(T.ones(1)), T.nn.Parameter),
-        isinstance(T.nn.UninitializedParameter(), T.nn.Parameter), T.nn.parameter.is_lazy(T.nn.UninitializedParameter()), repr(T.nn.Parameter(T.tensor(1.0))),
-        T.nn.Buffer(T.ones(1), persistent=False).persistent, repr(T.nn.Buffer(T.ones(1))), error(lambda: T.nn.Parameter([1.0])), error(lambda: T.nn.Parameter(3.0)),
+        repr(p), q is p, r.shape, type(p + 1).__name__, type(p.detach()).__name__, type(p.data).__name__, isinstance(p, T.Tensor),
+        type(copy.copy(p)).__name__,
+        type(copy.deepcopy(p)).__name__, T.nn.Parameter(T.ones(1), requires_grad=False).requires_grad,
+        error(lambda: T.nn.Parameter(T.ones(1).long())),
+        type(p.clone()).__name__, isinstance(T.nn.Buffer(T.ones(1)), T.nn.Buffer), isinstance(T.ones(1), T.nn.Buffer),
+        isinstance(T.nn.Buffer(T.ones(1)), T.nn.Parameter),
+        isinstance(T.nn.UninitializedParameter(), T.nn.Parameter), T.nn.parameter.is_lazy(T.nn.UninitializedParameter()),
+        repr(T.nn.Parameter(T.tensor(1.0))),
+        T.nn.Buffer(T.ones(1), persistent=False).persistent, repr(T.nn.Buffer(T.ones(1))), error(lambda: T.nn.Parameter([1.0])),
+        error(lambda: T.nn.Parameter(3.0)),
     )  # fmt: skip
 
 
@@ -705,5 +756,3 @@ def parameter_shares(T):
 @pytest.mark.parametrize("case", cases(globals()))
 def test_same(case):
     run_twice(case)
-
-

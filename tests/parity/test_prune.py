@@ -84,8 +84,11 @@ def whole_scored(T):
     m, p = net(T), prune(T)
     pairs = [(m[0], "weight"), (m[2], "weight")]
     p.global_unstructured(pairs, p.L1Unstructured, importance_scores={pairs[0]: m[0].weight.detach() / 10}, amount=20)
-    return m.state_dict(), error(lambda: p.global_unstructured(3, p.L1Unstructured, amount=1)), error(lambda: p.global_unstructured(pairs, p.LnStructured, amount=1, n=1)), error(
-        lambda: p.global_unstructured(pairs, p.L1Unstructured, importance_scores=[1], amount=1)
+    return (
+        m.state_dict(),
+        error(lambda: p.global_unstructured(3, p.L1Unstructured, amount=1)),
+        error(lambda: p.global_unstructured(pairs, p.LnStructured, amount=1, n=1)),
+        error(lambda: p.global_unstructured(pairs, p.L1Unstructured, importance_scores=[1], amount=1)),
     )
 
 
@@ -137,7 +140,16 @@ def removed(T):
     before = m[0].weight
     p.l1_unstructured(m[0], "weight", amount=0.3)
     out = p.remove(m[0], "weight")
-    return state(m), m(x(T)), out is m[0], m[0].weight is before, len(m[0]._forward_pre_hooks), p.is_pruned(m), error(lambda: p.remove(m[0], "weight")), type(m[0].weight).__name__
+    return (
+        state(m),
+        m(x(T)),
+        out is m[0],
+        m[0].weight is before,
+        len(m[0]._forward_pre_hooks),
+        p.is_pruned(m),
+        error(lambda: p.remove(m[0], "weight")),
+        type(m[0].weight).__name__,
+    )
 
 
 def trained(T):
@@ -173,7 +185,8 @@ def errors(T):
     return (
         error(lambda: p.l1_unstructured(m[2], "weight", amount="a")), error(lambda: p.l1_unstructured(m[2], "weight", amount=-1)),
         error(lambda: p.l1_unstructured(m[2], "weight", amount=1.5)), error(lambda: p.l1_unstructured(m[2], "weight", amount=1000)),
-        error(lambda: p.ln_structured(m[2], "bias", amount=1, n=2, dim=0)), error(lambda: p.ln_structured(m[2], "weight", amount=1, n=2, dim=5)),
+        error(lambda: p.ln_structured(m[2], "bias", amount=1, n=2, dim=0)), error(lambda: p.ln_structured(m[2], "weight", amount=1, n=2,
+        dim=5)),
         error(lambda: p.l1_unstructured(m[2], "nothing", amount=1)), list(m[2].state_dict()), error(lambda: p.PruningContainer(3)),
         error(lambda: p.l1_unstructured(m[2], "weight", 1, importance_scores=T.ones(2))),
         error(lambda: p.BasePruningMethod()), len(p.PruningContainer()),
@@ -196,20 +209,24 @@ def forward_ad(T):
     return (
         p.primal, p.tangent, q.tangent, q.primal.detach(), r.tangent, s.tangent, linear.tangent, net_out.detach(), after, type(p).__name__,
         error(lambda: fw.make_dual(a, t)), error(lambda: fw.exit_dual_level()), fw.enter_dual_level(), error(lambda: fw.enter_dual_level()),
-        error(lambda: fw.make_dual(a, t[:2])), fw.make_dual(a, t.float()).detach(), error(lambda: fw.make_dual(a.long(), t)), fw.exit_dual_level(),
+        error(lambda: fw.make_dual(a, t[:2])), fw.make_dual(a, t.float()).detach(), error(lambda: fw.make_dual(a.long(), t)),
+        fw.exit_dual_level(),
     )  # fmt: skip
 
 
 def products(T):
-    f = lambda a, b: (a.sin() * b, a.prod())  # noqa: E731
+    f = lambda a, b: (a.sin() * b, a.prod())
     a, b = T.arange(1.0, 4.0).double(), T.arange(4.0, 7.0).double()
     t = (T.ones(3).double(), T.arange(3.0).double())
     out, lin = T.func.linearize(f, a, b)
     return (
-        T.func.jvp(f, (a, b), t), out, lin(*t), T.func.jacfwd(f, argnums=(0, 1))(a, b), T.func.jacrev(f)(a, b), T.func.hessian(lambda a: (a**3).prod())(a),
+        T.func.jvp(f, (a, b), t), out, lin(*t), T.func.jacfwd(f, argnums=(0, 1))(a, b), T.func.jacrev(f)(a, b),
+        T.func.hessian(lambda a: (a**3).prod())(a),
         T.func.jvp(lambda a: (a * 2, {"k": a.exp()}), (a,), (t[0],), has_aux=True)[2], T.func.jacfwd(lambda a: a.exp(), has_aux=False)(a),
-        error(lambda: T.func.jvp(f, a, t)), error(lambda: T.func.jvp(f, (a, b), (t[0],))), error(lambda: T.func.jvp(f, (a, b), (t[0], t[1][:2]))),
-        T.func.jacfwd(T.func.jacrev(lambda a: a.exp().sum()))(a), T.func.vmap(T.func.jacrev(lambda a: a.sin()))(T.stack([a, b])), T.autograd.functional.jvp(lambda a: a**2, a, t[1]),
+        error(lambda: T.func.jvp(f, a, t)), error(lambda: T.func.jvp(f, (a, b), (t[0],))), error(lambda: T.func.jvp(f, (a, b), (t[0],
+        t[1][:2]))),
+        T.func.jacfwd(T.func.jacrev(lambda a: a.exp().sum()))(a), T.func.vmap(T.func.jacrev(lambda a: a.sin()))(T.stack([a, b])),
+        T.autograd.functional.jvp(lambda a: a**2, a, t[1]),
         T.func.grad_and_value(lambda a: (a**2).sum())(a), T.func.vjp(f, a, b)[1]((t[0], T.tensor(2.0).double())),
     )  # fmt: skip
 

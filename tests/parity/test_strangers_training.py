@@ -46,7 +46,7 @@ def train(T: Any, make: Any, steps: int = 6, closure: bool = False, second: bool
 def lion(T):
     class Lion(T.optim.Optimizer):
         def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
-            if not 0.0 <= lr:
+            if lr < 0.0:
                 raise ValueError(f"Invalid learning rate: {lr}")
             super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay))
 
@@ -72,7 +72,11 @@ def lion(T):
                     exp_avg.mul_(beta2).add_(grad, alpha=1 - beta2)
             return loss
 
-    return train(T, lambda m: Lion(m.parameters(), lr=0.01, weight_decay=0.1)), train(T, lambda m: Lion(m.parameters(), lr=0.01), closure=True), error(lambda: Lion(net(T).parameters(), lr=-1))
+    return (
+        train(T, lambda m: Lion(m.parameters(), lr=0.01, weight_decay=0.1)),
+        train(T, lambda m: Lion(m.parameters(), lr=0.01), closure=True),
+        error(lambda: Lion(net(T).parameters(), lr=-1)),
+    )
 
 
 def lamb(T):
@@ -199,7 +203,8 @@ def sam(T):
         model, (x, y) = net(T), data(T)
         opt = SAM(model.parameters(), T.optim.SGD, rho=0.1, adaptive=adaptive, lr=0.1, momentum=0.9)
         for _ in range(4):
-            def closure():
+
+            def closure(model=model, x=x, y=y):
                 loss = T.nn.functional.mse_loss(model(x), y)
                 loss.backward()
                 return loss
@@ -321,6 +326,35 @@ def foreach_sgd(T):
     return train(T, lambda m: Foreach(m.parameters(), lr=0.1))
 
 
+def foreach_functions(T):
+    def lists():
+        return [T.arange(1.0, 4.0).double(), T.ones(2, 2).double() * 3], [T.ones(3).double() * 2, T.arange(4.0).view(2, 2).double()]
+
+    found = []
+    for name, *args in (
+        ("add", "b"), ("add", 2), ("add", [1.0, 2.0]), ("sub", "b"), ("mul", "b"), ("mul", 3.0), ("div", 2.0), ("div", [1.0, 2.0]), ("neg",
+        ), ("abs",),
+        ("sqrt",), ("exp",), ("reciprocal",), ("maximum", "b"), ("minimum", "b"), ("maximum", 2.0), ("minimum", 1.5), ("clamp_min", 2.0),
+        ("clamp_max", 2.0), ("pow", 2.0), ("pow", "b"),
+        ("norm",), ("norm", 1), ("norm", float("inf")), ("lerp", "b", 0.25), ("lerp", "b", "b"), ("sign",), ("addcmul", "b", "b", 2.0),
+        ("addcdiv", "a", "a", [0.5, 2.0]), ("zero_",),
+        ("copy_", "b"), ("rsqrt",), ("round",), ("floor",), ("ceil",), ("sigmoid",), ("tanh",), ("erf",), ("log",), ("log1p",), ("cos",),
+        ("trunc",), ("frac",), ("max",),
+    ):  # fmt: skip
+        for form in (name, name + "_") if not name.endswith("_") and name not in ("norm", "max") else (name,):
+            a, b = lists()
+            given = [{"a": a, "b": b}.get(v, v) if isinstance(v, str) else v for v in args]
+            out = getattr(T, f"_foreach_{form}")(a, *given)
+            found.append((form, out, a))
+    a, b = lists()
+    return (
+        found, T._foreach_add(a, b, alpha=0.5), T._foreach_addcdiv_(a, b, a, value=2.0), a, T._foreach_addcmul(a, b, b, value=0.5),
+        T._foreach_addcmul(a, b, b),
+        T._foreach_addcdiv(a, a, a, scalars=[1.0, 2.0]), error(lambda: T._foreach_rubbish), T._foreach_sub_(a, b, alpha=2), a,
+        T._foreach_add(a, T.tensor(2.0)),
+    )  # fmt: skip
+
+
 def optimizer_hooks(T):
     seen, m = [], net(T)
     opt = T.optim.SGD(m.parameters(), lr=0.1)
@@ -357,11 +391,16 @@ def optimizer_protocol(T):
     d = opt.state_dict()
     return (
         repr(opt), d, list(c.state_dict()["state"]), type(opt.state).__name__, list(opt.param_groups[0]), opt.param_groups[1]["name"],
-        error(lambda: opt.add_param_group({"params": m[2].bias})), error(lambda: opt.add_param_group([1])), error(lambda: T.optim.SGD([], lr=0.1)),
-        error(lambda: T.optim.SGD(m.parameters(), lr=-1.0)), error(lambda: T.optim.SGD([T.ones(1) * T.ones(1, requires_grad=True)], lr=0.1)),
-        error(lambda: T.optim.SGD(T.ones(1), lr=0.1)), error(lambda: T.optim.SGD([{"lr": 1}], lr=0.1)), error(lambda: T.optim.SGD({"params"}, lr=0.1))[0],
-        error(lambda: T.optim.SGD(m.parameters())) [0], error(lambda: T.optim.SGD([3], lr=0.1)), error(lambda: opt.load_state_dict({"state": {}, "param_groups": []})),
-        error(lambda: T.optim.SGD(m[0].parameters(), lr=0.1).load_state_dict(d)), error(lambda: T.optim.SGD([m[0].weight, m[0].weight], lr=0.1))[0],
+        error(lambda: opt.add_param_group({"params": m[2].bias})), error(lambda: opt.add_param_group([1])), error(lambda: T.optim.SGD([],
+        lr=0.1)),
+        error(lambda: T.optim.SGD(m.parameters(), lr=-1.0)), error(lambda: T.optim.SGD([T.ones(1) * T.ones(1, requires_grad=True)],
+        lr=0.1)),
+        error(lambda: T.optim.SGD(T.ones(1), lr=0.1)), error(lambda: T.optim.SGD([{"lr": 1}], lr=0.1)),
+        error(lambda: T.optim.SGD({"params"}, lr=0.1))[0],
+        error(lambda: T.optim.SGD(m.parameters())) [0], error(lambda: T.optim.SGD([3], lr=0.1)),
+        error(lambda: opt.load_state_dict({"state": {}, "param_groups": []})),
+        error(lambda: T.optim.SGD(m[0].parameters(), lr=0.1).load_state_dict(d)), error(lambda: T.optim.SGD([m[0].weight, m[0].weight],
+        lr=0.1))[0],
     )  # fmt: skip
 
 
@@ -404,7 +443,8 @@ def averaged(T):
     swa, found = T.optim.swa_utils, []
     for options in (
         {}, {"use_buffers": True}, {"avg_fn": lambda a, p, n: 0.1 * a + 0.9 * p}, {"multi_avg_fn": swa.get_ema_multi_avg_fn(0.9)},
-        {"multi_avg_fn": swa.get_swa_multi_avg_fn()}, {"avg_fn": swa.get_ema_avg_fn(0.5), "use_buffers": True}, {"avg_fn": swa.get_swa_avg_fn()},
+        {"multi_avg_fn": swa.get_swa_multi_avg_fn()}, {"avg_fn": swa.get_ema_avg_fn(0.5), "use_buffers": True},
+        {"avg_fn": swa.get_swa_avg_fn()},
     ):  # fmt: skip
         T.manual_seed(1)
         m = T.nn.Sequential(T.nn.Linear(3, 4), T.nn.BatchNorm1d(4), T.nn.Linear(4, 2)).double()
@@ -437,7 +477,12 @@ def batch_norm_updated(T):
 
 def swa_curves(T):
     found = []
-    for options in ({"swa_lr": 0.05}, {"swa_lr": 0.05, "anneal_epochs": 4, "anneal_strategy": "linear"}, {"swa_lr": [0.05, 0.2], "anneal_epochs": 3}, {"swa_lr": 0.05, "anneal_epochs": 0}):
+    for options in (
+        {"swa_lr": 0.05},
+        {"swa_lr": 0.05, "anneal_epochs": 4, "anneal_strategy": "linear"},
+        {"swa_lr": [0.05, 0.2], "anneal_epochs": 3},
+        {"swa_lr": 0.05, "anneal_epochs": 0},
+    ):
         m = net(T)
         opt = T.optim.SGD([{"params": m[0].parameters()}, {"params": m[2].parameters(), "lr": 0.3}], lr=0.1)
         s = T.optim.swa_utils.SWALR(opt, **options)
@@ -448,7 +493,12 @@ def swa_curves(T):
             curve.append([g["lr"] for g in opt.param_groups])
         found.append((curve, s.get_last_lr(), sorted(s.state_dict())))
     opt = T.optim.SGD(net(T).parameters(), lr=0.1)
-    return found, error(lambda: T.optim.swa_utils.SWALR(opt, 0.1, anneal_strategy="x")), error(lambda: T.optim.swa_utils.SWALR(opt, 0.1, anneal_epochs=-1)), error(lambda: T.optim.swa_utils.SWALR(opt, [0.1, 0.2]))
+    return (
+        found,
+        error(lambda: T.optim.swa_utils.SWALR(opt, 0.1, anneal_strategy="x")),
+        error(lambda: T.optim.swa_utils.SWALR(opt, 0.1, anneal_epochs=-1)),
+        error(lambda: T.optim.swa_utils.SWALR(opt, [0.1, 0.2])),
+    )
 
 
 def swapped_for_evaluation(T):
@@ -500,7 +550,8 @@ def clipped_not_finite(T):
     m(T.ones(1, 3).double()).sum().backward()
     m[0].weight.grad[0, 0] = float("nan")
     return (
-        error(lambda: T.nn.utils.clip_grad_norm_(m.parameters(), 1.0, error_if_nonfinite=True)), T.nn.utils.clip_grad_norm_(m.parameters(), 1.0),
+        error(lambda: T.nn.utils.clip_grad_norm_(m.parameters(), 1.0, error_if_nonfinite=True)), T.nn.utils.clip_grad_norm_(m.parameters(),
+        1.0),
         m[2].bias.grad, T.nn.utils.clip_grad_norm_([], 1.0), T.nn.utils.clip_grad_norm_(T.ones(1, requires_grad=True), 1.0),
         T.nn.utils.clip_grad_norm_((p for p in net(T).parameters()), 1.0), error(lambda: T.nn.utils.clip_grad_norm_(3, 1.0)),
     )  # fmt: skip
@@ -509,7 +560,12 @@ def clipped_not_finite(T):
 def clipped_values(T):
     m = net(T)
     m(T.ones(1, 3).double()).sum().backward()
-    return T.nn.utils.clip_grad_value_(m.parameters(), 0.1), [p.grad for p in m.parameters()], T.nn.utils.clip_grad_value_(m[0].weight, clip_value=0.01, foreach=True), m[0].weight.grad
+    return (
+        T.nn.utils.clip_grad_value_(m.parameters(), 0.1),
+        [p.grad for p in m.parameters()],
+        T.nn.utils.clip_grad_value_(m[0].weight, clip_value=0.01, foreach=True),
+        m[0].weight.grad,
+    )
 
 
 def total_norms(T):
@@ -518,7 +574,14 @@ def total_norms(T):
     p = T.ones(2).double().requires_grad_()
     p.grad = T.ones(2).double()
     T.nn.utils.clip_grads_with_norm_([p], 0.5, T.tensor(2.0).double())
-    return f(g), f(g, 1), f(g, float("inf"), error_if_nonfinite=True), f([]), error(lambda: f([T.tensor([float("inf")])], error_if_nonfinite=True)), p.grad
+    return (
+        f(g),
+        f(g, 1),
+        f(g, float("inf"), error_if_nonfinite=True),
+        f([]),
+        error(lambda: f([T.tensor([float("inf")])], error_if_nonfinite=True)),
+        p.grad,
+    )
 
 
 def vectors(T):

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import GradError, TypeMismatch
 from .modes import AUTOCAST, GRAD, SAVING, STATE
-from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
+from .node import HookedNode, Leaf, Node, Output, Tensor, producer, reached, wrap
 
 __all__ = ["TWICE", "run"]
 
@@ -201,18 +201,6 @@ class _Walk:
             owner = edge.owner()
             for hook in list(edge.after.values()):
                 hook(owner)
-
-
-def reached(roots: list[Edge]) -> set[Any]:
-    """The nodes and leaves behind some edges."""
-    found: set[Any] = set()
-    stack = [producer(edge)[0] for edge in roots]
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack += [producer(e)[0] for e in getattr(node, "edges", ()) if e is not None]
-    return found
 
 
 def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:

@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..errors import GradError, TypeMismatch, ValueRangeError
-from .engine import reached
 from .modes import GRAD, SAVING, STATE
-from .node import CLASSES, Handle, Node, changed, is_array, producer, wrap
+from .node import CLASSES, Handle, Node, changed, is_array, producer, reached, wrap
 
 __all__ = [
     "GradientEdge", "Node", "Packed", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",

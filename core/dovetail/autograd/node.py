@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "producer", "tick", "wrap"]
+__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "producer", "reached", "tick", "wrap"]
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
 
@@ -188,6 +188,18 @@ class Output:
 def producer(edge: Any) -> tuple[Any, int]:
     """What an edge leads to, and which of its results."""
     return (edge.node, edge.index) if edge.__class__ is Output else (edge, 0)
+
+
+def reached(roots: list[Any]) -> set[Any]:
+    """The nodes and leaves behind some edges."""
+    found: set[Any] = set()
+    stack = [producer(edge)[0] for edge in roots]
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            stack += [producer(e)[0] for e in getattr(node, "edges", ()) if e is not None]
+    return found
 
 
 class Handle:

@@ -187,7 +187,9 @@ def _plan(
 ) -> None:
     """Check one tensor, and note the copy for when all have been checked."""
     if value.__class__ not in CLASSES:
-        errors.append(f'While copying the parameter named "{key}", expected Tensor or Tensor-like object from checkpoint but received {type(value)}')
+        errors.append(
+            f'While copying the parameter named "{key}", expected Tensor or Tensor-like object from checkpoint but received {type(value)}'
+        )
         return
     if is_lazy(value):
         if not is_lazy(target):

@@ -18,13 +18,6 @@ from .parameter import Buffer, Parameter
 __all__ = ["Module"]
 
 
-_HELD = {  # the tables of a module, and what is in them
-    "_parameters": ("parameter", "nn.Parameter or None"),
-    "_modules": ("child module", "nn.Module or None"),
-    "_buffers": ("buffer", "nn.Buffer, dovetail.Tensor or None"),
-}
-
-
 def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
@@ -78,25 +71,22 @@ class Module(_Conversions, _Hooks, _State):
     # --- attributes -----------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        fields, tensor = self.__dict__, value.__class__ in CLASSES
-        if tensor and isinstance(value, Parameter):
-            _own(self, "_parameters", name).register_parameter(name, value)
-        elif name in fields.get("_parameters", ()):
-            _none(value, name, "_parameters")
-            self.register_parameter(name, None)
-        elif isinstance(value, Module):
-            _own(self, "_modules", name)._modules[name] = registered("module", self, name, value)
-        elif name in fields.get("_modules", ()):
-            _none(value, name, "_modules")
-            fields["_modules"][name] = registered("module", self, name, None)
-        elif tensor and isinstance(value, Buffer):
-            _own(self, "_buffers", name).register_buffer(name, value, value.persistent)
-        elif name in fields.get("_buffers", ()):
-            if not tensor:
-                _none(value, name, "_buffers")
-            fields["_buffers"][name] = registered("buffer", self, name, value)
-        else:
-            object.__setattr__(self, name, value)
+        for table, (what, kind, expected) in _HELD.items():
+            own = isinstance(value, kind)
+            if not own and name not in self.__dict__.get(table, ()):
+                continue
+            if not own and value is not None and not (kind is Buffer and value.__class__ in CLASSES):
+                what = "child module" if kind is Module else what
+                raise TypeMismatch(f"cannot assign '{typename(value)}' as {what} '{name}' ({expected} or None expected)")
+            if own:
+                _own(self, table, name)
+            if kind is Parameter:
+                return self.register_parameter(name, value)
+            if own and kind is Buffer:
+                return self.register_buffer(name, value, value.persistent)
+            self.__dict__[table][name] = registered(what, self, name, value)
+            return None
+        return object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
@@ -302,6 +292,13 @@ class Module(_Conversions, _Hooks, _State):
         return type(self).__name__
 
 
+_HELD: dict[str, tuple[str, Any, str]] = {  # the tables of a module: what is in them, its class, and what else may be
+    "_parameters": ("parameter", Parameter, "nn.Parameter"),
+    "_modules": ("module", Module, "nn.Module"),
+    "_buffers": ("buffer", Buffer, "nn.Buffer, dovetail.Tensor"),
+}
+
+
 def _shown(kind: str, lines: list[str], below: list[tuple[str, str]]) -> str:
     """The repr of a module of a kind: its own lines, then the modules below by name, indented."""
     lines = lines + [f"({name}): {text}".replace("\n", "\n  ") for name, text in below]
@@ -319,13 +316,6 @@ def _own(module: Module, table: str, name: str) -> Module:
         held.pop(name, None)
     module._non_persistent_buffers_set.discard(name)
     return module
-
-
-def _none(value: Any, name: str, table: str) -> None:
-    """Refuse a value that is not None at a name of this table."""
-    what, expected = _HELD[table]
-    if value is not None:
-        raise TypeMismatch(f"cannot assign '{typename(value)}' as {what} '{name}' ({expected} expected)")
 
 
 def _table(module: Module, what: str, name: Any) -> Any:

@@ -115,15 +115,9 @@ class _Uninitialized:
 _ARRAY: Any = Tensor.__dict__["_a"]
 
 
-def _allowed(name: str) -> Any:
-    """An attribute that needs no shape: that of the placeholder."""
-    return property(lambda self: getattr(wrap(_ARRAY.__get__(self)), name))
-
-
-for _name in (
-    "dtype device type to half float double bfloat16 char short int long cuda cpu is_floating_point is_complex get_device is_cuda is_meta"
-).split():
-    setattr(_Uninitialized, _name, _allowed(_name))
+_NEEDS_NO_SHAPE = "dtype device type to half float double bfloat16 char short int long cuda cpu is_floating_point is_complex get_device"
+for _name in _NEEDS_NO_SHAPE.split():  # those of the placeholder
+    setattr(_Uninitialized, _name, property(lambda self, name=_name: getattr(wrap(_ARRAY.__get__(self)), name)))
 
 
 class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]

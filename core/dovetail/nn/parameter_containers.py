@@ -67,7 +67,7 @@ class ParameterList(_List):
 
 
 class ParameterDict(_Dict):
-    """A dict of parameters in the order of insertion (of a plain dict: sorted); tensors become parameters, other objects are kept as they are.
+    """A dict of parameters in the order of insertion (a plain dict's are sorted); tensors become parameters, other objects stay.
 
     >>> import dovetail as dv
     >>> d = dv.nn.ParameterDict({"w": dv.ones(2)})

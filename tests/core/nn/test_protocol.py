@@ -51,8 +51,16 @@ def test_assignment_moves_a_name_between_tables():
 @pytest.mark.parametrize(
     ("act", "error", "text"),
     [
-        (lambda m: setattr(m, "scale", dv.ones(1)), TypeError, "cannot assign 'dovetail.FloatTensor' as parameter 'scale' (nn.Parameter or None expected)"),
-        (lambda m: setattr(m, "first", dv.ones(1)), TypeError, "cannot assign 'dovetail.FloatTensor' as child module 'first' (nn.Module or None expected)"),
+        (
+            lambda m: setattr(m, "scale", dv.ones(1)),
+            TypeError,
+            "cannot assign 'dovetail.FloatTensor' as parameter 'scale' (nn.Parameter or None expected)",
+        ),
+        (
+            lambda m: setattr(m, "first", dv.ones(1)),
+            TypeError,
+            "cannot assign 'dovetail.FloatTensor' as child module 'first' (nn.Module or None expected)",
+        ),
         (lambda m: m.register_parameter("a.b", None), KeyError, "can't contain"),
         (lambda m: m.register_parameter("", None), KeyError, "can't be empty string"),
         (lambda m: m.register_parameter("train", None), KeyError, "attribute 'train' already exists"),
