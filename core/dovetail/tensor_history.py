@@ -92,6 +92,8 @@ class History:
 
     @property
     def _version(self) -> int:
+        if self._v[0] == float("inf"):
+            raise GradError("_version", "Inference tensors do not track version counter.")
         return int(self._v[1])
 
     @property

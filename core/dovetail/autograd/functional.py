@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import xp
-from ..errors import GradError, ShapeError, TypeMismatch
+from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
 from . import engine
 from .graph import GradientEdge
 from .node import CLASSES, Tensor, wrap
@@ -105,6 +105,11 @@ def grad(
         rows = [grad(outputs, inputs, [g[i] for g in seeds], True, create_graph, True, allow_unused) for i in range(len(seeds[0]))]
         return tuple(None if col[0] is None else stack(list(col)) for col in zip(*rows, strict=True))
     targets = _many(inputs)
+    if not targets:
+        raise GradError("grad", "grad requires non-empty inputs.")
+    if allow_unused is False and materialize_grads:
+        what = "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        raise ValueRangeError("grad", what)
     for i, t in enumerate(targets):
         if t._n is None:
             raise GradError("grad", f"One of the differentiated Tensors does not require grad (input {i})")
