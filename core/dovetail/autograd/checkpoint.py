@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import GradError, ValueRangeError
 from ..generator import default_generator
 from .modes import AUTOCAST, STATE, enable_grad, is_grad_enabled, no_grad
-from .node import CLASSES, Leaf, Node, producer, tick
+from .node import CLASSES, Leaf, Node, reached, tick
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
 
@@ -77,15 +77,8 @@ def _tensors(value: Any) -> Iterator[Any]:
 
 def _made_since(start: int, outs: Any) -> list[Node]:
     """The nodes behind results that keep something and are younger than `start`, in the order in which they were made."""
-    found: set[Node] = set()
-    stack = [t._n for t in _tensors(outs)]
-    while stack:
-        edge = stack.pop()
-        node = None if edge is None else producer(edge)[0]
-        if node is not None and node.__class__ is not Leaf and node.seq > start and node not in found:
-            found.add(node)
-            stack.extend(node.edges)
-    return sorted((n for n in found if n.saved), key=lambda n: n.seq)
+    nodes = reached([t._n for t in _tensors(outs) if t._n is not None], start)
+    return sorted((n for n in nodes if n.__class__ is not Leaf and n.saved), key=lambda n: n.seq)
 
 
 class _Part:

@@ -125,3 +125,11 @@ def grad(
         else:
             out.append(g if create_graph else wrap(g._a, None, g._v))
     return tuple(out)
+
+
+def weighted(outs: Any, ins: Any, weights: Any, create_graph: bool) -> Any:
+    """The gradients of the sum of weights times outputs by some inputs, None where nothing depends; the graph stays."""
+    pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o is not None and o.requires_grad]
+    if not pairs:
+        return (None,) * len(ins)
+    return grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)

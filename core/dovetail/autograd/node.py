@@ -206,13 +206,13 @@ def producer(edge: Any) -> tuple[Any, int]:
     return (edge.node, edge.index) if edge.__class__ is Output else (edge, 0)
 
 
-def reached(roots: list[Any]) -> set[Any]:
-    """The nodes and leaves behind some edges."""
+def reached(roots: list[Any], after: int = 0) -> set[Any]:
+    """The leaves behind some edges, and the nodes that are younger than this."""
     found: set[Any] = set()
     stack = [producer(edge)[0] for edge in roots]
     while stack:
         node = stack.pop()
-        if node not in found:
+        if node not in found and getattr(node, "seq", after + 1) > after:
             found.add(node)
             stack += [producer(e)[0] for e in getattr(node, "edges", ()) if e is not None]
     return found
