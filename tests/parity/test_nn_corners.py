@@ -529,14 +529,18 @@ def node_names(T):
     F, x, y, v, b = T.nn.functional, *(given(T, *s).requires_grad_() for s in ((3, 3), (3, 3), (3,), (2, 3, 3)))
     img, w = given(T, 2, 2, 4, 4).requires_grad_(), given(T, 2, 2, 2, 2).requires_grad_()
     outs = (
-        x + y, x - y, x * y, x / y, x**2, -x, x @ y, x @ v, v.dot(v), T.bmm(b, b), x.sum(), x.sum(0), x.mean(), x.mean(1), x.prod(), x.prod(0),
+        x + y, x - y, x * y, x / y, x**2, -x, x @ y, x @ v, v.dot(v), T.bmm(b, b), x.sum(), x.sum(0), x.mean(), x.mean(1), x.prod(),
+        x.prod(0),
         x.max(), x.max(0)[0], x.min(), x.amax(0), x.std(), x.var(0), x.exp(), x.log(), x.sqrt(), x.abs(), x.tanh(), x.sigmoid(), x.relu(),
-        F.gelu(x), F.silu(x), F.leaky_relu(x), F.softmax(x, 0), F.log_softmax(x, 0), x.view(-1), x.reshape(-1), x.flatten(), x.transpose(0, 1),
-        x.permute(1, 0), x.unsqueeze(0), x.expand(2, 3, 3), x[0], x[:, 0], x[0:2], x[T.tensor([0, 1])], x.clone(), T.cat([x, y]), T.stack([x, y]),
+        F.gelu(x), F.silu(x), F.leaky_relu(x), F.softmax(x, 0), F.log_softmax(x, 0), x.view(-1), x.reshape(-1), x.flatten(), x.transpose(0,
+        1),
+        x.permute(1, 0), x.unsqueeze(0), x.expand(2, 3, 3), x[0], x[:, 0], x[0:2], x[T.tensor([0, 1])], x.clone(), T.cat([x, y]),
+        T.stack([x, y]),
         x.split(1)[0], x.unbind(0)[0], x.clamp(0, 1), x.clamp(min=0), x.gather(0, T.zeros(1, 3).long()), x.masked_fill(x > 0, 0.0),
         T.where(x > 0, x, y), x.float(), x.cumsum(0), x.logsumexp(0), x.sort(0)[0], x.topk(2)[0], F.linear(x, y), F.linear(x, y, v),
         F.linear(b, y, v), F.conv2d(img, w), F.max_pool2d(img, 2), F.avg_pool2d(img, 2), F.batch_norm(img, None, None, training=True),
-        F.layer_norm(x, (3,)), F.dropout(x), F.embedding(T.tensor([0]), x), F.cross_entropy(x, T.tensor([0, 1, 2])), F.mse_loss(x, y), x.square(),
+        F.layer_norm(x, (3,)), F.dropout(x), F.embedding(T.tensor([0]), x), F.cross_entropy(x, T.tensor([0, 1, 2])), F.mse_loss(x, y),
+        x.square(),
         x.log1p(), x.expm1(), x.log2(), T.baddbmm(b, b, b), F.unfold(img, 2), x.clone().add_(1), x.clone().mul_(2), x.view_as(y),
         F.binary_cross_entropy_with_logits(x, y.detach()), F.kl_div(x, y), x.norm(), T.norm(x, dim=0),
     )  # fmt: skip

@@ -127,10 +127,10 @@ def leaf(t: Tensor) -> Leaf:
 # PyTorch's names of operations that ours have by another one, also for results of a number of dimensions; * for "Backward1"
 _NAMES = dict(
     pair.split(":")
-    for pair in """linear2:Addmm linear:View matmul0:Dot matmul1:Mv matmul2:Mm matmul3:Bmm matmul:UnsafeView addmm3:Baddbmm sum0:Sum sum:Sum*
-    mean0:Mean mean:Mean* prod0:Prod prod:Prod* amax0:Max* amin0:Min* clamp:Clamp* median_all:Median median:Median* cast:ToCopy reshape:View
-    expand_to:Expand square:Pow log1p:Log1P max_pool:MaxPool2DWithIndices avg_pool:AvgPool2D batch_norm:NativeBatchNorm dropout:Mul
-    layer_norm:NativeLayerNorm cross_entropy:NllLoss linalg_inv:LinalgInvEx linalg_solve:LinalgSolveEx logsigmoid:LogSigmoid
+    for pair in """linear2:Addmm linear:View matmul0:Dot matmul1:Mv matmul2:Mm matmul3:Bmm matmul:UnsafeView addmm3:Baddbmm sum0:Sum
+    sum:Sum* mean0:Mean mean:Mean* prod0:Prod prod:Prod* amax0:Max* amin0:Min* clamp:Clamp* median_all:Median median:Median* cast:ToCopy
+    reshape:View expand_to:Expand square:Pow log1p:Log1P max_pool:MaxPool2DWithIndices avg_pool:AvgPool2D batch_norm:NativeBatchNorm
+    dropout:Mul layer_norm:NativeLayerNorm cross_entropy:NllLoss linalg_inv:LinalgInvEx linalg_solve:LinalgSolveEx logsigmoid:LogSigmoid
     prelu:PreluKernel im2col:Im2Col col2im:Col2Im unfold_dim:Unfold""".split()
 )
 

@@ -16,7 +16,7 @@ from ..autograd.modes import enable_grad, no_grad
 from ..autograd.node import CLASSES, Handle, Leaf, Tensor, changed, wrap
 from ..device import device_of, move
 from ..dtypes import float64, from_numpy_dtype, get_default_dtype
-from ..errors import GradError, TypeMismatch, UnsupportedError, ValueRangeError
+from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
 
 __all__ = ["OneByOne", "Optimizer", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
@@ -107,7 +107,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             if new is not None:
                 if not (isinstance(new, tuple) and len(new) == 2):
                     what = f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {new}"
-                    raise GradError("step", what)
+                    raise UnsupportedError("step", what)
                 args, kwargs = new
         out = step(*args, **kwargs)
         for hook in chain(list(after.values()), list(_AFTER.values())):
