@@ -170,7 +170,7 @@ class LegacyMethods:
             raise GradError("map2_", "Can't call map2_() on Variable that requires grad", "", "use x.detach().map2_()")
         return _mapped(callable, self, x, y)
 
-    def as_subclass(self: Any, cls: type) -> Any:
+    def as_subclass(self: Any, cls: Any) -> Any:
         """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""
         if not issubclass(cls, Tensor):
             raise TypeMismatch("as_subclass", f"cls must be a type of tensor (got {cls.__name__})")

@@ -115,19 +115,19 @@ class _Part:
         if self.check is None and STATE.walk.wanted is not None:
             what = "When use_reentrant=True, checkpoint is incompatible with .grad() or passing an `inputs` parameter to .backward()"
             raise GradError("checkpoint", what, "", "pass use_reentrant=False")
-        start, now = tick(), (STATE.word, STATE.autocast)
+        start, before = tick(), (STATE.word, STATE.autocast)
         with enable_grad(), self.second, nullcontext() if self.random is None else self.random.again():
             STATE.word, STATE.autocast = STATE.word | self.autocast[0], self.autocast[1]
             try:
                 nodes = _made_since(start, self.function(*self.args, **self.kwargs))
             finally:
-                STATE.word, STATE.autocast = now
-        made = [(n.plan.op.name, n.shape, n.dtype) for n in nodes]
+                STATE.word, STATE.autocast = before
+        made: list[Any] = [(n.plan.op.name, n.shape, n.dtype) for n in nodes]
         if made != self.made and (self.check != "none" or len(made) != len(self.made)):
             what = f"A different number of tensors was saved during the original forward and recomputation ({len(self.made)}, {len(made)})"
             if len(made) == len(self.made):
-                before, now = next(pair for pair in zip(self.made, made, strict=True) if pair[0] != pair[1])
-                what = f"Recomputed values have different metadata than during the forward pass: {before}, then {now}"
+                first, then = next(pair for pair in zip(self.made, made, strict=True) if pair[0] != pair[1])
+                what = f"Recomputed values have different metadata than during the forward pass: {first}, then {then}"
             raise CheckpointError("checkpoint", what, "the function does the same each time it is called")
         self.values = {k: (n.saved, n.plan) for k, n in enumerate(nodes)}
 

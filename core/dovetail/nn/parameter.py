@@ -88,7 +88,7 @@ class _Uninitialized:
         """Give it memory of this shape and make it ordinary."""
         made = ops.create.empty(shape, dtype=dtype or self.dtype, device=device or self.device)  # type: ignore[attr-defined]
         self.__class__ = self.cls_to_become
-        self.data = made
+        self.data = made  # type: ignore[misc]
 
     @property
     def _a(self) -> Any:
@@ -117,7 +117,7 @@ _ARRAY: Any = Tensor.__dict__["_a"]
 
 _NEEDS_NO_SHAPE = "dtype device type to half float double bfloat16 char short int long cuda cpu is_floating_point is_complex get_device"
 for _name in _NEEDS_NO_SHAPE.split():  # those of the placeholder
-    setattr(_Uninitialized, _name, property(lambda self, name=_name: getattr(wrap(_ARRAY.__get__(self)), name)))
+    setattr(_Uninitialized, _name, property(lambda self, name=_name: getattr(wrap(_ARRAY.__get__(self)), name)))  # type: ignore[misc]
 
 
 class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]

@@ -18,6 +18,8 @@ CheckpointPolicy = Enum(
     "CheckpointPolicy", "MUST_SAVE PREFER_SAVE MUST_RECOMPUTE PREFER_RECOMPUTE MUST_CPU_OFFLOAD PREFER_CPU_OFFLOAD", start=0
 )
 
+CheckpointPolicy.__doc__ = "What PyTorch's selective checkpoints may do with the result of an operation."
+
 
 def create_selective_checkpoint_contexts(policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False) -> tuple[Any, Any]:
     """Contexts for `checkpoint`. The policy is not asked: everything is computed again, and gradients are those of any policy."""
