@@ -8,7 +8,7 @@ from typing import Any
 
 from .autograd import functional
 from .autograd.modes import INFERENCE, STATE
-from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, producer, wrap
+from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, named, producer, wrap
 from .autograd.node import Handle as RemovableHandle
 from .errors import DtypeError, GradError, ShapeError, TypeMismatch
 
@@ -78,7 +78,7 @@ class History:
     @property
     def grad_fn(self) -> Any:
         """The node that produced it, or None for a leaf."""
-        return None if self._n.__class__ is Leaf else producer(self._n)[0]
+        return None if self._n is None or self._n.__class__ is Leaf else named(producer(self._n)[0])
 
     @property
     def is_leaf(self) -> bool:
@@ -133,7 +133,7 @@ class History:
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
         node, index = producer(self._n)
-        return node.__class__ is HookedNode and index in node.hooks["retain"]
+        return isinstance(node, HookedNode) and index in node.hooks["retain"]
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces it."""

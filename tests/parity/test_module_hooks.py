@@ -313,7 +313,32 @@ def nodes(T):
 def node_variable(T):
     x = given(T)
     node = (x * 2).grad_fn.next_functions[0][0]
-    return node.variable is x, node.next_functions
+    return (
+        node.variable is x,
+        node.next_functions,
+        type(node).__name__,
+        type((x * 2).grad_fn).__name__,
+        isinstance((x * 2).grad_fn, T.autograd.graph.Node),
+    )
+
+
+def node_names_by_class(T):
+    """How programs draw a graph."""
+    x = given(T)
+    y = (T.nn.functional.linear(x, x[:1] * 2).tanh() ** 2).mean()
+    seen, lines = set(), []
+
+    def walk(fn, depth):
+        if fn is not None and fn not in seen:
+            seen.add(fn)
+            lines.append((depth, type(fn).__name__, hasattr(fn, "variable"), str(fn).split(" ")[0].strip("<>")))
+            for below, _ in fn.next_functions:
+                walk(below, depth + 1)
+
+    walk(y.grad_fn, 0)
+    y.backward()
+    kinds = [line[1] for line in lines]
+    return [k for k in kinds if k not in ("TBackward0", "TransposeBackward0")], x.grad
 
 
 def node_next_of_constants(T):

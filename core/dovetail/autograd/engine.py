@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import GradError, TypeMismatch
 from .modes import AUTOCAST, GRAD, SAVING, STATE
-from .node import HookedNode, Leaf, Node, Output, Tensor, producer, reached, wrap
+from .node import Leaf, Node, Output, Tensor, producer, reached, wrap
 
 __all__ = ["TWICE", "run"]
 
@@ -122,7 +122,7 @@ class _Walk:
                 grads = node.plan.backward(g, saved)
                 if not keep and node.plan.frees:
                     node.saved, node.boxes = None, ()
-            if node.__class__ is HookedNode:
+            if node.__class__ is not Node:
                 grads = _after(node, grads, g)
             if inspect is not None:
                 inspect(node, grads)
@@ -157,7 +157,7 @@ class _Walk:
 
     def arrive(self, node: Node, g: Any) -> Any:
         """Hooks, and what was asked for: returns the gradient, or None where nothing wanted lies further back."""
-        if node.__class__ is HookedNode:
+        if node.__class__ is not Node:
             g = _before(node, g)
         if self.wanted is None:
             return g

@@ -14,7 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "producer", "reached", "tick", "wrap"]
+__all__ = [
+    "CLASSES",
+    "Box",
+    "HookedNode",
+    "Leaf",
+    "Node",
+    "Output",
+    "Tensor",
+    "detached",
+    "leaf",
+    "named",
+    "producer",
+    "reached",
+    "tick",
+    "wrap",
+]
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
 
@@ -117,6 +132,9 @@ class Leaf:
         return "<AccumulateGrad>"
 
 
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"
+
+
 def leaf(t: Tensor) -> Leaf:
     """Make this tensor a leaf that requires a gradient, keeping the gradient that it already has."""
     t._n = new = Leaf(t)
@@ -164,7 +182,8 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The producers of the inputs, as (node, output index)."""
-        return tuple((None, 0) if e is None else producer(e) for e in self.edges)
+        found = [(None, 0) if e is None else producer(e) for e in self.edges]
+        return tuple((named(node), index) for node, index in found)
 
     @property
     def metadata(self) -> dict[Any, Any]:
@@ -187,6 +206,18 @@ class HookedNode(Node):
     """A node that somebody listens to. Its class is the flag, so that other nodes pay nothing."""
 
     __slots__ = ()
+
+
+_KINDS: dict[str, type] = {}
+
+
+def named(node: Any) -> Any:
+    """A node as programs see it: of a class of its name, as in PyTorch, and so one that somebody may listen to."""
+    if node.__class__ is Node or node.__class__ is HookedNode:
+        hooks_of(node)
+        name = node.name()
+        node.__class__ = _KINDS.get(name) or _KINDS.setdefault(name, type(name, (HookedNode,), {"__slots__": ()}))
+    return node
 
 
 class Output:

@@ -13,20 +13,20 @@ from ..errors import AssertedError, DovetailError, TypeMismatch
 from ._hooks import add
 from .parameter import Parameter, is_lazy
 
-_EXTRA = "_extra_state"
+_EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
 
 class StateDictError(DovetailError, RuntimeError):
     """A state dict that does not fit a module: it names missing, unexpected and mis-shaped keys."""
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ("missing_keys", "unexpected_keys"))):
+class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ("missing_keys", "unexpected_keys"))):
     """What load_state_dict(strict=False) left out."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else f"_{super().__repr__()}"
+        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else super().__repr__()
 
     __str__ = __repr__
 
@@ -68,7 +68,7 @@ class _State:
         for name, t in _saved(self).items():
             destination[prefix + name] = t if keep_vars or is_lazy(t) else t.detach()
         if _has_extra(self, "get"):
-            destination[prefix + _EXTRA] = self.get_extra_state()
+            destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Copy tensors in by name (or take them over, with ``assign``).
@@ -107,7 +107,7 @@ class _State:
             check()
         for write in writes:
             write()
-        result = IncompatibleKeys(missing, unexpected)
+        result = _IncompatibleKeys(missing, unexpected)
         for module, hook in hooks:
             if hook(module, result) is not None:
                 raise AssertedError("Hooks of register_load_state_dict_post_hook are not expected to return new values")
@@ -130,7 +130,7 @@ class _State:
                 _plan(self, name, key, target, state_dict[key], assign, writes, error_msgs)
             else:
                 missing_keys.append(key)
-        extra = prefix + _EXTRA
+        extra = prefix + _EXTRA_STATE_KEY_SUFFIX
         if _has_extra(self, "set") and extra in state_dict:
             writes.append(lambda: self.set_extra_state(state_dict[extra]))
         elif _has_extra(self, "set"):
