@@ -18,7 +18,7 @@ from .autograd.node import CLASSES, Leaf, Tensor, reached
 from .errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from .generator import default_generator
 from .graph.graph import mapped
-from .nn.utils.stateless import functional_call
+from .nn.utils import stateless
 from .ops.create import zeros_like
 from .ops.join import stack
 
@@ -89,6 +89,14 @@ def _regrown(tree: Any, values: Sequence[Any]) -> Any:
     """The structure of a tree with these in the place of its tensors, in order."""
     rest = iter(values)
     return mapped(tree, lambda t: next(rest) if t.__class__ in CLASSES else t)
+
+
+def functional_call(
+    module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:  # fmt: skip
+    """Call a module with tensors in place of its parameters and buffers; see `nn.utils.stateless.functional_call`."""
+    return stateless.functional_call(module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict)
 
 
 def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:

@@ -106,7 +106,7 @@ class History:
 
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Add the gradients of this tensor's leaves to their ``.grad``; see :func:`dovetail.autograd.backward`."""
-        functional.backward(self, gradient, retain_graph, create_graph, inputs)
+        functional.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     @property
     def data(self) -> Tensor:

@@ -390,6 +390,30 @@ def accumulates(T):
     return first, x.grad.requires_grad, x.grad
 
 
+def older_arguments(T):
+    x = given(T, 3).requires_grad_()
+    T.autograd.backward(x * 2, grad_variables=T.ones(3).double())
+    first = x.grad.clone()
+    T.autograd.backward(x * 2, T.ones(3).double(), None, False, None, [x])
+    f = T.func.functional_call(linear(T), parameter_and_buffer_dicts={"bias": T.ones(4).double()}, args=(given(T, 1, 3),))
+    return (
+        first, x.grad, f, T.autograd.grad((x * 3).sum(), {"a": x}), error(lambda: T.autograd.backward(x, T.ones(3),
+        grad_variables=T.ones(3))),
+        T.autograd.gradcheck(lambda x: x.sin(), (x,), check_forward_ad=True, check_batched_grad=True, masked=False),
+        T.autograd.gradgradcheck(lambda x: x.sin(), (x,), check_fwd_over_rev=True),
+        len(list(T.nn.Sequential(*[T.nn.ReLU()] * 2).modules(remove_duplicate=False))),
+        [n for n, _ in linear(T)._named_members(lambda m: m._parameters.items(), prefix="p")], T.nn.Identity()._call_impl(3),
+    )  # fmt: skip
+
+
+def products_by_their_newer_name(T):
+    rules = {"forward": staticmethod(lambda ctx, x: x * 2), "vjp": staticmethod(lambda ctx, g: g * 5)}
+    only, x = type("F", (T.autograd.Function,), rules), given(T, 3).requires_grad_()
+    only.apply(x).sum().backward()
+    both = type("G", (only,), {"backward": staticmethod(lambda ctx, g: g)})
+    return x.grad, error(lambda: both.apply(x).sum().backward())
+
+
 def in_place_errors(T):
     x = given(T, 3).requires_grad_()
 

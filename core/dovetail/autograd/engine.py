@@ -231,7 +231,7 @@ def _before(node: Node, g: Any) -> Any:
     for hook in list(node.hooks["pre"].values()):
         new = hook(tuple(g) if many else (g,))
         if new is not None:
-            new = new if isinstance(new, tuple) else (new,)
+            new = _counted(new, len(g) if many else 1)
             g = list(new) if many else new[0]
     for index, owner in node.hooks["retain"].items():
         keeper, value = owner(), g[index] if many else g
@@ -246,8 +246,16 @@ def _after(node: Node, grads: Any, g: Any) -> Any:
     for hook in list(node.hooks["post"].values()):
         new = hook(tuple(grads), tuple(g) if g.__class__ is list else (g,))
         if new is not None:
-            grads = new if isinstance(new, tuple) else (new,)
+            grads = _counted(new, len(grads))
     return grads
+
+
+def _counted(new: Any, count: int) -> Any:
+    """What a hook of a node returned, as a tuple."""
+    new = new if isinstance(new, tuple) else (new,)
+    if len(new) != count:
+        raise GradError("register_hook", f"hook has returned an incorrect number of values (got {len(new)}, but expected {count})")
+    return new
 
 
 def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:

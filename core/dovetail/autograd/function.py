@@ -97,6 +97,8 @@ class Function:
         """Return one gradient per argument of forward; to be written by the subclass."""
         raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function.")
 
+    vjp = backward
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward and record how to run backward."""
@@ -160,7 +162,11 @@ class _Plan:
         grads = g if g.__class__ is list else [g]
         if ctx._materialize:
             grads = [wrap(o[0].zeros(*o[1:])) if h is None and o is not None else h for h, o in zip(grads, self.outs, strict=True)]
-        found = self.cls.backward(ctx, *grads)
+        own = [f for f in (self.cls.backward, self.cls.vjp) if f is not Function.backward]
+        if len(own) > 1:
+            what = "Implementing both 'backward' and 'vjp' for a custom Function is not allowed"
+            raise GradError(self.name, what, "You should only implement one of them")
+        found = (own or [Function.backward])[0](ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
         count = len(ctx.needs_input_grad)
         if all(f is None for f in found[count:]):
