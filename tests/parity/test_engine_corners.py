@@ -81,7 +81,7 @@ def retained_of_views(T):
 
 def hooks_on_several_outputs(T):
     a, seen = leaf(T, 3), []
-    x, y, z = a.unbind(0)
+    x, _, z = a.unbind(0)
     x.register_hook(lambda g: seen.append(("x", g)) or g * 3)
     z.register_hook(lambda g: seen.append(("z", g)))
     (x * 2 + z).backward()
@@ -348,16 +348,21 @@ def complex_leaf(T):
 
 
 def integers(T):
-    return error(lambda: T.ones(2).long().requires_grad_()), error(lambda: T.ones(2, dtype=T.int64, requires_grad=True)), (T.ones(2, requires_grad=True) > 0).requires_grad, T.ones(
-        2, requires_grad=True
-    ).long().requires_grad, T.ones(2, requires_grad=True).argmax().requires_grad
+    return (
+        error(lambda: T.ones(2).long().requires_grad_()),
+        error(lambda: T.ones(2, dtype=T.int64, requires_grad=True)),
+        (T.ones(2, requires_grad=True) > 0).requires_grad,
+        T.ones(2, requires_grad=True).long().requires_grad,
+        T.ones(2, requires_grad=True).argmax().requires_grad,
+    )
 
 
 def requires_grad_rules(T):
     a = leaf(T, 3)
     b = a * 1
     return (
-        error(lambda: setattr(b, "requires_grad", False)), b.detach().requires_grad, b.requires_grad_().requires_grad, setattr(a, "requires_grad", False), a.requires_grad, b.requires_grad,
+        error(lambda: setattr(b, "requires_grad", False)), b.detach().requires_grad, b.requires_grad_().requires_grad, setattr(a,
+        "requires_grad", False), a.requires_grad, b.requires_grad,
         a.grad_fn, b.is_leaf, T.ones(1).is_leaf, a.output_nr, b.unbind(0)[1].output_nr,
     )  # fmt: skip
 
@@ -369,7 +374,16 @@ def deepcopy_rules(T):
     a.grad = T.ones(3).double()
     a.note = [1]
     c = copy.deepcopy(a)
-    return c, c.grad, c.grad is a.grad, error(lambda: copy.deepcopy(a * 1)), c.is_leaf, copy.copy(a).data_ptr() == a.data_ptr(), c.note, c.note is a.note
+    return (
+        c,
+        c.grad,
+        c.grad is a.grad,
+        error(lambda: copy.deepcopy(a * 1)),
+        c.is_leaf,
+        copy.copy(a).data_ptr() == a.data_ptr(),
+        c.note,
+        c.note is a.note,
+    )
 
 
 def nan_found_in_user_function(T):
