@@ -48,6 +48,22 @@ def retained_after_in_place(T):
     return a.grad, b.grad, b.retains_grad
 
 
+def retained_views_after_in_place(T):
+    found = []
+    for changes in ("view", "base", "both"):
+        b = leaf(T, 3, 4)
+        a = b * 1
+        v, w = a[0], a.view(-1)[2:6]
+        v.retain_grad(), w.retain_grad(), a.retain_grad()
+        if changes != "base":
+            v.mul_(1.5)
+        if changes != "view":
+            a.mul_(2.5)
+        (v.sum() + a.sum() + (w * 3).sum()).backward()
+        found += [v.grad, w.grad, a.grad, b.grad, v.retains_grad]
+    return found
+
+
 def retained_twice(T):
     a = leaf(T, 3)
     b = a * 2

@@ -165,20 +165,20 @@ def rebase(name: str, target: Tensor, node: Node) -> None:
     if links:
         chain = [(op, args) for _, op, args, _, _ in reversed(links)]
         _give(root, Node(_Replay(chain, root._a), (root._n, node), (), (), root._a.shape, root._a.dtype))
-    for ref in root._v[3] or ():
+    for ref in list(root._v[3] or ()):  # what is made here is noted as a view as well
         view = ref()
         if view is not None and view._b[4]:
             parent, op, args, index, _ = view._b
             found = None if parent._n is None else _again(op, args, parent)
-            view._n = None if found is None else (found if index is None else found[index])._n
+            _give(view, None if found is None else (found if index is None else found[index])._n)
 
 
-def _give(t: Tensor, node: Node) -> None:
-    """Make a node a tensor's history, and let it keep the gradient if the tensor's was kept."""
-    before, index = producer(t._n)
-    if isinstance(before, HookedNode) and index in before.hooks["retain"]:
-        hooks_of(node)["retain"][0] = before.hooks["retain"].pop(index)
-    t._n = node
+def _give(t: Tensor, edge: Any) -> None:
+    """Give a tensor another history, which keeps its gradient if the one before did."""
+    (before, index), (node, at) = producer(t._n), producer(edge)
+    if isinstance(before, HookedNode) and index in before.hooks["retain"] and isinstance(node, Node):
+        hooks_of(node)["retain"][at] = before.hooks["retain"].pop(index)
+    t._n = edge
 
 
 def _again(op: Op, args: Any, parent: Tensor) -> Any:
