@@ -80,7 +80,7 @@ class Module(_Conversions, _Hooks, _State):
             if not own and value is not None and not (kind is Buffer and value.__class__ in CLASSES):
                 what = "child module" if kind is Module else what
                 raise TypeMismatch(f"cannot assign '{typename(value)}' as {what} '{name}' ({expected} or None expected)")
-            if own:
+            if own and kind is not Buffer:
                 _own(self, table, name)
             if kind is Parameter:
                 return self.register_parameter(name, value)
