@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Callable
 from types import TracebackType
@@ -31,6 +30,8 @@ def _inspect(node: Node, grads: Any) -> None:
 
 def _note_line(op: Any, args: Any, run: Callable[[], Any]) -> Any:
     """Keep with a new node the lines that led to it, for `_inspect`; an observer."""
+    import traceback  # costs milliseconds, and few need it
+
     out = run()
     for t in out if isinstance(out, tuple | list) else (out,):
         if t.__class__ in CLASSES and t._n is not None and t.grad_fn is not None:

@@ -27,6 +27,7 @@ TABLES = (
 )  # fmt: skip
 
 
+_EITHER: dict[Any, str] = {"_node_hooks": "_backward_hooks", "_backward_hooks": "_node_hooks"}  # a module has the one or the other
 REGISTRATION = ("parameter", "buffer", "module")
 
 
@@ -77,6 +78,9 @@ def registered(what: str, module: Any, name: str, value: Any) -> Any:
 
 def add(owner: Any, table: str, hook: Callable[..., Any], prepend: bool = False, **flags: bool) -> Handle:
     """Put a hook into a table of a module, or of GLOBAL; a flag ``x`` is noted in the table ``{table}_x``."""
+    if owner.__dict__.get(_EITHER.get(table)):
+        what = "Cannot use both regular backward hooks and full backward hooks on a single Module"
+        raise GradError("register_backward_hook", what, "Please use only one of them")
     handle, held = _HookHandle(owner, table), getattr(owner, table)
     held[handle.id] = hook
     for flag in [name for name, on in flags.items() if on]:
@@ -100,12 +104,6 @@ def _tuple(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
     return old if new is None else new if isinstance(new, tuple) else (new,)
 
 
-def _one_kind(owner: Any, other: str) -> None:
-    if getattr(owner, other):
-        what = "Cannot use both regular backward hooks and full backward hooks on a single Module"
-        raise GradError("register_backward_hook", what, "Please use only one of them")
-
-
 class _Hooks:
     """The methods of Module that register hooks on its calls."""
 
@@ -121,12 +119,10 @@ class _Hooks:
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known; its result replaces them."""
-        _one_kind(self, "_node_hooks")
         return add(self, "_backward_hooks", hook, prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> Handle:
         """The form of old programs: the hook sees the gradients of the last operation in the module, not of the module."""
-        _one_kind(self, "_backward_hooks")
         return add(self, "_node_hooks", hook)
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
@@ -154,13 +150,11 @@ def register_module_forward_pre_hook(hook: Callable[..., Any]) -> Handle:
 
 def register_module_backward_hook(hook: Callable[..., Any]) -> Handle:
     """Call ``hook(module, grad_input, grad_output)`` with the gradients of the last operation in every module."""
-    _one_kind(GLOBAL, "_backward_hooks")
     return add(GLOBAL, "_node_hooks", hook)
 
 
 def register_module_full_backward_hook(hook: Callable[..., Any]) -> Handle:
     """Call ``hook(module, grad_input, grad_output)`` in the backward of every module."""
-    _one_kind(GLOBAL, "_node_hooks")
     return add(GLOBAL, "_backward_hooks", hook)
 
 
@@ -280,10 +274,8 @@ def _watched(see: Callable[..., Any], values: Sequence[Any], zeros: bool) -> lis
         return list(values)
 
     def packed(grads: tuple[Any, ...]) -> list[Any]:
-        full: list[Any] = [None] * len(values)
-        for i, g in zip(at, grads, strict=True):
-            full[i] = g
-        new = see(tuple(full))
+        given = dict(zip(at, grads, strict=True))
+        new = see(tuple(given.get(i) for i in range(len(values))))
         return [new[i] for i in at]
 
     made = iter(_Identity.apply(packed, zeros, *(values[i] for i in at)))
