@@ -56,6 +56,8 @@ def __getattr__(name: str) -> Any:
         return getattr(__getattr__(_ELSEWHERE[name]), name)
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
         return getattr(found, name)
+    if name.startswith("_foreach_"):
+        return importlib.import_module(f"{__name__}.ops._foreach").foreach(name)
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .plugins import namespaces

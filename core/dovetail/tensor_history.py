@@ -8,7 +8,7 @@ from typing import Any
 
 from .autograd import functional
 from .autograd.modes import INFERENCE, STATE
-from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, producer, wrap
+from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, named, producer, wrap
 from .autograd.node import Handle as RemovableHandle
 from .errors import DtypeError, GradError, ShapeError, TypeMismatch
 
@@ -78,7 +78,7 @@ class History:
     @property
     def grad_fn(self) -> Any:
         """The node that produced it, or None for a leaf."""
-        return None if self._n.__class__ is Leaf else producer(self._n)[0]
+        return None if self._n is None or self._n.__class__ is Leaf else named(producer(self._n)[0])
 
     @property
     def is_leaf(self) -> bool:
@@ -92,6 +92,8 @@ class History:
 
     @property
     def _version(self) -> int:
+        if self._v[0] == float("inf"):
+            raise GradError("_version", "Inference tensors do not track version counter.")
         return int(self._v[1])
 
     @property
@@ -104,7 +106,7 @@ class History:
 
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Add the gradients of this tensor's leaves to their ``.grad``; see :func:`dovetail.autograd.backward`."""
-        functional.backward(self, gradient, retain_graph, create_graph, inputs)
+        functional.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     @property
     def data(self) -> Tensor:
@@ -117,7 +119,7 @@ class History:
             raise TypeMismatch("data", f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._a = value._a
         if self._n.__class__ is Leaf:
-            self._n.shape, self._n.dtype = self._a.shape, self._a.dtype
+            self._n.shape, self._n.dtype = value._a.shape, value._a.dtype
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in ``.grad``."""
@@ -131,7 +133,7 @@ class History:
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
         node, index = producer(self._n)
-        return node.__class__ is HookedNode and index in node.hooks["retain"]
+        return isinstance(node, HookedNode) and index in node.hooks["retain"]
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces it."""

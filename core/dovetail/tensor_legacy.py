@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.node import CLASSES, Tensor
+from .autograd.node import CLASSES, Tensor, wrap
 from .device import cupy
 from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
@@ -88,6 +88,12 @@ def _named(name: str, where: str) -> Dtype:
     return TYPES[kind]
 
 
+def _mapped(callable: Callable[..., Any], target: Any, *others: Any) -> Any:
+    """Write what a Python function gives for the elements of some tensors into the first."""
+    rows = zip(*(t.expand_as(target).flatten().tolist() for t in (target, *others)), strict=True)
+    return target.copy_(_tensor([callable(*row) for row in rows], dtype=target.dtype).view(target.shape))
+
+
 class LegacyMethods:
     """Copied onto Tensor member by member, as those of Attributes are."""
 
@@ -156,9 +162,40 @@ class LegacyMethods:
             raise TypeMismatch("map_", "map_ is only implemented on CPU tensors")
         if tensor._a.dtype != self._a.dtype:
             raise TypeMismatch("map_", f"expected argument of type {self.type()} (got {tensor.type()})")
-        other = tensor.expand_as(self)
-        values = [callable(v, w) for v, w in zip(self.flatten().tolist(), other.flatten().tolist(), strict=True)]
-        return self.copy_(_tensor(values, dtype=self.dtype).view(self.shape))
+        return _mapped(callable, self, tensor)
+
+    def map2_(self: Any, x: Any, y: Any, callable: Callable[..., Any]) -> Any:
+        """Replace every element by ``callable(own, x, y)`` of the three tensors' elements: slow, and on the CPU only."""
+        if self.requires_grad or x._n is not None or y._n is not None:
+            raise GradError("map2_", "Can't call map2_() on Variable that requires grad", "", "use x.detach().map2_()")
+        return _mapped(callable, self, x, y)
+
+    def as_subclass(self: Any, cls: Any) -> Any:
+        """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""
+        if not issubclass(cls, Tensor):
+            raise TypeMismatch("as_subclass", f"cls must be a type of tensor (got {cls.__name__})")
+        out: Any = wrap(self._a, None if self.is_leaf else self._n, self._v)
+        out.__class__ = cls
+        return out.requires_grad_(self.requires_grad)
+
+    def is_set_to(self: Any, tensor: Any) -> bool:
+        """Whether another tensor is the same view of the same memory."""
+        return self.data_ptr() == tensor.data_ptr() and self.shape == tensor.shape and self.stride() == tensor.stride()
+
+    def module_load(self: Any, other: Any, assign: bool = False) -> Any:
+        """What ``load_state_dict`` puts in its place: the other tensor, or itself with the other's values."""
+        return other.detach() if assign else self.copy_(other).detach()
+
+    def dim_order(self: Any, ambiguity_check: Any = False) -> tuple[int, ...]:
+        """The dimensions from the outermost to the innermost in memory."""
+        return tuple(sorted(range(self._a.ndim), key=lambda i: -self.stride(i)))
+
+    def is_conj(self) -> bool:
+        """False: conjugates and negatives are computed at once."""
+        return False
+
+    is_neg = is_conj
+    grad_dtype = property(lambda self: self.dtype, doc="The type of its gradient: its own.")
 
     def apply_(self: Any, callable: Callable[..., Any]) -> Any:
         """Replace every element by what a Python function gives for it: slow, and on the CPU only."""
@@ -166,5 +203,4 @@ class LegacyMethods:
             raise GradError("apply_", "Can't call apply_() on Variable that requires grad", "", "use x.detach().apply_()")
         if self.is_cuda:
             raise TypeMismatch("apply_", "apply_ is only implemented on CPU tensors")
-        values = [callable(v) for v in self.flatten().tolist()]
-        return self.copy_(_tensor(values, dtype=self.dtype).view(self.shape))
+        return _mapped(callable, self)

@@ -69,7 +69,7 @@ CASES = [
     case(
         lambda: dv.nn.Linear(3, 2).load_state_dict({"weight": dv.ones(3, 3), "bias": dv.ones(2)}),
         RuntimeError,
-        r"size mismatch for weight: copying a param with shape \[3, 3\]",
+        r"size mismatch for weight: copying a param with shape dovetail.Size\(\[3, 3\]\)",
     ),
     case(lambda: dv.optim.SGD([], lr=0.1), ValueError, r"empty parameter list"),
     case(lambda: dv.optim.SGD([dv.ones(1, requires_grad=True)], lr=-1), ValueError, r"Invalid learning rate: -1"),

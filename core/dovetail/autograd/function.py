@@ -97,6 +97,8 @@ class Function:
         """Return one gradient per argument of forward; to be written by the subclass."""
         raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function.")
 
+    vjp = backward
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward and record how to run backward."""
@@ -112,6 +114,8 @@ class Function:
                 out = cls.forward(ctx, *args, **kwargs)
         for t in ctx._dirty:
             changed(t._v, cls.__name__)
+        if not all(any(t is o for o in (out if isinstance(out, tuple) else (out,))) for t in ctx._dirty):
+            raise GradError(cls.__name__, "Some elements marked as dirty during the forward method were not returned as output")
         if not recording or not any(ctx.needs_input_grad):
             return out
         return _record(cls, ctx, args, out)
@@ -119,9 +123,9 @@ class Function:
 
 def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> Any:
     """Make the node of a call and tie its results to it."""
-    outs = list(out) if isinstance(out, tuple | list) else [out]
+    outs = list(out) if isinstance(out, tuple) else [out]
     edges = tuple(a._n if isinstance(a, Tensor) else None for a in args)
-    node = Node(_Plan(cls, ctx, outs), edges, (ctx,), (), (), None, len(outs))
+    node = Node(_Plan(cls, ctx, outs, edges), edges, (ctx,), (), (), None, len(outs))
     results = []
     for k, o in enumerate(outs):
         if o.__class__ in CLASSES and not any(o is t for t in ctx._not_differentiable) and o._a.dtype.kind in "fcV":
@@ -138,7 +142,7 @@ def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> A
         own = t if at is None else wrap(t._a, Output(node, at, t._a), t._v)
         packed = STATE.word & SAVING and t is not None
         ctx._kept.append((Packed(own), None) if packed else (own, None if t is None else t._v[1]))
-    return results[0] if not isinstance(out, tuple | list) else type(out)(results) if type(out) in (tuple, list) else tuple(results)
+    return tuple(results) if isinstance(out, tuple) else results[0]
 
 
 class _Plan:
@@ -146,7 +150,8 @@ class _Plan:
 
     kept = ()
 
-    def __init__(self, cls: type[Function], ctx: Any, outs: list[Any]) -> None:
+    def __init__(self, cls: type[Function], ctx: Any, outs: list[Any], edges: tuple[Any, ...]) -> None:
+        self.edges = edges
         self.op, self.cls, self.name = self, cls, cls.__name__
         self.frees = bool(ctx._to_save)
         self.outs = [(xp(o._a), o._a.shape, o._a.dtype) if o.__class__ in CLASSES else None for o in outs]
@@ -157,7 +162,11 @@ class _Plan:
         grads = g if g.__class__ is list else [g]
         if ctx._materialize:
             grads = [wrap(o[0].zeros(*o[1:])) if h is None and o is not None else h for h, o in zip(grads, self.outs, strict=True)]
-        found = self.cls.backward(ctx, *grads)
+        own = [f for f in (self.cls.backward, self.cls.vjp) if f is not Function.backward]
+        if len(own) > 1:
+            what = "Implementing both 'backward' and 'vjp' for a custom Function is not allowed"
+            raise GradError(self.name, what, "You should only implement one of them")
+        found = (own or [Function.backward])[0](ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
         count = len(ctx.needs_input_grad)
         if all(f is None for f in found[count:]):
@@ -167,7 +176,12 @@ class _Plan:
             raise GradError(f"{self.name}Backward", what, "one per argument of forward, None where there is none")
         for i, f in enumerate(found):
             if f is not None and not isinstance(f, Tensor):
-                raise TypeMismatch(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")
+                raise GradError(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")
+            plain = f.__class__ in CLASSES and self.edges[i] is not None
+            want = self.edges[i].shape if plain else ()
+            if want and (f._a.ndim < len(want) or any(n not in (1, m) for n, m in zip(want[::-1], f._a.shape[::-1], strict=False))):
+                got = f"got {list(f._a.shape)} but expected shape compatible with {list(want)}"
+                raise GradError(f"Function {self.name}Backward", f"returned an invalid gradient at index {i} - {got}")
         # the user may return the same tensor twice, or one that was kept: the leaves must not share it
         return tuple(f if f.__class__ not in CLASSES else wrap(f._a.view(), f._n, f._v) for f in found)
 

@@ -29,12 +29,14 @@ def _tracked(values: Any) -> list[tuple[int, Tensor]]:
 
 def gradcheck(
     func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
-    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False, fast_mode: bool = False,
+    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False, check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:  # fmt: skip
     """Compare a function's gradients with central differences ``(f(x+ε) - f(x-ε)) / 2ε`` at float64 inputs.
 
-    Every element of every input that requires a gradient is moved. Returns True, or raises a GradcheckError that names
-    the input, the output and the two Jacobians (or returns False with ``raise_exception=False``).
+    Every element of every input that requires a gradient is moved (forward derivatives are made of backward ones). Returns True,
+    or raises a GradcheckError that names the input, the output and the two Jacobians (False with ``raise_exception=False``).
 
     >>> import dovetail as dv
     >>> x = dv.tensor([0.5, 1.5], dtype=dv.float64, requires_grad=True)
@@ -100,6 +102,8 @@ def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tenso
 def gradgradcheck(
     func: Callable[..., Any], inputs: Any, grad_outputs: Sequence[Tensor] | None = None, *, eps: float = 1e-6, atol: float = 1e-5,
     rtol: float = 1e-3, gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True, fast_mode: bool = False, masked: bool = False,
 ) -> bool:  # fmt: skip
     """Compare the gradients of a function's gradients with central differences; arguments as :func:`gradcheck`.
 

@@ -78,6 +78,11 @@ def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any
             edges.append(None)
             if x.__class__ not in NUMBERS or i in op.strict:
                 raw[i] = _foreign(op, i, x)
+    for i in op.scalars:
+        if raw[i].__class__ in CLASSES:
+            if raw[i].ndim:
+                raise TypeMismatch(f"{op.name}()", f"argument {op.params[i]!r} must be Number, not Tensor")
+            raw[i] = raw[i].item()
     for i in op.fixed:
         raw[i] = x = bare(raw[i])
         plain = plain and (x.__class__ is _NDARRAY or x is None)

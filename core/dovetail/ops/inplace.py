@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import dtypes as dt
 from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE, no_grad
-from ..autograd.node import CLASSES, Leaf, Node, Tensor, changed, wrap
+from ..autograd.node import CLASSES, HookedNode, Leaf, Node, Tensor, changed, hooks_of, producer, wrap
 from ..device import xp
 from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
@@ -169,18 +169,26 @@ def _links(t: Any) -> list[Any]:
 
 def rebase(name: str, target: Tensor, node: Node) -> None:
     """Give a changed tensor its new history; if it is a view, replay the change onto the base and its other views."""
-    target._n = node
+    _give(target, node)
     links = _links(target)
     root = links[-1][0] if links else target
     if links:
         chain = [(op, args) for _, op, args, _, _ in reversed(links)]
-        root._n = Node(_Replay(chain, root._a), (root._n, node), (), (), root._a.shape, root._a.dtype)
-    for ref in root._v[3] or ():
+        _give(root, Node(_Replay(chain, root._a), (root._n, node), (), (), root._a.shape, root._a.dtype))
+    for ref in list(root._v[3] or ()):  # what is made here is noted as a view as well
         view = ref()
         if view is not None and view._b[4]:
             parent, op, args, index, _ = view._b
             found = None if parent._n is None else _again(op, args, parent)
-            view._n = None if found is None else (found if index is None else found[index])._n
+            _give(view, None if found is None else (found if index is None else found[index])._n)
+
+
+def _give(t: Tensor, edge: Any) -> None:
+    """Give a tensor another history, which keeps its gradient if the one before did."""
+    (before, index), (node, at) = producer(t._n), producer(edge)
+    if isinstance(before, HookedNode) and index in before.hooks["retain"] and isinstance(node, Node):
+        hooks_of(node)["retain"][at] = before.hooks["retain"].pop(index)
+    t._n = edge
 
 
 def _again(op: Op, args: Any, parent: Tensor) -> Any:

@@ -101,6 +101,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _BEFORE or _AFTER):
             return step(self, *args, **kwargs)
+        args = (self, *args)
         for hook in chain(list(_BEFORE.values()), list(before.values())):
             new = hook(self, args, kwargs)
             if new is not None:
@@ -108,7 +109,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                     what = f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {new}"
                     raise UnsupportedError("step", what)
                 args, kwargs = new
-        out = step(self, *args, **kwargs)
+        out = step(*args, **kwargs)
         for hook in chain(list(after.values()), list(_AFTER.values())):
             hook(self, args, kwargs)
         return out

@@ -67,6 +67,14 @@ def _provider(name: str) -> tuple[str, Plugin] | None:
     return by_name.package, by_name
 
 
+def _known(name: str) -> bool:
+    """Whether a plugin brings a dotted name, or would if it were installed."""
+    from .manager import get_manager
+    from .registry import first_party
+
+    return name in get_manager().table("namespaces").rows or any(name in about["namespaces"] for about in first_party().values())
+
+
 def _load(target: str, plugin: Plugin) -> ModuleType:
     from .manager import get_manager
 
@@ -91,8 +99,14 @@ class _Finder:
         if not fullname.startswith(_PREFIX):
             return None
         name, _, below = fullname[len(_PREFIX) :].partition(".")
-        if name.startswith("_") or (below and _PREFIX + name not in _served):
+        if name.startswith("_"):
             return None
+        if below and _PREFIX + name not in _served:  # a module below one of the core, such as nn.utils.prune
+            from importlib.machinery import PathFinder
+
+            name, below = f"{name}.{below}", ""
+            if PathFinder.find_spec(fullname, path) is not None or not _known(name):
+                return None
         return self._spec(fullname, name, below)
 
     def _spec(self, fullname: str, name: str, below: str) -> ModuleSpec | None:

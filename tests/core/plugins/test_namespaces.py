@@ -143,3 +143,14 @@ def test_ordinary_imports_do_not_look_for_plugins(python, site):
         "print(dovetail.waves.shapes.Sine, [name for name in sys.modules if name.endswith('shapes')])\n"
     )
     assert python(program).split(" ", 2)[1] == "'dovetail_sounds.waves.shapes.Sine'>"
+
+
+def test_a_module_below_one_of_the_core_may_come_from_a_plugin(site):
+    site.add("dovetail-sounds", '[namespaces."nn.utils.waves"]\ntarget = "dovetail_sounds.waves"\n', code={"waves.py": "SPEED = 343\n"})
+    found = importlib.import_module("dovetail.nn.utils.waves")
+    assert found.SPEED == 343 and found.__name__ == "dovetail_sounds.waves" and dovetail.nn.utils.waves is found
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'dovetail\.nn\.utils\.nothing'"):
+        importlib.import_module("dovetail.nn.utils.nothing")
+    with pytest.raises(ModuleNotFoundError, match=r"there is no module named.*pip install dovetail-science"):
+        importlib.import_module("dovetail.nn.utils.prune")
+    del dovetail.nn.utils.waves
