@@ -15,6 +15,7 @@ from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, 
 from .autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .device import Device as device
 from .dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
+from .errors import OutOfMemory as OutOfMemoryError
 from .generator import Generator, default_generator
 from .ops import namespace as _namespace
 from .plugins import namespaces as _namespaces
@@ -35,11 +36,14 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "accelerator", "amp", "autograd", "backends", "compiler", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph",
-    "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
+    "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend",
+    "fft", "func", "graph", "hooks", "hub", "io", "jit", "linalg", "models", "mps", "mtia", "nn", "optim", "plugins", "random",
+    "testing", "types", "utils", "version", "weights", "xpu",
 }  # fmt: skip
 
-_ELSEWHERE = {"load": "io", "save": "io", "vmap": "func", "compile": "compiler"}  # functions that are imported when first used
+_ELSEWHERE = {  # functions and classes that are imported when first used
+    "load": "io", "save": "io", "vmap": "func", "compile": "compiler", "Event": "cpu", "Stream": "cpu", "GradScaler": "amp",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 __all__ = [
     "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError", "FormatError", "GradError",
-    "HashMismatch", "ManifestError", "NameClashError", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError", "RangeError",
-    "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError",
-    "WorkerError", "say",
+    "HashMismatch", "ManifestError", "NameClashError", "NoDevice", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError",
+    "RangeError", "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError",
+    "ValueRangeError", "WorkerError", "say",
 ]  # fmt: skip
 
 
@@ -45,6 +45,10 @@ class DtypeError(DovetailError, RuntimeError):
 
 class DeviceError(DovetailError, RuntimeError):
     """Arrays on different devices, or a device that is not there."""
+
+
+class NoDevice(DeviceError, AssertionError):
+    """A device that this machine does not have; PyTorch's build without it raises an AssertionError in most places."""
 
 
 class GradError(DovetailError, RuntimeError):

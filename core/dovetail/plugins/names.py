@@ -43,5 +43,6 @@ def namespace_of(distribution: str) -> str:
 
 @cache
 def reserved_modules() -> set[str]:
-    """Give the names of the core's own modules, which no plugin may take."""
-    return {entry.name.removesuffix(".py") for entry in os.scandir(os.path.dirname(os.path.dirname(__file__)))} | {"dovetail", "core"}
+    """Give the names of the core's own modules, which no plugin may take; ``cpu`` is also that of a first-party plugin."""
+    modules = {entry.name.partition(".")[0] for entry in os.scandir(os.path.dirname(os.path.dirname(__file__)))}
+    return (modules | {"dovetail", "core"}) - {"cpu"}
