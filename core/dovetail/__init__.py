@@ -38,11 +38,13 @@ newaxis = None
 _MODULES = {
     "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend",
     "fft", "func", "graph", "hooks", "hub", "io", "jit", "linalg", "models", "mps", "mtia", "nn", "optim", "plugins", "random",
+    "return_types",
     "testing", "types", "utils", "version", "weights", "xpu",
 }  # fmt: skip
 
 _ELSEWHERE = {  # functions and classes that are imported when first used
-    "load": "io", "save": "io", "vmap": "func", "compile": "compiler", "Event": "cpu", "Stream": "cpu", "GradScaler": "amp",
+    "load": "io", "save": "io", "vmap": "func", "compile": "compiler", "Event": "cpu.streams", "Stream": "cpu.streams", "GradScaler": "amp",
+    "is_storage": "storage",
 }  # fmt: skip
 
 
@@ -52,8 +54,11 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "bfloat16":
         return _dtypes.bfloat16_dtype()
-    if name in _ELSEWHERE:
-        return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+    if name in _ELSEWHERE or name.endswith("Storage"):
+        try:
+            return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'storage')}"), name)
+        except ModuleNotFoundError as error:  # a plugin brings it
+            raise AttributeError(str(error)) from None
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
         return getattr(found, name)
     if name.startswith("_"):

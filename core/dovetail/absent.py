@@ -1,16 +1,27 @@
-"""What is not here: modules with what to use instead, and the answers of devices that this machine lacks. ``absent.toml`` is the table."""
+"""One table, ``absent.toml``, of what is no matter here: modules that are not there, devices that are lacking, switches without effect."""
 
 from __future__ import annotations
 
 import copy
 import functools
+import importlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from .errors import NoDevice, say
+from .errors import NoDevice, UnknownAttribute, say
 
 __all__ = ["answers", "instead"]
+
+_KINDS = {  # what a function of the table does, whatever its arguments
+    "lacks": "Always a NoDevice (RuntimeError).",
+    "needs": "Always a ModuleNotFoundError.",
+    "same": "Its first argument, as it is.",
+    "blocks": "A block like any other.",
+    "nothing": "Nothing.",
+}
 
 
 @functools.cache
@@ -31,33 +42,39 @@ def instead(module: str) -> str:
 
 
 def answers(module: str, present: Callable[[], bool] = bool) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
-    """``__all__``, ``__getattr__`` and ``__dir__`` of the module of a device, as PyTorch's build without such a device answers.
+    """``__all__``, ``__getattr__`` and ``__dir__`` of a module, with what its table says.
 
-    Where the device is present, none of the functions has a counterpart, and each raises.
+    Where ``present()``, as for CUDA with a GPU, functions of the table have no counterpart, and each raises.
     """
-    about = _table()[module.rpartition(".")[2]]
-    constants: dict[str, Any] = about.get("constants", {})
-    results = about.get("returns", {}) | dict.fromkeys(about.get("nothing", "").split())
-    errors = {name: kind for kind in ("lacks", "needs") for name in about.get(kind, "").split()}
+    about = _table()[module.partition(".")[2]]
+    values, results, homes = (about.get(kind, {}) for kind in ("constants", "returns", "homes"))
+    kinds = {name: kind for kind in _KINDS for name in about.get(kind, "").split()} | dict.fromkeys(results, "returns")
+    names = sorted({*values, *kinds})
 
     @functools.cache
     def find(name: str) -> Any:
-        if name in constants:
-            return constants[name]
-        if name not in errors and name not in results:
+        if name not in names and name not in homes:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        if name in homes:
+            try:
+                return getattr(importlib.import_module(f"dovetail.{homes[name]}"), name)
+            except ModuleNotFoundError as error:
+                raise UnknownAttribute(str(error)) from None
+        if name in values:
+            return SimpleNamespace(**values[name]) if isinstance(values[name], dict) else values[name]
 
         def answer(*args: Any, **kwargs: Any) -> Any:
-            if errors.get(name) == "needs":
-                raise ModuleNotFoundError(say(where, "sensors of the device are not read here", "", "use nvidia-smi, or the maker's tool"))
-            if name in errors or present():
+            if kinds[name] == "lacks" or present():
                 raise NoDevice(where, "no such device here, or no such function for it", "", f"ask {module}.is_available() first")
-            return copy.copy(results[name])
+            if kinds[name] == "needs":
+                raise ModuleNotFoundError(say(where, "sensors of the device are not read here", "", "use nvidia-smi, or the maker's tool"))
+            if kinds[name] == "same":
+                return (*args, *kwargs.values())[0]
+            return nullcontext() if kinds[name] == "blocks" else copy.copy(results.get(name))
 
-        where = f"{module.removeprefix('dovetail.')}.{name}"
+        where = f"{module.partition('.')[2]}.{name}"
         answer.__module__, answer.__name__, answer.__qualname__ = module, name, name
-        answer.__doc__ = "Always an error: a NoDevice (RuntimeError)." if name in errors else f"{results[name]!r}, whatever the arguments."
+        answer.__doc__ = _KINDS.get(kinds[name]) or f"{results[name]!r}, whatever the arguments."
         return answer
 
-    names = sorted({*constants, *results, *errors})
-    return names, find, lambda: names
+    return names, find, lambda: [*names, *homes]

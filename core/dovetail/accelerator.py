@@ -7,20 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 from . import cuda
+from .absent import answers
 from .device import Device, cupy
 from .dtypes import TYPES
 
 __all__ = [
-    "Graph", "current_accelerator", "current_device_idx", "current_device_index", "current_stream", "device_count", "device_index",
+    "Graph", "current_accelerator", "current_device_idx", "current_device_index", "device_count", "device_index",
     "empty_cache", "empty_host_cache", "get_device_capability", "get_memory_info", "is_available", "max_memory_allocated",
     "max_memory_reserved", "memory_allocated", "memory_reserved", "memory_stats", "reset_accumulated_memory_stats",
-    "reset_peak_memory_stats", "set_device_idx", "set_device_index", "set_stream", "synchronize",
+    "reset_peak_memory_stats", "set_device_idx", "set_device_index", "synchronize",
 ]  # fmt: skip
 
+_, __getattr__, __dir__ = answers(__name__)
 is_available, device_count = cuda.is_available, cuda.device_count
 current_device_index = current_device_idx = cuda.current_device
 set_device_index = set_device_idx = cuda.set_device
-synchronize, current_stream, set_stream, get_memory_info = cuda.synchronize, cuda.current_stream, cuda.set_stream, cuda.mem_get_info
+synchronize, get_memory_info = cuda.synchronize, cuda.mem_get_info
 Graph, reset_accumulated_memory_stats = cuda.CUDAGraph, cuda.reset_accumulated_memory_stats
 
 

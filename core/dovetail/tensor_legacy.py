@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +122,18 @@ class LegacyMethods:
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
         return self.to(dtype.device, dtype.dtype) if dtype.__class__ is LegacyType else self.to(dtype)
+
+    def untyped_storage(self: Any) -> Any:
+        """The memory behind it, as bytes: a `storage.UntypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").UntypedStorage(self)
+
+    def storage(self: Any) -> Any:
+        """The memory behind it, as elements: a `storage.TypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").TypedStorage(self)
+
+    def storage_type(self: Any) -> Any:
+        """The legacy class of its storage, such as ``FloatStorage``. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").storage_type(self)
 
     def ndimension(self: Any) -> int:
         """The number of dimensions; the older name of ``dim()``."""

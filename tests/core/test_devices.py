@@ -13,7 +13,7 @@ from tests.support.cupy_standin import install, standin  # noqa: F401
 NO_GPU = pytest.mark.skipif(dv.cuda.is_available(), reason="there is a GPU")
 
 
-def test_properties_of_a_gpu(standin) -> None:  # noqa: F811
+def test_properties_of_a_gpu(standin) -> None:
     known = dv.cuda.get_device_properties(0)
     assert known.name == dv.cuda.get_device_name() == "CuPy stand-in" and known.total_memory == 80 << 30 and known.warp_size == 32
     assert dv.cuda.get_device_capability("cuda:0") == (known.major, known.minor) == (9, 0) and dv.cuda.get_arch_list() == ["sm_90"]
@@ -24,7 +24,7 @@ def test_properties_of_a_gpu(standin) -> None:  # noqa: F811
         dv.cuda.get_device_name("cpu")
 
 
-def test_memory_of_a_gpu(standin) -> None:  # noqa: F811
+def test_memory_of_a_gpu(standin) -> None:
     stats = dv.cuda.memory_stats()
     assert list(stats) == [f"{what}_bytes.all.{when}" for what in ("allocated", "reserved") for when in ("current", "peak")]
     assert (
@@ -46,33 +46,7 @@ def test_blocks_on_a_gpu() -> None:
             assert dv.cuda.current_device() == 0
 
 
-def test_streams_and_events(standin) -> None:  # noqa: F811
-    before = dv.cuda.current_stream()
-    assert before == dv.cuda.default_stream() and dv.accelerator.current_stream() == before
-    s = dv.cuda.Stream()
-    assert s != before and isinstance(s, dv.Stream) and s.device == dv.device("cuda", 0)
-    with dv.cuda.stream(s), dv.cuda.stream(None):
-        assert dv.cuda.current_stream() == s
-        start = dv.cuda.Event(enable_timing=True)
-        start.record()
-    with s:
-        assert dv.cuda.current_stream() == s
-    assert dv.cuda.current_stream() == before
-    end = s.record_event()
-    s.wait_event(end)
-    before.wait_stream(s)
-    end.wait()
-    end.synchronize()
-    assert s.query() and end.query() and start.elapsed_time(end) == 0.0
-    assert type(dv.Stream("cuda")) is dv.cuda.Stream and type(dv.Event("cuda", enable_timing=True)) is dv.cuda.Event
-    dv.cuda.set_stream(s)
-    try:
-        assert dv.cuda.current_stream() == s
-    finally:
-        dv.cuda.set_stream(before)
-
-
-def test_random_numbers_of_a_gpu(standin) -> None:  # noqa: F811
+def test_random_numbers_of_a_gpu(standin) -> None:
     dv.cuda.manual_seed_all(5)
     first = dv.rand(3, device="cuda").tolist()
     assert dv.cuda.initial_seed() == 5
@@ -85,7 +59,7 @@ def test_random_numbers_of_a_gpu(standin) -> None:  # noqa: F811
             refused()
 
 
-def test_legacy_classes_of_a_gpu(standin) -> None:  # noqa: F811
+def test_legacy_classes_of_a_gpu(standin) -> None:
     made = dv.cuda.LongTensor([1, 2])
     assert made.is_cuda and made.dtype is dv.int64 and made.type() == "dovetail.cuda.LongTensor"
     assert isinstance(made, dv.cuda.LongTensor) and not isinstance(made, dv.LongTensor) and not isinstance(dv.ones(1), dv.cuda.FloatTensor)
@@ -112,12 +86,8 @@ def test_without_a_gpu_what_needs_one_says_so() -> None:
         dv.cuda.utilization()
 
 
-def test_the_cpu_has_done_everything() -> None:
-    with dv.cpu.stream(dv.cpu.current_stream()), dv.Stream() as s:
-        assert s.query() and s.synchronize() is None and s.record_event() is None
+def test_the_cpu_is_there() -> None:
     assert dv.cpu.is_available() and dv.cpu.device_count() == 1 and dv.cpu.current_device() == "cpu" and dv.cpu.synchronize() is None
-    with pytest.raises(ValueError, match="enable_timing"):
-        dv.Event().elapsed_time(dv.Event())
     with importlib.import_module("dovetail.cpu.amp").autocast():
         assert dv.is_autocast_enabled("cpu")
     with pytest.raises(AttributeError):

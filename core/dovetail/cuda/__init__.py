@@ -20,16 +20,14 @@ from ..device import Device, cupy
 from ..errors import DeviceError, ValueRangeError
 from ..errors import OutOfMemory as OutOfMemoryError
 from ..tensor_legacy import CUDA_CLASSES
-from .streams import Event, Stream, current_stream, default_stream, set_stream, stream
 
 __all__ = [
-    "Event", "OutOfMemoryError", "Stream", "can_device_access_peer", "current_device", "current_stream", "default_stream", "device",
-    "device_count", "device_of", "empty_cache", "get_arch_list", "get_device_capability", "get_device_name", "get_device_properties",
-    "init", "initial_seed", "ipc_collect", "is_available", "is_bf16_supported", "is_initialized", "is_tf32_supported",
-    "manual_seed", "manual_seed_all", "max_memory_allocated", "max_memory_cached", "max_memory_reserved", "mem_get_info",
-    "memory_allocated", "memory_cached", "memory_reserved", "memory_stats", "memory_summary", "reset_max_memory_allocated",
-    "reset_max_memory_cached", "reset_peak_memory_stats", "seed", "seed_all", "set_device", "set_per_process_memory_fraction",
-    "set_stream", "stream", "synchronize",
+    "OutOfMemoryError", "can_device_access_peer", "current_device", "device", "device_count", "device_of", "empty_cache",
+    "get_arch_list", "get_device_capability", "get_device_name", "get_device_properties", "init", "initial_seed", "ipc_collect",
+    "is_available", "is_bf16_supported", "is_initialized", "is_tf32_supported", "manual_seed", "manual_seed_all",
+    "max_memory_allocated", "max_memory_cached", "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_cached",
+    "memory_reserved", "memory_stats", "memory_summary", "reset_max_memory_allocated", "reset_max_memory_cached",
+    "reset_peak_memory_stats", "seed", "seed_all", "set_device", "set_per_process_memory_fraction", "synchronize",
 ]  # fmt: skip
 _MODULES = ("amp", "memory", "random")
 _PROPERTIES = {  # PyTorch's name: CUDA's

@@ -1,12 +1,13 @@
-"""Streams and events of a GPU, as CuPy has them. Without a GPU each is a NoDevice (RuntimeError)."""
+"""``dovetail.cuda.streams``: streams and events of a GPU, as CuPy has them. Without a GPU each is a NoDevice (RuntimeError)."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from .. import cpu
-from ..device import Device, cupy
+from dovetail.device import Device, cupy
+
+from . import cpu_streams as cpu
 
 __all__ = ["Event", "Stream", "current_stream", "default_stream", "set_stream", "stream"]
 
