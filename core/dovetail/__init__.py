@@ -15,7 +15,6 @@ from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, 
 from .autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .device import Device as device
 from .dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
-from .errors import OutOfMemory as OutOfMemoryError
 from .generator import Generator, default_generator
 from .ops import namespace as _namespace
 from .plugins import namespaces as _namespaces
@@ -44,7 +43,7 @@ _MODULES = {
 
 _ELSEWHERE = {  # functions and classes that are imported when first used
     "load": "io", "save": "io", "vmap": "func", "compile": "compiler", "Event": "cpu.streams", "Stream": "cpu.streams", "GradScaler": "amp",
-    "is_storage": "storage",
+    "is_storage": "storage", "OutOfMemoryError": "cuda",
 }  # fmt: skip
 
 

@@ -209,12 +209,10 @@ class Attributes:
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self._n is not None and self._n.__class__ is not Leaf:
-            raise GradError("pickle", "only leaf tensors can be pickled (this one has a grad_fn)", "", "detach() it first")
         a, layout = self._a, ()
-        if isinstance(a, np.ndarray) and a.size and not (a.flags.c_contiguous or a.flags.f_contiguous):  # pickled arrays lose their strides
+        if isinstance(a, np.ndarray) and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
             span = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)) // a.itemsize + 1
-            a, layout = as_strided(a, (span,), (a.itemsize,)), (a.shape, a.strides)
+            a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)
         return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import UnsupportedError, ValueRangeError
+from ..errors import NoDevice, ValueRangeError
 from ..ops.join import cat, chunk
 from .module import Module
 
@@ -80,9 +80,9 @@ def gather(outputs: Sequence[Any], target_device: Any, dim: int = 0) -> Any:
 
 
 def replicate(network: Module, devices: Sequence[Any], detach: bool = False) -> list[Module]:
-    """The module itself for its one device. Raises an UnsupportedError for several devices."""
+    """The module itself for its one device. Raises a NoDevice (RuntimeError) for several devices."""
     if len(devices) != 1:
-        raise UnsupportedError("replicate", f"{len(devices)} devices are given", "expected one", "run a process on each device")
+        raise NoDevice("replicate", f"{len(devices)} devices are given", "expected one", "run a process on each device")
     return [network.to(devices[0])]
 
 

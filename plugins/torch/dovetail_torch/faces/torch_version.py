@@ -16,6 +16,7 @@ class TorchVersion(str):
     """
 
     __slots__ = ()
+    __ne__ = str.__ne__  # PyTorch's, too, differs from what == says
 
     def _order(self, other: Any) -> int | None:
         """-1, 0 or 1; None where the other is no version, so that text compares as text."""
@@ -49,9 +50,6 @@ class TorchVersion(str):
     def __eq__(self, other: object) -> bool:
         order = self._order(other)
         return str.__eq__(self, str(other)) if order is None else order == 0
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
 
     def __hash__(self) -> int:
         return str.__hash__(self)
