@@ -9,7 +9,7 @@ from typing import Any
 import dovetail as dv
 from dovetail.errors import ValueRangeError
 
-__all__ = ["Event", "Stream", "current_stream", "stream"]
+__all__ = ["Event", "Stream", "StreamContext", "current_stream", "stream"]
 
 
 class Stream:
@@ -63,6 +63,9 @@ def _only() -> Stream:
 def current_stream(device: Any = None) -> Stream:
     """The CPU's stream."""
     return _only()
+
+
+StreamContext = nullcontext
 
 
 def stream(stream: Any) -> AbstractContextManager[Any]:

@@ -9,7 +9,7 @@ from dovetail.device import Device, cupy
 
 from . import cpu_streams as cpu
 
-__all__ = ["Event", "Stream", "current_stream", "default_stream", "set_stream", "stream"]
+__all__ = ["Event", "Stream", "StreamContext", "current_stream", "default_stream", "set_stream", "stream"]
 
 
 class _OfCuPy:
@@ -98,3 +98,6 @@ def set_stream(stream: Any) -> None:
 def stream(stream: Any) -> AbstractContextManager[Any]:
     """A block whose work goes into this stream; None leaves it where it goes."""
     return nullcontext() if stream is None else stream
+
+
+StreamContext = stream

@@ -9,7 +9,10 @@ from typing import Any
 from dovetail.data import Dataset, IterableDataset
 from dovetail.errors import UnknownAttribute, ValueRangeError
 
-__all__ = ["DataChunk", "IterDataPipe", "MapDataPipe", "functional_datapipe"]
+__all__ = [
+    "DFIterDataPipe", "DataChunk", "IterDataPipe", "MapDataPipe", "argument_validation", "functional_datapipe",
+    "guaranteed_datapipes_determinism", "non_deterministic", "runtime_validation", "runtime_validation_disabled",
+]  # fmt: skip
 
 
 class DataChunk(list[Any]):
@@ -76,3 +79,34 @@ class functional_datapipe:
     def __call__(self, cls: Any) -> Any:
         _register(IterDataPipe if issubclass(cls, IterDataPipe) else MapDataPipe, self.name, cls)
         return cls
+
+
+class DFIterDataPipe(IterDataPipe):
+    """A pipe of data frames."""
+
+
+class non_deterministic:
+    """A decorator that leaves a class of pipes as it is: ``@non_deterministic`` or ``@non_deterministic(function)``."""
+
+    def __new__(cls, arg: Any) -> Any:
+        return arg if isinstance(arg, type) else lambda kind: kind
+
+
+def argument_validation(f: Any) -> Any:
+    """The function itself: arguments are not checked against its annotations."""
+    return f
+
+
+runtime_validation = argument_validation
+
+
+class runtime_validation_disabled:
+    """A block like any other."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: Any) -> None: ...
+
+
+class guaranteed_datapipes_determinism(runtime_validation_disabled):
+    """A block like any other."""
