@@ -58,6 +58,6 @@ def _needing(function: Callable[..., Any]) -> Callable[..., Any]:
     return needing
 
 
-memory_allocated, memory_stats, empty_cache = map(_needing, (cuda.memory_allocated, cuda.memory_stats, cuda.empty_cache))
+memory_allocated, memory_stats, empty_cache = _needing(cuda.memory_allocated), _needing(cuda.memory_stats), _needing(cuda.empty_cache)
 max_memory_allocated = max_memory_reserved = memory_reserved = _needing(cuda.memory_reserved)
 reset_peak_memory_stats = empty_host_cache = empty_cache

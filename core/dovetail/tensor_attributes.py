@@ -209,7 +209,8 @@ class Attributes:
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        a, layout = self._a, ()
+        a: Any = self._a
+        layout: tuple[Any, ...] = ()
         if isinstance(a, np.ndarray) and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
             span = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)) // a.itemsize + 1
             a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)

@@ -6,4 +6,4 @@ from ...absent import answers
 from ...data import *
 from ...data import __all__
 
-_, __getattr__, _ = answers(__name__)
+_, __getattr__, __dir__ = answers(__name__)

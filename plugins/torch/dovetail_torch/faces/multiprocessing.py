@@ -14,11 +14,14 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from multiprocessing import *  # noqa: F403
 from multiprocessing import connection, pool, queues, reduction, util
 from typing import Any
 
 from dovetail.errors import AssertedError, DovetailError
+
+from ..finder import installed
 
 __all__ = [  # noqa: PLE0604
     *multiprocessing.__all__, "ProcessContext", "ProcessException", "ProcessExitedException", "ProcessRaisedException", "connection",
@@ -152,6 +155,9 @@ def start_processes(
 
     One that fails ends the others, and its traceback is raised here.
     """
+    main = sys.modules["__main__"]
+    if installed() and main.__spec__ is None:  # the children find `import torch` answered as it is here
+        main.__spec__, os.environ["DOVETAIL_TORCH_MAIN"] = ModuleSpec("dovetail_torch.child", None), os.path.abspath(str(main.__file__))
     context: Any = multiprocessing.get_context(start_method)
     folder = tempfile.TemporaryDirectory(prefix="dovetail-")
     processes = []
