@@ -41,6 +41,7 @@ def instead(module: str) -> str:
     return next((table[name] for name in sorted(table, reverse=True) if f"{module}.".startswith(f"{name}.")), "")
 
 
+@functools.cache
 def answers(module: str, present: Callable[[], bool] = bool) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """``__all__``, ``__getattr__`` and ``__dir__`` of a module, with what its table says.
 

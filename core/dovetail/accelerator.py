@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,8 @@ from .device import Device, cupy
 from .dtypes import TYPES
 
 __all__ = [
-    "Graph", "current_accelerator", "current_device_idx", "current_device_index", "device_count", "device_index",
-    "empty_cache", "empty_host_cache", "get_device_capability", "get_memory_info", "is_available", "max_memory_allocated",
+    "Graph", "current_accelerator", "current_device_idx", "current_device_index", "device_count", "device_index", "empty_cache",
+    "empty_host_cache", "get_device_capability", "get_device_module", "get_memory_info", "is_available", "max_memory_allocated",
     "max_memory_reserved", "memory_allocated", "memory_reserved", "memory_stats", "reset_accumulated_memory_stats",
     "reset_peak_memory_stats", "set_device_idx", "set_device_index", "synchronize",
 ]  # fmt: skip
@@ -34,6 +35,17 @@ def current_accelerator(check_available: bool = False) -> Device | None:
     True
     """
     return Device("cuda") if cuda.is_available() else None
+
+
+def get_device_module(device: Any = None) -> Any:
+    """The module of a device's type, `cpu` or `cuda`; by default of the accelerator where there is one. Raises a DeviceError for others.
+
+    >>> import dovetail as dv
+    >>> dv.get_device_module("cpu") is dv.cpu
+    True
+    """
+    kind = Device(device).type if device is not None else "cuda" if is_available() else "cpu"
+    return importlib.import_module(f"{__package__}.{kind}")
 
 
 def device_index(device: int | None) -> Any:

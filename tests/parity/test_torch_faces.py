@@ -191,6 +191,10 @@ T.nn.parallel.replicate(T.nn.Linear(1, 1), [0, 1])
 V("2.13.0") > "2.9", V("2.13.0") >= (2, 13), V("2.13.0+cpu") == "2.13.0+cpu", V("2.1") < "2.10", V("2.1") == "2.1.0", V("2.1") != (2, 1)
 V("2.1") > "parrot", V("1.0") < "parrot", V("2.13.0").split(".")[0], hash(V("2.1")) == hash("2.1"), V("2.13") <= (2, 13, 1)
 T.return_types.max is type(T.ones(2, 2).max(0)), T.return_types.sort.__name__, isinstance(T.ones(2).sort(), T.return_types.sort)
+T.is_vulkan_available(), T.is_warn_always_enabled(), T.has_lapack, T.has_spectral, T.has_cuda, T.has_mps, T.clear_autocast_cache()
+T.get_device_module().__name__[-3:], T.get_device_module("cuda").is_available(), T.get_device_module(T.device("cpu")).device_count()
+T.get_device_module("nothing")
+issubclass(T.AcceleratorError, RuntimeError), T.wait(T.fork(lambda: 3)) if T.__name__ == "dovetail" else 3, hasattr(T, "no_such_name")
 T.version.debug, T.version.hip, T.version.xpu, T.version.rocm, T.version.cuda
 [again(v) for v in (x, x[:, 1:], x.t(), x.bfloat16(), T.tensor(1), x > 2, T.tensor([1 + 2j]))]
 [again(v).stride() for v in (x, x[:, 1:], x.t(), x[:, ::2], x.expand(2, 2, 3), T.ones(2, 3, 4).permute(1, 0, 2))]
