@@ -11,7 +11,11 @@ import dovetail as dv
 from dovetail.autograd import Function
 from dovetail.errors import GradError, TypeMismatch, UnknownNameError, UnsupportedError, ValueRangeError
 
-__all__ = ["CustomOpDef", "Library", "custom_op", "impl", "register_autograd", "register_fake", "register_kernel", "triton_op"]
+__all__ = [
+    "CustomOpDef", "Library", "custom_op", "define", "fallthrough_kernel", "get_ctx", "get_kernel", "impl", "impl_abstract", "infer_schema",
+    "register_autocast", "register_autograd", "register_fake", "register_kernel", "register_torch_dispatch", "register_vmap", "triton_op",
+    "wrap_triton",
+]  # fmt: skip
 
 _OPS: dict[str, CustomOpDef] = {}
 
@@ -150,4 +154,11 @@ def _refuse(name: str) -> Callable[..., Any]:
     return refused
 
 
-Library, impl, triton_op = _refuse("Library"), _refuse("impl"), _refuse("triton_op")
+impl_abstract = register_fake
+Library, define, fallthrough_kernel, get_kernel, impl = map(_refuse, ("Library", "define", "fallthrough_kernel", "get_kernel", "impl"))
+infer_schema, register_autocast, register_vmap = map(_refuse, ("infer_schema", "register_autocast", "register_vmap"))
+register_torch_dispatch, triton_op, wrap_triton = map(_refuse, ("register_torch_dispatch", "triton_op", "wrap_triton"))
+
+
+def get_ctx() -> None:
+    """None, outside of shape inference, of which there is none here."""
