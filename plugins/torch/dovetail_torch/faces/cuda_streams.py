@@ -54,7 +54,8 @@ class Stream(_OfCuPy, cpu.Stream):
         return hash(self.cuda_stream)
 
     def __enter__(self) -> Any:
-        return self.raw.__enter__() and self
+        self.raw.__enter__()
+        return self
 
     def __exit__(self, *error: Any) -> None:
         self.raw.__exit__(*error)
