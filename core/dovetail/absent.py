@@ -58,7 +58,8 @@ def answers(module: str, present: Callable[[], bool] = bool) -> tuple[list[str],
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         if name in homes:
             try:
-                return getattr(importlib.import_module(f"dovetail.{homes[name]}"), name)
+                home = importlib.import_module(f"dovetail.{homes[name]}")
+                return home if homes[name].endswith(f".{name}") else getattr(home, name)
             except ModuleNotFoundError as error:
                 raise UnknownAttribute(str(error)) from None
         if name in values:

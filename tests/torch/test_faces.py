@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -233,3 +234,23 @@ def test_without_the_plugin_the_error_says_what_to_install() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4 and all("torch" in line for line in done.stdout.splitlines()), done.stdout
+
+
+def test_ranges_for_the_profiler(standin, monkeypatch) -> None:
+    calls = []
+    nvtx = types.SimpleNamespace(RangePush=lambda m: calls.append(m), RangePop=lambda: calls.append("pop"), Mark=lambda m: calls.append(m))
+    monkeypatch.setitem(sys.modules, "cupy.cuda.nvtx", nvtx)
+    monkeypatch.setattr(sys.modules["cupy.cuda"], "nvtx", nvtx, raising=False)
+    with dv.cuda.nvtx.range("step {}", 3):
+        dv.cuda.nvtx.mark("half way")
+    assert calls == ["step 3", "half way", "pop"] and dv.utils._pytree is _pytree
+    with pytest.raises(NotImplementedError, match="range_push"):
+        dv.cuda.nvtx.range_start("x")
+
+
+def test_pieces_on_gpus(standin) -> None:
+    from dovetail.cuda import comm
+
+    parts = comm.scatter(dv.arange(4.0), [0])
+    assert parts[0].is_cuda and comm.gather(parts).tolist() == [0, 1, 2, 3] and comm.broadcast(dv.ones(2), [0])[0].is_cuda
+    assert comm.reduce_add([dv.ones(2, device="cuda"), dv.ones(2, device="cuda")]).tolist() == [2.0, 2.0]
