@@ -35,13 +35,14 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "accelerator", "amp", "autograd", "backends", "compiler", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph",
-    "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
+    "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend",
+    "fft", "func", "graph", "hooks", "hub", "io", "jit", "linalg", "models", "mps", "mtia", "nn", "optim", "plugins", "random",
+    "return_types", "testing", "types", "utils", "version", "weights", "xpu",
 }  # fmt: skip
 
-_ELSEWHERE = {  # functions that are imported when first used
-    "load": "io", "save": "io", "vmap": "func", "compile": "compiler",
-    **dict.fromkeys(("dsmm", "hsmm", "hspmm", "smm", "sspaddmm"), "sparse"),
+_ELSEWHERE = {  # functions and classes that are imported when first used
+    "load": "io", "save": "io", "vmap": "func", "compile": "compiler", "Event": "cpu.streams", "Stream": "cpu.streams", "GradScaler": "amp",
+    "OutOfMemoryError": "cuda", **dict.fromkeys(("dsmm", "hsmm", "hspmm", "smm", "sspaddmm"), "sparse"),
     **{f"sparse_{kind}_tensor": "sparse" for kind in ("bsc", "bsr", "compressed", "coo", "csc", "csr")},
 }  # fmt: skip
 
@@ -52,17 +53,21 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "bfloat16":
         return _dtypes.bfloat16_dtype()
-    if name in _ELSEWHERE:
-        return getattr(__getattr__(_ELSEWHERE[name]), name)
+    if name in _ELSEWHERE or name.endswith("Storage"):
+        try:
+            return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'storage')}"), name)
+        except ModuleNotFoundError as error:  # a plugin brings it
+            raise AttributeError(str(error)) from None
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
         return getattr(found, name)
     if name.startswith("_foreach_"):
         return importlib.import_module(f"{__name__}.ops._foreach").foreach(name)
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .absent import answers
     from .plugins import namespaces
 
-    return namespaces.resolve(name)
+    return answers(__name__)[1](name) if name in answers(__name__)[2]() else namespaces.resolve(name)
 
 
 # last, because `float`, `bool`, `sum` … are from here on ours

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, TypeMismatch, UnsupportedError
+from .errors import DeviceError, NoDevice, TypeMismatch, UnsupportedError
 
 __all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
 
@@ -18,19 +18,19 @@ _NDARRAY = np.ndarray
 def cupy() -> ModuleType:
     """Import CuPy on first demand, or say how to get it.
 
-    Raises a DeviceError (a RuntimeError) where CuPy or a GPU is missing.
+    Raises a NoDevice (a DeviceError, an AssertionError) where CuPy or a GPU is missing.
     """
     try:
         import cupy as module
     except ImportError as error:
         what = f"CuPy is not installed ({error})"
-        raise DeviceError("cuda", what, "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
+        raise NoDevice("cuda", what, "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
     try:
         count = module.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own types for a missing driver
-        raise DeviceError("cuda", f"no usable GPU ({error})", "", "use device='cpu'") from None
+        raise NoDevice("cuda", f"no usable GPU ({error})", "", "use device='cpu'") from None
     if count == 0:
-        raise DeviceError("cuda", "no GPU was found", "", "use device='cpu'")
+        raise NoDevice("cuda", "no GPU was found", "", "use device='cpu'")
     return module
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
@@ -213,9 +214,12 @@ class Attributes:
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self._n is not None and self._n.__class__ is not Leaf:
-            raise GradError("pickle", "only leaf tensors can be pickled (this one has a grad_fn)", "", "detach() it first")
-        return rebuild, (type(self), self._a, self._n is not None, dict(self.__dict__))
+        a: Any = self._a
+        layout: tuple[Any, ...] = ()
+        if isinstance(a, np.ndarray) and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
+            span = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)) // a.itemsize + 1
+            a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)
+        return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         _shape.setitem(self, index, value)
@@ -235,10 +239,10 @@ class DeviceTypeError(DeviceError, TypeError):
     """A host operation on a GPU tensor; PyTorch raises a TypeError."""
 
 
-def rebuild(kind: type, array: Any, requires_grad: bool, extra: dict[str, Any]) -> Any:
+def rebuild(kind: type, array: Any, requires_grad: bool, extra: dict[str, Any], layout: tuple[Any, ...] = ()) -> Any:
     """Make a tensor again from what was pickled for a process pool."""
     out: Any = Tensor.__new__(kind)
-    out._a, out._n, out._v = array, None, [0, 0, None, None]
+    out._a, out._n, out._v = as_strided(array, *layout) if layout else array, None, [0, 0, None, None]
     if requires_grad:
         leaf(out)
     out.__dict__.update(extra)

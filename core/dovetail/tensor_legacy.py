@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from .ops.create import tensor as _tensor
 from .ops.memory import sum_to
 from .size import Size
 
-__all__ = ["CLASSES_BY_TYPE", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
+__all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
 
 _NAMES = {
     "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16", "LongTensor": "int64", "IntTensor": "int32",
@@ -55,18 +56,24 @@ class LegacyType(type):
     """
 
     dtype: Dtype
+    device: str
 
     def __call__(cls, *args: Any, device: Any = None) -> Tensor:
-        return made(cls.dtype, args, device)
+        return made(cls.dtype, args, device or cls.device)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return instance.__class__ in CLASSES and instance.dtype is cls.dtype and not instance.is_cuda
+        return instance.__class__ in CLASSES and instance.dtype is cls.dtype and instance.device.type == cls.device
 
 
-CLASSES_BY_TYPE: dict[str, LegacyType] = {
-    name: LegacyType(name, (), {"dtype": TYPES[dtype], "__doc__": f"PyTorch's older way to make a tensor of {dtype}."})
-    for name, dtype in _NAMES.items()
-}
+def _classes(device: str, module: str) -> dict[str, LegacyType]:
+    about = {"device": device, "__module__": module}
+    return {
+        name: LegacyType(name, (), about | {"dtype": TYPES[dtype], "__doc__": f"PyTorch's older way to make a tensor of {dtype}."})
+        for name, dtype in _NAMES.items()
+    }
+
+
+CLASSES_BY_TYPE, CUDA_CLASSES = _classes("cpu", "dovetail"), _classes("cuda", "dovetail.cuda")
 
 
 def set_default_tensor_type(t: Any) -> None:
@@ -120,7 +127,19 @@ class LegacyMethods:
             return f"dovetail.{place}{_BY_DTYPE.get(kind, 'BFloat16Tensor' if kind == 'bfloat16' else kind.capitalize() + 'Tensor')}"
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
-        return self.to(dtype.dtype if dtype.__class__ is LegacyType else dtype)
+        return self.to(dtype.device, dtype.dtype) if dtype.__class__ is LegacyType else self.to(dtype)
+
+    def untyped_storage(self: Any) -> Any:
+        """The memory behind it, as bytes: a `storage.UntypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").UntypedStorage(self)
+
+    def storage(self: Any) -> Any:
+        """The memory behind it, as elements: a `storage.TypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").TypedStorage(self)
+
+    def storage_type(self: Any) -> Any:
+        """The legacy class of its storage, such as ``FloatStorage``. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").storage_type(self)
 
     def ndimension(self: Any) -> int:
         """The number of dimensions; the older name of ``dim()``."""

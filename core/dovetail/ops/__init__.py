@@ -11,7 +11,7 @@ import importlib
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ._guard import guarded
+from ._guard import guarded, placed
 from ._keywords import keyed, unkeyed
 from .inplace import inplace
 
@@ -62,7 +62,7 @@ def namespace() -> dict[str, Any]:
         for name in found.keys() & public:
             raise NameError(f"{name!r} is public in two op families, one of them {family.__name__}")
         found |= public
-    return found
+    return placed("dovetail", found)
 
 
 METHODS: dict[str, Any] = {name: guarded(keyed(name, function), 1) for family in FAMILIES for name, function in methods(family).items()}

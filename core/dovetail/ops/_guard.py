@@ -13,7 +13,7 @@ from ._autocast import autocasting
 from ._override import overridden
 from ._plan import parameter_names
 
-__all__ = ["guarded"]
+__all__ = ["guarded", "placed"]
 
 _WORDS = ("invalid literal for int()", "could not convert string to float")  # what int('a') and float('a') say
 _TENSORS = ("input", "x1", "x2")  # parameters that are tensors without saying so
@@ -55,3 +55,11 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
 
     public = autocasting(call)
     return public
+
+
+def placed(module: str, functions: dict[str, Any]) -> dict[str, Any]:
+    """The same functions, of which those that are wrapped say where they are reached, so that pickle finds them."""
+    for name, function in functions.items():
+        if hasattr(function, "__wrapped__") and not hasattr(function, "op"):
+            function.__module__, function.__qualname__ = module, name
+    return functions

@@ -7,7 +7,9 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["results"]
+__all__ = ["KINDS", "results"]
+
+KINDS: dict[str, Any] = {}  # what `dovetail.return_types` shows, and pickle looks up there
 
 
 def _show(values: Any) -> str:
@@ -23,4 +25,5 @@ def results(name: str, *fields: str) -> Callable[[Any], Any]:
     kind = make(name, fields)
     kind.__module__ = "dovetail.return_types"
     kind.__repr__ = _show
+    KINDS[name] = kind
     return lambda values: kind(*values)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .names import is_module
+
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
@@ -67,14 +69,6 @@ def _provider(name: str) -> tuple[str, Plugin] | None:
     return by_name.package, by_name
 
 
-def _known(name: str) -> bool:
-    """Whether a plugin brings a dotted name, or would if it were installed."""
-    from .manager import get_manager
-    from .registry import first_party
-
-    return name in get_manager().table("namespaces").rows or any(name in about["namespaces"] for about in first_party().values())
-
-
 def _load(target: str, plugin: Plugin) -> ModuleType:
     from .manager import get_manager
 
@@ -83,13 +77,14 @@ def _load(target: str, plugin: Plugin) -> ModuleType:
 
 def _suggestion(name: str) -> str:
     """Say what to install or switch on for ``dovetail.<name>``, or nothing."""
+    from ..absent import instead
     from .manager import get_manager
     from .registry import installer_of
 
     for plugin in get_manager().catalogue.plugins:
         if plugin.name.replace("-", "_") == name and plugin.state == "disabled":
             return f"plugin {plugin.label} is disabled: {plugin.reason}"
-    return installer_of(name, namespace=True)
+    return installer_of(name, namespace=True) or instead(name)
 
 
 class _Finder:
@@ -99,14 +94,10 @@ class _Finder:
         if not fullname.startswith(_PREFIX):
             return None
         name, _, below = fullname[len(_PREFIX) :].partition(".")
-        if name.startswith("_"):
+        if name.startswith("_") or is_module(fullname[len(_PREFIX) :]):
             return None
-        if below and _PREFIX + name not in _served:  # a module below one of the core, such as nn.utils.prune
-            from importlib.machinery import PathFinder
-
+        if below and _PREFIX + name not in _served:  # a plugin's module below one of the core's, such as utils.benchmark
             name, below = f"{name}.{below}", ""
-            if PathFinder.find_spec(fullname, path) is not None or not _known(name):
-                return None
         return self._spec(fullname, name, below)
 
     def _spec(self, fullname: str, name: str, below: str) -> ModuleSpec | None:

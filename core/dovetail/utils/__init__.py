@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from ..absent import answers
 from ..autograd.node import Leaf
 from ..errors import GradError, TypeMismatch
 from . import checkpoint, data, dlpack, hooks, model_zoo
 
 __all__ = ["checkpoint", "data", "dlpack", "hooks", "model_zoo", "set_module", "swap_tensors"]
 
-
+_, __getattr__, __dir__ = answers(__name__)
 _PARTS = ("__class__", "__dict__", "_a", "_n", "_v", "_grad", "_b")
 
 

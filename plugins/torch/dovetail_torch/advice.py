@@ -5,24 +5,17 @@ from __future__ import annotations
 import difflib
 import importlib
 
+from dovetail.absent import instead
+
 __all__ = ["DIFFERENT", "remedy"]
 
-# Prefix of a name → what to do. The longest prefix counts.
+# Beside `dovetail.absent.instead`, which knows PyTorch's modules: prefix of a name → what to do. The longest prefix counts.
 _INSTEAD = {
     "torch.compile": "it returns the function as it is, so the program runs the same",
-    "torch.distributed": "one process trains on one machine: leave the calls out where the world has one member",
-    "torch.export": "use dovetail_onnx.export, or dovetail.graph.trace for the graph",
-    "torch.onnx": "use dovetail_onnx.export (pip install dovetail-onnx)",
-    "torch.fx": "dovetail.graph.trace records a run as a graph",
+    "torch.onnx": "use dovetail.onnx.export (pip install dovetail-onnx)",
     "torch.jit": "run the module as it is; dovetail.graph.trace records a run",
-    "torch.profiler": "use Python's cProfile for now",
-    "torch.quantization": "there is no quantization yet",
-    "torch.ao": "there is no quantization yet",
-    "torch.sparse": "sparse tensors come with dovetail-science (pip install dovetail-science)",
-    "torch.utils.tensorboard": "use the tensorboardX package, which needs no PyTorch",
-    "torch.utils.cpp_extension": "write a kernel in Python or C through dovetail.extend.Kernel",
-    "torch.multiprocessing": "use Python's multiprocessing",
-    "torch.library": "dovetail.extend.op makes an op with its gradient",
+    "torch.sparse": "pip install dovetail-science, or use dense tensors",
+    "torch.utils.data": "torchdata is not here: use a Dataset or a generator",
     "torch._": "this is internal to PyTorch; use a public name",
     "torchvision.models.detection": "detection models are not there yet",
     "torchvision.models.segmentation": "segmentation models are not there yet",
@@ -40,6 +33,9 @@ DIFFERENT = {
 
 def remedy(name: str) -> str:
     """Say what to use in place of a name, or the nearest names that are there."""
+    top, _, below = name.partition(".")
+    if top == "torch" and (found := instead(below)):
+        return found
     known = [prefix for prefix in _INSTEAD if f"{name}.".startswith(f"{prefix}." if not prefix.endswith("_") else prefix)]
     if known:
         return _INSTEAD[max(known, key=len)]

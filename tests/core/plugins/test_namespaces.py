@@ -154,3 +154,22 @@ def test_a_module_below_one_of_the_core_may_come_from_a_plugin(site):
     with pytest.raises(ModuleNotFoundError, match=r"there is no module named.*pip install dovetail-science"):
         importlib.import_module("dovetail.nn.utils.prune")
     del dovetail.nn.utils.waves
+
+
+def test_a_module_below_one_of_the_core(site):
+    site.add("dovetail-sounds", '[namespaces."utils._loud"]\ntarget = "dovetail_sounds.loud"\n', code={"loud.py": "VOLUME = 11\n"})
+    from dovetail.utils._loud import VOLUME
+
+    assert VOLUME == 11 and dovetail.utils._loud is sys.modules["dovetail_sounds.loud"]
+    # the finder now comes first, and leaves the core's own modules alone
+    assert importlib.import_module("dovetail.nn.functional").__name__ == "dovetail.nn.functional"
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'dovetail.utils._quiet'"):
+        importlib.import_module("dovetail.utils._quiet")
+    with pytest.raises(ModuleNotFoundError, match="there is no module named 'dovetail.utils.tensorboard'; use the package tensorboardX"):
+        importlib.import_module("dovetail.utils.tensorboard")
+    delattr(dovetail.utils, "_loud")
+
+
+def test_the_plugin_for_native_kernels_shares_its_name_with_a_module_of_the_core(site):
+    site.add("dovetail-cpu", "", code={"__init__.py": "def instruction_set(): return 'none'\n"})
+    assert plugins.installed()[0].state == "ready" and dovetail.cpu.instruction_set() == "none" and dovetail.cpu.device_count() == 1
