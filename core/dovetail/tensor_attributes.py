@@ -214,7 +214,7 @@ class Attributes:
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        a: Any = self._a
+        a: Any = _STORED(self)  # also of a lazy parameter, which has no readable values yet
         layout: tuple[Any, ...] = ()
         if isinstance(a, np.ndarray) and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
             span = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)) // a.itemsize + 1
@@ -229,6 +229,9 @@ class Attributes:
 
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *self.__dict__})
+
+
+_STORED = Tensor.__dict__["_a"].__get__
 
 
 class ItemError(GradError):
