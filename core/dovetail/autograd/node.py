@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .node_names import node_name
+
 __all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "producer", "tick", "wrap"]
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
@@ -130,8 +132,7 @@ class Node:
         """The name of the op, as PyTorch writes it: ``MulBackward0``; of a user's Function ``FnBackward``."""
         if hasattr(self.plan, "cls"):
             return f"{self.plan.cls.__name__}Backward"
-        base = self.plan.op.name.rpartition(".")[2].strip("_")
-        return "".join(part.capitalize() for part in base.split("_")) + "Backward0"
+        return node_name(self.plan.op.name.rpartition(".")[2].strip("_"), self)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:

@@ -49,7 +49,14 @@ class CLIP(nn.Module):
         super().__init__()
         self.context_length = context_length
         self.visual = nn.Sequential(
-            OrderedDict([("conv1", nn.Conv2d(3, width, 4, 4, bias=False)), ("act", QuickGELU()), ("flat", nn.Flatten()), ("fc", nn.LazyLinear(embed_dim))])
+            OrderedDict(
+                [
+                    ("conv1", nn.Conv2d(3, width, 4, 4, bias=False)),
+                    ("act", QuickGELU()),
+                    ("flat", nn.Flatten()),
+                    ("fc", nn.LazyLinear(embed_dim)),
+                ]
+            )
         )
         self.transformer = nn.Sequential(*[ResidualAttentionBlock(width, 2, self.build_attention_mask()) for _ in range(2)])
         self.token_embedding = nn.Embedding(vocab_size, width)

@@ -118,7 +118,11 @@ for epoch in range(6):
 indices = np.random.permutation(len(dataset))
 samplers = [SubsetRandomSampler(indices[:20]), SequentialSampler(valid), RandomSampler(test, replacement=True, num_samples=5)]
 for sampler, source in zip(samplers, (dataset, valid, test)):
-    print(type(sampler).__name__, len(sampler), [n for s in DataLoader(source, batch_size=4, sampler=sampler, drop_last=True) for n in s["id"].tolist()])
+    print(
+        type(sampler).__name__,
+        len(sampler),
+        [n for s in DataLoader(source, batch_size=4, sampler=sampler, drop_last=True) for n in s["id"].tolist()],
+    )
 for values, classes in DataLoader(Stream(10), batch_size=4):
     print(values.shape, values.dtype, classes)
     losses.append(values.abs().mean().item())

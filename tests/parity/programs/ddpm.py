@@ -58,7 +58,10 @@ class GaussianDiffusion(nn.Module):
 
     def q_sample(self, x_start, t, noise=None):
         noise = noise if noise is not None else torch.randn_like(x_start)
-        return extract(self.sqrt_alphas_cumprod, t, x_start.shape) * x_start + extract(self.sqrt_one_minus_alphas_cumprod, t, x_start.shape) * noise
+        return (
+            extract(self.sqrt_alphas_cumprod, t, x_start.shape) * x_start
+            + extract(self.sqrt_one_minus_alphas_cumprod, t, x_start.shape) * noise
+        )
 
     def forward(self, x):
         t = torch.randint(0, self.num_timesteps, (x.shape[0],), device=x.device).long()
@@ -72,7 +75,9 @@ class GaussianDiffusion(nn.Module):
             t = torch.full((shape[0],), i, dtype=torch.long)
             beta, eps = extract(self.betas, t, img.shape), self.model(img, t)
             mean = (img - beta / extract(self.sqrt_one_minus_alphas_cumprod, t, img.shape) * eps) / (1 - beta).sqrt()
-            img = mean + (0.5 * torch.log(extract(self.posterior_variance, t, img.shape).clamp(min=1e-20))).exp() * torch.randn_like(img) * (i > 0)
+            img = mean + (0.5 * torch.log(extract(self.posterior_variance, t, img.shape).clamp(min=1e-20))).exp() * torch.randn_like(
+                img
+            ) * (i > 0)
         return img
 
 

@@ -40,7 +40,9 @@ def summary(model, size):
         params = sum(p.numel() for p in module.parameters(recurse=False))
         rows.append("{:<28}{:>22}{:>10,}".format(name, str(list(output.shape)), params))
 
-    handles = [m.register_forward_hook(partial(hook, f"{type(m).__name__}-{i}")) for i, m in enumerate(model.modules()) if not list(m.children())]
+    handles = [
+        m.register_forward_hook(partial(hook, f"{type(m).__name__}-{i}")) for i, m in enumerate(model.modules()) if not list(m.children())
+    ]
     model(torch.zeros(2, *size))
     for handle in handles:
         handle.remove()

@@ -10,7 +10,9 @@ from torch.optim import Adam
 
 
 class GraphAttentionLayer(nn.Module):
-    def __init__(self, in_features: int, out_features: int, n_heads: int, concat: bool = False, dropout: float = 0.4, leaky_relu_slope: float = 0.2):
+    def __init__(
+        self, in_features: int, out_features: int, n_heads: int, concat: bool = False, dropout: float = 0.4, leaky_relu_slope: float = 0.2
+    ):
         super(GraphAttentionLayer, self).__init__()
         self.n_heads, self.concat, self.dropout = n_heads, concat, dropout
         if concat:

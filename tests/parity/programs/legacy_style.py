@@ -123,9 +123,15 @@ v = Variable(torch.ones(2, 2), requires_grad=True)
 u = v.clone().fill_(3).mul_(v)
 u.backward(torch.ones(2, 2))
 print(v.grad.data, output.data.size(), isinstance(v, Variable), torch.is_tensor(v.data), v.data.new(2, 3).size(), v.data.new().numel())
-print(torch.FloatTensor([1, 2]).type(), LongTensor(3).zero_().type(), torch.ByteTensor([1, 0]).bool().type(), data.type() == data.data.type())
+print(
+    torch.FloatTensor([1, 2]).type(), LongTensor(3).zero_().type(), torch.ByteTensor([1, 0]).bool().type(), data.type() == data.data.type()
+)
 folder = tempfile.mkdtemp()
 torch.save(model.state_dict(), os.path.join(folder, "model_epoch_%d.pth" % epoch))
 model.load_state_dict(torch.load(os.path.join(folder, "model_epoch_%d.pth" % epoch), map_location=lambda storage, loc: storage))
-print(sum([p.data.nelement() for p in model.parameters()]), [p.data.size() for p in model.parameters()][:2], model.features.norm.weight.data.new_zeros(1))
+print(
+    sum([p.data.nelement() for p in model.parameters()]),
+    [p.data.size() for p in model.parameters()][:2],
+    model.features.norm.weight.data.new_zeros(1),
+)
 print("losses", losses)

@@ -78,7 +78,12 @@ for epoch in range(15):
     loss.backward()
     optimizer.step()
     losses.append(loss.item())
-print(torch.allclose(by_hand, mixture.log_prob(y_data.squeeze(1)), atol=1e-5), mixture.batch_shape, mixture.mean.shape, mixture.variance.min() > 0)
+print(
+    torch.allclose(by_hand, mixture.log_prob(y_data.squeeze(1)), atol=1e-5),
+    mixture.batch_shape,
+    mixture.mean.shape,
+    mixture.variance.min() > 0,
+)
 
 net = nn.Sequential(nn.Linear(1, 12), nn.Softplus(), nn.Linear(12, 3))
 quantiles = torch.tensor([0.1, 0.5, 0.9])

@@ -278,7 +278,13 @@ for flash in (True, False):
         scaler.update()
         optimizer.zero_grad(set_to_none=True)
         losses.append(loss.item() * 2)
-    checkpoint = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "model_args": model_args, "iter_num": iter_num, "config": asdict(gptconf)}
+    checkpoint = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "model_args": model_args,
+        "iter_num": iter_num,
+        "config": asdict(gptconf),
+    }
     torch.save(checkpoint, os.path.join(folder, "ckpt.pt"))
     checkpoint = torch.load(os.path.join(folder, "ckpt.pt"), map_location=device)
     state_dict = checkpoint["model"]

@@ -93,5 +93,9 @@ for method, save_memory in ((euler, False), (rk4, True)):
         losses.append(loss.item())
     with torch.no_grad():
         pred_y = odeint(func, true_y0, t, method)
-        print("Iter {:04d} | Total Loss {:.5f} | avg {:.5f} nfe {}".format(itr, torch.mean(torch.abs(pred_y - true_y)).item(), meter.avg, func.nfe))
+        print(
+            "Iter {:04d} | Total Loss {:.5f} | avg {:.5f} nfe {}".format(
+                itr, torch.mean(torch.abs(pred_y - true_y)).item(), meter.avg, func.nfe
+            )
+        )
 print("losses", losses)

@@ -42,17 +42,71 @@ if "--double" in sys.argv:
 set_seed(42)
 losses, history = [], defaultdict(list)
 array, tensor = np.linspace(0, 1, 6).reshape(2, 3), torch.arange(6.0, dtype=torch.float64).reshape(2, 3)
-print(type(tensor * array).__name__, (tensor + array)[0], np.exp(tensor).dtype, np.median(tensor), np.std(tensor.numpy()), np.argmax(tensor, axis=1))
-print(np.asarray(tensor) is not tensor, np.array(tensor, dtype=np.float32).dtype, np.stack([tensor, tensor]).shape, np.concatenate([tensor, array]).shape)
-print(tensor @ torch.from_numpy(array).T, np.dot(array, tensor.T), np.sqrt(tensor)[1, 1], np.isnan(tensor).any(), np.where(tensor > 2, 1, 0))
-print(np.float64(2.0) * torch.ones(2, dtype=torch.float64), torch.ones(2) * np.int64(3), torch.tensor(np.float32(0.5)), torch.tensor([np.int64(1), 2]))
-print(isinstance(tensor.sum().item(), float), math.sqrt(torch.tensor(4.0)), int(torch.tensor(3.7)), round(float(torch.tensor(2.345)), 2), abs(torch.tensor(-1)))
-print(f"{torch.tensor(3.14159):.2f} {torch.tensor(7):03d} {torch.tensor(0.25):.0%} {torch.tensor(12345.678):,.1f} {torch.tensor([1.5]).item():>8}|")
-print("%.3f %d %s" % (torch.tensor(1.23456), torch.tensor(5), torch.tensor(1.5)), "{:.3e}".format(torch.tensor(12345.0)), str(torch.tensor([True, False])))
-print(sorted([torch.tensor(3), torch.tensor(1)]), max(torch.tensor([1, 5, 2])), sum(torch.tensor([1, 2, 3])), [*torch.arange(3)], list(range(torch.tensor(3))))
-print(torch.tensor(2) in [1, 2, 3], 2 in torch.tensor([1, 2]), {torch.float32: "single"}[torch.float32], len(torch.zeros(4, 2)), bool(torch.tensor([0])))
-print(array[torch.tensor([1, 0])].shape, [10, 20, 30][torch.tensor(1)], tensor[np.array([1, 0])].shape, tensor[array > 0.5], tensor[[0, 1], [1, 2]])
-print(torch.tensor(array).dtype, torch.Tensor(array).dtype, torch.as_tensor([[1, 2], [3, 4]]).tolist(), torch.from_numpy(np.arange(3, dtype=np.int16)))
+print(
+    type(tensor * array).__name__,
+    (tensor + array)[0],
+    np.exp(tensor).dtype,
+    np.median(tensor),
+    np.std(tensor.numpy()),
+    np.argmax(tensor, axis=1),
+)
+print(
+    np.asarray(tensor) is not tensor,
+    np.array(tensor, dtype=np.float32).dtype,
+    np.stack([tensor, tensor]).shape,
+    np.concatenate([tensor, array]).shape,
+)
+print(
+    tensor @ torch.from_numpy(array).T, np.dot(array, tensor.T), np.sqrt(tensor)[1, 1], np.isnan(tensor).any(), np.where(tensor > 2, 1, 0)
+)
+print(
+    np.float64(2.0) * torch.ones(2, dtype=torch.float64),
+    torch.ones(2) * np.int64(3),
+    torch.tensor(np.float32(0.5)),
+    torch.tensor([np.int64(1), 2]),
+)
+print(
+    isinstance(tensor.sum().item(), float),
+    math.sqrt(torch.tensor(4.0)),
+    int(torch.tensor(3.7)),
+    round(float(torch.tensor(2.345)), 2),
+    abs(torch.tensor(-1)),
+)
+print(
+    f"{torch.tensor(3.14159):.2f} {torch.tensor(7):03d} {torch.tensor(0.25):.0%} {torch.tensor(12345.678):,.1f} {torch.tensor([1.5]).item():>8}|"
+)
+print(
+    "%.3f %d %s" % (torch.tensor(1.23456), torch.tensor(5), torch.tensor(1.5)),
+    "{:.3e}".format(torch.tensor(12345.0)),
+    str(torch.tensor([True, False])),
+)
+print(
+    sorted([torch.tensor(3), torch.tensor(1)]),
+    max(torch.tensor([1, 5, 2])),
+    sum(torch.tensor([1, 2, 3])),
+    [*torch.arange(3)],
+    list(range(torch.tensor(3))),
+)
+print(
+    torch.tensor(2) in [1, 2, 3],
+    2 in torch.tensor([1, 2]),
+    {torch.float32: "single"}[torch.float32],
+    len(torch.zeros(4, 2)),
+    bool(torch.tensor([0])),
+)
+print(
+    array[torch.tensor([1, 0])].shape,
+    [10, 20, 30][torch.tensor(1)],
+    tensor[np.array([1, 0])].shape,
+    tensor[array > 0.5],
+    tensor[[0, 1], [1, 2]],
+)
+print(
+    torch.tensor(array).dtype,
+    torch.Tensor(array).dtype,
+    torch.as_tensor([[1, 2], [3, 4]]).tolist(),
+    torch.from_numpy(np.arange(3, dtype=np.int16)),
+)
 shared = torch.from_numpy(array)
 array[0, 0] = 7
 shared[1] = 0
@@ -94,5 +148,10 @@ ax[2].bar(["a", "b"], torch.tensor([1.0, 2.0]))
 fig.savefig(io.BytesIO())
 plt.close(fig)
 print(np.allclose(ax[0].lines[0].get_ydata(), losses, atol=1e-6), len(ax[1].collections))
-print(torch.tensor([[1.0, float("nan")], [float("inf"), -2.5e-5]]), torch.arange(12).reshape(3, 4)[:, ::2], torch.zeros(0, 3), torch.tensor(1 + 2j))
+print(
+    torch.tensor([[1.0, float("nan")], [float("inf"), -2.5e-5]]),
+    torch.arange(12).reshape(3, 4)[:, ::2],
+    torch.zeros(0, 3),
+    torch.tensor(1 + 2j),
+)
 print("losses", losses)

@@ -56,7 +56,8 @@ flow = RealNVP(
 )
 optimizer = torch.optim.Adam([p for p in flow.parameters() if p.requires_grad == True], lr=5e-3)  # noqa: E712
 mixture = distributions.MixtureSameFamily(
-    distributions.Categorical(torch.ones(2)), distributions.Independent(distributions.Normal(torch.tensor([[-2.0, 0.0], [2.0, 1.0]]), 0.5), 1)
+    distributions.Categorical(torch.ones(2)),
+    distributions.Independent(distributions.Normal(torch.tensor([[-2.0, 0.0], [2.0, 1.0]]), 0.5), 1),
 )
 data = torch.randn(400, 2) * 0.5 + torch.tensor([[-2.0, 0.0], [2.0, 1.0]])[torch.randint(2, (400,))]
 losses = []

@@ -118,7 +118,9 @@ random.seed(2)
 torch.manual_seed(2)
 assert open is not None
 nouns, verbs = ["chât", "chien", "oiseau", "poisson"], ["voit", "aime", "suit"]
-pairs = [[unicodeToAscii(f"le {a} {v} le {b}"), " ".join(reversed(f"le {a} {v} le {b}".split(" ")))] for a in nouns for v in verbs for b in nouns]
+pairs = [
+    [unicodeToAscii(f"le {a} {v} le {b}"), " ".join(reversed(f"le {a} {v} le {b}".split(" ")))] for a in nouns for v in verbs for b in nouns
+]
 input_lang, output_lang = Lang("fra"), Lang("arf")
 for a, b in pairs:
     input_lang.addSentence(a)

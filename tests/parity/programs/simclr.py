@@ -56,7 +56,9 @@ class TwoViews(Dataset):
 class SimCLR(nn.Module):
     def __init__(self, dim=8):
         super().__init__()
-        self.backbone = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 12, 3, 2, 1), nn.SiLU(), nn.AdaptiveAvgPool2d(1))
+        self.backbone = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 12, 3, 2, 1), nn.SiLU(), nn.AdaptiveAvgPool2d(1)
+        )
         self.projector = nn.Sequential(nn.Linear(12, 12), nn.BatchNorm1d(12, affine=False), nn.ReLU(), nn.Linear(12, dim, bias=False))
 
     def forward(self, x):

@@ -51,7 +51,9 @@ class SNLIClassifier(nn.Module):
         self.relu = nn.ReLU()
         seq_in_size = 2 * 6 * 2
         lin_config = [seq_in_size] * 2
-        self.out = nn.Sequential(Linear(*lin_config), self.relu, self.dropout, Linear(*lin_config), self.relu, self.dropout, Linear(seq_in_size, 3))
+        self.out = nn.Sequential(
+            Linear(*lin_config), self.relu, self.dropout, Linear(*lin_config), self.relu, self.dropout, Linear(seq_in_size, 3)
+        )
 
     def forward(self, batch):
         prem_embed = self.relu(self.projection(self.embed(batch["premise"]).detach()))

@@ -45,7 +45,12 @@ class Seq2SeqTransformer(nn.Module):
     def __init__(self, layers, emb_size, nhead, vocab, dim_feedforward=24, dropout=0.1):
         super(Seq2SeqTransformer, self).__init__()
         self.transformer = Transformer(
-            d_model=emb_size, nhead=nhead, num_encoder_layers=layers, num_decoder_layers=layers, dim_feedforward=dim_feedforward, dropout=dropout
+            d_model=emb_size,
+            nhead=nhead,
+            num_encoder_layers=layers,
+            num_decoder_layers=layers,
+            dim_feedforward=dim_feedforward,
+            dropout=dropout,
         )
         self.generator = nn.Linear(emb_size, vocab)
         self.src_tok_emb = TokenEmbedding(vocab, emb_size)
@@ -141,6 +146,8 @@ for epoch in range(5):
     sentence = tensor_transform(data[0][0]).view(-1, 1)
     num_tokens = sentence.shape[0]
     with torch.no_grad():
-        out = greedy_decode(transformer, sentence, (torch.zeros(num_tokens, num_tokens)).type(torch.bool), num_tokens + 5, BOS_IDX).flatten()
+        out = greedy_decode(
+            transformer, sentence, (torch.zeros(num_tokens, num_tokens)).type(torch.bool), num_tokens + 5, BOS_IDX
+        ).flatten()
     print(f"Epoch: {epoch}, loss: {loss:.3f}", "".join(map(str, out.tolist())).replace("2", "<bos>")[:6])
 print("losses", losses)

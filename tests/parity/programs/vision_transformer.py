@@ -41,7 +41,10 @@ class Block(nn.Module):
     def __init__(self, dim):
         super().__init__()
         self.norm1, self.attn = nn.LayerNorm(dim, eps=1e-6), Attention(dim, dropout=0.1)
-        self.norm2, self.mlp = nn.LayerNorm(dim), nn.Sequential(nn.Linear(dim, dim * 2), nn.GELU(approximate="tanh"), nn.Linear(dim * 2, dim))
+        self.norm2, self.mlp = (
+            nn.LayerNorm(dim),
+            nn.Sequential(nn.Linear(dim, dim * 2), nn.GELU(approximate="tanh"), nn.Linear(dim * 2, dim)),
+        )
 
     def forward(self, x):
         x = x + self.attn(self.norm1(x))
@@ -57,7 +60,9 @@ class ViT(nn.Module):
         self.pos_embedding = nn.Parameter(torch.zeros(1, 5, dim))
         nn.init.trunc_normal_(self.pos_embedding, std=0.02)
         self.blocks = nn.ModuleList(Block(dim) for _ in range(depth))
-        self.encoder = nn.TransformerEncoderLayer(dim, nhead=2, dim_feedforward=24, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoderLayer(
+            dim, nhead=2, dim_feedforward=24, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
         self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, classes))
 
     def forward(self, img):

@@ -103,6 +103,8 @@ with torch.no_grad():
     ema.apply_shadow()
     losses.append(loss_fn(model(x), y).item())
     ema.restore()
-print(swa_model.n_averaged, list(swa_model.state_dict())[:3], all(torch.equal(p, model.state_dict()[n]) for n, p in model.named_parameters()))
+print(
+    swa_model.n_averaged, list(swa_model.state_dict())[:3], all(torch.equal(p, model.state_dict()[n]) for n, p in model.named_parameters())
+)
 torch.save(swa_model.module.state_dict(), "/dev/null")
 print("losses", losses)

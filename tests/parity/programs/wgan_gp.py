@@ -28,7 +28,12 @@ def gradient_penalty(real, fake):
     between = (alpha * real + ((1 - alpha) * fake)).requires_grad_(True)
     scores = D(between)
     gradients = autograd.grad(
-        outputs=scores, inputs=between, grad_outputs=torch.ones(scores.size(), dtype=scores.dtype), create_graph=True, retain_graph=True, only_inputs=True
+        outputs=scores,
+        inputs=between,
+        grad_outputs=torch.ones(scores.size(), dtype=scores.dtype),
+        create_graph=True,
+        retain_graph=True,
+        only_inputs=True,
     )[0]
     return ((gradients.view(gradients.size(0), -1).norm(2, dim=1) - 1) ** 2).mean()
 
