@@ -23,6 +23,33 @@ _INSTEAD = {
     "torch.utils.cpp_extension": "write a kernel in Python or C through dovetail.extend.Kernel",
     "torch.multiprocessing": "use Python's multiprocessing",
     "torch.library": "dovetail.extend.op makes an op with its gradient",
+    "torch.autograd.forward_ad": "dovetail.func.jvp gives derivatives along a direction",
+    "torch.autograd.profiler": "use Python's cProfile for now",
+    "torch.cuda.CUDAGraph": "leave it out: calls run as they are written",
+    "torch.cuda.nccl": "one process trains on one machine",
+    "torch.cuda.nvtx": "leave it out: it only marks a profile",
+    "torch.futures": "use Python's concurrent.futures",
+    "torch.masked": "multiply by a mask, or use torch.where",
+    "torch.monitor": "use Python's logging",
+    "torch.nested": "pad the sequences (nn.utils.rnn.pad_sequence) and use a mask",
+    "torch.nn.attention.flex_attention": "use nn.functional.scaled_dot_product_attention with attn_mask",
+    "torch.nn.intrinsic": "there is no quantization yet",
+    "torch.nn.parallel.DistributedDataParallel": "one process trains on one machine: use the module as it is",
+    "torch.nn.quantized": "there is no quantization yet",
+    "torch.overrides": "write a function that takes tensors; dovetail.extend.op makes an op with its gradient",
+    "torch.package": "save state dicts (torch.save) and keep the code in modules",
+    "torch.qint32": "there is no quantization yet",
+    "torch.qint8": "there is no quantization yet",
+    "torch.quantize_per_channel": "there is no quantization yet",
+    "torch.quantize_per_tensor": "there is no quantization yet",
+    "torch.quint8": "there is no quantization yet",
+    "torch.utils.benchmark": "use Python's timeit",
+    "torch.utils.bottleneck": "use Python's cProfile",
+    "torch.utils.data.datapipes": "write an IterableDataset",
+    "torch.utils.mobile_optimizer": "use dovetail_onnx.export, and a runtime of the device",
+    "torch.utils._pytree": "this is internal to PyTorch; a few lines over tuples, lists and dicts do the same",
+    "torchtext.legacy": "use the tokenizers and datasets of dovetail-text, and a DataLoader with a collate_fn",
+    "torchvision.ops": "operators of detection are not there yet",
     "torch._": "this is internal to PyTorch; use a public name",
     "torchvision.models.detection": "detection models are not there yet",
     "torchvision.models.segmentation": "segmentation models are not there yet",
@@ -51,5 +78,6 @@ def remedy(name: str) -> str:
         names = dir(importlib.import_module(f"{HOMES[top][0]}{dot}{rest}"))
     except (ImportError, KeyError):
         return "see the page of known differences for what there is"
-    near = difflib.get_close_matches(last, [n for n in names if not n.startswith("_")], 3, 0.7)
+    offered = {n.lower(): n for n in names if not n.startswith("_")} | {n: n for n in names if not n.startswith("_")}
+    near = list(dict.fromkeys(offered[n] for word in (last, last.lower()) for n in difflib.get_close_matches(word, offered, 3, 0.7)))[:3]
     return f"nearest: {', '.join(near)}" if near else "see the page of known differences for what there is"
