@@ -164,9 +164,14 @@ def main(names: list[str]) -> int:
         pytorch = Pytorch(Path(folder))
         for path in sorted(PROGRAMS, key=lambda path: path.stem not in TWELVE):
             if not names or path.stem in names:
-                found = compare(path, pytorch)
-                print(found.row(), flush=True)
-                good &= found.good()
+                try:
+                    found = compare(path, pytorch)
+                except RuntimeError as error:
+                    print(f"| {path.stem} | does not run: {str(error).splitlines()[-1]} |", flush=True)
+                    good = False
+                else:
+                    print(found.row(), flush=True)
+                    good &= found.good()
         pytorch.close()
     return 0 if good else 1
 
