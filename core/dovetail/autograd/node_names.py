@@ -37,9 +37,7 @@ _BY_SHAPE: dict[str, Callable[[Any], str]] = {
     "linear": lambda node: ("Mm0", "Addmm0", "UnsafeView0", "View0")[2 * (len(node.shape) != 2) + (node.edges[2] is not None)],
     "max_pool": lambda node: ("Squeeze1", "MaxPool2DWithIndices0", "MaxPool3DWithIndices0")[max(len(node.shape), 3) - 3],
     "avg_pool": lambda node: ("Squeeze1", "AvgPool2D0", "AvgPool3D0")[max(len(node.shape), 3) - 3],
-    "pow": lambda node: {(True, True): "Pow1", (False, True): "Pow2"}.get(
-        tuple(hasattr(v, "shape") for v in (node.saved or ())[:2]), "Pow0"
-    ),
+    "pow": lambda node: {"yy": "Pow1", "ny": "Pow2"}.get("".join("ny"[hasattr(v, "shape")] for v in (node.saved or ())[:2]), "Pow0"),
     "getitem": _index,
 }
 
