@@ -35,7 +35,7 @@ class Policy(nn.Module):
     def __init__(self):
         super().__init__()
         self.affine1 = nn.Linear(5, 16)
-        self.dropout = nn.Dropout(p=0.1)
+        self.dropout = nn.Dropout(p=0.25)
         self.affine2 = nn.Linear(16, 2)
         self.saved_log_probs = []
         self.rewards = []
@@ -48,7 +48,7 @@ class Policy(nn.Module):
 
 
 policy = Policy().to(dtype)
-optimizer = optim.Adam(policy.parameters(), lr=2e-2)
+optimizer = optim.Adam(policy.parameters(), lr=2e-3)
 eps = torch.finfo(dtype).eps
 
 
