@@ -26,6 +26,7 @@ from .tensor_legacy import set_default_tensor_type
 if TYPE_CHECKING:
     from . import autograd, data, datasets, errors, graph, hub, io, models, nn, optim, utils, weights
     from .io import load, save
+    from .ops.public import *
 
 __version__ = "0.2.0"
 

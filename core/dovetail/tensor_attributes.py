@@ -168,6 +168,9 @@ class Attributes:
             return bool((self == element).any().item())
         raise GradError("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}")
 
+    def __reversed__(self: Any) -> Any:
+        return self.flip(0) if self._a.ndim else self
+
     def __format__(self: Any, spec: str) -> str:
         # a parameter shows as itself
         return format(self.item(), spec) if self._a.ndim == 0 and self.__class__ is Tensor else object.__format__(self, spec)

@@ -22,6 +22,7 @@ SPINE = (
     "generator",
     "random_streams",
     "autograd.modes",
+    "autograd.node_names",
     "autograd.node",  # the bare Tensor
     "autograd.graph",
     "autograd.engine",

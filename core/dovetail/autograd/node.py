@@ -14,22 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .node_names import node_name
+
 __all__ = [
-    "CLASSES",
-    "Box",
-    "HookedNode",
-    "Leaf",
-    "Node",
-    "Output",
-    "Tensor",
-    "detached",
-    "leaf",
-    "named",
-    "producer",
-    "reached",
-    "tick",
-    "wrap",
-]
+    "CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "named", "producer", "reached", "tick", "wrap",
+]  # fmt: skip
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
 
@@ -53,6 +42,7 @@ class Tensor:
     if TYPE_CHECKING:  # what dovetail.tensor binds, for a type checker
 
         def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
         def _unary(self) -> Any: ...
         def _binary(self, other: Any) -> Any: ...
 
@@ -142,17 +132,6 @@ def leaf(t: Tensor) -> Leaf:
     return new
 
 
-# PyTorch's names of operations that ours have by another one, also for results of a number of dimensions; * for "Backward1"
-_NAMES = dict(
-    pair.split(":")
-    for pair in """linear2:Addmm linear:View matmul0:Dot matmul1:Mv matmul2:Mm matmul3:Bmm matmul:UnsafeView addmm3:Baddbmm sum0:Sum
-    sum:Sum* mean0:Mean mean:Mean* prod0:Prod prod:Prod* amax0:Max* amin0:Min* clamp:Clamp* median_all:Median median:Median* cast:ToCopy
-    reshape:View expand_to:Expand square:Pow log1p:Log1P max_pool:MaxPool2DWithIndices avg_pool:AvgPool2D batch_norm:NativeBatchNorm
-    dropout:Mul layer_norm:NativeLayerNorm cross_entropy:NllLoss linalg_inv:LinalgInvEx linalg_solve:LinalgSolveEx logsigmoid:LogSigmoid
-    prelu:PreluKernel im2col:Im2Col col2im:Col2Im unfold_dim:Unfold""".split()
-)
-
-
 class Node:
     """One recorded op call: how to turn the gradient of its result into those of its inputs.
 
@@ -171,13 +150,7 @@ class Node:
         """The name of the op, as PyTorch writes it: ``MulBackward0``; of a user's Function ``FnBackward``."""
         if hasattr(self.plan, "cls"):
             return f"{self.plan.cls.__name__}Backward"
-        base, shape = self.plan.op.name.rpartition(".")[2].strip("_"), self.shape or ()
-        if base == "linear" and self.edges[-1] is None:
-            base = "matmul"
-        if base == "getitem":
-            base = "slice" if len(self.edges[0].shape) == len(shape) else "select"
-        found = _NAMES.get(f"{base}{len(shape)}") or _NAMES.get(base) or "".join(part.capitalize() for part in base.split("_"))
-        return found.rstrip("*") + f"Backward{int(found[-1] == '*')}"
+        return node_name(self.plan.op.name.rpartition(".")[2].strip("_"), self)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:

@@ -16,6 +16,21 @@ _INSTEAD = {
     "torch.jit": "run the module as it is; dovetail.graph.trace records a run",
     "torch.sparse": "pip install dovetail-science, or use dense tensors",
     "torch.utils.data": "torchdata is not here: use a Dataset or a generator",
+    "torch.autograd.profiler": "use Python's cProfile for now",
+    "torch.cuda.CUDAGraph": "leave it out: calls run as they are written",
+    "torch.cuda.nccl": "one process trains on one machine",
+    "torch.nn.attention.flex_attention": "use nn.functional.scaled_dot_product_attention with attn_mask",
+    "torch.nn.intrinsic": "there is no quantization yet",
+    "torch.nn.quantized": "there is no quantization yet",
+    "torch.qint32": "there is no quantization yet",
+    "torch.qint8": "there is no quantization yet",
+    "torch.quantize_per_channel": "there is no quantization yet",
+    "torch.quantize_per_tensor": "there is no quantization yet",
+    "torch.quint8": "there is no quantization yet",
+    "torch.utils.bottleneck": "use Python's cProfile",
+    "torch.utils.mobile_optimizer": "use dovetail_onnx.export, and a runtime of the device",
+    "torchtext.legacy": "use the tokenizers and datasets of dovetail-text, and a DataLoader with a collate_fn",
+    "torchvision.ops": "operators of detection are not there yet",
     "torch._": "this is internal to PyTorch; use a public name",
     "torchvision.models.detection": "detection models are not there yet",
     "torchvision.models.segmentation": "segmentation models are not there yet",
@@ -47,5 +62,6 @@ def remedy(name: str) -> str:
         names = dir(importlib.import_module(f"{HOMES[top][0]}{dot}{rest}"))
     except (ImportError, KeyError):
         return "see the page of known differences for what there is"
-    near = difflib.get_close_matches(last, [n for n in names if not n.startswith("_")], 3, 0.7)
+    offered = {n.lower(): n for n in names if not n.startswith("_")} | {n: n for n in names if not n.startswith("_")}
+    near = list(dict.fromkeys(offered[n] for word in (last, last.lower()) for n in difflib.get_close_matches(word, offered, 3, 0.7)))[:3]
     return f"nearest: {', '.join(near)}" if near else "see the page of known differences for what there is"
