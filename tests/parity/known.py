@@ -5,7 +5,7 @@ tests/parity/test_ops.py expects each of them to fail (strictly: a row that agre
 
 from __future__ import annotations
 
-__all__ = ["KNOWN", "KNOWN_TYPES"]
+__all__ = ["KNOWN", "KNOWN_SURFACE", "KNOWN_TYPES"]
 
 _FIXED_POINT = "PyTorch resizes uint8 images in fixed point; Dovetail computes in float32 and rounds once, so single elements differ by 1"
 _LARGER = (
@@ -53,3 +53,7 @@ KNOWN_TYPES: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
     "topk": ((("uint8",), ("int32",), ("int64",)), _TIES),
     "topk[few of many]": ((("uint8",), ("int32",), ("int64",), ("float16",)), _TIES),
 }
+
+# samples of tests/parity/surface: (group.name, sample) and what it is: `refused` (a clear error of ours), `bug` (of PyTorch), or
+# `differs` (the name does not count as passed); then why
+KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {}
