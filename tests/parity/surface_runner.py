@@ -83,7 +83,7 @@ class Seen:
         if isinstance(value, T.Tensor):
             return self._tensor(value, kind)
         if isinstance(value, tuple | list):
-            return [kind, *getattr(value, "_fields", ()), [self.describe(v, depth + 1) for v in value]]
+            return [kind, _fields(type(value)), [self.describe(v, depth + 1) for v in value]]
         if isinstance(value, dict):
             return [kind, [neutral(str(k)) for k in value], [self.describe(v, depth + 1) for v in value.values()]]
         if isinstance(value, np.ndarray | np.generic):
@@ -140,6 +140,12 @@ class Seen:
         return told
 
 
+def _fields(kind: type) -> list[str]:
+    """The names of the elements of a named tuple; PyTorch's have members instead of `_fields`."""
+    members = [name for name, member in vars(kind).items() if type(member).__name__ == "member_descriptor"]
+    return sorted(getattr(kind, "_fields", members))
+
+
 def _tensors(value: Any, T: Any) -> list[Any]:
     if isinstance(value, T.Tensor):
         return [value]
@@ -153,7 +159,7 @@ def _memory(t: Any) -> int:
     if isinstance(t, torch.Tensor):
         return t.untyped_storage().data_ptr()
     array = t._a
-    while isinstance(array.base, np.ndarray):
+    while hasattr(getattr(array, "base", None), "__array_interface__"):
         array = array.base
     return array.__array_interface__["data"][0]
 
