@@ -45,6 +45,8 @@ class dtype:
 
     def to_complex(self) -> dtype:
         """The complex type whose parts have this type: ``float64`` gives ``complex128``."""
+        if self.category < _FLOAT:
+            raise DtypeError("to_complex", f"Unknown Complex ScalarType for {self}")
         return complex128 if self.itemsize == 8 and self.category == _FLOAT else self if self.is_complex else complex64
 
     def to_real(self) -> dtype:
@@ -110,7 +112,7 @@ def get_default_dtype() -> dtype:
     return _Default.float
 
 
-def set_default_dtype(d: dtype) -> None:
+def set_default_dtype(d: dtype, /) -> None:
     """Set the type that Python floats become. Raises a TypeError for a type that is not floating.
 
     >>> import dovetail
@@ -158,7 +160,14 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> dv.promote_types(dv.int64, dv.float16), dv.promote_types(dv.uint8, dv.int8)
     (dovetail.float16, dovetail.int16)
     """
+    for kind in (type1, type2):
+        _demand("promote_types", kind)
     return type1 if type1 is type2 else _promote(type1, type2)
+
+
+def _demand(where: str, kind: Any) -> None:
+    if kind.__class__ is not dtype:
+        raise TypeMismatch(f"{where}()", f"argument must be dovetail.dtype, not {type(kind).__name__}")
 
 
 @functools.cache
@@ -214,6 +223,8 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     >>> dv.can_cast(dv.int64, dv.float32), dv.can_cast(dv.float32, dv.int64)
     (True, False)
     """
+    for kind in (from_, to):
+        _demand("can_cast", kind)
     return from_.category <= to.category
 
 
@@ -229,6 +240,7 @@ class finfo:
 
     def __init__(self, type: dtype | None = None) -> None:
         type = type or _Default.float
+        _demand("finfo", type)
         if type.category < _FLOAT:
             raise TypeMismatch("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers")
         if type.name == "bfloat16":
@@ -258,6 +270,7 @@ class iinfo:
     __slots__ = ("bits", "dtype", "max", "min")
 
     def __init__(self, type: dtype) -> None:
+        _demand("iinfo", type)
         if type.category != _INT:
             raise TypeMismatch("iinfo", f"requires an integer type, got {type}", "", "use finfo for floats")
         info = np.iinfo(type.np)

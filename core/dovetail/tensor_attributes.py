@@ -19,7 +19,7 @@ from .ops._layout import copied
 from .ops.convert import from_numpy
 from .ops.info import numel
 from .ops.memory import strided
-from .size import Size
+from .size import made
 from .tensor_repr import text
 
 __all__ = ["Attributes"]
@@ -35,7 +35,7 @@ class Attributes:
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
-    shape = property(lambda self: Size(self._a.shape), doc="The lengths of the dimensions.")
+    shape = property(lambda self: made(self._a.shape), doc="The lengths of the dimensions.")
     dtype = property(lambda self: from_numpy_dtype(self._a.dtype), doc="The element type.")
     device = property(lambda self: device_of(self._a), doc="Where the elements live.")
     ndim = property(lambda self: int(self._a.ndim), doc="The number of dimensions.")
@@ -43,7 +43,7 @@ class Attributes:
     nbytes = property(lambda self: int(self._a.nbytes), doc="Bytes of all elements.")
     is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
-    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
+    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = property(lambda self: False)
     layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
@@ -55,7 +55,7 @@ class Attributes:
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
         if dim is None:
-            return Size(self._a.shape)
+            return made(self._a.shape)
         n = self._a.ndim
         if not -n <= dim < n:
             raise RangeError("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
@@ -65,8 +65,12 @@ class Attributes:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension, in elements."""
-        steps = tuple(s // self._a.itemsize for s in self._a.strides)
-        return steps if dim is None else steps[dim]
+        a, steps = self._a, []
+        for n, step in zip(a.shape[::-1], a.strides[::-1], strict=True):  # NumPy has no steps where there is one element or none
+            plain = (n == 1 and not step) or not a.size
+            steps.append(step // a.itemsize if not plain else steps[-1] * max(after, 1) if steps else 1)
+            after = n
+        return tuple(steps[::-1]) if dim is None else steps[::-1][dim]
 
     def element_size(self) -> int:
         """Bytes per element."""
@@ -93,6 +97,8 @@ class Attributes:
 
     def type_as(self, other: Tensor) -> Any:
         """Convert to another tensor's type."""
+        if other.__class__ not in CLASSES:
+            raise TypeMismatch("type_as()", f"argument 'other' (position 1) must be Tensor, not {type(other).__name__}")
         return self.to(other.dtype)
 
     def cpu(self, memory_format: Any = None) -> Any:
@@ -101,6 +107,8 @@ class Attributes:
 
     def cuda(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
         """Bring it to a GPU."""
+        if device is not None and to_device(device).type != "cuda":
+            raise DeviceError("cuda", f"Invalid device, must be cuda device, not {device}")
         return self.to("cuda" if device is None else device)
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -259,7 +267,7 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
     copying, layout = bool(kwargs.pop("copy", False)), kwargs.pop("memory_format", None)
     kwargs.pop("non_blocking", None)
-    other = kwargs.pop("other", None)
+    other = kwargs.pop("other", None) if not args else None
     if kwargs:
         raise TypeMismatch("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}")
     flags = []
@@ -282,8 +290,8 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
 
 
 def _conversion(name: str, kind: str) -> Callable[..., Any]:
-    def convert(self: Any, memory_format: Any = None) -> Any:
-        return self.to(ALIASES.get(kind) or dtype_named(kind))
+    def convert(self: Any, *, memory_format: Any = None) -> Any:
+        return self.to(ALIASES.get(kind) or dtype_named(kind), memory_format=memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"Convert to the type that ``dovetail.{kind}`` names."

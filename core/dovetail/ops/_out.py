@@ -25,6 +25,7 @@ _CASTS = frozenset(  # what computes in its arguments' type and converts on writ
     vstack xlogy
     """.split()
 )
+_PLAIN = frozenset("eq ge gt isneginf isposinf le lt ne logical_and logical_not logical_or logical_xor floor_divide".split())  # no gradient
 _BY_OUT = {"cumprod", "cumsum", "mean", "prod", "sum"}  # these compute in the type of `out`
 
 
@@ -40,7 +41,7 @@ def into(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     for target in targets:
         if target.__class__ not in CLASSES:
             raise TypeMismatch(f"{name}()", f"argument 'out' must be Tensor, not {type(target).__name__}")
-    if STATE.word & GRAD and _tracked((targets, args, tuple(kwargs.values()))):
+    if STATE.word & GRAD and name not in _PLAIN and _tracked((targets, args, tuple(kwargs.values()))):
         what = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
         raise GradError(f"{name}()", what, "", "leave out= away, or call it inside no_grad()")
     if name in _BY_OUT:

@@ -10,7 +10,7 @@ from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
-from ._refuse import flags, type_name
+from ._refuse import flags, type_name, underived
 from ._results import results
 from .arithmetic import div, held, mul, sub
 from .linalg import matmul
@@ -19,7 +19,7 @@ from .reduce import sum
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
 
 
-@op(dtypes=None, outputs=("values", "inverse", "counts"), name="unique")
+@op(dtypes=None, outputs=("values", "inverse", "counts"), nondiff=("inverse", "counts"), name="unique")
 def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     """The different elements (or slices along a dimension), each one's group, the groups' sizes."""
     where = xp(input)
@@ -46,7 +46,10 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     sizes = where.bincount(group).astype(np.int64, copy=False)
     if dim is None:
         return rows[new], inverse.reshape(input.shape), sizes
-    return where.ascontiguousarray(where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim))), inverse, sizes
+    return where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim)), inverse, sizes
+
+
+_unique.vjp(underived("_unique2"))
 
 
 def _asked(found: Any, return_inverse: bool, return_counts: bool) -> Any:

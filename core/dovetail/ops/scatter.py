@@ -156,7 +156,8 @@ def _slices_of(where: str, a: Any, dim: int, index: Any, source: Any) -> tuple[A
     same_type(f"{where}()", "self ({}) and source ({}) must have the same scalar type", a, source)
     count = source.shape[d] if source.ndim else 1
     if index.size != count:
-        raise ShapeError(f"{where}()", f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
+        kind = RangeError if where == "index_copy_" else ShapeError
+        raise kind(f"{where}()", f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
     if a.shape[:d] + a.shape[d + 1 :] != source.shape[:d] + source.shape[d + 1 :]:
         text = f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(a.shape)} at dimension {d}"
         raise ShapeError(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}.")

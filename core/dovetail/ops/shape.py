@@ -300,7 +300,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if input._a.ndim != 1:
         raise ShapeError("combinations", "Expect a 1D vector, but got shape", f"{tuple(input._a.shape)}")
     if r < 0:
-        raise ValueRangeError("combinations", f"Expect a non-negative number, but got {r}")
+        raise ShapeError("combinations", f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations

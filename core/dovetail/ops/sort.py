@@ -136,6 +136,8 @@ def searchsorted(
     if side is not None:
         if side not in ("left", "right"):
             raise ShapeError("searchsorted()", f"side can only be 'left' or 'right' but got {side}")
+        if right and side == "left":
+            raise ShapeError("searchsorted()", "side and right can't be set to opposites, got side of left while right was True")
         right = side == "right"
     if input.__class__ not in CLASSES:
         if not isinstance(input, int | float | complex | np.generic):

@@ -11,7 +11,7 @@ from ..autograd.node import Tensor
 from ..dtypes import dtype as Dtype
 from ..errors import ShapeError
 from . import _prepare
-from ._dims import dim_of, dims_of, misfit, several, sizes_of
+from ._dims import dim_of, dims_of, misfit, several, sizes_of, tuple_of
 from ._op import Array, op
 from ._refuse import type_name
 from ._reseat import reseating
@@ -241,6 +241,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     dovetail.Size([2, 3, 4])
     """
     shape = input._a.shape
+    tuple_of("unflatten", "sizes", sizes)
     d, new = dim_of("unflatten", dim, len(shape)), list(sizes_of("unflatten", (sizes,), "sizes"))
     if not new:
         raise ShapeError("unflatten", "sizes must be non-empty")
