@@ -147,7 +147,7 @@ def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False)
 
 
 @op(dtypes=None)
-def drawn(input: Array, values: Fixed) -> Array:
+def drawn(input: Array, values: Fixed, other: Array | None = None) -> Array:
     """Random values that stand in the place of a tensor, or depend on it as a parameter: the gradient is zero, as PyTorch's.
 
     >>> import dovetail as dv
@@ -157,7 +157,7 @@ def drawn(input: Array, values: Fixed) -> Array:
     return values
 
 
-drawn.vjp(lambda g: g * 0)
+drawn.vjp(lambda g: g * 0, lambda g: g * 0)
 
 
 def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:

@@ -237,7 +237,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 @op(dtypes=None, outputs="many", name="unravel_index")
 def _unravel(indices: Fixed, steps: Any) -> Array:
     """Places in the flattened tensor as one index for each dimension."""
-    return [indices // step % n for step, n in steps]
+    return list(xp(indices).stack([indices // step % n for step, n in steps], axis=-1).transpose(-1, *range(indices.ndim)))
 
 
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:

@@ -19,7 +19,7 @@ from ._op import Array, Fixed, op
 from ._parse import outside, parse
 from ._viewing import view_of
 
-__all__ = ["narrow", "select"]
+__all__ = ["narrow", "narrow_copy", "select"]
 METHODS = ("__getitem__", "narrow", "narrow_copy", "select")
 
 _EXACT = (int, type(None), type(Ellipsis))

@@ -207,6 +207,8 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     where = device_of(input._a)
     if device_of(src._a) != where:
         src = move(src, where)
+    if input._a.dtype.kind in "iub":
+        src = src.detach()
     return write(copy.op, [input, src])
 
 

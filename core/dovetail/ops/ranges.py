@@ -119,7 +119,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **options: 
     >>> dv.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _line("linspace", start, end, int(steps), dtype, lambda x: x, options)
+    return _line("linspace", start, end, steps, dtype, lambda x: x, options)
 
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, **options: Any) -> Tensor:
@@ -131,7 +131,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     >>> dv.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return _line("logspace", start, end, int(steps), dtype, lambda x: base**x, options)
+    return _line("logspace", start, end, steps, dtype, lambda x: base**x, options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, **options: Any) -> Tensor:
