@@ -254,6 +254,11 @@ class finfo:
         self.tiny = self.smallest_normal = float(info.smallest_normal)
         self.resolution = float(info.resolution)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         values = [f"{name}={getattr(self, name):g}" for name in ("min", "max", "eps", "smallest_normal", "tiny")]
         return f"finfo(resolution={self.resolution:.1g}, {', '.join(values)}, dtype={self.dtype})"

@@ -12,7 +12,7 @@ from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
 from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
+from .errors import DeviceError, DtypeError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._layout import copied
@@ -47,6 +47,12 @@ class Attributes:
     layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
+
+    def is_conj(self) -> bool:
+        """False: conjugates are computed at once, where PyTorch has a bit for them."""
+        return False
+
+    is_neg = is_conj
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -152,10 +158,13 @@ class Attributes:
         return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
 
     def __float__(self) -> float:
-        return float(_only_one(self))
+        return float(_real(_only_one(self)))
 
     def __int__(self) -> int:
-        return int(_only_one(self))
+        return int(_real(_only_one(self)))
+
+    def __reversed__(self: Any) -> Any:
+        return self.flip(0) if self._a.ndim else self
 
     def __complex__(self) -> complex:
         return complex(_only_one(self))
@@ -254,6 +263,12 @@ def _only_one(t: Any) -> Any:
         what = "only one element tensors can be converted to Python scalars"
         raise ValueRangeError("scalar", what, f"got shape {tuple(t._a.shape)}", "reduce it first, for example with sum()")
     return t.item()
+
+
+def _real(value: Any) -> Any:
+    if value.imag:
+        raise DtypeError("scalar", f"value cannot be converted to a real number without overflow (value {value})")
+    return value.real
 
 
 def _same(device: Any, array: Any) -> bool:

@@ -175,7 +175,7 @@ def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
         order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
         values = draw(streams, gen, tuple(a.shape[d] for d in order), a.dtype, order).transpose(*map(order.index, range(a.ndim)))
     if word & GRAD and (target._n is not None or getattr(target, "_b", None) is not None):
-        write(drawn.op, [target, values])  # the graph hears of it
+        write(drawn.op, [target, values, None])  # the graph hears of it
     else:
         a[...] = values
         changed(target._v, f"{name}_")

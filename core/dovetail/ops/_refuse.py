@@ -30,11 +30,11 @@ class DivisionByZero(DovetailError, RuntimeError):
 
 
 class Underived(GradError, NotImplementedError):
-    """A derivative that PyTorch has not either; it raises a NotImplementedError."""
+    """A derivative that PyTorch has not either; it raises a RuntimeError, in places a NotImplementedError."""
 
 
 def underived(name: str) -> Callable[[Any], Any]:
-    """The gradient rule of an op that has none: its results require one, and asking for it is an error."""
+    """The gradient rule of an op that has none, as in PyTorch: its results require one, and asking for it is an error."""
 
     def rule(g: Any) -> Any:
         raise Underived(name, f"derivative for aten::{name} is not implemented")

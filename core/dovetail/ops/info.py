@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def is_tensor(obj: object) -> bool:
+def is_tensor(obj: object, /) -> bool:
     """Whether an object is a Tensor.
 
     >>> import dovetail as dv
@@ -209,9 +209,9 @@ def set_num_threads(num: int) -> None:
     >>> dv.set_num_threads(dv.get_num_threads())
     """
     if not isinstance(num, int) or isinstance(num, bool):
-        raise TypeMismatch("set_num_threads", f"expects an int, but got {type(num).__name__}")
+        raise ShapeError("set_num_threads", f"expects an int, but got {type(num).__name__}")
     if num <= 0:
-        raise ValueRangeError("set_num_threads", f"expects a positive integer, got {num}")
+        raise ShapeError("set_num_threads", f"expects a positive integer, got {num}")
     _settings["threads"] = num
 
 
@@ -231,6 +231,8 @@ def set_float32_matmul_precision(precision: str) -> None:
     >>> import dovetail as dv
     >>> dv.set_float32_matmul_precision("highest")
     """
+    if not isinstance(precision, str):
+        raise ShapeError("set_float32_matmul_precision", f"expects a str, but got {type(precision).__name__}")
     if precision not in ("highest", "high", "medium"):
         raise ValueRangeError("set_float32_matmul_precision", f"got {precision!r}", "expected 'highest', 'high' or 'medium'")
     _settings["precision"] = precision

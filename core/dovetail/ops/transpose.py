@@ -114,6 +114,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     dovetail.Size([3, 4, 2])
     """
     n = input._a.ndim
+    if isinstance(source, tuple | list) != isinstance(destination, tuple | list):
+        raise TypeMismatch("movedim()", f"received an invalid combination of arguments - got ({source!r}, {destination!r})")
     pair = [tuple(x) if isinstance(x, tuple | list) else (x,) for x in (source, destination)]
     if len(pair[0]) != len(pair[1]):
         text = f"Invalid source or destination dims: source ({list(pair[0])} dims) should contain the same number of dims as destination"

@@ -11,7 +11,7 @@ from ..autograd.node import Tensor
 from ..dtypes import dtype as Dtype
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import _prepare
-from ._dims import dim_of, dims_of, misfit, several, sizes_of, tuple_of
+from ._dims import dim_of, dims_of, misfit, sizes_of, tuple_of
 from ._op import Array, op
 from ._refuse import type_name
 from ._reseat import reseating
@@ -204,7 +204,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     >>> [t.shape for t in dv.broadcast_tensors(dv.ones(2, 1), dv.ones(3))]
     [dovetail.Size([2, 3]), dovetail.Size([2, 3])]
     """
-    given = several(tensors)
+    given = tensors
     shape: tuple[int, ...] = ()
     for k, one in enumerate(given):
         for d, (a, b) in enumerate(zip(shape[::-1], one._a.shape[::-1], strict=False), 1):
