@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DtypeError, TypeMismatch
+from .errors import DtypeError, TypeMismatch, UnsupportedError
 
 __all__ = [
     "can_cast", "dtype", "finfo", "from_numpy_dtype", "get_default_dtype", "iinfo", "promote_types", "result_dtype", "set_default_dtype",
@@ -31,11 +31,11 @@ class dtype:
 
     __slots__ = ("category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name", "np")
 
-    def __init__(self, name: str, numpy_dtype: Any, category: int) -> None:
-        self.name, self.np, self.category = name, np.dtype(numpy_dtype), category
-        self.itemsize = self.np.itemsize
+    def __init__(self, name: str, numpy_dtype: Any, category: int, itemsize: int = 0) -> None:
+        self.name, self.np, self.category = name, None if itemsize else np.dtype(numpy_dtype), category
+        self.itemsize = itemsize or np.dtype(numpy_dtype).itemsize
         self.is_floating_point, self.is_complex = category == _FLOAT, category == _COMPLEX
-        self.is_signed = category >= _FLOAT or self.np.kind == "i"
+        self.is_signed = category >= _FLOAT or name[0] == "i" or name[:2] == "qi"
 
     def __repr__(self) -> str:
         return f"dovetail.{self.name}"
@@ -56,7 +56,7 @@ class dtype:
 
 def dtype_named(name: str) -> dtype:
     """The type of this name, such as ``"float32"``; a KeyError where there is none."""
-    return bfloat16_dtype() if name == "bfloat16" else TYPES[name]
+    return TYPES.get(name) or later(name)
 
 
 bool_ = dtype("bool", np.bool_, _BOOL)
@@ -84,16 +84,36 @@ _FROM_NUMPY: dict[Any, dtype] = {t.np: t for t in TYPES.values()}
 HALF: set[Any] = {float16.np}  # the types in which references do not compute; bfloat16 joins when it is made
 
 
-def bfloat16_dtype() -> dtype:
-    """Return ``dovetail.bfloat16``, made when it is first asked for (ml_dtypes is imported then)."""
-    found = TYPES.get("bfloat16")
+def later(name: str) -> dtype:
+    """A type that is made when it is first asked for: of ml_dtypes, which is imported then, or one that is a name alone."""
+    found = TYPES.get(name)
+    if found is None and name in _NAMED:
+        return _NAMED[name]
     if found is None:
         import ml_dtypes
 
-        found = TYPES["bfloat16"] = dtype("bfloat16", ml_dtypes.bfloat16, _FLOAT)
+        found = TYPES[name] = dtype(name, getattr(ml_dtypes, LATER[name]), _FLOAT)
         _FROM_NUMPY[found.np] = found
         HALF.add(found.np)
     return found
+
+
+def bfloat16_dtype() -> dtype:
+    """Return ``dovetail.bfloat16``, made when it is first asked for."""
+    return later("bfloat16")
+
+
+_NAMED = {  # types that PyTorch has hardly any operation for: one can name them, compare them and ask for their size
+    name: dtype(name, None, category, itemsize)
+    for names, category, itemsize in (
+        ([f"{u}int{n}" for u in ("", "u") for n in range(1, 8)], _INT, 1),
+        ("quint8 qint8 quint4x2 quint2x4 bits1x8 bits2x4 bits4x2 bits8".split(), _INT, 1),
+        (["bits16"], _INT, 2), (["qint32"], _INT, 4), (["float4_e2m1fn_x2"], _FLOAT, 1), (["complex32"], _COMPLEX, 4),
+    )
+    for name in names
+}  # fmt: skip
+LATER = {name: name for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")}
+LATER |= dict.fromkeys(_NAMED, "")
 
 
 class _Default:
@@ -135,7 +155,7 @@ def from_numpy_dtype(kind: Any) -> dtype:
     found = _FROM_NUMPY.get(kind)
     if found is None:
         kind = np.dtype(kind)
-        found = bfloat16_dtype() if kind.name == "bfloat16" else _FROM_NUMPY.get(kind.newbyteorder("="))
+        found = later(kind.name) if LATER.get(kind.name) else _FROM_NUMPY.get(kind.newbyteorder("="))
         if found is None:
             raise TypeMismatch("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}")
     return found
@@ -147,6 +167,8 @@ _PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 def to_numpy_dtype(kind: Any) -> np.dtype[Any]:
     """Return NumPy's type for ours, or for Python's ``float``, ``int`` and ``bool`` (as PyTorch takes them)."""
     if kind.__class__ is dtype:
+        if kind.np is None:
+            raise UnsupportedError("dtype", f"there are no tensors of type {kind} here", "expected a type with operations")
         return kind.np
     if kind in _PYTHON:
         return _PYTHON[kind].np
@@ -243,7 +265,7 @@ class finfo:
         _demand("finfo", type)
         if type.category < _FLOAT:
             raise TypeMismatch("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers")
-        if type.name == "bfloat16":
+        if LATER.get(type.name):
             import ml_dtypes
 
             info: Any = ml_dtypes.finfo(type.np)

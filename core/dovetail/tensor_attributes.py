@@ -71,11 +71,12 @@ class Attributes:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension, in elements."""
-        a, steps = self._a, []
-        for n, step in zip(a.shape[::-1], a.strides[::-1], strict=True):  # NumPy has no steps where there is one element or none
-            plain = (n == 1 and not step) or not a.size
-            steps.append(step // a.itemsize if not plain else steps[-1] * max(after, 1) if steps else 1)
-            after = n
+        a, full, steps = self._a, 1, []
+        for n, step in zip(a.shape[::-1], a.strides[::-1], strict=True):
+            if a.size and (n != 1 or step):
+                full = step // a.itemsize
+            steps.append(full)  # where NumPy has no step, for one element or none, PyTorch has that of a contiguous layout
+            full *= max(n, 1)
         return tuple(steps[::-1]) if dim is None else steps[::-1][dim]
 
     def element_size(self) -> int:

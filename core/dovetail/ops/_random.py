@@ -19,7 +19,7 @@ from ..generator import Generator, current
 from ..random_streams._draws import demand
 from ._call import INFERENCE_BOX
 from ._op import Array, Fixed, op
-from ._refuse import not_for, tensors
+from ._refuse import not_for, tensors, type_name
 from .inplace import check_writable, write
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError, UnsupportedError
+from ..errors import DtypeError, ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._refuse import flags, type_name, underived
@@ -157,6 +157,8 @@ def histogram(
     """
     if input._a.dtype.kind not in "fV":
         raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {type_name(input._a.dtype)!r}')
+    if range is not None and range[0] > range[1]:
+        raise ShapeError("histogram", f"min should not exceed max, but got min {range[0]} max {range[1]}")
     return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
 
 
@@ -170,6 +172,10 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     """
     if input._a.ndim > 2:
         raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
+    if fweights is not None and fweights._a.dtype.kind not in "iu":
+        raise DtypeError("cov()", f"expected fweights to have integral dtype but got fweights with {fweights.dtype} dtype")
+    if any(w is not None and (w._a < 0).any() for w in (fweights, aweights)):
+        raise ShapeError("cov()", "fweights and aweights cannot be negative")
     x = input.reshape(1, -1) if input._a.ndim < 2 else input
     kind = x.real.dtype
     weights = x.new_ones(x._a.shape[1], dtype=kind)
