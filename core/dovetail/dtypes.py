@@ -85,14 +85,12 @@ HALF: set[Any] = {float16.np}  # the types in which references do not compute; b
 
 
 def later(name: str) -> dtype:
-    """A type that is made when it is first asked for: of ml_dtypes, which is imported then, or one that is a name alone."""
-    found = TYPES.get(name)
-    if found is None and name in _NAMED:
-        return _NAMED[name]
+    """A type that is made when it is first asked for, with ml_dtypes, which is imported then; or one that is a name alone."""
+    found = TYPES.get(name) or _NAMED.get(name)
     if found is None:
         import ml_dtypes
 
-        found = TYPES[name] = dtype(name, getattr(ml_dtypes, LATER[name]), _FLOAT)
+        found = TYPES[name] = dtype(name, getattr(ml_dtypes, name), _FLOAT)
         _FROM_NUMPY[found.np] = found
         HALF.add(found.np)
     return found
@@ -103,17 +101,13 @@ def bfloat16_dtype() -> dtype:
     return later("bfloat16")
 
 
-_NAMED = {  # types that PyTorch has hardly any operation for: one can name them, compare them and ask for their size
-    name: dtype(name, None, category, itemsize)
-    for names, category, itemsize in (
-        ([f"{u}int{n}" for u in ("", "u") for n in range(1, 8)], _INT, 1),
-        ("quint8 qint8 quint4x2 quint2x4 bits1x8 bits2x4 bits4x2 bits8".split(), _INT, 1),
-        (["bits16"], _INT, 2), (["qint32"], _INT, 4), (["float4_e2m1fn_x2"], _FLOAT, 1), (["complex32"], _COMPLEX, 4),
-    )
-    for name in names
-}  # fmt: skip
-LATER = {name: name for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")}
-LATER |= dict.fromkeys(_NAMED, "")
+# types that PyTorch has hardly any operation for: one can name them, compare them and ask for their size
+_SMALL = "quint8 qint8 quint4x2 quint2x4 bits1x8 bits2x4 bits4x2 bits8".split() + [f"{u}int{n}" for u in ("", "u") for n in range(1, 8)]
+_NAMED = {name: dtype(name, None, _INT, 1) for name in _SMALL}
+_NAMED |= {"bits16": dtype("bits16", None, _INT, 2), "qint32": dtype("qint32", None, _INT, 4)}
+_NAMED |= {"float4_e2m1fn_x2": dtype("float4_e2m1fn_x2", None, _FLOAT, 1), "complex32": dtype("complex32", None, _COMPLEX, 4)}
+_ML = frozenset("bfloat16 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu".split())
+LATER = _ML | _NAMED.keys()
 
 
 class _Default:
@@ -155,7 +149,7 @@ def from_numpy_dtype(kind: Any) -> dtype:
     found = _FROM_NUMPY.get(kind)
     if found is None:
         kind = np.dtype(kind)
-        found = later(kind.name) if LATER.get(kind.name) else _FROM_NUMPY.get(kind.newbyteorder("="))
+        found = later(kind.name) if kind.name in _ML else _FROM_NUMPY.get(kind.newbyteorder("="))
         if found is None:
             raise TypeMismatch("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}")
     return found
@@ -182,13 +176,13 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> dv.promote_types(dv.int64, dv.float16), dv.promote_types(dv.uint8, dv.int8)
     (dovetail.float16, dovetail.int16)
     """
-    for kind in (type1, type2):
-        _demand("promote_types", kind)
+    _demand("promote_types", type1, type2)
     return type1 if type1 is type2 else _promote(type1, type2)
 
 
-def _demand(where: str, kind: Any) -> None:
-    if kind.__class__ is not dtype:
+def _demand(where: str, *kinds: Any) -> None:
+    kind = next((k for k in kinds if k.__class__ is not dtype), None)
+    if kind is not None:
         raise TypeMismatch(f"{where}()", f"argument must be dovetail.dtype, not {type(kind).__name__}")
 
 
@@ -245,8 +239,7 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     >>> dv.can_cast(dv.int64, dv.float32), dv.can_cast(dv.float32, dv.int64)
     (True, False)
     """
-    for kind in (from_, to):
-        _demand("can_cast", kind)
+    _demand("can_cast", from_, to)
     return from_.category <= to.category
 
 
@@ -265,7 +258,7 @@ class finfo:
         _demand("finfo", type)
         if type.category < _FLOAT:
             raise TypeMismatch("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers")
-        if LATER.get(type.name):
+        if type.name in _ML:
             import ml_dtypes
 
             info: Any = ml_dtypes.finfo(type.np)
@@ -279,7 +272,8 @@ class finfo:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, finfo) and self.dtype == other.dtype
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(self.dtype)
 
     def __repr__(self) -> str:
         values = [f"{name}={getattr(self, name):g}" for name in ("min", "max", "eps", "smallest_normal", "tiny")]

@@ -31,9 +31,7 @@ class Size(tuple[int, ...]):
 
     def __new__(cls, lengths: Iterable[Any] = ()) -> Size:
         """Raises a TypeMismatch (TypeError) for what are no whole numbers."""
-        if lengths.__class__ is not tuple or not set(map(type, lengths)) <= {int}:
-            lengths = [_length(n, at) for at, n in enumerate(lengths)]
-        return tuple.__new__(cls, lengths)
+        return tuple.__new__(cls, [_length(n, at) for at, n in enumerate(lengths)])
 
     def numel(self) -> int:
         """The number of elements: the product of the lengths."""

@@ -39,7 +39,8 @@ class History:
         """Start or stop recording operations on this tensor, which must be a leaf to stop."""
         n = self._n
         if requires_grad.__class__ is not bool:
-            raise TypeMismatch("requires_grad_()", f"argument 'requires_grad' (position 1) must be bool, not {type(requires_grad).__name__}")
+            what = f"argument 'requires_grad' (position 1) must be bool, not {type(requires_grad).__name__}"
+            raise TypeMismatch("requires_grad_()", what)
         if requires_grad and n is None:
             if self._v[0] == float("inf") and not STATE.word & INFERENCE:
                 what = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed"

@@ -62,7 +62,8 @@ class Seen:
                 self.error, self.facts = error, {}
             else:
                 self.facts["gradients"] = self._gradients(out) if wide else None
-                self.coarse = any(t.dtype != T.float64 and t.dtype != T.complex128 for t in _tensors(out, T) if t.requires_grad)
+                few = [t.dtype not in (T.float64, T.complex128) for t in _tensors(out, T) if t.requires_grad]
+                self.coarse = any(few) or ".float()" in sample.text
             finally:
                 T.set_default_dtype(T.float32)
                 T.set_grad_enabled(True)

@@ -113,11 +113,11 @@ def leaf(t: Tensor) -> Leaf:
 
 
 # what PyTorch calls the nodes of these ops, in its most usual case
-_THEIRS = {
-    "add_scaled": "add", "batch_norm": "native_batch_norm", "cast": "to_copy", "cross_entropy": "nll_loss", "dropout": "mul",
-    "expand_to": "expand", "getitem": "select", "layer_norm": "native_layer_norm", "linalg_inv": "linalg_inv_ex", "linear": "addmm",
-    "matmul": "mm", "reshape": "view", "square": "pow",
-}  # fmt: skip
+_THEIRS = dict(
+    pair.split(":")
+    for pair in "add_scaled:add batch_norm:native_batch_norm cast:to_copy cross_entropy:nll_loss dropout:mul expand_to:expand "
+    "getitem:select layer_norm:native_layer_norm linalg_inv:linalg_inv_ex linear:addmm matmul:mm reshape:view square:pow".split()
+)
 
 
 class Node:

@@ -13,7 +13,6 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..errors import TypeMismatch
-from ._dims import tuple_of
 from ._guard import guarded
 from ._keywords import keyed, unkeyed
 from .inplace import inplace
@@ -76,11 +75,10 @@ def _with_tuple(name: str, function: Any) -> Any:
 
     @wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
-        if args.__len__() != 1 or args[0].__class__ not in (tuple, list):
-            if len(args) > 1:
-                raise TypeMismatch(f"{name}()", f"takes 2 positional arguments but {len(args) + 1} were given")
-            if args:
-                tuple_of(name, word, args[0])
+        if len(args) > 1:
+            raise TypeMismatch(f"{name}()", f"takes 2 positional arguments but {len(args) + 1} were given")
+        if args and not isinstance(args[0], tuple | list):
+            raise TypeMismatch(f"{name}()", f"argument {word!r} (position 2) must be tuple of ints, not {type(args[0]).__name__}")
         return function(input, *args, **kwargs)
 
     return call

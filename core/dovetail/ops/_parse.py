@@ -9,8 +9,8 @@ import numpy as np
 
 from ..autograd.node import CLASSES, wrap
 from ..device import xp
-from ._dims import whole
 from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
+from ._dims import whole
 
 __all__ = ["outside", "parse"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -286,19 +287,6 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
         raise ValueRangeError("frombuffer", str(error)) from None
 
 
-class _Capsule:
-    """What `to_dlpack` returns, in the form that array modules take: memory of the CPU, to be used once."""
-
-    def __init__(self, capsule: Any) -> None:
-        self.capsule = capsule
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
-
-
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares memory with another library's, by the DLPack protocol.
 
@@ -307,7 +295,8 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     tensor([1, 2])
     """
     if type(ext_tensor).__name__ == "PyCapsule":
-        ext_tensor = _Capsule(ext_tensor)
+        capsule = ext_tensor  # of the CPU's memory, to be used once
+        ext_tensor = SimpleNamespace(__dlpack__=lambda **options: capsule, __dlpack_device__=lambda: (1, 0))
     if not hasattr(ext_tensor, "__dlpack_device__"):
         raise ShapeError("from_dlpack", f"expected what has __dlpack__, or a capsule; got {type(ext_tensor).__name__}")
     on_gpu = ext_tensor.__dlpack_device__()[0] not in (1, 3)

@@ -12,8 +12,8 @@ from ..device import xp
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ._arrays import check_index, scatter_add
 from ._dims import dim_of, sizes_of
-from ._refuse import type_name
 from ._op import Array, Fixed, op
+from ._refuse import type_name
 from .index import getitem, getitem_grad, slices
 from .join import unbind
 from .views import broadcast_shapes, broadcast_tensors, expand, reshape

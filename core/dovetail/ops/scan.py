@@ -171,6 +171,8 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
         raise ShapeError("diff", "expects prepend or append to be the same dimension as input")
     if prepend is not None or append is not None:
         input = cat([t for t in (prepend, input, append) if t is not None], dim)
+    if not input._a.shape[dim]:
+        return input
     out = input
     for _ in range(min(n, input._a.shape[dim])):
         high, low = _cut(out, dim, 1, None), _cut(out, dim, None, -1)

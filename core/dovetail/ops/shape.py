@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._arrays import broadcast
 from ._dims import dim_of, dims_of, several, sizes_of
 from ._layout import copied
