@@ -56,12 +56,11 @@ KNOWN_TYPES: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
 
 # samples of tests/parity/surface: (group.name, sample) and what it is: `refused` (a clear error of ours), `bug` (of PyTorch: an error
 # or a gap of its own, where ours is right), or `differs` (the name does not count as passed); then why
-_PARTIAL = (
-    "PyTorch's gradient where the src is larger than the index has the index's shape, which its own engine refuses; Dovetail pads it"
-)
+_PARTIAL = "PyTorch's gradient where the src is larger than the index has the index's shape, which its own engine refuses; Dovetail pads it"
 _MODULO = "PyTorch has no derivative of a number modulo a tensor; Dovetail has it"
 _DRAWN = "PyTorch has no derivative of a draw; Dovetail's is zero, as of PyTorch's other draws"
 _IN_PLACE = "PyTorch's in-place form changes what its own gradient needs, and so has none; Dovetail has one"
+_COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a conversion is refused"
 _META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
 KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
@@ -91,5 +90,11 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("protocol_operators.__rpow__", "True ** pos"): ("bug", "PyTorch's gradient of True to a power fails inside; it is zero"),
     ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').is_meta"): ("refused", _META),
     ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').shape"): ("refused", _META),
+    ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
+    ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
+    **{
+        (f"linalg_core.{sample[2 : sample.index('(')]}", sample): ("refused", "PyTorch has removed it and says so; it is not here")
+        for sample in ("T.lstsq(v, m)", "T.eig(m)", "T.solve(v[:, None], m)", "T.symeig(m)", "T.matrix_rank(m)")
+    },
     ("protocol_info.device", "T.device('meta').type"): ("refused", _META),
 }

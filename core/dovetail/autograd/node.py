@@ -204,6 +204,9 @@ class Handle:
         self.remove()
 
 
+Handle.__name__ = Handle.__qualname__ = "RemovableHandle"  # as PyTorch calls it
+
+
 def hooks_of(node: Node) -> dict[str, dict[int, Any]]:
     """The hooks of a node, which becomes a HookedNode: 'pre' and 'post' on the node, 'grad' and 'retain' on its results."""
     if node.__class__ is Node:
