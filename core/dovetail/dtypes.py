@@ -32,7 +32,8 @@ class dtype:
     __slots__ = ("category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name", "np")
 
     def __init__(self, name: str, numpy_dtype: Any, category: int, itemsize: int = 0) -> None:
-        self.name, self.np, self.category = name, None if itemsize else np.dtype(numpy_dtype), category
+        self.name, self.category = name, category
+        self.np: Any = None if itemsize else np.dtype(numpy_dtype)  # None where there are no tensors of it
         self.itemsize = itemsize or np.dtype(numpy_dtype).itemsize
         self.is_floating_point, self.is_complex = category == _FLOAT, category == _COMPLEX
         self.is_signed = category >= _FLOAT or name[0] == "i" or name[:2] == "qi"

@@ -53,7 +53,7 @@ class Seen:
         self.error: BaseException | None = None
         self.coarse = False  # whether gradients pass through a type of fewer digits
         self.inputs = {name: self._input(name, wide) for name in sample.uses}
-        T.manual_seed(0)
+        T.default_generator.manual_seed(0)  # manual_seed of PyTorch also queues the seed for GPUs, with a traceback each time
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             try:

@@ -125,11 +125,11 @@ def index_select(input: Array, dim: int, index: Fixed) -> Array:
 def vector(where: str, a: Any, dim: int, index: Any) -> int:
     """Check a vector of indices, and return the dimension counted from the front."""
     if index.ndim > 1:
-        kind = ShapeError if where == "index_fill_" else RangeError
-        raise kind(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}")
+        error: Any = ShapeError if where == "index_fill_" else RangeError
+        raise error(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}")
     if index.dtype.name not in ("int64", "int32"):
-        kind = RangeError if where == "index_fill_" else DtypeError
-        raise kind(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}")
+        error = RangeError if where == "index_fill_" else DtypeError
+        raise error(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}")
     return dim_of(where, dim, a.ndim)
 
 
