@@ -155,7 +155,7 @@ class Op:
         return f"<op {self.name}({', '.join(self.params)})>"
 
 
-ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "A": "input"}
 
 
 def _arguments(op: Op, what: str) -> Exception:
