@@ -61,6 +61,7 @@ _MODULO = "PyTorch has no derivative of a number modulo a tensor; Dovetail has i
 _DRAWN = "PyTorch has no derivative of a draw; Dovetail's is zero, as of PyTorch's other draws"
 _IN_PLACE = "PyTorch's in-place form changes what its own gradient needs, and so has none; Dovetail has one"
 _COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a conversion is refused"
+_COMPLEX = "not for complex numbers, and says so"
 _META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
 KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
@@ -90,6 +91,22 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("protocol_operators.__rpow__", "True ** pos"): ("bug", "PyTorch's gradient of True to a power fails inside; it is zero"),
     ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').is_meta"): ("refused", _META),
     ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').shape"): ("refused", _META),
+    ("elementwise.nextafter", "T.nextafter(x.detach().half(), y.detach())"): ("refused", "nextafter of float16 is refused"),
+    ("elementwise.logaddexp", "T.logaddexp(c, c)"): ("refused", _COMPLEX),
+    ("elementwise.logaddexp", "T.logaddexp(x, c)"): ("refused", _COMPLEX),
+    ("reductions.logcumsumexp", "c.logcumsumexp(0)"): ("refused", _COMPLEX),
+    ("reductions.corrcoef", "T.corrcoef(c)"): ("refused", _COMPLEX),
+    ("elementwise.floor_divide", "T.floor_divide(x, y, out=T.empty(2, 3))"): (
+        "bug",
+        "PyTorch lets the out= of floor_divide take part in a graph, although it has no derivative",
+    ),
+    **{
+        (f"protocol_special.{name}", f"T.special.{name}(pos, unit)"): (
+            "bug",
+            "PyTorch has no derivative by the first and gives none by the second",
+        )
+        for name in ("gammainc", "gammaincc", "zeta")
+    },
     ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
     ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
     **{

@@ -282,6 +282,10 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     tensor([[6.]])
     """
     chain = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], list | tuple) else list(matrices)
+    if not chain:
+        raise ShapeError("chain_matmul()", "Expected one or more matrices")
+    if any(t._a.ndim != 2 for t in chain):
+        raise ShapeError("chain_matmul()", f"Tensor dimensions are {[t._a.ndim for t in chain]}, expected 2")
     sizes = [t._a.shape[0] for t in chain] + [chain[-1]._a.shape[1]]
 
     @functools.cache

@@ -104,7 +104,9 @@ def airy_ai(input: Array) -> Array:
 @op(dtypes="float", name="science/spherical_bessel_j0")
 def spherical_bessel_j0(input: Array) -> Array:
     """The spherical Bessel function of order 0, ``sin(x) / x``."""
-    return np.sinc(np.asarray(input, np.float64) / math.pi).astype(input.dtype)
+    with np.errstate(invalid="ignore"):
+        found = np.sinc(np.asarray(input, np.float64) / math.pi)
+    return np.where(np.isinf(input), 0, found).astype(input.dtype)
 
 
 @op(dtypes="float", name="science/gammainc")
