@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import partial
 from operator import index
 from typing import Any
 
@@ -58,4 +57,4 @@ class Size(tuple[int, ...]):
     __rmul__ = __mul__
 
 
-made = partial(tuple.__new__, Size)  # of lengths that are known to be whole numbers
+made = tuple.__new__  # made(Size, lengths), of lengths that are known to be whole numbers

@@ -19,7 +19,7 @@ from .ops._layout import copied
 from .ops.convert import from_numpy
 from .ops.info import numel
 from .ops.memory import strided
-from .size import made
+from .size import Size, made
 from .tensor_repr import text
 
 __all__ = ["Attributes"]
@@ -35,7 +35,7 @@ class Attributes:
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
-    shape = property(lambda self: made(self._a.shape), doc="The lengths of the dimensions.")
+    shape = property(lambda self: made(Size, self._a.shape), doc="The lengths of the dimensions.")
     dtype = property(lambda self: from_numpy_dtype(self._a.dtype), doc="The element type.")
     device = property(lambda self: device_of(self._a), doc="Where the elements live.")
     ndim = property(lambda self: int(self._a.ndim), doc="The number of dimensions.")
@@ -61,7 +61,7 @@ class Attributes:
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
         if dim is None:
-            return made(self._a.shape)
+            return made(Size, self._a.shape)
         n = self._a.ndim
         if not -n <= dim < n:
             raise RangeError("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")

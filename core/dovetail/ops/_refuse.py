@@ -83,7 +83,7 @@ def fits(where: str, value: Any, dtype: Any) -> None:
         bad = value != value or not np.iinfo(dtype).min <= (value.real if isinstance(value, complex) else value) <= np.iinfo(dtype).max
     else:
         size = value.real if value.real > 0 else -value.real
-        bad = (dtype.name == "float16" and 65504 < size < np.inf) or (value.imag != 0 and kind in "fV")
+        bad = (kind == "f" and dtype.itemsize == 2 and 65504 < size < np.inf) or (value.imag != 0 and kind in "fV")
     if bad:
         what = {"float16": "at::Half"}.get(dtype.name, f"{dtype.name}_t")
         raise DtypeError(where, f"value cannot be converted to type {what} without overflow (value {value})", f"the tensor is {dtype}")
