@@ -344,7 +344,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
     """Stack the parameters and the buffers of models of one kind, for a `vmap` over an ensemble."""
     models = list(models)
     if not models:
-        raise ValueRangeError("stack_module_state", "there are no models", "expected one or more")
+        raise ShapeError("stack_module_state", "there are no models", "expected one or more")
     if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
         raise ValueRangeError("stack_module_state", "the models are of different classes or modes", "expected one class, all in one mode")
 

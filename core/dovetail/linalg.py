@@ -187,6 +187,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     right = B[..., None] if vector else B
     solution = decompose.lstsq(A, right, rcond)
     where = xp(A._a)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ShapeError("linalg.lstsq", f"parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver!r}")
     rank = matrix_rank(A, rtol=rcond) if driver != "gels" else wrap(where.zeros(0, "int64"))
     residuals = reshape(solution, (-1,))[:0]
     if m > n and driver not in (None, "gelsy") and bool((rank._a == n).all()):

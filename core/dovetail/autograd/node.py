@@ -132,6 +132,7 @@ def leaf(t: Tensor) -> Leaf:
     return new
 
 
+
 class Node:
     """One recorded op call: how to turn the gradient of its result into those of its inputs.
 
@@ -242,6 +243,9 @@ class Handle:
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+Handle.__name__ = Handle.__qualname__ = "RemovableHandle"  # as PyTorch calls it
 
 
 def hooks_of(node: Node) -> dict[str, dict[int, Any]]:

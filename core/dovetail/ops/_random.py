@@ -147,7 +147,7 @@ def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False)
 
 
 @op(dtypes=None)
-def drawn(input: Array, values: Fixed) -> Array:
+def drawn(input: Array, values: Fixed, other: Array | None = None) -> Array:
     """Random values that stand in the place of a tensor, or depend on it as a parameter: the gradient is zero, as PyTorch's.
 
     >>> import dovetail as dv
@@ -157,7 +157,7 @@ def drawn(input: Array, values: Fixed) -> Array:
     return values
 
 
-drawn.vjp(lambda g: g * 0)
+drawn.vjp(lambda g: g * 0, lambda g: g * 0)
 
 
 def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
@@ -175,7 +175,7 @@ def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
         order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
         values = draw(streams, gen, tuple(a.shape[d] for d in order), a.dtype, order).transpose(*map(order.index, range(a.ndim)))
     if word & GRAD and (target._n is not None or getattr(target, "_b", None) is not None):
-        write(drawn.op, [target, values])  # the graph hears of it
+        write(drawn.op, [target, values, None])  # the graph hears of it
     else:
         a[...] = values
         changed(target._v, f"{name}_")
