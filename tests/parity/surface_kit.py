@@ -67,7 +67,7 @@ def _layer(T: Any, module: Any, *args: Any, train: bool = True, **kwargs: Any) -
     after = {name: t.detach().clone() for name, t in module.named_buffers()}
     with T.no_grad():
         rest = module.eval()(*args, **kwargs)
-    return made, out, [None if g is None else g.contiguous() for g in grads], after, [t.detach() for t in _flat(T, rest)]
+    return made, out, [None if g is None else g.numpy() for g in grads], after, [t.detach() for t in _flat(T, rest)]
 
 
 def _trained(T: Any, make: Callable[[Any], Any], *shapes: Any, steps: int = 4, **options: Any) -> Any:
