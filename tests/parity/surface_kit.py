@@ -70,7 +70,7 @@ def _layer(T: Any, module: Any, *args: Any, train: bool = True, **kwargs: Any) -
     return made, out, [None if g is None else g.numpy() for g in grads], after, [t.detach() for t in _flat(T, rest)]
 
 
-def _trained(T: Any, make: Callable[[Any], Any], *shapes: Any, steps: int = 4, **options: Any) -> Any:
+def _trained(T: Any, make: Callable[[Any], Any], *shapes: Any, steps: int = 4, state: bool = True, **options: Any) -> Any:
     """Parameters, losses, state and settings after some steps of the optimizer that `make` makes."""
     T.manual_seed(1)
     options.setdefault("dtype", T.float64)
@@ -84,7 +84,8 @@ def _trained(T: Any, make: Callable[[Any], Any], *shapes: Any, steps: int = 4, *
         return loss
 
     losses = [optimizer.step(closure) for _ in range(steps)]
-    return [p.detach() for p in parameters], [t.detach() for t in losses], optimizer.state_dict(), repr(optimizer), optimizer.defaults
+    kept = optimizer.state_dict() if state else None
+    return [p.detach() for p in parameters], [t.detach() for t in losses], kept, repr(optimizer), optimizer.defaults
 
 
 def _lrs(T: Any, make: Callable[[Any], Any], steps: int = 20, opt: Callable[[Any], Any] | None = None, metrics: Any = None) -> Any:

@@ -19,7 +19,7 @@ from ..generator import Generator, current
 from ..random_streams._draws import demand
 from ._call import INFERENCE_BOX
 from ._op import Array, Fixed, op
-from ._refuse import tensors, type_name
+from ._refuse import NotForType, tensors, type_name
 from .inplace import check_writable, write
 
 __all__ = [
@@ -62,7 +62,7 @@ def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False)
     kind = from_numpy_dtype(dtype)
     if not (kind.is_floating_point or (complex_too and kind.is_complex)):
         what = f"{where!r} not implemented for {type_name(kind.np)!r} (the type is {kind})"
-        raise DtypeError(where, what, "expected a floating-point type", "draw floats, then convert")
+        raise NotForType(where, what, "expected a floating-point type", "draw floats, then convert")
 
 
 def shape_of(where: str, sizes: tuple[Any, ...], **more: Any) -> tuple[int, ...]:

@@ -81,6 +81,7 @@ def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str,
     for name in names:
         value = defaults[name]
         if name == "betas":
+            value[1]  # an IndexError where there are not two
             for i, beta in enumerate(map(number, value)):
                 check(0.0 <= beta < 1.0, optimizer, f"Invalid beta parameter at index {i}: {beta}", "expected 0 <= beta < 1")
         else:
