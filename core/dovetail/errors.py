@@ -6,7 +6,7 @@ Each class also derives from the built-in that PyTorch raises in the same place,
 from __future__ import annotations
 
 __all__ = [
-    "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError", "EmptyFile", "FormatError", "GradError",
+    "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError", "FormatError", "GradError",
     "HashMismatch", "ManifestError", "NameClashError", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError", "RangeError",
     "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError",
     "WorkerError", "say",
@@ -90,10 +90,6 @@ class FormatError(DovetailError, RuntimeError):
 
     def __reduce__(self) -> tuple[type, tuple[object, int | None, str]]:
         return type(self), (self.path, self.offset, self.reason)
-
-
-class EmptyFile(FormatError, EOFError):
-    """A file without a single byte, or a stream that was read to its end."""
 
 
 class DecodeError(FormatError):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..autograd.node import Tensor, wrap
 from ..device import move, to_device
-from ..errors import DovetailError, EmptyFile, FormatError, PluginError, TypeMismatch, UnknownAttribute, UnknownNameError, ValueRangeError
+from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownAttribute, UnknownNameError, ValueRangeError
 from .atomic import replacing
 from .container import checksum, read, write
 from .formats import claimed_suffix, read_weights, write_weights
@@ -144,7 +144,7 @@ def load(
         return value if into is None else _loaded(into, value)
     start = bytes(f.read(9)) if hasattr(f, "read") else _read(Path(f), 9)
     if not start:
-        raise EmptyFile(name, 0, "is empty; was it read to its end before?")
+        raise _EmptyFile(name, 0, "is empty; was it read to its end before?")
     if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
         value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
         return value if into is None else _loaded(into, value)
@@ -158,6 +158,10 @@ def load(
     if into is not None:
         return _loaded(into, value)
     return value if head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+
+
+class _EmptyFile(FormatError, EOFError):
+    """A file without a single byte, or a stream that was read to its end; PyTorch raises an EOFError."""
 
 
 def _place(where: str, f: Any, way: str) -> None:

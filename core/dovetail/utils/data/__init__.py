@@ -4,4 +4,3 @@ from __future__ import annotations
 
 from ...data import *
 from ...data import __all__
-from . import distributed
