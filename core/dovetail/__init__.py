@@ -46,8 +46,8 @@ def __getattr__(name: str) -> Any:
     """Import a module of the core, or the package of a plugin, when it is first touched."""
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "bfloat16":
-        return _dtypes.bfloat16_dtype()
+    if name in _dtypes.LATER:
+        return _dtypes.later(name)
     if name in _ELSEWHERE:
         return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:

@@ -54,7 +54,7 @@ class Device:
 
     __slots__ = ("_restore", "index", "type")
 
-    def __init__(self, type: str | Device | int = "cpu", index: int | None = None) -> None:
+    def __init__(self, type: str | Device | int, index: int | None = None) -> None:
         if isinstance(type, Device):
             index, type = type.index, type.type
         elif isinstance(type, int) and not isinstance(type, bool):
@@ -95,6 +95,8 @@ class Device:
         default.device = self._restore
 
 
+Device.__name__ = Device.__qualname__ = "device"  # as users know it
+Device.__module__ = "dovetail"
 CPU = Device("cpu")
 
 

@@ -12,14 +12,14 @@ from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
 from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
+from .errors import DeviceError, DtypeError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._layout import copied
 from .ops.convert import from_numpy
 from .ops.info import numel
 from .ops.memory import strided
-from .size import Size
+from .size import made
 from .tensor_repr import text
 
 __all__ = ["Attributes"]
@@ -35,7 +35,7 @@ class Attributes:
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
-    shape = property(lambda self: Size(self._a.shape), doc="The lengths of the dimensions.")
+    shape = property(lambda self: made(self._a.shape), doc="The lengths of the dimensions.")
     dtype = property(lambda self: from_numpy_dtype(self._a.dtype), doc="The element type.")
     device = property(lambda self: device_of(self._a), doc="Where the elements live.")
     ndim = property(lambda self: int(self._a.ndim), doc="The number of dimensions.")
@@ -43,10 +43,16 @@ class Attributes:
     nbytes = property(lambda self: int(self._a.nbytes), doc="Bytes of all elements.")
     is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
-    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
+    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = property(lambda self: False)
     layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
+
+    def is_conj(self) -> bool:
+        """False: conjugates are computed at once, where PyTorch has a bit for them."""
+        return False
+
+    is_neg = is_conj
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -55,7 +61,7 @@ class Attributes:
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
         if dim is None:
-            return Size(self._a.shape)
+            return made(self._a.shape)
         n = self._a.ndim
         if not -n <= dim < n:
             raise RangeError("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
@@ -65,8 +71,13 @@ class Attributes:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension, in elements."""
-        steps = tuple(s // self._a.itemsize for s in self._a.strides)
-        return steps if dim is None else steps[dim]
+        a, full, steps = self._a, 1, []
+        for n, step in zip(a.shape[::-1], a.strides[::-1], strict=True):
+            if a.size and (n != 1 or step):
+                full = step // a.itemsize
+            steps.append(full)  # where NumPy has no step, for one element or none, PyTorch has that of a contiguous layout
+            full *= max(n, 1)
+        return tuple(steps[::-1]) if dim is None else steps[::-1][dim]
 
     def element_size(self) -> int:
         """Bytes per element."""
@@ -93,6 +104,8 @@ class Attributes:
 
     def type_as(self, other: Tensor) -> Any:
         """Convert to another tensor's type."""
+        if other.__class__ not in CLASSES:
+            raise TypeMismatch("type_as()", f"argument 'other' (position 1) must be Tensor, not {type(other).__name__}")
         return self.to(other.dtype)
 
     def cpu(self, memory_format: Any = None) -> Any:
@@ -101,6 +114,8 @@ class Attributes:
 
     def cuda(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
         """Bring it to a GPU."""
+        if device is not None and to_device(device).type != "cuda":
+            raise DeviceError("cuda", f"Invalid device, must be cuda device, not {device}")
         return self.to("cuda" if device is None else device)
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -144,10 +159,13 @@ class Attributes:
         return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
 
     def __float__(self) -> float:
-        return float(_only_one(self))
+        return float(_real(_only_one(self)))
 
     def __int__(self) -> int:
-        return int(_only_one(self))
+        return int(_real(_only_one(self)))
+
+    def __reversed__(self: Any) -> Any:
+        return self.flip(0) if self._a.ndim else self
 
     def __complex__(self) -> complex:
         return complex(_only_one(self))
@@ -248,6 +266,12 @@ def _only_one(t: Any) -> Any:
     return t.item()
 
 
+def _real(value: Any) -> Any:
+    if value.imag:
+        raise DtypeError("scalar", f"value cannot be converted to a real number without overflow (value {value})")
+    return value.real
+
+
 def _same(device: Any, array: Any) -> bool:
     """Whether an array is there already; `cuda` without a number is the device that a GPU tensor is on."""
     where, have = to_device(device), device_of(array)
@@ -259,7 +283,7 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
     copying, layout = bool(kwargs.pop("copy", False)), kwargs.pop("memory_format", None)
     kwargs.pop("non_blocking", None)
-    other = kwargs.pop("other", None)
+    other = kwargs.pop("other", None) if not args else None
     if kwargs:
         raise TypeMismatch("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}")
     flags = []
@@ -282,8 +306,8 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
 
 
 def _conversion(name: str, kind: str) -> Callable[..., Any]:
-    def convert(self: Any, memory_format: Any = None) -> Any:
-        return self.to(ALIASES.get(kind) or dtype_named(kind))
+    def convert(self: Any, *, memory_format: Any = None) -> Any:
+        return self.to(ALIASES.get(kind) or dtype_named(kind), memory_format=memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"Convert to the type that ``dovetail.{kind}`` names."

@@ -31,11 +31,16 @@ class History:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value.__class__ is not bool:
+            raise GradError("requires_grad", f"must be a bool, got {value!r}")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Start or stop recording operations on this tensor, which must be a leaf to stop."""
         n = self._n
+        if requires_grad.__class__ is not bool:
+            what = f"argument 'requires_grad' (position 1) must be bool, not {type(requires_grad).__name__}"
+            raise TypeMismatch("requires_grad_()", what)
         if requires_grad and n is None:
             if self._v[0] == float("inf") and not STATE.word & INFERENCE:
                 what = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed"

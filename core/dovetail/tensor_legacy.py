@@ -13,6 +13,7 @@ from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
 from .ops._dims import sizes_of
+from .ops._refuse import type_name
 from .ops.create import empty
 from .ops.create import tensor as _tensor
 from .ops.memory import sum_to
@@ -111,7 +112,7 @@ class LegacyMethods:
         if dtype is None:
             place = "cuda." if self.is_cuda else ""
             kind = self.dtype.name
-            return f"dovetail.{place}{_BY_DTYPE.get(kind, 'BFloat16Tensor' if kind == 'bfloat16' else kind.capitalize() + 'Tensor')}"
+            return f"dovetail.{place}{_BY_DTYPE.get(kind) or type_name(self._a.dtype) + 'Tensor'}"
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
         return self.to(dtype.dtype if dtype.__class__ is LegacyType else dtype)

@@ -60,18 +60,24 @@ def _sample(text: str, where: str, tol: float | None, values: bool) -> Sample:
 
 
 def names() -> list[Name]:
-    """Every name of tests/parity/names.toml; the samples of a group lie in surface/GROUP.toml."""
+    """Every name of tests/parity/names.toml; the samples of a group lie in surface/GROUP.toml.
+
+    ``like = ["unary"]`` adds the samples of ``[templates] unary = [...]``, where NAME is the name and ON the row's ``on``.
+    """
     table = tomllib.loads((HERE / "names.toml").read_text(encoding="utf-8"))
     found, strangers = [], []
     for group, marks in table.items():
         path = HERE / "surface" / f"{group}.toml"
         rows = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        templates = rows.pop("templates", {})
         for mark in MARKS:
             for name in marks.get(mark, ()):
                 row = rows.pop(name, {})
                 if "tol" in row and "why" not in row:
                     raise ValueError(f"{path.name}: [{name}] has a tolerance of its own; say why")
-                given = (_sample(s, f"{group}.{name}", row.get("tol"), row.get("values", True)) for s in row.get("samples", ()))
+                texts = [s.replace("NAME", name).replace("ON", row.get("on", "x")) for like in row.get("like", ()) for s in templates[like]]
+                texts += row.get("samples", ())
+                given = (_sample(s, f"{group}.{name}", row.get("tol"), row.get("values", True)) for s in texts)
                 found.append(Name(group, name, mark, tuple(given)))
         strangers += [f"{group}.{name}" for name in rows]
     groups = {path.stem for path in (HERE / "surface").glob("*.toml")} - set(table)

@@ -262,6 +262,8 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
         if new is not None:
             if not isinstance(new, Tensor):
                 raise GradError("register_hook", f"the hook returned {type(new).__name__}", "expected a Tensor or None")
+            if new._a.shape != g._a.shape:
+                raise GradError("register_hook", f"the hook has changed the size of value, {g._a.shape} to {new._a.shape}")
             g = new
     return g
 

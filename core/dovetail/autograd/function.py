@@ -84,9 +84,6 @@ class Function:
 
     generate_vmap_rule = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise GradError(type(self).__name__, "Functions are not instantiated", "", f"call {type(self).__name__}.apply(...)")
-
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the result; to be written by the subclass."""
@@ -113,8 +110,15 @@ class Function:
         for t in ctx._dirty:
             changed(t._v, cls.__name__)
         if not recording or not any(ctx.needs_input_grad):
-            return out
+            return _apart(out, args) if separate is None else out
         return _record(cls, ctx, args, out)
+
+
+def _apart(out: Any, args: tuple[Any, ...]) -> Any:
+    """The results, with another tensor of the same memory for one that is an argument itself."""
+    if isinstance(out, tuple):
+        return tuple([_apart(o, args) for o in out])
+    return wrap(out._a, None, out._v) if out.__class__ in CLASSES and any(out is a for a in args) else out
 
 
 def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> Any:

@@ -96,6 +96,8 @@ def grad(
         rows = [grad(outputs, inputs, [g[i] for g in seeds], True, create_graph, True, allow_unused) for i in range(len(seeds[0]))]
         return tuple(None if col[0] is None else stack(list(col)) for col in zip(*rows, strict=True))
     targets = _many(inputs)
+    if not targets:
+        raise GradError("grad", "`inputs` argument to `grad()` cannot be empty.")
     for i, t in enumerate(targets):
         if t._n is None:
             raise GradError("grad", f"One of the differentiated Tensors does not require grad (input {i})")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradError
+from ..errors import GradError, ValueRangeError
 from .functional import grad
 from .node import CLASSES, Tensor, wrap
 
@@ -25,6 +25,14 @@ def _tensors(x: Any) -> tuple[Any, ...]:
 def _tracked(values: Any) -> list[tuple[int, Tensor]]:
     """The tensors that require a gradient, with their places."""
     return [(i, t) for i, t in enumerate(_tensors(values)) if t.__class__ in CLASSES and t._n is not None]
+
+
+def _needed(inputs: Any) -> list[tuple[int, Tensor]]:
+    moved = _tracked(inputs)
+    if not moved:
+        what = "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True"
+        raise ValueRangeError("gradcheck", what)
+    return moved
 
 
 def gradcheck(
@@ -51,10 +59,7 @@ def gradcheck(
 
 
 def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float, nondet_tol: float) -> None:
-    moved = _tracked(inputs)
-    if not moved:
-        what = "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True"
-        raise GradcheckError("gradcheck", what)
+    moved = _needed(inputs)
     outs = _tracked(func(*inputs))
     for i, t in moved:
         for k, (_, out) in enumerate(outs):
@@ -109,6 +114,7 @@ def gradgradcheck(
     True
     """
     inputs = _tensors(inputs)
+    _needed(inputs)
     if grad_outputs is None:
         draw = np.random.RandomState(7)
         seeds = [wrap(draw.uniform(0.5, 1.5, o._a.shape).astype(o._a.dtype)) for _, o in _tracked(func(*inputs))]

@@ -7,6 +7,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from ..errors import TypeMismatch
+
 __all__ = [
     "AUTOCAST", "COLD", "GRAD", "INFERENCE", "OBSERVE", "SAVING", "STATE", "enable_grad", "inference_mode", "is_grad_enabled",
     "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
@@ -129,6 +131,8 @@ class set_grad_enabled(_Switch):
     """
 
     def __init__(self, mode: bool) -> None:
+        if mode.__class__ not in (bool, int):
+            raise TypeMismatch("set_grad_enabled()", f"argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
         self.mode = bool(mode)
         self._previous = STATE.word & GRAD
         STATE.word = (STATE.word & ~GRAD) | (GRAD if mode else 0)

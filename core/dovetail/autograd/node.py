@@ -89,7 +89,7 @@ class Leaf:
 
     def name(self) -> str:
         """PyTorch's name for this end of the graph."""
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
     @property
     def variable(self) -> Tensor | None:
@@ -112,6 +112,14 @@ def leaf(t: Tensor) -> Leaf:
     return new
 
 
+# what PyTorch calls the nodes of these ops, in its most usual case
+_THEIRS = dict(
+    pair.split(":")
+    for pair in "add_scaled:add batch_norm:native_batch_norm cast:to_copy cross_entropy:nll_loss dropout:mul expand_to:expand "
+    "getitem:select layer_norm:native_layer_norm linalg_inv:linalg_inv_ex linear:addmm matmul:mm reshape:view square:pow".split()
+)
+
+
 class Node:
     """One recorded op call: how to turn the gradient of its result into those of its inputs.
 
@@ -131,6 +139,7 @@ class Node:
         if hasattr(self.plan, "cls"):
             return f"{self.plan.cls.__name__}Backward"
         base = self.plan.op.name.rpartition(".")[2].strip("_")
+        base = _THEIRS.get(base, base)
         return "".join(part.capitalize() for part in base.split("_")) + "Backward0"
 
     @property
@@ -193,6 +202,9 @@ class Handle:
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+Handle.__name__ = Handle.__qualname__ = "RemovableHandle"  # as PyTorch calls it
 
 
 def hooks_of(node: Node) -> dict[str, dict[int, Any]]:

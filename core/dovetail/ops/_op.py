@@ -134,13 +134,15 @@ class Op:
         if len(args) > len(params):
             raise _arguments(self, f"takes {len(params)} arguments but {len(args)} were given")
         values = list(args) + list(self.defaults[len(args) :])
+        given = set(range(len(args))) if kwargs else ()
         for name, value in kwargs.items():
             name = ALIASES.get(name, name)
             if name not in params:
                 raise _arguments(self, f"got an unexpected keyword argument {name!r}")
             at = params.index(name)
-            if at < len(args):
+            if at in given:
                 raise _arguments(self, f"got multiple values for argument {name!r}")
+            given.add(at)
             values[at] = value
         if self.name in DIM_WITH_KEEPDIM and len(args) < 2 and "keepdim" in kwargs and not kwargs.keys() & {"dim", "axis"}:
             raise _arguments(self, "received an invalid combination of arguments - keepdim without dim")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError, UnsupportedError
+from ..errors import DtypeError, ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
-from ._refuse import flags, type_name
+from ._refuse import flags, type_name, underived
 from ._results import results
 from .arithmetic import div, held, mul, sub
 from .linalg import matmul
@@ -19,7 +19,7 @@ from .reduce import sum
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
 
 
-@op(dtypes=None, outputs=("values", "inverse", "counts"), name="unique")
+@op(dtypes=None, outputs=("values", "inverse", "counts"), nondiff=("inverse", "counts"), name="unique")
 def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     """The different elements (or slices along a dimension), each one's group, the groups' sizes."""
     where = xp(input)
@@ -46,7 +46,10 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     sizes = where.bincount(group).astype(np.int64, copy=False)
     if dim is None:
         return rows[new], inverse.reshape(input.shape), sizes
-    return where.ascontiguousarray(where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim))), inverse, sizes
+    return where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim)), inverse, sizes
+
+
+_unique.vjp(underived("_unique2"))
 
 
 def _asked(found: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -154,6 +157,8 @@ def histogram(
     """
     if input._a.dtype.kind not in "fV":
         raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {type_name(input._a.dtype)!r}')
+    if range is not None and range[0] > range[1]:
+        raise ShapeError("histogram", f"min should not exceed max, but got min {range[0]} max {range[1]}")
     return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
 
 
@@ -167,6 +172,10 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     """
     if input._a.ndim > 2:
         raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
+    if fweights is not None and fweights._a.dtype.kind not in "iu":
+        raise DtypeError("cov()", f"expected fweights to have integral dtype but got fweights with {fweights.dtype} dtype")
+    if any(w is not None and (w._a < 0).any() for w in (fweights, aweights)):
+        raise ShapeError("cov()", "fweights and aweights cannot be negative")
     x = input.reshape(1, -1) if input._a.ndim < 2 else input
     kind = x.real.dtype
     weights = x.new_ones(x._a.shape[1], dtype=kind)

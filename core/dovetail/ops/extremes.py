@@ -271,6 +271,8 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Arra
     """
     dim = dim_of("kthvalue", dim, input.ndim)
     if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
+        if input.ndim and not input.shape[dim]:
+            raise RangeError("kthvalue()", f"Expected reduction dim {dim} to have non-zero size.")
         raise ShapeError("kthvalue()", f"selected number k out of range for dimension {dim} (k {k}, shape {input.shape})")
     no_bools("kthvalue", input)
     return _choose(input, _ranked(input, k - 1, dim) if input.ndim else 0, dim, keepdim)

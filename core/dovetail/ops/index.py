@@ -19,7 +19,7 @@ from ._op import Array, Fixed, op
 from ._parse import outside, parse
 from ._viewing import view_of
 
-__all__ = ["narrow", "select"]
+__all__ = ["narrow", "narrow_copy", "select"]
 METHODS = ("__getitem__", "narrow", "narrow_copy", "select")
 
 _EXACT = (int, type(None), type(Ellipsis))
@@ -190,5 +190,10 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """:func:`narrow` as a copy."""
+    """:func:`narrow` as a copy.
+
+    >>> import dovetail as dv
+    >>> dv.narrow_copy(dv.tensor([1, 2, 3]), 0, 1, 2)
+    tensor([2, 3])
+    """
     return narrow(input, dim, start, length).clone()

@@ -207,6 +207,8 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     where = device_of(input._a)
     if device_of(src._a) != where:
         src = move(src, where)
+    if input._a.dtype.kind in "iub":
+        src = src.detach()
     return write(copy.op, [input, src])
 
 
@@ -240,6 +242,8 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     tensor([1, 2, 3])
     """
     shape = sizes_of("resize_", sizes)
+    if min(shape, default=0) < 0:
+        raise ShapeError("resize_", f"sizes must be non-negative, got {list(shape)}")
     if input._n is not None:
         raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
     a, count = input._a, prod(shape)

@@ -31,6 +31,9 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     if a.dtype.kind not in "fcV":
         what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
         raise DtypeError("linalg.vector_norm", what, "", "convert with .float()")
+    if dtype is not None and np.promote_types(a.dtype, to_numpy_dtype(dtype)) != to_numpy_dtype(dtype):
+        what = f"the dtype of the input ({type_name(a.dtype)}) should be convertible without narrowing to the specified dtype"
+        raise DtypeError("linalg.vector_norm", f"{what} ({type_name(to_numpy_dtype(dtype))})")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
     found = axes(dim, a.ndim, "linalg.vector_norm")

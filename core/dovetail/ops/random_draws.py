@@ -23,9 +23,9 @@ METHODS = ("bernoulli", "multinomial")
 def _depends(values: Any, out: Any, *parameters: Any) -> Tensor:
     """The result of a draw whose parameters are tensors: it requires a gradient (zero) where they do."""
     if out is None and STATE.word & GRAD:
-        for p in parameters:
-            if p.__class__ in CLASSES and p._n is not None:
-                return drawn(p, values)
+        tracked = [p for p in parameters if p.__class__ in CLASSES and p._n is not None]
+        if tracked:
+            return drawn(tracked[0], values, *tracked[1:])
     return deliver(values, out)
 
 

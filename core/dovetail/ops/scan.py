@@ -167,8 +167,12 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     dim = dim_of("diff", dim, input._a.ndim)
     if n < 0:
         raise ShapeError("diff", f"order must be non-negative but got {n}")
+    if any(t is not None and t._a.ndim != input._a.ndim for t in (prepend, append)):
+        raise ShapeError("diff", "expects prepend or append to be the same dimension as input")
     if prepend is not None or append is not None:
         input = cat([t for t in (prepend, input, append) if t is not None], dim)
+    if not input._a.shape[dim]:
+        return input
     out = input
     for _ in range(min(n, input._a.shape[dim])):
         high, low = _cut(out, dim, 1, None), _cut(out, dim, None, -1)

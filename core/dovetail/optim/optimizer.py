@@ -139,8 +139,8 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[dict[str, Any]]
     defaults: dict[str, Any]
-    _optimizer_step_pre_hooks: OrderedDict[int, Any]
-    _optimizer_step_post_hooks: OrderedDict[int, Any]
+    _optimizer_step_pre_hooks: OrderedDict[int, Any] = OrderedDict()  # of a subclass that does not call __init__
+    _optimizer_step_post_hooks: OrderedDict[int, Any] = OrderedDict()
     _step_supports_amp_scaling = False
     _opt_called = False
     _last = ""  # the settings that stand last in a group, where PyTorch's order is not that of the constructor
