@@ -11,7 +11,7 @@ from typing import Any
 from ..autograd.modes import no_grad
 from ..autograd.node import Tensor
 from ..dtypes import int64
-from ..errors import UnsupportedError
+from ..errors import AssertedError
 from ..nn.module import Module
 from ..ops.create import zeros
 from .lr_scheduler._base import LRScheduler, per_group

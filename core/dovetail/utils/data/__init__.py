@@ -4,3 +4,4 @@ from __future__ import annotations
 
 from ...data import *
 from ...data import __all__
+from . import distributed
