@@ -144,7 +144,7 @@ def load(
         return value if into is None else _loaded(into, value)
     start = bytes(f.read(9)) if hasattr(f, "read") else _read(Path(f), 9)
     if not start:
-        raise _EmptyFile(name, 0, "is empty; was it read to its end before?")
+        raise _EmptyFile(name, 0, "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?")
     if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
         value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
         return value if into is None else _loaded(into, value)
