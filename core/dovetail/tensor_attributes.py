@@ -164,9 +164,6 @@ class Attributes:
     def __int__(self) -> int:
         return int(_real(_only_one(self)))
 
-    def __reversed__(self: Any) -> Any:
-        return self.flip(0) if self._a.ndim else self
-
     def __complex__(self) -> complex:
         return complex(_only_one(self))
 

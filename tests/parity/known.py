@@ -64,6 +64,12 @@ _COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a 
 _COMPLEX = "not for complex numbers, and says so"
 _META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
+_RECORDED = "steps of optimizers are not recorded for gradients"
+_HUB = (
+    "d = tempfile.mkdtemp()\nopen(os.path.join(d, 'hubconf.py'), 'w').write("
+    "\"dependencies = []\\ndef tiny(k=1, **kw):\\n    'A tiny one.'\\n    return k + 1\\n\")\nout = "
+)
+
 KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("shape.where", "T.where(b, x, c)"): ("bug", "PyTorch's gradient for a real operand of a complex result fails inside; Dovetail has it"),
     ("shape.scatter_", "x.clone().scatter_(1, i[:, :1], y)"): ("bug", _PARTIAL),
@@ -114,4 +120,37 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         for sample in ("T.lstsq(v, m)", "T.eig(m)", "T.solve(v[:, None], m)", "T.symeig(m)", "T.matrix_rank(m)")
     },
     ("protocol_info.device", "T.device('meta').type"): ("refused", _META),
+    **{
+        ("module_protocol.meta_device", sample): ("refused", _META)
+        for sample in (
+            "nn.Linear(3, 2, device='meta').weight.is_meta",
+            "nn.Linear(3, 2, device='meta').weight.shape",
+            "nn.Linear(3, 2, device='meta').to_empty(device='cpu').weight.shape",
+            "with T.device('meta'):\n    l = nn.Linear(3, 2)\nout = l.weight.device.type, l.weight.shape",
+            "l = nn.Linear(3, 2, device='meta')\nl.load_state_dict({'weight': T.ones(2, 3), 'bias': T.ones(2)}, assign=True)\n"
+            "out = l(x.detach().float())",
+        )
+    },
+    **{
+        (f"optim.{name}", f"optim.{name}([nn.Parameter(T.ones(2, 2))], lr=0.1, differentiable=True)"): ("refused", _RECORDED)
+        for name in ("Adam", "AdamW", "SGD")
+    },
+    ("optimizer_protocol.differentiable", "optim.Adam([nn.Parameter(T.ones(2))], differentiable=True)"): ("refused", _RECORDED),
+    ("optimizer_protocol.capturable", "p = nn.Parameter(T.ones(2))\no = optim.Adam([p], capturable=True)\np.grad = T.ones(2)\no.step()"): (
+        "differs",
+        "PyTorch refuses capturable=True on a CPU; there is nothing to capture here, and it changes nothing",
+    ),
+    ("device_surface.backends.mps.is_available", "T.device('mps')"): ("refused", "there are no MPS devices here, nor by name"),
+    ("save_load.serialization.skip_data", "with T.serialization.skip_data():\n    r = 3\nout = r"): (
+        "refused",
+        "files without their data are not written",
+    ),
+    ("module_protocol.share_memory", "n = net()\nout = n.share_memory().a.weight.is_shared()"): (
+        "differs",
+        "the loader's workers are threads, which see all memory: nothing is moved to shared memory",
+    ),
+    **{
+        ("save_load.hub.load", _HUB + sample): ("refused", "it would run a repository's code, which no hash vouches for")
+        for sample in ("T.hub.load(d, 'tiny', source='local')", "T.hub.load(d, 'tiny', 5, source='local')")
+    },
 }

@@ -14,6 +14,7 @@ import torch
 
 import dovetail as dv
 from tests.parity.both import raw
+from tests.parity.surface_kit import kit
 from tests.parity.surface_samples import Sample
 
 __all__ = ["difference"]
@@ -77,7 +78,7 @@ class Seen:
 
     def _run(self) -> Any:
         T, space = self.T, dict(self.inputs)
-        space |= {"T": T, "F": T.nn.functional, "np": np, "nn": T.nn, "optim": T.optim}
+        space |= {"T": T, "F": T.nn.functional, "np": np, "nn": T.nn, "optim": T.optim} | kit(T)
         out = eval(self.sample.code, space)  # noqa: S307 - the samples of our own tables
         return space.get("out") if self.sample.code.co_name == "<module>" and "out" in space else out
 

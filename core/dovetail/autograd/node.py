@@ -132,7 +132,6 @@ def leaf(t: Tensor) -> Leaf:
     return new
 
 
-
 class Node:
     """One recorded op call: how to turn the gradient of its result into those of its inputs.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..autograd.node import Tensor
 from ..errors import DtypeError, ValueRangeError
 from ._blockwise import choose, in_blocks, masked
@@ -256,12 +258,15 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return apply(_hardswish, inplace, input)
 
 
+_SIXTH = float(np.float32(1 / 6))  # PyTorch's factor has float32's precision for every type
+
+
 @op(name="hardsigmoid", dtypes="floating")
 def _hardsigmoid(input: Array) -> Array:
     return (input + 3).clip(0, 6) / 6
 
 
-_hardsigmoid.vjp(lambda g, input: masked_out(mul(g, 1 / 6), (input > -3) & (input < 3), False))
+_hardsigmoid.vjp(lambda g, input: masked_out(mul(g, _SIXTH), (input > -3) & (input < 3), False))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:

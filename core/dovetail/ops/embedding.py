@@ -134,6 +134,8 @@ def embedding_bag(
     padding = _padding(where, weight, padding_idx)
     _check(where, input, weight)
     refuse_types(where, weight._a, "iub")
+    if not check_index(input._a, weight._a.shape[0]):
+        raise ShapeError(where, f"an index takes a value which is not in the valid range [0, {weight._a.shape[0]})")
     _shorten(weight, input._a, max_norm, norm_type)
     if input._a.ndim == 2 and padding < 0 and mode != "max":
         rows = _lookup(weight, sparse)(weight, input, -1, scale_grad_by_freq)

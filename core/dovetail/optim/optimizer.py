@@ -81,6 +81,7 @@ def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str,
     for name in names:
         value = defaults[name]
         if name == "betas":
+            value[1]  # an IndexError where there are not two
             for i, beta in enumerate(map(number, value)):
                 check(0.0 <= beta < 1.0, optimizer, f"Invalid beta parameter at index {i}: {beta}", "expected 0 <= beta < 1")
         else:
@@ -139,8 +140,8 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[dict[str, Any]]
     defaults: dict[str, Any]
-    _optimizer_step_pre_hooks: OrderedDict[int, Any]
-    _optimizer_step_post_hooks: OrderedDict[int, Any]
+    _optimizer_step_pre_hooks: OrderedDict[int, Any] = OrderedDict()  # of a subclass that does not call __init__
+    _optimizer_step_post_hooks: OrderedDict[int, Any] = OrderedDict()
     _step_supports_amp_scaling = False
     _opt_called = False
     _last = ""  # the settings that stand last in a group, where PyTorch's order is not that of the constructor
