@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor, detached
@@ -213,6 +214,26 @@ def set_num_threads(num: int) -> None:
     if num <= 0:
         raise ValueRangeError("set_num_threads", f"expects a positive integer, got {num}")
     _settings["threads"] = num
+    for tell in _listeners:
+        tell(num)
+
+
+_listeners: list[Callable[[int], None]] = []
+
+
+def on_num_threads(tell: Callable[[int], None]) -> None:
+    """Have `tell(num)` called whenever `set_num_threads` sets a number: how kernels with threads of their own learn it.
+
+    >>> from dovetail.extend import on_num_threads
+    >>> heard = []
+    >>> on_num_threads(heard.append)
+    >>> dv.set_num_threads(2)
+    >>> heard
+    [2]
+    """
+    _listeners.append(tell)
+    if _settings["threads"]:
+        tell(_settings["threads"])
 
 
 def get_float32_matmul_precision() -> str:

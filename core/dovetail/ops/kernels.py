@@ -83,9 +83,13 @@ def install_claimed() -> None:
         _installed = True
         from ..plugins import kernels_for_core, load_target
 
+        left_out: dict[tuple[str, str], list[str]] = {}
         for claim in kernels_for_core():
             try:
                 install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
             except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
-                what = f"plugin {claim.plugin}: its kernel for {claim.op} was left out, and the reference serves: {error}"
-                warnings.warn(what, RuntimeWarning, stacklevel=2)
+                left_out.setdefault((claim.plugin, str(error)), []).append(claim.op)
+        for (plugin, why), ops in left_out.items():
+            named = ops[0] if len(ops) == 1 else f"{ops[0]} and {len(ops) - 1} other ops"
+            what = f"plugin {plugin}: its kernel for {named} was left out, and the reference serves: {why}"
+            warnings.warn(what, RuntimeWarning, stacklevel=2)

@@ -1,0 +1,15 @@
+// One instruction set's kernels, put together.
+#include "table.h"
+
+namespace dovetail::ISA {
+
+template <class T> static Kernels<T> all() { return {product_kernels<T>()}; }
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+const InstructionSet* set() {
+    static const InstructionSet one{TEXT(ISA), all<float>(), all<double>()};
+    return &one;
+}
+
+}  // namespace dovetail::ISA

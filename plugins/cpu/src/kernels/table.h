@@ -1,0 +1,34 @@
+// The kernels of one instruction set, family by family, and the choice among the sets.
+//
+// A family is a header here (its functions, on plain pointers, nothing of the vector width), a source compiled once for
+// each instruction set, and a file in bind/ that reads NumPy arrays. To add one: its struct in `Kernels`, its line in
+// table.cpp, its lines in CMakeLists.txt.
+#pragma once
+#include "product.h"
+
+namespace dovetail {
+
+template <class T> struct Kernels {
+    ProductKernels<T> product;
+};
+
+struct InstructionSet {
+    const char* name;
+    Kernels<float> f32;
+    Kernels<double> f64;
+    template <class T> const Kernels<T>& of() const;
+};
+template <> inline const Kernels<float>& InstructionSet::of<float>() const { return f32; }
+template <> inline const Kernels<double>& InstructionSet::of<double>() const { return f64; }
+
+// The best set that this processor has and the build contains; DOVETAIL_CPU_ISA names another. Null: none.
+const InstructionSet* instruction_set();
+template <class T> const Kernels<T>& kernels() { return instruction_set()->of<T>(); }
+
+#ifdef ISA
+namespace ISA {
+template <class T> ProductKernels<T> product_kernels();
+}
+#endif
+
+}  // namespace dovetail

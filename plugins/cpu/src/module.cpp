@@ -1,0 +1,15 @@
+// The extension module: NumPy's C interface, the instruction set, and every family's functions.
+#define ARRAY_MAIN
+#include "bind/bind.h"
+
+static void* load_numpy() {
+    import_array1(nullptr);
+    return reinterpret_cast<void*>(1);
+}
+
+NB_MODULE(_native, m) {
+    if (!load_numpy()) throw nb::python_error();
+    if (!dovetail::instruction_set()) throw nb::import_error("dovetail_cpu: this processor has none of the instruction sets of the build");
+    dovetail::bind_memory(m);
+    dovetail::bind_product(m);
+}
