@@ -9,15 +9,17 @@ from dovetail.extend import Kernel, on_num_threads
 
 from . import _native
 
-__all__ = ["linear", "matmul", "matmul_folded_tn", "matmul_nt", "matmul_tn"]
-
+NAMES = (
+    "matmul matmul_nt matmul_tn matmul_folded_tn linear neg abs square sqrt rsqrt reciprocal exp log tanh sigmoid relu silu "
+    "add sub mul div maximum minimum tanh_grad sigmoid_grad relu_grad silu_grad erf gelu gelu_grad"
+).split()
 _native.set_num_threads(dovetail.get_num_threads())
 on_num_threads(_native.set_num_threads)
 if (_limit := os.environ.get("DOVETAIL_CPU_CACHE", "")).isdecimal():
     _native.set_cache_limit(int(_limit))
 
-matmul = Kernel(_native.matmul)
-matmul_nt = Kernel(_native.matmul_nt)
-matmul_tn = Kernel(_native.matmul_tn)
-matmul_folded_tn = Kernel(_native.matmul_folded_tn)
-linear = Kernel(_native.linear)
+def __getattr__(name: str) -> Kernel:
+    """A kernel by its op's name: the native function of that name is its forward."""
+    if name not in NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return Kernel(getattr(_native, name))

@@ -127,17 +127,31 @@ PyDataMem_Handler handler = {"dovetail_cpu", 1, {nullptr, numpy_malloc, numpy_ca
 
 }  // namespace
 
-nb::object fresh(int ndim, const npy_intp* shape, int type) {
+// An array made around memory of ours, which then owns it: NumPy frees by the handler that an array carries. (Making
+// the handler the current one would do the same, at the cost of two context variables for every array.)
+static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
     static PyObject* ours = PyCapsule_New(&handler, "mem_handler", nullptr);
-    // The handler is the current one only while this array is made.
-    PyObject* before = PyDataMem_SetHandler(ours);
-    PyObject* array = PyArray_SimpleNew(ndim, shape, type);
-    PyObject* mine = PyDataMem_SetHandler(before);
-    Py_XDECREF(before);
-    Py_XDECREF(mine);
-    if (!array) throw nb::python_error();
+    PyArray_Descr* descr = PyArray_DescrFromType(type);
+    size_t bytes = (size_t)PyDataType_ELSIZE(descr);
+    for (int i = 0; i < ndim; i++) bytes *= (size_t)shape[i];
+    void* p = allocate(std::max<size_t>(bytes, 1));
+    if (!p) {
+        Py_DECREF(descr);
+        PyErr_NoMemory();
+        throw nb::python_error();
+    }
+    PyObject* array = PyArray_NewFromDescr(&PyArray_Type, descr, ndim, shape, nullptr, p, flags, nullptr);
+    if (!array) {
+        release(p, std::max<size_t>(bytes, 1));
+        throw nb::python_error();
+    }
+    reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler = Py_NewRef(ours);
+    PyArray_ENABLEFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_OWNDATA);
     return nb::steal(array);
 }
+
+nb::object fresh(int ndim, const npy_intp* shape, int type) { return around(ndim, shape, type, NPY_ARRAY_CARRAY); }
+nb::object fresh_as(const Array& x) { return around(x.ndim(), x.shape(), x.type(), x.contiguous() ? NPY_ARRAY_CARRAY : NPY_ARRAY_FARRAY); }
 
 nb::object straight(nb::handle array) {
     Array a(array);

@@ -11,5 +11,6 @@ NB_MODULE(_native, m) {
     if (!load_numpy()) throw nb::python_error();
     if (!dovetail::instruction_set()) throw nb::import_error("dovetail_cpu: this processor has none of the instruction sets of the build");
     dovetail::bind_memory(m);
+    dovetail::bind_pointwise(m);
     dovetail::bind_product(m);
 }

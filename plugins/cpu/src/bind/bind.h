@@ -6,6 +6,7 @@
 namespace dovetail {
 
 void bind_memory(nb::module_& m);
+void bind_pointwise(nb::module_& m);
 void bind_product(nb::module_& m);
 
 // Call f(T{}) with the element type of an array, float or double; else let the reference serve.

@@ -4,12 +4,14 @@
 // each instruction set, and a file in bind/ that reads NumPy arrays. To add one: its struct in `Kernels`, its line in
 // table.cpp, its lines in CMakeLists.txt.
 #pragma once
+#include "pointwise.h"
 #include "product.h"
 
 namespace dovetail {
 
 template <class T> struct Kernels {
     ProductKernels<T> product;
+    PointwiseKernels<T> pointwise;
 };
 
 struct InstructionSet {
@@ -28,6 +30,7 @@ template <class T> const Kernels<T>& kernels() { return instruction_set()->of<T>
 #ifdef ISA
 namespace ISA {
 template <class T> ProductKernels<T> product_kernels();
+template <class T> PointwiseKernels<T> pointwise_kernels();
 }
 #endif
 
