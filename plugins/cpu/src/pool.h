@@ -32,7 +32,8 @@ template <class F> void parallel_range(long count, long grain, F&& task) {
     parallel(parts, [&](long i, int) { task(count * i / parts, count * (i + 1) / parts); });
 }
 
-// Memory of this thread that lasts until its next use: `slot` tells apart what is needed at one time. 64-byte aligned.
+// Memory of this thread that lasts until its next use, 64-byte aligned. A slot for each thing that is needed at one time.
+enum Slot { SLOT_A, SLOT_B, SLOT_1, SLOT_2, SLOT_3, SLOT_4, SLOT_5, SLOT_6 };
 void* scratch_bytes(int slot, size_t bytes);
 template <class T> T* scratch(int slot, long count) { return static_cast<T*>(scratch_bytes(slot, sizeof(T) * (size_t)count)); }
 

@@ -47,11 +47,27 @@ template <class T> INLINE Vec<T> load(const T* p) { return *reinterpret_cast<con
 template <class T> INLINE void store(T* p, Vec<T> v) { *reinterpret_cast<typename Types<T>::anywhere*>(p) = v; }
 template <class T> INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }  // not `Vec{} + x`, which would lose the sign of -0
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Lanes below n, as the instructions for part of a vector take them.
+template <class T> INLINE __m256i lanes(long n) {
+    if constexpr (sizeof(T) == 4) return (__m256i)(Ints<float>{0, 1, 2, 3, 4, 5, 6, 7} < (Ints<float>{} + (int32_t)n));
+    else return (__m256i)(Ints<double>{0, 1, 2, 3} < (Ints<double>{} + (int64_t)n));
+}
+#endif
+
 // The first n elements, 0 <= n <= WIDTH; the others are `rest` and are not read.
 template <class T> INLINE Vec<T> load(const T* p, long n, T rest = 0) {
 #if defined(__AVX512F__)
     if constexpr (std::is_same_v<T, float>) return (Vec<T>)_mm512_mask_loadu_ps((__m512)splat(rest), (__mmask16)((1u << n) - 1), p);
     if constexpr (std::is_same_v<T, double>) return (Vec<T>)_mm512_mask_loadu_pd((__m512d)splat(rest), (__mmask8)((1u << n) - 1), p);
+#endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (std::is_floating_point_v<T>) {
+        Vec<T> v;
+        if constexpr (sizeof(T) == 4) v = (Vec<T>)_mm256_maskload_ps(p, lanes<T>(n));
+        else v = (Vec<T>)_mm256_maskload_pd(p, lanes<T>(n));
+        return rest == T(0) ? v : (Ints<T>)lanes<T>(n) ? v : splat(rest);
+    }
 #endif
     T buffer[WIDTH<T>];
     for (long i = 0; i < WIDTH<T>; i++) buffer[i] = i < n ? p[i] : rest;
@@ -61,6 +77,10 @@ template <class T> INLINE void store(T* p, Vec<T> v, long n) {
 #if defined(__AVX512F__)
     if constexpr (std::is_same_v<T, float>) return _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
     if constexpr (std::is_same_v<T, double>) return _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, float>) return _mm256_maskstore_ps(p, lanes<T>(n), (__m256)v);
+    if constexpr (std::is_same_v<T, double>) return _mm256_maskstore_pd(p, lanes<T>(n), (__m256d)v);
 #endif
     T buffer[WIDTH<T>];
     store(buffer, v);

@@ -4,6 +4,7 @@
 // each instruction set, and a file in bind/ that reads NumPy arrays. To add one: its struct in `Kernels`, its line in
 // table.cpp, its lines in CMakeLists.txt.
 #pragma once
+#include "conv.h"
 #include "pointwise.h"
 #include "product.h"
 
@@ -12,6 +13,7 @@ namespace dovetail {
 template <class T> struct Kernels {
     ProductKernels<T> product;
     PointwiseKernels<T> pointwise;
+    ConvKernels<T> conv;
 };
 
 struct InstructionSet {
@@ -31,6 +33,7 @@ template <class T> const Kernels<T>& kernels() { return instruction_set()->of<T>
 namespace ISA {
 template <class T> ProductKernels<T> product_kernels();
 template <class T> PointwiseKernels<T> pointwise_kernels();
+template <class T> ConvKernels<T> conv_kernels();
 }
 #endif
 

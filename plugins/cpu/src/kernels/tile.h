@@ -38,7 +38,4 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
 template <class T>
 void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const Finish<T>& finish);
 
-// Places of memory that lasts between calls (pool.h): one number for each thing that is needed at one time.
-enum Slot { SLOT_A, SLOT_B, SLOT_1, SLOT_2, SLOT_3, SLOT_4, SLOT_5, SLOT_6 };
-
 }  // namespace dovetail::ISA
