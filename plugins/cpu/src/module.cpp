@@ -12,6 +12,7 @@ NB_MODULE(_native, m) {
     if (!dovetail::instruction_set()) throw nb::import_error("dovetail_cpu: this processor has none of the instruction sets of the build");
     dovetail::bind_conv(m);
     dovetail::bind_memory(m);
+    dovetail::bind_norm(m);
     dovetail::bind_pointwise(m);
     dovetail::bind_product(m);
 }

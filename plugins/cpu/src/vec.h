@@ -87,6 +87,20 @@ template <class T> INLINE void store(T* p, Vec<T> v, long n) {
     for (long i = 0; i < n; i++) p[i] = buffer[i];
 }
 
+// Likewise, the whole vector the quick way: for loops whose last step is a part.
+template <class T> INLINE Vec<T> part(const T* p, long n) { return n == WIDTH<T> ? load(p) : load(p, n); }
+template <class T> INLINE void put(T* p, Vec<T> v, long n) {
+    if (n == WIDTH<T>) store(p, v);
+    else store(p, v, n);
+}
+// The lanes below n, others zero.
+template <class T> INLINE Vec<T> first(Vec<T> v, long n) {
+    if (n == WIDTH<T>) return v;
+    T buffer[WIDTH<T>] = {};
+    store(buffer, v, n);
+    return load(buffer);
+}
+
 template <class T, class V = Vec<T>> INLINE V select(Ints<T> mask, V a, V b) { return mask ? a : b; }
 // The greater of two, as NumPy and PyTorch have it: a NaN on either side is the answer.
 template <class T> INLINE Vec<T> greater(Vec<T> a, Vec<T> b) { return (a > b) | (a != a) ? a : b; }

@@ -7,6 +7,7 @@ namespace dovetail {
 
 void bind_conv(nb::module_& m);
 void bind_memory(nb::module_& m);
+void bind_norm(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_product(nb::module_& m);
 

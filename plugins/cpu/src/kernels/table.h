@@ -5,6 +5,7 @@
 // table.cpp, its lines in CMakeLists.txt.
 #pragma once
 #include "conv.h"
+#include "norm.h"
 #include "pointwise.h"
 #include "product.h"
 
@@ -13,6 +14,7 @@ namespace dovetail {
 template <class T> struct Kernels {
     ProductKernels<T> product;
     PointwiseKernels<T> pointwise;
+    NormKernels<T> norm;
     ConvKernels<T> conv;
 };
 
@@ -33,6 +35,7 @@ template <class T> const Kernels<T>& kernels() { return instruction_set()->of<T>
 namespace ISA {
 template <class T> ProductKernels<T> product_kernels();
 template <class T> PointwiseKernels<T> pointwise_kernels();
+template <class T> NormKernels<T> norm_kernels();
 template <class T> ConvKernels<T> conv_kernels();
 }
 #endif
