@@ -29,7 +29,10 @@ struct Array {
     bool contiguous() const { return PyArray_IS_C_CONTIGUOUS(a); }
     bool aligned() const { return PyArray_ISALIGNED(a) && PyArray_ISNOTSWAPPED(a); }
     const npy_intp* shape() const { return PyArray_DIMS(a); }
-    template <class T> T* data() const { return static_cast<T*>(PyArray_DATA(a)); }
+    template <class T>
+    T* data() const {
+        return static_cast<T*>(PyArray_DATA(a));
+    }
 };
 
 inline bool is_array(nb::handle h) { return PyArray_CheckExact(h.ptr()); }
@@ -47,18 +50,15 @@ nb::object fresh_as(const Array& x);
 // The array itself where it is contiguous and aligned, else a contiguous copy; kept alive by the result.
 nb::object straight(nb::handle array);
 
-// Leave Python alone while much is computed; little is done faster than others could make use of it.
-class Quiet {
-    PyThreadState* state = nullptr;
-
-  public:
-    explicit Quiet(double work) {
-        if (work > 1e5) state = PyEval_SaveThread();
+// Compute without holding Python's lock where there is much to do; f may touch nothing of Python's.
+template <class F>
+void quietly(double work, F&& f) {
+    if (work < 1e5) {  // sooner done than others could make use of it
+        f();
+        return;
     }
-    ~Quiet() {
-        if (state) PyEval_RestoreThread(state);
-    }
-    Quiet(const Quiet&) = delete;
-};
+    nb::gil_scoped_release released;
+    f();
+}
 
 }  // namespace dovetail

@@ -6,9 +6,9 @@
 
 namespace dovetail {
 
-#define SET(name)                       \
-    namespace name {                    \
-    const InstructionSet* set();        \
+#define SET(name)                \
+    namespace name {             \
+    const InstructionSet* set(); \
     }
 #ifdef WITH_AVX512
 SET(avx512)

@@ -33,10 +33,10 @@ void relax() {
 
 struct Pool {
     std::vector<std::thread> workers;
-    std::atomic<uint32_t> job{0};   // counts the jobs; workers wait for it to change
-    std::atomic<int> busy{0};       // workers that have not finished the current job
+    std::atomic<uint32_t> job{0};  // counts the jobs; workers wait for it to change
+    std::atomic<int> busy{0};      // workers that have not finished the current job
     std::atomic<int> sleeping{0};
-    std::atomic<long> next{0};      // the next index to take
+    std::atomic<long> next{0};  // the next index to take
     std::atomic<bool> leave{false};
     long count = 0;
     void (*task)(void*, long, int) = nullptr;
@@ -92,7 +92,7 @@ struct Pool {
 // Never destroyed: threads of a process that is ending are not waited for.
 Pool* pool = new Pool;
 int wanted = 0;
-std::mutex lock;               // held by the one call that uses the pool
+std::mutex lock;  // held by the one call that uses the pool
 thread_local bool inside = false;
 
 int from_environment() {

@@ -35,10 +35,12 @@ void outputs(ConvShape& s) {
 bool images(nb::handle a, nb::handle b) {
     if (!is_array(a) || !is_array(b)) return false;
     Array x(a), y(b);
-    return (x.ndim() == 3 || x.ndim() == 4) && x.ndim() == y.ndim() && x.type() == y.type() && (x.type() == NPY_FLOAT32 || x.type() == NPY_FLOAT64);
+    return (x.ndim() == 3 || x.ndim() == 4) && x.ndim() == y.ndim() && x.type() == y.type() &&
+           (x.type() == NPY_FLOAT32 || x.type() == NPY_FLOAT64);
 }
 bool channels_last(const Array& x) {
-    return x.ndim() == 4 && !x.contiguous() && x.stride(1) == 1 && x.size(1) > 1 && x.stride(3) == x.size(1) && x.stride(2) == x.stride(3) * x.size(3);
+    return x.ndim() == 4 && !x.contiguous() && x.stride(1) == 1 && x.size(1) > 1 && x.stride(3) == x.size(1) &&
+           x.stride(2) == x.stride(3) * x.size(3);
 }
 
 void image_sizes(const Array& x, long& n, long& c, long& h, long& w) {
@@ -53,7 +55,8 @@ double work(const ConvShape& s) { return double(s.n) * s.o * s.points() * (s.c /
 bool empty(const ConvShape& s) { return work(s) <= 0 || s.oh < 1 || s.ow < 1; }
 
 // convolution(input, weight, bias, stride, padding, dilation, groups)
-nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::handle stride, nb::handle padding, nb::handle dilation, long groups) {
+nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::handle stride, nb::handle padding, nb::handle dilation,
+                   long groups) {
     ConvShape s;
     if (!images(input, weight) || !settings(s, stride, padding, dilation, groups)) return decline();
     Array x(input), w(weight);
@@ -62,20 +65,21 @@ nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::han
     image_sizes(x, s.n, s.c, s.h, s.w), image_sizes(w, s.o, per, s.kh, s.kw);
     outputs(s);
     if (empty(s) || per * groups != s.c || s.o % groups) return decline();
-    if (!bias.is_none() && (!is_array(bias) || Array(bias).ndim() != 1 || Array(bias).size(0) != s.o || Array(bias).type() != x.type())) return decline();
+    if (!bias.is_none() && (!is_array(bias) || Array(bias).ndim() != 1 || Array(bias).size(0) != s.o || Array(bias).type() != x.type()))
+        return decline();
     return by_type(x, [&](auto t) {
         using T = decltype(t);
         nb::object a = straight(input), b = straight(weight), added = bias.is_none() ? nb::none() : straight(bias);
         nb::object out = image(x, s.n, s.o, s.oh, s.ow);
         const T* bias_data = bias.is_none() ? nullptr : Array(added).data<T>();
-        Quiet quiet(work(s));
-        kernels<T>().conv.forward(s, Array(a).data<T>(), Array(b).data<T>(), bias_data, Array(out).data<T>());
+        quietly(work(s), [&] { kernels<T>().conv.forward(s, Array(a).data<T>(), Array(b).data<T>(), bias_data, Array(out).data<T>()); });
         return out;
     });
 }
 
 // convolution_input_grad(grad, weight, size, stride, padding, dilation, groups), also the transposed convolution
-nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::handle stride, nb::handle padding, nb::handle dilation, long groups) {
+nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::handle stride, nb::handle padding, nb::handle dilation,
+                      long groups) {
     ConvShape s;
     if (!images(grad, weight) || !settings(s, stride, padding, dilation, groups) || !pair_of(size, s.h, s.w, 1)) return decline();
     Array g(grad), w(weight);
@@ -89,14 +93,14 @@ nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::h
     return by_type(g, [&](auto t) {
         using T = decltype(t);
         nb::object a = straight(grad), b = straight(weight), out = image(g, s.n, s.c, s.h, s.w);
-        Quiet quiet(work(s));
-        kernels<T>().conv.input_grad(s, Array(a).data<T>(), Array(b).data<T>(), Array(out).data<T>());
+        quietly(work(s), [&] { kernels<T>().conv.input_grad(s, Array(a).data<T>(), Array(b).data<T>(), Array(out).data<T>()); });
         return out;
     });
 }
 
 // convolution_weight_grad(grad, input, size, stride, padding, dilation, groups)
-nb::object weight_grad(nb::handle grad, nb::handle input, nb::handle size, nb::handle stride, nb::handle padding, nb::handle dilation, long groups) {
+nb::object weight_grad(nb::handle grad, nb::handle input, nb::handle size, nb::handle stride, nb::handle padding, nb::handle dilation,
+                       long groups) {
     ConvShape s;
     if (!images(grad, input) || !settings(s, stride, padding, dilation, groups) || !pair_of(size, s.kh, s.kw, 1)) return decline();
     Array g(grad), x(input);
@@ -109,8 +113,7 @@ nb::object weight_grad(nb::handle grad, nb::handle input, nb::handle size, nb::h
     return by_type(g, [&](auto t) {
         using T = decltype(t);
         nb::object a = straight(input), b = straight(grad), out = image(g, s.o, s.c / groups, s.kh, s.kw);
-        Quiet quiet(work(s));
-        kernels<T>().conv.weight_grad(s, Array(a).data<T>(), Array(b).data<T>(), Array(out).data<T>());
+        quietly(work(s), [&] { kernels<T>().conv.weight_grad(s, Array(a).data<T>(), Array(b).data<T>(), Array(out).data<T>()); });
         return out;
     });
 }

@@ -8,7 +8,8 @@ namespace dovetail {
 namespace {
 
 // An optional array of `count` elements of this type, contiguous: its data, or null. `fits` turns false where it is another.
-template <class T> const T* optional(nb::handle h, nb::object& keep, long count, int type, bool& fits) {
+template <class T>
+const T* optional(nb::handle h, nb::object& keep, long count, int type, bool& fits) {
     if (h.is_none()) return nullptr;
     if (!is_array(h) || Array(h).count() != count || Array(h).type() != type) {
         fits = false;
@@ -39,15 +40,19 @@ nb::object batch_norm(nb::handle input, nb::handle weight, nb::handle bias, doub
         bool fits = true;
         const T *w = optional<T>(weight, keep[0], p.c, x.type(), fits), *b = optional<T>(bias, keep[1], p.c, x.type(), fits);
         if (!fits) return decline();
-        Quiet quiet(double(p.count()) * 4);
-        kernels<T>().norm.batch(p.n, p.c, p.l, x.data<T>(), w, b, T(eps), Array(out).data<T>(), Array(mean).data<T>(), Array(var).data<T>());
+        quietly(double(p.count()) * 4, [&] {
+            kernels<T>().norm.batch(p.n, p.c, p.l, x.data<T>(), w, b, T(eps), Array(out).data<T>(), Array(mean).data<T>(),
+                                    Array(var).data<T>());
+        });
         return nb::make_tuple(out, mean, var);
     });
 }
 
 // batch_norm_grad(grad, input, weight, mean, var, eps, needs) to (by_input, by_weight, by_bias)
-nb::object batch_norm_grad(nb::handle grad, nb::handle input, nb::handle weight, nb::handle mean, nb::handle var, double eps, nb::tuple needs) {
-    if (!planes_fit(input) || !is_array(grad) || Array(grad).type() != Array(input).type() || Array(grad).count() != Array(input).count()) return decline();
+nb::object batch_norm_grad(nb::handle grad, nb::handle input, nb::handle weight, nb::handle mean, nb::handle var, double eps,
+                           nb::tuple needs) {
+    if (!planes_fit(input) || !is_array(grad) || Array(grad).type() != Array(input).type() || Array(grad).count() != Array(input).count())
+        return decline();
     Array x(input);
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
@@ -58,10 +63,13 @@ nb::object batch_norm_grad(nb::handle grad, nb::handle input, nb::handle weight,
                 *v = optional<T>(var, keep[3], p.c, x.type(), fits);
         if (!fits) return decline();
         const bool wanted = nb::cast<bool>(needs[0]);
-        nb::object by_input = wanted ? fresh_like(x) : fresh({0}, x.type()), by_weight = fresh({p.c}, x.type()), by_bias = fresh({p.c}, x.type());
-        Quiet quiet(double(p.count()) * 4);
-        kernels<T>().norm.batch_grad(p.n, p.c, p.l, Array(keep[0]).data<T>(), x.data<T>(), w, m, v, T(eps),
-                                     wanted ? Array(by_input).data<T>() : nullptr, Array(by_weight).data<T>(), Array(by_bias).data<T>());
+        nb::object by_input = wanted ? fresh_like(x) : fresh({0}, x.type()), by_weight = fresh({p.c}, x.type()),
+                   by_bias = fresh({p.c}, x.type());
+        quietly(double(p.count()) * 4, [&] {
+            kernels<T>().norm.batch_grad(p.n, p.c, p.l, Array(keep[0]).data<T>(), x.data<T>(), w, m, v, T(eps),
+                                         wanted ? Array(by_input).data<T>() : nullptr, Array(by_weight).data<T>(),
+                                         Array(by_bias).data<T>());
+        });
         return nb::make_tuple(by_input, by_weight, by_bias);
     });
 }
@@ -84,8 +92,8 @@ nb::object batch_norm_infer(nb::handle input, nb::handle weight, nb::handle bias
             shift[i] = (b ? b[i] : T(0)) - m[i] * scale[i];
         }
         nb::object out = fresh_like(x);
-        Quiet quiet(double(p.count()) * 2);
-        kernels<T>().norm.scale_shift(p.n, p.c, p.l, x.data<T>(), scale.data(), shift.data(), Array(out).data<T>());
+        quietly(double(p.count()) * 2,
+                [&] { kernels<T>().norm.scale_shift(p.n, p.c, p.l, x.data<T>(), scale.data(), shift.data(), Array(out).data<T>()); });
         return out;
     });
 }
@@ -111,14 +119,15 @@ nb::object layer_norm(nb::handle input, nb::handle normalized_shape, nb::handle 
         if (!fits) return decline();
         nb::object out = fresh_like(x), mean = centre ? fresh({rows, 1}, x.type()) : nb::none(), rstd = fresh({rows, 1}, x.type());
         T* m = centre ? Array(mean).data<T>() : nullptr;
-        Quiet quiet(double(x.count()) * 4);
-        kernels<T>().norm.layer(rows, width, x.data<T>(), w, b, T(eps), Array(out).data<T>(), m, Array(rstd).data<T>());
+        quietly(double(x.count()) * 4,
+                [&] { kernels<T>().norm.layer(rows, width, x.data<T>(), w, b, T(eps), Array(out).data<T>(), m, Array(rstd).data<T>()); });
         return nb::make_tuple(out, mean, rstd);
     });
 }
 
 // layer_norm_grad(grad, input, shape, weight, mean, rstd, needs) to (by_input, by_weight, by_bias)
-nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, nb::handle weight, nb::handle mean, nb::handle rstd, nb::tuple needs) {
+nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, nb::handle weight, nb::handle mean, nb::handle rstd,
+                           nb::tuple needs) {
     if (!is_array(grad) || !is_array(input) || !is_array(rstd) || !PyTuple_Check(shape.ptr())) return decline();
     if (Array(grad).type() != Array(input).type() || Array(grad).count() != Array(input).count()) return decline();
     const nb::tuple sizes = nb::borrow<nb::tuple>(shape);
@@ -141,9 +150,9 @@ nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, 
         };
         nb::object out[3] = {made(0), made(1), made(2)};
         auto data = [&](int i) { return nb::cast<bool>(needs[size_t(i)]) ? Array(out[i]).data<T>() : nullptr; };
-        T *to[3] = {data(0), data(1), data(2)};
-        Quiet quiet(double(x.count()) * 4);
-        kernels<T>().norm.layer_grad(rows, width, g.data<T>(), x.data<T>(), w, m, s, to[0], to[1], to[2]);
+        T* to[3] = {data(0), data(1), data(2)};
+        quietly(double(x.count()) * 4,
+                [&] { kernels<T>().norm.layer_grad(rows, width, g.data<T>(), x.data<T>(), w, m, s, to[0], to[1], to[2]); });
         return nb::make_tuple(out[0], out[1], out[2]);
     });
 }
@@ -153,7 +162,8 @@ nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, 
 void bind_norm(nb::module_& m) {
     m.def("batch_norm", &batch_norm, nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg());
     m.def("batch_norm_grad", &batch_norm_grad, nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
-    m.def("batch_norm_infer", &batch_norm_infer, nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg());
+    m.def("batch_norm_infer", &batch_norm_infer, nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg().none(),
+          nb::arg());
     m.def("layer_norm", &layer_norm, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg(), nb::arg());
     m.def("layer_norm_grad", &layer_norm_grad, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg(), nb::arg());
 }

@@ -7,15 +7,15 @@ namespace {
 // Whether the elements fill a run of memory without gaps, in the order of the dimensions or another: the type's own order.
 bool dense(const Array& x) { return PyArray_IS_C_CONTIGUOUS(x.a) || PyArray_IS_F_CONTIGUOUS(x.a); }
 
-template <Unary F> nb::object unary(nb::handle input) {
+template <Unary F>
+nb::object unary(nb::handle input) {
     if (!is_array(input)) return decline();
     Array x(input);
     if (!dense(x) || !x.aligned()) return decline();
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object out = fresh_as(x);
-        Quiet quiet(double(x.count()));
-        kernels<T>().pointwise.unary(F, x.data<T>(), Array(out).data<T>(), x.count());
+        quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, x.data<T>(), Array(out).data<T>(), x.count()); });
         return out;
     });
 }
@@ -90,7 +90,8 @@ bool number(nb::handle h, double& value) {
     return true;
 }
 
-template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
+template <Binary F>
+nb::object binary(nb::handle input, nb::handle other) {
     if (!is_array(input)) return decline();
     Array a(input);
     if (!a.aligned()) return decline();
@@ -104,8 +105,7 @@ template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
             Pairing how;
             how.n = a.count(), how.inner[1] = 0;
             T b = T(value);
-            Quiet quiet(double(how.n));
-            kernels<T>().pointwise.binary(F, how, a.data<T>(), &b, Array(out).data<T>());
+            quietly(double(how.n), [&] { kernels<T>().pointwise.binary(F, how, a.data<T>(), &b, Array(out).data<T>()); });
             return out;
         });
     }
@@ -119,17 +119,18 @@ template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
     else if (!pair_up(a, b, shape, ndim, how)) return decline();
     return by_type(a, [&](auto t) -> nb::object {
         using T = decltype(t);
-        if (!alike && !(PyArray_IS_C_CONTIGUOUS(a.a) || PyArray_IS_C_CONTIGUOUS(b.a))) return decline();  // the result's layout is NumPy's to choose
+        if (!alike && !(PyArray_IS_C_CONTIGUOUS(a.a) || PyArray_IS_C_CONTIGUOUS(b.a)))
+            return decline();  // the result's layout is NumPy's to choose
         nb::object out = alike ? fresh_as(a) : fresh(ndim, shape, a.type());
         Array c(out);
         if (!c.count()) return out;
-        Quiet quiet(double(c.count()));
-        kernels<T>().pointwise.binary(F, how, a.data<T>(), b.data<T>(), c.data<T>());
+        quietly(double(c.count()), [&] { kernels<T>().pointwise.binary(F, how, a.data<T>(), b.data<T>(), c.data<T>()); });
         return out;
     });
 }
 
-template <Binary F> nb::object float_binary(nb::handle grad, nb::handle input) {
+template <Binary F>
+nb::object float_binary(nb::handle grad, nb::handle input) {
     if (is_array(grad) && Array(grad).type() != NPY_FLOAT32) return decline();
     return binary<F>(grad, input);
 }

@@ -8,7 +8,8 @@ namespace dovetail {
 namespace {
 
 // A stack of matrices: where each begins, and the steps inside.
-template <class T> struct Stack {
+template <class T>
+struct Stack {
     nb::object owner;  // the array, or the copy of it that can be read with a unit step
     std::vector<npy_intp> lead;
     long rows, columns, row, column;
@@ -68,7 +69,8 @@ bool fits(nb::handle input, nb::handle other) {
     return a.ndim() >= 2 && b.ndim() >= 2 && a.type() == b.type() && (a.type() == NPY_FLOAT32 || a.type() == NPY_FLOAT64);
 }
 
-template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool other_turned) {
+template <class T>
+nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool other_turned) {
     Stack<T> a(input, input_turned), b(other, other_turned);
     std::vector<npy_intp> shape;
     if (a.columns != b.rows || !broadcast(a.lead, b.lead, shape)) return decline();  // the reference knows the words
@@ -80,27 +82,31 @@ template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::h
     nb::object out = fresh((int)whole.size(), whole.data(), Array(input).type());
     T* c = Array(out).data<T>();
     const auto product = kernels<T>().product.product;
-    Quiet quiet(double(count) * m * n * k);
-    if (count >= 2 * threads() && double(m) * n * k < 1e7)
-        parallel(count, [&](long i, int) { product(m, n, k, a.at(i, shape), b.at(i, shape), c + i * m * n, n, false, {}); });
-    else
-        for (long i = 0; i < count; i++) product(m, n, k, a.at(i, shape), b.at(i, shape), c + i * m * n, n, false, {});
+    auto one = [&](long i, int) { product(m, n, k, a.at(i, shape), b.at(i, shape), c + i * m * n, n, false, {}); };
+    quietly(double(count) * m * n * k, [&] {
+        if (count >= 2 * threads() && double(m) * n * k < 1e7) parallel(count, one);
+        else
+            for (long i = 0; i < count; i++) one(i, 0);
+    });
     return out;
 }
 
-template <bool INPUT_TURNED, bool OTHER_TURNED> nb::object matmul(nb::handle input, nb::handle other) {
+template <bool INPUT_TURNED, bool OTHER_TURNED>
+nb::object matmul(nb::handle input, nb::handle other) {
     if (!fits(input, other)) return decline();
     return by_type(Array(input), [&](auto t) { return stacked<decltype(t)>(input, INPUT_TURNED, other, OTHER_TURNED); });
 }
 
 // All dimensions but the last, as one: an array (..., k) as a matrix of rows.
-template <class T> Matrix<T> rows_of(nb::object& array) {
+template <class T>
+Matrix<T> rows_of(nb::object& array) {
     array = straight(array);
     Array a(array);
     return {a.data<T>(), a.size(-1), 1};
 }
 
-template <class T> nb::object linear(nb::handle input, nb::handle weight, nb::handle bias) {
+template <class T>
+nb::object linear(nb::handle input, nb::handle weight, nb::handle bias) {
     Array x(input), w(weight);
     const long k = x.size(-1), n = w.size(0), m = k ? x.count() / k : 0;
     nb::object rows = nb::borrow(input), matrix = nb::borrow(weight), added = nb::borrow(bias);
@@ -115,8 +121,7 @@ template <class T> nb::object linear(nb::handle input, nb::handle weight, nb::ha
     std::vector<npy_intp> shape(x.shape(), x.shape() + x.ndim());
     shape.back() = n;
     nb::object out = fresh((int)shape.size(), shape.data(), x.type());
-    Quiet quiet(double(m) * n * k);
-    kernels<T>().product.product(m, n, k, a, b, Array(out).data<T>(), n, false, finish);
+    quietly(double(m) * n * k, [&] { kernels<T>().product.product(m, n, k, a, b, Array(out).data<T>(), n, false, finish); });
     return out;
 }
 
@@ -124,7 +129,8 @@ nb::object linear_any(nb::handle input, nb::handle weight, nb::handle bias) {
     if (!is_array(input) || !is_array(weight) || !(bias.is_none() || is_array(bias))) return decline();
     Array x(input), w(weight);
     if (x.ndim() < 1 || w.ndim() != 2 || x.size(-1) != w.size(1) || !x.size(-1) || x.type() != w.type()) return decline();
-    if (!bias.is_none() && (Array(bias).ndim() != 1 || Array(bias).size(0) != w.size(0) || Array(bias).type() != x.type())) return decline();
+    if (!bias.is_none() && (Array(bias).ndim() != 1 || Array(bias).size(0) != w.size(0) || Array(bias).type() != x.type()))
+        return decline();
     return by_type(x, [&](auto t) { return linear<decltype(t)>(input, weight, bias); });
 }
 
@@ -140,8 +146,7 @@ nb::object folded_tn(nb::handle input, nb::handle other) {
         Matrix<T> a = rows_of<T>(left), b = rows_of<T>(right);
         std::swap(a.row, a.column);
         nb::object out = fresh({n, p}, x.type());
-        Quiet quiet(double(n) * p * k);
-        kernels<T>().product.product(n, p, k, a, b, Array(out).data<T>(), p, false, {});
+        quietly(double(n) * p * k, [&] { kernels<T>().product.product(n, p, k, a, b, Array(out).data<T>(), p, false, {}); });
         return out;
     });
 }

@@ -6,14 +6,15 @@
 namespace dovetail::ISA {
 namespace {
 
-constexpr long DEPTH = 256;   // rows of columns at a time: whole channels, as many as fit
-constexpr long POINTS = 128;  // output points at a time
+constexpr long DEPTH = 256;     // rows of columns at a time: whole channels, as many as fit
+constexpr long POINTS = 128;    // output points at a time
 constexpr long SMALL_MAP = 64;  // maps below this are taken several images at a time, so that the weights are read less often
 
 long channel_block(const ConvShape& s) { return std::clamp(DEPTH / s.taps(), 1L, s.c / s.groups); }
 bool is_product(const ConvShape& s) { return s.taps() == 1 && s.sh == 1 && s.sw == 1 && !s.ph && !s.pw; }
 
-template <class T> void add_bias(T* y, long rows, long step, long n, const T* bias) {
+template <class T>
+void add_bias(T* y, long rows, long step, long n, const T* bias) {
     constexpr long W = WIDTH<T>;
     for (long i = 0; i < rows; i++) {
         const Vec<T> b = splat(bias[i]);
@@ -25,7 +26,8 @@ template <class T> void add_bias(T* y, long rows, long step, long n, const T* bi
 }
 
 // Copy rows of points that count through the images from or to where they lie: rows o of (image, o, point).
-template <class T, class F> void by_image(const ConvShape& s, long first, long count, F&& f) {
+template <class T, class F>
+void by_image(const ConvShape& s, long first, long count, F&& f) {
     for (long place = 0; place < count;) {
         const long q = first + place, image = q / s.points(), at = q % s.points(), length = std::min(s.points() - at, count - place);
         f(place, image, at, length);
@@ -34,7 +36,8 @@ template <class T, class F> void by_image(const ConvShape& s, long first, long c
 }
 
 // The sum of `shares` matrices (rows x columns, `apart` from each other), turned: to[j][i] = Σ from[i][j].
-template <class T> void sum_turned(const T* from, long apart, long shares, long rows, long columns, T* to) {
+template <class T>
+void sum_turned(const T* from, long apart, long shares, long rows, long columns, T* to) {
     constexpr long W = WIDTH<T>;
     const long tall = rows / W * W, wide = columns / W * W;
     auto one = [&](long i, long j) {
@@ -64,11 +67,12 @@ template <class T> void sum_turned(const T* from, long apart, long shares, long 
 
 }  // namespace
 
-template <class T> void columns_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
+template <class T>
+void columns_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
     constexpr long N = TILE_COLUMNS<T>;
     const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), points = s.points(), step = channel_block(s);
     const bool small = points < SMALL_MAP, plain = is_product(s);
-    const long span = small ? s.n * points : points;          // points that count through
+    const long span = small ? s.n * points : points;  // points that count through
     const long blocks = (span + POINTS - 1) / POINTS, images = small ? 1 : s.n;
     long parts = 1;  // of the output channels, where there are too few blocks for the threads
     while (blocks * images * s.groups * parts < 2 * threads() && og / (parts * 2) >= 2 * TILE_ROWS) parts *= 2;
@@ -101,7 +105,8 @@ template <class T> void columns_forward(const ConvShape& s, const T* x, const T*
     });
 }
 
-template <class T> void columns_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
+template <class T>
+void columns_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     constexpr long N = TILE_COLUMNS<T>;
     const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), points = s.points(), plane = s.h * s.w, step = channel_block(s);
     const bool plain = is_product(s);
@@ -139,7 +144,8 @@ template <class T> void columns_input_grad(const ConvShape& s, const T* dy, cons
     });
 }
 
-template <class T> void columns_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
+template <class T>
+void columns_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
     constexpr long N = TILE_COLUMNS<T>;
     const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), points = s.points(), step = channel_block(s);
     const long total = s.n * points, width = panels_of<T>(og) * N, workers = threads();
@@ -147,37 +153,42 @@ template <class T> void columns_weight_grad(const ConvShape& s, const T* x, cons
     const bool by_channel = cg >= 4 * step * workers || s.groups >= workers;
     const long tasks = s.groups >= workers ? s.groups : workers, shares = by_channel ? 1 : tasks;
     T* sums = scratch<T>(SLOT_3, (by_channel ? s.groups : shares * s.groups) * k * og);
-    parallel(by_channel && s.groups < workers ? workers * s.groups : by_channel ? s.groups : shares * s.groups, [&](long t, int) {
-        const long g = t % s.groups, share = t / s.groups;
-        const bool split_channels = by_channel && s.groups < workers;
-        const long c_first = split_channels ? cg * share / workers : 0, c_last = split_channels ? cg * (share + 1) / workers : cg;
-        const long q_first = by_channel ? 0 : total * share / shares, q_last = by_channel ? total : total * (share + 1) / shares;
-        T* sum = sums + ((by_channel ? 0 : share * s.groups) + g) * k * og;
-        if (q_first == q_last) std::memset(sum + c_first * s.taps() * og, 0, sizeof(T) * size_t((c_last - c_first) * s.taps() * og));
-        for (long q = q_first; q < q_last; q += POINTS) {
-            const long count = std::min(POINTS, q_last - q);
-            T* turned = scratch<T>(SLOT_1, POINTS * width);  // dy of these points, a row for each: panels of output channels
-            by_image<T>(s, q, count, [&](long place, long image, long at, long length) {
-                const Matrix<T> part{dy + (image * s.o + g * og) * points + at, 1, points};
-                for (long p = 0; p < width / N; p++) {
-                    T* panel = turned + p * POINTS * N + place * N - p * length * N;  // pack() puts panel p at p * length * N
-                    pack(part, length, og, panel, p, p + 1);
-                }
-            });
-            for (long c = c_first; c < c_last; c += step) {
-                const long channels = std::min(step, c_last - c), rows = channels * s.taps();
-                T* columns = scratch<T>(SLOT_2, rows * POINTS);
-                fill_columns<T, POINTS>(s, x, g * cg + c, channels, q, count, columns, POINTS, 0);
-                block(rows, og, count, Matrix<T>{columns, POINTS, 1}, Panels<T>{turned, N, POINTS * N}, sum + c * s.taps() * og, og, q > q_first);
-            }
-        }
-    });
+    parallel(by_channel && s.groups < workers ? workers * s.groups
+             : by_channel                     ? s.groups
+                                              : shares * s.groups,
+             [&](long t, int) {
+                 const long g = t % s.groups, share = t / s.groups;
+                 const bool split_channels = by_channel && s.groups < workers;
+                 const long c_first = split_channels ? cg * share / workers : 0, c_last = split_channels ? cg * (share + 1) / workers : cg;
+                 const long q_first = by_channel ? 0 : total * share / shares, q_last = by_channel ? total : total * (share + 1) / shares;
+                 T* sum = sums + ((by_channel ? 0 : share * s.groups) + g) * k * og;
+                 if (q_first == q_last)
+                     std::memset(sum + c_first * s.taps() * og, 0, sizeof(T) * size_t((c_last - c_first) * s.taps() * og));
+                 for (long q = q_first; q < q_last; q += POINTS) {
+                     const long count = std::min(POINTS, q_last - q);
+                     T* turned = scratch<T>(SLOT_1, POINTS * width);  // dy of these points, a row for each: panels of output channels
+                     by_image<T>(s, q, count, [&](long place, long image, long at, long length) {
+                         const Matrix<T> part{dy + (image * s.o + g * og) * points + at, 1, points};
+                         for (long p = 0; p < width / N; p++) {
+                             T* panel = turned + p * POINTS * N + place * N - p * length * N;  // pack() puts panel p at p * length * N
+                             pack(part, length, og, panel, p, p + 1);
+                         }
+                     });
+                     for (long c = c_first; c < c_last; c += step) {
+                         const long channels = std::min(step, c_last - c), rows = channels * s.taps();
+                         T* columns = scratch<T>(SLOT_2, rows * POINTS);
+                         fill_columns<T, POINTS>(s, x, g * cg + c, channels, q, count, columns, POINTS, 0);
+                         block(rows, og, count, Matrix<T>{columns, POINTS, 1}, Panels<T>{turned, N, POINTS * N}, sum + c * s.taps() * og,
+                               og, q > q_first);
+                     }
+                 }
+             });
     for (long g = 0; g < s.groups; g++) sum_turned(sums + g * k * og, s.groups * k * og, shares, k, og, dw + g * og * k);
 }
 
-#define INSTANCES(T)                                                                                  \
-    template void columns_forward<T>(const ConvShape&, const T*, const T*, const T*, T*);             \
-    template void columns_input_grad<T>(const ConvShape&, const T*, const T*, T*);                    \
+#define INSTANCES(T)                                                                      \
+    template void columns_forward<T>(const ConvShape&, const T*, const T*, const T*, T*); \
+    template void columns_input_grad<T>(const ConvShape&, const T*, const T*, T*);        \
     template void columns_weight_grad<T>(const ConvShape&, const T*, const T*, T*);
 INSTANCES(float)
 INSTANCES(double)

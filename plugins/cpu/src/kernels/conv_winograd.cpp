@@ -37,7 +37,8 @@ INLINE void grad_transform(const V* y, long s, V* o, long t) {
 // G g: three weights to six.
 INLINE void weight_transform(const V* g, long s, V* o, long t) {
     V a = g[0] + g[2 * s], b = g[0] * (1 / 24.f) + g[2 * s] * (1 / 6.f), c = g[s] * (1 / 12.f);
-    o[0] = g[0] * .25f, o[t] = -(a + g[s]) * (1 / 6.f), o[2 * t] = -(a - g[s]) * (1 / 6.f), o[3 * t] = b + c, o[4 * t] = b - c, o[5 * t] = g[2 * s];
+    o[0] = g[0] * .25f, o[t] = -(a + g[s]) * (1 / 6.f), o[2 * t] = -(a - g[s]) * (1 / 6.f), o[3 * t] = b + c, o[4 * t] = b - c,
+    o[5 * t] = g[2 * s];
 }
 // Gᵀ u: six weight gradients to three.
 INLINE void weight_grad_transform(const V* u, long s, V* o, long t) {
@@ -57,7 +58,8 @@ void channels_last(const float* x, long count, long channels, long points, float
             for (long p = 0; p < points; p += W) {
                 const long some = std::min(W, points - p);
                 V square[W];
-                for (int i = 0; i < W; i++) square[i] = i < here ? (some == W ? load(from + i * points + p) : load(from + i * points + p, some)) : V{};
+                for (int i = 0; i < W; i++)
+                    square[i] = i < here ? (some == W ? load(from + i * points + p) : load(from + i * points + p, some)) : V{};
                 transpose<float>(square);
                 for (int i = 0; i < some; i++) store(out + (p + i) * filled, square[i]);
             }
@@ -69,8 +71,20 @@ void channels_last(const float* x, long count, long channels, long points, float
 struct Plan {
     long n, c, h, w, o, oh, ow, ph, pw, rows, columns, tiles, in, out;
     Plan(long n, long c, long h, long w, long o, long oh, long ow, long ph, long pw)
-        : n(n), c(c), h(h), w(w), o(o), oh(oh), ow(ow), ph(ph), pw(pw), rows((oh + 3) / 4), columns((ow + 3) / 4), tiles(n * rows * columns),
-          in(whole(c, W)), out(whole(o, W)) {}
+        : n(n),
+          c(c),
+          h(h),
+          w(w),
+          o(o),
+          oh(oh),
+          ow(ow),
+          ph(ph),
+          pw(pw),
+          rows((oh + 3) / 4),
+          columns((ow + 3) / 4),
+          tiles(n * rows * columns),
+          in(whole(c, W)),
+          out(whole(o, W)) {}
 };
 
 // A tile of the channels-last image x to V: place p at v + p * apart.
@@ -166,7 +180,8 @@ INLINE void transform_output(const Plan& g, const float* m, long apart, long til
 
 // Weights (o, c, 3, 3) to U: for each place, panels over the results, a row for each input channel. TURNED: for the input's
 // gradient, where o are the inputs, c the results, and the kernel is turned by half a circle.
-template <bool TURNED> void transform_weights(const float* w, long o, long c, float* u) {
+template <bool TURNED>
+void transform_weights(const float* w, long o, long c, float* u) {
     const long inputs = TURNED ? o : c, results = TURNED ? c : o, filled = whole(inputs, W), panels = panels_of<float>(results);
     const long panel = filled * N, place = panels * panel;
     parallel(panels * TILE_VECTORS * ((filled + W - 1) / W), [&](long t, int) {
@@ -213,8 +228,10 @@ void convolve(const Plan& g, const float* x, const float* u, const float* bias, 
         });
         const long panels = panels_of<float>(g.o), halves = panels >= 8 ? 2 : 1;
         parallel(PLACES * halves, [&](long q, int) {
-            const long p = q % PLACES, half = q / PLACES, j = panels * half / halves * N, end = std::min(g.o, panels * (half + 1) / halves * N);
-            products(g.tiles, end - j, g.in, v + p * g.tiles * v_row, v_row, u + p * place + j / N * panel, panel, m + p * g.tiles * m_row + j, m_row);
+            const long p = q % PLACES, half = q / PLACES, j = panels * half / halves * N,
+                       end = std::min(g.o, panels * (half + 1) / halves * N);
+            products(g.tiles, end - j, g.in, v + p * g.tiles * v_row, v_row, u + p * place + j / N * panel, panel,
+                     m + p * g.tiles * m_row + j, m_row);
         });
         parallel_range(g.tiles, 2, [&](long t, long end) {
             for (; t < end; t++) transform_output(g, m + t * m_row, g.tiles * m_row, t, bias, y);
@@ -263,7 +280,8 @@ void winograd_weight_grad(const ConvShape& s, const float* x, const float* dy, f
     const long wide = whole(g.o, N), v_row = g.in + W, z_row = wide + W, workers = threads(), size = g.c * wide;
     // D[place] = Σ over tiles of Vᵀ Z. Few channels: each thread sums its tiles; many: the places are shared out.
     const bool shared = g.c * g.o <= 64 * 64;
-    const long shares = shared ? workers : 1, most = shared ? 56 : std::clamp(24000000 / (PLACES * 4 * (g.in + g.out)), 64L, std::max(g.tiles, 64L));
+    const long shares = shared ? workers : 1,
+               most = shared ? 56 : std::clamp(24000000 / (PLACES * 4 * (g.in + g.out)), 64L, std::max(g.tiles, 64L));
     float* d = scratch<float>(SLOT_3, shares * PLACES * size);
     auto transform = [&](long first, long count, float* v, float* z) {
         for (long t = 0; t < count; t++) {
@@ -278,7 +296,8 @@ void winograd_weight_grad(const ConvShape& s, const float* x, const float* dy, f
     };
     if (shared) {
         parallel(shares, [&](long share, int) {
-            float *v = scratch<float>(SLOT_4, PLACES * most * v_row), *z = scratch<float>(SLOT_5, PLACES * most * z_row), *sum = d + share * PLACES * size;
+            float *v = scratch<float>(SLOT_4, PLACES * most * v_row), *z = scratch<float>(SLOT_5, PLACES * most * z_row),
+                  *sum = d + share * PLACES * size;
             const long first = g.tiles * share / shares, last = g.tiles * (share + 1) / shares;
             if (first == last) std::memset(sum, 0, sizeof(float) * size_t(PLACES * size));
             for (long t = first; t < last; t += most) {

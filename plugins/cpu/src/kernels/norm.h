@@ -3,7 +3,8 @@
 
 namespace dovetail {
 
-template <class T> struct NormKernels {
+template <class T>
+struct NormKernels {
     // weight and bias may be null; mean and var are written (the biased variance).
     void (*batch)(long n, long c, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var);
     // by_input may be null: then only the sums are wanted.
@@ -14,8 +15,8 @@ template <class T> struct NormKernels {
     // mean may be null: then it counts as zero (RMS norm). rstd = 1 / sqrt(var + eps), one for each row.
     void (*layer)(long rows, long width, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd);
     // by_input, by_weight and by_bias may each be null.
-    void (*layer_grad)(long rows, long width, const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* by_input, T* by_weight,
-                       T* by_bias);
+    void (*layer_grad)(long rows, long width, const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* by_input,
+                       T* by_weight, T* by_bias);
 };
 
 }  // namespace dovetail

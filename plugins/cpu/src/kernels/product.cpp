@@ -8,9 +8,9 @@
 namespace dovetail::ISA {
 namespace {
 
-constexpr long K_BLOCK = 256;    // of the summed dimension at a time: a panel of B then fits the first cache
+constexpr long K_BLOCK = 256;  // of the summed dimension at a time: a panel of B then fits the first cache
 constexpr long ROW_BLOCK = TILE_ROWS * 8;
-constexpr long THIN = 4;         // so few rows are products of vectors, bound by reading B
+constexpr long THIN = 4;  // so few rows are products of vectors, bound by reading B
 
 // One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
 template <class T, int ROWS, int VECTORS, bool ACROSS>
@@ -57,10 +57,12 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
         }
 }
 
-template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
+template <class T>
+using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
 
 // Tiles by their number of rows, from 0 (none) up.
-template <class T> struct TileTable {
+template <class T>
+struct TileTable {
     Tile<T> of[TILE_ROWS + 1];
 };
 template <class T, int VECTORS, bool ACROSS, int... ROWS>
@@ -71,7 +73,8 @@ template <class T, int VECTORS, bool ACROSS>
 constexpr TileTable<T> TILES = tile_table<T, VECTORS, ACROSS>(std::make_integer_sequence<int, TILE_ROWS>{});
 
 // Rows to the vectors of a packed panel: `n` columns beginning at b, filled with zeros up to the panel's width.
-template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
+template <class T>
+void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
     constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
     if (b.column == 1) {
         for (long p = 0; p < k; p++, from += b.row, to += N)
@@ -93,7 +96,8 @@ template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* 
     }
 }
 
-template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
+template <class T>
+void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
     constexpr long W = WIDTH<T>;
     if (!f.by_column && !f.by_row && f.then == Then::nothing) return;
     for (long i = 0; i < m; i++) {
@@ -113,19 +117,22 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
 
 }  // namespace
 
-template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last) {
+template <class T>
+void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last) {
     constexpr long N = TILE_COLUMNS<T>;
     for (long q = first; q < last; q++) pack_panel(b, k, std::min(N, n - q * N), b.p + q * N * b.column, to + q * N * k);
 }
 
-template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
+template <class T>
+void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
     constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
     const bool across = a.row == 1 && a.column != 1;
     const long step = across ? a.column : a.row, parts = (m + TILE_ROWS - 1) / TILE_ROWS;
     for (long j = 0; j < n; j += N) {
         const long columns = std::min(N, n - j);
         const T* panel = b.p + j / N * b.panel;
-        const auto& tiles = columns <= W ? (across ? TILES<T, 1, true> : TILES<T, 1, false>) : (across ? TILES<T, TILE_VECTORS, true> : TILES<T, TILE_VECTORS, false>);
+        const auto& tiles = columns <= W ? (across ? TILES<T, 1, true> : TILES<T, 1, false>)
+                                         : (across ? TILES<T, TILE_VECTORS, true> : TILES<T, TILE_VECTORS, false>);
         for (long q = 0; q < parts; q++) {  // rows are shared out evenly: no thin last tile
             const long i = m * q / parts, rows = m * (q + 1) / parts - i;
             tiles.of[rows](a.p + i * a.row, step, panel, b.row, k, c + i * ldc + j, ldc, add, columns);
@@ -210,12 +217,15 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     product(m, n, k, a, Panels<T>{packed, N, N * k}, c, ldc, add, finish);
 }
 
-#define INSTANCES(T)                                                                                                          \
-    template void pack<T>(const Matrix<T>&, long, long, T*, long, long);                                                      \
-    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool);                             \
-    template void product<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const Finish<T>&);         \
-    template void product<T>(long, long, long, const Matrix<T>&, const Matrix<T>&, T*, long, bool, const Finish<T>&);         \
-    template <> ProductKernels<T> product_kernels<T>() { return {product<T>}; }
+#define INSTANCES(T)                                                                                                  \
+    template void pack<T>(const Matrix<T>&, long, long, T*, long, long);                                              \
+    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool);                     \
+    template void product<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const Finish<T>&); \
+    template void product<T>(long, long, long, const Matrix<T>&, const Matrix<T>&, T*, long, bool, const Finish<T>&); \
+    template <>                                                                                                       \
+    ProductKernels<T> product_kernels<T>() {                                                                          \
+        return {product<T>};                                                                                          \
+    }
 INSTANCES(float)
 INSTANCES(double)
 

@@ -3,7 +3,11 @@
 
 namespace dovetail::ISA {
 
-template <class T> static Kernels<T> all() { return {product_kernels<T>(), pointwise_kernels<T>(), norm_kernels<T>(), conv_kernels<T>()}; }
+template <class T>
+static Kernels<T> all() {
+    return {product_kernels<T>(), pointwise_kernels<T>(), optim_kernels<T>(), reduce_kernels<T>(),
+            classes_kernels<T>(), pooling_kernels<T>(),   norm_kernels<T>(),  conv_kernels<T>()};
+}
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
