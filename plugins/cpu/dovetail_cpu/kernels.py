@@ -21,6 +21,7 @@ on_num_threads(_native.set_num_threads)
 if (_limit := os.environ.get("DOVETAIL_CPU_CACHE", "")).isdecimal():
     _native.set_cache_limit(int(_limit))
 
+
 def __getattr__(name: str) -> Kernel:
     """A kernel by its op's name: the native function of that name is its forward."""
     if name not in NAMES:
