@@ -29,10 +29,7 @@ struct Array {
     bool contiguous() const { return PyArray_IS_C_CONTIGUOUS(a); }
     bool aligned() const { return PyArray_ISALIGNED(a) && PyArray_ISNOTSWAPPED(a); }
     const npy_intp* shape() const { return PyArray_DIMS(a); }
-    template <class T>
-    T* data() const {
-        return static_cast<T*>(PyArray_DATA(a));
-    }
+    template <class T> T* data() const { return static_cast<T*>(PyArray_DATA(a)); }
 };
 
 inline bool is_array(nb::handle h) { return PyArray_CheckExact(h.ptr()); }
@@ -51,8 +48,7 @@ nb::object fresh_as(const Array& x);
 nb::object straight(nb::handle array);
 
 // Compute without holding Python's lock where there is much to do; f may touch nothing of Python's.
-template <class F>
-void quietly(double work, F&& f) {
+template <class F> void quietly(double work, F&& f) {
     if (work < 1e5) {  // sooner done than others could make use of it
         f();
         return;

@@ -7,26 +7,18 @@
 
 namespace dovetail::ISA {
 
-template <class T>
-INLINE Vec<T> horner(Vec<T>, T a) {
-    return splat(a);
-}
+template <class T> INLINE Vec<T> horner(Vec<T>, T a) { return splat(a); }
 // a + b x + c x² + …, given from the constant term up.
-template <class T, class... More>
-INLINE Vec<T> horner(Vec<T> x, T a, More... more) {
-    return horner<T>(x, T(more)...) * x + a;
-}
+template <class T, class... More> INLINE Vec<T> horner(Vec<T> x, T a, More... more) { return horner<T>(x, T(more)...) * x + a; }
 
 // 2^n for whole n that the type can hold.
-template <class T>
-INLINE Vec<T> power_of_two(Ints<T> n) {
+template <class T> INLINE Vec<T> power_of_two(Ints<T> n) {
     constexpr int bias = std::is_same_v<T, float> ? 127 : 1023, bits = std::is_same_v<T, float> ? 23 : 52;
     return (Vec<T>)((n + bias) << bits);
 }
 
 // x = n ln 2 + r with |r| <= ln 2 / 2. Adding a large number rounds to a whole one, which then stands in the low bits.
-template <class T>
-INLINE Ints<T> reduce(Vec<T> x, Vec<T>& r) {
+template <class T> INLINE Ints<T> reduce(Vec<T> x, Vec<T>& r) {
     constexpr bool f = std::is_same_v<T, float>;
     constexpr T shift = f ? T(0x1.8p23) : T(0x1.8p52);
     constexpr T high = f ? T(0x1.62e4p-1) : T(0x1.62e42fefa38p-1);  // ln 2 in two parts: products with n are exact
@@ -39,8 +31,7 @@ INLINE Ints<T> reduce(Vec<T> x, Vec<T>& r) {
 }
 
 // e^r - 1 for |r| <= ln 2 / 2.
-template <class T>
-INLINE Vec<T> exp_minus_one(Vec<T> r) {
+template <class T> INLINE Vec<T> exp_minus_one(Vec<T> r) {
     if constexpr (std::is_same_v<T, float>) return r + r * r * horner<T>(r, 1 / 2., 1 / 6., 1 / 24., 1 / 120., 1 / 720., 1 / 5040.);
     else
         return r + r * r *
@@ -48,13 +39,10 @@ INLINE Vec<T> exp_minus_one(Vec<T> r) {
                                  1 / 39916800., 1 / 479001600., 1 / 6227020800.);
 }
 
-template <class T>
-constexpr T EXP_TOP = std::is_same_v<T, float> ? T(88.7228394) : T(709.7827128933841);
-template <class T>
-constexpr T EXP_BOTTOM = std::is_same_v<T, float> ? T(-104) : T(-745.5);
+template <class T> constexpr T EXP_TOP = std::is_same_v<T, float> ? T(88.7228394) : T(709.7827128933841);
+template <class T> constexpr T EXP_BOTTOM = std::is_same_v<T, float> ? T(-104) : T(-745.5);
 
-template <class T>
-INLINE Vec<T> exp(Vec<T> x) {
+template <class T> INLINE Vec<T> exp(Vec<T> x) {
     Vec<T> r, in = x < EXP_BOTTOM<T> ? splat(EXP_BOTTOM<T>) : x > EXP_TOP<T> ? splat(EXP_TOP<T>) : x;
     Ints<T> n = reduce<T>(in, r), half = n >> 1;  // 2^n in two steps: results may lie below the normal range
     Vec<T> y = (exp_minus_one<T>(r) + T(1)) * power_of_two<T>(half) * power_of_two<T>(n - half);
@@ -64,8 +52,7 @@ INLINE Vec<T> exp(Vec<T> x) {
 }
 
 // e^x for x <= 0, where what is below the normal range may as well be 0: for weights that are summed.
-template <class T>
-INLINE Vec<T> exp_of_negative(Vec<T> x) {
+template <class T> INLINE Vec<T> exp_of_negative(Vec<T> x) {
     constexpr T least = std::is_same_v<T, float> ? T(-87.3) : T(-708.3);
     Vec<T> r;
     Ints<T> n = reduce<T>(x < least ? splat(least) : x, r);
@@ -74,13 +61,9 @@ INLINE Vec<T> exp_of_negative(Vec<T> x) {
     return x != x ? x : y;
 }
 
-template <class T>
-INLINE Vec<T> sigmoid(Vec<T> x) {
-    return T(1) / (exp<T>(-x) + T(1));
-}
+template <class T> INLINE Vec<T> sigmoid(Vec<T> x) { return T(1) / (exp<T>(-x) + T(1)); }
 
-template <class T>
-INLINE Vec<T> tanh(Vec<T> x) {
+template <class T> INLINE Vec<T> tanh(Vec<T> x) {
     constexpr T top = std::is_same_v<T, float> ? T(10) : T(20);  // from here on it rounds to 1
     Vec<T> r, size = magnitude<T>(x);
     Ints<T> n = reduce<T>(T(2) * (size < top ? size : splat(top)), r);
@@ -91,8 +74,7 @@ INLINE Vec<T> tanh(Vec<T> x) {
 }
 
 // Natural logarithm: x = m 2^n with m around 1, and log m = 2 artanh((m - 1) / (m + 1)).
-template <class T>
-INLINE Vec<T> log(Vec<T> x) {
+template <class T> INLINE Vec<T> log(Vec<T> x) {
     constexpr bool f = std::is_same_v<T, float>;
     constexpr int bits = f ? 23 : 52;
     constexpr T tiny = f ? T(0x1p-126) : T(0x1p-1022), lift = f ? T(0x1p24) : T(0x1p54);

@@ -10,6 +10,7 @@ static void* load_numpy() {
 NB_MODULE(_native, m) {
     if (!load_numpy()) throw nb::python_error();
     if (!dovetail::instruction_set()) throw nb::import_error("dovetail_cpu: this processor has none of the instruction sets of the build");
+    dovetail::bind_attention(m);
     dovetail::bind_classes(m);
     dovetail::bind_conv(m);
     dovetail::bind_memory(m);
@@ -18,5 +19,6 @@ NB_MODULE(_native, m) {
     dovetail::bind_pointwise(m);
     dovetail::bind_pooling(m);
     dovetail::bind_product(m);
+    dovetail::bind_recurrent(m);
     dovetail::bind_reduce(m);
 }

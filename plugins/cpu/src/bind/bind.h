@@ -5,6 +5,7 @@
 
 namespace dovetail {
 
+void bind_attention(nb::module_& m);
 void bind_classes(nb::module_& m);
 void bind_conv(nb::module_& m);
 void bind_memory(nb::module_& m);
@@ -13,11 +14,11 @@ void bind_optim(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_pooling(nb::module_& m);
 void bind_product(nb::module_& m);
+void bind_recurrent(nb::module_& m);
 void bind_reduce(nb::module_& m);
 
 // Call f(T{}) with the element type of an array, float or double; else let the reference serve.
-template <class F>
-nb::object by_type(const Array& x, F&& f) {
+template <class F> nb::object by_type(const Array& x, F&& f) {
     if (x.type() == NPY_FLOAT32) return f(float{});
     if (x.type() == NPY_FLOAT64) return f(double{});
     return decline();

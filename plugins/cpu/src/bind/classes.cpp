@@ -9,8 +9,7 @@ namespace {
 // Along the last dimension of a contiguous array, or not at all.
 bool last(const Array& x, long dim) { return x.ndim() >= 1 && (dim == x.ndim() - 1 || dim == -1) && x.count() > 0; }
 
-template <bool LOG>
-nb::object softmax(nb::handle input, long dim) {
+template <bool LOG> nb::object softmax(nb::handle input, long dim) {
     if (!is_array(input) || !last(Array(input), dim)) return decline();
     return by_type(Array(input), [&](auto t) {
         using T = decltype(t);
@@ -25,8 +24,7 @@ nb::object softmax(nb::handle input, long dim) {
     });
 }
 
-template <bool LOG>
-nb::object softmax_grad(nb::handle grad, nb::handle y, long dim) {
+template <bool LOG> nb::object softmax_grad(nb::handle grad, nb::handle y, long dim) {
     if (!is_array(grad) || !is_array(y) || !last(Array(y), dim) || Array(grad).type() != Array(y).type() ||
         Array(grad).count() != Array(y).count())
         return decline();

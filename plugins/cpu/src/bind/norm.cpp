@@ -8,8 +8,7 @@ namespace dovetail {
 namespace {
 
 // An optional array of `count` elements of this type, contiguous: its data, or null. `fits` turns false where it is another.
-template <class T>
-const T* optional(nb::handle h, nb::object& keep, long count, int type, bool& fits) {
+template <class T> const T* optional(nb::handle h, nb::object& keep, long count, int type, bool& fits) {
     if (h.is_none()) return nullptr;
     if (!is_array(h) || Array(h).count() != count || Array(h).type() != type) {
         fits = false;

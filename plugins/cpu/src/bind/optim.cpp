@@ -7,8 +7,7 @@ namespace dovetail {
 namespace {
 
 // The lists as the kernels take them; false where an array has gaps or another type.
-template <class T>
-bool gather(nb::list params, nb::list grads, nb::list states, std::vector<Parameter<T>>& out, double& elements) {
+template <class T> bool gather(nb::list params, nb::list grads, nb::list states, std::vector<Parameter<T>>& out, double& elements) {
     const size_t n = nb::len(params), kept = nb::len(states);
     const int type = Array(params[0]).type();
     if (nb::len(grads) != n || kept > 3) return false;
@@ -32,8 +31,7 @@ bool gather(nb::list params, nb::list grads, nb::list states, std::vector<Parame
     return true;
 }
 
-template <class F>
-nb::object apply(nb::list params, nb::list grads, nb::list states, F&& f) {
+template <class F> nb::object apply(nb::list params, nb::list grads, nb::list states, F&& f) {
     if (!nb::len(params) || !is_array(params[0])) return decline();
     return by_type(Array(params[0]), [&](auto t) -> nb::object {
         using T = decltype(t);

@@ -7,8 +7,7 @@ namespace {
 // Whether the elements fill a run of memory without gaps, in the order of the dimensions or another: the type's own order.
 bool dense(const Array& x) { return PyArray_IS_C_CONTIGUOUS(x.a) || PyArray_IS_F_CONTIGUOUS(x.a); }
 
-template <Unary F>
-nb::object unary(nb::handle input) {
+template <Unary F> nb::object unary(nb::handle input) {
     if (!is_array(input)) return decline();
     Array x(input);
     if (!dense(x) || !x.aligned()) return decline();
@@ -90,8 +89,7 @@ bool number(nb::handle h, double& value) {
     return true;
 }
 
-template <Binary F>
-nb::object binary(nb::handle input, nb::handle other) {
+template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
     if (!is_array(input)) return decline();
     Array a(input);
     if (!a.aligned()) return decline();
@@ -129,8 +127,7 @@ nb::object binary(nb::handle input, nb::handle other) {
     });
 }
 
-template <Binary F>
-nb::object float_binary(nb::handle grad, nb::handle input) {
+template <Binary F> nb::object float_binary(nb::handle grad, nb::handle input) {
     if (is_array(grad) && Array(grad).type() != NPY_FLOAT32) return decline();
     return binary<F>(grad, input);
 }

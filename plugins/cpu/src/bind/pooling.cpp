@@ -64,8 +64,7 @@ nb::object max_pool_grad(nb::handle grad, nb::handle input, nb::handle y, nb::ha
 }
 
 // What sums are divided by: a number, or an array of one for each window.
-template <class T>
-bool divisor(nb::handle count, const PoolShape& s, int type, T& one, const T*& each, nb::object& keep) {
+template <class T> bool divisor(nb::handle count, const PoolShape& s, int type, T& one, const T*& each, nb::object& keep) {
     each = nullptr;
     if (is_array(count)) {
         Array c(count);

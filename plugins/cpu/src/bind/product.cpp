@@ -8,8 +8,7 @@ namespace dovetail {
 namespace {
 
 // A stack of matrices: where each begins, and the steps inside.
-template <class T>
-struct Stack {
+template <class T> struct Stack {
     nb::object owner;  // the array, or the copy of it that can be read with a unit step
     std::vector<npy_intp> lead;
     long rows, columns, row, column;
@@ -69,8 +68,7 @@ bool fits(nb::handle input, nb::handle other) {
     return a.ndim() >= 2 && b.ndim() >= 2 && a.type() == b.type() && (a.type() == NPY_FLOAT32 || a.type() == NPY_FLOAT64);
 }
 
-template <class T>
-nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool other_turned) {
+template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool other_turned) {
     Stack<T> a(input, input_turned), b(other, other_turned);
     std::vector<npy_intp> shape;
     if (a.columns != b.rows || !broadcast(a.lead, b.lead, shape)) return decline();  // the reference knows the words
@@ -91,22 +89,19 @@ nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool o
     return out;
 }
 
-template <bool INPUT_TURNED, bool OTHER_TURNED>
-nb::object matmul(nb::handle input, nb::handle other) {
+template <bool INPUT_TURNED, bool OTHER_TURNED> nb::object matmul(nb::handle input, nb::handle other) {
     if (!fits(input, other)) return decline();
     return by_type(Array(input), [&](auto t) { return stacked<decltype(t)>(input, INPUT_TURNED, other, OTHER_TURNED); });
 }
 
 // All dimensions but the last, as one: an array (..., k) as a matrix of rows.
-template <class T>
-Matrix<T> rows_of(nb::object& array) {
+template <class T> Matrix<T> rows_of(nb::object& array) {
     array = straight(array);
     Array a(array);
     return {a.data<T>(), a.size(-1), 1};
 }
 
-template <class T>
-nb::object linear(nb::handle input, nb::handle weight, nb::handle bias) {
+template <class T> nb::object linear(nb::handle input, nb::handle weight, nb::handle bias) {
     Array x(input), w(weight);
     const long k = x.size(-1), n = w.size(0), m = k ? x.count() / k : 0;
     nb::object rows = nb::borrow(input), matrix = nb::borrow(weight), added = nb::borrow(bias);

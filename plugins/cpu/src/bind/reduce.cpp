@@ -35,8 +35,7 @@ bool dimensions(nb::handle dim, int n, std::vector<bool>& gone) {
     return true;
 }
 
-template <class T>
-nb::object summed(const Array& x, const std::vector<bool>& gone, const std::vector<npy_intp>& shape, bool mean) {
+template <class T> nb::object summed(const Array& x, const std::vector<bool>& gone, const std::vector<npy_intp>& shape, bool mean) {
     long outer, kept, inner;
     if (!lay_out(x, gone, outer, kept, inner) || !x.count()) return decline();
     nb::object out = fresh((int)shape.size(), shape.data(), x.type());
@@ -47,8 +46,7 @@ nb::object summed(const Array& x, const std::vector<bool>& gone, const std::vect
 }
 
 // sum(input, dim, keepdim, dtype), mean likewise
-template <bool MEAN>
-nb::object reduce(nb::handle input, nb::handle dim, bool keepdim, nb::handle dtype) {
+template <bool MEAN> nb::object reduce(nb::handle input, nb::handle dim, bool keepdim, nb::handle dtype) {
     if (!is_array(input) || !dtype.is_none()) return decline();
     Array x(input);
     std::vector<bool> gone;

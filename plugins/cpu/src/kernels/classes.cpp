@@ -12,8 +12,7 @@ namespace {
 
 constexpr long GRAIN = 2048;
 
-template <class T>
-INLINE T row_max(const T* p, long n) {
+template <class T> INLINE T row_max(const T* p, long n) {
     constexpr long W = WIDTH<T>;
     const T least = -std::numeric_limits<T>::infinity();
     Vec<T> top = splat(least);
@@ -24,8 +23,7 @@ INLINE T row_max(const T* p, long n) {
     return fold<T>(top, [](T a, T b) { return a > b || a != a ? a : b; });
 }
 
-template <class T>
-void softmax(long rows, long width, const T* x, T* out) {
+template <class T> void softmax(long rows, long width, const T* x, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
         for (; r < end; r++) {
@@ -48,8 +46,7 @@ void softmax(long rows, long width, const T* x, T* out) {
     });
 }
 
-template <class T>
-void softmax_grad(long rows, long width, const T* g, const T* y, T* out) {
+template <class T> void softmax_grad(long rows, long width, const T* g, const T* y, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
         for (; r < end; r++) {
@@ -68,8 +65,7 @@ void softmax_grad(long rows, long width, const T* g, const T* y, T* out) {
     });
 }
 
-template <class T>
-void log_softmax(long rows, long width, const T* x, T* out) {
+template <class T> void log_softmax(long rows, long width, const T* x, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
         for (; r < end; r++) {
@@ -89,8 +85,7 @@ void log_softmax(long rows, long width, const T* x, T* out) {
     });
 }
 
-template <class T>
-void log_softmax_grad(long rows, long width, const T* g, const T* y, T* out) {
+template <class T> void log_softmax_grad(long rows, long width, const T* g, const T* y, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
         for (; r < end; r++) {
@@ -106,8 +101,7 @@ void log_softmax_grad(long rows, long width, const T* g, const T* y, T* out) {
     });
 }
 
-template <class T>
-void cross_entropy_grad(long rows, long width, const T* logp, const int64_t* label, const T* scale, T* out) {
+template <class T> void cross_entropy_grad(long rows, long width, const T* logp, const int64_t* label, const T* scale, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
         for (; r < end; r++) {
@@ -126,8 +120,7 @@ void cross_entropy_grad(long rows, long width, const T* logp, const int64_t* lab
 }  // namespace
 
 #define INSTANCE(T)                                                                                       \
-    template <>                                                                                           \
-    ClassesKernels<T> classes_kernels<T>() {                                                              \
+    template <> ClassesKernels<T> classes_kernels<T>() {                                                  \
         return {softmax<T>, softmax_grad<T>, log_softmax<T>, log_softmax_grad<T>, cross_entropy_grad<T>}; \
     }
 INSTANCE(float)

@@ -4,8 +4,7 @@
 
 namespace dovetail {
 
-template <class T>
-struct ClassesKernels {
+template <class T> struct ClassesKernels {
     void (*softmax)(long rows, long width, const T* x, T* out);
     void (*softmax_grad)(long rows, long width, const T* g, const T* y, T* out);
     void (*log_softmax)(long rows, long width, const T* x, T* out);

@@ -6,14 +6,12 @@
 namespace dovetail::ISA {
 
 // Every second element of two vectors.
-template <class V, int... I>
-INLINE V every_second(V a, V b, std::integer_sequence<int, I...>) {
+template <class V, int... I> INLINE V every_second(V a, V b, std::integer_sequence<int, I...>) {
     return __builtin_shufflevector(a, b, (2 * I)...);
 }
 
 // n elements, `step` apart, to a run. Nothing outside of them is read.
-template <class T>
-INLINE void gather_run(const T* from, long step, T* to, long n) {
+template <class T> INLINE void gather_run(const T* from, long step, T* to, long n) {
     constexpr long W = WIDTH<T>;
     if (step == 1) {
         long i = 0;
@@ -31,8 +29,7 @@ INLINE void gather_run(const T* from, long step, T* to, long n) {
 }
 
 // The other way: a run is added to elements `step` apart.
-template <class T>
-INLINE void add_run(const T* from, T* to, long step, long n) {
+template <class T> INLINE void add_run(const T* from, T* to, long step, long n) {
     constexpr long W = WIDTH<T>;
     if (step == 1) {
         long i = 0;
@@ -44,8 +41,7 @@ INLINE void add_run(const T* from, T* to, long step, long n) {
 }
 
 // Call f(place, image, row, column, length) for each run of output points of one row, place counting from `first`.
-template <class F>
-INLINE void output_runs(const ConvShape& s, long first, long count, F&& f) {
+template <class F> INLINE void output_runs(const ConvShape& s, long first, long count, F&& f) {
     for (long place = 0; place < count;) {
         const long q = first + place, image = q / s.points(), at = q % s.points(), row = at / s.ow, column = at % s.ow;
         const long length = std::min(s.ow - column, count - place);

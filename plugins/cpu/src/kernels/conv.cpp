@@ -22,22 +22,19 @@ bool few_tiles(const ConvShape& s) {
     return tiles < 64 && s.c * s.o >= 256 * 256;
 }
 
-template <class T>
-void forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
+template <class T> void forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
     if (depthwise(s)) return depthwise_forward(s, x, w, bias, y);
     if constexpr (std::is_same_v<T, float>)
         if (winograd_form(s) && !few_tiles(s)) return winograd_forward(s, x, w, bias, y);
     columns_forward(s, x, w, bias, y);
 }
-template <class T>
-void input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
+template <class T> void input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     if (depthwise(s)) return depthwise_input_grad(s, dy, w, dx);
     if constexpr (std::is_same_v<T, float>)
         if (winograd_form(s) && !few_tiles(s)) return winograd_input_grad(s, dy, w, dx);
     columns_input_grad(s, dy, w, dx);
 }
-template <class T>
-void weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
+template <class T> void weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
     if (depthwise(s)) return depthwise_weight_grad(s, x, dy, dw);
     if constexpr (std::is_same_v<T, float>)
         if (winograd_form(s)) return winograd_weight_grad(s, x, dy, dw);
@@ -46,13 +43,7 @@ void weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
 
 }  // namespace
 
-template <>
-ConvKernels<float> conv_kernels<float>() {
-    return {forward<float>, input_grad<float>, weight_grad<float>};
-}
-template <>
-ConvKernels<double> conv_kernels<double>() {
-    return {forward<double>, input_grad<double>, weight_grad<double>};
-}
+template <> ConvKernels<float> conv_kernels<float>() { return {forward<float>, input_grad<float>, weight_grad<float>}; }
+template <> ConvKernels<double> conv_kernels<double>() { return {forward<double>, input_grad<double>, weight_grad<double>}; }
 
 }  // namespace dovetail::ISA

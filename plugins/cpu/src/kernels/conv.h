@@ -12,8 +12,7 @@ struct ConvShape {
     long points() const { return oh * ow; }
 };
 
-template <class T>
-struct ConvKernels {
+template <class T> struct ConvKernels {
     void (*forward)(const ConvShape& s, const T* x, const T* weight, const T* bias, T* y);
     void (*input_grad)(const ConvShape& s, const T* dy, const T* weight, T* dx);
     void (*weight_grad)(const ConvShape& s, const T* x, const T* dy, T* dweight);
@@ -25,19 +24,13 @@ extern bool winograd_allowed;
 #ifdef ISA
 namespace ISA {
 // The three ways; each is told only shapes that it serves.
-template <class T>
-void columns_forward(const ConvShape&, const T* x, const T* w, const T* bias, T* y);
-template <class T>
-void columns_input_grad(const ConvShape&, const T* dy, const T* w, T* dx);
-template <class T>
-void columns_weight_grad(const ConvShape&, const T* x, const T* dy, T* dw);
+template <class T> void columns_forward(const ConvShape&, const T* x, const T* w, const T* bias, T* y);
+template <class T> void columns_input_grad(const ConvShape&, const T* dy, const T* w, T* dx);
+template <class T> void columns_weight_grad(const ConvShape&, const T* x, const T* dy, T* dw);
 
-template <class T>
-void depthwise_forward(const ConvShape&, const T* x, const T* w, const T* bias, T* y);
-template <class T>
-void depthwise_input_grad(const ConvShape&, const T* dy, const T* w, T* dx);
-template <class T>
-void depthwise_weight_grad(const ConvShape&, const T* x, const T* dy, T* dw);
+template <class T> void depthwise_forward(const ConvShape&, const T* x, const T* w, const T* bias, T* y);
+template <class T> void depthwise_input_grad(const ConvShape&, const T* dy, const T* w, T* dx);
+template <class T> void depthwise_weight_grad(const ConvShape&, const T* x, const T* dy, T* dw);
 
 void winograd_forward(const ConvShape&, const float* x, const float* w, const float* bias, float* y);
 void winograd_input_grad(const ConvShape&, const float* dy, const float* w, float* dx);

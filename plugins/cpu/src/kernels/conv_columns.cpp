@@ -13,8 +13,7 @@ constexpr long SMALL_MAP = 64;  // maps below this are taken several images at a
 long channel_block(const ConvShape& s) { return std::clamp(DEPTH / s.taps(), 1L, s.c / s.groups); }
 bool is_product(const ConvShape& s) { return s.taps() == 1 && s.sh == 1 && s.sw == 1 && !s.ph && !s.pw; }
 
-template <class T>
-void add_bias(T* y, long rows, long step, long n, const T* bias) {
+template <class T> void add_bias(T* y, long rows, long step, long n, const T* bias) {
     constexpr long W = WIDTH<T>;
     for (long i = 0; i < rows; i++) {
         const Vec<T> b = splat(bias[i]);
@@ -26,8 +25,7 @@ void add_bias(T* y, long rows, long step, long n, const T* bias) {
 }
 
 // Copy rows of points that count through the images from or to where they lie: rows o of (image, o, point).
-template <class T, class F>
-void by_image(const ConvShape& s, long first, long count, F&& f) {
+template <class T, class F> void by_image(const ConvShape& s, long first, long count, F&& f) {
     for (long place = 0; place < count;) {
         const long q = first + place, image = q / s.points(), at = q % s.points(), length = std::min(s.points() - at, count - place);
         f(place, image, at, length);
@@ -36,8 +34,7 @@ void by_image(const ConvShape& s, long first, long count, F&& f) {
 }
 
 // The sum of `shares` matrices (rows x columns, `apart` from each other), turned: to[j][i] = Σ from[i][j].
-template <class T>
-void sum_turned(const T* from, long apart, long shares, long rows, long columns, T* to) {
+template <class T> void sum_turned(const T* from, long apart, long shares, long rows, long columns, T* to) {
     constexpr long W = WIDTH<T>;
     const long tall = rows / W * W, wide = columns / W * W;
     auto one = [&](long i, long j) {
@@ -67,8 +64,7 @@ void sum_turned(const T* from, long apart, long shares, long rows, long columns,
 
 }  // namespace
 
-template <class T>
-void columns_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
+template <class T> void columns_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
     constexpr long N = TILE_COLUMNS<T>;
     const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), points = s.points(), step = channel_block(s);
     const bool small = points < SMALL_MAP, plain = is_product(s);
@@ -105,8 +101,7 @@ void columns_forward(const ConvShape& s, const T* x, const T* w, const T* bias, 
     });
 }
 
-template <class T>
-void columns_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
+template <class T> void columns_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     constexpr long N = TILE_COLUMNS<T>;
     const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), points = s.points(), plane = s.h * s.w, step = channel_block(s);
     const bool plain = is_product(s);
@@ -144,8 +139,7 @@ void columns_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     });
 }
 
-template <class T>
-void columns_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
+template <class T> void columns_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
     constexpr long N = TILE_COLUMNS<T>;
     const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), points = s.points(), step = channel_block(s);
     const long total = s.n * points, width = panels_of<T>(og) * N, workers = threads();

@@ -10,14 +10,12 @@ namespace {
 struct Padded {
     long height, width;  // with the border, and room for whole vectors behind each row
 };
-template <class T>
-Padded padded(const ConvShape& s) {
+template <class T> Padded padded(const ConvShape& s) {
     return {std::max(s.h + 2 * s.ph, (s.oh - 1) * s.sh + (s.kh - 1) * s.dh + 1),
             std::max(s.w + 2 * s.pw, (s.ow - 1) * s.sw + (s.kw - 1) * s.dw + 1) + 2 * WIDTH<T> * s.sw};
 }
 
-template <class T>
-T* with_border(const ConvShape& s, const Padded& p, const T* plane, int slot) {
+template <class T> T* with_border(const ConvShape& s, const Padded& p, const T* plane, int slot) {
     T* to = scratch<T>(slot, p.height * p.width);
     std::memset(to, 0, sizeof(T) * size_t(p.height * p.width));
     for (long y = 0; y < s.h; y++) std::memcpy(to + (y + s.ph) * p.width + s.pw, plane + y * s.w, sizeof(T) * size_t(s.w));
@@ -25,8 +23,7 @@ T* with_border(const ConvShape& s, const Padded& p, const T* plane, int slot) {
 }
 
 // A vector of values `step` apart; there is room behind the last one.
-template <class T>
-INLINE Vec<T> load_apart(const T* p, long step) {
+template <class T> INLINE Vec<T> load_apart(const T* p, long step) {
     if (step == 1) return load(p);
     if (step == 2) return every_second(load(p), load(p + WIDTH<T>), std::make_integer_sequence<int, WIDTH<T>>{});
     T buffer[WIDTH<T>];
@@ -36,8 +33,7 @@ INLINE Vec<T> load_apart(const T* p, long step) {
 
 }  // namespace
 
-template <class T>
-void depthwise_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
+template <class T> void depthwise_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
     constexpr long W = WIDTH<T>;
     const long per = s.o / s.c, points = s.points();
     const Padded p = padded<T>(s);
@@ -63,8 +59,7 @@ void depthwise_forward(const ConvShape& s, const T* x, const T* w, const T* bias
     });
 }
 
-template <class T>
-void depthwise_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
+template <class T> void depthwise_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     constexpr long W = WIDTH<T>;
     const long per = s.o / s.c, points = s.points();
     const Padded p = padded<T>(s);
@@ -95,8 +90,7 @@ void depthwise_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     });
 }
 
-template <class T>
-void depthwise_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
+template <class T> void depthwise_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
     constexpr long W = WIDTH<T>;
     const long per = s.o / s.c, points = s.points(), taps = s.taps();
     const Padded p = padded<T>(s);

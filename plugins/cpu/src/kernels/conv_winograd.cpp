@@ -180,8 +180,7 @@ INLINE void transform_output(const Plan& g, const float* m, long apart, long til
 
 // Weights (o, c, 3, 3) to U: for each place, panels over the results, a row for each input channel. TURNED: for the input's
 // gradient, where o are the inputs, c the results, and the kernel is turned by half a circle.
-template <bool TURNED>
-void transform_weights(const float* w, long o, long c, float* u) {
+template <bool TURNED> void transform_weights(const float* w, long o, long c, float* u) {
     const long inputs = TURNED ? o : c, results = TURNED ? c : o, filled = whole(inputs, W), panels = panels_of<float>(results);
     const long panel = filled * N, place = panels * panel;
     parallel(panels * TILE_VECTORS * ((filled + W - 1) / W), [&](long t, int) {

@@ -9,8 +9,7 @@ namespace dovetail::ISA {
 namespace {
 
 // Σ f(i) over a run, in four sums that do not wait for each other.
-template <class T, class F>
-INLINE Vec<T> run_sum(long n, F&& f) {
+template <class T, class F> INLINE Vec<T> run_sum(long n, F&& f) {
     constexpr long W = WIDTH<T>;
     Vec<T> acc[4] = {};
     long i = 0;
@@ -22,8 +21,7 @@ INLINE Vec<T> run_sum(long n, F&& f) {
     return (acc[0] + acc[1]) + (acc[2] + acc[3]);
 }
 // Columns side by side (L = 1): a vector holds channels, and the sums run over the batch.
-template <class T>
-void batch_columns(long n, long c, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
+template <class T> void batch_columns(long n, long c, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
     constexpr long W = WIDTH<T>;
     parallel_range((c + W - 1) / W, std::max(1L, 2048 / n), [&](long block, long end) {
         for (; block < end; block++) {
@@ -45,8 +43,7 @@ void batch_columns(long n, long c, const T* x, const T* weight, const T* bias, T
     });
 }
 
-template <class T>
-void batch(long n, long c, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
+template <class T> void batch(long n, long c, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
     constexpr long W = WIDTH<T>;
     if (l == 1) return batch_columns(n, c, x, weight, bias, eps, out, mean, var);
     parallel_range(c, std::max(1L, 8192 / (n * l)), [&](long channel, long end) {
@@ -79,9 +76,8 @@ void batch(long n, long c, long l, const T* x, const T* weight, const T* bias, T
     });
 }
 
-template <class T>
-void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps, T* by_input,
-                        T* by_weight, T* by_bias) {
+template <class T> void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
+                                           T* by_input, T* by_weight, T* by_bias) {
     constexpr long W = WIDTH<T>;
     parallel_range((c + W - 1) / W, std::max(1L, 2048 / n), [&](long block, long end) {
         for (; block < end; block++) {
@@ -101,9 +97,8 @@ void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight,
     });
 }
 
-template <class T>
-void batch_grad(long n, long c, long l, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps, T* by_input,
-                T* by_weight, T* by_bias) {
+template <class T> void batch_grad(long n, long c, long l, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
+                                   T* by_input, T* by_weight, T* by_bias) {
     constexpr long W = WIDTH<T>;
     if (l == 1) return batch_grad_columns(n, c, g, x, weight, mean, var, eps, by_input, by_weight, by_bias);
     parallel_range(c, std::max(1L, 8192 / (n * l)), [&](long channel, long end) {
@@ -131,8 +126,7 @@ void batch_grad(long n, long c, long l, const T* g, const T* x, const T* weight,
     });
 }
 
-template <class T>
-void scale_shift(long n, long c, long l, const T* x, const T* scale, const T* shift, T* out) {
+template <class T> void scale_shift(long n, long c, long l, const T* x, const T* scale, const T* shift, T* out) {
     constexpr long W = WIDTH<T>;
     if (l == 1) {
         parallel_range(n, std::max(1L, 8192 / c), [&](long r, long end) {
@@ -153,8 +147,7 @@ void scale_shift(long n, long c, long l, const T* x, const T* scale, const T* sh
     });
 }
 
-template <class T>
-void layer(long rows, long width, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd) {
+template <class T> void layer(long rows, long width, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, 4096 / width), [&](long r, long end) {
         for (; r < end; r++) {
@@ -181,9 +174,8 @@ void layer(long rows, long width, const T* x, const T* weight, const T* bias, T 
     });
 }
 
-template <class T>
-void layer_grad(long rows, long width, const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* by_input, T* by_weight,
-                T* by_bias) {
+template <class T> void layer_grad(long rows, long width, const T* g, const T* x, const T* weight, const T* mean, const T* rstd,
+                                   T* by_input, T* by_weight, T* by_bias) {
     constexpr long W = WIDTH<T>;
     const long shares = std::min<long>(threads(), std::max(1L, rows * width / 8192)), wide = (width + W - 1) / W * W;
     T* sums = scratch<T>(SLOT_1, shares * 2 * wide);  // of each thread: by weight, by bias
@@ -222,11 +214,8 @@ void layer_grad(long rows, long width, const T* g, const T* x, const T* weight, 
 
 }  // namespace
 
-#define INSTANCE(T)                                                                \
-    template <>                                                                    \
-    NormKernels<T> norm_kernels<T>() {                                             \
-        return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>}; \
-    }
+#define INSTANCE(T) \
+    template <> NormKernels<T> norm_kernels<T>() { return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>}; }
 INSTANCE(float)
 INSTANCE(double)
 

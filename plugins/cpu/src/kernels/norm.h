@@ -3,8 +3,7 @@
 
 namespace dovetail {
 
-template <class T>
-struct NormKernels {
+template <class T> struct NormKernels {
     // weight and bias may be null; mean and var are written (the biased variance).
     void (*batch)(long n, long c, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var);
     // by_input may be null: then only the sums are wanted.

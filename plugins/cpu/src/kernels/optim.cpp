@@ -11,8 +11,7 @@ namespace {
 constexpr long CHUNK = 16384;
 
 // Call f(parameter, first, last) for chunks of all parameters, as one long list for the threads.
-template <class T, class F>
-void each(const Parameter<T>* parameters, long count, F&& f) {
+template <class T, class F> void each(const Parameter<T>* parameters, long count, F&& f) {
     long* starts = scratch<long>(SLOT_1, count + 1);
     long chunks = 0, total = 0;
     for (long i = 0; i < count; i++) {
@@ -30,8 +29,7 @@ void each(const Parameter<T>* parameters, long count, F&& f) {
     else parallel(chunks, one);
 }
 
-template <class T>
-void sgd(const SgdRule& rule, const Parameter<T>* parameters, long count) {
+template <class T> void sgd(const SgdRule& rule, const Parameter<T>* parameters, long count) {
     constexpr long W = WIDTH<T>;
     const T lr = T(rule.lr), momentum = T(rule.momentum), inflow = T(rule.inflow), l2 = T(rule.l2), sign = rule.maximize ? T(-1) : T(1);
     each(parameters, count, [&](const Parameter<T>& a, long first, long last) {
@@ -49,8 +47,7 @@ void sgd(const SgdRule& rule, const Parameter<T>* parameters, long count) {
     });
 }
 
-template <class T>
-void adam(const AdamRule& rule, const Parameter<T>* parameters, long count) {
+template <class T> void adam(const AdamRule& rule, const Parameter<T>* parameters, long count) {
     constexpr long W = WIDTH<T>;
     const T keep = T(rule.beta2), take = T(1 - rule.beta2), move = T(1 - rule.beta1), l2 = T(rule.l2), sign = rule.maximize ? T(-1) : T(1);
     const T decay = T(rule.decay), eps = T(rule.eps), step = T(rule.step_size), root_scale = T(rule.root_correction);
@@ -74,13 +71,7 @@ void adam(const AdamRule& rule, const Parameter<T>* parameters, long count) {
 
 }  // namespace
 
-template <>
-OptimKernels<float> optim_kernels<float>() {
-    return {sgd<float>, adam<float>};
-}
-template <>
-OptimKernels<double> optim_kernels<double>() {
-    return {sgd<double>, adam<double>};
-}
+template <> OptimKernels<float> optim_kernels<float>() { return {sgd<float>, adam<float>}; }
+template <> OptimKernels<double> optim_kernels<double>() { return {sgd<double>, adam<double>}; }
 
 }  // namespace dovetail::ISA

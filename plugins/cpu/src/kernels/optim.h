@@ -4,8 +4,7 @@
 namespace dovetail {
 
 // A parameter, its gradient and its states (null where the algorithm goes without), `n` elements each.
-template <class T>
-struct Parameter {
+template <class T> struct Parameter {
     T* p;
     const T* g;
     T* state[3];
@@ -21,8 +20,7 @@ struct AdamRule {
     bool maximize;
 };
 
-template <class T>
-struct OptimKernels {
+template <class T> struct OptimKernels {
     void (*sgd)(const SgdRule& rule, const Parameter<T>* parameters, long count);    // state 0: momentum_buffer
     void (*adam)(const AdamRule& rule, const Parameter<T>* parameters, long count);  // exp_avg, exp_avg_sq, max_exp_avg_sq
 };

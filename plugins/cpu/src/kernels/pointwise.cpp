@@ -10,27 +10,18 @@ namespace {
 
 constexpr long GRAIN = 16384;  // elements that are worth a thread
 
-template <class T>
-constexpr bool IS_FLOAT = std::is_same_v<T, float>;
+template <class T> constexpr bool IS_FLOAT = std::is_same_v<T, float>;
 constexpr double SQRT_HALF = 0.70710678118654752, TANH_SCALE = 0.79788456080286536, TANH_CUBE = 0.044715;
 
 // The part of the normal distribution below x, and its density.
-template <class T>
-INLINE Vec<T> normal_part(Vec<T> x) {
+template <class T> INLINE Vec<T> normal_part(Vec<T> x) {
     if constexpr (IS_FLOAT<T>) return erf(x * T(SQRT_HALF)) * T(0.5) + T(0.5);
     else return x;  // not reached: double is left to the reference
 }
-template <class T>
-INLINE Vec<T> normal_density(Vec<T> x) {
-    return exp<T>(x * x * T(-0.5)) * T(0.3989422804014327);
-}
-template <class T>
-INLINE Vec<T> gelu_inner(Vec<T> x) {
-    return tanh<T>((x + x * x * x * T(TANH_CUBE)) * T(TANH_SCALE));
-}
+template <class T> INLINE Vec<T> normal_density(Vec<T> x) { return exp<T>(x * x * T(-0.5)) * T(0.3989422804014327); }
+template <class T> INLINE Vec<T> gelu_inner(Vec<T> x) { return tanh<T>((x + x * x * x * T(TANH_CUBE)) * T(TANH_SCALE)); }
 
-template <class T, class F>
-void map(const T* x, T* out, long n, F f) {
+template <class T, class F> void map(const T* x, T* out, long n, F f) {
     constexpr long W = WIDTH<T>;
     parallel_range(n, GRAIN, [&](long i, long end) {
         for (; i + W <= end; i += W) store(out + i, f(load(x + i)));
@@ -38,8 +29,7 @@ void map(const T* x, T* out, long n, F f) {
     });
 }
 
-template <class T>
-void unary(Unary function, const T* x, T* out, long n) {
+template <class T> void unary(Unary function, const T* x, T* out, long n) {
     using V = Vec<T>;
     switch (function) {
     case Unary::neg:
@@ -76,8 +66,7 @@ void unary(Unary function, const T* x, T* out, long n) {
 }
 
 // A row of results; A_STEP and B_STEP say whether an operand has one value for the row or one for each element.
-template <class T, int A_STEP, int B_STEP, class F>
-INLINE void row(const T* a, const T* b, T* out, long n, F f) {
+template <class T, int A_STEP, int B_STEP, class F> INLINE void row(const T* a, const T* b, T* out, long n, F f) {
     constexpr long W = WIDTH<T>;
     const Vec<T> a_all = A_STEP ? Vec<T>{} : splat(*a), b_all = B_STEP ? Vec<T>{} : splat(*b);
     long i = 0;
@@ -85,8 +74,7 @@ INLINE void row(const T* a, const T* b, T* out, long n, F f) {
     if (i < n) store(out + i, f(A_STEP ? load(a + i, n - i) : a_all, B_STEP ? load(b + i, n - i) : b_all), n - i);
 }
 
-template <class T, int A_STEP, int B_STEP, class F>
-void rows(const Pairing& how, const T* a, const T* b, T* out, F f) {
+template <class T, int A_STEP, int B_STEP, class F> void rows(const Pairing& how, const T* a, const T* b, T* out, F f) {
     if (!how.dims) {
         parallel_range(how.n, GRAIN,
                        [&](long i, long end) { row<T, A_STEP, B_STEP>(a + i * A_STEP, b + i * B_STEP, out + i, end - i, f); });
@@ -106,15 +94,13 @@ void rows(const Pairing& how, const T* a, const T* b, T* out, F f) {
     });
 }
 
-template <class T, class F>
-void pairs(const Pairing& how, const T* a, const T* b, T* out, F f) {
+template <class T, class F> void pairs(const Pairing& how, const T* a, const T* b, T* out, F f) {
     if (how.inner[0] && how.inner[1]) rows<T, 1, 1>(how, a, b, out, f);
     else if (how.inner[0]) rows<T, 1, 0>(how, a, b, out, f);
     else rows<T, 0, 1>(how, a, b, out, f);
 }
 
-template <class T>
-void binary(Binary function, const Pairing& how, const T* a, const T* b, T* out) {
+template <class T> void binary(Binary function, const Pairing& how, const T* a, const T* b, T* out) {
     using V = Vec<T>;
     switch (function) {
     case Binary::add:
@@ -152,13 +138,7 @@ void binary(Binary function, const Pairing& how, const T* a, const T* b, T* out)
 
 }  // namespace
 
-template <>
-PointwiseKernels<float> pointwise_kernels<float>() {
-    return {unary<float>, binary<float>};
-}
-template <>
-PointwiseKernels<double> pointwise_kernels<double>() {
-    return {unary<double>, binary<double>};
-}
+template <> PointwiseKernels<float> pointwise_kernels<float>() { return {unary<float>, binary<float>}; }
+template <> PointwiseKernels<double> pointwise_kernels<double>() { return {unary<double>, binary<double>}; }
 
 }  // namespace dovetail::ISA

@@ -27,8 +27,7 @@ struct Pairing {
     long outer[4] = {}, step[2][4] = {};
 };
 
-template <class T>
-struct PointwiseKernels {
+template <class T> struct PointwiseKernels {
     void (*unary)(Unary f, const T* x, T* out, long n);
     void (*binary)(Binary f, const Pairing& how, const T* a, const T* b, T* out);
 };

@@ -26,8 +26,7 @@ bool halves(const PoolShape& s) {
 }
 
 // Pairs of neighbours in `some` windows: the first and the second of each.
-template <class T>
-INLINE void pairs(const T* p, long some, Vec<T>& even, Vec<T>& odd) {
+template <class T> INLINE void pairs(const T* p, long some, Vec<T>& even, Vec<T>& odd) {
     constexpr long W = WIDTH<T>;
     const Vec<T> a = 2 * some >= W ? load(p) : load(p, 2 * some), b = 2 * some >= 2 * W ? load(p + W)
                                                                       : 2 * some > W    ? load(p + W, 2 * some - W)
@@ -38,8 +37,7 @@ INLINE void pairs(const T* p, long some, Vec<T>& even, Vec<T>& odd) {
     }(std::make_integer_sequence<int, W>{});
 }
 // The other way: both of each window side by side.
-template <class T>
-INLINE void put_pairs(T* p, long some, Vec<T> even, Vec<T> odd) {
+template <class T> INLINE void put_pairs(T* p, long some, Vec<T> even, Vec<T> odd) {
     constexpr long W = WIDTH<T>;
     using Order = std::make_integer_sequence<int, W>;
     const Vec<T> a = zip_low(even, odd, Order{}), b = zip_high(even, odd, Order{});
@@ -47,8 +45,7 @@ INLINE void put_pairs(T* p, long some, Vec<T> even, Vec<T> odd) {
     if (2 * some > W) put(p + W, b, 2 * some - W);
 }
 
-template <class T>
-void max(const PoolShape& s, const T* x, T* out) {
+template <class T> void max(const PoolShape& s, const T* x, T* out) {
     constexpr long W = WIDTH<T>;
     const bool half = halves(s);
     parallel_range(s.planes * s.oh, std::max(1L, 8192 / (s.ow * s.kh * s.kw)), [&](long r, long end) {
@@ -84,8 +81,7 @@ void max(const PoolShape& s, const T* x, T* out) {
     });
 }
 
-template <class T>
-void max_grad(const PoolShape& s, const T* g, const T* x, const T* out, T* by_input) {
+template <class T> void max_grad(const PoolShape& s, const T* g, const T* x, const T* out, T* by_input) {
     constexpr long W = WIDTH<T>;
     const bool half = halves(s);
     parallel_range(s.planes, std::max(1L, 8192 / (s.h * s.w)), [&](long q, long end) {
@@ -134,8 +130,7 @@ void max_grad(const PoolShape& s, const T* g, const T* x, const T* out, T* by_in
     });
 }
 
-template <class T>
-void average(const PoolShape& s, const T* x, T count, const T* counts, T* out) {
+template <class T> void average(const PoolShape& s, const T* x, T count, const T* counts, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(s.planes * s.oh, std::max(1L, 8192 / (s.ow * s.kh * s.kw)), [&](long r, long end) {
         T* line = scratch<T>(SLOT_1, s.ow);
@@ -168,8 +163,7 @@ void average(const PoolShape& s, const T* x, T count, const T* counts, T* out) {
     });
 }
 
-template <class T>
-void average_grad(const PoolShape& s, const T* g, T count, const T* counts, T* by_input) {
+template <class T> void average_grad(const PoolShape& s, const T* g, T count, const T* counts, T* by_input) {
     parallel_range(s.planes, std::max(1L, 8192 / (s.h * s.w)), [&](long q, long end) {
         T* line = scratch<T>(SLOT_1, s.ow);
         for (; q < end; q++) {
@@ -195,11 +189,8 @@ void average_grad(const PoolShape& s, const T* g, T count, const T* counts, T* b
 
 }  // namespace
 
-#define INSTANCE(T)                                                \
-    template <>                                                    \
-    PoolingKernels<T> pooling_kernels<T>() {                       \
-        return {max<T>, max_grad<T>, average<T>, average_grad<T>}; \
-    }
+#define INSTANCE(T) \
+    template <> PoolingKernels<T> pooling_kernels<T>() { return {max<T>, max_grad<T>, average<T>, average_grad<T>}; }
 INSTANCE(float)
 INSTANCE(double)
 

@@ -9,8 +9,7 @@ struct PoolShape {
     long kh, kw, sh, sw, ph, pw, dh, dw;
 };
 
-template <class T>
-struct PoolingKernels {
+template <class T> struct PoolingKernels {
     void (*max)(const PoolShape& s, const T* x, T* out);
     // The gradient goes to the first greatest element of each window (a NaN counts as greatest).
     void (*max_grad)(const PoolShape& s, const T* g, const T* x, const T* out, T* by_input);

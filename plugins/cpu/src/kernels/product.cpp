@@ -57,24 +57,20 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
         }
 }
 
-template <class T>
-using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
+template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
 
 // Tiles by their number of rows, from 0 (none) up.
-template <class T>
-struct TileTable {
+template <class T> struct TileTable {
     Tile<T> of[TILE_ROWS + 1];
 };
-template <class T, int VECTORS, bool ACROSS, int... ROWS>
-constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
+template <class T, int VECTORS, bool ACROSS, int... ROWS> constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
     return {{nullptr, tile<T, ROWS + 1, VECTORS, ACROSS>...}};
 }
-template <class T, int VECTORS, bool ACROSS>
-constexpr TileTable<T> TILES = tile_table<T, VECTORS, ACROSS>(std::make_integer_sequence<int, TILE_ROWS>{});
+template <class T, int VECTORS, bool ACROSS> constexpr TileTable<T> TILES =
+    tile_table<T, VECTORS, ACROSS>(std::make_integer_sequence<int, TILE_ROWS>{});
 
 // Rows to the vectors of a packed panel: `n` columns beginning at b, filled with zeros up to the panel's width.
-template <class T>
-void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
+template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
     constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
     if (b.column == 1) {
         for (long p = 0; p < k; p++, from += b.row, to += N)
@@ -96,8 +92,7 @@ void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
     }
 }
 
-template <class T>
-void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
+template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
     constexpr long W = WIDTH<T>;
     if (!f.by_column && !f.by_row && f.then == Then::nothing) return;
     for (long i = 0; i < m; i++) {
@@ -117,14 +112,12 @@ void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, l
 
 }  // namespace
 
-template <class T>
-void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last) {
+template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last) {
     constexpr long N = TILE_COLUMNS<T>;
     for (long q = first; q < last; q++) pack_panel(b, k, std::min(N, n - q * N), b.p + q * N * b.column, to + q * N * k);
 }
 
-template <class T>
-void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
+template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
     constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
     const bool across = a.row == 1 && a.column != 1;
     const long step = across ? a.column : a.row, parts = (m + TILE_ROWS - 1) / TILE_ROWS;
@@ -222,10 +215,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool);                     \
     template void product<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const Finish<T>&); \
     template void product<T>(long, long, long, const Matrix<T>&, const Matrix<T>&, T*, long, bool, const Finish<T>&); \
-    template <>                                                                                                       \
-    ProductKernels<T> product_kernels<T>() {                                                                          \
-        return {product<T>};                                                                                          \
-    }
+    template <> ProductKernels<T> product_kernels<T>() { return {product<T>}; }
 INSTANCES(float)
 INSTANCES(double)
 

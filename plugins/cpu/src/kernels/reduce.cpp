@@ -10,8 +10,7 @@ namespace {
 
 constexpr long PIECE = 4096;  // elements, or rows, that are summed in the type itself
 
-template <class T>
-double run(const T* p, long n) {
+template <class T> double run(const T* p, long n) {
     constexpr long W = WIDTH<T>;
     double total = 0;
     for (long begin = 0; begin < n; begin += PIECE) {
@@ -28,8 +27,7 @@ double run(const T* p, long n) {
 }
 
 // Columns [first, last) of the sum of rows.
-template <class T>
-void columns(long rows, long step, const T* x, long first, long last, double* total) {
+template <class T> void columns(long rows, long step, const T* x, long first, long last, double* total) {
     constexpr long W = WIDTH<T>;
     for (long j = first; j < last; j += W) {
         const long some = std::min(W, last - j);
@@ -48,8 +46,7 @@ void columns(long rows, long step, const T* x, long first, long last, double* to
     }
 }
 
-template <class T>
-void sum_of(long outer, long kept, long inner, const T* x, T scale, T* out) {
+template <class T> void sum_of(long outer, long kept, long inner, const T* x, T scale, T* out) {
     const long threads_wanted = threads();
     if (kept == 1) {  // one sum: pieces for the threads, added in order
         const long n = outer * inner, parts = std::clamp(n / 16384, 1L, threads_wanted * 2);
@@ -81,15 +78,13 @@ void sum_of(long outer, long kept, long inner, const T* x, T scale, T* out) {
     }
 }
 
-template <class T>
-void take_rows(long count, long width, const T* table, const int64_t* index, T* out) {
+template <class T> void take_rows(long count, long width, const T* table, const int64_t* index, T* out) {
     parallel_range(count, std::max(1L, 16384 / width), [&](long i, long end) {
         for (; i < end; i++) std::memcpy(out + i * width, table + index[i] * width, sizeof(T) * size_t(width));
     });
 }
 
-template <class T>
-void add_rows(long count, long width, const T* rows, const int64_t* index, long skip, long table_rows, T* out) {
+template <class T> void add_rows(long count, long width, const T* rows, const int64_t* index, long skip, long table_rows, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(table_rows, std::max(1L, 32768 / width),
                    [&](long r, long end) { std::memset(out + r * width, 0, sizeof(T) * size_t((end - r) * width)); });
@@ -110,11 +105,8 @@ void add_rows(long count, long width, const T* rows, const int64_t* index, long 
 
 }  // namespace
 
-#define INSTANCE(T)                                    \
-    template <>                                        \
-    ReduceKernels<T> reduce_kernels<T>() {             \
-        return {sum_of<T>, take_rows<T>, add_rows<T>}; \
-    }
+#define INSTANCE(T) \
+    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, take_rows<T>, add_rows<T>}; }
 INSTANCE(float)
 INSTANCE(double)
 

@@ -4,8 +4,7 @@
 
 namespace dovetail {
 
-template <class T>
-struct ReduceKernels {
+template <class T> struct ReduceKernels {
     // out[k] = scale * Σ over outer and inner.
     void (*sum)(long outer, long kept, long inner, const T* x, T scale, T* out);
     // out[i] = table[index[i]], rows of `width`; indices are known to fit.
