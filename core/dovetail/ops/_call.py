@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["dispatch", "general", "operand", "operator", "reflected", "specialise"]
 
 _NDARRAY = np.ndarray
+_SINGLE = np.dtype(np.float32)
 _NO_BOX = [0, 0, None, None]  # stands for the box of an argument that is a Python number
 INFERENCE_BOX = [float("inf"), 0, "inference_mode", None]  # a tensor made in inference mode can never be a kept value
 _new = Tensor.__new__
@@ -78,10 +79,10 @@ def dispatch(op: Op, args: Any) -> Any:
         if word & OBSERVE:
             return _prepare.observed(op, args, lambda: dispatch(op, args))
     raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
-    impl = op.implementation(device, dtype) if op.table else op.reference
+    low = op.dtypes is not None and dtype in HALF  # computed in float32
+    impl = op.implementation(device, _SINGLE if low else dtype) if op.table else op.reference
     token = hush(IGNORE)
     try:
-        low = op.dtypes is not None and dtype in HALF
         out = impl.forward(*(_prepare.raised(raw) if low else raw))
         if out is NotImplemented:
             impl = op.reference

@@ -5,8 +5,6 @@
 
 namespace dovetail {
 
-bool winograd_allowed = true;
-
 namespace {
 
 // A tuple of one or two small numbers, as (along the height, along the width).
@@ -20,8 +18,8 @@ bool pair_of(nb::handle h, long& first, long& second, long before) {
     return true;
 }
 
-bool settings(ConvShape& s, nb::handle stride, nb::handle padding, nb::handle dilation, long groups) {
-    s.groups = groups;
+bool settings(ConvShape& s, nb::handle stride, nb::handle padding, nb::handle dilation, long groups, bool winograd) {
+    s.groups = groups, s.winograd = winograd;
     return pair_of(stride, s.sh, s.sw, 1) && pair_of(padding, s.ph, s.pw, 0) && pair_of(dilation, s.dh, s.dw, 1);
 }
 
@@ -56,9 +54,9 @@ bool empty(const ConvShape& s) { return work(s) <= 0 || s.oh < 1 || s.ow < 1; }
 
 // convolution(input, weight, bias, stride, padding, dilation, groups)
 nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::handle stride, nb::handle padding, nb::handle dilation,
-                   long groups) {
+                   long groups, bool winograd) {
     ConvShape s;
-    if (!images(input, weight) || !settings(s, stride, padding, dilation, groups)) return decline();
+    if (!images(input, weight) || !settings(s, stride, padding, dilation, groups, winograd)) return decline();
     Array x(input), w(weight);
     if (channels_last(x) || channels_last(w)) return decline();
     long per;
@@ -79,9 +77,9 @@ nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::han
 
 // convolution_input_grad(grad, weight, size, stride, padding, dilation, groups), also the transposed convolution
 nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::handle stride, nb::handle padding, nb::handle dilation,
-                      long groups) {
+                      long groups, bool winograd) {
     ConvShape s;
-    if (!images(grad, weight) || !settings(s, stride, padding, dilation, groups) || !pair_of(size, s.h, s.w, 1)) return decline();
+    if (!images(grad, weight) || !settings(s, stride, padding, dilation, groups, winograd) || !pair_of(size, s.h, s.w, 1)) return decline();
     Array g(grad), w(weight);
     if (channels_last(g) || channels_last(w)) return decline();
     long per, o;
@@ -100,9 +98,10 @@ nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::h
 
 // convolution_weight_grad(grad, input, size, stride, padding, dilation, groups)
 nb::object weight_grad(nb::handle grad, nb::handle input, nb::handle size, nb::handle stride, nb::handle padding, nb::handle dilation,
-                       long groups) {
+                       long groups, bool winograd) {
     ConvShape s;
-    if (!images(grad, input) || !settings(s, stride, padding, dilation, groups) || !pair_of(size, s.kh, s.kw, 1)) return decline();
+    if (!images(grad, input) || !settings(s, stride, padding, dilation, groups, winograd) || !pair_of(size, s.kh, s.kw, 1))
+        return decline();
     Array g(grad), x(input);
     if (channels_last(g) || channels_last(x)) return decline();
     long n;
@@ -121,11 +120,9 @@ nb::object weight_grad(nb::handle grad, nb::handle input, nb::handle size, nb::h
 }  // namespace
 
 void bind_conv(nb::module_& m) {
-    m.def("convolution", &forward, nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
+    m.def("convolution", &forward, nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
     m.def("convolution_input_grad", &input_grad);
     m.def("convolution_weight_grad", &weight_grad);
-    m.def("set_winograd", [](bool allowed) { winograd_allowed = allowed; });
-    m.def("get_winograd", [] { return winograd_allowed; });
 }
 
 }  // namespace dovetail

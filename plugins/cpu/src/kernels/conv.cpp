@@ -13,7 +13,7 @@ bool depthwise(const ConvShape& s) { return s.groups > 1 && s.groups == s.c; }
 // Winograd's F(4x4, 3x3) computes 16 outputs with 36 products instead of 144. Its transforms must be worth it: enough
 // channels on both sides to multiply, and images that tiles of 4 cover without much waste.
 bool winograd_form(const ConvShape& s) {
-    return winograd_allowed && s.kh == 3 && s.kw == 3 && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1 && s.groups == 1 && s.ph <= 2 &&
+    return s.winograd && s.kh == 3 && s.kw == 3 && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1 && s.groups == 1 && s.ph <= 2 &&
            s.pw <= 2 && s.c >= 16 && s.o >= 16 && s.oh >= 4 && s.ow >= 4;
 }
 // The weights' transforms are 4 times the weights: with few tiles they cost more than they save.

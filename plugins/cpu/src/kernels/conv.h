@@ -8,6 +8,7 @@ struct ConvShape {
     long o, oh, ow;   // output
     long kh, kw;      // kernel
     long sh, sw, ph, pw, dh, dw, groups;
+    bool winograd;  // whether 3x3 kernels may use Winograd's transforms: fewer products, errors near 1e-5 instead of 1e-6
     long taps() const { return kh * kw; }
     long points() const { return oh * ow; }
 };
@@ -17,9 +18,6 @@ template <class T> struct ConvKernels {
     void (*input_grad)(const ConvShape& s, const T* dy, const T* weight, T* dx);
     void (*weight_grad)(const ConvShape& s, const T* x, const T* dy, T* dweight);
 };
-
-// Whether 3x3 convolutions may use Winograd's transforms: fewer products, rounding errors near 1e-5 instead of 1e-6.
-extern bool winograd_allowed;
 
 #ifdef ISA
 namespace ISA {
