@@ -26,6 +26,7 @@ from .tensor_legacy import set_default_tensor_type
 if TYPE_CHECKING:
     from . import autograd, data, datasets, errors, graph, hub, io, models, nn, optim, utils, weights
     from .io import load, save
+    from .ops.public import *
 
 __version__ = "0.2.0"
 
@@ -35,28 +36,39 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "accelerator", "amp", "autograd", "backends", "compiler", "cuda", "data", "datasets", "errors", "extend", "fft", "func", "graph",
-    "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "testing", "types", "utils", "version", "weights",
+    "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend",
+    "fft", "func", "graph", "hooks", "hub", "io", "jit", "linalg", "models", "mps", "mtia", "nn", "optim", "plugins", "random",
+    "return_types", "testing", "types", "utils", "version", "weights", "xpu",
 }  # fmt: skip
 
-_ELSEWHERE = {"load": "io", "save": "io", "vmap": "func", "compile": "compiler"}  # functions that are imported when first used
+_ELSEWHERE = {  # functions and classes that are imported when first used
+    "load": "io", "save": "io", "vmap": "func", "compile": "compiler", "Event": "cpu.streams", "Stream": "cpu.streams", "GradScaler": "amp",
+    "OutOfMemoryError": "cuda", **dict.fromkeys(("dsmm", "hsmm", "hspmm", "smm", "sspaddmm"), "sparse"),
+    **{f"sparse_{kind}_tensor": "sparse" for kind in ("bsc", "bsr", "compressed", "coo", "csc", "csr")},
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import a module of the core, or the package of a plugin, when it is first touched."""
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "bfloat16":
-        return _dtypes.bfloat16_dtype()
-    if name in _ELSEWHERE:
-        return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+    if name in _dtypes.LATER:
+        return _dtypes.later(name)
+    if name in _ELSEWHERE or name.endswith("Storage"):
+        try:
+            return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'storage')}"), name)
+        except ModuleNotFoundError as error:  # a plugin brings it
+            raise AttributeError(str(error)) from None
     if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
         return getattr(found, name)
+    if name.startswith("_foreach_"):
+        return importlib.import_module(f"{__name__}.ops._foreach").foreach(name)
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .absent import answers
     from .plugins import namespaces
 
-    return namespaces.resolve(name)
+    return answers(__name__)[1](name) if name in answers(__name__)[2]() else namespaces.resolve(name)
 
 
 # last, because `float`, `bool`, `sum` … are from here on ours

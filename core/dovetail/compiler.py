@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .absent import answers
 from .errors import GradError, TypeMismatch, ValueRangeError
 
-__all__ = [
-    "allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "is_dynamo_compiling",
-    "is_exporting", "list_backends", "reset",
-]  # fmt: skip
+_NAMES, __getattr__, __dir__ = answers(__name__)
+__all__ = ["compile", "disable", "substitute_in_graph", *_NAMES]  # noqa: PLE0604
 
 _MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
@@ -47,29 +46,6 @@ def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None
     return fn if fn is not None else lambda function: function
 
 
-def allow_in_graph(fn: Any) -> Any:
-    """The function itself."""
-    return fn
-
-
-assume_constant_result = allow_in_graph
-
-
-def is_compiling() -> bool:
-    """False: nothing is ever compiled."""
-    return False
-
-
-is_dynamo_compiling = is_exporting = is_compiling
-
-
-def list_backends(exclude_tags: Any = ()) -> list[str]:
-    """The ways in which `compile` runs a function: as it is."""
-    return ["eager"]
-
-
-def reset() -> None:
-    """Nothing is kept, so nothing is cleared."""
-
-
-cudagraph_mark_step_begin = reset
+def substitute_in_graph(original_fn: Any, **_: Any) -> Any:
+    """A decorator that leaves the function as it is."""
+    return disable()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, TypeMismatch, UnsupportedError
+from .errors import DeviceError, NoDevice, TypeMismatch, UnsupportedError
 
 __all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
 
@@ -18,19 +18,19 @@ _NDARRAY = np.ndarray
 def cupy() -> ModuleType:
     """Import CuPy on first demand, or say how to get it.
 
-    Raises a DeviceError (a RuntimeError) where CuPy or a GPU is missing.
+    Raises a NoDevice (a DeviceError, an AssertionError) where CuPy or a GPU is missing.
     """
     try:
         import cupy as module
     except ImportError as error:
         what = f"CuPy is not installed ({error})"
-        raise DeviceError("cuda", what, "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
+        raise NoDevice("cuda", what, "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
     try:
         count = module.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own types for a missing driver
-        raise DeviceError("cuda", f"no usable GPU ({error})", "", "use device='cpu'") from None
+        raise NoDevice("cuda", f"no usable GPU ({error})", "", "use device='cpu'") from None
     if count == 0:
-        raise DeviceError("cuda", "no GPU was found", "", "use device='cpu'")
+        raise NoDevice("cuda", "no GPU was found", "", "use device='cpu'")
     return module
 
 
@@ -44,6 +44,9 @@ def xp(array: Any) -> Any:
     return np
 
 
+_KINDS = frozenset("cpu cuda mps xpu hpu mtia xla vulkan ipu maia privateuseone".split())  # only the first two have tensors here
+
+
 class Device:
     """Where a tensor lives: ``device('cpu')``, ``device('cuda')``, ``device('cuda', 1)``.
 
@@ -54,10 +57,11 @@ class Device:
 
     __slots__ = ("_restore", "index", "type")
 
-    def __init__(self, type: str | Device | int = "cpu", index: int | None = None) -> None:
+    def __init__(self, type: str | Device | int, index: int | None = None) -> None:
         if isinstance(type, Device):
             index, type = type.index, type.type
         elif isinstance(type, int) and not isinstance(type, bool):
+            cupy()  # a number is one of a GPU's, which must be there
             index, type = type, "cuda"
         elif not isinstance(type, str):
             raise TypeMismatch("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'")
@@ -65,7 +69,7 @@ class Device:
         if name == "meta":
             what, remedy = "tensors without memory (device 'meta') are not here", "make the module on the CPU and load its weights there"
             raise UnsupportedError("device", what, "expected 'cpu', 'cuda' or 'cuda:N'", remedy)
-        if name not in ("cpu", "cuda"):
+        if name not in _KINDS:
             raise DeviceError("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'")
         if number and (not number.isdecimal() or index is not None):
             raise DeviceError("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'")
@@ -95,6 +99,8 @@ class Device:
         default.device = self._restore
 
 
+Device.__name__ = Device.__qualname__ = "device"  # as users know it
+Device.__module__ = "dovetail"
 CPU = Device("cpu")
 
 
@@ -108,7 +114,10 @@ def to_device(where: Any) -> Device:
     """Return a Device for what users write: None, a name, an index, or a Device."""
     if where is None:
         return default.device
-    return where if where.__class__ is Device else Device(where)
+    where = where if where.__class__ is Device else Device(where)
+    if where.type not in ("cpu", "cuda"):
+        raise DeviceError("device", f"there are no tensors on {where.type!r} here", "expected 'cpu', 'cuda' or 'cuda:N'")
+    return where
 
 
 def device_of(array: Any) -> Device:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DtypeError, TypeMismatch
+from .errors import DtypeError, TypeMismatch, UnsupportedError
 
 __all__ = [
     "can_cast", "dtype", "finfo", "from_numpy_dtype", "get_default_dtype", "iinfo", "promote_types", "result_dtype", "set_default_dtype",
@@ -31,11 +31,12 @@ class dtype:
 
     __slots__ = ("category", "is_complex", "is_floating_point", "is_signed", "itemsize", "name", "np")
 
-    def __init__(self, name: str, numpy_dtype: Any, category: int) -> None:
-        self.name, self.np, self.category = name, np.dtype(numpy_dtype), category
-        self.itemsize = self.np.itemsize
+    def __init__(self, name: str, numpy_dtype: Any, category: int, itemsize: int = 0) -> None:
+        self.name, self.category = name, category
+        self.np: Any = None if itemsize else np.dtype(numpy_dtype)  # None where there are no tensors of it
+        self.itemsize = itemsize or np.dtype(numpy_dtype).itemsize
         self.is_floating_point, self.is_complex = category == _FLOAT, category == _COMPLEX
-        self.is_signed = category >= _FLOAT or self.np.kind == "i"
+        self.is_signed = category >= _FLOAT or name[0] == "i" or name[:2] == "qi"
 
     def __repr__(self) -> str:
         return f"dovetail.{self.name}"
@@ -45,6 +46,8 @@ class dtype:
 
     def to_complex(self) -> dtype:
         """The complex type whose parts have this type: ``float64`` gives ``complex128``."""
+        if self.category < _FLOAT:
+            raise DtypeError("to_complex", f"Unknown Complex ScalarType for {self}")
         return complex128 if self.itemsize == 8 and self.category == _FLOAT else self if self.is_complex else complex64
 
     def to_real(self) -> dtype:
@@ -54,7 +57,7 @@ class dtype:
 
 def dtype_named(name: str) -> dtype:
     """The type of this name, such as ``"float32"``; a KeyError where there is none."""
-    return bfloat16_dtype() if name == "bfloat16" else TYPES[name]
+    return TYPES.get(name) or later(name)
 
 
 bool_ = dtype("bool", np.bool_, _BOOL)
@@ -82,16 +85,30 @@ _FROM_NUMPY: dict[Any, dtype] = {t.np: t for t in TYPES.values()}
 HALF: set[Any] = {float16.np}  # the types in which references do not compute; bfloat16 joins when it is made
 
 
-def bfloat16_dtype() -> dtype:
-    """Return ``dovetail.bfloat16``, made when it is first asked for (ml_dtypes is imported then)."""
-    found = TYPES.get("bfloat16")
+def later(name: str) -> dtype:
+    """A type that is made when it is first asked for, with ml_dtypes, which is imported then; or one that is a name alone."""
+    found = TYPES.get(name) or _NAMED.get(name)
     if found is None:
         import ml_dtypes
 
-        found = TYPES["bfloat16"] = dtype("bfloat16", ml_dtypes.bfloat16, _FLOAT)
+        found = TYPES[name] = dtype(name, getattr(ml_dtypes, name), _FLOAT)
         _FROM_NUMPY[found.np] = found
         HALF.add(found.np)
     return found
+
+
+def bfloat16_dtype() -> dtype:
+    """Return ``dovetail.bfloat16``, made when it is first asked for."""
+    return later("bfloat16")
+
+
+# types that PyTorch has hardly any operation for: one can name them, compare them and ask for their size
+_SMALL = "quint8 qint8 quint4x2 quint2x4 bits1x8 bits2x4 bits4x2 bits8".split() + [f"{u}int{n}" for u in ("", "u") for n in range(1, 8)]
+_NAMED = {name: dtype(name, None, _INT, 1) for name in _SMALL}
+_NAMED |= {"bits16": dtype("bits16", None, _INT, 2), "qint32": dtype("qint32", None, _INT, 4)}
+_NAMED |= {"float4_e2m1fn_x2": dtype("float4_e2m1fn_x2", None, _FLOAT, 1), "complex32": dtype("complex32", None, _COMPLEX, 4)}
+_ML = frozenset("bfloat16 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu".split())
+LATER = _ML | _NAMED.keys()
 
 
 class _Default:
@@ -110,7 +127,7 @@ def get_default_dtype() -> dtype:
     return _Default.float
 
 
-def set_default_dtype(d: dtype) -> None:
+def set_default_dtype(d: dtype, /) -> None:
     """Set the type that Python floats become. Raises a TypeError for a type that is not floating.
 
     >>> import dovetail
@@ -133,7 +150,7 @@ def from_numpy_dtype(kind: Any) -> dtype:
     found = _FROM_NUMPY.get(kind)
     if found is None:
         kind = np.dtype(kind)
-        found = bfloat16_dtype() if kind.name == "bfloat16" else _FROM_NUMPY.get(kind.newbyteorder("="))
+        found = later(kind.name) if kind.name in _ML else _FROM_NUMPY.get(kind.newbyteorder("="))
         if found is None:
             raise TypeMismatch("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}")
     return found
@@ -145,6 +162,8 @@ _PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 def to_numpy_dtype(kind: Any) -> np.dtype[Any]:
     """Return NumPy's type for ours, or for Python's ``float``, ``int`` and ``bool`` (as PyTorch takes them)."""
     if kind.__class__ is dtype:
+        if kind.np is None:
+            raise UnsupportedError("dtype", f"there are no tensors of type {kind} here", "expected a type with operations")
         return kind.np
     if kind in _PYTHON:
         return _PYTHON[kind].np
@@ -158,7 +177,14 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> dv.promote_types(dv.int64, dv.float16), dv.promote_types(dv.uint8, dv.int8)
     (dovetail.float16, dovetail.int16)
     """
+    _demand("promote_types", type1, type2)
     return type1 if type1 is type2 else _promote(type1, type2)
+
+
+def _demand(where: str, *kinds: Any) -> None:
+    kind = next((k for k in kinds if k.__class__ is not dtype), None)
+    if kind is not None:
+        raise TypeMismatch(f"{where}()", f"argument must be dovetail.dtype, not {type(kind).__name__}")
 
 
 @functools.cache
@@ -214,6 +240,7 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     >>> dv.can_cast(dv.int64, dv.float32), dv.can_cast(dv.float32, dv.int64)
     (True, False)
     """
+    _demand("can_cast", from_, to)
     return from_.category <= to.category
 
 
@@ -229,9 +256,10 @@ class finfo:
 
     def __init__(self, type: dtype | None = None) -> None:
         type = type or _Default.float
+        _demand("finfo", type)
         if type.category < _FLOAT:
             raise TypeMismatch("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers")
-        if type.name == "bfloat16":
+        if type.name in _ML:
             import ml_dtypes
 
             info: Any = ml_dtypes.finfo(type.np)
@@ -241,6 +269,12 @@ class finfo:
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
         self.resolution = float(info.resolution)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
 
     def __repr__(self) -> str:
         values = [f"{name}={getattr(self, name):g}" for name in ("min", "max", "eps", "smallest_normal", "tiny")]
@@ -258,6 +292,7 @@ class iinfo:
     __slots__ = ("bits", "dtype", "max", "min")
 
     def __init__(self, type: dtype) -> None:
+        _demand("iinfo", type)
         if type.category != _INT:
             raise TypeMismatch("iinfo", f"requires an integer type, got {type}", "", "use finfo for floats")
         info = np.iinfo(type.np)

@@ -6,10 +6,10 @@ Each class also derives from the built-in that PyTorch raises in the same place,
 from __future__ import annotations
 
 __all__ = [
-    "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError", "FormatError", "GradError",
-    "HashMismatch", "ManifestError", "NameClashError", "NonFiniteError", "NotATensor", "OutOfMemory", "PluginError", "RangeError",
-    "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError", "UnsafeArchiveError", "UnsupportedError", "ValueRangeError",
-    "WorkerError", "say",
+    "AcceleratorError", "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError",
+    "FormatError", "GradError", "HashMismatch", "ManifestError", "NameClashError", "NoDevice", "NonFiniteError", "NotATensor",
+    "OutOfMemory", "PluginError", "RangeError", "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError",
+    "UnsafeArchiveError", "UnsupportedError", "ValueRangeError", "WorkerError", "say",
 ]  # fmt: skip
 
 
@@ -45,6 +45,14 @@ class DtypeError(DovetailError, RuntimeError):
 
 class DeviceError(DovetailError, RuntimeError):
     """Arrays on different devices, or a device that is not there."""
+
+
+class NoDevice(DeviceError, AssertionError):
+    """A device that this machine does not have; PyTorch's build without it raises an AssertionError in most places."""
+
+
+class AcceleratorError(DeviceError):
+    """PyTorch's name for what a GPU reports after the fact; CuPy raises classes of its own."""
 
 
 class GradError(DovetailError, RuntimeError):

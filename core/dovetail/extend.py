@@ -8,6 +8,7 @@
 | an optimizer | ``Optimizer``, or ``MultiTensorOptimizer`` with ``@update`` |
 | a dataset, a sampler | ``Dataset``, ``IterableDataset``, ``Sampler`` |
 | a gradient of one's own for a Python function | ``Function`` |
+| a tensor whose elements are not one array | ``OtherTensor``, with ``__torch_function__`` |
 | behaviour | ``@hookimpl`` for the hooks of ``dovetail.hooks``, ``@hookspec`` for hooks that the plugin publishes |
 | an error that reads like the house's | the classes of ``dovetail.errors``: ``ShapeError(where, what, expected, remedy)`` |
 
@@ -29,6 +30,7 @@ from .device import xp
 from .hooks import HOOK_API, hookimpl, hookspec
 from .nn import Module, Parameter
 from .ops._op import Array, Arrays, Fixed, op
+from .ops._override import OtherTensor
 from .ops.info import on_num_threads
 from .ops.kernels import Kernel
 from .optim import Optimizer
@@ -36,5 +38,6 @@ from .optim._multi import Bunch, MultiTensorOptimizer, update
 
 __all__ = [
     "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Function", "IterableDataset", "Kernel", "Module",
-    "MultiTensorOptimizer", "Optimizer", "Parameter", "Sampler", "hookimpl", "hookspec", "on_num_threads", "op", "update", "xp",
+    "MultiTensorOptimizer", "Optimizer", "OtherTensor", "Parameter", "Sampler", "hookimpl", "hookspec", "on_num_threads", "op", "update",
+    "xp",
 ]  # fmt: skip

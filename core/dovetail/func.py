@@ -12,12 +12,13 @@ from typing import Any
 
 from .autograd.derivatives import jacobian
 from .autograd.functional import grad as _grad
+from .autograd.functional import weighted
 from .autograd.modes import STATE, enable_grad
-from .autograd.node import CLASSES, Leaf, Tensor, producer
-from .errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from .autograd.node import CLASSES, Leaf, Tensor, reached
+from .errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from .generator import default_generator
 from .graph.graph import mapped
-from .nn.utils.stateless import functional_call
+from .nn.utils import stateless
 from .ops.create import zeros_like
 from .ops.join import stack
 
@@ -56,26 +57,12 @@ def _settled(tree: Any, own: list[Tensor]) -> Any:
     keep = bool(STATE.word & 1)
 
     def one(t: Any) -> Any:
-        return t.detach() if t.__class__ in CLASSES and t.requires_grad and not (keep and _reaches_others(t, mine)) else t
+        if t.__class__ not in CLASSES or not t.requires_grad:
+            return t
+        others = keep and any(n.__class__ is Leaf and n not in mine for n in reached([t._n]))  # its history leads to other leaves
+        return t if others else t.detach()
 
     return mapped(tree, one)
-
-
-def _reaches_others(t: Tensor, mine: set[Any]) -> bool:
-    """Whether a history leads to a leaf other than these."""
-    todo, seen = [t._n], set()
-    while todo:
-        edge = todo.pop()
-        node = producer(edge)[0] if edge is not None else None
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if node.__class__ is Leaf:
-            if node not in mine:
-                return True
-        else:
-            todo += node.edges
-    return False
 
 
 def _numbers(where: str, argnums: Any, count: int) -> tuple[int, ...]:
@@ -102,6 +89,14 @@ def _regrown(tree: Any, values: Sequence[Any]) -> Any:
     """The structure of a tree with these in the place of its tensors, in order."""
     rest = iter(values)
     return mapped(tree, lambda t: next(rest) if t.__class__ in CLASSES else t)
+
+
+def functional_call(
+    module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:  # fmt: skip
+    """Call a module with tensors in place of its parameters and buffers; see `nn.utils.stateless.functional_call`."""
+    return stateless.functional_call(module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict)
 
 
 def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:
@@ -167,11 +162,8 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> Any:
         if [t.shape for t in v] != [t.shape for t in outs]:
             what = f"the vector has shapes {[tuple(t.shape) for t in v]}"
             raise ShapeError("vjp", what, f"expected those of the output, {[tuple(t.shape) for t in outs]}")
-        pairs = [(o, w) for o, w in zip(outs, v, strict=True) if o.requires_grad]
-        found: Sequence[Any] = [None] * len(wanted)
-        if pairs:
-            with enable_grad():
-                found = _grad([o for o, _ in pairs], wanted, [w for _, w in pairs], True, True, allow_unused=True)
+        with enable_grad():
+            found = weighted(outs, wanted, v, True)
         return _settled(_regrown(fresh, _filled(found, wanted)), wanted)
 
     shown = _settled(out, wanted)
@@ -187,7 +179,7 @@ def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_au
     """
     for name, value in (("primals", primals), ("tangents", tangents)):
         if not isinstance(value, tuple) or not value:
-            raise TypeMismatch("jvp", f"{name} is {type(value).__name__}", "expected a tuple of one or more")
+            raise GradError("jvp", f"Expected {name} to be a tuple, got {type(value).__name__}", "it should be valid to call f(*primals)")
     inner, across = _tensors(primals), _tensors(tangents)
     if [t.shape for t in inner] != [t.shape for t in across]:
         what = f"primals have shapes {[tuple(t.shape) for t in inner]} and tangents {[tuple(t.shape) for t in across]}"
@@ -197,13 +189,7 @@ def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_au
         out, aux = _split("jvp", func(*fresh), has_aux)
         outs, wanted = _tensors(out), _tensors(fresh)
         dummies = [zeros_like(o).requires_grad_() for o in outs]
-        pairs = [(o, d) for o, d in zip(outs, dummies, strict=True) if o.requires_grad]
-        found: Sequence[Any] = [None] * len(outs)
-        if pairs:
-            back = _grad([o for o, _ in pairs], wanted, [d for _, d in pairs], True, True, allow_unused=True)
-            known = [(g, v) for g, v in zip(back, across, strict=True) if g is not None and g.requires_grad]
-            if known:
-                found = _grad([g for g, _ in known], dummies, [v for _, v in known], create_graph=True, allow_unused=True)
+        found = weighted(weighted(outs, wanted, dummies, True), dummies, across, True)
         moved = _regrown(out, _filled(found, outs))
     out, moved, aux = _settled((out, moved, aux), [*wanted, *dummies])
     return (out, moved, aux) if has_aux else (out, moved)
@@ -358,7 +344,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
     """Stack the parameters and the buffers of models of one kind, for a `vmap` over an ensemble."""
     models = list(models)
     if not models:
-        raise ValueRangeError("stack_module_state", "there are no models", "expected one or more")
+        raise ShapeError("stack_module_state", "there are no models", "expected one or more")
     if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
         raise ValueRangeError("stack_module_state", "the models are of different classes or modes", "expected one class, all in one mode")
 

@@ -5,55 +5,49 @@ Saved programs of TorchScript cannot be loaded; what else compiles changes speed
 
 from __future__ import annotations
 
+import builtins
+import types
+import typing
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from .absent import answers
 from .errors import UnsupportedError
 from .nn.module import Module
 
-__all__ = [
-    "Final", "ScriptModule", "annotate", "export", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "load",
-    "optimize_for_inference", "save", "script", "script_if_tracing", "script_method", "trace", "trace_module", "unused",
+_NAMES, __getattr__, __dir__ = answers(__name__)
+__all__ = [  # noqa: PLE0604
+    "Attribute", "CompilationUnit", "Error", "Final", "ScriptFunction", "ScriptModule", "annotate", "freeze", "ignore", "isinstance",
+    "load", "optimize_for_inference", "save", *_NAMES,
 ]  # fmt: skip
 
 T = TypeVar("T")
+Attribute = namedtuple("Attribute", ["value", "type"])
+
+
+class Error(Exception):
+    """What a compiled program raises: none does here."""
+
+
+class ScriptFunction:
+    """A compiled function: no function is one."""
+
+
+class CompilationUnit:
+    """Programs as text. Always an UnsupportedError (RuntimeError)."""
+
+    def __init__(self, lang: Any = None, *_: Any, **__: Any) -> None:
+        raise UnsupportedError("jit.CompilationUnit", "TorchScript is not compiled from text", "", "write it as a Python function")
 
 
 class ScriptModule(Module):
     """A Module; no module is an instance of it but those of its subclasses."""
 
 
-def script(obj: T, *_: Any, **__: Any) -> T:
-    """The function, class or module itself, unchanged: Python runs it, with the answers that the compiled one would give.
-
-    >>> import dovetail as dv
-    >>> dv.jit.script(lambda x: x + 1)(dv.ones(1))
-    tensor([2.])
-    """
-    return obj
-
-
-def trace(func: T, example_inputs: Any = None, *_: Any, **__: Any) -> T:
-    """The function or module itself. PyTorch's trace freezes the branches that the example takes; here each call takes its own."""
-    return func
-
-
-def trace_module(mod: T, inputs: Any = None, *_: Any, **__: Any) -> T:
-    """The module itself; see :func:`trace`."""
-    return mod
-
-
 def ignore(drop: Any = False, **_: Any) -> Any:
     """A decorator that leaves the function as it is; also ``@ignore(drop=True)``."""
     return drop if callable(drop) else lambda function: function
-
-
-def unused(fn: T) -> T:
-    """The function itself."""
-    return fn
-
-
-export = script_method = script_if_tracing = interface = unused
 
 
 def freeze(mod: T, *_: Any, **__: Any) -> T:
@@ -71,14 +65,21 @@ def annotate(the_type: Any, the_value: T) -> T:
     return the_value
 
 
-def is_scripting() -> bool:
-    """False: nothing is ever compiled."""
-    return False
+def isinstance(obj: Any, target_type: Any) -> bool:
+    """Python's isinstance that looks into containers as well: ``isinstance([1], list[int])``.
 
-
-def is_tracing() -> bool:
-    """False: nothing is ever frozen."""
-    return False
+    >>> import dovetail as dv
+    >>> dv.jit.isinstance([1], list[int]), dv.jit.isinstance((1, "a"), tuple[int, int])
+    (True, False)
+    """
+    kind, inside = typing.get_origin(target_type), typing.get_args(target_type)
+    if kind in (typing.Union, types.UnionType):
+        return any(isinstance(obj, one) for one in inside)
+    if kind is None or not builtins.isinstance(obj, kind):
+        return kind is None and builtins.isinstance(obj, target_type or type(None))
+    if kind is tuple:
+        return len(obj) == len(inside) and all(map(isinstance, obj, inside))
+    return all(map(isinstance, obj, inside * len(obj))) and all(isinstance(obj[key], inside[-1]) for key in obj if kind is dict)
 
 
 def save(m: Any, f: Any, *_: Any, **__: Any) -> None:

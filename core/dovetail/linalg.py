@@ -8,20 +8,22 @@ from typing import Any
 from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
-from .ops import contract, decompose, matrices, norms
+from .ops import compose, contract, decompose, factors, matrices, norms
 from .ops._guard import guarded
 from .ops._keywords import keyed
 from .ops._results import results
 from .ops.arithmetic import held, mul
 from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet, svd
+from .ops.factors import cholesky_ex, inv_ex, lu_factor_ex
 from .ops.linalg import matmul
 from .ops.matrices import cond, matrix_exp, matrix_norm, matrix_power, norm
 from .ops.reduce import sum
-from .ops.shape import cat, reshape
+from .ops.shape import reshape
 
 __all__ = [
-    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matmul",
-    "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve",
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
+    "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp",
+    "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex",
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
 
@@ -36,6 +38,12 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fals
     return norms.vector_norm(x, ord, dim, keepdim, dtype)
 
 
+def _is_vector(A: Tensor, B: Tensor) -> bool:
+    """Whether a right side is a vector, or a stack of them."""
+    a, b = A._a.shape, B._a.shape
+    return len(b) == 1 or (len(a) - 1 == len(b) and b == a[:-1])
+
+
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The X with ``A X = B`` (or ``X A = B`` without `left`). Raises LinAlgError for a singular A.
 
@@ -43,14 +51,21 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     >>> dv.linalg.solve(dv.tensor([[2., 0.], [0., 4.]]), dv.tensor([2., 4.]))
     tensor([1., 1.])
     """
-    a, b = A._a.shape, B._a.shape
-    vector = len(b) == 1 or (len(a) - 1 == len(b) and b == a[:-1])
+    vector = _is_vector(A, B)
     if left:
         return decompose.solve(A, B[..., None])[..., 0] if vector else decompose.solve(A, B)
     decompose._matrix(A._a, "solve")
     if vector:
         raise ShapeError("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False.")
     return decompose.solve(A.mT, B.mT).mT
+
+
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
+    """:func:`solve` and, for each matrix, the place of the zero that makes it singular (0 for none)."""
+    right = B[..., None] if left and _is_vector(A, B) else B
+    failure = "The diagonal element {0} is zero, the input matrix is singular."
+    out = factors.careful("solve_ex", "result", lambda a: solve(a, right, left=left), A, check_errors, failure)
+    return out if right is B else out._replace(result=out[0][..., 0])
 
 
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
@@ -64,6 +79,43 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     if left:
         return decompose.solve_triangular(A, B, upper, unitriangular)
     return decompose.solve_triangular(A.mT, B.mT, not upper, unitriangular).mT
+
+
+def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
+    """L and U of matrices in one, and how their rows changed places. Raises ``linalg.LinAlgError`` for a singular one.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.lu_factor(dv.tensor([[0., 2.], [4., 8.]])).pivots
+    tensor([2, 2], dtype=dovetail.int32)
+    """
+    return results("linalg_lu_factor", "LU", "pivots")(lu_factor_ex(A, pivot, True)[:2])
+
+
+def lu(A: Tensor, *, pivot: bool = True) -> Any:
+    """P, L and U with ``A = P L U``: a permutation, ones on the diagonal and zeros above, zeros below the diagonal.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.lu(dv.tensor([[0., 2.], [4., 8.]])).U
+    tensor([[4., 8.],
+            [0., 2.]])
+    """
+    return results("linalg_lu", "P", "L", "U")(factors.lu_unpack(*lu_factor_ex(A, pivot)[:2]))
+
+
+def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
+    """The X with ``A X = B`` (or ``X A = B`` without `left`) of what :func:`lu_factor` gives; `adjoint` takes Aᴴ for A.
+
+    >>> import dovetail as dv
+    >>> dv.linalg.lu_solve(*dv.linalg.lu_factor(dv.tensor([[0., 2.], [4., 8.]])), dv.tensor([[4.], [12.]]))
+    tensor([[-1.],
+            [ 2.]])
+    """
+    return factors.lu_solved(LU, pivots, B, left, adjoint)
+
+
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """The first columns of the product of the reflections ``1 - tau v vᴴ`` whose vectors are below the diagonal of `A`."""
+    return factors.orgqr(A, tau)
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -120,9 +172,6 @@ def matrix_rank(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: boo
     return wrap(where.asarray((s > where.maximum(least, relative * s.max(axis=-1, keepdims=True))).sum(axis=-1), "int64"))
 
 
-_lstsq = results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
-
-
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """The X that minimises ``|A X - B|``, as (solution, residuals, rank, singular_values).
 
@@ -138,12 +187,16 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     right = B[..., None] if vector else B
     solution = decompose.lstsq(A, right, rcond)
     where = xp(A._a)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ShapeError("linalg.lstsq", f"parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver!r}")
     rank = matrix_rank(A, rtol=rcond) if driver != "gels" else wrap(where.zeros(0, "int64"))
     residuals = reshape(solution, (-1,))[:0]
     if m > n and driver not in (None, "gelsy") and bool((rank._a == n).all()):
         residuals = ((A @ solution - right) ** 2).sum(-2)
     s = wrap(where.linalg.svd(A._a, compute_uv=False) if driver in ("gelsd", "gelss") else where.zeros(0, A._a.dtype))
-    return _lstsq([solution[..., 0] if vector else solution, residuals, rank, s])
+    return results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
+        [solution[..., 0] if vector else solution, residuals, rank, s]
+    )
 
 
 def multi_dot(tensors: Any) -> Tensor:
@@ -198,9 +251,10 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
-    n = x._a.shape[-1] if N is None else N
-    column = x[..., None]
-    return cat([column.new_ones(column._a.shape), column.expand(*x._a.shape, max(n - 1, 0)).cumprod(-1)], -1)
+    n = (x._a.shape or (1,))[-1] if N is None else N
+    if n <= 1:
+        raise ShapeError("linalg.vander", f"N must be greater than 1 (got {n})")
+    return compose.powers(x, n)
 
 
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:

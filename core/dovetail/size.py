@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from operator import index
 from typing import Any
 
-__all__ = ["Size"]
+from .errors import TypeMismatch
+
+__all__ = ["Size", "made"]
+
+
+def _length(n: Any, at: int) -> int:
+    try:
+        return index(n)
+    except TypeError:
+        raise TypeMismatch("Size()", f"takes an iterable of 'int' (item {at} is {type(n).__name__!r})") from None
 
 
 class Size(tuple[int, ...]):
@@ -16,6 +27,10 @@ class Size(tuple[int, ...]):
     """
 
     __slots__ = ()
+
+    def __new__(cls, lengths: Iterable[Any] = ()) -> Size:
+        """Raises a TypeMismatch (TypeError) for what are no whole numbers."""
+        return tuple.__new__(cls, [_length(n, at) for at, n in enumerate(lengths)])
 
     def numel(self) -> int:
         """The number of elements: the product of the lengths."""
@@ -40,3 +55,6 @@ class Size(tuple[int, ...]):
         return Size(tuple.__mul__(self, count))
 
     __rmul__ = __mul__
+
+
+made = tuple.__new__  # made(Size, lengths), of lengths that are known to be whole numbers

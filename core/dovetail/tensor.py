@@ -72,7 +72,7 @@ def _bind() -> None:
                     bound[f"__i{name}__"] = _augmented(f"{_METHOD_OF.get(name, name)}_")
     for name, value in bound.items():
         setattr(Tensor, name, value)
-    Tensor.__hash__ = object.__hash__
+    Tensor.__hash__, Tensor.__module__ = object.__hash__, "dovetail"
 
 
 _METHOD_OF = {

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
 from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, GradError, RangeError, TypeMismatch, ValueRangeError, say
+from .errors import DeviceError, DtypeError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops import shape as _shape
 from .ops._layout import copied
+from .ops._override import of_plugin
 from .ops.convert import from_numpy
 from .ops.info import numel
 from .ops.memory import strided
-from .size import Size
+from .size import Size, made
 from .tensor_repr import text
 
 __all__ = ["Attributes"]
@@ -35,7 +37,7 @@ class Attributes:
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
-    shape = property(lambda self: Size(self._a.shape), doc="The lengths of the dimensions.")
+    shape = property(lambda self: made(Size, self._a.shape), doc="The lengths of the dimensions.")
     dtype = property(lambda self: from_numpy_dtype(self._a.dtype), doc="The element type.")
     device = property(lambda self: device_of(self._a), doc="Where the elements live.")
     ndim = property(lambda self: int(self._a.ndim), doc="The number of dimensions.")
@@ -43,10 +45,14 @@ class Attributes:
     nbytes = property(lambda self: int(self._a.nbytes), doc="Bytes of all elements.")
     is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
-    is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = property(lambda self: False)
+    is_sparse = is_sparse_csr = is_quantized = is_meta = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = property(lambda self: False)
     layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
+
+    def to_dense(self, dtype: Any = None, *, masked_grad: Any = None) -> Any:
+        """Itself, being strided, in another type if one is named."""
+        return self.to(dtype)
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -55,7 +61,7 @@ class Attributes:
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
         if dim is None:
-            return Size(self._a.shape)
+            return made(Size, self._a.shape)
         n = self._a.ndim
         if not -n <= dim < n:
             raise RangeError("size", f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
@@ -65,8 +71,13 @@ class Attributes:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension, in elements."""
-        steps = tuple(s // self._a.itemsize for s in self._a.strides)
-        return steps if dim is None else steps[dim]
+        a, full, steps = self._a, 1, []
+        for n, step in zip(a.shape[::-1], a.strides[::-1], strict=True):
+            if a.size and (n != 1 or step):
+                full = step // a.itemsize
+            steps.append(full)  # where NumPy has no step, for one element or none, PyTorch has that of a contiguous layout
+            full *= max(n, 1)
+        return tuple(steps[::-1]) if dim is None else steps[::-1][dim]
 
     def element_size(self) -> int:
         """Bytes per element."""
@@ -93,6 +104,8 @@ class Attributes:
 
     def type_as(self, other: Tensor) -> Any:
         """Convert to another tensor's type."""
+        if other.__class__ not in CLASSES:
+            raise TypeMismatch("type_as()", f"argument 'other' (position 1) must be Tensor, not {type(other).__name__}")
         return self.to(other.dtype)
 
     def cpu(self, memory_format: Any = None) -> Any:
@@ -101,6 +114,8 @@ class Attributes:
 
     def cuda(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
         """Bring it to a GPU."""
+        if device is not None and to_device(device).type != "cuda":
+            raise DeviceError("cuda", f"Invalid device, must be cuda device, not {device}")
         return self.to("cuda" if device is None else device)
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -144,10 +159,10 @@ class Attributes:
         return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
 
     def __float__(self) -> float:
-        return float(_only_one(self))
+        return float(_real(_only_one(self)))
 
     def __int__(self) -> int:
-        return int(_only_one(self))
+        return int(_real(_only_one(self)))
 
     def __complex__(self) -> complex:
         return complex(_only_one(self))
@@ -161,6 +176,9 @@ class Attributes:
         if element.__class__ in CLASSES or isinstance(element, int | float | bool | complex | np.generic):
             return bool((self == element).any().item())
         raise GradError("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}")
+
+    def __reversed__(self: Any) -> Any:
+        return self.flip(0) if self._a.ndim else self
 
     def __format__(self: Any, spec: str) -> str:
         # a parameter shows as itself
@@ -208,9 +226,12 @@ class Attributes:
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self._n is not None and self._n.__class__ is not Leaf:
-            raise GradError("pickle", "only leaf tensors can be pickled (this one has a grad_fn)", "", "detach() it first")
-        return rebuild, (type(self), self._a, self._n is not None, dict(self.__dict__))
+        a: Any = _STORED(self)  # also of a lazy parameter, which has no readable values yet
+        layout: tuple[Any, ...] = ()
+        if isinstance(a, np.ndarray) and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
+            span = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)) // a.itemsize + 1
+            a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)
+        return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         _shape.setitem(self, index, value)
@@ -222,6 +243,9 @@ class Attributes:
         return sorted({*dir(type(self)), *self.__dict__})
 
 
+_STORED = Tensor.__dict__["_a"].__get__
+
+
 class ItemError(GradError):
     """Raised where PyTorch raises a RuntimeError for item() of several elements."""
 
@@ -230,10 +254,10 @@ class DeviceTypeError(DeviceError, TypeError):
     """A host operation on a GPU tensor; PyTorch raises a TypeError."""
 
 
-def rebuild(kind: type, array: Any, requires_grad: bool, extra: dict[str, Any]) -> Any:
+def rebuild(kind: type, array: Any, requires_grad: bool, extra: dict[str, Any], layout: tuple[Any, ...] = ()) -> Any:
     """Make a tensor again from what was pickled for a process pool."""
     out: Any = Tensor.__new__(kind)
-    out._a, out._n, out._v = array, None, [0, 0, None, None]
+    out._a, out._n, out._v = as_strided(array, *layout) if layout else array, None, [0, 0, None, None]
     if requires_grad:
         leaf(out)
     out.__dict__.update(extra)
@@ -248,6 +272,12 @@ def _only_one(t: Any) -> Any:
     return t.item()
 
 
+def _real(value: Any) -> Any:
+    if value.imag:
+        raise DtypeError("scalar", f"value cannot be converted to a real number without overflow (value {value})")
+    return value.real
+
+
 def _same(device: Any, array: Any) -> bool:
     """Whether an array is there already; `cuda` without a number is the device that a GPU tensor is on."""
     where, have = to_device(device), device_of(array)
@@ -259,7 +289,7 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
     copying, layout = bool(kwargs.pop("copy", False)), kwargs.pop("memory_format", None)
     kwargs.pop("non_blocking", None)
-    other = kwargs.pop("other", None)
+    other = kwargs.pop("other", None) if not args else None
     if kwargs:
         raise TypeMismatch("to()", f"got an unexpected keyword argument {next(iter(kwargs))!r}")
     flags = []
@@ -282,13 +312,27 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
 
 
 def _conversion(name: str, kind: str) -> Callable[..., Any]:
-    def convert(self: Any, memory_format: Any = None) -> Any:
-        return self.to(ALIASES.get(kind) or dtype_named(kind))
+    def convert(self: Any, *, memory_format: Any = None) -> Any:
+        return self.to(ALIASES.get(kind) or dtype_named(kind), memory_format=memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"Convert to the type that ``dovetail.{kind}`` names."
     return convert
 
 
+def _of_sparse(name: str) -> Callable[..., Any]:
+    def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return of_plugin("METHODS")[name](self, *args, **kwargs)
+
+    convert.__name__ = name
+    convert.__doc__ = f"PyTorch's ``{name}``, of the plugin that brings `dovetail.sparse`."
+    return convert
+
+
+_OF_SPARSE = """to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask smm sspaddmm coalesce
+is_coalesced indices values crow_indices col_indices ccol_indices row_indices sparse_dim dense_dim sparse_resize_
+sparse_resize_and_clear_ _indices _values _nnz"""
+for _name in _OF_SPARSE.split():
+    setattr(Attributes, _name, _of_sparse(_name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):
     setattr(Attributes, _name, _conversion(_name, {"byte": "uint8", "char": "int8"}.get(_name, _name)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from .autograd import functional
 from .autograd.modes import INFERENCE, STATE
-from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, producer, wrap
+from .autograd.node import CLASSES, HookedNode, Leaf, Tensor, hooks_of, leaf, named, producer, wrap
 from .autograd.node import Handle as RemovableHandle
 from .errors import DtypeError, GradError, ShapeError, TypeMismatch
 
@@ -31,11 +31,16 @@ class History:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value.__class__ is not bool:
+            raise GradError("requires_grad", f"must be a bool, got {value!r}")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Start or stop recording operations on this tensor, which must be a leaf to stop."""
         n = self._n
+        if requires_grad.__class__ is not bool:
+            what = f"argument 'requires_grad' (position 1) must be bool, not {type(requires_grad).__name__}"
+            raise TypeMismatch("requires_grad_()", what)
         if requires_grad and n is None:
             if self._v[0] == float("inf") and not STATE.word & INFERENCE:
                 what = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed"
@@ -59,7 +64,7 @@ class History:
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is not None:
-            if value.__class__ not in CLASSES:
+            if not isinstance(value, Tensor):
                 raise TypeMismatch("grad", f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
             if value._a.shape != self._a.shape:
                 what = f"assigned grad has data of a different size (grad {tuple(value._a.shape)}, tensor {tuple(self._a.shape)})"
@@ -78,7 +83,7 @@ class History:
     @property
     def grad_fn(self) -> Any:
         """The node that produced it, or None for a leaf."""
-        return None if self._n.__class__ is Leaf else producer(self._n)[0]
+        return None if self._n is None or self._n.__class__ is Leaf else named(producer(self._n)[0])
 
     @property
     def is_leaf(self) -> bool:
@@ -92,6 +97,8 @@ class History:
 
     @property
     def _version(self) -> int:
+        if self._v[0] == float("inf"):
+            raise GradError("_version", "Inference tensors do not track version counter.")
         return int(self._v[1])
 
     @property
@@ -104,7 +111,7 @@ class History:
 
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Add the gradients of this tensor's leaves to their ``.grad``; see :func:`dovetail.autograd.backward`."""
-        functional.backward(self, gradient, retain_graph, create_graph, inputs)
+        functional.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     @property
     def data(self) -> Tensor:
@@ -117,7 +124,7 @@ class History:
             raise TypeMismatch("data", f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._a = value._a
         if self._n.__class__ is Leaf:
-            self._n.shape, self._n.dtype = self._a.shape, self._a.dtype
+            self._n.shape, self._n.dtype = value._a.shape, value._a.dtype
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in ``.grad``."""
@@ -131,7 +138,7 @@ class History:
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
         node, index = producer(self._n)
-        return node.__class__ is HookedNode and index in node.hooks["retain"]
+        return isinstance(node, HookedNode) and index in node.hooks["retain"]
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is known; what it returns replaces it."""

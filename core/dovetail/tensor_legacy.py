@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .autograd.node import CLASSES, Tensor
+from .autograd.node import CLASSES, Tensor, wrap
 from .device import cupy
 from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
 from .ops._dims import sizes_of
+from .ops._refuse import type_name
 from .ops.create import empty
 from .ops.create import tensor as _tensor
 from .ops.memory import sum_to
 from .size import Size
 
-__all__ = ["CLASSES_BY_TYPE", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
+__all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
 
 _NAMES = {
     "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16", "LongTensor": "int64", "IntTensor": "int32",
@@ -55,18 +57,24 @@ class LegacyType(type):
     """
 
     dtype: Dtype
+    device: str
 
     def __call__(cls, *args: Any, device: Any = None) -> Tensor:
-        return made(cls.dtype, args, device)
+        return made(cls.dtype, args, device or cls.device)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return instance.__class__ in CLASSES and instance.dtype is cls.dtype and not instance.is_cuda
+        return instance.__class__ in CLASSES and instance.dtype is cls.dtype and instance.device.type == cls.device
 
 
-CLASSES_BY_TYPE: dict[str, LegacyType] = {
-    name: LegacyType(name, (), {"dtype": TYPES[dtype], "__doc__": f"PyTorch's older way to make a tensor of {dtype}."})
-    for name, dtype in _NAMES.items()
-}
+def _classes(device: str, module: str) -> dict[str, LegacyType]:
+    about = {"device": device, "__module__": module}
+    return {
+        name: LegacyType(name, (), about | {"dtype": TYPES[dtype], "__doc__": f"PyTorch's older way to make a tensor of {dtype}."})
+        for name, dtype in _NAMES.items()
+    }
+
+
+CLASSES_BY_TYPE, CUDA_CLASSES = _classes("cpu", "dovetail"), _classes("cuda", "dovetail.cuda")
 
 
 def set_default_tensor_type(t: Any) -> None:
@@ -86,6 +94,12 @@ def _named(name: str, where: str) -> Dtype:
     if kind is None:
         raise ValueRangeError(where, f"invalid type: {name!r}", "a name such as 'FloatTensor'", "or use dovetail.float32")
     return TYPES[kind]
+
+
+def _mapped(callable: Callable[..., Any], target: Any, *others: Any) -> Any:
+    """Write what a Python function gives for the elements of some tensors into the first."""
+    rows = zip(*(t.expand_as(target).flatten().tolist() for t in (target, *others)), strict=True)
+    return target.copy_(_tensor([callable(*row) for row in rows], dtype=target.dtype).view(target.shape))
 
 
 class LegacyMethods:
@@ -111,10 +125,22 @@ class LegacyMethods:
         if dtype is None:
             place = "cuda." if self.is_cuda else ""
             kind = self.dtype.name
-            return f"dovetail.{place}{_BY_DTYPE.get(kind, 'BFloat16Tensor' if kind == 'bfloat16' else kind.capitalize() + 'Tensor')}"
+            return f"dovetail.{place}{_BY_DTYPE.get(kind) or type_name(self._a.dtype) + 'Tensor'}"
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
-        return self.to(dtype.dtype if dtype.__class__ is LegacyType else dtype)
+        return self.to(dtype.device, dtype.dtype) if dtype.__class__ is LegacyType else self.to(dtype)
+
+    def untyped_storage(self: Any) -> Any:
+        """The memory behind it, as bytes: a `storage.UntypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").UntypedStorage(self)
+
+    def storage(self: Any) -> Any:
+        """The memory behind it, as elements: a `storage.TypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").TypedStorage(self)
+
+    def storage_type(self: Any) -> Any:
+        """The legacy class of its storage, such as ``FloatStorage``. Raises a ModuleNotFoundError without ``dovetail-torch``."""
+        return importlib.import_module(f"{__package__}.storage").storage_type(self)
 
     def ndimension(self: Any) -> int:
         """The number of dimensions; the older name of ``dim()``."""
@@ -156,9 +182,40 @@ class LegacyMethods:
             raise TypeMismatch("map_", "map_ is only implemented on CPU tensors")
         if tensor._a.dtype != self._a.dtype:
             raise TypeMismatch("map_", f"expected argument of type {self.type()} (got {tensor.type()})")
-        other = tensor.expand_as(self)
-        values = [callable(v, w) for v, w in zip(self.flatten().tolist(), other.flatten().tolist(), strict=True)]
-        return self.copy_(_tensor(values, dtype=self.dtype).view(self.shape))
+        return _mapped(callable, self, tensor)
+
+    def map2_(self: Any, x: Any, y: Any, callable: Callable[..., Any]) -> Any:
+        """Replace every element by ``callable(own, x, y)`` of the three tensors' elements: slow, and on the CPU only."""
+        if self.requires_grad or x._n is not None or y._n is not None:
+            raise GradError("map2_", "Can't call map2_() on Variable that requires grad", "", "use x.detach().map2_()")
+        return _mapped(callable, self, x, y)
+
+    def as_subclass(self: Any, cls: Any) -> Any:
+        """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""
+        if not issubclass(cls, Tensor):
+            raise TypeMismatch("as_subclass", f"cls must be a type of tensor (got {cls.__name__})")
+        out: Any = wrap(self._a, None if self.is_leaf else self._n, self._v)
+        out.__class__ = cls
+        return out.requires_grad_(self.requires_grad)
+
+    def is_set_to(self: Any, tensor: Any) -> bool:
+        """Whether another tensor is the same view of the same memory."""
+        return self.data_ptr() == tensor.data_ptr() and self.shape == tensor.shape and self.stride() == tensor.stride()
+
+    def module_load(self: Any, other: Any, assign: bool = False) -> Any:
+        """What ``load_state_dict`` puts in its place: the other tensor, or itself with the other's values."""
+        return other.detach() if assign else self.copy_(other).detach()
+
+    def dim_order(self: Any, ambiguity_check: Any = False) -> tuple[int, ...]:
+        """The dimensions from the outermost to the innermost in memory."""
+        return tuple(sorted(range(self._a.ndim), key=lambda i: -self.stride(i)))
+
+    def is_conj(self) -> bool:
+        """False: conjugates and negatives are computed at once."""
+        return False
+
+    is_neg = is_conj
+    grad_dtype = property(lambda self: self.dtype, doc="The type of its gradient: its own.")
 
     def apply_(self: Any, callable: Callable[..., Any]) -> Any:
         """Replace every element by what a Python function gives for it: slow, and on the CPU only."""
@@ -166,5 +223,4 @@ class LegacyMethods:
             raise GradError("apply_", "Can't call apply_() on Variable that requires grad", "", "use x.detach().apply_()")
         if self.is_cuda:
             raise TypeMismatch("apply_", "apply_ is only implemented on CPU tensors")
-        values = [callable(v) for v in self.flatten().tolist()]
-        return self.copy_(_tensor(values, dtype=self.dtype).view(self.shape))
+        return _mapped(callable, self)

@@ -143,10 +143,11 @@ def text(t: Tensor, prefix: str = "tensor(") -> str:
     out = prefix + (_body(a, indent) if a.size else "[]")
     at = len(out) - out.rfind("\n") + 1
     for one in _suffixes(t, a, from_numpy_dtype(t._a.dtype)):
-        if at + len(one) + 2 > _Options.linewidth:
+        room = len(one.replace("dovetail.", "torch."))  # so that lines break where PyTorch's do
+        if at + room + 2 > _Options.linewidth:
             out += ",\n" + " " * indent + one
-            at = indent + len(one)
+            at = indent + room
         else:
             out += ", " + one
-            at += len(one) + 2
+            at += room + 2
     return out + ")"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from . import __version__
 
-__all__ = ["__version__", "cuda", "debug", "git_version", "hip", "xpu"]
+__all__ = ["__version__", "cuda", "debug", "git_version", "hip", "rocm", "xpu"]
 
 debug = False
 cuda: str | None = None  # nothing is built for a version of CUDA: CuPy brings its own
-hip = xpu = git_version = None
+hip = rocm = xpu = git_version = None

@@ -85,12 +85,12 @@ def _module(names: list[str]) -> Iterator[Group]:
     for name in names:
         module = importlib.import_module(name)
         found = _public(module)
-        made = dict.fromkeys(getattr(value, "__module__", name) for value in found.values())
+        made = dict.fromkeys(_home(value) or name for value in found.values())
         if len(names) > 1 or len(found) <= 25 or len(made) <= 3:
             yield Group(f"`{name}`" if len(names) > 1 else "", _about(module), name, found)
             continue
         for home in made:
-            mine = {n: value for n, value in found.items() if getattr(value, "__module__", name) == home}
+            mine = {n: value for n, value in found.items() if (_home(value) or name) == home}
             yield Group(_title(home.rpartition(".")[2]), _about(importlib.import_module(home)), name, mine)
 
 
@@ -144,12 +144,17 @@ def _public(module: ModuleType) -> dict[str, Any]:
     found = {name: getattr(module, name) for name in names}
     if listed is None:
         home = module.__name__.partition(".")[0]
-        found = {n: v for n, v in found.items() if (getattr(v, "__module__", None) or "").startswith(home) and n not in _TOOLS}
+        found = {n: v for n, v in found.items() if _home(v).startswith(home) and n not in _TOOLS}
     return {name: value for name, value in found.items() if not inspect.ismodule(value)}
 
 
+def _home(value: Any) -> str:
+    """The module in which something is written, which for wrapped functions is not the one that shows it."""
+    return getattr(inspect.unwrap(value) if inspect.isfunction(value) else value, "__module__", None) or ""
+
+
 def _family(value: Any) -> str:
-    module = getattr(value, "__module__", None) or ""
+    module = _home(value)
     return module.removeprefix("dovetail.ops.") if module.startswith("dovetail.ops.") else ""
 
 

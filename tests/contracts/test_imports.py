@@ -22,6 +22,7 @@ SPINE = (
     "generator",
     "random_streams",
     "autograd.modes",
+    "autograd.node_names",
     "autograd.node",  # the bare Tensor
     "autograd.graph",
     "autograd.engine",
@@ -40,21 +41,28 @@ SPINE = (
 # Layer: the highest layer of the spine that it may import, and the layers beside the spine that it may import too.
 BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "hooks": ("errors", ()),
-    "plugins": ("errors", ("hooks",)),
+    "plugins": ("errors", ("absent", "hooks")),
     "datasets": ("errors", ("plugins",)),
     "weights": ("errors", ("plugins", "io")),
     "hub": ("errors", ("io",)),
     "models": ("errors", ("plugins",)),
-    "cuda": ("ops", ()),
-    "accelerator": ("ops", ("cuda",)),
-    "compiler": ("errors", ()),
+    "absent": ("errors", ()),
+    "cpu": ("ops", ("absent", "cuda", "plugins")),  # what dovetail-cpu offers is there too
+    "cpu.amp": ("ops", ("amp",)),
+    "cuda": ("tensor_legacy", ("absent", "cpu")),
+    "mps": ("errors", ("absent",)),
+    "mtia": ("errors", ("absent",)),
+    "xpu": ("errors", ("absent",)),
+    "accelerator": ("ops", ("absent", "cuda")),
+    "compiler": ("errors", ("absent",)),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
-    "backends": ("ops", ("cuda",)),
+    "backends": ("errors", ("absent",)),
     "random": ("ops", ()),
+    "return_types": ("ops", ("linalg",)),
     "fft": ("ops", ()),
     "linalg": ("ops", ()),
-    "jit": ("nn", ()),
+    "jit": ("nn", ("absent",)),
     "types": ("tensor", ()),
     "func": ("nn", ("graph",)),
     "graph": ("nn", ()),  # a traced module's parameters have names
@@ -74,6 +82,7 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "nn.parameter"),
     ("io.torch_values", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
+    ("ops._override", "plugins.namespaces"),  # what the core has of sparse tensors comes from the plugin of that namespace
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
     ("plugins.check", "dovetail"),  # its version
     ("plugins.settings", "io.atomic"),  # what the command line switches is written whole or not at all

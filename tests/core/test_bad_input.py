@@ -69,7 +69,7 @@ CASES = [
     case(
         lambda: dv.nn.Linear(3, 2).load_state_dict({"weight": dv.ones(3, 3), "bias": dv.ones(2)}),
         RuntimeError,
-        r"size mismatch for weight: copying a param with shape \[3, 3\]",
+        r"size mismatch for weight: copying a param with shape dovetail.Size\(\[3, 3\]\)",
     ),
     case(lambda: dv.optim.SGD([], lr=0.1), ValueError, r"empty parameter list"),
     case(lambda: dv.optim.SGD([dv.ones(1, requires_grad=True)], lr=-1), ValueError, r"Invalid learning rate: -1"),
@@ -111,3 +111,24 @@ def test_cuda_without_cupy_is_one_clear_error() -> None:
         pytest.skip("there is a GPU here")
     with pytest.raises(RuntimeError, match=r"cuda: .*(CuPy is not installed|no usable GPU|no GPU was found)"):
         dv.ones(2).to("cuda")
+
+
+def test_what_is_not_positive_definite_has_no_cholesky_factor() -> None:
+    for matrix in (dv.full((2, 2), float("nan")), dv.tensor([[1.0, 0.0], [float("nan"), 1.0]]), -dv.eye(2)):
+        with pytest.raises(dv.linalg.LinAlgError, match=r"linalg.cholesky: .* not positive-definite"):
+            dv.linalg.cholesky(matrix)
+
+
+def test_integers_hold_no_infinity() -> None:
+    whole = dv.zeros(2, dtype=dv.int64)
+    for value in (float("nan"), float("inf")):
+        for write in (
+            lambda v: dv.full((2,), v, dtype=dv.int64),
+            lambda v: dv.full_like(whole, v),
+            lambda v: whole.new_full((2,), v),
+            lambda v: whole.__setitem__(0, v),
+            lambda v: whole.__setitem__(whole == 0, v),
+        ):
+            with pytest.raises(RuntimeError, match=r"value cannot be converted to type int64(_t)? without overflow"):
+                write(value)
+    assert whole.tolist() == [0, 0]

@@ -26,6 +26,26 @@ def test_type_of_data(data: Any, kind: Any) -> None:
     assert dv.tensor(data).dtype is kind
 
 
+def test_arrays_on_the_memory_of_others() -> None:
+    """NumPy names as the base of an array what it was made from; that may be anything."""
+
+    class Other:
+        dtype = "float32"
+
+        def __init__(self) -> None:
+            self.array = np.arange(6.0, dtype=np.float32)
+            self.__array_interface__ = self.array.__array_interface__
+
+    lent = np.asarray(Other())
+    assert isinstance(lent.base, Other)
+    x = dv.from_numpy(lent)
+    assert x.to(dv.float64).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    view = x.reshape(2, 3)
+    assert view._base is x and x.view(2, 3).t().reshape(-1)._base is None
+    view[0, 0] = 7.0
+    assert lent[0] == 7.0
+
+
 def test_default_type_decides_of_python_floats() -> None:
     dv.set_default_dtype(F64)
     try:

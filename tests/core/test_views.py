@@ -63,6 +63,7 @@ def test_the_same_object_comes_back() -> None:
     assert x.flatten() is x
     assert dv.atleast_1d(x) is x
     assert x.to(dv.float32) is x
+    assert dv.broadcast_tensors(x, dv.ones(1))[0] is x
 
 
 def test_memory_formats() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +26,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if MISSING:
         terminalreporter.write_line(LINE, yellow=True, bold=True)
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, ())]
+    rows = [value for r in reports if r.when == "call" for key, value in r.user_properties if key == "surface"]
+    if rows:
+        terminalreporter.write_line(_surface(rows), bold=True)
+
+
+def _surface(rows: list[list[Any]]) -> str:
+    """The report of names in one line; build/parity.json has it by groups."""
+    share = {mark: f"{sum(r[3] for r in rows if r[2] == mark)}/{sum(r[2] == mark for r in rows)}" for mark in ("must", "should", "rare")}
+    groups: dict[str, Any] = {}
+    for group, name, mark, passed in rows:
+        told = groups.setdefault(group, {"names": 0, "passed": 0, "not passed": {}})
+        told["names"] += 1
+        told["passed"] += passed
+        if not passed:
+            told["not passed"][name] = mark
+    passed = sum(r[3] for r in rows)
+    path = Path(__file__).parents[2] / "build" / "parity.json"
+    path.parent.mkdir(exist_ok=True)
+    whole = {"names": len(rows), "passed": passed, **share, "groups": groups}
+    path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    return f"parity: {passed} of {len(rows)} names (" + ", ".join(f"{mark.upper()} {text}" for mark, text in share.items()) + ")"

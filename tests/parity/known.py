@@ -5,7 +5,7 @@ tests/parity/test_ops.py expects each of them to fail (strictly: a row that agre
 
 from __future__ import annotations
 
-__all__ = ["KNOWN", "KNOWN_TYPES"]
+__all__ = ["KNOWN", "KNOWN_SURFACE", "KNOWN_TYPES"]
 
 _FIXED_POINT = "PyTorch resizes uint8 images in fixed point; Dovetail computes in float32 and rounds once, so single elements differ by 1"
 _LARGER = (
@@ -52,4 +52,105 @@ KNOWN_TYPES: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
     "kthvalue": ((("uint8",), ("int32",), ("int64",)), _TIES),
     "topk": ((("uint8",), ("int32",), ("int64",)), _TIES),
     "topk[few of many]": ((("uint8",), ("int32",), ("int64",), ("float16",)), _TIES),
+}
+
+# samples of tests/parity/surface: (group.name, sample) and what it is: `refused` (a clear error of ours), `bug` (of PyTorch: an error
+# or a gap of its own, where ours is right), or `differs` (the name does not count as passed); then why
+_PARTIAL = "PyTorch's gradient where the src is larger than the index has the index's shape, which its own engine refuses; Dovetail pads it"
+_MODULO = "PyTorch has no derivative of a number modulo a tensor; Dovetail has it"
+_DRAWN = "PyTorch has no derivative of a draw; Dovetail's is zero, as of PyTorch's other draws"
+_IN_PLACE = "PyTorch's in-place form changes what its own gradient needs, and so has none; Dovetail has one"
+_COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a conversion is refused"
+_COMPLEX = "not for complex numbers, and says so"
+_META = "device 'meta' is refused: make a module on the CPU and load its weights"
+
+_RECORDED = "steps of optimizers are not recorded for gradients"
+_HUB = (
+    "d = tempfile.mkdtemp()\nopen(os.path.join(d, 'hubconf.py'), 'w').write("
+    "\"dependencies = []\\ndef tiny(k=1, **kw):\\n    'A tiny one.'\\n    return k + 1\\n\")\nout = "
+)
+
+KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
+    ("shape.where", "T.where(b, x, c)"): ("bug", "PyTorch's gradient for a real operand of a complex result fails inside; Dovetail has it"),
+    ("shape.scatter_", "x.clone().scatter_(1, i[:, :1], y)"): ("bug", _PARTIAL),
+    ("shape.scatter", "x.scatter(1, i[:, :1], y)"): ("bug", _PARTIAL),
+    ("shape.scatter", "T.scatter(x, 1, i, y, reduce='add')"): ("bug", "PyTorch has no derivative of scatter of a tensor with reduce='add'"),
+    ("shape.scatter_add", "x.scatter_add(1, i[:, :2], y)"): ("bug", _PARTIAL),
+    ("shape.scatter_reduce", "x.scatter_reduce(1, i[:, :1], y, 'prod', include_self=False)"): (
+        "bug",
+        "PyTorch's gradient of scatter_reduce with 'prod' and a smaller index is not that of its result (its own gradcheck says so)",
+    ),
+    ("random.bernoulli", "T.bernoulli(x, 0.3)"): ("bug", _DRAWN),
+    ("random.bernoulli", "x.bernoulli(p=0.7)"): ("bug", _DRAWN),
+    ("random.binomial", "T.binomial(pos.round() + 3, unit)"): ("bug", _DRAWN),
+    ("elementwise.remainder", "T.remainder(2.0, x)"): ("bug", _MODULO),
+    ("elementwise.nan_to_num", "T.nan_to_num(c.requires_grad_())"): ("bug", "PyTorch has no derivative of nan_to_num of complex numbers"),
+    ("elementwise.atanh", "(unit * 1).atanh_()"): ("bug", _IN_PLACE),
+    ("elementwise.acosh", "(pos + 1).acosh_()"): ("bug", _IN_PLACE),
+    ("elementwise.acosh", "((pos + 1) * 1).acosh_()"): ("bug", _IN_PLACE),
+    ("elementwise.asinh", "(x * 1).asinh_()"): ("bug", _IN_PLACE),
+    ("reductions.dist", "T.dist(x, y, 0)"): ("bug", "PyTorch's gradient of the 0-norm of a difference fails inside; it is zero"),
+    **{
+        ("protocol_operators.__rmod__", sample): ("bug", _MODULO)
+        for sample in ("2 % pos", "0.5 % pos", "True % pos", "pos.__rmod__(3)", "2.5 % s", "2 % z", "2 % x")
+    },
+    ("protocol_operators.__rpow__", "True ** pos"): ("bug", "PyTorch's gradient of True to a power fails inside; it is zero"),
+    ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').is_meta"): ("refused", _META),
+    ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').shape"): ("refused", _META),
+    ("elementwise.nextafter", "T.nextafter(x.detach().half(), y.detach())"): ("refused", "nextafter of float16 is refused"),
+    ("elementwise.logaddexp", "T.logaddexp(c, c)"): ("refused", _COMPLEX),
+    ("elementwise.logaddexp", "T.logaddexp(x, c)"): ("refused", _COMPLEX),
+    ("reductions.logcumsumexp", "c.logcumsumexp(0)"): ("refused", _COMPLEX),
+    ("reductions.corrcoef", "T.corrcoef(c)"): ("refused", _COMPLEX),
+    ("elementwise.floor_divide", "T.floor_divide(x, y, out=T.empty(2, 3))"): (
+        "bug",
+        "PyTorch lets the out= of floor_divide take part in a graph, although it has no derivative",
+    ),
+    **{
+        (f"protocol_special.{name}", f"T.special.{name}(pos, unit)"): (
+            "bug",
+            "PyTorch has no derivative by the first and gives none by the second",
+        )
+        for name in ("gammainc", "gammaincc", "zeta")
+    },
+    ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
+    ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
+    **{
+        (f"linalg_core.{sample[2 : sample.index('(')]}", sample): ("refused", "PyTorch has removed it and says so; it is not here")
+        for sample in ("T.lstsq(v, m)", "T.eig(m)", "T.solve(v[:, None], m)", "T.symeig(m)", "T.matrix_rank(m)")
+    },
+    ("protocol_info.device", "T.device('meta').type"): ("refused", _META),
+    **{
+        ("module_protocol.meta_device", sample): ("refused", _META)
+        for sample in (
+            "nn.Linear(3, 2, device='meta').weight.is_meta",
+            "nn.Linear(3, 2, device='meta').weight.shape",
+            "nn.Linear(3, 2, device='meta').to_empty(device='cpu').weight.shape",
+            "with T.device('meta'):\n    l = nn.Linear(3, 2)\nout = l.weight.device.type, l.weight.shape",
+            "l = nn.Linear(3, 2, device='meta')\nl.load_state_dict({'weight': T.ones(2, 3), 'bias': T.ones(2)}, assign=True)\n"
+            "out = l(x.detach().float())",
+        )
+    },
+    **{
+        (f"optim.{name}", f"optim.{name}([nn.Parameter(T.ones(2, 2))], lr=0.1, differentiable=True)"): ("refused", _RECORDED)
+        for name in ("Adam", "AdamW", "SGD")
+    },
+    ("optimizer_protocol.differentiable", "optim.Adam([nn.Parameter(T.ones(2))], differentiable=True)"): ("refused", _RECORDED),
+    ("optimizer_protocol.capturable", "p = nn.Parameter(T.ones(2))\no = optim.Adam([p], capturable=True)\np.grad = T.ones(2)\no.step()"): (
+        "differs",
+        "PyTorch refuses capturable=True on a CPU; there is nothing to capture here, and it changes nothing",
+    ),
+    ("device_surface.backends.mps.is_available", "T.device('mps')"): ("refused", "there are no MPS devices here, nor by name"),
+    ("save_load.serialization.skip_data", "with T.serialization.skip_data():\n    r = 3\nout = r"): (
+        "refused",
+        "files without their data are not written",
+    ),
+    ("module_protocol.share_memory", "n = net()\nout = n.share_memory().a.weight.is_shared()"): (
+        "differs",
+        "the loader's workers are threads, which see all memory: nothing is moved to shared memory",
+    ),
+    **{
+        ("save_load.hub.load", _HUB + sample): ("refused", "it would run a repository's code, which no hash vouches for")
+        for sample in ("T.hub.load(d, 'tiny', source='local')", "T.hub.load(d, 'tiny', 5, source='local')")
+    },
 }

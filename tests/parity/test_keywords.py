@@ -216,9 +216,9 @@ def test_numbers_first(name: str) -> None:
 
 
 def test_numbers_last_by_name_only() -> None:
-    from dovetail.ops._keywords import deprecated
+    from dovetail.ops._keywords import once
 
-    deprecated.cache_clear()
+    once.cache_clear()
     with pytest.warns(UserWarning, match="This overload of addcmul is deprecated"):
         dv.addcmul(matrix(dv), 0.5, matrix(dv), matrix(dv))
     for T in (torch, dv):

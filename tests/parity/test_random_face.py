@@ -50,7 +50,7 @@ m.randn_like(t[:, ::2])                  m.randint_like(t, 5)                  m
 m.randint_like(t, low=2, high=5, dtype=m.int64)
 m.normal(t, 2.0)                         m.normal(t, t)                        m.normal(0.5, t)
 m.normal(t)                              m.normal(2.0, 3.0, (4, 5))            m.normal(1, 2, size=(3,), dtype=m.float64)
-m.normal(t[:, :1], t[0])                 m.normal(mean=t, std=1.0, generator=g)
+m.normal(t[:, :1], t[0])                 m.normal(mean=t, std=1.0, generator=g)  m.normal(t, t.long())
 m.bernoulli(t)                           m.bernoulli(t.transpose(0, 1))        t.bernoulli()
 m.multinomial(t[0], 4, replacement=True)  m.poisson(t * 20)
 m.binomial(t * 30, t * 0.5)              m.binomial(t[:, :1] * 30, t[0] * 0.5)

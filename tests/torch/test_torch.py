@@ -36,6 +36,18 @@ def test_a_program_runs_unmodified(tmp_path):
     assert done.stdout == "well ['--epochs', '3'] __main__\n"
 
 
+def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
+    code = (
+        "import torch, torch.multiprocessing as mp\n"
+        "def work(rank, queue):\n    queue.put((rank, torch.__version__, torch.ones(2).sum().item()))\n"
+        "if __name__ == '__main__':\n    queue = mp.get_context('spawn').SimpleQueue()\n    mp.spawn(work, args=(queue,), nprocs=2)\n"
+        "    print(sorted([queue.get(), queue.get()]))\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[(0, '2.13.0+dovetail', 2.0), (1, '2.13.0+dovetail', 2.0)]\n"
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

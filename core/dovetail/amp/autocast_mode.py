@@ -12,7 +12,7 @@ from ..cuda import is_available as _cuda_is_available
 from ..device import Device
 from ..dtypes import TYPES, bfloat16_dtype, from_numpy_dtype, to_numpy_dtype
 from ..dtypes import dtype as Dtype
-from ..errors import DeviceError, TypeMismatch
+from ..errors import DeviceError, ValueRangeError
 
 __all__ = [
     "autocast", "custom_bwd", "custom_fwd", "get_autocast_cpu_dtype", "get_autocast_dtype", "get_autocast_gpu_dtype",
@@ -25,7 +25,7 @@ _CHOSEN: dict[str, Any] = {}  # device type → the type chosen with set_autocas
 
 def _known(where: str, device_type: Any) -> str:
     if not isinstance(device_type, str):
-        raise TypeMismatch(where, f"device_type is {type(device_type).__name__}", "expected 'cpu' or 'cuda'")
+        raise ValueRangeError(where, f"device_type is {type(device_type).__name__}", "expected 'cpu' or 'cuda'")
     if device_type not in ("cpu", "cuda"):
         raise DeviceError(where, f"device_type is {device_type!r}", "expected 'cpu' or 'cuda'")
     return device_type
@@ -80,8 +80,8 @@ def is_autocast_cpu_enabled() -> bool:
 
 
 def is_autocast_cache_enabled() -> bool:
-    """Whether casts of weights are kept in a block; here they never are, which changes no number."""
-    return False
+    """Whether casts of weights may be kept in a block: True, as PyTorch's default; here they never are, which changes no number."""
+    return True
 
 
 def get_autocast_cpu_dtype() -> Dtype:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..cuda import is_available as _cuda_is_available
-from ..errors import AssertedError, DovetailError, TypeMismatch
+from ..errors import AssertedError, DovetailError, ValueRangeError
 from ..ops.compare import isfinite
 
 __all__ = ["GradScaler", "OptState"]
@@ -71,7 +71,7 @@ class GradScaler:
         if hasattr(outputs, "backward"):
             return outputs * self._scale
         if not hasattr(outputs, "__iter__"):
-            raise TypeMismatch("GradScaler.scale", f"outputs is {type(outputs).__name__}", "expected a Tensor or an iterable of Tensors")
+            raise ValueRangeError("GradScaler.scale", f"outputs is {type(outputs).__name__}", "expected a Tensor or an iterable of Tensors")
         return type(outputs)(map(self.scale, outputs)) if isinstance(outputs, list | tuple) else map(self.scale, outputs)
 
     def unscale_(self, optimizer: Any) -> None:

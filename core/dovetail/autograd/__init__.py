@@ -6,10 +6,11 @@ from .anomaly import detect_anomaly, set_detect_anomaly
 from .function import Function, once_differentiable
 from .functional import backward, grad
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled, set_multithreading_enabled
 from .variable import Variable
 
 __all__ = [
     "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck",
     "inference_mode", "is_grad_enabled", "no_grad", "once_differentiable", "set_detect_anomaly", "set_grad_enabled",
+    "set_multithreading_enabled",
 ]  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from ..errors import GradError
 from .engine import late
-from .node import Node
+from .modes import OBSERVE, STATE
+from .node import CLASSES, Node
 
 __all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_anomaly_enabled", "set_detect_anomaly"]
 
@@ -18,14 +21,31 @@ def _inspect(node: Node, grads: Any) -> None:
     """Refuse a NaN among the gradients of a node."""
     for k, g in enumerate(grads):
         if g is not None and node.edges[k] is not None and g._a.dtype.kind in "fcV" and bool((g._a != g._a).any()):
+            if hasattr(node, "hooks") and "traceback_" in node.metadata:
+                where = f"Traceback of forward call that caused the error:\n{node.metadata['traceback_']}"
+                warnings.warn(f"Error detected in {node.name()}. {where}", stacklevel=2)
             what = f"Function '{node.name()}' returned nan values in its {k}th output."
             raise GradError("backward", what, "", "look for 0/0, the logarithm or root of 0, or infinities in what it was given")
+
+
+def _note_line(op: Any, args: Any, run: Callable[[], Any]) -> Any:
+    """Keep with a new node the lines that led to it, for `_inspect`; an observer."""
+    import traceback  # costs milliseconds, and few need it
+
+    out = run()
+    for t in out if isinstance(out, tuple | list) else (out,):
+        if t.__class__ in CLASSES and t._n is not None and t.grad_fn is not None:
+            t.grad_fn.metadata.setdefault("traceback_", "".join(traceback.format_stack()))
+    return out
 
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
     """Switch the mode for the process; programs call :class:`set_detect_anomaly`."""
     _mode[:] = bool(mode), bool(check_nan)
     late.inspect = _inspect if mode and check_nan else None
+    others = tuple(o for o in STATE.observers if o is not _note_line)
+    STATE.observers = (*others, _note_line) if mode else others
+    STATE.word = STATE.word | OBSERVE if STATE.observers else STATE.word & ~OBSERVE
 
 
 def is_anomaly_enabled() -> bool:
@@ -41,8 +61,8 @@ def is_anomaly_check_nan_enabled() -> bool:
 class set_detect_anomaly:
     """Switch anomaly mode: at once when called as a function, until the block ends as a context manager.
 
-    In it backward raises a GradError (RuntimeError) that names the op whose gradient is NaN; the line of the forward call,
-    which PyTorch prints, is not kept.
+    In it backward raises a GradError (RuntimeError) that names the op whose gradient is NaN, after a warning with the lines of
+    the forward call.
 
     >>> import dovetail as dv
     >>> x = dv.zeros(1, requires_grad=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from ..errors import GradError, ValueRangeError
 from ..generator import default_generator
-from .modes import enable_grad, is_grad_enabled, no_grad
-from .node import CLASSES, Leaf, Node, producer, tick
+from .modes import AUTOCAST, STATE, enable_grad, is_grad_enabled, no_grad
+from .node import CLASSES, Leaf, Node, reached, tick
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
 
 
 class CheckpointError(GradError):
@@ -77,22 +77,16 @@ def _tensors(value: Any) -> Iterator[Any]:
 
 def _made_since(start: int, outs: Any) -> list[Node]:
     """The nodes behind results that keep something and are younger than `start`, in the order in which they were made."""
-    found: set[Node] = set()
-    stack = [t._n for t in _tensors(outs)]
-    while stack:
-        edge = stack.pop()
-        node = None if edge is None else producer(edge)[0]
-        if node is not None and node.__class__ is not Leaf and node.seq > start and node not in found:
-            found.add(node)
-            stack.extend(node.edges)
-    return sorted((n for n in found if n.saved), key=lambda n: n.seq)
+    nodes = reached([t._n for t in _tensors(outs) if t._n is not None], start)
+    return sorted((n for n in nodes if n.__class__ is not Leaf and n.saved), key=lambda n: n.seq)
 
 
 class _Part:
     """A checkpointed call: what it takes to run it again, and the values that this gave."""
 
-    def __init__(self, function: Any, args: Any, kwargs: dict[str, Any], preserve: bool, contexts: Any) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
+    def __init__(self, function: Any, args: Any, kwargs: dict[str, Any], preserve: bool, contexts: Any, check: Any) -> None:
+        self.function, self.args, self.kwargs, self.check = function, args, kwargs, check
+        self.autocast = STATE.word & AUTOCAST, STATE.autocast
         self.first, self.second = contexts()
         self.random = _Random() if preserve else None
         self.values: dict[int, Any] = {}
@@ -118,15 +112,22 @@ class _Part:
         if any(t._v[1] != version for t, version in self.inputs):
             what = "an input of the checkpointed function has been modified by an inplace operation since"
             raise GradError("checkpoint", what, "the function is run again on it", "clone() it before changing")
-        start = tick()
+        if self.check is None and STATE.walk.wanted is not None:
+            what = "When use_reentrant=True, checkpoint is incompatible with .grad() or passing an `inputs` parameter to .backward()"
+            raise GradError("checkpoint", what, "", "pass use_reentrant=False")
+        start, before = tick(), (STATE.word, STATE.autocast)
         with enable_grad(), self.second, nullcontext() if self.random is None else self.random.again():
-            nodes = _made_since(start, self.function(*self.args, **self.kwargs))
-        made = [(n.plan.op.name, n.shape, n.dtype) for n in nodes]
-        if made != self.made:
+            STATE.word, STATE.autocast = STATE.word | self.autocast[0], self.autocast[1]
+            try:
+                nodes = _made_since(start, self.function(*self.args, **self.kwargs))
+            finally:
+                STATE.word, STATE.autocast = before
+        made: list[Any] = [(n.plan.op.name, n.shape, n.dtype) for n in nodes]
+        if made != self.made and (self.check != "none" or len(made) != len(self.made)):
             what = f"A different number of tensors was saved during the original forward and recomputation ({len(self.made)}, {len(made)})"
             if len(made) == len(self.made):
-                before, now = next(pair for pair in zip(self.made, made, strict=True) if pair[0] != pair[1])
-                what = f"Recomputed values have different metadata than during the forward pass: {before}, then {now}"
+                first, then = next(pair for pair in zip(self.made, made, strict=True) if pair[0] != pair[1])
+                what = f"Recomputed values have different metadata than during the forward pass: {first}, then {then}"
             raise CheckpointError("checkpoint", what, "the function does the same each time it is called")
         self.values = {k: (n.saved, n.plan) for k, n in enumerate(nodes)}
 
@@ -154,12 +155,13 @@ class _Dropped:
             node.saved = saved
 
 
-def _no_contexts() -> tuple[Any, Any]:
+def noop_context_fn() -> tuple[Any, Any]:
+    """Two contexts that do nothing: what `checkpoint` runs the function in when it is not told otherwise."""
     return nullcontext(), nullcontext()
 
 
 def checkpoint(
-    function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None, context_fn: Any = _no_contexts,
+    function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None, context_fn: Any = noop_context_fn,
     determinism_check: str = "default", debug: bool = False, early_stop: bool = True, **kwargs: Any,
 ) -> Any:  # fmt: skip
     """``function(*args, **kwargs)``, whose intermediate values are not kept but computed again in backward (Chen et al., 2016).
@@ -179,16 +181,19 @@ def checkpoint(
         warnings.warn("checkpoint: pass use_reentrant explicitly; without it use_reentrant=True is taken, as PyTorch does", stacklevel=2)
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
-    if use_reentrant and (kwargs or context_fn is not _no_contexts):
+    if use_reentrant and (kwargs or context_fn is not noop_context_fn):
         what = "Unexpected keyword arguments: " + ",".join(kwargs) if kwargs else "context_fn is only for use_reentrant=False"
         raise ValueRangeError("checkpoint", what, "", "pass use_reentrant=False")
+    if determinism_check not in ("default", "none"):
+        what = f"determinism_check should be one of {{'default', 'none'}}, but got {determinism_check}"
+        raise ValueRangeError("checkpoint", what)
     if not is_grad_enabled():
         return function(*args, **kwargs)
     if use_reentrant and not any(t.__class__ in CLASSES and t._n is not None for t in args):
         warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
         with no_grad():
             return function(*args, **kwargs)
-    return _Part(function, args, kwargs, preserve, context_fn).run()
+    return _Part(function, args, kwargs, preserve, context_fn, None if use_reentrant else determinism_check).run()
 
 
 def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import GradError, TypeMismatch
 from ..ops.create import ones_like, zeros_like
 from ..ops.join import stack
-from .functional import grad
+from .functional import weighted
 from .modes import enable_grad
 from .node import CLASSES, Tensor
 
@@ -37,11 +37,8 @@ def _one(found: tuple[Any, ...], like: Any) -> Any:
 
 def _products(where: str, outs: Any, ins: Any, v: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:
     """Gradients of Σ v·out, zero where nothing depends (an error with `strict`)."""
-    pairs = [(o, w) for o, w in zip(outs, v, strict=True) if o.requires_grad]
-    found: Any = (None,) * len(ins)
-    if pairs:
-        found = grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)
-    if strict and not pairs:
+    found = weighted(outs, ins, v, create_graph)
+    if strict and not any(o.requires_grad for o in outs):
         raise GradError(where, "Output 0 of the user-provided function does not require gradients", "", "use strict=False")
     for i, g in enumerate(found):
         if g is None and strict:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
-from ..errors import GradError
+from ..errors import GradError, TypeMismatch
 from .modes import AUTOCAST, GRAD, SAVING, STATE
-from .node import HookedNode, Leaf, Node, Output, Tensor, producer, wrap
+from .node import CLASSES, Leaf, Node, Output, Tensor, producer, reached, wrap
 
 __all__ = ["TWICE", "run"]
 
@@ -47,16 +47,16 @@ def run(
     leaves among them, with `accumulate`). `keep` leaves the kept values for another run; `create_graph` records the
     gradient rules themselves.
     """
-    word = STATE.word
+    word, outer = STATE.word, STATE.walk
     STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~(AUTOCAST | SAVING)  # the forward has chosen types
     try:
-        walk = _Walk(keep, create_graph, wanted, roots)
+        walk = STATE.walk = _Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
         walk.go()
         return walk.finish(accumulate, roots)
     finally:
-        STATE.word = word
+        STATE.word, STATE.walk = word, outer
 
 
 class _Walk:
@@ -69,7 +69,8 @@ class _Walk:
         self.leaves: dict[Leaf, Tensor] = {}
         self.wanted = None if wanted is None else set(wanted)
         self.found: dict[Edge, Tensor] = {}
-        self.leading = set() if self.wanted is None else _leading([edge for edge, _ in roots], self.wanted)
+        self.roots = [edge for edge, _ in roots]
+        self.leading = set() if self.wanted is None else _leading(self.roots, self.wanted)
 
     def send(self, edge: Edge, g: Tensor) -> None:
         """Add a gradient to what an edge has received, undoing broadcasting and promotion."""
@@ -121,7 +122,7 @@ class _Walk:
                 grads = node.plan.backward(g, saved)
                 if not keep and node.plan.frees:
                     node.saved, node.boxes = None, ()
-            if node.__class__ is HookedNode:
+            if node.__class__ is not Node:
                 grads = _after(node, grads, g)
             if inspect is not None:
                 inspect(node, grads)
@@ -145,18 +146,18 @@ class _Walk:
                     had = leaves.get(edge)
                     if had is None:
                         leaves[edge] = r
-                    elif edge in summed:
+                    elif edge in summed and r.__class__ in CLASSES:
                         had._a += r._a  # our own sum, seen by nobody else
                     else:
-                        leaves[edge] = late.add(had, r)
-                        if not create_graph:
+                        leaves[edge] = had = late.add(had, r)
+                        if not create_graph and had.__class__ in CLASSES:
                             summed.add(edge)
                 else:
                     self.send(edge, r)
 
     def arrive(self, node: Node, g: Any) -> Any:
         """Hooks, and what was asked for: returns the gradient, or None where nothing wanted lies further back."""
-        if node.__class__ is HookedNode:
+        if node.__class__ is not Node:
             g = _before(node, g)
         if self.wanted is None:
             return g
@@ -184,12 +185,14 @@ class _Walk:
 
     def collect(self, edge: Leaf, g: Tensor, taken: set[int]) -> None:
         """Add a gradient to a leaf's."""
-        a = g._a
+        a, plain = g._a, g.__class__ in CLASSES
         if edge.grad is not None:
-            if self.create_graph or edge.grad._n is not None:
+            if self.create_graph or edge.grad._n is not None or not plain or edge.grad.__class__ not in CLASSES:
                 edge.grad = late.add(edge.grad, g)
             else:
                 late.iadd(edge.grad, g)
+        elif not plain:
+            edge.grad = g
         elif self.create_graph:
             edge.grad = late.clone(g) if id(a) in taken else g
         else:
@@ -204,15 +207,8 @@ class _Walk:
 
 def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
     """The nodes behind which something wanted lies; those of which a node is made are older than it, and so decided before it."""
-    reached: set[Any] = set()
-    stack = [producer(edge)[0] for edge in roots]
-    while stack:
-        node = stack.pop()
-        if node.__class__ is not Leaf and node not in reached:
-            reached.add(node)
-            stack += [producer(e)[0] for e in node.edges if e is not None]
     found: set[Any] = set()
-    for node in sorted(reached, key=lambda n: n.seq):
+    for node in sorted((n for n in reached(roots) if n.__class__ is not Leaf), key=lambda n: n.seq):
         if any(e in wanted or producer(e)[0] in found for e in node.edges if e is not None):
             found.add(node)
     return found
@@ -237,7 +233,7 @@ def _before(node: Node, g: Any) -> Any:
     for hook in list(node.hooks["pre"].values()):
         new = hook(tuple(g) if many else (g,))
         if new is not None:
-            new = new if isinstance(new, tuple) else (new,)
+            new = _counted(new, len(g) if many else 1)
             g = list(new) if many else new[0]
     for index, owner in node.hooks["retain"].items():
         keeper, value = owner(), g[index] if many else g
@@ -252,8 +248,16 @@ def _after(node: Node, grads: Any, g: Any) -> Any:
     for hook in list(node.hooks["post"].values()):
         new = hook(tuple(grads), tuple(g) if g.__class__ is list else (g,))
         if new is not None:
-            grads = new if isinstance(new, tuple) else (new,)
+            grads = _counted(new, len(grads))
     return grads
+
+
+def _counted(new: Any, count: int) -> Any:
+    """What a hook of a node returned, as a tuple."""
+    new = new if isinstance(new, tuple) else (new,)
+    if len(new) != count:
+        raise GradError("register_hook", f"hook has returned an incorrect number of values (got {len(new)}, but expected {count})")
+    return new
 
 
 def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
@@ -261,7 +265,9 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
         new = hook(g)
         if new is not None:
             if not isinstance(new, Tensor):
-                raise GradError("register_hook", f"the hook returned {type(new).__name__}", "expected a Tensor or None")
+                raise TypeMismatch("register_hook", f"expected Variable, but hook returned '{type(new).__name__}'")
+            if new._a.shape != g._a.shape:
+                raise GradError("register_hook", f"hook has changed the size of value ({g.shape}, now {new.shape})")
             g = new
     return g
 

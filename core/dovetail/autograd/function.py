@@ -32,7 +32,7 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors; read them in backward as ``ctx.saved_tensors``."""
         for t in tensors:
-            if t is not None and t.__class__ not in CLASSES:
+            if t is not None and not isinstance(t, Tensor):
                 what = f"can only save variables, but got {type(t).__name__}"
                 raise TypeMismatch("save_for_backward", what, "", "set it as an attribute of ctx")
         self._to_save = tensors
@@ -84,9 +84,6 @@ class Function:
 
     generate_vmap_rule = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise GradError(type(self).__name__, "Functions are not instantiated", "", f"call {type(self).__name__}.apply(...)")
-
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the result; to be written by the subclass."""
@@ -97,12 +94,14 @@ class Function:
         """Return one gradient per argument of forward; to be written by the subclass."""
         raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function.")
 
+    vjp = backward
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward and record how to run backward."""
         ctx: Any = type(f"{cls.__name__}Backward", (FunctionCtx,), {})()
         recording = STATE.word & GRAD
-        ctx.needs_input_grad = tuple(a.__class__ in CLASSES and a._n is not None for a in args)
+        ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._n is not None for a in args)
         separate = getattr(cls, "setup_context", None)
         with no_grad():
             if separate is not None:
@@ -112,16 +111,25 @@ class Function:
                 out = cls.forward(ctx, *args, **kwargs)
         for t in ctx._dirty:
             changed(t._v, cls.__name__)
+        if not all(any(t is o for o in (out if isinstance(out, tuple) else (out,))) for t in ctx._dirty):
+            raise GradError(cls.__name__, "Some elements marked as dirty during the forward method were not returned as output")
         if not recording or not any(ctx.needs_input_grad):
-            return out
+            return _apart(out, args) if separate is None else out
         return _record(cls, ctx, args, out)
+
+
+def _apart(out: Any, args: tuple[Any, ...]) -> Any:
+    """The results, with another tensor of the same memory for one that is an argument itself."""
+    if isinstance(out, tuple):
+        return tuple([_apart(o, args) for o in out])
+    return wrap(out._a, None, out._v) if out.__class__ in CLASSES and any(out is a for a in args) else out
 
 
 def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> Any:
     """Make the node of a call and tie its results to it."""
-    outs = list(out) if isinstance(out, tuple | list) else [out]
-    edges = tuple(a._n if a.__class__ in CLASSES else None for a in args)
-    node = Node(_Plan(cls, ctx, outs), edges, (ctx,), (), (), None, len(outs))
+    outs = list(out) if isinstance(out, tuple) else [out]
+    edges = tuple(a._n if isinstance(a, Tensor) else None for a in args)
+    node = Node(_Plan(cls, ctx, outs, edges), edges, (ctx,), (), (), None, len(outs))
     results = []
     for k, o in enumerate(outs):
         if o.__class__ in CLASSES and not any(o is t for t in ctx._not_differentiable) and o._a.dtype.kind in "fcV":
@@ -138,7 +146,7 @@ def _record(cls: type[Function], ctx: Any, args: tuple[Any, ...], out: Any) -> A
         own = t if at is None else wrap(t._a, Output(node, at, t._a), t._v)
         packed = STATE.word & SAVING and t is not None
         ctx._kept.append((Packed(own), None) if packed else (own, None if t is None else t._v[1]))
-    return results[0] if not isinstance(out, tuple | list) else type(out)(results) if type(out) in (tuple, list) else tuple(results)
+    return tuple(results) if isinstance(out, tuple) else results[0]
 
 
 class _Plan:
@@ -146,7 +154,8 @@ class _Plan:
 
     kept = ()
 
-    def __init__(self, cls: type[Function], ctx: Any, outs: list[Any]) -> None:
+    def __init__(self, cls: type[Function], ctx: Any, outs: list[Any], edges: tuple[Any, ...]) -> None:
+        self.edges = edges
         self.op, self.cls, self.name = self, cls, cls.__name__
         self.frees = bool(ctx._to_save)
         self.outs = [(xp(o._a), o._a.shape, o._a.dtype) if o.__class__ in CLASSES else None for o in outs]
@@ -157,7 +166,11 @@ class _Plan:
         grads = g if g.__class__ is list else [g]
         if ctx._materialize:
             grads = [wrap(o[0].zeros(*o[1:])) if h is None and o is not None else h for h, o in zip(grads, self.outs, strict=True)]
-        found = self.cls.backward(ctx, *grads)
+        own = [f for f in (self.cls.backward, self.cls.vjp) if f is not Function.backward]
+        if len(own) > 1:
+            what = "Implementing both 'backward' and 'vjp' for a custom Function is not allowed"
+            raise GradError(self.name, what, "You should only implement one of them")
+        found = (own or [Function.backward])[0](ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
         count = len(ctx.needs_input_grad)
         if all(f is None for f in found[count:]):
@@ -166,10 +179,15 @@ class _Plan:
             what = f"returned an incorrect number of gradients (expected {count}, got {len(found)})"
             raise GradError(f"{self.name}Backward", what, "one per argument of forward, None where there is none")
         for i, f in enumerate(found):
-            if f is not None and f.__class__ not in CLASSES:
-                raise TypeMismatch(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")
+            if f is not None and not isinstance(f, Tensor):
+                raise GradError(f"{self.name}Backward", f"expected Variable or None (got {type(f).__name__} as gradient {i})")
+            plain = f.__class__ in CLASSES and self.edges[i] is not None
+            want = self.edges[i].shape if plain else ()
+            if want and (f._a.ndim < len(want) or any(n not in (1, m) for n, m in zip(want[::-1], f._a.shape[::-1], strict=False))):
+                got = f"got {list(f._a.shape)} but expected shape compatible with {list(want)}"
+                raise GradError(f"Function {self.name}Backward", f"returned an invalid gradient at index {i} - {got}")
         # the user may return the same tensor twice, or one that was kept: the leaves must not share it
-        return tuple(None if f is None else wrap(f._a.view(), f._n, f._v) for f in found)
+        return tuple(f if f.__class__ not in CLASSES else wrap(f._a.view(), f._n, f._v) for f in found)
 
     def again(self, node: Node, g: Any) -> Any:
         """With create_graph the user's operations are recorded like any others."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+import numpy as np
+
 from ..device import xp
-from ..errors import GradError, ShapeError, TypeMismatch
+from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
 from . import engine
-from .node import CLASSES, Tensor, wrap
+from .graph import GradientEdge
+from .node import CLASSES, Tensor, detached, wrap
 
 __all__ = ["backward", "grad"]
 
@@ -22,7 +26,14 @@ def __getattr__(name: str) -> Any:
 
 
 def _many(x: Any) -> list[Any]:
-    return [x] if x is None or x.__class__ in CLASSES else list(x)
+    """The tensors of an argument, or of a dict; for an edge of the graph one that stands in its place."""
+    x = x.values() if isinstance(x, dict) else x
+    many = [x] if x is None or isinstance(x, Tensor) or x.__class__ is GradientEdge else x
+    return [_stand_in(t.ownership_token or t.node) if t.__class__ is GradientEdge else t for t in many]
+
+
+def _stand_in(edge: Any) -> Tensor:
+    return wrap(np.broadcast_to(np.zeros((), edge.dtype), edge.shape), edge)
 
 
 def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]:
@@ -36,13 +47,15 @@ def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]
         if t._a.size != 1:
             what = f"grad can be implicitly created only for scalar outputs (got shape {tuple(t._a.shape)})"
             raise GradError(where, what, "", "reduce with .sum() or .mean(), or pass gradient=")
+        if t._a.dtype.kind == "c":
+            raise GradError(where, f"grad can be implicitly created only for real scalar outputs but got {t.dtype}", "", "pass gradient=")
         return t._n, wrap(xp(t._a).ones(t._a.shape, t._a.dtype))
-    if g.__class__ not in CLASSES:
+    if not isinstance(g, Tensor):
         raise TypeMismatch(where, f"a gradient is {type(g).__name__}", "expected a Tensor or None")
     if g._a.shape != t._a.shape:
         what = f"grad_output[0] has a shape of {tuple(g._a.shape)} and output[0] has a shape of {tuple(t._a.shape)}"
         raise ShapeError(where, f"Mismatch in shape: {what}")
-    return t._n, g if create_graph else wrap(g._a, None, g._v)
+    return t._n, g if create_graph else detached(g)
 
 
 def _run(where: str, outputs: Any, grads: Any, retain_graph: bool | None, create_graph: bool, wanted: Any, accumulate: bool) -> Any:
@@ -57,8 +70,9 @@ def _run(where: str, outputs: Any, grads: Any, retain_graph: bool | None, create
 
 
 def backward(
-    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
-) -> None:
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:  # fmt: skip
     """Add the gradients of the leaves behind these tensors to their ``.grad``.
 
     Raises a GradError (RuntimeError) for a result that is not a scalar and has no gradient given, for a second call
@@ -70,17 +84,26 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            what = "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`"
+            raise GradError(f"{what}. Please only use `grad_tensors`.")
+        grad_tensors = grad_variables
     wanted = None if inputs is None else [t._n for t in _many(inputs)]
     if wanted == []:
         raise GradError("backward", "inputs argument cannot be empty")
-    _run("backward", tensors, grad_tensors, retain_graph, create_graph, wanted, True)
+    found = _run("backward", tensors, grad_tensors, retain_graph, create_graph, wanted, True)
+    for t in [] if inputs is None else _many(inputs):
+        if not t.is_leaf and not t.retains_grad and t._n in found:
+            t._grad = found[t._n] if t.grad is None else engine.late.add(t.grad, found[t._n])
 
 
 def grad(
     outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
     only_inputs: bool = True, allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:  # fmt: skip
-    """Return the gradients of the outputs with respect to the inputs, leaving every ``.grad`` alone.
+) -> Any:  # fmt: skip
+    """Return the gradients of the outputs with respect to the inputs (a tuple, or a dict for a dict), leaving every ``.grad`` alone.
 
     Raises a GradError (RuntimeError) for an input that the outputs do not depend on, unless ``allow_unused``.
 
@@ -89,6 +112,9 @@ def grad(
     >>> dv.autograd.grad(x ** 2, x)
     (tensor(6.),)
     """
+    if isinstance(inputs, dict):
+        more = (grad_outputs, retain_graph, create_graph, only_inputs, allow_unused, is_grads_batched, materialize_grads)
+        return dict(zip(inputs, grad(outputs, list(inputs.values()), *more), strict=True))
     if is_grads_batched:
         from ..ops.shape import stack
 
@@ -96,6 +122,11 @@ def grad(
         rows = [grad(outputs, inputs, [g[i] for g in seeds], True, create_graph, True, allow_unused) for i in range(len(seeds[0]))]
         return tuple(None if col[0] is None else stack(list(col)) for col in zip(*rows, strict=True))
     targets = _many(inputs)
+    if not targets:
+        raise GradError("grad", "grad requires non-empty inputs.")
+    if allow_unused is False and materialize_grads:
+        what = "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        raise ValueRangeError("grad", what)
     for i, t in enumerate(targets):
         if t._n is None:
             raise GradError("grad", f"One of the differentiated Tensors does not require grad (input {i})")
@@ -109,5 +140,13 @@ def grad(
         if g is None:
             out.append(wrap(xp(t._a).zeros(t._a.shape, t._a.dtype)) if materialize_grads else None)
         else:
-            out.append(g if create_graph else wrap(g._a, None, g._v))
+            out.append(g if create_graph else detached(g))
     return tuple(out)
+
+
+def weighted(outs: Any, ins: Any, weights: Any, create_graph: bool) -> Any:
+    """The gradients of the sum of weights times outputs by some inputs, None where nothing depends; the graph stays."""
+    pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o is not None and o.requires_grad]
+    if not pairs:
+        return (None,) * len(ins)
+    return grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradError
+from ..errors import GradError, ValueRangeError
 from .functional import grad
 from .node import CLASSES, Tensor, wrap
 
@@ -27,14 +27,24 @@ def _tracked(values: Any) -> list[tuple[int, Tensor]]:
     return [(i, t) for i, t in enumerate(_tensors(values)) if t.__class__ in CLASSES and t._n is not None]
 
 
+def _needed(inputs: Any) -> list[tuple[int, Tensor]]:
+    moved = _tracked(inputs)
+    if not moved:
+        what = "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True"
+        raise ValueRangeError("gradcheck", what)
+    return moved
+
+
 def gradcheck(
     func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
-    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False, fast_mode: bool = False,
+    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False, check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:  # fmt: skip
     """Compare a function's gradients with central differences ``(f(x+ε) - f(x-ε)) / 2ε`` at float64 inputs.
 
-    Every element of every input that requires a gradient is moved. Returns True, or raises a GradcheckError that names
-    the input, the output and the two Jacobians (or returns False with ``raise_exception=False``).
+    Every element of every input that requires a gradient is moved (forward derivatives are made of backward ones). Returns True,
+    or raises a GradcheckError that names the input, the output and the two Jacobians (False with ``raise_exception=False``).
 
     >>> import dovetail as dv
     >>> x = dv.tensor([0.5, 1.5], dtype=dv.float64, requires_grad=True)
@@ -51,10 +61,7 @@ def gradcheck(
 
 
 def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float, nondet_tol: float) -> None:
-    moved = _tracked(inputs)
-    if not moved:
-        what = "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True"
-        raise GradcheckError("gradcheck", what)
+    moved = _needed(inputs)
     outs = _tracked(func(*inputs))
     for i, t in moved:
         for k, (_, out) in enumerate(outs):
@@ -100,6 +107,8 @@ def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tenso
 def gradgradcheck(
     func: Callable[..., Any], inputs: Any, grad_outputs: Sequence[Tensor] | None = None, *, eps: float = 1e-6, atol: float = 1e-5,
     rtol: float = 1e-3, gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True, fast_mode: bool = False, masked: bool = False,
 ) -> bool:  # fmt: skip
     """Compare the gradients of a function's gradients with central differences; arguments as :func:`gradcheck`.
 
@@ -109,6 +118,7 @@ def gradgradcheck(
     True
     """
     inputs = _tensors(inputs)
+    _needed(inputs)
     if grad_outputs is None:
         draw = np.random.RandomState(7)
         seeds = [wrap(draw.uniform(0.5, 1.5, o._a.shape).astype(o._a.dtype)) for _, o in _tracked(func(*inputs))]

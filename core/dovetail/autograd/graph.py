@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from ..errors import GradError, TypeMismatch
+from ..errors import GradError, TypeMismatch, ValueRangeError
 from .modes import GRAD, SAVING, STATE
-from .node import CLASSES, Node, is_array, wrap
+from .node import CLASSES, Handle, Node, changed, is_array, producer, reached, wrap
 
-__all__ = ["Node", "Packed", "disable_saved_tensors_hooks", "pack", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "GradientEdge", "Node", "Packed", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version", "pack", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+]  # fmt: skip
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph that `grad` and `backward` take instead of a tensor: one result of a node."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
+
+
+def get_gradient_edge(tensor: Any) -> GradientEdge:
+    """The place of a tensor in the graph. Raises a RuntimeError for a tensor that does not require a gradient.
+
+    >>> import dovetail as dv
+    >>> x = dv.ones(1, requires_grad=True)
+    >>> get_gradient_edge(x * 2).node
+    <MulBackward0>
+    """
+    if tensor._n is None:
+        raise GradError("get_gradient_edge", "It is not possible to get the gradient edge for a Tensor that does not require gradients")
+    return GradientEdge(*producer(tensor._n), tensor._n)
+
+
+def increment_version(tensor: Any) -> None:
+    """Say that a tensor's memory (or that of several) has been changed where Dovetail could not see it."""
+    for t in (tensor,) if tensor.__class__ in CLASSES else tensor:
+        changed(t._v, "increment_version")
+
+
+def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str = "all") -> Handle:
+    """Call ``fn(grads)`` when a backward has computed all gradients that it will of these tensors, None for the others.
+
+    With ``mode="any"``: ``fn(grad)`` for the first of them. Raises a ValueError for another mode.
+
+    >>> import dovetail as dv
+    >>> x, y = dv.ones(1, requires_grad=True), dv.ones(1, requires_grad=True)
+    >>> _ = register_multi_grad_hook((x, y), print)
+    >>> (x * 2).backward()
+    [tensor([2.]), None]
+    """
+    if mode not in ("all", "any"):
+        raise ValueRangeError("register_multi_grad_hook", f"Expects mode to be one of ('all', 'any') but got {mode}")
+    seen: list[Any] = [lambda: None, 0, []]  # the backward, how many gradients it will still give, those that it has given
+
+    def one(at: int, g: Any) -> None:
+        walk = STATE.walk
+        if seen[0]() is not walk:
+            alive = reached(walk.roots) if walk.wanted is None else walk.leading | {producer(e)[0] for e in walk.wanted}
+            seen[:] = weakref.ref(walk), sum(producer(t._n)[0] in alive for t in tensors) if mode == "all" else 1, [None] * len(tensors)
+        seen[1] -= 1
+        seen[2][at] = g
+        if seen[1] == 0:
+            fn(seen[2] if mode == "all" else g)
+
+    handles = {i: t.register_hook(partial(one, i)) for i, t in enumerate(tensors) if mode == "all" or t._n is not None}
+    return _Handles(handles)
+
+
+class _Handles(Handle):
+    """Several handles as one."""
+
+    def remove(self) -> None:
+        for handle in self._table.values():
+            handle.remove()
 
 
 class saved_tensors_hooks:
@@ -43,6 +112,13 @@ class save_on_cpu(saved_tensors_hooks):
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda t: (t.device, t.cpu()), lambda kept: kept[1].to(kept[0]))
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):
+    """Inside, kept values may be changed in place before backward: copies of them are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda t: t.clone(), lambda t: t)
 
 
 class disable_saved_tensors_hooks:

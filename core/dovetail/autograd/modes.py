@@ -7,9 +7,11 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from ..errors import TypeMismatch
+
 __all__ = [
     "AUTOCAST", "COLD", "GRAD", "INFERENCE", "OBSERVE", "SAVING", "STATE", "enable_grad", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
+    "is_inference_mode_enabled", "no_grad", "set_grad_enabled", "set_multithreading_enabled",
 ]  # fmt: skip
 
 GRAD, INFERENCE, OBSERVE, COLD, AUTOCAST, SAVING = 1, 2, 4, 8, 16, 32  # an op is on its fast path while the word is 0 or GRAD
@@ -19,6 +21,7 @@ class _State(threading.local):
     """The word, and what its bits refer to. COLD: kernels from plugins have not been looked for in this thread."""
 
     word: int = GRAD | COLD
+    walk: Any = None  # the backward that runs
     saving: tuple[Any, ...] = ()  # pairs of pack and unpack while SAVING is set
     autocast: dict[str, Any] = {}  # device type → the lower type, while AUTOCAST is set
     observers: tuple[Any, ...] = ()  # called around every op while OBSERVE is set: tracer, profiler, NaN hunt
@@ -129,6 +132,8 @@ class set_grad_enabled(_Switch):
     """
 
     def __init__(self, mode: bool) -> None:
+        if mode.__class__ not in (bool, int):
+            raise TypeMismatch("set_grad_enabled()", f"argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
         self.mode = bool(mode)
         self._previous = STATE.word & GRAD
         STATE.word = (STATE.word & ~GRAD) | (GRAD if mode else 0)
@@ -145,6 +150,13 @@ class set_grad_enabled(_Switch):
 
     def clone(self) -> _Switch:
         return type(self)(self.mode)
+
+
+class set_multithreading_enabled(_Switch):
+    """Nothing to switch: a backward runs in the thread that calls it."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
 
 
 class inference_mode(_Switch):

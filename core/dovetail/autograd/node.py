@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "producer", "tick", "wrap"]
+from .node_names import node_name
+
+__all__ = [
+    "CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "named", "producer", "reached", "tick", "wrap",
+]  # fmt: skip
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
 
@@ -38,6 +42,7 @@ class Tensor:
     if TYPE_CHECKING:  # what dovetail.tensor binds, for a type checker
 
         def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
         def _unary(self) -> Any: ...
         def _binary(self, other: Any) -> Any: ...
 
@@ -59,6 +64,7 @@ class Tensor:
 
 CLASSES: set[Any] = {Tensor}  # membership by identity costs less than isinstance, and subclasses enter on their own
 _new = Tensor.__new__
+_array = Tensor._a.__get__  # what a lazy tensor refuses to give
 
 
 def wrap(array: Any, edge: Any = None, box: Any = None) -> Tensor:
@@ -72,7 +78,7 @@ def wrap(array: Any, edge: Any = None, box: Any = None) -> Tensor:
 
 def detached(t: Tensor) -> Tensor:
     """The same array and version box without the history."""
-    return wrap(t._a, None, t._v)
+    return wrap(t._a, None, t._v) if t.__class__ in CLASSES else t.detach()
 
 
 class Leaf:
@@ -81,7 +87,8 @@ class Leaf:
     __slots__ = ("__weakref__", "after", "dtype", "grad", "hooks", "owner", "shape")
 
     def __init__(self, owner: Tensor) -> None:
-        self.shape, self.dtype = owner._a.shape, owner._a.dtype
+        array = _array(owner)
+        self.shape, self.dtype = array.shape, array.dtype
         self.grad: Tensor | None = None
         self.hooks: dict[int, Callable[..., Any]] = {}
         self.after: dict[int, Callable[..., Any]] = {}
@@ -89,7 +96,7 @@ class Leaf:
 
     def name(self) -> str:
         """PyTorch's name for this end of the graph."""
-        return "AccumulateGrad"
+        return "dovetail::autograd::AccumulateGrad"
 
     @property
     def variable(self) -> Tensor | None:
@@ -101,8 +108,21 @@ class Leaf:
         """Nothing lies behind a leaf."""
         return ()
 
+    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook((grad,))`` before a gradient is added here; a returned tuple replaces it."""
+        return Handle(self.hooks, lambda g: (hook((g,)) or (g,))[0])
+
+    def register_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook((), (grad,))`` after a gradient has been added here."""
+        got: list[Any] = [None]
+        Handle(self.hooks, lambda g: got.__setitem__(0, g))
+        return Handle(self.after, lambda _: hook((), tuple(got)))
+
     def __repr__(self) -> str:
         return "<AccumulateGrad>"
+
+
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"
 
 
 def leaf(t: Tensor) -> Leaf:
@@ -130,13 +150,18 @@ class Node:
         """The name of the op, as PyTorch writes it: ``MulBackward0``; of a user's Function ``FnBackward``."""
         if hasattr(self.plan, "cls"):
             return f"{self.plan.cls.__name__}Backward"
-        base = self.plan.op.name.rpartition(".")[2].strip("_")
-        return "".join(part.capitalize() for part in base.split("_")) + "Backward0"
+        return node_name(self.plan.op.name.rpartition(".")[2].strip("_"), self)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The producers of the inputs, as (node, output index)."""
-        return tuple(producer(e) for e in self.edges if e is not None)
+        found = [(None, 0) if e is None else producer(e) for e in self.edges]
+        return tuple((named(node), index) for node, index in found)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dict for whoever wants to note something about this node."""
+        return hooks_of(self).setdefault("metadata", {})
 
     def register_hook(self, hook: Callable[..., Any]) -> Any:
         """Call ``hook(grad_inputs, grad_outputs)`` when this node has run; a returned tuple replaces the former."""
@@ -156,6 +181,18 @@ class HookedNode(Node):
     __slots__ = ()
 
 
+_KINDS: dict[str, type] = {}
+
+
+def named(node: Any) -> Any:
+    """A node as programs see it: of a class of its name, as in PyTorch, and so one that somebody may listen to."""
+    if node.__class__ is Node or node.__class__ is HookedNode:
+        hooks_of(node)
+        name = node.name()
+        node.__class__ = _KINDS.get(name) or _KINDS.setdefault(name, type(name, (HookedNode,), {"__slots__": ()}))
+    return node
+
+
 class Output:
     """An edge to one of several results of a node."""
 
@@ -171,6 +208,18 @@ class Output:
 def producer(edge: Any) -> tuple[Any, int]:
     """What an edge leads to, and which of its results."""
     return (edge.node, edge.index) if edge.__class__ is Output else (edge, 0)
+
+
+def reached(roots: list[Any], after: int = 0) -> set[Any]:
+    """The leaves behind some edges, and the nodes that are younger than this."""
+    found: set[Any] = set()
+    stack = [producer(edge)[0] for edge in roots]
+    while stack:
+        node = stack.pop()
+        if node not in found and getattr(node, "seq", after + 1) > after:
+            found.add(node)
+            stack += [producer(e)[0] for e in getattr(node, "edges", ()) if e is not None]
+    return found
 
 
 class Handle:
@@ -193,6 +242,9 @@ class Handle:
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+Handle.__name__ = Handle.__qualname__ = "RemovableHandle"  # as PyTorch calls it
 
 
 def hooks_of(node: Node) -> dict[str, dict[int, Any]]:

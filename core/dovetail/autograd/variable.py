@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import TypeMismatch
 from .node import CLASSES, Tensor
 
 __all__ = ["Variable"]
@@ -16,11 +17,13 @@ class _Meta(type):
         return instance.__class__ in CLASSES
 
     def __call__(cls, data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
-        return data.detach().requires_grad_(requires_grad) if requires_grad and data._n is None else data
+        if data.__class__ not in CLASSES:
+            raise TypeMismatch("Variable", f"Variable data has to be a tensor, but got {type(data).__name__}")
+        return data.detach().requires_grad_(requires_grad)
 
 
 class Variable(metaclass=_Meta):
-    """The tensor itself.
+    """A tensor of the same memory, without the history.
 
     >>> import dovetail as dv
     >>> Variable(dv.ones(1)), isinstance(dv.ones(1), Variable)

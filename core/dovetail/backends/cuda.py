@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 
-__all__ = [
-    "enable_cudnn_sdp", "enable_flash_sdp", "enable_math_sdp", "enable_mem_efficient_sdp", "is_built", "matmul",
-]  # fmt: skip
+from ..absent import answers
 
-
-class matmul:
-    """Switches of matrix products on a GPU, where CuPy decides."""
-
-    allow_tf32 = False
-    allow_fp16_reduced_precision_reduction = True
-    allow_bf16_reduced_precision_reduction = True
+__all__, __getattr__, __dir__ = answers(__name__)
+__all__ = ["is_built", *__all__]  # noqa: PLE0604
 
 
 def is_built() -> bool:
@@ -25,10 +18,3 @@ def is_built() -> bool:
     True
     """
     return importlib.util.find_spec("cupy") is not None
-
-
-def enable_flash_sdp(enabled: bool) -> None:
-    """Nothing: attention has one algorithm."""
-
-
-enable_mem_efficient_sdp = enable_math_sdp = enable_cudnn_sdp = enable_flash_sdp

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["is_available"]
+from ..absent import answers
 
-
-def is_available() -> bool:
-    """False: oneDNN is not used.
-
-    >>> import dovetail as dv
-    >>> dv.backends.mkldnn.is_available()
-    False
-    """
-    return False
+__all__, __getattr__, __dir__ = answers(__name__)

@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["is_available", "is_built"]
+from ..absent import answers
 
-
-def is_available() -> bool:
-    """False: Apple's GPUs are not used.
-
-    >>> import dovetail as dv
-    >>> dv.backends.mps.is_available()
-    False
-    """
-    return False
-
-
-def is_built() -> bool:
-    """False, likewise."""
-    return False
+__all__, __getattr__, __dir__ = answers(__name__)

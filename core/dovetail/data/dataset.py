@@ -233,6 +233,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
     if sum(lengths) != n:
         what = f"Sum of input lengths does not equal the length of the input dataset! (lengths {list(lengths)}, dataset {n})"
         raise ValueRangeError("random_split", what)
-    order = random.randperm(n, generator=generator).tolist()
+    whole: Any = sum(lengths)
+    order = random.randperm(whole, generator=generator).tolist()
     ends = list(itertools.accumulate(int(count) for count in lengths))
     return [Subset(dataset, order[start:end]) for start, end in zip([0, *ends], ends, strict=False)]

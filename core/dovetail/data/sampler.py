@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random_streams
 from ..dtypes import float64, int64
-from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
+from ..errors import TypeMismatch, ValueRangeError
 from ..generator import Generator, current
 from ..ops import random
 from ..ops.create import as_tensor
@@ -164,7 +164,7 @@ class DistributedSampler(Sampler[int]):
     """Every ``num_replicas``-th index, from ``rank``, of one permutation that all processes draw from ``seed + epoch``.
 
     The last indices come twice, or are left out with ``drop_last``, so that all processes get as many. Call
-    ``set_epoch`` before each pass. Raises a ValueError for a rank outside, an UnsupportedError (RuntimeError) where the
+    ``set_epoch`` before each pass. Raises a ValueError for a rank outside, or where the
     number of processes is not given.
 
     >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
@@ -176,7 +176,7 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ) -> None:  # fmt: skip
         if num_replicas is None or rank is None:
-            raise UnsupportedError("DistributedSampler", "Requires distributed package to be available", "", "give num_replicas and rank")
+            raise ValueRangeError("DistributedSampler", "Requires distributed package to be available", "", "give num_replicas and rank")
         if not 0 <= rank < num_replicas:
             raise ValueRangeError("DistributedSampler", f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
         self.dataset, self.num_replicas, self.rank, self.epoch = dataset, num_replicas, rank, 0

@@ -21,6 +21,10 @@ except ImportError:  # Windows, where an open file cannot be removed: that is lo
 __all__ = ["replacing", "sync_folder"]
 
 
+class MissingFolder(FileNotFoundError, RuntimeError):
+    """A folder to save in that is not there; PyTorch raises a RuntimeError."""
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; when the block ends well, it takes the place of ``path``.
@@ -37,7 +41,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "cannot save: there is no such folder", str(target.parent))
+        raise MissingFolder(errno.ENOENT, "cannot save: there is no such folder", str(target.parent))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot save: the path is a folder; add a file name", str(target))
     _sweep(target)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..autograd.node import Tensor, wrap
 from ..device import move, to_device
-from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownNameError, ValueRangeError
+from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownAttribute, UnknownNameError, ValueRangeError
 from .atomic import replacing
 from .container import checksum, read, write
 from .formats import claimed_suffix, read_weights, write_weights
@@ -44,6 +44,7 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, **legacy: Any) -> None:
     {'epoch': 3, 'w': tensor([1., 1.])}
     """
     _refuse_others("save", legacy)
+    _place("save", f, "write")
     if not hasattr(f, "write") and claimed_suffix(f):
         with replacing(f) as temporary:
             if write_weights(f, temporary, lambda: _tensors(obj, f)):
@@ -131,6 +132,9 @@ def load(
     is refused. Raises a FormatError for a file that is not whole, was changed since it was written, or is of another format.
     """
     _refuse_others("load", legacy)
+    _place("load", f, "read")
+    if mmap and hasattr(f, "read"):
+        raise ValueRangeError("load", "f must be a file path in order to use the mmap argument", f"got {type(f).__name__}")
     name = str(getattr(f, "name", "stream")) if hasattr(f, "read") else os.fspath(f)
     move_to = _mapper(map_location)
     value: Any
@@ -139,6 +143,8 @@ def load(
         value = {key: move_to(t) for key, t in foreign.items()}
         return value if into is None else _loaded(into, value)
     start = bytes(f.read(9)) if hasattr(f, "read") else _read(Path(f), 9)
+    if not start:
+        raise _EmptyFile(name, 0, "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?")
     if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
         value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
         return value if into is None else _loaded(into, value)
@@ -152,6 +158,16 @@ def load(
     if into is not None:
         return _loaded(into, value)
     return value if head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+
+
+class _EmptyFile(FormatError, EOFError):
+    """A file without a single byte, or a stream that was read to its end; PyTorch raises an EOFError."""
+
+
+def _place(where: str, f: Any, way: str) -> None:
+    """An AttributeError for what is neither a path nor a file."""
+    if not hasattr(f, way) and not isinstance(f, str | bytes | os.PathLike):
+        raise UnknownAttribute(where, f"expected 'f' to be string, path, or a file-like object with a {way!r} attribute", f"got {f!r}")
 
 
 def _loaded(module: Any, state: Any) -> Any:

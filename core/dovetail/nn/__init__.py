@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from . import functional, init
 from . import parameter as parameter
 from .activation import *
@@ -28,3 +31,10 @@ from .transformer import *
 from .vision import *
 
 from . import modules, utils  # isort: skip - they show what is above under other names
+
+
+def __getattr__(name: str) -> Any:
+    """`nn.grad`, which a plugin brings and no program imports before it uses it."""
+    if name != "grad":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.grad")

@@ -38,7 +38,7 @@ class _Conversions:
                 grad = p.grad
                 p.data = fn(p)
                 if grad is not None and p._n.__class__ is Leaf:
-                    p._n.grad = fn(grad).detach()
+                    grad.data = fn(grad)
             for name, b in self._buffers.items():
                 if is_lazy(b):
                     b.data = fn(b)

@@ -8,25 +8,25 @@ from functools import partial
 from typing import Any
 
 from ..autograd.modes import no_grad
-from ..autograd.node import CLASSES, Handle, changed
-from ..errors import DovetailError, TypeMismatch
+from ..autograd.node import Handle, Tensor
+from ..errors import AssertedError, DovetailError, TypeMismatch
 from ._hooks import add
 from .parameter import Parameter, is_lazy
 
-_EXTRA = "_extra_state"
+_EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
 
 class StateDictError(DovetailError, RuntimeError):
     """A state dict that does not fit a module: it names missing, unexpected and mis-shaped keys."""
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ("missing_keys", "unexpected_keys"))):
+class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ("missing_keys", "unexpected_keys"))):
     """What load_state_dict(strict=False) left out."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else f"_{super().__repr__()}"
+        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else super().__repr__()
 
     __str__ = __repr__
 
@@ -59,14 +59,16 @@ class _State:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in list(self._state_dict_hooks.values()):
             new = hook(self, destination, prefix, {"version": self._version})
+            if new is not None and getattr(hook, "_from_public_api", False):
+                raise StateDictError("state_dict post-hook must return None")
             destination = destination if new is None else new
         return destination
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         for name, t in _saved(self).items():
             destination[prefix + name] = t if keep_vars or is_lazy(t) else t.detach()
-        if _has_extra(self):
-            destination[prefix + _EXTRA] = self.get_extra_state()
+        if _has_extra(self, "get"):
+            destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Copy tensors in by name (or take them over, with ``assign``).
@@ -83,27 +85,33 @@ class _State:
         errors: list[str] = []
         writes: list[Callable[[], None]] = []
 
-        def load(module: Any, prefix: str) -> None:
-            local = {**metadata.get(prefix[:-1], {}), "_writes": writes, "assign_to_params_buffers": assign}
+        hooks: list[tuple[Any, Callable[..., Any]]] = []
+
+        def load(module: Any, given: Any, prefix: str) -> None:
+            local = {**metadata.get(prefix[:-1], {}), "_writes": writes, **({"assign_to_params_buffers": True} if assign else {})}
             module._load_from_state_dict(given, prefix, local, True, missing, unexpected, errors)
             for name, below in module._modules.items():
                 if below is not None:
-                    load(below, f"{prefix}{name}.")
+                    path = f"{prefix}{name}."
+                    load(below, {k: v for k, v in given.items() if k.startswith(path)}, path)
+            hooks.extend((module, hook) for hook in module._load_state_dict_post_hooks.values())
 
-        load(self, "")
-        known = {path for path, _ in self.named_modules(remove_duplicate=False)}
-        unexpected.extend(k for k in given if k.rpartition(".")[0] not in known and k not in unexpected)
-        if strict:
-            named = (("Missing", missing), ("Unexpected", unexpected))
-            errors[:0] = [f"{kind} key(s) in state_dict: " + ", ".join(f'"{k}"' for k in keys) + ". " for kind, keys in named if keys]
-        if errors:
-            raise StateDictError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
+        def check() -> None:
+            named = (("Missing", missing), ("Unexpected", unexpected)) if strict else ()
+            keyed = [f"{kind} key(s) in state_dict: " + ", ".join(f'"{k}"' for k in keys) + ". " for kind, keys in named if keys]
+            if keyed or errors:
+                raise StateDictError("\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *keyed, *errors]))
+
+        load(self, given, "")
+        if errors or not hooks:  # hooks may take keys off the lists, and see the module loaded
+            check()
         for write in writes:
             write()
-        result = IncompatibleKeys(missing, unexpected)
-        for module in self.modules():
-            for hook in list(module._load_state_dict_post_hooks.values()):
-                hook(module, result)
+        result = _IncompatibleKeys(missing, unexpected)
+        for module, hook in hooks:
+            if hook(module, result) is not None:
+                raise AssertedError("Hooks of register_load_state_dict_post_hook are not expected to return new values")
+        check()
         return result
 
     def _load_from_state_dict(
@@ -113,7 +121,8 @@ class _State:
         """Plan the copies of one module; subclasses may change `state_dict` first."""
         for hook in list(self._load_state_dict_pre_hooks.values()):
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
-        writes, assign = local_metadata.get("_writes"), local_metadata.get("assign_to_params_buffers", False)
+        own_writes: list[Callable[[], None]] = []  # done here when a subclass calls with metadata of its own
+        writes, assign = local_metadata.get("_writes", own_writes), local_metadata.get("assign_to_params_buffers", False)
         own = _saved(self)
         for name, target in own.items():
             key = prefix + name
@@ -121,10 +130,10 @@ class _State:
                 _plan(self, name, key, target, state_dict[key], assign, writes, error_msgs)
             else:
                 missing_keys.append(key)
-        extra = prefix + _EXTRA
-        if _has_extra(self) and extra in state_dict:
+        extra = prefix + _EXTRA_STATE_KEY_SUFFIX
+        if _has_extra(self, "set") and extra in state_dict:
             writes.append(lambda: self.set_extra_state(state_dict[extra]))
-        elif _has_extra(self):
+        elif _has_extra(self, "set"):
             missing_keys.append(extra)
         elif extra in state_dict:
             unexpected_keys.append(extra)
@@ -133,6 +142,8 @@ class _State:
                 first, dot, _ = key[len(prefix) :].partition(".")
                 if first not in (self._modules if dot else own):
                     unexpected_keys.append(key)
+        for write in own_writes:
+            write()
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Handle:
         """Call ``hook(module, prefix, keep_vars)`` before a state dict is made."""
@@ -140,9 +151,12 @@ class _State:
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> Handle:
         """Call ``hook(module, state_dict, prefix, metadata)`` after it is made."""
+        hook._from_public_api = True  # type: ignore[attr-defined]
         return add(self, "_state_dict_hooks", hook)
 
-    _register_state_dict_hook = register_state_dict_post_hook
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> Handle:
+        """The form of old programs: what the hook returns takes the place of the state dict."""
+        return add(self, "_state_dict_hooks", hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> Handle:
         """Call ``hook(module, incompatible_keys)`` after loading."""
@@ -163,16 +177,19 @@ def _saved(module: Any) -> dict[str, Any]:
     return {name: t for name, t in kept.items() if t is not None}
 
 
-def _has_extra(module: Any) -> bool:
-    return type(module).get_extra_state is not _State.get_extra_state
+def _has_extra(module: Any, way: str) -> bool:
+    name = f"{way}_extra_state"
+    return getattr(type(module), name) is not getattr(_State, name)
 
 
 def _plan(
     module: Any, name: str, key: str, target: Any, value: Any, assign: bool, writes: list[Callable[[], None]], errors: list[str]
 ) -> None:
     """Check one tensor, and note the copy for when all have been checked."""
-    if value.__class__ not in CLASSES:
-        errors.append(f'While copying the parameter named "{key}", expected a Tensor from checkpoint but received {type(value)}. ')
+    if not isinstance(value, Tensor):
+        errors.append(
+            f'While copying the parameter named "{key}", expected Tensor or Tensor-like object from checkpoint but received {type(value)}'
+        )
         return
     if is_lazy(value):
         if not is_lazy(target):
@@ -181,19 +198,20 @@ def _plan(
         return
     if is_lazy(target):
         writes.append(lambda: target.materialize(value.shape))
-    elif value._a.shape != target._a.shape and not (target._a.ndim == 0 and value._a.shape == (1,)):
-        shapes = f"{list(value._a.shape)} from checkpoint, the shape in current model is {list(target._a.shape)}."
+    elif target._a.ndim == 0 and value._a.ndim == 1:
+        value = value[0]
+    elif value._a.shape != target._a.shape:
+        shapes = f"{value.shape} from checkpoint, the shape in current model is {target.shape}."
         errors.append(f"size mismatch for {key}: copying a param with shape {shapes}")
         return
 
     def write() -> None:
+        if assign and name in module._parameters:
+            new = value if isinstance(value, Parameter) else Parameter(value)
+            return setattr(module, name, new.requires_grad_(target.requires_grad))
         if assign:
-            is_parameter = name in module._parameters
-            new = value if not is_parameter or isinstance(value, Parameter) else Parameter(value, requires_grad=target.requires_grad)
-            module.__dict__["_parameters" if is_parameter else "_buffers"][name] = new
-            return
+            return setattr(module, name, value)
         with no_grad():
-            target.copy_(value if value._a.shape == target._a.shape else value.reshape(target.shape))
-            changed(target._v, "load_state_dict")
+            target.copy_(value)
 
     writes.append(write)

@@ -53,13 +53,13 @@ class _ConvNd(Layer):
         first, second = (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
         return (first, second // self.groups, *self.kernel_size)
 
-    def _padding_for_pad(self) -> list[int]:
+    def _padding_for_pad(self) -> tuple[int, ...]:
         """Both ends of every dimension, last first, as `pad` wants them."""
         if not isinstance(self.padding, str):
-            return list(_reverse_repeat_tuple(self.padding, 2))
+            return _reverse_repeat_tuple(self.padding, 2)
         same = self.padding == "same"
         totals = [d * (k - 1) if same else 0 for d, k in zip(reversed(self.dilation), reversed(self.kernel_size), strict=True)]
-        return [end for total in totals for end in (total // 2, total - total // 2)]
+        return tuple(end for total in totals for end in (total // 2, total - total // 2))
 
     def reset_parameters(self) -> None:
         """Draw new initial weights from U(-k, k), k = 1 / √fan_in."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..ops import FAMILIES, namespace
-from ..ops._guard import guarded
+from ..ops._guard import guarded, placed
 
 if TYPE_CHECKING:
 
@@ -33,7 +33,7 @@ def _gather() -> dict[str, Any]:
             function = vars(family).get(f"functional_{name}") or getattr(family, name)  # the functional form, where there are two
             if seen.setdefault(name, function) is not function:
                 raise NameError(f"nn.functional.{name} is named by two op families, one of them {family.__name__}")
-    return {name: guarded(function, every=True) for name, function in (found | seen).items()}
+    return placed(__name__, {name: guarded(function, every=True) for name, function in (found | seen).items()})
 
 
 globals().update(_gather())

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from ..autograd.modes import OBSERVE, STATE
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import Tensor
 from ..errors import TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
+from ..ops.info import typename
 from ._convert import _Conversions
-from ._hooks import GLOBAL, TABLES, _Hooks, call
+from ._hooks import GLOBAL, TABLES, _Hooks, call, registered, watched
 from ._state import _State
 from .parameter import Buffer, Parameter
 
 __all__ = ["Module"]
-
-
-_HELD = {"_parameters": "Parameter", "_buffers": "Tensor", "_modules": "Module"}  # the tables of a module, and what is in them
 
 
 def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -66,6 +64,8 @@ class Module(_Conversions, _Hooks, _State):
             return call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
+    _call_impl = _wrapped_call_impl = __call__
+
     def extra_repr(self) -> str:
         """What the repr shows beside the name; layers give their arguments."""
         return ""
@@ -73,23 +73,22 @@ class Module(_Conversions, _Hooks, _State):
     # --- attributes -----------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        kind = value.__class__
-        if kind in CLASSES or isinstance(value, Module):
-            if isinstance(value, Parameter):
-                return _own(self, "_parameters", name).register_parameter(name, value)
-            if isinstance(value, Module):
-                return _own(self, "_modules", name).register_module(name, value)
-            if isinstance(value, Buffer):
-                return _own(self, "_buffers", name).register_buffer(name, value, value.persistent)
-        for table, want in _HELD.items():
-            held = self.__dict__.get(table, ())
-            if name in held:
-                if value is not None and not (table == "_buffers" and kind in CLASSES):
-                    what, remedy = f"cannot assign {kind.__name__!r} as {name!r}", f"del it first, or wrap it in nn.{want}"
-                    raise TypeMismatch(type(self).__name__, what, f"expected {want} or None", remedy)
-                held[name] = value
-                return
-        object.__setattr__(self, name, value)
+        for table, (what, kind, expected) in _HELD.items():
+            own = isinstance(value, kind)
+            if not own and name not in self.__dict__.get(table, ()):
+                continue
+            if not own and value is not None and not (kind is Buffer and isinstance(value, Tensor)):
+                what = "child module" if kind is Module else what
+                raise TypeMismatch(f"cannot assign '{typename(value)}' as {what} '{name}' ({expected} or None expected)")
+            if own and kind is not Buffer:
+                _own(self, table, name)
+            if kind is Parameter:
+                return self.register_parameter(name, value)
+            if own and kind is Buffer:
+                return self.register_buffer(name, value, value.persistent)
+            self.__dict__[table][name] = registered(what, self, name, value)
+            return None
+        return object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
@@ -111,34 +110,38 @@ class Module(_Conversions, _Hooks, _State):
         return sorted({*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        fields = self.__dict__
+        fields.update(state)
         for name in TABLES:
-            self.__dict__.setdefault(name, OrderedDict())
+            fields.setdefault(name, OrderedDict())
+        fields.setdefault("_non_persistent_buffers_set", set())
+        fields["_watched"] = watched(self)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name. Raises a KeyError for a name that is taken or has a dot."""
         table = _table(self, "parameter", name)
         if param is not None and not isinstance(param, Parameter):
-            what = f"cannot assign '{type(param).__name__}' object to parameter {name!r}"
-            raise TypeMismatch(type(self).__name__, what, "expected nn.Parameter or None")
+            raise TypeMismatch(f"cannot assign '{typename(param)}' object to parameter '{name}' (nn.Parameter or None required)")
         if param is not None and not param.is_leaf:
-            raise ValueRangeError(type(self).__name__, f"Cannot assign non-leaf Tensor to parameter {name!r}")
-        table[name] = param
+            remedy = f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
+            raise ValueRangeError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. {remedy}"
+            )
+        table[name] = param if param is None else registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that moves and is saved with the module but is not trained (not saved if not ``persistent``)."""
         table = _table(self, "buffer", name)
-        if tensor is not None and tensor.__class__ not in CLASSES:
-            what = f"cannot assign '{type(tensor).__name__}' object to buffer {name!r}"
-            raise TypeMismatch(type(self).__name__, what, "expected a Tensor or None")
-        table[name] = tensor
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeMismatch(f"cannot assign '{typename(tensor)}' object to buffer '{name}' (dovetail Tensor or None required)")
+        table[name] = registered("buffer", self, name, tensor)
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a sub-module under a name."""
         if module is not None and not isinstance(module, Module):
-            raise TypeMismatch(type(self).__name__, f"{type(module).__name__} is not a Module subclass")
-        _table(self, "module", name)[name] = module
+            raise TypeMismatch(f"{typename(module)} is not a Module subclass")
+        _table(self, "module", name)[name] = registered("module", self, name, module)
 
     register_module = add_module
 
@@ -152,9 +155,18 @@ class Module(_Conversions, _Hooks, _State):
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module at a dotted path."""
-        parent, _, name = target.rpartition(".")
-        self.get_submodule(parent)._modules[name] = module
+        """Put a module at a dotted path, where with `strict` there is one already. Raises a ValueError for what is none."""
+        if target == "":
+            raise ValueRangeError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueRangeError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise UnknownAttribute(f"{parent._get_name()} has no attribute `{name}`")
+        if not isinstance(getattr(parent, name, self), Module):
+            raise UnknownAttribute(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter at a dotted path."""
@@ -185,9 +197,9 @@ class Module(_Conversions, _Hooks, _State):
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """Yield this module and all below, each once."""
-        return (module for _, module in self.named_modules())
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield (name, module) for the direct sub-modules, each once."""
@@ -201,11 +213,13 @@ class Module(_Conversions, _Hooks, _State):
         """Yield the direct sub-modules."""
         return (module for _, module in self.named_children())
 
-    def _named_members(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self, get_members_fn: Callable[[Module], Any], prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in walk:
-            for name, value in module.__dict__[table].items():
+            for name, value in get_members_fn(module):
                 if value is None or id(value) in seen:
                     continue
                 if remove_duplicate:
@@ -214,7 +228,7 @@ class Module(_Conversions, _Hooks, _State):
 
     def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
         """Yield (path, parameter), each parameter once."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+        return self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, each once."""
@@ -222,7 +236,7 @@ class Module(_Conversions, _Hooks, _State):
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
         """Yield (path, buffer), each buffer once."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+        return self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, each once."""
@@ -282,6 +296,13 @@ class Module(_Conversions, _Hooks, _State):
         return type(self).__name__
 
 
+_HELD: dict[str, tuple[str, Any, str]] = {  # the tables of a module: what is in them, its class, and what else may be
+    "_parameters": ("parameter", Parameter, "nn.Parameter"),
+    "_modules": ("module", Module, "nn.Module"),
+    "_buffers": ("buffer", Buffer, "nn.Buffer, dovetail.Tensor"),
+}
+
+
 def _shown(kind: str, lines: list[str], below: list[tuple[str, str]]) -> str:
     """The repr of a module of a kind: its own lines, then the modules below by name, indented."""
     lines = lines + [f"({name}): {text}".replace("\n", "\n  ") for name, text in below]
@@ -307,9 +328,9 @@ def _table(module: Module, what: str, name: Any) -> Any:
     if table is None:
         raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call")
     if not isinstance(name, str):
-        raise TypeMismatch(type(module).__name__, f"{what} name should be a string, got {type(name).__name__}")
+        raise TypeMismatch(f"{what} name should be a string. Got {typename(name)}")
     if "." in name:
-        raise KeyError(f'{what} name can\'t contain ".", got: {name}')
+        raise KeyError(f'{what} name can\'t contain "."' + (f", got: {name}" if what == "module" else ""))
     if name == "":
         raise KeyError(f'{what} name can\'t be empty string ""')
     if name not in table and hasattr(module, name):

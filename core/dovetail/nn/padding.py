@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.node import Tensor
 from . import functional as F
-from ._make import Layer
+from ._make import Layer, need
 from ._sizes import _ntuple
 
 __all__ = [
@@ -18,6 +19,13 @@ __all__ = [
 class _Pad(Layer, calls=F.pad, passes="padding _mode", shows="!padding"):
     def __init__(self, padding: Any) -> None:
         self._keep(padding=_ntuple(2 * self._n)(padding))
+
+
+class _CircularPad(_Pad, calls=F.pad, mode="circular", passes="padding _mode", shows="!padding"):
+    def forward(self, input: Tensor) -> Tensor:
+        low, got = self._n + 1, input.ndim
+        need(got in (low, low + 1), type(self).__name__, f"expected {low}D or {low + 1}D input (got {got}D input)")
+        return F.pad(input, self.padding, "circular")
 
 
 class _ConstantPadNd(_Pad, mode="constant", calls=F.pad, passes="padding _mode value", shows="padding value"):
@@ -99,7 +107,7 @@ class ReplicationPad3d(_Pad, n=3, mode="replicate"):
     """Pad (N, C, D, H, W) or (C, D, H, W) by repeating the faces."""
 
 
-class CircularPad1d(_Pad, n=1, mode="circular"):
+class CircularPad1d(_CircularPad, n=1):
     """Pad (N, C, L) or (C, L) from the other end.
 
     >>> import dovetail as dv
@@ -108,9 +116,9 @@ class CircularPad1d(_Pad, n=1, mode="circular"):
     """
 
 
-class CircularPad2d(_Pad, n=2, mode="circular"):
+class CircularPad2d(_CircularPad, n=2):
     """Pad (N, C, H, W) or (C, H, W) from the other side."""
 
 
-class CircularPad3d(_Pad, n=3, mode="circular"):
+class CircularPad3d(_CircularPad, n=3):
     """Pad (N, C, D, H, W) or (C, D, H, W) from the other side."""

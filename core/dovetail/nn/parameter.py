@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 from .. import ops
-from ..autograd.node import Tensor, leaf
+from ..autograd.node import CLASSES, Tensor, leaf, wrap
 from ..dtypes import get_default_dtype
-from ..errors import UnsupportedError
+from ..errors import UnsupportedError, ValueRangeError
 from ..ops._layout import copied
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
@@ -16,6 +16,8 @@ __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter
 
 def _as(kind: type, data: Any) -> Any:
     data = ops.create.empty(0) if data is None else data
+    if isinstance(data, Tensor) and data.__class__ not in CLASSES:
+        raise UnsupportedError(kind.__name__, f"the layout {data.layout} is not supported", "expected a strided tensor", "use its values()")
     out: Any = Tensor.__new__(kind)
     out._a, out._n, out._v = data._a, None, data._v
     return out
@@ -48,7 +50,7 @@ class Parameter(Tensor):
         if id(self) in memo:
             return memo[id(self)]
         out: Any = _as(type(self), None)
-        out._a = copied(self._a)
+        out._a = copied(_ARRAY.__get__(self))
         if self._n is not None:
             leaf(out)
         out.__dict__.update(copy.deepcopy(self.__dict__, memo))
@@ -86,8 +88,19 @@ class _Uninitialized:
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Give it memory of this shape and make it ordinary."""
-        self.data = ops.create.empty(shape, dtype=dtype or self.dtype, device=device or self.device)  # type: ignore[misc]
+        made = ops.create.empty(shape, dtype=dtype or self.dtype, device=device or self.device)  # type: ignore[attr-defined]
         self.__class__ = self.cls_to_become
+        self.data = made  # type: ignore[misc]
+
+    @property
+    def _a(self) -> Any:
+        what = "Attempted to use an uninitialized parameter or buffer"
+        remedy = "call forward() once on each lazy layer that is not initialized, or call super().initialize_parameters() there"
+        raise ValueRangeError(type(self).__name__, what, "", remedy)
+
+    @_a.setter
+    def _a(self, array: Any) -> None:
+        _ARRAY.__set__(self, array)
 
     @property
     def shape(self) -> Any:
@@ -101,19 +114,30 @@ class _Uninitialized:
         return f"<{type(self).__name__}>"
 
 
+_ARRAY: Any = Tensor.__dict__["_a"]
+
+
+_NEEDS_NO_SHAPE = "dtype device type to half float double bfloat16 char short int long cuda cpu is_floating_point is_complex get_device"
+for _name in _NEEDS_NO_SHAPE.split():  # those of the placeholder
+    setattr(_Uninitialized, _name, property(lambda self, name=_name: getattr(wrap(_ARRAY.__get__(self)), name)))  # type: ignore[misc]
+
+
 class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     """The parameter of a lazy module before its first forward."""
 
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        return Parameter.__new__(cls, _placeholder(device, dtype), requires_grad)
+        out = Parameter.__new__(cls, _placeholder(device, dtype), False)
+        if requires_grad:
+            leaf(out)
+        return out
 
 
-class UninitializedBuffer(_Uninitialized, Buffer):
+class UninitializedBuffer(_Uninitialized, Buffer):  # type: ignore[misc]
     """The buffer of a lazy module before its first forward."""
 
-    cls_to_become = Buffer
+    cls_to_become = Tensor
 
     def __new__(cls, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
         return Buffer.__new__(cls, _placeholder(device, dtype), persistent=persistent)

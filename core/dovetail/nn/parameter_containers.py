@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from ..autograd.node import CLASSES
@@ -66,7 +67,7 @@ class ParameterList(_List):
 
 
 class ParameterDict(_Dict):
-    """A dict of parameters in the order of insertion; tensors become parameters, other objects are kept as they are.
+    """A dict of parameters in the order of insertion (a plain dict's are sorted); tensors become parameters, other objects stay.
 
     >>> import dovetail as dv
     >>> d = dv.nn.ParameterDict({"w": dv.ones(2)})
@@ -79,6 +80,11 @@ class ParameterDict(_Dict):
         self._names = {}
         if parameters is not None:
             self.update(parameters)
+
+    def update(self, parameters: Any) -> None:
+        """Add what a mapping has, a plain dict's in the order of its names, or an iterable of pairs."""
+        plain = isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict)
+        super().update(sorted(parameters.items()) if plain else parameters)
 
     def __getitem__(self, key: str) -> Any:
         return getattr(self, _checked(key))

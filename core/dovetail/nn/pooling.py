@@ -155,7 +155,11 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd, n=3, calls=F.fractional_max_pool
     """FractionalMaxPool2d for (N, C, D, H, W)."""
 
 
-class _LPPoolNd(Layer):
+class _LPPoolNd(Layer, passes="_power kernel_size stride ceil_mode"):
+    @property
+    def _power(self) -> float:
+        return float(self.norm_type)
+
     def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
         self._keep(norm_type=norm_type, kernel_size=kernel_size, stride=stride, ceil_mode=ceil_mode)
 

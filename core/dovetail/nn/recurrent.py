@@ -17,6 +17,7 @@ from .utils.rnn import PackedSequence, _on, _pack_steps, _unpack_steps
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
+_EMPTY = "Expected sequence length to be larger than 0 in RNN"
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
@@ -89,6 +90,10 @@ class RNNBase(Layer):
         return [[getattr(self, name) for name in names] for names in self._names]
 
     @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._names for name in names]
+
+    @property
     def _flat_weights(self) -> list[Any]:
         return [weight for weights in self.all_weights for weight in weights]
 
@@ -100,6 +105,7 @@ class RNNBase(Layer):
         if input.ndim not in (2, 3):
             raise ValueRangeError(type(self).__name__, f"Expected input to be 2D or 3D, got {input.ndim}D instead")
         single = input.ndim == 2
+        need(len(input) or (not single and self.batch_first), type(self).__name__, _EMPTY, kind=ShapeError)
         states = None if hx is None else self._states_in(hx)
         if states is not None and any(s.ndim != input.ndim for s in states):
             kind, got = "unbatched 2-D" if single else "batched 3-D", "/".join(f"{s.ndim}-D" for s in states)

@@ -8,10 +8,12 @@ is also public; it is made of the op where the family does not define it. OPERAT
 from __future__ import annotations
 
 import importlib
+from functools import wraps
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ._guard import guarded
+from ..errors import TypeMismatch
+from ._guard import guarded, placed
 from ._keywords import keyed, unkeyed
 from .inplace import inplace
 
@@ -23,7 +25,7 @@ _NAMES = (
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
-    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices",
+    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices", "factors", "frames", "copies", "segments", "lowrank",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
     "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
 )  # fmt: skip
@@ -57,12 +59,29 @@ def namespace() -> dict[str, Any]:
     """Every public function of the families, by name; two families that claim one name are an error."""
     found: dict[str, Any] = {}
     for family in FAMILIES:
-        public = {name: guarded(getattr(family, name)) for name in family.__all__}
+        public = {name: guarded(_with_tuple(name, getattr(family, name))) for name in family.__all__}
         public |= {f"{name}_": METHODS[f"{name}_"] for name in getattr(family, "INPLACE_FUNCTIONS", ())}
         for name in found.keys() & public:
             raise NameError(f"{name!r} is public in two op families, one of them {family.__name__}")
         found |= public
-    return found
+    return placed("dovetail", found)
+
+
+def _with_tuple(name: str, function: Any) -> Any:
+    """The function of a method that takes sizes one by one: it takes them as a tuple alone, and refuses the rest."""
+    word = {"reshape": "shape", "flip": "dims", "tile": "dims", "permute": "dims"}.get(name)
+    if word is None:
+        return function
+
+    @wraps(function)
+    def call(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1:
+            raise TypeMismatch(f"{name}()", f"takes 2 positional arguments but {len(args) + 1} were given")
+        if args and not isinstance(args[0], tuple | list):
+            raise TypeMismatch(f"{name}()", f"argument {word!r} (position 2) must be tuple of ints, not {type(args[0]).__name__}")
+        return function(input, *args, **kwargs)
+
+    return call
 
 
 METHODS: dict[str, Any] = {name: guarded(keyed(name, function), 1) for family in FAMILIES for name, function in methods(family).items()}

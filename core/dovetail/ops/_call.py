@@ -15,10 +15,12 @@ from ..autograd.graph import pack
 from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, SAVING, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
+from ..errors import TypeMismatch
 from . import _prepare
 from ._autocast import cast_for
 from ._layout import afresh
 from ._out import into
+from ._override import overridden
 from ._quiet import IGNORE, hush, restore
 from ._refuse import flags
 
@@ -78,7 +80,12 @@ def dispatch(op: Op, args: Any) -> Any:
             args = cast_for(op, args)
         if word & OBSERVE:
             return _prepare.observed(op, args, lambda: dispatch(op, args))
-    raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
+    try:
+        raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
+    except TypeMismatch as error:
+        while len(args) > op.required and args[-1] is op.defaults[len(args) - 1]:
+            args = args[:-1]
+        return overridden(op.call, error, args, {})
     low = op.dtypes is not None and dtype in HALF  # computed in float32
     impl = op.implementation(device, _SINGLE if low else dtype) if op.table else op.reference
     token = hush(IGNORE)

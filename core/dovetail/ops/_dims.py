@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import RangeError, ShapeError, TypeMismatch
 
-__all__ = ["dim_of", "dims_of", "misfit", "several", "sizes_of", "whole"]
+__all__ = ["dim_of", "dims_of", "misfit", "several", "sizes_of", "tuple_of", "whole"]
 
 
 def dim_of(where: str, dim: Any, ndim: int) -> int:
@@ -40,6 +40,12 @@ def sizes_of(where: str, args: Any, name: str = "size") -> tuple[int, ...]:
         if n.__class__ is not int:
             return tuple([_index(where, name, n, at) for at, n in enumerate(args)])
     return tuple(args)
+
+
+def tuple_of(where: str, name: str, value: Any, position: int = 2) -> None:
+    """Refuse a number where a function (not a method) wants a tuple of them."""
+    if not isinstance(value, tuple | list):
+        raise TypeMismatch(f"{where}()", f"argument {name!r} (position {position}) must be tuple of ints, not {type(value).__name__}")
 
 
 def several(tensors: tuple[Any, ...]) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch
 from ._autocast import autocasting
+from ._override import overridden
 from ._plan import parameter_names
 
-__all__ = ["guarded"]
+__all__ = ["guarded", "placed"]
 
 _WORDS = ("invalid literal for int()", "could not convert string to float")  # what int('a') and float('a') say
 _TENSORS = ("input", "x1", "x2")  # parameters that are tensors without saying so
@@ -39,14 +40,26 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
             if isinstance(error, DovetailError) or not str(error).startswith(_WORDS):
                 raise
             raise TypeMismatch(f"{function.__name__}()", f"an argument must be a number: {error}") from None
+        except TypeMismatch as error:
+            return overridden(public, error, args, kwargs)
         except AttributeError as error:
-            if error.obj.__class__ in CLASSES or not hasattr(Tensor, error.name or "") or isinstance(error, NotATensor):
+            if error.obj.__class__ in CLASSES or not hasattr(Tensor, error.name or ""):
                 raise
             given = next((n for n, v in [*zip(names, args, strict=False), *kwargs.items()] if v is error.obj), None)
             if given is None and error.name != "_a":
                 raise
             kind = type(error.obj).__name__
         what = f"{f'argument {given!r}' if given else 'an argument'} must be Tensor, not {kind}"
-        raise NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+        missing = NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+        return overridden(public, missing, args, kwargs)
 
-    return autocasting(call)
+    public = autocasting(call)
+    return public
+
+
+def placed(module: str, functions: dict[str, Any]) -> dict[str, Any]:
+    """The same functions, of which those that are wrapped say where they are reached, so that pickle finds them."""
+    for name, function in functions.items():
+        if hasattr(function, "__wrapped__") and not hasattr(function, "op"):
+            function.__module__, function.__qualname__ = module, name
+    return functions

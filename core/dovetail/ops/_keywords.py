@@ -17,16 +17,17 @@ from ._op import ALIASES
 from ._out import into
 from ._plan import parameter_names
 
-__all__ = ["alpha_first", "keyed", "unkeyed"]
+__all__ = ["alpha_first", "keyed", "once", "unkeyed"]
 
 _OUT = frozenset(
     """
-    addbmm addmv addr aminmax argsort baddbmm bmm bucketize cat chain_matmul cholesky cholesky_inverse cholesky_solve clamp clamp_max
-    clamp_min clip column_stack complex concat concatenate cond conj_physical cross det diag diff dot dstack eig eigh eigvals eigvalsh
-    float_power ger heaviside histogram hstack inner inv isin kron ldexp lerp lstsq masked_select matrix_norm matrix_power matrix_rank
-    max median min mm msort multi_dot mv mvlgamma nan_to_num nanmean nanmedian nanquantile nextafter nonzero norm outer pinv polar
-    polygamma qr quantile row_stack searchsorted slogdet solve solve_triangular sort stack std svd svdvals take_along_dim tensordot
-    tensorinv tensorsolve true_divide vander var vdot vecdot vector_norm vstack where
+    addbmm addmv addr aminmax argsort baddbmm bmm bucketize cat chain_matmul cholesky cholesky_ex cholesky_inverse cholesky_solve
+    clamp clamp_max clamp_min clip column_stack complex concat concatenate cond conj_physical cross det diag diff dot dstack eig
+    eigh eigvals eigvalsh float_power geqrf ger heaviside histogram householder_product hstack igamma igammac inner inv inv_ex isin
+    kron ldexp lerp lstsq lu lu_factor lu_factor_ex lu_solve lu_unpack masked_select matrix_norm matrix_power matrix_rank max median
+    min mm msort multi_dot mv mvlgamma nan_to_num nanmean nanmedian nanquantile nextafter nonzero norm orgqr ormqr outer pinv polar
+    polygamma qr quantile row_stack searchsorted slogdet solve solve_ex solve_triangular sort stack std svd svdvals take_along_dim
+    tensordot tensorinv tensorsolve triangular_solve true_divide vander var vdot vecdot vector_norm vstack where
     """.split()
 )
 _NUMBERS: dict[str, tuple[str, ...]] = dict.fromkeys(("addmm", "addmv", "addr", "addbmm", "baddbmm"), ("beta", "alpha"))
@@ -44,7 +45,7 @@ def keyed(name: str, function: Any) -> Any:
     if not hasattr(function, "op"):
         own = parameter_names(inspect.unwrap(function)) if isinstance(function, FunctionType) else ()
         rename = {a: b for a, b in ALIASES.items() if b in own and a not in own and b != "input"}
-        out = name in _OUT and "out" not in own
+        out = (name in _OUT or name.endswith("_copy")) and "out" not in own
     if not (rename or out or numbers):
         return function
     most = 3 if numbers else _PLENTY
@@ -88,7 +89,12 @@ def alpha_first(name: str, number: Any, last: tuple[Any, ...], alpha: Any) -> tu
     return last[0], number
 
 
-@functools.cache  # once a process, as PyTorch
 def deprecated(name: str) -> None:
     """Warn that numbers go last."""
-    warnings.warn(f"This overload of {name} is deprecated: pass the number by name, after the tensors", stacklevel=4)
+    once(f"This overload of {name} is deprecated: pass the number by name, after the tensors", 5)
+
+
+@functools.cache
+def once(text: str, level: int = 4) -> None:
+    """Warn once a process, as PyTorch does."""
+    warnings.warn(text, stacklevel=level)

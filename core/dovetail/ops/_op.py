@@ -70,6 +70,7 @@ class Op:
         self.n_outputs = -1 if outputs == "many" else len(self.outputs)
         self.nondiff = frozenset(self.outputs.index(n) for n in nondiff) if self.n_outputs > 0 else frozenset()
         self.result = result  # makes the named tuple of several results
+        self.call: Any = None  # the public function
         self.store: Callable[..., None] | None = None  # writes the result into the first array; see _stored.py
         self.composite: Callable[..., Any] | None = None
         self.refuse: Callable[..., None] | None = None  # looks at an operator's operands before they are promoted
@@ -86,6 +87,7 @@ class Op:
         kinds = [str(notes.get(p, "")).removesuffix(" | None") for p in self.params]
         self.arrays = tuple(i for i, k in enumerate(kinds) if k in ("Array", "Arrays"))
         self.fixed = tuple(i for i, k in enumerate(kinds) if k == "Fixed")
+        self.scalars = tuple(i for i, p in enumerate(self.params) if p in ("alpha", "beta", "value") and i not in self.arrays)
         self.lists = frozenset(self.arrays.index(i) for i, k in enumerate(kinds) if k == "Arrays")
         self.edge_of = {i: at for at, i in enumerate(self.arrays)}
         self.strict = frozenset(self.arrays if self.name in TENSORS else self.arrays[: self.name in TENSOR_FIRST])  # no numbers here
@@ -134,13 +136,15 @@ class Op:
         if len(args) > len(params):
             raise _arguments(self, f"takes {len(params)} arguments but {len(args)} were given")
         values = list(args) + list(self.defaults[len(args) :])
+        given = set(range(len(args))) if kwargs else ()
         for name, value in kwargs.items():
             name = ALIASES.get(name, name)
             if name not in params:
                 raise _arguments(self, f"got an unexpected keyword argument {name!r}")
             at = params.index(name)
-            if at < len(args):
+            if at in given:
                 raise _arguments(self, f"got multiple values for argument {name!r}")
+            given.add(at)
             values[at] = value
         if self.name in DIM_WITH_KEEPDIM and len(args) < 2 and "keepdim" in kwargs and not kwargs.keys() & {"dim", "axis"}:
             raise _arguments(self, "received an invalid combination of arguments - keepdim without dim")
@@ -153,7 +157,7 @@ class Op:
         return f"<op {self.name}({', '.join(self.params)})>"
 
 
-ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "A": "input"}
 
 
 def _arguments(op: Op, what: str) -> Exception:
@@ -189,7 +193,7 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     OPS[record.name] = record
     call: Any = specialise(record) or general(record)
     functools.update_wrapper(call, function)
-    call.op = record
+    call.op, record.call = record, call
 
     def vjp(*rules: Any) -> Any:
         if callable(rules[0]):

@@ -17,7 +17,7 @@ __all__ = ["into"]
 
 _CASTS = frozenset(  # what computes in its arguments' type and converts on writing; all others ask for the type of the result
     """
-    acos acosh add addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    acos acosh add addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_or
     bitwise_right_shift bitwise_xor cat column_stack copysign cos cosh deg2rad diff digamma div dstack eq erf
     erfc erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge gt hstack hypot i0 kron lcm ldexp le lerp lgamma log log10
     log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit logsumexp lt maximum minimum mul nanmean nansum
@@ -25,6 +25,7 @@ _CASTS = frozenset(  # what computes in its arguments' type and converts on writ
     vstack xlogy
     """.split()
 )
+_PLAIN = frozenset("eq ge gt isneginf isposinf le lt ne logical_and logical_not logical_or logical_xor floor_divide".split())  # no gradient
 _BY_OUT = {"cumprod", "cumsum", "mean", "prod", "sum"}  # these compute in the type of `out`
 
 
@@ -40,7 +41,7 @@ def into(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     for target in targets:
         if target.__class__ not in CLASSES:
             raise TypeMismatch(f"{name}()", f"argument 'out' must be Tensor, not {type(target).__name__}")
-    if STATE.word & GRAD and _tracked((targets, args, tuple(kwargs.values()))):
+    if STATE.word & GRAD and name not in _PLAIN and _tracked((targets, args, tuple(kwargs.values()))):
         what = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
         raise GradError(f"{name}()", what, "", "leave out= away, or call it inside no_grad()")
     if name in _BY_OUT:

@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd.node import CLASSES, wrap
 from ..device import xp
 from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
+from ._dims import whole
 
 __all__ = ["outside", "parse"]
 
@@ -100,7 +101,7 @@ def _plain(part: Any, select: bool) -> Any:
     if part is None or part is Ellipsis or kind is bool or kind is int:
         return part
     if kind is slice:
-        step = 1 if part.step is None else int(part.step)
+        step = 1 if part.step is None else whole(part.step)
         if step < 1:
             raise ValueRangeError(_WORD, "slice step cannot be zero" if step == 0 else "step must be greater than zero", f"got {step}")
         return slice(part.start, part.stop, None if step == 1 else step)

@@ -78,6 +78,11 @@ def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any
             edges.append(None)
             if x.__class__ not in NUMBERS or i in op.strict:
                 raw[i] = _foreign(op, i, x)
+    for i in op.scalars:
+        if raw[i].__class__ in CLASSES:
+            if raw[i].ndim:
+                raise TypeMismatch(f"{op.name}()", f"argument {op.params[i]!r} must be Number, not Tensor")
+            raw[i] = raw[i].item()
     for i in op.fixed:
         raw[i] = x = bare(raw[i])
         plain = plain and (x.__class__ is _NDARRAY or x is None)
@@ -249,14 +254,14 @@ def share(op: Op, args: Any, outs: list[Any], word: int) -> None:
 
 def aliases(x: Any, a: Any) -> bool:
     """Whether two arrays share memory, by their owners."""
-    if x is a:
-        return True
-    owner, other = x, a
-    while owner.base is not None and hasattr(owner.base, "dtype"):
-        owner = owner.base
-    while other.base is not None and hasattr(other.base, "dtype"):
-        other = other.base
-    return owner is other
+    return x is a or _owner(x) is _owner(a)
+
+
+def _owner(x: Any) -> Any:
+    """Where the memory of an array comes from: an array, or what else an array was made of (a buffer, another library's tensor)."""
+    while hasattr(x.base, "base"):
+        x = x.base
+    return x if x.base is None else x.base
 
 
 def note_view(box: list[Any], view: Any) -> None:

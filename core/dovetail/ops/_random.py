@@ -19,7 +19,7 @@ from ..generator import Generator, current
 from ..random_streams._draws import demand
 from ._call import INFERENCE_BOX
 from ._op import Array, Fixed, op
-from ._refuse import tensors, type_name
+from ._refuse import not_for, tensors, type_name
 from .inplace import check_writable, write
 
 __all__ = [
@@ -61,8 +61,7 @@ def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False)
     """Refuse a type of which the distribution has no numbers, in PyTorch's words."""
     kind = from_numpy_dtype(dtype)
     if not (kind.is_floating_point or (complex_too and kind.is_complex)):
-        what = f"{where!r} not implemented for {type_name(kind.np)!r} (the type is {kind})"
-        raise DtypeError(where, what, "expected a floating-point type", "draw floats, then convert")
+        raise not_for(where, kind.np, "a floating-point type")
 
 
 def shape_of(where: str, sizes: tuple[Any, ...], **more: Any) -> tuple[int, ...]:
@@ -148,7 +147,7 @@ def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False)
 
 
 @op(dtypes=None)
-def drawn(input: Array, values: Fixed) -> Array:
+def drawn(input: Array, values: Fixed, other: Array | None = None) -> Array:
     """Random values that stand in the place of a tensor, or depend on it as a parameter: the gradient is zero, as PyTorch's.
 
     >>> import dovetail as dv
@@ -158,7 +157,7 @@ def drawn(input: Array, values: Fixed) -> Array:
     return values
 
 
-drawn.vjp(lambda g: g * 0)
+drawn.vjp(lambda g: g * 0, lambda g: g * 0)
 
 
 def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
@@ -176,7 +175,7 @@ def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
         order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
         values = draw(streams, gen, tuple(a.shape[d] for d in order), a.dtype, order).transpose(*map(order.index, range(a.ndim)))
     if word & GRAD and (target._n is not None or getattr(target, "_b", None) is not None):
-        write(drawn.op, [target, values])  # the graph hears of it
+        write(drawn.op, [target, values, None])  # the graph hears of it
     else:
         a[...] = values
         changed(target._v, f"{name}_")

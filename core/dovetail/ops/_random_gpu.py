@@ -24,7 +24,7 @@ class Stream:
     """One GPU's generator."""
 
     def __init__(self, index: int, seed: int) -> None:
-        self.cp = cupy()
+        self.cp, self.seed = cupy(), seed
         self.device = self.cp.cuda.Device(index)
         with self.device:
             self.state = self.cp.random.RandomState(seed % 2**32)

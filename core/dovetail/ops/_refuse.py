@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES
-from ..errors import DovetailError, DtypeError, NotATensor, TypeMismatch
+from ..errors import DovetailError, DtypeError, GradError, NotATensor, TypeMismatch
 
 __all__ = [
     "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for", "ordered",
-    "tensors", "type_name", "whole_numbers",
+    "tensors", "type_name", "underived", "whole_numbers",
 ]  # fmt: skip
 
 _NAMES = {
@@ -27,6 +27,19 @@ class NotForType(DtypeError, NotImplementedError):
 
 class DivisionByZero(DovetailError, RuntimeError):
     """An integer division by zero; PyTorch raises a RuntimeError."""
+
+
+class Underived(GradError, NotImplementedError):
+    """A derivative that PyTorch has not either; it raises a RuntimeError, in places a NotImplementedError."""
+
+
+def underived(name: str) -> Callable[[Any], Any]:
+    """The gradient rule of an op that has none, as in PyTorch: its results require one, and asking for it is an error."""
+
+    def rule(g: Any) -> Any:
+        raise Underived(name, f"derivative for aten::{name} is not implemented")
+
+    return rule
 
 
 def type_name(dtype: Any) -> str:
@@ -70,7 +83,7 @@ def fits(where: str, value: Any, dtype: Any) -> None:
         bad = value != value or not np.iinfo(dtype).min <= (value.real if isinstance(value, complex) else value) <= np.iinfo(dtype).max
     else:
         size = value.real if value.real > 0 else -value.real
-        bad = dtype.name == "float16" and 65504 < size < np.inf
+        bad = (kind == "f" and dtype.itemsize == 2 and 65504 < size < np.inf) or (value.imag != 0 and kind in "fV")
     if bad:
         what = {"float16": "at::Half"}.get(dtype.name, f"{dtype.name}_t")
         raise DtypeError(where, f"value cannot be converted to type {what} without overflow (value {value})", f"the tensor is {dtype}")

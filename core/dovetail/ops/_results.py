@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["results"]
+__all__ = ["KINDS", "results"]
+
+KINDS: dict[str, Any] = {}  # what `dovetail.return_types` shows, and pickle looks up there
 
 
 def _show(values: Any) -> str:
@@ -15,10 +18,12 @@ def _show(values: Any) -> str:
     return f"{type(values).__module__}.{type(values).__name__}(\n{lines})"
 
 
+@functools.cache
 def results(name: str, *fields: str) -> Callable[[Any], Any]:
-    """Return a function that makes the named tuple ``name(fields)`` of a list of tensors."""
+    """A function that makes the named tuple ``name(fields)`` of a list of tensors; of one name it is always the same."""
     make: Any = namedtuple
     kind = make(name, fields)
     kind.__module__ = "dovetail.return_types"
     kind.__repr__ = _show
+    KINDS[name] = kind
     return lambda values: kind(*values)

@@ -38,10 +38,16 @@ def spread(where: str, name: str, value: Any, n: int) -> Sizes:
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, not {type(value).__name__}")
     if len(value) == 1:
-        return (int(value[0]),) * n
+        return (_whole(where, name, value[0]),) * n
     if len(value) != n:
         raise ShapeError(where, f"{name} must be a single int or a tuple of {n} ints, got {tuple(value)}")
-    return tuple(int(v) for v in value)
+    return tuple(_whole(where, name, v) for v in value)
+
+
+def _whole(where: str, name: str, value: Any) -> int:
+    if isinstance(value, float):
+        raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, but found element of type float")
+    return int(value)
 
 
 def refuse_types(where: str, x: Any, kinds: str) -> None:

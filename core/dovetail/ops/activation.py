@@ -15,7 +15,7 @@ from ._erf import TANH_FORM, horner
 from ._erf import erf as raw_erf
 from ._op import Array, op, xp
 from ._refuse import floats_only, tensors
-from .arithmetic import _add, mul
+from .arithmetic import _add, mul, zero
 from .elementwise import sigmoid, tanh
 from .inplace import inplace, write
 from .special import erf
@@ -52,7 +52,7 @@ def relu_grad(grad: Array, y: Array) -> Array:
     return masked(grad, y <= 0)
 
 
-relu_grad.vjp(0)(lambda g, y: relu_grad(g, y))
+relu_grad.vjp(lambda g, y: relu_grad(g, y), lambda g: zero(g))  # zero, and not missing: biases before it get a second gradient
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -83,7 +83,7 @@ def leaky_relu_grad(grad: Array, input: Array, negative_slope: float) -> Array:
     return choose(input > 0, grad, grad * negative_slope)
 
 
-leaky_relu_grad.vjp(0)(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope))
+leaky_relu_grad.vjp(lambda g, input, negative_slope: leaky_relu_grad(g, input, negative_slope), lambda g: zero(g))
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..autograd.node import Tensor
 from ..errors import DtypeError, ValueRangeError
 from ._blockwise import choose, in_blocks, masked
@@ -183,6 +185,12 @@ def tanhshrink(input: Tensor) -> Tensor:
 # --- straight pieces --------------------------------------------------------------------------------------------------
 
 
+def _where(g: Any, input: Any, mask: Any, out: bool = False) -> Any:
+    """The gradient where a mask is true (or is not); its own gradient by the input is zero, and not missing."""
+    kept = masked_out(g, mask, out)
+    return kept if input._n is None else _add(kept, masked_out(input, input == input, True))
+
+
 @op(name="hardtanh")
 def _hardtanh(input: Array, min_val: float, max_val: float) -> Array:
     kind = input.dtype.kind
@@ -195,7 +203,7 @@ def _hardtanh(input: Array, min_val: float, max_val: float) -> Array:
     return input.clip(min_val, max_val)
 
 
-_hardtanh.vjp(lambda g, input, min_val, max_val: masked_out(g, (input > min_val) & (input < max_val), False))
+_hardtanh.vjp(lambda g, input, min_val, max_val: _where(g, input, (input > min_val) & (input < max_val)))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -250,12 +258,15 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return apply(_hardswish, inplace, input)
 
 
+_SIXTH = float(np.float32(1 / 6))  # PyTorch's factor has float32's precision for every type
+
+
 @op(name="hardsigmoid", dtypes="floating")
 def _hardsigmoid(input: Array) -> Array:
     return (input + 3).clip(0, 6) / 6
 
 
-_hardsigmoid.vjp(lambda g, input: masked_out(mul(g, 1 / 6), (input > -3) & (input < 3), False))
+_hardsigmoid.vjp(lambda g, input: masked_out(mul(g, _SIXTH), (input > -3) & (input < 3), False))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -279,7 +290,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Array:
     return masked(input, (input >= -lambd) & (input <= lambd))
 
 
-hardshrink.vjp(lambda g, input, lambd: masked_out(g, (input < -lambd) | (input > lambd), False))
+hardshrink.vjp(lambda g, input, lambd: _where(g, input, (input < -lambd) | (input > lambd)))
 
 
 @op(dtypes="floating")
@@ -296,7 +307,7 @@ def softshrink(input: Array, lambd: float = 0.5) -> Array:
     return m.where(input > lambd, input - lambd, m.where(input < -lambd, input + lambd, input * 0))
 
 
-softshrink.vjp(lambda g, input, lambd: masked_out(g, (input < -lambd) | (input > lambd), False))
+softshrink.vjp(lambda g, input, lambd: _where(g, input, (input < -lambd) | (input > lambd)))
 
 
 @op(name="threshold")
@@ -305,7 +316,7 @@ def _threshold(input: Array, threshold: float, value: float) -> Array:
     return xp(input).where(input <= threshold, input.dtype.type(value), input)
 
 
-_threshold.vjp(lambda g, input, threshold: masked_out(g, input <= threshold, True))
+_threshold.vjp(lambda g, input, threshold: _where(g, input, input <= threshold, True))
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..device import device_of, move
-from ..errors import ShapeError, ValueRangeError
+from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import default_generator
 from ._dims import whole
 from ._op import Array, Fixed, op, xp
@@ -29,6 +29,8 @@ FUNCTIONAL = (
 def adaptive_avg_pool(input: Any, outs: Sizes) -> Any:
     """Average to `outs` along the last dimensions of (N, C, *spatial): window i of m covers [⌊i·n/m⌋, ⌈(i+1)·n/m⌉)."""
     spatial = input._a.shape[2:]
+    if 0 in outs:
+        return input.new_zeros((*input._a.shape[:2], *outs))
     if set(outs) == {1}:
         return input.mean(tuple(range(2, input._a.ndim)), keepdim=True)
     window = tiles(spatial, outs)
@@ -77,9 +79,12 @@ def _sizes(where: str, n: int, x: Any, output_size: Any, fixed: int) -> Sizes:
     """Check the arguments, the first `fixed` dimensions aside, and say the output's spatial sizes."""
     if x.ndim not in (n + 1, n + 2):
         raise ShapeError(where, f"Expected {n + 1}D or {n + 2}D tensor, but got {listing(x.shape)}")
+    if output_size is None:
+        raise TypeMismatch(where, f"output_size is None; expected an int, or {n} of which some may be None")
     given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * n
     if len(given) != n:
-        raise ShapeError(where, f"{where}: output_size must be {n} (got {given})")
+        kind = ValueRangeError if n > 1 and len(given) >= x.ndim else ShapeError
+        raise kind(where, f"output_size must be {n} (got {given}): input dimension should be at least {len(given) + 1}")
     outs = tuple(int(m) if o is None else whole(o) for o, m in zip(given, x.shape[-n:], strict=True))
     if min(outs) < 0:
         raise ShapeError(where, f"elements of output_size must be greater than or equal to 0 but received {outs}")
@@ -113,7 +118,7 @@ def _adaptive_avg_pool(n: int) -> Any:
         >>> dv.nn.functional.adaptive_avg_pool{n}d(dv.tensor([1., 3., 5., 7.]).expand(1, 1, *[4] * {n}), 2).unique()
         tensor([2., 6.])
         """
-        if n == 2:
+        if n == 2 and output_size in (1, (1, 1), [1, 1]):
             refuse_scalar(pool.__name__, input._a)
         outs = _sizes(pool.__name__, n, input._a, output_size, input._a.ndim - n)
         return over_batch(n, lambda x: adaptive_avg_pool(x, outs), input)
@@ -158,12 +163,17 @@ def _fractional(n: int, always: bool = False) -> Any:
         if output_size is None and output_ratio is None:
             raise ValueRangeError(where, f"{where} requires specifying either an output_size or an output_ratio")
         if output_size is None:
-            ratios = output_ratio if isinstance(output_ratio, tuple | list) else (output_ratio,) * n
-            output_size = tuple(int(m * r) for m, r in zip(spatial, ratios, strict=True))
+            if n == 3 and not isinstance(output_ratio, tuple | list):
+                output_ratio = (output_ratio,) * n
+            if not isinstance(output_ratio, tuple | list):
+                raise TypeMismatch(where, f"output_ratio is {output_ratio!r}", f"expected {n} numbers")
+            output_size = tuple(int(m * r) for m, r in zip(spatial, output_ratio, strict=True))
         size = spread(where, "output_size", output_size, n)
         refuse_types(where, input._a, "iub")
+        if input._a.ndim <= n:
+            raise RangeError(where, f"Dimension out of range: expected {n + 1}D or {n + 2}D, got {listing(input._a.shape)}")
         for m, k, o in zip(spatial, kernel, size, strict=True):
-            if o + k - 1 > m:
+            if o + k - (n == 2) > m or (n == 3 and o + k == m + 1):
                 raise ShapeError(where, f"pool size {k} with output size {o} is too large for input size {m}")
         out = over_batch(n, lambda x: max_of_ranges(x, *_ranges(x._a, kernel, size, _random_samples)), input)
         return out if always or return_indices else out[0]

@@ -14,7 +14,8 @@ from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
 from .shape import reshape, transpose
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
-INPLACE = ("addmm", "addbmm", "addmv", "addr", "baddbmm")
+INPLACE = ("addmm", "addbmm", "addr", "baddbmm")
+INPLACE_FUNCTIONS = ("addmv",)
 
 
 @op(dtypes="same", autocast="lower")

@@ -65,6 +65,8 @@ def _alpha(where: str, dtype: Any, alpha: Any) -> Any:
     if alpha.__class__ is float and dtype.kind in "iub":
         what = f"For integral input tensors, argument alpha must not be a floating point number (got {alpha})"
         raise DtypeError(where, what, "expected an integer")
+    if alpha.__class__ is complex and dtype.kind != "c":
+        raise DtypeError(where, f"For non-complex input tensors, argument alpha must not be a complex number (got {alpha})")
     return number(alpha, dt.from_numpy_dtype(dtype))
 
 

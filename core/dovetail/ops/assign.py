@@ -95,7 +95,7 @@ def setitem(input: Tensor, at: Any, value: Any) -> None:
     elif not isinstance(value, NUMBERS):
         kind = type_name(input._a.dtype)
         raise TypeMismatch("setitem", f"can't assign a {type(value).__name__} to a dovetail.{kind}Tensor", "expected a Tensor or a number")
-    elif value.__class__ is complex and input._a.dtype.kind != "c":
+    elif input._a.dtype.kind != "c" and (value.__class__ is complex or (input._a.dtype.kind in "iu" and not abs(value) < float("inf"))):
         raise DtypeError("setitem", f"value cannot be converted to type {input.dtype.name} without overflow", f"got {value}")
     if then is None and 0 in input._a.strides:
         input, first = getitem(input, first), (...,)  # what is written may be there once, though the whole is expanded

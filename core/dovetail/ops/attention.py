@@ -11,12 +11,12 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..device import device_of
-from ..errors import AssertedError, DtypeError, ShapeError, ValueRangeError
+from ..errors import AssertedError, DtypeError, ShapeError
 from ._layout import like
 from ._op import Array, Fixed, op, xp
 from ._random import source
 from ._windows import listing, refuse_types
-from .dropout import dropout
+from .dropout import Improbable, dropout
 from .join import cat
 from .linalg import linear
 from .pad import pad
@@ -185,7 +185,7 @@ def scaled_dot_product_attention(
     where = "scaled_dot_product_attention"
     _check(where, query._a, key._a, value._a, attn_mask)
     if not 0 <= dropout_p <= 1:
-        raise ValueRangeError(where, f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+        raise Improbable(where, f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = (_shared(where, query, t) for t in (key, value))
     if attn_mask is not None and is_causal and (query._a.ndim != 4 or dropout_p > 0 or attn_mask._n is not None):

@@ -14,7 +14,7 @@ from ._refuse import type_name
 from .arithmetic import mul
 from .complex import imag as imag_part
 from .complex import real as real_part
-from .join import cat, listed, stack
+from .join import cat, listed
 from .shape import flip
 from .views import reshape
 
@@ -83,13 +83,15 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     count = x._a.size if N is None else N
     if count < 0:
         raise ShapeError("vander", f"N must be non-negative, got {count}")
-    if count == 0:
-        return x.new_empty((x._a.size, 0))
-    powers = [x.new_ones(x._a.size)]
-    while len(powers) < count:
-        powers.append(mul(powers[-1], x))
-    out = stack(powers, dim=1)
+    out = powers(x, count)
     return out if increasing else flip(out, 1)
+
+
+def powers(x: Tensor, count: int) -> Tensor:
+    """The powers 0 … count - 1 of each element: (…, n) → (…, n, count)."""
+    column = x[..., None]
+    ones = column.new_ones((*x._a.shape, min(count, 1)))
+    return cat([ones, column.expand(*x._a.shape, max(count - 1, 0)).cumprod(-1)], -1)
 
 
 def _atleast(n: int, tensors: Any) -> Any:

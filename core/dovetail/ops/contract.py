@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import DtypeError, RangeError, ShapeError
+from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._dims import dim_of
 from ._einsum import FRESH, parse, sizes
 from ._op import Array, Arrays, op, xp
@@ -223,6 +223,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return sub(mul(a, bb), mul(aa, b))
 
 
+_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+
+
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The p-norm distance of every row of `x1` to every row of `x2`: (…, n, k), (…, m, k) → (…, n, m).
 
@@ -239,6 +242,10 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     if x1._a.shape[-1] != x2._a.shape[-1]:
         what = f"X1 and X2 must have the same number of columns. X1: {x1._a.shape[-1]} X2: {x2._a.shape[-1]}"
         raise ShapeError("cdist", what)
+    if x1._a.dtype != x2._a.dtype:
+        raise DtypeError("cdist", f"expected scalar type {type_name(x1._a.dtype)} but found {type_name(x2._a.dtype)}")
+    if compute_mode not in _MODES:
+        raise ValueRangeError("cdist", f"{compute_mode} is not a valid value for compute_mode", f"expected one of {_MODES}")
     if p < 0:
         raise ShapeError("cdist", f"only supports non-negative p values, got {p}")
     large = max(x1._a.shape[-2], x2._a.shape[-2]) > 25
@@ -275,6 +282,10 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     tensor([[6.]])
     """
     chain = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], list | tuple) else list(matrices)
+    if not chain:
+        raise ShapeError("chain_matmul()", "Expected one or more matrices")
+    if any(t._a.ndim != 2 for t in chain):
+        raise ShapeError("chain_matmul()", f"Tensor dimensions are {[t._a.ndim for t in chain]}, expected 2")
     sizes = [t._a.shape[0] for t in chain] + [chain[-1]._a.shape[1]]
 
     @functools.cache

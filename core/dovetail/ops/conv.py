@@ -117,7 +117,7 @@ def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
     """
     if input._a.ndim != 3 or weight._a.ndim != 3:
         raise ShapeError("conv_tbc", f"Input must have 3 dims: time, batch, in_channel (got shape {listing(input._a.shape)})")
-    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
+    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1).contiguous()
 
 
 def _check(where: str, n: int, x: Any, w: Any, bias: Any, groups: int, transposed: bool = False) -> None:

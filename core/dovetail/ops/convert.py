@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -210,7 +211,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     >>> dv.as_tensor(a)[0] = 1; a
     array([1., 0.])
     """
-    if data.__class__ in CLASSES:
+    if isinstance(data, Tensor):
         out: Any = data if device is None else data.to(device)
         return out if dtype is None else out.to(dtype)
     a = _to_array(data, dtype, None)
@@ -227,9 +228,12 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     tensor([1, 2])
     """
     if obj.__class__ in CLASSES:
-        a = _to_array(obj, dtype, copy)
-        out: Any = obj if a is obj._a and device is None else _wrapped(a, device)
-        return out.detach().requires_grad_(requires_grad) if out._n is not None or requires_grad else out
+        if copy is False and dtype not in (None, obj.dtype):
+            raise ValueRangeError("asarray", f"can't alias tensor with dtype {obj.dtype} into dtype {dtype}", "", "use copy=None")
+        out = obj.to(device or obj.device, dtype, copy=bool(copy))
+        return out.requires_grad_() if requires_grad and out._n is None else out
+    if not isinstance(obj, np.ndarray | np.generic) and isinstance(obj, bytes | bytearray | memoryview):
+        return frombuffer(obj, dtype=dtype or get_default_dtype(), requires_grad=requires_grad)
     a = _positive(_to_array(obj, dtype, copy))
     if copy is False and not (isinstance(obj, np.ndarray) and np.shares_memory(a, obj)):
         raise ValueRangeError("asarray", f"can't alias data of type {type(obj).__name__}", "", "use copy=None")
@@ -276,8 +280,10 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     tensor([97, 98], dtype=dovetail.uint8)
     """
     try:
+        if count == -1 and not memoryview(buffer).nbytes:
+            raise ValueRangeError("frombuffer", "both buffer length (0) and count (-1) must not be 0")
         return finished(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueRangeError("frombuffer", str(error)) from None
 
 
@@ -288,6 +294,11 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     >>> dv.from_dlpack(numpy.array([1, 2]))
     tensor([1, 2])
     """
+    if type(ext_tensor).__name__ == "PyCapsule":
+        capsule = ext_tensor  # of the CPU's memory, to be used once
+        ext_tensor = SimpleNamespace(__dlpack__=lambda **options: capsule, __dlpack_device__=lambda: (1, 0))
+    if not hasattr(ext_tensor, "__dlpack_device__"):
+        raise ShapeError("from_dlpack", f"expected what has __dlpack__, or a capsule; got {type(ext_tensor).__name__}")
     on_gpu = ext_tensor.__dlpack_device__()[0] not in (1, 3)
     a = cupy().from_dlpack(ext_tensor) if on_gpu else np.from_dlpack(ext_tensor)
     a = a.copy() if copy else a

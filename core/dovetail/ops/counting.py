@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError, UnsupportedError
+from ..device import device_of
+from ..dtypes import from_numpy_dtype
+from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
-from ._refuse import flags, type_name
+from ._refuse import flags, type_name, underived
 from ._results import results
 from .arithmetic import div, held, mul, sub
 from .linalg import matmul
+from .ranges import linspace
 from .reduce import sum
+from .shape import reshape
 
-__all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
+__all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "histogramdd", "unique", "unique_consecutive"]
+METHODS = tuple(n for n in __all__ if n != "histogramdd")
 
 
-@op(dtypes=None, outputs=("values", "inverse", "counts"), name="unique")
+@op(dtypes=None, outputs=("values", "inverse", "counts"), nondiff=("inverse", "counts"), name="unique")
 def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     """The different elements (or slices along a dimension), each one's group, the groups' sizes."""
     where = xp(input)
@@ -46,7 +52,10 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     sizes = where.bincount(group).astype(np.int64, copy=False)
     if dim is None:
         return rows[new], inverse.reshape(input.shape), sizes
-    return where.ascontiguousarray(where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim))), inverse, sizes
+    return where.moveaxis(rows[new], 0, dim_of("unique", dim, input.ndim)), inverse, sizes
+
+
+_unique.vjp(underived("_unique2"))
 
 
 def _asked(found: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -116,31 +125,36 @@ def histc(input: Fixed, bins: int = 100, min: float = 0, max: float = 0) -> Arra
         raise ShapeError("histc", f"max must be larger than min (got min {min}, max {max})")
     if min == max:
         min, max = min - 1, max + 1
-    return _binned(where, a, where.linspace(min, max, bins + 1).astype(a.dtype), None).astype(input.dtype)
+    return _binned(a[:, None], [where.linspace(min, max, bins + 1).astype(a.dtype)], None).astype(input.dtype)
 
 
-def _binned(where: Any, a: Any, edges: Any, weight: Any) -> Any:
-    """Counts (or sums of weights) between edges; the last interval is closed."""
-    a_in = (a >= edges[0]) & (a <= edges[-1])
-    at = where.minimum(where.searchsorted(edges, a[a_in], side="right") - 1, edges.shape[0] - 2)
-    return where.bincount(at, None if weight is None else weight.reshape(-1)[a_in].astype(np.float64), edges.shape[0] - 1).astype(
-        np.float64
-    )
-
-
-@op(dtypes=None, outputs=("hist", "bin_edges"), result=results("histogram", "hist", "bin_edges"), name="histogram")
-def _histogram(input: Fixed, bins: Any, range: Any, weight: Fixed | None, density: bool) -> Array:
-    """Counts between edges, and the edges."""
-    where, a = xp(input), input.reshape(-1)
-    if isinstance(bins, int):
-        low, high = range if range is not None else (a.min(), a.max()) if a.size else (0.0, 1.0)
-        if low == high:
-            low, high = low - 0.5, high + 0.5
-        bins = where.linspace(low, high, bins + 1).astype(a.dtype)
-    out = _binned(where, a, bins, weight)
+def _binned(points: Any, edges: Any, weight: Any, density: bool = False) -> Any:
+    """Counts (or sums of weights) of points (N, D) between the edges of each dimension; the last interval is closed."""
+    m, sizes = xp(points), [e.shape[0] - 1 for e in edges]
+    inside, at = m.ones(points.shape[0], bool), m.zeros(points.shape[0], np.int64)
+    for d, e in enumerate(edges):
+        x = m.ascontiguousarray(points[:, d])
+        inside &= (x >= e[0]) & (x <= e[-1])
+        at = at * sizes[d] + m.clip(m.searchsorted(e, x, side="right") - 1, 0, sizes[d] - 1)
+    weight = None if weight is None else weight.reshape(-1)[inside].astype(np.float64)
+    out = m.bincount(at[inside], weight, prod(sizes)).reshape(sizes).astype(np.float64)
     if density:
-        out = out / out.sum() / where.diff(bins)
-    return out.astype(input.dtype), bins
+        out = out / out.sum() / m.stack(m.meshgrid(*map(m.diff, edges), indexing="ij")).prod(axis=0)
+    return out
+
+
+@op(dtypes=None, outputs="many", name="histogram")
+def _histogram(input: Fixed, bins: Any, range: Any, weight: Fixed | None, density: bool) -> Array:
+    """Counts of points (N, D) between edges, and the edges of each dimension; `range` says their ends one after the other."""
+    edges: list[Any] = []
+    for d, given in enumerate(bins):
+        if isinstance(given, int):
+            x = input[:, d]
+            low, high = range[2 * d : 2 * d + 2] if range is not None else (x.min(), x.max()) if x.size else (0.0, 1.0)
+            low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+            given = linspace(float(low), float(high), given + 1, dtype=from_numpy_dtype(input.dtype), device=device_of(input))._a
+        edges.append(given)
+    return [_binned(input, edges, weight, density).astype(input.dtype), *edges]
 
 
 def histogram(
@@ -154,7 +168,45 @@ def histogram(
     """
     if input._a.dtype.kind not in "fV":
         raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {type_name(input._a.dtype)!r}')
-    return _histogram(input, bins._a if bins.__class__ in CLASSES else bins, range, weight, density)
+    if range is not None and range[0] > range[1]:
+        raise ShapeError("histogram", f"min should not exceed max, but got min {range[0]} max {range[1]}")
+    found = _histogram(reshape(input, (-1, 1)), (bins._a if bins.__class__ in CLASSES else bins,), range, weight, density)
+    return results("histogram", "hist", "bin_edges")(found)
+
+
+def histogramdd(input: Tensor, bins: Any, range: Any = None, weight: Tensor | None = None, density: bool = False) -> Any:
+    """How many of the points (…, D) fall in the boxes between edges: the named tuple (hist, bin_edges).
+
+    `bins` is a number, or for each dimension a number or the edges; `range` has the ends of all, one after the other. Raises a
+    RuntimeError for numbers or types that do not fit.
+
+    >>> import dovetail as dv
+    >>> dv.histogramdd(dv.tensor([[0., 1.], [1., 0.], [1., 1.]]), 2).hist
+    tensor([[0., 1.],
+            [1., 1.]])
+    """
+    a = input._a
+    if a.ndim < 2:
+        raise (ShapeError if a.ndim else RangeError)("histogramdd", "input tensor should have at least 2 dimensions", f"got {a.ndim}")
+    if a.dtype.char not in "fd":
+        raise UnsupportedError("histogramdd", f'"histogramdd" not implemented for {type_name(a.dtype)!r}')
+    given = [b._a if b.__class__ in CLASSES else b for b in ([bins] * a.shape[-1] if isinstance(bins, int) else bins)]
+    if len(given) != a.shape[-1]:
+        raise ShapeError("histogramdd", "The size of bins must be equal to the innermost dimension of the input.", f"{a.shape[-1]}")
+    for d, b in enumerate(given):
+        if isinstance(b, int) and b <= 0:
+            raise ShapeError("histogramdd", f"bins must be > 0, but got {b} for dimension {d}")
+        if not isinstance(b, int) and b.dtype != a.dtype:
+            raise ShapeError("histogramdd", f"input tensor and bins tensors should have the same dtype, but got {a.dtype} and {b.dtype}")
+        if range is not None and len(range) == 2 * a.shape[-1] and range[2 * d] > range[2 * d + 1]:
+            raise ShapeError("histogramdd", f"min should not exceed max, but got {range[2 * d : 2 * d + 2]} for dimension {d}")
+    if range is not None and len(range) != 2 * a.shape[-1]:
+        raise ShapeError("histogramdd", f"range should have {2 * a.shape[-1]} elements, but got {len(range)}")
+    if weight is not None and (weight._a.dtype != a.dtype or weight._a.shape != a.shape[:-1]):
+        what = f"weight should have the dtype and the shape of the input but for its innermost dimension, not {weight._a.shape}"
+        raise ShapeError("histogramdd", f"{what} of {weight._a.dtype}")
+    hist, *edges = _histogram(reshape(input, (-1, a.shape[-1])), given, range, weight, density)
+    return results("histogramdd", "hist", "bin_edges")([hist, tuple(edges)])
 
 
 def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
@@ -167,6 +219,10 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     """
     if input._a.ndim > 2:
         raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
+    if fweights is not None and fweights._a.dtype.kind not in "iu":
+        raise DtypeError("cov()", f"expected fweights to have integral dtype but got fweights with {fweights.dtype} dtype")
+    if any(w is not None and (w._a < 0).any() for w in (fweights, aweights)):
+        raise ShapeError("cov()", "fweights and aweights cannot be negative")
     x = input.reshape(1, -1) if input._a.ndim < 2 else input
     kind = x.real.dtype
     weights = x.new_ones(x._a.shape[1], dtype=kind)

@@ -11,8 +11,9 @@ from ..device import device_of, module_for, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, scalar_dtype, to_numpy_dtype
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
-from ._dims import sizes_of
+from ._dims import sizes_of, tuple_of
 from ._layout import order_of
+from ._refuse import fits
 from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
 from .memory import memory_format, preserve_format
@@ -30,6 +31,7 @@ def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
     """The factories of a size: ``zeros(2, 3)``, ``zeros((2, 3), dtype=...)``, ``zeros(size=(2, 3))``."""
     if "size" in options:
         args = (options.pop("size"),)
+        tuple_of(name, "size", args[0], 1)
     elif not args:
         raise TypeMismatch(f"{name}()", 'missing 1 required positional arguments: "size"')
     return _filled(name, sizes_of(name, args), fill, **options)
@@ -43,7 +45,7 @@ def settled(
     for option in unknown:
         raise TypeMismatch(f"{name}()", f"got an unexpected keyword argument {option!r}")
     if layout is not None and str(layout) != "dovetail.strided":
-        raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided")
+        raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided", "convert with to_sparse()")
     if names is not None:
         raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out")
     return to_device(device), requires_grad, out
@@ -63,6 +65,7 @@ def _filled(name: str, size: tuple[int, ...], fill: Any, *, dtype: Any = None, m
         elif fill == 0 and fill.__class__ is int:
             a = module.zeros(lies, kind)
         else:
+            fits(name, fill, kind)
             a = module.full(lies, fill, kind)
     return finished(a.transpose(memory_format.back) if turned else a, requires_grad, out)
 
@@ -113,9 +116,8 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
     >>> dv.full((2,), 7)
     tensor([7, 7])
     """
-    if not isinstance(size, tuple | list):
-        raise TypeMismatch("full()", f"argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    if fill_value.__class__ in CLASSES and not fill_value._a.ndim:
+    tuple_of("full", "size", size, 1)
+    if fill_value.__class__ in CLASSES and not fill_value._a.ndim and fill_value._n is None:
         dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
     if not isinstance(fill_value, int | float | complex | np.generic):
         raise TypeMismatch("full()", f"argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")
@@ -126,7 +128,10 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
 def _as(value: Any, dtype: Any) -> Any:
     """A number as this type holds it: 1.5 becomes 1 among integers."""
     kind = to_numpy_dtype(dtype)
-    return int(value) if kind.kind in "iu" and isinstance(value, float) else value
+    if kind.kind not in "iu" or not isinstance(value, float):
+        return value
+    fits("full", value, kind)
+    return int(value)
 
 
 def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:
@@ -219,6 +224,9 @@ def empty_strided(size: Any, stride: Any, **options: Any) -> Tensor:
     >>> dv.empty_strided((2, 3), (1, 2)).stride()
     (1, 2)
     """
+    if len(size) != len(stride):
+        text = f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})"
+        raise ShapeError("empty_strided", text)
     span = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else 0
     return empty(span, **options).as_strided(size, stride)
 
@@ -235,7 +243,10 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     >>> dv.empty_permuted((2, 3), (1, 0)).stride()
     (1, 2)
     """
-    return empty(size, memory_format=memory_format("permuted", tuple(physical_layout)), **options)
+    order = tuple(physical_layout)
+    if sorted(order) != [*range(len(size))]:
+        raise ShapeError("empty_permuted", f"the layout {order} is no order of the {len(size)} dimensions", "negative ones do not count")
+    return empty(size, memory_format=memory_format("permuted", order), **options)
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, **options: Any) -> Tensor:

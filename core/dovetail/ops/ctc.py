@@ -175,7 +175,7 @@ def _check(m: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int) -
         raise ShapeError(where, f"Expected input_lengths to have value at most {steps}, but got value {lengths.max()}")
     longest = int(sizes.max(initial=0))
     if targets.dtype.kind not in "iu":
-        raise DtypeError(where, f"targets must be integral (got {targets.dtype})")
+        targets = targets.astype(np.int64)
     if targets.ndim == 1:
         if len(targets) < sizes.sum():
             raise ShapeError(where, f"Expected tensor to have size {sizes.sum()} at dimension 0, but got size {len(targets)} (targets)")

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd.node import wrap
 from ..errors import DovetailError, DtypeError, GradError, ShapeError, UnsupportedError
 from ._op import Array, op, xp
-from ._refuse import type_name
+from ._refuse import NotForType, type_name
 from ._results import results
 from .arithmetic import held
 from .diag import tril, triu
@@ -31,9 +31,9 @@ def _matrix(a: Any, name: str, square: bool = True, floating: bool = True) -> No
         raise ShapeError(f"linalg.{name}", what)
     if floating and a.dtype.kind not in "fcV":
         what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
-        raise DtypeError(f"linalg.{name}", what, "", "convert with .float()")
+        raise NotForType(f"linalg.{name}", what, "", "convert with .float()")
     if floating and a.dtype.itemsize == 2:
-        raise DtypeError(f"linalg.{name}", f"Low precision dtypes not supported. Got {type_name(a.dtype)}", "", "convert with .float()")
+        raise NotForType(f"linalg.{name}", f"Low precision dtypes not supported. Got {type_name(a.dtype)}", "", "convert with .float()")
 
 
 def _alike(a: Any, b: Any, name: str) -> None:
@@ -167,7 +167,10 @@ def cholesky(input: Array, upper: bool = False) -> Array:
             [0., 3.]])
     """
     _matrix(input, "cholesky")
-    out = _run("cholesky", "The factorization could not be completed because the input is not positive-definite", input)
+    failure = "The factorization could not be completed because the input is not positive-definite"
+    out = _run("cholesky", failure, input)
+    if isinstance(out, np.ndarray) and np.isnan(out).any():  # NumPy lets NaN through
+        raise LinAlgError("linalg.cholesky", failure)
     return out.conj().swapaxes(-1, -2).copy() if upper else out
 
 
@@ -226,7 +229,7 @@ def _(g: Any, U: Any, S: Any, Vh: Any) -> Any:
         inner = inner + _skew(U.mH @ gu) / gap * row
     if gv is not None:
         inner = inner + column * (_skew(V.mH @ gv) / gap)
-    out = U @ inner @ V.mH
+    out = U @ inner.to(U.dtype) @ V.mH
     if gu is not None and U._a.shape[-2] > S._a.shape[-1]:
         out = out + (gu - U @ (U.mH @ gu)) / row @ V.mH
     if gv is not None and V._a.shape[-2] > S._a.shape[-1]:
@@ -259,7 +262,7 @@ def _(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
     if by_vectors is not None:
         gap = eigenvalues[..., None, :] - eigenvalues[..., None] + eye
         inner = inner + _skew(V.mH @ by_vectors) / gap / 2  # the input counts as symmetric
-    return V @ inner @ V.mH
+    return V @ inner.to(V.dtype) @ V.mH
 
 
 @_several("linalg_eig", "eigenvalues", "eigenvectors")

@@ -11,8 +11,11 @@ from ..autograd.node import wrap
 from ..device import device_of
 from ..errors import DtypeError, ShapeError
 from ._op import xp
+from ._out import into
 from ._random import source
 from ._refuse import tensors, type_name
+from .arithmetic import true_divide
+from .info import result_type
 from .shape import broadcast_tensors
 from .softmax import softmax
 
@@ -28,11 +31,15 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> dv.cosine_similarity(dv.tensor([[1., 0.]]), dv.tensor([[1., 1.]]))
     tensor([0.7071])
     """
-    if x1._a.dtype.kind in "iub" and x2._a.dtype.kind in "iub":
-        text = f"expected common dtype to be floating point, yet common dtype is {type_name(x1._a.dtype)}"
+    kind = result_type(x1, x2)
+    if not kind.is_floating_point:
+        text = f"expected common dtype to be floating point, yet common dtype is {type_name(kind.np)}"
         raise DtypeError("cosine_similarity", text, "", "convert with .float()")
-    a, b = (x / x.norm(2, dim, True).clamp(min=eps) for x in broadcast_tensors(x1, x2))
-    return (a * b).sum(dim)
+    (a, b), lengths = broadcast_tensors(x1.to(kind), x2.to(kind)), []
+    for x in (a, b):
+        n = x.norm(2, dim, True)
+        lengths.append(n + (n.clamp(min=eps) - n).detach())  # the bound does not count in the gradient
+    return (a / lengths[0] * (b / lengths[1])).sum(dim)
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
@@ -72,11 +79,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     if input._a.dtype.kind in "iub":
         text = f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {type_name(input._a.dtype)}"
         raise DtypeError("normalize", text, "", "convert with .float()")
-    found = input / input.norm(p, dim, True).clamp(min=eps)
-    if out is None:
-        return found
-    out.copy_(found)
-    return out
+    return into(true_divide, (input, input.norm(p, dim, True).clamp(min=eps)), {"out": out})
 
 
 def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._op import Array, op, xp
-from ._refuse import NotForType, integers_only, no_bools, no_zeros, type_name, whole_numbers
+from ._refuse import NotForType, integers_only, no_bools, no_zeros, type_name, underived, whole_numbers
 from ._ufunc import ufunc
 from .arithmetic import mul, neg, zero
 
@@ -43,6 +43,9 @@ def floor_divide(input: Array, other: Array) -> Array:
     """
     _check("div_floor", input, other)
     return input // other
+
+
+floor_divide.vjp(underived("floor_divide"))
 
 
 @op

@@ -12,6 +12,7 @@ from ..errors import ShapeError, ValueRangeError
 from ._arrays import memory_order
 from ._op import Array, Fixed, op, xp
 from ._random import source
+from ._windows import refuse_types
 from .inplace import inplace
 
 __all__: list[str] = []
@@ -58,14 +59,14 @@ masked_scale.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))
 _dropout_, _masked_scale_ = inplace(_dropout), inplace(masked_scale)
 
 
-class _Improbable(ValueRangeError, RuntimeError):
+class Improbable(ValueRangeError, RuntimeError):
     """A p outside [0, 1]: PyTorch raises a ValueError in nn.functional and a RuntimeError at the top."""
 
 
 def _idle(where: str, input: Any, p: float, training: bool) -> bool:
     """Whether there is nothing to drop; a ValueError for a p outside [0, 1]."""
-    if not 0 <= p <= 1:
-        raise _Improbable(where, f"dropout probability has to be between 0 and 1, but got {p}")
+    if not 0 <= float(p) <= 1:
+        raise Improbable(where, f"dropout probability has to be between 0 and 1, but got {p}")
     return input._a.size == 0 or not training or p == 0
 
 
@@ -82,14 +83,17 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    return _dropout_(input, p) if inplace else _dropout(input, p)
+    refuse_types("dropout", input._a, "c")
+    return _dropout_(input, float(p)) if inplace else _dropout(input, float(p))
 
 
-def _features(input: Any, p: float, inplace: bool, lead: int = 2) -> Any:
-    """Zero whole channels: all that lies behind the first `lead` dimensions."""
+def _features(input: Any, p: float, inplace: bool) -> Any:
+    """Zero whole channels: all that lies behind the first two dimensions."""
+    if input._a.ndim < 2:
+        raise ShapeError("dropout", f"Feature dropout requires at least 2 dimensions in the input, got {input._a.ndim}")
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    return (_masked_scale_ if inplace else masked_scale)(input, wrap(_mask(input._a, p, lead)), 1 / (1 - p))
+    return (_masked_scale_ if inplace else masked_scale)(input, wrap(_mask(input._a, p, 2)), 1 / (1 - p))
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -103,7 +107,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     n = input._a.ndim
     if n not in (2, 3):
         raise ShapeError("dropout1d", f"dropout1d: Expected 2D or 3D input, but received a {n}D input", "expected (N, C, L) or (C, L)")
-    return input if idle else _features(input, p, inplace, n - 1)
+    return _unbatched(input, 3, idle, p, inplace)
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -134,7 +138,14 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     n = input._a.ndim
     if n not in (4, 5):
         warnings.warn(f"dropout3d: Received a {n}-D input to dropout3d, which is deprecated; use dropout instead", stacklevel=2)
-    return input if idle else _features(input, p, inplace, 2 if n == 5 else 1)
+    return _unbatched(input, 5, idle, p, inplace)
+
+
+def _unbatched(input: Any, n: int, idle: bool, p: float, inplace: bool) -> Any:
+    """:func:`_features` of a batch in `n` dimensions; what has other than these is one sample."""
+    batch = input if input._a.ndim == n else input.unsqueeze(0)
+    out = batch if idle else _features(batch, p, inplace)
+    return out if batch is input else out.squeeze(0)
 
 
 def _alpha(input: Any, p: float, lead: int | None, inplace: bool) -> Any:

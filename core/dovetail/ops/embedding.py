@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.modes import GRAD, STATE
 from ..autograd.node import changed, wrap
 from ..errors import AssertedError, DtypeError, RangeError, ShapeError, UnsupportedError, ValueRangeError
 from ._arrays import add_rows, check_index, scatter_max
 from ._op import Array, Fixed, op, xp
+from ._override import of_plugin
 from ._refuse import type_name as legacy
 from ._windows import listing, refuse_types
 
@@ -62,8 +64,9 @@ def embedding(
     """The rows of `weight` (V, D) at the integers `input` (*): (*, D).
 
     Row `padding_idx` gets no gradient; rows longer than `max_norm` are shortened in place first; `scale_grad_by_freq` divides
-    gradients by how often a row occurs; `sparse` changes nothing here (gradients are dense). Raises an IndexError for an index out
-    of range, a RuntimeError for a table that is not 2-D or an input that is not int.
+    gradients by how often a row occurs; `sparse` makes the gradient a sparse tensor (of dovetail-science, which an AttributeError
+    asks to install). Raises an IndexError for an index out of range, a RuntimeError for a table that is not 2-D or an input that is
+    not int.
 
     >>> import dovetail as dv
     >>> dv.nn.functional.embedding(dv.tensor([1, 0]), dv.tensor([[1., 2.], [3., 4.]]))
@@ -73,7 +76,12 @@ def embedding(
     padding = _padding("embedding", weight, padding_idx)
     _check("embedding", input, weight)
     _shorten(weight, input._a, max_norm, norm_type)
-    return _embedding(weight, input, padding, scale_grad_by_freq)
+    return _lookup(weight, sparse)(weight, input, padding, scale_grad_by_freq)
+
+
+def _lookup(weight: Any, sparse: bool) -> Any:
+    """The op that gives rows; that of a plugin where the gradient is to be sparse."""
+    return of_plugin("embedding") if sparse and weight._n is not None and STATE.word & GRAD else _embedding
 
 
 def _padding(where: str, weight: Any, padding_idx: int | None) -> int:
@@ -126,9 +134,11 @@ def embedding_bag(
     padding = _padding(where, weight, padding_idx)
     _check(where, input, weight)
     refuse_types(where, weight._a, "iub")
+    if not check_index(input._a, weight._a.shape[0]):
+        raise ShapeError(where, f"an index takes a value which is not in the valid range [0, {weight._a.shape[0]})")
     _shorten(weight, input._a, max_norm, norm_type)
     if input._a.ndim == 2 and padding < 0 and mode != "max":
-        rows = _embedding(weight, input, -1, scale_grad_by_freq)
+        rows = _lookup(weight, sparse)(weight, input, -1, scale_grad_by_freq)
         total = (rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)).sum(1)
         return total if mode == "sum" else total / max(input._a.shape[1], 1)
     bag, bags = _bags(where, input._a, offsets, include_last_offset)
@@ -137,8 +147,10 @@ def embedding_bag(
         kept = flat != padding
         bag, flat, factors = bag[kept], flat[kept], None if factors is None else factors[wrap(kept)]
     if mode == "max":
+        if sparse:
+            raise ValueRangeError(where, "max mode does not support sparse weights")
         return _largest(weight, flat, bag, bags)
-    rows = _embedding(weight, wrap(flat), -1, scale_grad_by_freq)
+    rows = _lookup(weight, sparse)(weight, wrap(flat), -1, scale_grad_by_freq)
     total = embedding_grad(rows if factors is None else rows * factors, wrap(bag), bags, -1)
     if mode == "sum":
         return total

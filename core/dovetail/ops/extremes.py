@@ -76,10 +76,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     """
     _check(input._a, dim, "aminmax")
     over: Any = () if dim is None else dim
-    return _aminmax([amin(input, over, keepdim), amax(input, over, keepdim)])
-
-
-_aminmax = results("aminmax", "min", "max")
+    return results("aminmax", "min", "max")([amin(input, over, keepdim), amax(input, over, keepdim)])
 
 
 def _choose(a: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
@@ -241,9 +238,6 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return _middle(input, dim, keepdim, True, "median")
 
 
-_nan_results = results("nanmedian", "values", "indices")
-
-
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The median of what is not NaN; with `dim` the named tuple (values, indices).
 
@@ -252,7 +246,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     tensor(1.)
     """
     found = _middle(input, dim, keepdim, False, "nanmedian")
-    return found if dim is None else _nan_results(found)
+    return found if dim is None else results("nanmedian", "values", "indices")(found)
 
 
 def _middle(input: Tensor, dim: int | None, keepdim: bool, nan: bool, where: str) -> Any:
@@ -271,6 +265,8 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Arra
     """
     dim = dim_of("kthvalue", dim, input.ndim)
     if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
+        if input.ndim and not input.shape[dim]:
+            raise RangeError("kthvalue()", f"Expected reduction dim {dim} to have non-zero size.")
         raise ShapeError("kthvalue()", f"selected number k out of range for dimension {dim} (k {k}, shape {input.shape})")
     no_bools("kthvalue", input)
     return _choose(input, _ranked(input, k - 1, dim) if input.ndim else 0, dim, keepdim)

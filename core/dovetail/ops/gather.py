@@ -9,15 +9,17 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..device import xp
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ._arrays import check_index, scatter_add
 from ._dims import dim_of, sizes_of
 from ._op import Array, Fixed, op
+from ._refuse import type_name
 from .index import getitem, getitem_grad, slices
 from .join import unbind
+from .pad import constant_pad_nd
 from .views import broadcast_shapes, broadcast_tensors, expand, reshape
 
-__all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim", "unravel_index"]
+__all__ = ["argwhere", "gather", "index_select", "masked_select", "nonzero", "nonzero_static", "take", "take_along_dim", "unravel_index"]
 FUNCTIONAL = ("one_hot",)
 
 
@@ -124,9 +126,11 @@ def index_select(input: Array, dim: int, index: Fixed) -> Array:
 def vector(where: str, a: Any, dim: int, index: Any) -> int:
     """Check a vector of indices, and return the dimension counted from the front."""
     if index.ndim > 1:
-        raise RangeError(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}")
+        error: Any = ShapeError if where == "index_fill_" else RangeError
+        raise error(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}")
     if index.dtype.name not in ("int64", "int32"):
-        raise DtypeError(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}")
+        error = RangeError if where == "index_fill_" else DtypeError
+        raise error(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}")
     return dim_of(where, dim, a.ndim)
 
 
@@ -155,6 +159,8 @@ def take(input: Array, index: Fixed) -> Array:
     >>> dv.take(dv.tensor([[1, 2], [3, 4]]), dv.tensor([0, -1]))
     tensor([1, 4])
     """
+    if index.dtype != np.int64:
+        raise DtypeError("take()", f"Expected a long tensor for index, but got {type_name(index.dtype)}")
     return input.reshape(-1)[flat_index("take", input.size, index)]
 
 
@@ -214,7 +220,7 @@ def argwhere(input: Fixed) -> Array:
     module = xp(input)
     if not input.ndim:
         return module.zeros((int((input != 0).item()), 0), np.int64)
-    return module.stack(input.nonzero(), axis=-1).astype(np.int64, copy=False)
+    return module.stack(input.nonzero()).T.astype(np.int64, copy=False)  # PyTorch lays it out by columns
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -232,7 +238,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 @op(dtypes=None, outputs="many", name="unravel_index")
 def _unravel(indices: Fixed, steps: Any) -> Array:
     """Places in the flattened tensor as one index for each dimension."""
-    return [indices // step % n for step, n in steps]
+    return list(xp(indices).stack([indices // step % n for step, n in steps], axis=-1).transpose(-1, *range(indices.ndim)))
 
 
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
@@ -242,7 +248,11 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     >>> dv.unravel_index(dv.tensor([3, 5]), (2, 3))
     (tensor([1, 1]), tensor([0, 2]))
     """
+    if indices._a.dtype.kind not in "iu":
+        raise TypeMismatch("unravel_index()", f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     sizes = sizes_of("unravel_index", (shape if isinstance(shape, tuple | list) else (shape,),), "shape")
+    if min(sizes, default=0) < 0:
+        raise ValueRangeError("unravel_index()", f"'shape' cannot have negative values, but got {sizes}")
     return _unravel(indices, tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes)))
 
 
@@ -273,3 +283,17 @@ def one_hot(input: Fixed, num_classes: int = -1) -> Array:
         elif top >= num_classes:
             raise OutOfBounds("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}")
     return (input[..., None] == module.arange(num_classes)).astype(np.int64)
+
+
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first `size` rows of :func:`nonzero`, filled up with `fill_value`. Raises a RuntimeError for a negative `size`.
+
+    >>> import dovetail as dv
+    >>> dv.nonzero_static(dv.tensor([0, 5]), size=2)
+    tensor([[ 1],
+            [-1]])
+    """
+    if size < 0:
+        raise ShapeError("nonzero_static", f"'size' must be an non-negative integer (got {size})")
+    found = argwhere(input)
+    return constant_pad_nd(found, ((0, size - found._a.shape[0]), (0, 0)), fill_value)

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ..autograd.node import wrap
-from ..errors import DtypeError, ShapeError, ValueRangeError
+from ..errors import DtypeError, ShapeError, UnsupportedError, ValueRangeError
 from ._op import xp
 from ._resampling import far, near
 from ._windows import listing, refuse_types
@@ -32,7 +32,10 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
     t, n = theta._a, len(size) - 2
     if t.dtype.kind not in "fV":
         raise ValueRangeError("affine_grid", f"Expected theta to have floating point type, but got {t.dtype}")
-    if n not in (2, 3) or t.ndim != 3 or t.shape[1:] != (n, n + 1):
+    if n not in (2, 3):
+        text = "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size "
+        raise UnsupportedError("affine_grid", f"{text}{tuple(size)}.")
+    if t.ndim != 3 or t.shape[1:] != (n, n + 1):
         text = f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {tuple(size)}. Got {listing(t.shape)}"
         raise ValueRangeError("affine_grid", text)
     if min(size) <= 0:

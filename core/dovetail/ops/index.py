@@ -20,7 +20,7 @@ from ._parse import outside, parse
 from ._viewing import view_of
 
 __all__ = ["narrow", "select"]
-METHODS = ("__getitem__", "narrow", "narrow_copy", "select")
+METHODS = ("__getitem__", "narrow", "select")
 
 _EXACT = (int, type(None), type(Ellipsis))
 
@@ -187,8 +187,3 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if start + length > n:
         raise ShapeError("narrow", f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return getitem(input, slices(d, slice(start, start + length)))
-
-
-def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """:func:`narrow` as a copy."""
-    return narrow(input, dim, start, length).clone()

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..autograd.node import CLASSES, Tensor, detached
 from ..device import CPU, Device, default, device_of, to_device
 from ..dtypes import dtype, from_numpy_dtype, result_dtype
@@ -15,14 +17,15 @@ from ._refuse import tensors
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "detach", "detach_", "get_default_device", "get_deterministic_debug_mode", "get_device",
-    "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_deterministic_algorithms_warn_only_enabled",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point", "is_inference", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "numel", "result_type",
     "set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal", "set_num_threads",
     "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
-def is_tensor(obj: object) -> bool:
+def is_tensor(obj: object, /) -> bool:
     """Whether an object is a Tensor.
 
     >>> import dovetail as dv
@@ -160,14 +163,17 @@ def typename(obj: Any) -> str:
     return name if module in ("", "builtins") else f"{module}.{name}"
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
+def result_type(tensor: Any, other: Any) -> dtype:
     """The type that an operation on these tensors or numbers gives.
 
     >>> import dovetail as dv
     >>> dv.result_type(dv.tensor([1]), 1.0)
     dovetail.float32
     """
-    return result_dtype([x._a if x.__class__ in CLASSES else x for x in (tensor1, tensor2)])
+    for x in (tensor, other):
+        if x.__class__ not in CLASSES and not isinstance(x, int | float | complex | np.generic):
+            raise TypeMismatch("result_type()", f"received an invalid combination of arguments - got {type(x).__name__}")
+    return result_dtype([x._a if x.__class__ in CLASSES else x for x in (tensor, other)])
 
 
 def set_default_device(device: Any) -> None:
@@ -210,9 +216,9 @@ def set_num_threads(num: int) -> None:
     >>> dv.set_num_threads(dv.get_num_threads())
     """
     if not isinstance(num, int) or isinstance(num, bool):
-        raise TypeMismatch("set_num_threads", f"expects an int, but got {type(num).__name__}")
+        raise ShapeError("set_num_threads", f"expects an int, but got {type(num).__name__}")
     if num <= 0:
-        raise ValueRangeError("set_num_threads", f"expects a positive integer, got {num}")
+        raise ShapeError("set_num_threads", f"expects a positive integer, got {num}")
     _settings["threads"] = num
     for tell in _listeners:
         tell(num)
@@ -236,6 +242,16 @@ def on_num_threads(tell: Callable[[int], None]) -> None:
         tell(_settings["threads"])
 
 
+def get_num_interop_threads() -> int:
+    """How many threads run operations side by side: one.
+
+    >>> import dovetail as dv
+    >>> dv.get_num_interop_threads()
+    1
+    """
+    return 1
+
+
 def get_float32_matmul_precision() -> str:
     """What `set_float32_matmul_precision` was told; float32 products are always computed in float32.
 
@@ -252,6 +268,8 @@ def set_float32_matmul_precision(precision: str) -> None:
     >>> import dovetail as dv
     >>> dv.set_float32_matmul_precision("highest")
     """
+    if not isinstance(precision, str):
+        raise ShapeError("set_float32_matmul_precision", f"expects a str, but got {type(precision).__name__}")
     if precision not in ("highest", "high", "medium"):
         raise ValueRangeError("set_float32_matmul_precision", f"got {precision!r}", "expected 'highest', 'high' or 'medium'")
     _settings["precision"] = precision

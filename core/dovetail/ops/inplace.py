@@ -17,12 +17,13 @@ import numpy as np
 
 from .. import dtypes as dt
 from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE, no_grad
-from ..autograd.node import CLASSES, Leaf, Node, Tensor, changed, wrap
+from ..autograd.node import CLASSES, HookedNode, Leaf, Node, Tensor, changed, hooks_of, producer, wrap
 from ..device import xp
 from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
 from ._call import dispatch
 from ._op import Op
+from ._override import overridden
 from ._quiet import IGNORE, hush, restore
 from ._refuse import type_name
 
@@ -47,13 +48,17 @@ def write(op: Op, args: list[Any]) -> Tensor:
     """Compute the op and write its result into the first argument, which is returned."""
     target = args[op.arrays[0]]
     if target.__class__ not in CLASSES:
-        raise TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
+        error = TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
+        return overridden(_method(op), error, args, {})
     word = STATE.word
     if word > GRAD:
         word = _prepare.attend(word)
         if word & OBSERVE:
             return _prepare.observed(_shadow(op), args, lambda: write(op, args))
-    raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
+    try:
+        raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
+    except TypeMismatch as error:
+        return overridden(_method(op), error, args, {})
     mask = mask if word & GRAD else 0
     check_writable(op.name, target, mask, word)
     impl = op.reference
@@ -97,6 +102,11 @@ def write(op: Op, args: list[Any]) -> Tensor:
         kept = saved.keep([*raw, a, *extras]) if saved.kept else ()
         rebase(op.name, target, Node(saved, edges, kept, boxes, a.shape, a.dtype))
     return target
+
+
+def _method(op: Op) -> Any:
+    """The public in-place form."""
+    return getattr(Tensor, f"{op.name.removesuffix('_scaled')}_")
 
 
 @functools.cache
@@ -159,18 +169,26 @@ def _links(t: Any) -> list[Any]:
 
 def rebase(name: str, target: Tensor, node: Node) -> None:
     """Give a changed tensor its new history; if it is a view, replay the change onto the base and its other views."""
-    target._n = node
+    _give(target, node)
     links = _links(target)
     root = links[-1][0] if links else target
     if links:
         chain = [(op, args) for _, op, args, _, _ in reversed(links)]
-        root._n = Node(_Replay(chain, root._a), (root._n, node), (), (), root._a.shape, root._a.dtype)
-    for ref in root._v[3] or ():
+        _give(root, Node(_Replay(chain, root._a), (root._n, node), (), (), root._a.shape, root._a.dtype))
+    for ref in list(root._v[3] or ()):  # what is made here is noted as a view as well
         view = ref()
         if view is not None and view._b[4]:
             parent, op, args, index, _ = view._b
             found = None if parent._n is None else _again(op, args, parent)
-            view._n = None if found is None else (found if index is None else found[index])._n
+            _give(view, None if found is None else (found if index is None else found[index])._n)
+
+
+def _give(t: Tensor, edge: Any) -> None:
+    """Give a tensor another history, which keeps its gradient if the one before did."""
+    (before, index), (node, at) = producer(t._n), producer(edge)
+    if isinstance(before, HookedNode) and index in before.hooks["retain"] and isinstance(node, Node):
+        hooks_of(node)["retain"][at] = before.hooks["retain"].pop(index)
+    t._n = edge
 
 
 def _again(op: Op, args: Any, parent: Tensor) -> Any:

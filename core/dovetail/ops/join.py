@@ -8,16 +8,16 @@ from ..autograd.node import CLASSES, Tensor
 from ..device import xp
 from ..dtypes import result_dtype
 from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
-from ._dims import dim_of, sizes_of
+from ._dims import dim_of, sizes_of, tuple_of
 from ._op import Array, Arrays, op
 from .index import getitem
 from .memory import cast
 
 __all__ = [
     "cat", "chunk", "concat", "concatenate", "dsplit", "hsplit", "split", "split_with_sizes", "stack", "tensor_split", "unbind",
-    "unsafe_chunk", "unsafe_split", "vsplit",
+    "vsplit",
 ]  # fmt: skip
-METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split", "vsplit")
+METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "vsplit")
 
 
 def listed(where: str, tensors: Any) -> list[Any]:
@@ -25,7 +25,7 @@ def listed(where: str, tensors: Any) -> list[Any]:
     if not isinstance(tensors, tuple | list):
         raise TypeMismatch(f"{where}()", f"argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     for k, one in enumerate(tensors):
-        if one.__class__ not in CLASSES:
+        if not isinstance(one, Tensor):
             raise TypeMismatch(f"{where}()", f"expected Tensor as element {k} in argument 0, but got {type(one).__name__}")
     kinds = {one._a.dtype for one in tensors}
     if len(kinds) > 1:
@@ -181,6 +181,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     (tensor([0, 1]), tensor([2, 3, 4]))
     """
     d, n = _length("split_with_sizes", input, dim)
+    tuple_of("split_with_sizes", "split_sizes", split_sizes, 1)
     sizes = sizes_of("split_with_sizes", (split_sizes,), "split_sizes")
     if min(sizes, default=0) < 0:
         raise ShapeError("split_with_sizes", f"expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
@@ -253,7 +254,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     return _split(input, tuple(n // how + (i < n % how) for i in range(how)), d)
 
 
-def _cut(where: str, input: Tensor, how: Any, dim: int, least: int) -> Any:
+def _cut(where: str, input: Tensor, either: Any, dim: int, least: int) -> Any:
+    how = next(x for x in either if x is not None)
     if input._a.ndim < least:
         text = f"requires a tensor with at least {least} dimension{'s' if least > 1 else ''}"
         raise ShapeError(f"torch.{where}", f"{text}, but got a tensor with {input._a.ndim} dimensions!")
@@ -264,54 +266,34 @@ def _cut(where: str, input: Tensor, how: Any, dim: int, least: int) -> Any:
     return tensor_split(input, how, dim)
 
 
-def hsplit(input: Tensor, indices_or_sections: Any) -> Any:
+def hsplit(input: Tensor, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None) -> Any:
     """:func:`tensor_split` along dimension 1 (0 for vectors), into equal parts.
 
     >>> import dovetail as dv
     >>> dv.hsplit(dv.tensor([1, 2, 3, 4]), 2)
     (tensor([1, 2]), tensor([3, 4]))
     """
-    return _cut("hsplit", input, indices_or_sections, 0 if input._a.ndim == 1 else 1, 1)
+    return _cut("hsplit", input, (indices_or_sections, indices, sections), 0 if input._a.ndim == 1 else 1, 1)
 
 
-def vsplit(input: Tensor, indices_or_sections: Any) -> Any:
+def vsplit(input: Tensor, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None) -> Any:
     """:func:`tensor_split` along dimension 0, into equal parts.
 
     >>> import dovetail as dv
     >>> dv.vsplit(dv.tensor([[1, 2], [3, 4]]), 2)
     (tensor([[1, 2]]), tensor([[3, 4]]))
     """
-    return _cut("vsplit", input, indices_or_sections, 0, 2)
+    return _cut("vsplit", input, (indices_or_sections, indices, sections), 0, 2)
 
 
-def dsplit(input: Tensor, indices_or_sections: Any) -> Any:
+def dsplit(input: Tensor, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None) -> Any:
     """:func:`tensor_split` along dimension 2, into equal parts.
 
     >>> import dovetail as dv
     >>> [part.shape for part in dv.dsplit(dv.ones(1, 2, 4), 2)]
     [dovetail.Size([1, 2, 2]), dovetail.Size([1, 2, 2])]
     """
-    return _cut("dsplit", input, indices_or_sections, 2, 3)
-
-
-def unsafe_split(tensor: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """:func:`split`, whose results PyTorch lets be changed in place.
-
-    >>> import dovetail as dv
-    >>> dv.unsafe_split(dv.tensor([1, 2, 3]), 2)
-    (tensor([1, 2]), tensor([3]))
-    """
-    return tuple(one.clone() for one in split(tensor, split_size, dim))
-
-
-def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """:func:`chunk`, whose results PyTorch lets be changed in place.
-
-    >>> import dovetail as dv
-    >>> dv.unsafe_chunk(dv.tensor([1, 2, 3]), 2)
-    (tensor([1, 2]), tensor([3]))
-    """
-    return tuple(one.clone() for one in chunk(input, chunks, dim))
+    return _cut("dsplit", input, (indices_or_sections, indices, sections), 2, 3)
 
 
 @op(dtypes=None, outputs="many", alias="always", name="unbind")

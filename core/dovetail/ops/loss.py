@@ -39,7 +39,7 @@ def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str, *
         text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
         warnings.warn(text, stacklevel=3)
     if size_average is not None or reduce is not None:
-        reduction = "none" if reduce is False else "mean" if size_average in (None, True) else "sum"
+        reduction = "none" if reduce is not None and not reduce else "mean" if size_average is None or size_average else "sum"
         warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)
     if reduction not in ("none", "mean", "sum"):
         raise ValueRangeError(where, f"{reduction} is not a valid value for reduction", "expected none, mean or sum")
@@ -200,8 +200,9 @@ def binary_cross_entropy(
         raise ValueRangeError(where, text, "Please ensure they have the same size.")
     if x.dtype != t.dtype:
         raise DtypeError(where, f"Found dtype {t.dtype} but expected {x.dtype}", "", "convert the target with .to(input.dtype)")
-    if x.__class__ is np.ndarray and not ((x >= 0) & (x <= 1)).all():
-        raise ShapeError(where, "all elements of input should be between 0 and 1", "", "apply sigmoid, or use the form with logits")
+    for name, a in (("input", x), ("target", t)):
+        if a.__class__ is np.ndarray and not ((a >= 0) & (a <= 1)).all():
+            raise ShapeError(where, f"all elements of {name} should be between 0 and 1", "", "apply sigmoid, or use the form with logits")
     refuse_gradient(where, weight=weight)
     return _bce(input, target, weight, reduction)
 
@@ -248,8 +249,9 @@ def binary_cross_entropy_with_logits(
     if t.dtype.kind in "iub":
         text = f"result type {x.dtype} can't be cast to the desired output type {t.dtype}"
         raise DtypeError(where, text, "expected a floating-point target", "convert it with .float()")
+    refuse_types(where, x, "iub")
     refuse_gradient(where, weight=weight, pos_weight=pos_weight)
-    return _bce_logits(input, target, weight, pos_weight, reduction)
+    return _bce_logits(input.to(target.dtype), target, weight, pos_weight, reduction)  # PyTorch computes in place of 1 - target
 
 
 def kl_div(
@@ -263,7 +265,8 @@ def kl_div(
     >>> dv.nn.functional.kl_div(dv.tensor([[-1., -1.]]), dv.tensor([[0., 1.]]), reduction="batchmean")
     tensor(1.)
     """
-    refuse_types("kl_div", input._a, "iub")
+    for t in (input, target):
+        refuse_types("kl_div", t._a, "iub")
     mean = reduction == "batchmean"
     reduction = "sum" if mean else reduction_of("kl_div", size_average, reduce, reduction)
     if reduction == "mean":

@@ -46,9 +46,11 @@ def _nll(logp: Any, target: Any, weight: Any, ignore_index: int, reduction: str,
     _labels(x, target._a, None, ignore_index)  # refuses labels outside
     at = target.unsqueeze(1).long()
     kept = at != ignore_index
-    at, kept = where(kept, at, 0), kept.type_as(logp)
+    at = where(kept, at, 0)
+    loss = where(kept, -logp.gather(1, at), 0)  # what is ignored has a gradient of zero also where nothing counts
+    kept = kept.type_as(logp)
     weights = kept if weight is None else weight[at].type_as(logp) * kept
-    loss = -logp.gather(1, at) * weights
+    loss = loss * weights
     if smoothing:
         each = logp if weight is None else logp * weight.reshape((-1, *(1,) * (x.ndim - 2)))
         loss = (1 - smoothing) * loss - smoothing / x.shape[1] * each.sum(1, keepdim=True) * kept
@@ -123,7 +125,8 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
     if t.dtype.kind == "f":
         refuse_scalar(where, x)
     if not x.ndim:
-        raise ShapeError(where, "input tensor should be 1D or 2D", f"got shape {listing(x.shape)}")
+        kind = ValueRangeError if where == "nll_loss" else ShapeError
+        raise kind(where, "Expected 1 or more dimensions (got 0): input tensor should be 1D or 2D", f"got shape {listing(x.shape)}")
     if x.ndim > 1 and (t.ndim < 1 or x.shape[0] != t.shape[0]):
         got = t.shape[0] if t.ndim else 1
         raise ValueRangeError(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).")
@@ -133,7 +136,7 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
     if x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
         text = f"size mismatch (got input: {listing(x.shape)}, target: {listing(t.shape)})"
         raise ShapeError(where, text, f"expected target {listing((x.shape[0], *x.shape[2:]))}")
-    if t.dtype.name not in ("int64", "uint8"):
+    if t.dtype.name not in (("int64", "uint8") if x.ndim < 3 else ("int64",)):
         text = f"expected target dtype to be Long or Byte, but got {legacy(t.dtype)}"
         raise DtypeError(where, text, "", "convert the labels with .long(), or give probabilities in the input's shape")
     _check_weight(where, x, weight)

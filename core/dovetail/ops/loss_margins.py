@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import wrap
-from ..errors import ShapeError, ValueRangeError
+from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._op import xp
-from ._refuse import tensors
+from ._refuse import tensors, type_name
 from ._windows import listing, refuse_scalar, refuse_types
 from .activation_more import logsigmoid
 from .distance import pairwise_distance
@@ -135,8 +135,8 @@ def soft_margin_loss(input: Any, target: Any, size_average: Flag = None, reduce:
     tensor(0.6931)
     """
     tensors("soft_margin_loss", input=input, target=target)
-    refuse_gradient("soft_margin_loss", target=target)
     reduction = reduction_of("soft_margin_loss", size_average, reduce, reduction)
+    refuse_gradient("soft_margin_loss", target=target)
     return reduced(-logsigmoid(target * input), reduction)
 
 
@@ -162,7 +162,7 @@ def multi_margin_loss(
     x, at = (input.reshape((1, -1)), target.reshape((1,))) if single else (input, target)
     classes = x._a.shape[1]
     if weight is not None and weight._a.shape != (classes,):
-        raise ValueRangeError(where, f"weight must be one-dimensional with {classes} elements, got {listing(weight._a.shape)}")
+        raise ShapeError(where, f"inconsistent weight size, expected {classes} but got {listing(weight._a.shape)}")
     if at._a.shape != (x._a.shape[0],):
         text = "target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size "
         raise ShapeError(where, f"{text}[{x._a.shape[0]}], but got {listing(at._a.shape)}. Input has shape {listing(x._a.shape)}.")
@@ -191,6 +191,8 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, r
     if target._a.shape != input._a.shape:
         raise ShapeError(where, f"inconsistent target size: {listing(target._a.shape)} for input of size: {listing(input._a.shape)}")
     refuse_types(where, input._a, "iub")
+    if target._a.dtype != np.int64:
+        raise DtypeError(where, f"expected scalar type Long but found {type_name(target._a.dtype)}", "", "convert the target with .long()")
     single = input._a.ndim <= 1
     x, t = (v.reshape((1, -1)) if single else v for v in (input, target))
     classes, m = x._a.shape[1], xp(x._a)

@@ -26,9 +26,6 @@ __all__ = [
 METHODS = __all__
 
 
-_slogdet = results("slogdet", "sign", "logabsdet")
-
-
 def slogdet(input: Tensor) -> Any:
     """The sign of the determinant and the logarithm of its size, as (sign, logabsdet).
 
@@ -36,7 +33,7 @@ def slogdet(input: Tensor) -> Any:
     >>> dv.slogdet(dv.tensor([[2., 0.], [0., 3.]])).logabsdet
     tensor(1.7918)
     """
-    return _slogdet(decompose.slogdet(input))
+    return results("slogdet", "sign", "logabsdet")(decompose.slogdet(input))
 
 
 def logdet(input: Tensor) -> Tensor:
@@ -71,10 +68,6 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     return cholesky_solve(eye_of(L), L, upper)
 
 
-_qr = results("qr", "Q", "R")
-_svd = results("svd", "U", "S", "V")
-
-
 def qr(input: Tensor, some: bool = True) -> Any:
     """Orthonormal Q and upper triangular R with ``Q R = input``, reduced if `some`.
 
@@ -83,7 +76,7 @@ def qr(input: Tensor, some: bool = True) -> Any:
     tensor([[2., 1.],
             [0., 3.]])
     """
-    return _qr(decompose.qr(input, "reduced" if some else "complete"))
+    return results("qr", "Q", "R")(decompose.qr(input, "reduced" if some else "complete"))
 
 
 def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
@@ -94,7 +87,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     tensor([4., 3.])
     """
     u, s, vh = decompose.svd(input, not some)
-    return _svd([u, s, vh.mH])
+    return results("svd", "U", "S", "V")([u, s, vh.mH])
 
 
 def matrix_power(input: Tensor, n: int) -> Tensor:

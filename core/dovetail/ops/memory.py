@@ -23,7 +23,10 @@ from ._viewing import viewing
 from .arithmetic import add
 from .inplace import write
 
-__all__ = ["channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format", "strided"]
+__all__ = [
+    "channels_last", "channels_last_3d", "clone", "contiguous_format", "layout", "memory_format", "preserve_format", "resize_as_",
+    "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr", "strided",
+]  # fmt: skip
 METHODS = ("clone", "contiguous", "copy_", "is_contiguous", "resize_", "resize_as_", "set_", "storage_offset")
 
 
@@ -63,7 +66,7 @@ channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
 
 
 class layout(str):
-    """How a tensor stores its elements: ``strided``, the only way here.
+    """How a tensor stores its elements: ``strided``, or one of the ways of `dovetail.sparse`.
 
     >>> import dovetail as dv
     >>> dv.ones(2).layout
@@ -75,6 +78,7 @@ class layout(str):
 
 
 strided = layout("dovetail.strided")
+sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = (layout(f"dovetail.sparse_{k}") for k in ("coo", "csr", "csc", "bsr", "bsc"))
 
 
 def copied(a: Any, layout: memory_format | None = None) -> Any:
@@ -207,6 +211,8 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     where = device_of(input._a)
     if device_of(src._a) != where:
         src = move(src, where)
+    if input._a.dtype.kind in "iub":
+        src = src.detach()
     return write(copy.op, [input, src])
 
 
@@ -240,6 +246,8 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     tensor([1, 2, 3])
     """
     shape = sizes_of("resize_", sizes)
+    if min(shape, default=0) < 0:
+        raise ShapeError("resize_", f"sizes must be non-negative, got {list(shape)}")
     if input._n is not None:
         raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
     a, count = input._a, prod(shape)
@@ -254,7 +262,13 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
 
 
 def resize_as_(input: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
-    """Change the shape in place to that of another tensor; see :func:`resize_`."""
+    """Change the shape in place to that of another tensor; see :func:`resize_`.
+
+    >>> import dovetail as dv
+    >>> dv.resize_as_(dv.tensor([1, 2, 3, 4]), dv.zeros(2, 2))
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return resize_(input, the_template._a.shape)
 
 

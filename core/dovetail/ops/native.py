@@ -9,13 +9,16 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
-from . import adaptive_pool, loss, loss_margins, norm, random_fill
+from . import adaptive_pool, conv, loss, loss_margins, norm, pool, random_fill
 from . import dropout as _dropout
 from . import embedding as _embedding
+from . import grid as _grid
+from . import pad as _pad
 
 __all__ = [
-    "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "batch_norm", "bilinear", "binary_cross_entropy_with_logits",
-    "cosine_embedding_loss", "dropout", "dropout_", "embedding", "feature_alpha_dropout",
+    "adaptive_max_pool1d", "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm", "bilinear",
+    "binary_cross_entropy_with_logits", "constant_pad_nd", "convolution", "cosine_embedding_loss", "dropout", "dropout_", "embedding",
+    "embedding_renorm_", "feature_alpha_dropout", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "max_pool1d_with_indices",
     "group_norm", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss", "poisson_nll_loss",
     "rms_norm", "rrelu_", "triplet_margin_loss",
 ]  # fmt: skip
@@ -48,6 +51,76 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
 def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """In-place form of :func:`dropout`."""
     return _dropout.dropout(input, p, train, True)
+
+
+def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
+    """``nn.functional.pad(input, pad, "constant", value)``.
+
+    >>> import dovetail as dv
+    >>> dv.constant_pad_nd(dv.tensor([1, 2]), (0, 1), 7)
+    tensor([1, 2, 7])
+    """
+    return _pad.pad(input, pad, "constant", value)
+
+
+def convolution(
+    input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int
+) -> Tensor:
+    """``nn.functional.conv1d``, ``conv2d`` or ``conv3d`` as the weight's dimensions say, or the transposed one.
+
+    >>> import dovetail as dv
+    >>> dv.convolution(dv.ones(1, 1, 3), dv.ones(1, 1, 2), None, (1,), (0,), (1,), False, (0,), 1)
+    tensor([[[2., 2.]]])
+    """
+    kind, last = f"{weight._a.ndim - 2}d", (output_padding, groups, dilation) if transposed else (dilation, groups)
+    return getattr(conv, f"conv_transpose{kind}" if transposed else f"conv{kind}")(input, weight, bias, stride, padding, *last)
+
+
+def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Tensor:
+    """``nn.functional.grid_sample`` with numbered modes: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection.
+
+    >>> import dovetail as dv
+    >>> dv.grid_sampler(dv.ones(1, 1, 2, 2), dv.zeros(1, 1, 1, 2), 0, 0, False)
+    tensor([[[[1.]]]])
+    """
+    modes = ("bilinear", "nearest", "bicubic")[interpolation_mode], ("zeros", "border", "reflection")[padding_mode]
+    return _grid.grid_sample(input, grid, *modes, align_corners)
+
+
+grid_sampler_2d = grid_sampler_3d = grid_sampler
+
+
+def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Tensor:
+    """``nn.functional.affine_grid``.
+
+    >>> import dovetail as dv
+    >>> dv.affine_grid_generator(dv.ones(1, 2, 3), (1, 1, 2, 2), False).shape
+    dovetail.Size([1, 2, 2, 2])
+    """
+    return _grid.affine_grid(theta, size, align_corners)
+
+
+def max_pool1d_with_indices(
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+) -> Any:
+    """The maxima and where they are: ``nn.functional.max_pool1d`` with its indices.
+
+    >>> import dovetail as dv
+    >>> dv.max_pool1d_with_indices(dv.tensor([[1., 3., 2.]]), 3)
+    (tensor([[3.]]), tensor([[1]]))
+    """
+    return pool.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
+    """Scale those rows of a table down, in place, that are in use and longer than ``max_norm``.
+
+    >>> import dovetail as dv
+    >>> dv.embedding_renorm_(dv.tensor([[3., 4.]]), dv.tensor([0]), 1., 2.)
+    tensor([[0.6000, 0.8000]])
+    """
+    _embedding._shorten(input, indices._a, max_norm, norm_type)
+    return input
 
 
 def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:

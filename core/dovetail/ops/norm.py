@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import changed
 from ..dtypes import HALF
-from ..errors import ShapeError, TypeMismatch, ValueRangeError
+from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._dims import sizes_of
 from ._layout import afresh
 from ._op import Array, Fixed, op, xp
@@ -136,6 +136,7 @@ def batch_norm(
     if len(shape) < 2:
         raise ShapeError("batch_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
     _check_statistics("batch_norm", shape[1], running_mean, running_var, weight, bias, training)
+    refuse_types("batch_norm", input._a, "iub")
     if not training:
         return _as(input, batch_norm_infer(input, weight, bias, running_mean, running_var, eps))
     count = shape[0] * math.prod(shape[2:])
@@ -180,7 +181,7 @@ def instance_norm(
     """
     shape = input._a.shape
     if len(shape) < 2:
-        raise ShapeError("instance_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
+        raise ValueRangeError("instance_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
     n, c = shape[:2]
     _check_statistics("instance_norm", c, running_mean, running_var, weight, bias, use_input_stats)
     if not use_input_stats:
@@ -212,13 +213,15 @@ def _(g: Any, input: Any, normalized_shape: Any, weight: Any, mean: Any, rstd: A
     return tuple(f if n else None for f, n in zip(found, needs, strict=True))
 
 
-@_layer_norm.composite
-def _(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float, centre: bool = True) -> Any:
+def _normed_by_ops(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float, centre: bool = True) -> Any:
     dims = tuple(range(-len(normalized_shape), 0))
     centred = input - input.mean(dims, keepdim=True) if centre else input
     out = centred * ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
+
+
+_layer_norm.composite(_normed_by_ops)
 
 
 @op(outputs=("by_input", "by_weight", "by_bias"))
@@ -252,6 +255,9 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     shape = _normalized("layer_norm", input, normalized_shape, weight, bias)
     if input._a.dtype.kind == "c":
         refuse_types("layer_norm", input._a, "c")
+    kinds = {t._a.dtype for t in (weight, bias) if t is not None}
+    if kinds and input._a.dtype not in HALF and kinds != {input._a.dtype}:
+        raise DtypeError("layer_norm", "mixed dtype (CPU): all inputs must share same datatype.", f"got {input.dtype} and {kinds}")
     return _as(input, _layer_norm(input, shape, weight, bias, eps))
 
 
@@ -283,9 +289,10 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     """
     shape = _normalized("rms_norm", input, normalized_shape, weight)
     if eps is None:
-        kind = input._a.dtype
-        eps = float(np.finfo(kind).eps) if kind.kind == "f" else 2.0**-7  # bfloat16 has seven bits after the point
+        eps = float(np.finfo(np.float32 if input._a.dtype in HALF else input._a.dtype).eps) if input._a.dtype.kind in "fcV" else 0.0
     refuse_types("rms_norm", input._a, "iub")
+    if input._a.dtype.kind == "c":
+        return _normed_by_ops(input, shape, weight, None, eps, False)
     return _as(input, _layer_norm(input, shape, weight, None, eps, False))
 
 
@@ -301,7 +308,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     shape = input._a.shape
     if len(shape) < 2:
         raise ShapeError("group_norm", f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
-    if num_groups <= 0 or shape[1] % num_groups:
+    if num_groups < 0 or shape[1] % num_groups:
         text = "Expected number of channels in input to be divisible by num_groups, but got input of shape "
         raise ShapeError("group_norm", f"{text}{listing(shape)} and num_groups={num_groups}")
     for name, t in (("weight", weight), ("bias", bias)):

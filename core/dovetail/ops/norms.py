@@ -20,7 +20,8 @@ from .inplace import write
 from .reduce import _over
 from .select import where as choose
 
-__all__ = ["dist", "norm", "renorm"]
+__all__ = ["dist", "frobenius_norm", "norm", "norm_except_dim", "nuclear_norm", "renorm"]
+METHODS = ("dist", "norm", "renorm")
 INPLACE = ("renorm",)
 
 
@@ -31,6 +32,9 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     if a.dtype.kind not in "fcV":
         what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
         raise DtypeError("linalg.vector_norm", what, "", "convert with .float()")
+    if dtype is not None and np.promote_types(a.dtype, to_numpy_dtype(dtype)) != to_numpy_dtype(dtype):
+        what = f"the dtype of the input ({type_name(a.dtype)}) should be convertible without narrowing to the specified dtype"
+        raise DtypeError("linalg.vector_norm", f"{what} ({type_name(to_numpy_dtype(dtype))})")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
     found = axes(dim, a.ndim, "linalg.vector_norm")
@@ -142,3 +146,37 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 def renorm_(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """In-place form of :func:`renorm`."""
     return write(mul.op, [input, _shrinking(input, p, dim, maxnorm)])
+
+
+def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """``linalg.vector_norm(input, 2, dim, keepdim)``.
+
+    >>> import dovetail as dv
+    >>> dv.frobenius_norm(dv.tensor([[3., 4.]]), (0, 1))
+    tensor(5.)
+    """
+    return norm(input, "fro", dim, keepdim)
+
+
+def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False) -> Tensor:
+    """The sum of the singular values of matrices.
+
+    >>> import dovetail as dv
+    >>> dv.nuclear_norm(dv.tensor([[3., 0.], [0., 4.]]))
+    tensor(7.)
+    """
+    return norm(input, "nuc", *((dim, keepdim) if not isinstance(dim, bool) else ((-2, -1), dim)))
+
+
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norms of the slices of a dimension, each in its place; with -1 that of the whole.
+
+    >>> import dovetail as dv
+    >>> dv.norm_except_dim(dv.tensor([[3., 4.], [0., 1.]]))
+    tensor([[5.],
+            [1.]])
+    """
+    if dim == -1:
+        return norm(v, pow)
+    others = tuple(sorted({*range(v._a.ndim)} - {dim_of("norm_except_dim", dim, v._a.ndim)}))
+    return vector_norm(v, pow, others, True) if others else v.abs()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ShapeError, UnsupportedError
+from ..errors import ShapeError, TypeMismatch, UnsupportedError
+from ._dims import sizes_of
 from ._layout import copied
 from ._op import Array, op, xp
 from ._windows import listing, refuse_types
@@ -57,7 +58,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     >>> dv.nn.functional.pad(dv.tensor([[1., 2., 3.]]), (2, 1), mode="circular")
     tensor([[2., 3., 1., 2., 3., 1.]])
     """
-    pad, shape = [int(p) for p in pad], input._a.shape
+    if not isinstance(pad, tuple | list):
+        raise TypeMismatch("pad()", f"argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
+    pad, shape = list(sizes_of("pad", (pad,), "pad")), input._a.shape
     if len(pad) % 2:
         raise ShapeError("pad", f"Padding length must be divisible by 2 (got {pad})")
     if len(pad) > 2 * len(shape):

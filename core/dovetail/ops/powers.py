@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError
 from ._op import Array, op, xp
-from ._refuse import no_bools
+from ._refuse import fits, no_bools
 from ._ufunc import ufunc
 from .arithmetic import held, mul
 from .complex import real
@@ -98,8 +98,10 @@ def _no_inverse(exponent: int) -> None:
 
 def _no_inverses(input: Any, exponent: Any) -> None:
     """Refuse a negative exponent before an unsigned type wraps it."""
-    if exponent.__class__ is int and input.__class__ in CLASSES and input._a.dtype.kind == "u":
-        _no_inverse(exponent)
+    if exponent.__class__ is int and input.__class__ in CLASSES and input._a.dtype.kind in "iu":
+        if input._a.dtype.kind == "u":
+            _no_inverse(exponent)
+        fits("pow", exponent, input._a.dtype)
 
 
 def _integers(input: Any, exponent: Any) -> Any:

@@ -23,9 +23,9 @@ METHODS = ("bernoulli", "multinomial")
 def _depends(values: Any, out: Any, *parameters: Any) -> Tensor:
     """The result of a draw whose parameters are tensors: it requires a gradient (zero) where they do."""
     if out is None and STATE.word & GRAD:
-        for p in parameters:
-            if p.__class__ in CLASSES and p._n is not None:
-                return drawn(p, values)
+        tracked = [p for p in parameters if p.__class__ in CLASSES and p._n is not None]
+        if tracked:
+            return drawn(tracked[0], values, *tracked[1:])
     return deliver(values, out)
 
 
@@ -47,8 +47,8 @@ def normal(
     if not given and size is None:
         what = "received an invalid combination of arguments: numbers without a size"
         raise TypeMismatch("normal()", what, "", "normal(0.0, 1.0, (2, 3))")
-    for t in given:
-        demand_floating("normal", t._a.dtype)
+    if given:  # whose type the numbers have
+        demand_floating("normal", given[0]._a.dtype)
     if len(given) == 2:
         _check_broadcast("normal", [t._a for t in given])
     centre, spread = (x._a if x.__class__ in CLASSES else x for x in (mean, std))

@@ -11,6 +11,8 @@ from ..autograd.node import Tensor
 from ..device import module_for, xp
 from ..dtypes import bool_, get_default_dtype, int64, to_numpy_dtype
 from ..errors import ShapeError, TypeMismatch
+from ._dims import sizes_of
+from ._refuse import not_for
 from .convert import finished, placed
 from .create import ones, settled
 from .diag import tril, triu
@@ -35,13 +37,15 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     >>> dv.arange(5), dv.arange(1, 2, 0.5)
     (tensor([0, 1, 2, 3, 4]), tensor([1.0000, 1.5000]))
     """
-    if end is None:
-        if start is None:
+    if end is None or start is None:
+        if start is None and end is None:
             raise TypeMismatch("arange()", "received an invalid combination of arguments - got ()", "expected arange(end)")
-        start, end = 0, start
+        start, end = 0, end if start is None else start
     start, end, step = _number(start), _number(end), _number(step)
     exact = all(isinstance(x, int | bool) for x in (start, end, step))
     kind = (np.dtype(np.int64) if exact else get_default_dtype().np) if dtype is None else to_numpy_dtype(dtype)
+    if kind.kind == "b":
+        raise not_for("arange", kind, "a number type")
     if step == 0:
         raise ShapeError("arange", "step must be nonzero")
     if not all(map(math.isfinite, (start, end))):
@@ -72,14 +76,16 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, 
     tensor([0., 1., 2.])
     """
     if end is None:
-        start, end = 0, start
+        raise TypeMismatch("range()", 'missing 1 required positional arguments: "end"')
+    if (end - start) * step < 0:
+        raise ShapeError("range", "upper bound and lower bound inconsistent with step sign", f"{start} to {end} by {step}")
     count = math.floor((end - start) / step) + 1
     return _spaced("range", count, lambda i: start + i * step, to_numpy_dtype(dtype or get_default_dtype()), options)
 
 
 def _line(where: str, start: Any, end: Any, steps: int, dtype: Any, change: Any, options: dict[str, Any]) -> Tensor:
     """`change` of numbers at equal distances, counted from both ends towards the middle, so that both are met exactly."""
-    start, end = _number(start), _number(end)
+    start, end, (steps,) = _number(start), _number(end), sizes_of(where, (steps,), "steps")
     if steps < 0:
         raise ShapeError(where, "number of steps must be non-negative", f"got {steps}")
     if dtype is None:
@@ -113,7 +119,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **options: 
     >>> dv.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _line("linspace", start, end, int(steps), dtype, lambda x: x, options)
+    return _line("linspace", start, end, steps, dtype, lambda x: x, options)
 
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, **options: Any) -> Tensor:
@@ -125,7 +131,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     >>> dv.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return _line("logspace", start, end, int(steps), dtype, lambda x: base**x, options)
+    return _line("logspace", start, end, steps, dtype, lambda x: base**x, options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, **options: Any) -> Tensor:
@@ -138,7 +144,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, **options: Any) -> T
     tensor([[1., 0.],
             [0., 1.]])
     """
-    m = n if m is None else m
+    n, m = sizes_of("eye", (n, n if m is None else m), "n")
     for name, size in (("n", n), ("m", m)):
         if size < 0:
             raise ShapeError("eye", f"{name} must be greater or equal to 0, got {size}")
@@ -148,6 +154,8 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, **options: Any) -> T
 def _triangle(where: str, triangle: Any, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
     if row < 0 or col < 0:
         raise ShapeError(where, f"row and col must be non-negative, got {row} and {col}")
+    if dtype is not None and dtype.category > int64.category:
+        raise not_for(where, dtype.np, "an integer type")
     found = nonzero(triangle(ones(row, col, dtype=bool_, device=device), offset), as_tuple=True)
     return stack(found).to(int64 if dtype is None else dtype)
 

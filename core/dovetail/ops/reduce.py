@@ -93,7 +93,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     if input._a.dtype.kind not in "fcV":
         what = f"expected input to have floating point or complex dtype but got {type_name(input._a.dtype)}"
         raise DtypeError("nanmean()", what, "", "convert with .float()")
-    return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim))
+    return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim, dtype=dtype))
 
 
 @op(dtypes=None, contiguous=True)

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from ..errors import ShapeError, UnsupportedError, ValueRangeError
+from ..errors import RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
 from ._resampling import Axis, resample
 from ._windows import Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
@@ -80,6 +80,8 @@ def _sizes(x: Any, n: int, size: Any, factor: Any, recompute: bool | None) -> tu
     if size is not None:
         if recompute:
             raise ValueRangeError("interpolate", "recompute_scale_factor is not meaningful with an explicit size")
+        if any(isinstance(v, float) for v in values):
+            raise TypeMismatch("interpolate", f"expected size to be one of int or tuples of int, but got size {size}")
         return tuple(int(v) for v in values), (None,) * n
     outs = tuple(math.floor(m * float(f)) for m, f in zip(x.shape[2:], values, strict=False))
     return outs, (None,) * n if recompute else tuple(float(f) for f in values)
@@ -229,7 +231,8 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     x, size = input._a, input._a.shape[-2:]
     refuse_types("unfold", x, "iu")
     if x.ndim not in (3, 4):
-        raise ShapeError("unfold", f"Expected 3D or 4D (batch mode) tensor, but got input of size: {listing(x.shape)}")
+        kind = RangeError if x.ndim == 2 else ShapeError
+        raise kind("unfold", f"Expected 3D or 4D (batch mode) tensor, but got input of size: {listing(x.shape)}")
     w = _window("unfold", size, kernel_size, dilation, padding, stride)
     if min(w.outs) < 1:
         text = f"Given input with spatial size {size}, kernel_size={w.kernel}, dilation={w.dilation}, padding={w.padding}"

@@ -10,7 +10,7 @@ from ..errors import DtypeError, UnsupportedError
 from ._blockwise import masked
 from ._layout import copied
 from ._op import Array, op, xp
-from ._refuse import NotForType, floats_only, no_bools, tensors
+from ._refuse import NotForType, floats_only, no_bools, tensors, underived
 from ._results import results
 from ._ufunc import ufunc
 from .arithmetic import _div, _sub, abs, mul, zero
@@ -190,7 +190,12 @@ def nextafter_(input: Tensor, other: Tensor) -> Tensor:
 
 @op(name="heaviside")
 def _heaviside(input: Array, values: Array) -> Array:
+    if input.dtype.kind == "c":
+        raise DtypeError("heaviside", "heaviside is not yet implemented for complex tensors.")
     return xp(input).where(input == 0, values, (input > 0).astype(input.dtype))
+
+
+_heaviside.vjp(underived("heaviside"))
 
 
 def _same_type(input: Any, values: Any) -> None:

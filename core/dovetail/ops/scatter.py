@@ -156,10 +156,13 @@ def _slices_of(where: str, a: Any, dim: int, index: Any, source: Any) -> tuple[A
     same_type(f"{where}()", "self ({}) and source ({}) must have the same scalar type", a, source)
     count = source.shape[d] if source.ndim else 1
     if index.size != count:
-        raise ShapeError(f"{where}()", f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
+        kind = RangeError if where == "index_copy_" else ShapeError
+        raise kind(f"{where}()", f"Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
     if a.shape[:d] + a.shape[d + 1 :] != source.shape[:d] + source.shape[d + 1 :]:
         text = f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(a.shape)} at dimension {d}"
         raise ShapeError(f"{where}()", f"{text} and source slice shape: {list(source.shape)} at dimension {d}.")
+    if where == "index_add_" and a.ndim != source.ndim:
+        raise ShapeError("index_add_()", f"source tensor shape must match self tensor shape, got {list(a.shape)} and {list(source.shape)}")
     check_bounds(where, index, d, a.shape[d] if a.ndim else 1)
     return a if a.ndim else a.reshape(1), slices(d, index.reshape(-1)), source if a.ndim else source.reshape(-1)
 
@@ -175,6 +178,7 @@ def index_add(input: Array, dim: int, index: Fixed, source: Array, alpha: Any = 
     tensor([2., 0., 0.])
     """
     target, at, source = _slices_of("index_add_", input, dim, index, source)
+    alpha = int(alpha) if input.dtype.kind in "iu" else alpha
     add_at(target, at, source if alpha == 1 else (source * alpha).astype(input.dtype, copy=False))
 
 

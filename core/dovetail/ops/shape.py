@@ -10,11 +10,12 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..device import device_of, module_for, xp
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._arrays import broadcast
 from ._dims import dim_of, dims_of, several, sizes_of
 from ._layout import copied
 from ._op import Array, Fixed, op
+from ._refuse import not_for
 from .assign import setitem
 from .create import empty
 from .gather import gather, index_select
@@ -228,7 +229,7 @@ def _check_repeats(repeats: Tensor, n: int) -> None:
     if a.ndim > 1:
         raise ShapeError("repeat_interleave", "repeats must be 0-dim or 1-dim tensor", f"got {a.ndim} dimensions")
     if a.dtype.name not in ("int64", "int32"):
-        raise DtypeError("repeat_interleave", f"repeats has to be Long or Int tensor, got {a.dtype.name}")
+        raise not_for("repeat_interleave", a.dtype, "repeats of type Long or Int")
     if a.size not in (1, n):
         text = f"repeats must have the same size as input along dim, but got repeats.size(0) = {a.size} and input.size(0) = {n}"
         raise ShapeError("repeat_interleave", text)
@@ -300,7 +301,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if input._a.ndim != 1:
         raise ShapeError("combinations", "Expect a 1D vector, but got shape", f"{tuple(input._a.shape)}")
     if r < 0:
-        raise ValueRangeError("combinations", f"Expect a non-negative number, but got {r}")
+        raise ShapeError("combinations", f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations

@@ -112,7 +112,8 @@ def _searchsorted(sorted_sequence: Fixed, input: Fixed, right: bool, small: bool
     if sorter is not None:
         a = where.take_along_axis(a, sorter, -1)
     if a.ndim == 1:
-        return where.searchsorted(a, input, side="right" if right else "left").astype(kind)
+        found = where.searchsorted(a, input, side="right" if right else "left").astype(kind)
+        return where.where(input != input, a.size, found).astype(kind) if a.dtype.kind == "f" else found  # NaN goes last
     low, high = where.zeros(input.shape, np.int64), where.full(input.shape, a.shape[-1], np.int64)
     for _ in range(int(a.shape[-1]).bit_length()):
         middle = (low + high) // 2
@@ -136,6 +137,8 @@ def searchsorted(
     if side is not None:
         if side not in ("left", "right"):
             raise ShapeError("searchsorted()", f"side can only be 'left' or 'right' but got {side}")
+        if right and side == "left":
+            raise ShapeError("searchsorted()", "side and right can't be set to opposites, got side of left while right was True")
         right = side == "right"
     if input.__class__ not in CLASSES:
         if not isinstance(input, int | float | complex | np.generic):

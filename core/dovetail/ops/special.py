@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
 from ..autograd.node import Tensor
+from ..dtypes import can_cast
 from ..errors import DtypeError
 from . import _erf, _gamma
 from ._layout import converted
@@ -14,9 +16,9 @@ from ._refuse import tensors
 from .arithmetic import _div, add, mul, neg
 from .inplace import write
 
-__all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "mvlgamma", "polygamma"]
+__all__ = ["digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma"]
 METHODS = tuple(__all__)
-INPLACE = ("digamma", "erfinv", "lgamma", "mvlgamma", "polygamma")
+INPLACE = ("digamma", "erfinv", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma")
 INPLACE_FUNCTIONS = ("erf", "erfc", "i0")
 _SLOPE = 2 / math.sqrt(math.pi)
 
@@ -175,3 +177,39 @@ def i1(input: Array) -> Array:
 def _(g: Any, input: Any, out: Any) -> Any:
     slope = i0(input) - _div(out, input)
     return mul(g, slope.masked_fill(input == 0, 0.5))
+
+
+def igamma(input: Tensor, other: Tensor) -> Tensor:
+    """``special.gammainc`` of the plugin dovetail-science: ``∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt / Γ(a)`` for a = input, x = other.
+
+    >>> import dovetail as dv
+    >>> dv.igamma(dv.tensor([1., 2.]), dv.tensor([1., 3.]))
+    tensor([0.6321, 0.8009])
+    """
+    return importlib.import_module("dovetail.special").gammainc(input, other)
+
+
+def igammac(input: Tensor, other: Tensor) -> Tensor:
+    """``special.gammaincc`` of the plugin dovetail-science: ``1 − igamma(input, other)``.
+
+    >>> import dovetail as dv
+    >>> dv.igammac(dv.tensor([1., 2.]), dv.tensor([1., 3.]))
+    tensor([0.3679, 0.1991])
+    """
+    return importlib.import_module("dovetail.special").gammaincc(input, other)
+
+
+def _kept(input: Tensor, new: Tensor) -> Tensor:
+    if not can_cast(new.dtype, input.dtype):
+        raise DtypeError("igamma_", f"result type {new.dtype} can't be cast to the desired output type {input.dtype}")
+    return input.copy_(new)
+
+
+def igamma_(input: Tensor, other: Tensor) -> Tensor:
+    """In-place form of :func:`igamma`."""
+    return _kept(input, igamma(input.clone(), other))
+
+
+def igammac_(input: Tensor, other: Tensor) -> Tensor:
+    """In-place form of :func:`igammac`."""
+    return _kept(input, igammac(input.clone(), other))

@@ -18,7 +18,7 @@ from .arithmetic import div
 from .index import getitem_grad, index
 from .memory import address, storage, storage_offset
 
-__all__ = ["as_strided", "diagonal"]
+__all__ = ["as_strided", "as_strided_", "diagonal"]
 METHODS = ("as_strided", "as_strided_", "diagonal", "unfold")
 
 

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError
+from ..errors import ShapeError, TypeMismatch
 from ._dims import dim_of, dims_of, sizes_of
 from ._op import Array, op
 from ._reseat import reseating
@@ -94,6 +94,8 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     >>> dv.ones(2, 3, 4).permute(2, 0, 1).shape
     dovetail.Size([4, 2, 3])
     """
+    if not args and dims is None:
+        raise TypeMismatch("permute()", 'missing 1 required positional arguments: "dims"')
     order, n = sizes_of("permute", args if dims is None else (dims,), "dims"), input._a.ndim
     if len(order) != n:
         text = "number of dimensions in the tensor input does not match the length of the desired ordering of dimensions"
@@ -112,6 +114,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     dovetail.Size([3, 4, 2])
     """
     n = input._a.ndim
+    if isinstance(source, tuple | list) != isinstance(destination, tuple | list):
+        raise TypeMismatch("movedim()", f"received an invalid combination of arguments - got ({source!r}, {destination!r})")
     pair = [tuple(x) if isinstance(x, tuple | list) else (x,) for x in (source, destination)]
     if len(pair[0]) != len(pair[1]):
         text = f"Invalid source or destination dims: source ({list(pair[0])} dims) should contain the same number of dims as destination"
@@ -142,7 +146,7 @@ def _transposed(name: str, input: Tensor, conjugated: bool = False) -> Tensor:
         raise ShapeError(name, f"tensor.{name} is only supported on matrices or batches of matrices. Got {n}-D tensor.")
     if name == "H" and n not in (0, 2):
         raise ShapeError(name, f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.", "", "use mH")
-    out: Any = transpose(input, -2, -1) if n else alias(input)
+    out: Any = transpose(input, -2, -1) if n else input
     return out.conj() if conjugated and out._a.dtype.kind == "c" else out
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..dtypes import dtype as Dtype
-from ..errors import ShapeError
+from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import _prepare
-from ._dims import dim_of, dims_of, misfit, several, sizes_of
+from ._dims import dim_of, dims_of, misfit, sizes_of, tuple_of
 from ._op import Array, op
 from ._refuse import type_name
 from ._reseat import reseating
@@ -115,6 +115,8 @@ def view(input: Tensor, *args: Any, size: Any = None, dtype: Any = None) -> Tens
     tensor([[0, 1],
             [2, 3]])
     """
+    if not args and size is None and dtype is None:
+        raise TypeMismatch("view()", "received an invalid combination of arguments - got ()")
     kind = dtype if dtype is not None else args[0] if args else None
     if kind.__class__ is Dtype:
         return _view_dtype(input, kind.np)
@@ -163,7 +165,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, other._a.shape)
 
 
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """Broadcast to a shape, as a view.
 
     >>> import dovetail as dv
@@ -171,7 +173,7 @@ def broadcast_to(input: Tensor, size: Any) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    return expand(input, size)
+    return expand(input, *args, size=size)
 
 
 def broadcast_shapes(*shapes: Any) -> Any:
@@ -186,6 +188,8 @@ def broadcast_shapes(*shapes: Any) -> Any:
     from ..size import Size
 
     sizes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    if any(n < 0 for s in sizes for n in s):
+        raise ValueRangeError("broadcast_shapes", "Attempting to broadcast a dimension with negative length!", f"got {sizes}")
     try:
         return Size(np.broadcast_shapes(*sizes))
     except ValueError:
@@ -194,13 +198,13 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """Expand tensors to their common shape, as views.
+    """Expand tensors to their common shape, as views; one that has it already is given back itself.
 
     >>> import dovetail as dv
     >>> [t.shape for t in dv.broadcast_tensors(dv.ones(2, 1), dv.ones(3))]
     [dovetail.Size([2, 3]), dovetail.Size([2, 3])]
     """
-    given = several(tensors)
+    given = tensors
     shape: tuple[int, ...] = ()
     for k, one in enumerate(given):
         for d, (a, b) in enumerate(zip(shape[::-1], one._a.shape[::-1], strict=False), 1):
@@ -208,7 +212,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
                 text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension"
                 raise ShapeError("broadcast_tensors", f"{text} {max(len(shape), one._a.ndim) - d}", f"tensor number {k}")
         shape = tuple(broadcast_shapes(shape, one._a.shape))
-    return tuple(expand_to(one, shape) for one in given)
+    return tuple(one if one._a.shape == shape else expand_to(one, shape) for one in given)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -241,6 +245,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     dovetail.Size([2, 3, 4])
     """
     shape = input._a.shape
+    tuple_of("unflatten", "sizes", sizes)
     d, new = dim_of("unflatten", dim, len(shape)), list(sizes_of("unflatten", (sizes,), "sizes"))
     if not new:
         raise ShapeError("unflatten", "sizes must be non-empty")

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Leaf, tick, wrap
+from ..autograd.node import Leaf, Tensor, tick, wrap
 from ..device import device_of, xp
 from ..errors import UnsupportedError
+from ..ops._override import of_plugin
 from ..ops.kernels import update_table
 from .optimizer import Optimizer, counter_type, number
 
@@ -221,8 +222,9 @@ class Layout:
     def ready(self, optimizer: MultiTensorOptimizer, group: dict[str, Any]) -> list[tuple[Bunch, list[Any]]]:
         """The bunches that have gradients, with them; regrouped where need be."""
         found, kept = [], []
+        self.sparse: list[Any] = []  # the parameters whose gradient is sparse: others update them
         for bunch in self.bunches:
-            grads, missing = _grads(bunch.params)
+            grads, missing = _grads(bunch.params, self.sparse)
             if missing == len(grads):
                 kept.append(bunch)
             elif missing or not bunch.intact(optimizer.state):
@@ -231,13 +233,13 @@ class Layout:
                 kept.append(bunch)
                 found.append((bunch, grads))
         if self.idle:
-            grads, missing = _grads(self.idle)
+            grads, missing = _grads(self.idle, self.sparse)
             if missing < len(grads):
                 ready = [p for p, g in zip(self.idle, grads, strict=True) if g is not None]
                 self.idle = [p for p, g in zip(self.idle, grads, strict=True) if g is None]
                 fresh = self._arrange(ready, optimizer.state, optimizer._start(group))
                 kept += fresh
-                found += [(bunch, _grads(bunch.params)[0]) for bunch in fresh]
+                found += [(bunch, _grads(bunch.params, [])[0]) for bunch in fresh]
         self.bunches = kept
         return found
 
@@ -273,8 +275,8 @@ def _count(had: Any, start: float) -> tuple[float, Any]:
     return (start, counter_type()) if had is None else (float(had._a), had._a.dtype)
 
 
-def _grads(params: Sequence[Any]) -> tuple[list[Any], int]:
-    """The raw gradients, None where there is none, and how often that is."""
+def _grads(params: Sequence[Any], sparse: list[Any]) -> tuple[list[Any], int]:
+    """The raw gradients, None where there is none, and how often that is; parameters of which it is sparse are added to `sparse`."""
     found: list[Any] = []
     missing = 0
     for p in params:
@@ -283,6 +285,10 @@ def _grads(params: Sequence[Any]) -> tuple[list[Any], int]:
         if g is None:
             missing += 1
             found.append(None)
+        elif g.__class__ is not Tensor and g.is_sparse:
+            missing += 1
+            found.append(None)
+            sparse.append(p)
         else:
             found.append(g._a)
     return found, missing
@@ -337,7 +343,10 @@ class MultiTensorOptimizer(Optimizer):
             if len(layouts) != 1 or not layouts[0].serves(params, group):
                 layouts = self._layouts[i] = [Layout(part, self.rule, group) for part in _once_each(params)]
             for layout in layouts:
-                for bunch, grads in layout.ready(self, group):
+                ready = layout.ready(self, group)
+                if layout.sparse:
+                    of_plugin("step")(self, group, dict.fromkeys(layout.sparse))
+                for bunch, grads in ready:
                     bunch.run(self.rule, grads, group["maximize"], self._settings(group, bunch, layout.plain))
         return loss
 

@@ -81,6 +81,7 @@ def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str,
     for name in names:
         value = defaults[name]
         if name == "betas":
+            value[1]  # an IndexError where there are not two
             for i, beta in enumerate(map(number, value)):
                 check(0.0 <= beta < 1.0, optimizer, f"Invalid beta parameter at index {i}: {beta}", "expected 0 <= beta < 1")
         else:
@@ -101,6 +102,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _BEFORE or _AFTER):
             return step(self, *args, **kwargs)
+        args = (self, *args)
         for hook in chain(list(_BEFORE.values()), list(before.values())):
             new = hook(self, args, kwargs)
             if new is not None:
@@ -108,7 +110,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                     what = f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {new}"
                     raise UnsupportedError("step", what)
                 args, kwargs = new
-        out = step(self, *args, **kwargs)
+        out = step(*args, **kwargs)
         for hook in chain(list(after.values()), list(_AFTER.values())):
             hook(self, args, kwargs)
         return out
@@ -138,8 +140,8 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[dict[str, Any]]
     defaults: dict[str, Any]
-    _optimizer_step_pre_hooks: OrderedDict[int, Any]
-    _optimizer_step_post_hooks: OrderedDict[int, Any]
+    _optimizer_step_pre_hooks: OrderedDict[int, Any] = OrderedDict()  # of a subclass that does not call __init__
+    _optimizer_step_post_hooks: OrderedDict[int, Any] = OrderedDict()
     _step_supports_amp_scaling = False
     _opt_called = False
     _last = ""  # the settings that stand last in a group, where PyTorch's order is not that of the constructor
@@ -208,9 +210,8 @@ class Optimizer:
             if set_to_none:
                 p.grad = None
             else:
-                g._n = None
-                g._a[...] = 0
-                changed(g._v, "zero_grad")
+                g.detach_()
+                g.zero_()
 
     # --- groups ---------------------------------------------------------------------------------------------------
 
@@ -377,6 +378,6 @@ def _cast(p: Tensor, value: Any, key: Any = None) -> Any:
         return value if a is value._a else wrap(a)
     if isinstance(value, dict):
         return {k: _cast(p, v, k) for k, v in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Tensor):
         return type(value)(_cast(p, v) for v in value)  # type: ignore[call-arg]
     return value

@@ -1,4 +1,4 @@
-"""SparseAdam: Adam for sparse gradients, which the core does not have."""
+"""SparseAdam: Adam for sparse gradients."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UnsupportedError
+from ..ops._override import of_plugin
 from .optimizer import Optimizer, check, checked, number
 
 __all__ = ["SparseAdam"]
 
 
 class SparseAdam(Optimizer):
-    """Adam that touches only the rows with a gradient. Gradients of the core are dense, and ``step`` says so.
+    """Adam that touches only the rows with a gradient: those of ``nn.Embedding(sparse=True)``, with dovetail-science.
 
     Raises a ValueError for settings out of range or complex parameters, a RuntimeError for a dense gradient.
 
@@ -33,8 +34,12 @@ class SparseAdam(Optimizer):
         check(not places, self, f"Complex params at indices {places}: SparseAdam does not support complex parameters")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Refuse dense gradients; without any gradient there is nothing to do."""
+        """Update the rows that have gradients; ``closure`` evaluates the loss anew and its value is returned."""
         loss = self._evaluate(closure)
-        if any(p.grad is not None for p in self._every()):
-            raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
+        for group in self.param_groups:
+            given = [p for p in group["params"] if p.grad is not None]
+            if any(not p.grad.is_sparse for p in given):
+                raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
+            if given:
+                of_plugin("step")(self, group, given)
         return loss

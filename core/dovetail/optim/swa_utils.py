@@ -11,7 +11,7 @@ from typing import Any
 from ..autograd.modes import no_grad
 from ..autograd.node import Tensor
 from ..dtypes import int64
-from ..errors import UnsupportedError
+from ..errors import AssertedError
 from ..nn.module import Module
 from ..ops.create import zeros
 from .lr_scheduler._base import LRScheduler, per_group
@@ -118,7 +118,7 @@ class AveragedModel(Module):
     ) -> None:  # fmt: skip
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise UnsupportedError("AveragedModel", "Only one of avg_fn and multi_avg_fn should be provided")
+            raise AssertedError("AveragedModel", "Only one of avg_fn and multi_avg_fn should be provided")
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)

@@ -101,7 +101,7 @@ _OP: dict[str, Any] = {"key": r"[a-z_]\w*(/\w+)?", "expects": "the name of an op
 _NAME: dict[str, Any] = {"key": r"[A-Za-z]\w*", "expects": "a Python name"}
 
 # The target of a namespace is a module, not something in one.
-_NAMESPACES = Kind("namespaces", "target", "summary", **_NAME)
+_NAMESPACES = Kind("namespaces", "target", "summary", key=r"[A-Za-z]\w*(\.\w+)*", expects="a Python name, or a dotted one")
 _NAMESPACES.fields["target"] = FIELDS["module"]
 
 #: Every kind by name, in the order in which they are shown.

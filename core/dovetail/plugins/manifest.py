@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from .kinds import FIELDS, KINDS, Kind, expand
-from .names import namespace_of, normalise, reserved_modules
+from .names import is_module, namespace_of, normalise, reserved_modules
 
 __all__ = ["Reading", "accepts", "check_rows", "line_of", "read"]
 
@@ -82,7 +82,7 @@ def _check_key(kind: Kind, key: str, owner: str, short: bool) -> str:
     if not kind.claim and key.partition("/")[0] != owner:
         return f"the key {key!r} is outside the plugin's own namespace; expected '{owner}/…'"
     if kind.name == "namespaces":
-        if key in reserved_modules():
+        if key in reserved_modules() or ("." in key and is_module(key)):
             return f"'dovetail.{key}' is a module of the core; expected another name"
         if not short and key != owner.replace("-", "_"):
             return f"short names are for dovetail-* distributions; expected '{owner.replace('-', '_')}'"

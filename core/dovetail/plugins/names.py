@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-__all__ = ["CLAIMS", "HOOK_KINDS", "KIND_NAMES", "namespace_of", "normalise", "reserved_modules"]
+__all__ = ["CLAIMS", "HOOK_KINDS", "KIND_NAMES", "is_module", "namespace_of", "normalise", "reserved_modules"]
 
 #: The kinds in the order in which they are shown; ``kinds.KINDS`` has the fields of each.
 KIND_NAMES = (
@@ -41,7 +41,20 @@ def namespace_of(distribution: str) -> str:
     return normalise(distribution).removeprefix("dovetail-")
 
 
+_CORE = os.path.dirname(os.path.dirname(__file__))
+
+
 @cache
 def reserved_modules() -> set[str]:
-    """Give the names of the core's own modules, which no plugin may take."""
-    return {entry.name.removesuffix(".py") for entry in os.scandir(os.path.dirname(os.path.dirname(__file__)))} | {"dovetail", "core"}
+    """Give the names of the core's own modules, which no plugin may take; ``cpu`` is also that of a first-party plugin."""
+    return ({entry.name.partition(".")[0] for entry in os.scandir(_CORE)} | {"dovetail", "core"}) - {"cpu"}
+
+
+def is_module(dotted: str) -> bool:
+    """Whether ``dovetail.<dotted>`` is a module of the core.
+
+    >>> is_module("utils.data"), is_module("utils.benchmark")
+    (True, False)
+    """
+    path = os.path.join(_CORE, *dotted.split("."))
+    return os.path.isdir(path) or os.path.exists(f"{path}.py")

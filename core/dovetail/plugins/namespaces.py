@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .names import is_module
+
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
@@ -75,13 +77,14 @@ def _load(target: str, plugin: Plugin) -> ModuleType:
 
 def _suggestion(name: str) -> str:
     """Say what to install or switch on for ``dovetail.<name>``, or nothing."""
+    from ..absent import instead
     from .manager import get_manager
     from .registry import installer_of
 
     for plugin in get_manager().catalogue.plugins:
         if plugin.name.replace("-", "_") == name and plugin.state == "disabled":
             return f"plugin {plugin.label} is disabled: {plugin.reason}"
-    return installer_of(name, namespace=True)
+    return installer_of(name, namespace=True) or instead(name)
 
 
 class _Finder:
@@ -91,8 +94,10 @@ class _Finder:
         if not fullname.startswith(_PREFIX):
             return None
         name, _, below = fullname[len(_PREFIX) :].partition(".")
-        if name.startswith("_") or (below and _PREFIX + name not in _served):
+        if name.startswith("_") or is_module(fullname[len(_PREFIX) :]):
             return None
+        if below and _PREFIX + name not in _served:  # a plugin's module below one of the core's, such as utils.benchmark
+            name, below = f"{name}.{below}", ""
         return self._spec(fullname, name, below)
 
     def _spec(self, fullname: str, name: str, below: str) -> ModuleSpec | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .comparison import assert_close
+from .comparison import assert_allclose, assert_close
 
-__all__ = ["assert_close", "conformance"]
+__all__ = ["assert_allclose", "assert_close", "conformance", "make_tensor"]
 
 
 def __getattr__(name: str) -> Any:
     """The kit, imported when it is first asked for: programs that only compare tensors do not wait for it."""
-    if name != "conformance":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    if name == "make_tensor":
+        return importlib.import_module(f"{__name__}.making").make_tensor
+    if name != "conformance":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f"{__name__}.conformance")

@@ -11,7 +11,7 @@ from ..autograd.node import CLASSES
 from ..errors import TypeMismatch, ValueRangeError
 from ..ops.create import as_tensor
 
-__all__ = ["assert_close"]
+__all__ = ["assert_allclose", "assert_close"]
 
 _CLOSE = {  # (rtol, atol) by type; others must be equal
     "float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
@@ -44,6 +44,18 @@ def assert_close(
     found = _differ(actual, expected, (rtol, atol, equal_nan, allow_subclasses, flags), "")
     if found:
         raise AssertionError(msg(found) if callable(msg) else msg or found)
+
+
+def assert_allclose(
+    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = ""
+) -> None:
+    """The older form of `assert_close`: types may differ, NaN equals NaN, and the bounds are wider."""
+    actual = as_tensor(actual)
+    expected = expected if expected.__class__ in CLASSES else as_tensor(expected, dtype=actual.dtype)
+    if rtol is None and atol is None:
+        wide = {"float16": (1e-3, 1e-3), "float32": (1e-4, 1e-5), "float64": (1e-5, 1e-8)}
+        rtol, atol = _bounds(None, None, [{**_CLOSE, **wide}.get(t.dtype.name, (0.0, 0.0)) for t in (actual, expected)])
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)
 
 
 def _differ(actual: Any, expected: Any, how: Any, at: str) -> str:

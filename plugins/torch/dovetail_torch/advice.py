@@ -5,24 +5,32 @@ from __future__ import annotations
 import difflib
 import importlib
 
+from dovetail.absent import instead
+
 __all__ = ["DIFFERENT", "remedy"]
 
-# Prefix of a name → what to do. The longest prefix counts.
+# Beside `dovetail.absent.instead`, which knows PyTorch's modules: prefix of a name → what to do. The longest prefix counts.
 _INSTEAD = {
     "torch.compile": "it returns the function as it is, so the program runs the same",
-    "torch.distributed": "one process trains on one machine: leave the calls out where the world has one member",
-    "torch.export": "use dovetail_onnx.export, or dovetail.graph.trace for the graph",
-    "torch.onnx": "use dovetail_onnx.export (pip install dovetail-onnx)",
-    "torch.fx": "dovetail.graph.trace records a run as a graph",
+    "torch.onnx": "use dovetail.onnx.export (pip install dovetail-onnx)",
     "torch.jit": "run the module as it is; dovetail.graph.trace records a run",
-    "torch.profiler": "use Python's cProfile for now",
-    "torch.quantization": "there is no quantization yet",
-    "torch.ao": "there is no quantization yet",
-    "torch.sparse": "use dense tensors, or scipy.sparse outside the graph",
-    "torch.utils.tensorboard": "use the tensorboardX package, which needs no PyTorch",
-    "torch.utils.cpp_extension": "write a kernel in Python or C through dovetail.extend.Kernel",
-    "torch.multiprocessing": "use Python's multiprocessing",
-    "torch.library": "dovetail.extend.op makes an op with its gradient",
+    "torch.sparse": "pip install dovetail-science, or use dense tensors",
+    "torch.utils.data": "torchdata is not here: use a Dataset or a generator",
+    "torch.autograd.profiler": "use Python's cProfile for now",
+    "torch.cuda.CUDAGraph": "leave it out: calls run as they are written",
+    "torch.cuda.nccl": "one process trains on one machine",
+    "torch.nn.attention.flex_attention": "use nn.functional.scaled_dot_product_attention with attn_mask",
+    "torch.nn.intrinsic": "there is no quantization yet",
+    "torch.nn.quantized": "there is no quantization yet",
+    "torch.qint32": "there is no quantization yet",
+    "torch.qint8": "there is no quantization yet",
+    "torch.quantize_per_channel": "there is no quantization yet",
+    "torch.quantize_per_tensor": "there is no quantization yet",
+    "torch.quint8": "there is no quantization yet",
+    "torch.utils.bottleneck": "use Python's cProfile",
+    "torch.utils.mobile_optimizer": "use dovetail_onnx.export, and a runtime of the device",
+    "torchtext.legacy": "use the tokenizers and datasets of dovetail-text, and a DataLoader with a collate_fn",
+    "torchvision.ops": "operators of detection are not there yet",
     "torch._": "this is internal to PyTorch; use a public name",
     "torchvision.models.detection": "detection models are not there yet",
     "torchvision.models.segmentation": "segmentation models are not there yet",
@@ -40,6 +48,9 @@ DIFFERENT = {
 
 def remedy(name: str) -> str:
     """Say what to use in place of a name, or the nearest names that are there."""
+    top, _, below = name.partition(".")
+    if top == "torch" and (found := instead(below)):
+        return found
     known = [prefix for prefix in _INSTEAD if f"{name}.".startswith(f"{prefix}." if not prefix.endswith("_") else prefix)]
     if known:
         return _INSTEAD[max(known, key=len)]
@@ -51,5 +62,6 @@ def remedy(name: str) -> str:
         names = dir(importlib.import_module(f"{HOMES[top][0]}{dot}{rest}"))
     except (ImportError, KeyError):
         return "see the page of known differences for what there is"
-    near = difflib.get_close_matches(last, [n for n in names if not n.startswith("_")], 3, 0.7)
+    offered = {n.lower(): n for n in names if not n.startswith("_")} | {n: n for n in names if not n.startswith("_")}
+    near = list(dict.fromkeys(offered[n] for word in (last, last.lower()) for n in difflib.get_close_matches(word, offered, 3, 0.7)))[:3]
     return f"nearest: {', '.join(near)}" if near else "see the page of known differences for what there is"

@@ -11,6 +11,8 @@ from typing import Any
 
 from dovetail.errors import DovetailError
 
+from .faces.torch_version import TorchVersion
+
 __all__ = ["HOMES", "Missing", "install", "installed", "uninstall"]
 
 #: Package that programs import → package that answers, and the distribution that brings it.
@@ -31,7 +33,7 @@ class _Face(ModuleType):
 
     def __init__(self, name: str, home: ModuleType) -> None:
         super().__init__(name, home.__doc__)
-        self.__dict__.update(__path__=[], _home=home, __version__=_VERSIONS[name])
+        self.__dict__.update(__path__=[], _home=home, __version__=TorchVersion(_VERSIONS[name]))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -54,8 +54,12 @@ def report(source: str, filename: str = "<program>") -> Report:
     found: dict[str, list[int]] = {}
     for name, line in _used(ast.parse(source, filename)):
         found.setdefault(name, []).append(line)
-    names = [_judged(name, sorted(set(lines))) for name, lines in found.items()]
-    return Report(sorted(names, key=lambda name: (name.lines[0], name.name)))
+    names: dict[str, Name] = {}
+    for name, lines in found.items():
+        judged = _judged(name, lines)
+        judged.lines = sorted({*lines, *(names[judged.name].lines if judged.name in names else ())})
+        names[judged.name] = judged
+    return Report(sorted(names.values(), key=lambda name: (name.lines[0], name.name)))
 
 
 def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -75,17 +79,66 @@ def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
                     continue
                 bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
                 yield f"{node.module}.{alias.name}", node.lineno
+    yield from _in_scope(tree, bound)
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _in_scope(scope: Any, bound: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """The uses within a scope: a name that is given another value there no longer leads to the import."""
+    own = list(_own(scope))
+    arguments = getattr(scope, "args", None)
+    hidden = {a.arg for a in ast.walk(arguments) if isinstance(a, ast.arg)} if arguments else set()
+    bound = {name: full for name, full in bound.items() if name not in hidden}
+    from_line: dict[str, int] = {}
+    for node in sorted((n for n in own if isinstance(n, ast.Assign)), key=lambda n: n.lineno):
+        (target, *others), value = node.targets, _chain(node.value)
+        if not others and isinstance(target, ast.Name) and value is not None and value[0] in bound and target.id not in bound:
+            bound[target.id] = ".".join([bound[value[0]], *value[1:]])  # F = torch.nn.functional
+            from_line[target.id] = -node.lineno
+    for node in own:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in bound and from_line.get(node.id) != -node.lineno:
+            from_line[node.id] = min(node.lineno, abs(from_line.get(node.id, node.lineno)))
+    gone = {name for name, line in from_line.items() if line > 0}
     inner: set[int] = set()
-    for node in ast.walk(tree):
+    for node in own:
         if isinstance(node, ast.Attribute) and id(node) not in inner:
-            chain: list[str] = []
-            step: Any = node
+            chain, step = _chain(node), node.value
             while isinstance(step, ast.Attribute):
                 inner.add(id(step))
-                chain.append(step.attr)
                 step = step.value
-            if isinstance(step, ast.Name) and step.id in bound:
-                yield ".".join([bound[step.id], *reversed(chain)]), node.lineno
+            inner.add(id(step))
+            if chain is not None and chain[0] in bound and (chain[0] not in gone or node.lineno < from_line[chain[0]]):
+                yield ".".join([bound[chain[0]], *chain[1:]]), node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in inner and "." in bound.get(node.id, ""):
+            if node.id not in gone or node.lineno < from_line[node.id]:
+                yield bound[node.id], node.lineno  # of an import from a module
+        elif isinstance(node, _SCOPES):
+            yield from _in_scope(node, {name: full for name, full in bound.items() if name not in gone})
+
+
+def _own(scope: Any) -> Iterator[Any]:
+    """What lies in a scope: all nodes below it, outermost first, down to the functions in it; of those, the function itself."""
+    body = scope.body if isinstance(scope.body, list) else [scope.body]
+    waiting = [*body, *(scope.args.defaults if isinstance(scope, _SCOPES) else ())]
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        if not isinstance(node, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(node))
+        elif not isinstance(node, ast.Lambda):  # what is said at a function's head is outside it
+            waiting.extend([*node.decorator_list, *(a.annotation for a in ast.walk(node.args) if isinstance(a, ast.arg) and a.annotation)])
+            waiting.extend([node.returns] if node.returns else [])
+
+
+def _chain(node: Any) -> list[str] | None:
+    """The parts of ``a.b.c``; None for what does not begin with a name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else None
 
 
 def _judged(name: str, lines: list[int]) -> Name:

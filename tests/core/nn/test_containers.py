@@ -118,3 +118,21 @@ def test_data_parallel_wraps_one_device():
     state = wrapped.state_dict()
     consume_prefix_in_state_dict_if_present(state, "module.")
     layer.load_state_dict(state)
+
+
+def test_pieces_for_devices_and_back():
+    x = {"x": dv.arange(4.0), "more": (dv.ones(2, 1), "a"), "none": None}
+    first, second = nn.parallel.scatter(x, ["cpu", "cpu"])
+    assert first["x"].tolist() == [0, 1] and second["x"].tolist() == [2, 3] and second["more"][1] == "a" and second["none"] is None
+    joined = nn.parallel.gather([{"x": first["x"], "y": (first["more"][0],)}, {"x": second["x"], "y": (second["more"][0],)}], "cpu")
+    assert joined["x"].tolist() == [0, 1, 2, 3] and joined["y"][0].shape == (2, 1) and nn.parallel.gather([None, None], "cpu") is None
+    assert nn.parallel.gather([dv.tensor(1.0), dv.tensor(2.0)], "cpu").tolist() == [1, 2]
+    layer = nn.Linear(1, 1)
+    outs = nn.parallel.parallel_apply(nn.parallel.replicate(layer, ["cpu"]) * 2, [(dv.ones(1, 1),), dv.zeros(1, 1)])
+    assert dv.equal(outs[0], layer(dv.ones(1, 1))) and dv.equal(outs[1], layer(dv.zeros(1, 1)))
+
+
+def test_several_processes_need_a_process_group():
+    with pytest.raises(ValueError, match="Default process group has not been initialized; it needs dovetail.distributed"):
+        nn.parallel.DistributedDataParallel(nn.Linear(1, 1))
+    assert not isinstance(nn.Linear(1, 1), nn.parallel.DistributedDataParallel)

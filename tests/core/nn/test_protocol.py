@@ -51,12 +51,20 @@ def test_assignment_moves_a_name_between_tables():
 @pytest.mark.parametrize(
     ("act", "error", "text"),
     [
-        (lambda m: setattr(m, "scale", dv.ones(1)), TypeError, "cannot assign 'Tensor' as 'scale'; expected Parameter or None"),
-        (lambda m: setattr(m, "first", dv.ones(1)), TypeError, "cannot assign 'Tensor' as 'first'; expected Module or None"),
+        (
+            lambda m: setattr(m, "scale", dv.ones(1)),
+            TypeError,
+            "cannot assign 'dovetail.FloatTensor' as parameter 'scale' (nn.Parameter or None expected)",
+        ),
+        (
+            lambda m: setattr(m, "first", dv.ones(1)),
+            TypeError,
+            "cannot assign 'dovetail.FloatTensor' as child module 'first' (nn.Module or None expected)",
+        ),
         (lambda m: m.register_parameter("a.b", None), KeyError, "can't contain"),
         (lambda m: m.register_parameter("", None), KeyError, "can't be empty string"),
         (lambda m: m.register_parameter("train", None), KeyError, "attribute 'train' already exists"),
-        (lambda m: m.register_parameter("new", dv.ones(1)), TypeError, "cannot assign 'Tensor' object to parameter 'new'"),
+        (lambda m: m.register_parameter("new", dv.ones(1)), TypeError, "cannot assign 'dovetail.FloatTensor' object to parameter 'new'"),
         (lambda m: m.register_buffer("new", 1), TypeError, "cannot assign 'int' object to buffer 'new'"),
         (lambda m: m.add_module("new", 1), TypeError, "int is not a Module subclass"),
         (lambda m: m.missing, AttributeError, "'Net' object has no attribute 'missing'"),

@@ -179,7 +179,7 @@ def test_step_hooks() -> None:
     sgd = optim.SGD([p], lr=0.5)
     handles = [
         register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append("all before")),
-        sgd.register_step_pre_hook(lambda o, args, kwargs: seen.append("before") or ((lambda: 7,), {})),
+        sgd.register_step_pre_hook(lambda o, args, kwargs: seen.append("before") or ((o, lambda: 7), {})),
         sgd.register_step_post_hook(lambda o, args, kwargs: seen.append("after")),
         register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append("all after")),
     ]

@@ -58,6 +58,8 @@ WRONG = [
     (MUL + '[[kernels.mul]]\ntarget = 4\ndevice = "cuda"\ndtypes = ["float32"]', 7, "kernels.mul.[1].target: got 4"),
     (MUL + '[[kernels.mul]]\ntarget = "a:c"\ndevice = "cpu"\ndtypes = ["float32"]', 6, "'mul@cpu:float32' is claimed twice by this plugin"),
     ('[namespaces.nn]\ntarget = "a.b"', 2, "'dovetail.nn' is a module of the core"),
+    ('[namespaces."nn.functional"]\ntarget = "a.b"', 2, "'dovetail.nn.functional' is a module of the core"),
+    ('[namespaces."nn..more"]\ntarget = "a.b"', 2, "is not valid; expected a Python name"),
     ('[namespaces.sound]\ntarget = "a.b:c"', 3, 'expected a module\'s name, "package.module"'),
     ('[commands.plugins]\ntarget = "a:b"', 2, "'dovetail plugins' is a command of the core"),
     ('[formats."wav"]\nmagic = "x"', 2, "the key 'wav' is not valid; expected a lower-case suffix"),

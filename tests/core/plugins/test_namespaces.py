@@ -143,3 +143,33 @@ def test_ordinary_imports_do_not_look_for_plugins(python, site):
         "print(dovetail.waves.shapes.Sine, [name for name in sys.modules if name.endswith('shapes')])\n"
     )
     assert python(program).split(" ", 2)[1] == "'dovetail_sounds.waves.shapes.Sine'>"
+
+
+def test_a_module_below_one_of_the_core_may_come_from_a_plugin(site):
+    site.add("dovetail-sounds", '[namespaces."nn.utils.waves"]\ntarget = "dovetail_sounds.waves"\n', code={"waves.py": "SPEED = 343\n"})
+    found = importlib.import_module("dovetail.nn.utils.waves")
+    assert found.SPEED == 343 and found.__name__ == "dovetail_sounds.waves" and dovetail.nn.utils.waves is found
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'dovetail\.nn\.utils\.nothing'"):
+        importlib.import_module("dovetail.nn.utils.nothing")
+    with pytest.raises(ModuleNotFoundError, match=r"there is no module named.*pip install dovetail-science"):
+        importlib.import_module("dovetail.nn.utils.prune")
+    del dovetail.nn.utils.waves
+
+
+def test_a_module_below_one_of_the_core(site):
+    site.add("dovetail-sounds", '[namespaces."utils._loud"]\ntarget = "dovetail_sounds.loud"\n', code={"loud.py": "VOLUME = 11\n"})
+    from dovetail.utils._loud import VOLUME
+
+    assert VOLUME == 11 and dovetail.utils._loud is sys.modules["dovetail_sounds.loud"]
+    # the finder now comes first, and leaves the core's own modules alone
+    assert importlib.import_module("dovetail.nn.functional").__name__ == "dovetail.nn.functional"
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'dovetail.utils._quiet'"):
+        importlib.import_module("dovetail.utils._quiet")
+    with pytest.raises(ModuleNotFoundError, match="there is no module named 'dovetail.utils.tensorboard'; use the package tensorboardX"):
+        importlib.import_module("dovetail.utils.tensorboard")
+    delattr(dovetail.utils, "_loud")
+
+
+def test_the_plugin_for_native_kernels_shares_its_name_with_a_module_of_the_core(site):
+    site.add("dovetail-cpu", "", code={"__init__.py": "def instruction_set(): return 'none'\n"})
+    assert plugins.installed()[0].state == "ready" and dovetail.cpu.instruction_set() == "none" and dovetail.cpu.device_count() == 1

@@ -1,6 +1,7 @@
 """A character-level GPT: tied weights, groups of weight decay, clipping, warm-up and cosine."""
 
 import math
+import sys
 
 import torch
 import torch.nn as nn
@@ -42,10 +43,11 @@ class GPT(nn.Module):
 
 
 torch.manual_seed(1337)
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 text = "the quick brown fox jumps over the lazy dog. " * 30
 letters = {c: i for i, c in enumerate(sorted(set(text)))}
 data = torch.tensor([letters[c] for c in text], dtype=torch.long)
-model = GPT(len(letters), 16)
+model = GPT(len(letters), 16).to(dtype)
 print(model, sum(p.numel() for p in model.parameters()), list(model.state_dict()))
 params = [p for p in model.parameters() if p.requires_grad]
 groups = [{"params": [p for p in params if p.dim() >= 2], "weight_decay": 0.1}]
@@ -63,3 +65,4 @@ for _ in range(50):
     scheduler.step()
     optimizer.zero_grad(set_to_none=True)
     losses += [loss.item(), norm.item()]
+print("losses", losses)

@@ -1,10 +1,13 @@
 """A small DCGAN: transposed convolutions, batch norm, weight initialisation by class name, two optimizers."""
 
+import sys
+
 import torch
 import torch.nn as nn
 import torch.optim as optim
 
 torch.manual_seed(999)
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 nz, ngf, ndf, nc = 8, 4, 4, 1
 
 
@@ -55,20 +58,22 @@ class Discriminator(nn.Module):
 netG, netD = Generator(), Discriminator()
 netG.apply(weights_init)
 netD.apply(weights_init)
+netG.to(dtype)
+netD.to(dtype)
 criterion = nn.BCELoss()
-fixed_noise = torch.randn(4, nz, 1, 1)
+fixed_noise = torch.randn(4, nz, 1, 1).to(dtype)
 real_label, fake_label = 1.0, 0.0
 optimizerD = optim.Adam(netD.parameters(), lr=0.0002, betas=(0.5, 0.999))
 optimizerG = optim.Adam(netG.parameters(), lr=0.0002, betas=(0.5, 0.999))
-images = torch.sin(torch.arange(256.0).view(1, 1, 16, 16) / 9 + torch.rand(8, 1, 1, 1) * 6)
+images = torch.sin(torch.arange(256.0).view(1, 1, 16, 16) / 9 + torch.rand(8, 1, 1, 1) * 6).to(dtype)
 losses = []
-for step in range(25):
+for step in range(50):
     netD.zero_grad()
     label = torch.full((8,), real_label, dtype=images.dtype)
     output = netD(images)
     errD_real = criterion(output, label)
     errD_real.backward()
-    noise = torch.randn(8, nz, 1, 1)
+    noise = torch.randn(8, nz, 1, 1).to(dtype)
     fake = netG(noise)
     label.fill_(fake_label)
     output = netD(fake.detach())
@@ -87,3 +92,4 @@ for step in range(25):
         print("[%d] Loss_D: %.4f Loss_G: %.4f" % (step, errD.item(), errG.item()))
 with torch.no_grad():
     print(netG(fixed_noise).detach().size())
+print("losses", losses)

@@ -1,5 +1,7 @@
 """The MNIST example on synthetic digits."""
 
+import sys
+
 import numpy as np
 import torch
 import torch.nn as nn
@@ -7,6 +9,8 @@ import torch.nn.functional as F
 import torch.optim as optim
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Dataset
+
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 
 
 class Digits(Dataset):
@@ -20,7 +24,7 @@ class Digits(Dataset):
         return len(self.data)
 
     def __getitem__(self, i):
-        image = torch.from_numpy(self.data[i]).to(torch.get_default_dtype()).div(255).unsqueeze(0)
+        image = torch.from_numpy(self.data[i]).to(dtype).div(255).unsqueeze(0)
         return (image - 0.13) / 0.3, int(self.targets[i])
 
 
@@ -30,7 +34,7 @@ class Net(nn.Module):
         self.conv1 = nn.Conv2d(1, 6, 3, 1)
         self.bn1 = nn.BatchNorm2d(6)
         self.conv2 = nn.Conv2d(6, 8, kernel_size=3, padding=1)
-        self.dropout = nn.Dropout(0.0)
+        self.dropout = nn.Dropout(0.25)
         self.fc = nn.Linear(8 * 3 * 3, 10)
 
     def forward(self, x):
@@ -42,7 +46,7 @@ class Net(nn.Module):
 
 torch.manual_seed(1)
 loader = DataLoader(Digits(160), batch_size=16, shuffle=True, num_workers=0, drop_last=True)
-model = Net()
+model = Net().to(dtype)
 print(model)
 optimizer = optim.Adadelta(model.parameters(), lr=1.0)
 scheduler = StepLR(optimizer, step_size=1, gamma=0.7)
@@ -60,3 +64,4 @@ model.eval()
 with torch.no_grad():
     correct = sum(model(data).argmax(dim=1, keepdim=True).eq(target.view(-1, 1)).sum().item() for data, target in loader)
 print(correct, model.bn1.running_mean, model.bn1.num_batches_tracked)
+print("losses", losses)

@@ -1,5 +1,7 @@
 """Deep Q-learning's update: gather, assignment through a mask, soft copies by state dicts."""
 
+import sys
+
 import numpy as np
 import torch
 import torch.backends.cudnn as cudnn
@@ -21,8 +23,9 @@ class DQN(nn.Module):
 torch.manual_seed(0)
 np.random.seed(0)
 cudnn.deterministic = True
-device, dtype = torch.device("cpu"), torch.get_default_dtype()
-policy_net, target_net = DQN().to(device), DQN().to(device)
+device = torch.device("cpu")
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
+policy_net, target_net = DQN().to(device).to(dtype), DQN().to(device).to(dtype)
 print(target_net.load_state_dict(policy_net.state_dict()))
 optimizer = optim.AdamW(policy_net.parameters(), lr=1e-3, amsgrad=True)
 losses = []
@@ -35,7 +38,7 @@ for _ in range(50):
     reward = torch.tensor(np.random.rand(16), device=device).to(dtype)
     q = policy_net(torch.cat(states)).gather(1, action)
     alive = torch.tensor(tuple(s is not None for s in following), device=device, dtype=torch.bool)
-    value = torch.zeros(16, device=device)
+    value = torch.zeros(16, dtype=dtype, device=device)
     with torch.no_grad():
         value[alive] = target_net(torch.cat([s for s in following if s is not None])).max(1).values
     loss = nn.SmoothL1Loss()(q, ((value * 0.99) + reward).unsqueeze(1))
@@ -49,3 +52,4 @@ for _ in range(50):
     target_net.load_state_dict(target)
     losses.append(loss.item())
 print(policy_net(states[0])[np.arange(0, 1), action[0]].shape[0], torch.max(q.detach(), 0))
+print("losses", losses)

@@ -1,22 +1,25 @@
 """A graph convolutional network on two communities: normalized adjacency, index_add over edges, dropout, early layers without bias."""
 
 import math
+import sys
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch.nn.parameter import Parameter
 
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 torch.manual_seed(42)
 n = 24
 labels = (torch.arange(n) >= n // 2).long()
 probability = torch.where(labels.unsqueeze(0) == labels.unsqueeze(1), torch.tensor(0.4), torch.tensor(0.05))
 adjacency = (torch.rand(n, n) < probability).triu(1)
-adjacency = (adjacency | adjacency.t()).to(torch.get_default_dtype()) + torch.eye(n)
+adjacency = (adjacency | adjacency.t()).to(dtype) + torch.eye(n, dtype=dtype)
 rows, cols = adjacency.nonzero(as_tuple=True)
 degree = torch.bincount(rows, minlength=n).to(adjacency.dtype)
 norm = degree.rsqrt()[rows] * degree.rsqrt()[cols]
 features = torch.randn(n, 6) + labels.unsqueeze(1) * 0.5
+features = features.to(dtype)
 
 
 class GraphConvolution(nn.Module):
@@ -38,7 +41,7 @@ class GraphConvolution(nn.Module):
 
     def forward(self, input):
         support = torch.mm(input, self.weight)
-        output = torch.zeros(input.size(0), self.out_features).index_add_(0, rows, norm.unsqueeze(1) * support[cols])
+        output = torch.zeros(input.size(0), self.out_features, dtype=input.dtype).index_add_(0, rows, norm.unsqueeze(1) * support[cols])
         return output + self.bias if self.bias is not None else output
 
     def __repr__(self):
@@ -57,7 +60,7 @@ class GCN(nn.Module):
         return F.log_softmax(self.gc2(x), dim=1)
 
 
-model = GCN()
+model = GCN().to(dtype)
 print(model)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.05, weight_decay=5e-4)
 idx_train = torch.randperm(n)[:10]
@@ -75,3 +78,4 @@ output = model(features)
 preds = output.max(1)[1].type_as(labels)
 correct = preds.eq(labels).double().sum()
 print("accuracy: {:.4f}".format((correct / len(labels)).item()))
+print("losses", losses)

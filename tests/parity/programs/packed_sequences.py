@@ -1,5 +1,7 @@
 """Sentences of several lengths through recurrent layers."""
 
+import sys
+
 import torch
 import torch.nn as nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
@@ -22,6 +24,8 @@ class Tagger(nn.Module):
         return self.fc(torch.cat((hidden[-2, :, :], hidden[-1, :, :]), dim=1) + pooled).squeeze(-1)
 
 
+if "--double" in sys.argv:
+    torch.set_default_dtype(torch.float64)
 torch.manual_seed(5)
 sentences = [torch.randint(1, 30, (n,)) for n in (9, 3, 7, 5, 9, 2)]
 lengths = torch.tensor([len(s) for s in sentences])
@@ -40,3 +44,4 @@ for kind in ("LSTM", "GRU", "RNN"):
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
+print("losses", losses)

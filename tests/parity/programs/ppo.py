@@ -1,10 +1,13 @@
-"""PPO's update on recorded steps: clipped ratios, value loss, entropy bonus, advantages by GAE, minibatches, learning-rate annealing."""
+"""PPO's update on recorded steps and actions: clipped ratios, value loss, entropy bonus, advantages by GAE, minibatches, learning-rate annealing."""
+
+import sys
 
 import torch
 import torch.nn as nn
 import torch.optim as optim
 from torch.distributions.normal import Normal
 
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 torch.manual_seed(1)
 num_steps, num_envs, obs_dim, act_dim = 16, 4, 3, 2
 
@@ -30,19 +33,19 @@ class Agent(nn.Module):
         action_logstd = self.actor_logstd.expand_as(action_mean)
         probs = Normal(action_mean, torch.exp(action_logstd))
         if action is None:
-            action = probs.sample()
+            action = (torch.randn(action_mean.shape) * 0.8).to(action_mean)
         return action, probs.log_prob(action).sum(1), probs.entropy().sum(1), self.critic(x)
 
 
-agent = Agent()
+agent = Agent().to(dtype)
 optimizer = optim.Adam(agent.parameters(), lr=3e-3, eps=1e-5)
 losses = []
-for update in range(1, 4):
-    optimizer.param_groups[0]["lr"] = (1.0 - (update - 1.0) / 3) * 3e-3
-    obs = torch.zeros((num_steps, num_envs, obs_dim))
-    actions = torch.zeros((num_steps, num_envs, act_dim))
-    logprobs, rewards, dones, values = (torch.zeros((num_steps, num_envs)) for _ in range(4))
-    next_obs, next_done = torch.randn(num_envs, obs_dim), torch.zeros(num_envs)
+for update in range(1, 6):
+    optimizer.param_groups[0]["lr"] = (1.0 - (update - 1.0) / 5) * 3e-3
+    obs = torch.zeros((num_steps, num_envs, obs_dim), dtype=dtype)
+    actions = torch.zeros((num_steps, num_envs, act_dim), dtype=dtype)
+    logprobs, rewards, dones, values = (torch.zeros((num_steps, num_envs), dtype=dtype) for _ in range(4))
+    next_obs, next_done = torch.randn(num_envs, obs_dim).to(dtype), torch.zeros(num_envs, dtype=dtype)
     for step in range(num_steps):
         obs[step], dones[step] = next_obs, next_done
         with torch.no_grad():
@@ -50,7 +53,7 @@ for update in range(1, 4):
             values[step] = value.flatten()
         actions[step], logprobs[step] = action, logprob
         rewards[step] = -(action - next_obs[:, :act_dim]).pow(2).sum(1)
-        next_obs, next_done = torch.randn(num_envs, obs_dim), (torch.rand(num_envs) < 0.1).to(rewards.dtype)
+        next_obs, next_done = torch.randn(num_envs, obs_dim).to(dtype), (torch.rand(num_envs) < 0.1).to(rewards.dtype)
     with torch.no_grad():
         next_value = agent.get_value(next_obs).reshape(1, -1)
         advantages = torch.zeros_like(rewards)
@@ -87,3 +90,4 @@ for update in range(1, 4):
             losses.append(loss.item())
     y_pred, y_true = b_values.numpy(), b_returns.numpy()
     print(f"update {update}: explained variance {1 - (y_true - y_pred).var() / y_true.var():.3f}")
+print("losses", losses)

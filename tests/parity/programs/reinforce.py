@@ -1,5 +1,6 @@
-"""REINFORCE on a corridor that is written here: Categorical, returns to go, gradients through log-probabilities."""
+"""REINFORCE on a corridor that is written here, on recorded actions: Categorical, returns to go, gradients through log-probabilities."""
 
+import sys
 from collections import deque
 
 import torch
@@ -8,7 +9,9 @@ import torch.nn.functional as F
 import torch.optim as optim
 from torch.distributions import Categorical
 
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 torch.manual_seed(543)
+recorded = iter(torch.randint(0, 2, (1000,)))
 
 
 class Corridor:
@@ -19,7 +22,7 @@ class Corridor:
         return self.observe()
 
     def observe(self):
-        return F.one_hot(torch.tensor(self.at), 5).to(torch.get_default_dtype())
+        return F.one_hot(torch.tensor(self.at), 5).to(dtype)
 
     def step(self, action):
         self.at = max(0, min(4, self.at + (1 if action == 1 else -1)))
@@ -32,7 +35,7 @@ class Policy(nn.Module):
     def __init__(self):
         super().__init__()
         self.affine1 = nn.Linear(5, 16)
-        self.dropout = nn.Dropout(p=0.1)
+        self.dropout = nn.Dropout(p=0.25)
         self.affine2 = nn.Linear(16, 2)
         self.saved_log_probs = []
         self.rewards = []
@@ -44,22 +47,22 @@ class Policy(nn.Module):
         return F.softmax(self.affine2(x), dim=1)
 
 
-policy = Policy()
-optimizer = optim.Adam(policy.parameters(), lr=2e-2)
-eps = torch.finfo(torch.get_default_dtype()).eps
+policy = Policy().to(dtype)
+optimizer = optim.Adam(policy.parameters(), lr=2e-3)
+eps = torch.finfo(dtype).eps
 
 
 def select_action(state):
     probs = policy(state.unsqueeze(0))
     m = Categorical(probs)
-    action = m.sample()
+    action = next(recorded).view(1)
     policy.saved_log_probs.append(m.log_prob(action))
     return action.item()
 
 
 losses = []
 env = Corridor()
-for episode in range(40):
+for episode in range(60):
     state, ep_reward, done = env.reset(), 0.0, False
     while not done:
         state, reward, done = env.step(select_action(state))
@@ -69,7 +72,7 @@ for episode in range(40):
     for r in policy.rewards[::-1]:
         R = r + 0.99 * R
         returns.appendleft(R)
-    returns = torch.tensor(returns)
+    returns = torch.tensor(returns, dtype=dtype)
     if len(returns) > 1:
         returns = (returns - returns.mean()) / (returns.std() + eps)
     for log_prob, R in zip(policy.saved_log_probs, returns):
@@ -83,3 +86,4 @@ for episode in range(40):
     losses.append(policy_loss.item())
     if episode % 10 == 0:
         print("Episode {}\tLast reward: {:.2f}".format(episode, ep_reward))
+print("losses", losses)

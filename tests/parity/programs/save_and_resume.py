@@ -2,6 +2,7 @@
 
 import copy
 import os
+import sys
 import tempfile
 from collections import OrderedDict
 
@@ -25,6 +26,8 @@ def train(model, optimizer, scheduler):
         losses.append(loss.item())
 
 
+if "--double" in sys.argv:
+    torch.set_default_dtype(torch.float64)
 torch.manual_seed(0)
 x, y, losses = torch.randn(20, 5), torch.randn(20, 1), []
 for name, options in (("Adam", {"amsgrad": True}), ("SGD", {"lr": 0.05, "momentum": 0.9}), ("RMSprop", {"centered": True}), ("NAdam", {})):
@@ -60,3 +63,4 @@ for _ in range(10):
 handle.remove()
 model.fc2 = nn.Identity()
 print(model, model[:2], len(model.fc1._forward_hooks), model.fc1.weight.grad.abs().max() <= 0.01)
+print("losses", losses)

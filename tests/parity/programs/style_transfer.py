@@ -1,6 +1,7 @@
 """An image optimised by LBFGS until its Gram matrices match; the network is cut, frozen and extended."""
 
 import copy
+import sys
 
 import torch
 import torch.nn as nn
@@ -24,10 +25,11 @@ class StyleLoss(nn.Module):
         return input
 
 
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 torch.manual_seed(0)
 cnn = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(8, 12, 3, padding=1), nn.ReLU())
-cnn = cnn.eval()[:-1]
-style, image = torch.rand(1, 3, 12, 12), torch.rand(1, 3, 12, 12)
+cnn = cnn.eval()[:-1].to(dtype)
+style, image = torch.rand(1, 3, 12, 12).to(dtype), torch.rand(1, 3, 12, 12).to(dtype)
 model, parts = nn.Sequential(), []
 for i, layer in enumerate(copy.deepcopy(cnn).children()):
     model.add_module(f"part_{i}", nn.ReLU(inplace=False) if isinstance(layer, nn.ReLU) else layer)
@@ -38,22 +40,26 @@ print(model, len(model), model[-1])
 model.eval()
 model.requires_grad_(False)
 image.requires_grad_(True)
-optimizer = optim.LBFGS([image], line_search_fn="strong_wolfe")
-losses = []
+optimizer = optim.LBFGS([image], lr=0.2)
+losses, run = [], [0]
+while run[0] < 60:
 
+    def closure():
+        with torch.no_grad():
+            image.clamp_(0, 1)
+        optimizer.zero_grad()
+        model(image)
+        style_score = 0
+        for part in parts:
+            style_score += part.loss
+        loss = style_score * 1e5 + F.mse_loss(image, style)
+        loss.backward()
+        run[0] += 1
+        if run[0] % 20 == 0:
+            print(f"run {run}: Style Loss : {style_score.item():4f}")
+        losses.append(loss.item())
+        return loss
 
-def closure():
-    optimizer.zero_grad()
-    model(image)
-    score = 0
-    for part in parts:
-        score += part.loss
-    loss = score * 1000 + 0.01 * F.mse_loss(image, style)
-    loss.backward()
-    losses.append(loss.item())
-    return loss
-
-
-for _ in range(2):
     optimizer.step(closure)
 print(image.shape[1:] == style.shape[1:], all(p.grad is None for p in model.parameters()))
+print("losses", losses)

@@ -1,5 +1,7 @@
 """A variational autoencoder on blobs: reparameterized draws, KL by hand, Adam."""
 
+import sys
+
 import torch
 from torch import nn, optim
 from torch.nn import functional as F
@@ -7,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+dtype = torch.float64 if "--double" in sys.argv else torch.float32
 
 
 class VAE(nn.Module):
@@ -24,7 +27,7 @@ class VAE(nn.Module):
 
     def reparameterize(self, mu, logvar):
         std = torch.exp(0.5 * logvar)
-        eps = torch.randn_like(std)
+        eps = torch.randn(std.size()).to(std)
         return mu + eps * std
 
     def decode(self, z):
@@ -48,15 +51,15 @@ def blobs(n):
     return torch.exp(-distance / 4).unsqueeze(1)
 
 
-model = VAE().to(device)
+model = VAE().to(device, dtype)
 optimizer = optim.Adam(model.parameters(), lr=1e-2)
 loader = DataLoader(TensorDataset(blobs(160)), batch_size=32, shuffle=True)
 losses = []
-for epoch in range(8):
+for epoch in range(10):
     model.train()
     train_loss = 0
     for batch_idx, (data,) in enumerate(loader):
-        data = data.to(device)
+        data = data.to(device, dtype=dtype)
         optimizer.zero_grad()
         recon, mu, logvar = model(data)
         loss = loss_function(recon, data, mu, logvar)
@@ -66,5 +69,6 @@ for epoch in range(8):
         losses.append(loss.item() / len(data))
     print(f"====> Epoch: {epoch} Average loss: {train_loss / len(loader.dataset):.3f}")
 with torch.no_grad():
-    sample = model.decode(torch.randn(4, 4).to(device)).cpu()
+    sample = model.decode(torch.randn(4, 4).to(device, dtype)).cpu()
     print(sample.view(4, 1, 8, 8).shape)
+print("losses", losses)

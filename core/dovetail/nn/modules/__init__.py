@@ -23,7 +23,7 @@ _FACES = {
     "lazy": "lazy",
     "linear": "linear",
     "loss": "loss margin_loss",
-    "module": "module _hooks",
+    "module": "module _hooks _state",
     "normalization": "norm",
     "padding": "padding",
     "pixelshuffle": "vision",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from ..module import Module
@@ -18,6 +19,8 @@ def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
     """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")
+    if "device" not in signature(module_cls).parameters:
+        raise RuntimeError("Module must support a 'device' arg to skip initialization")
     from ...generator import default_generator
 
     with default_generator._fork():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -50,7 +51,7 @@ class ParametrizationList(ModuleList):
             raise ValueRangeError("ParametrizationList", "ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
-        start = self._back(original)
+        start = self._back(original, NotImplementedError)
         self.is_tensor = start.__class__ in CLASSES
         if self.is_tensor:
             if start.shape != original.shape or start.dtype != original.dtype:
@@ -69,12 +70,13 @@ class ParametrizationList(ModuleList):
             with no_grad():
                 _check("ParametrizationList", self(), original)
 
-    def _back(self, value: Any) -> Any:
+    def _back(self, value: Any, *passed: type[Exception]) -> Any:
         """Through the right inverses, last first, as far as there are such."""
         with no_grad():
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
-                    value = module.right_inverse(value)
+                    with contextlib.suppress(*passed):
+                        value = module.right_inverse(value)
         return value
 
     def _originals(self) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...autograd.node import CLASSES, Tensor, wrap
 from ...device import device_of, to_device
 from ...device import move as to_place
-from ...errors import ShapeError, ValueRangeError
+from ...errors import ShapeError, TypeMismatch, ValueRangeError
 from .. import functional as F
 from .._make import need
 from .._ops import dv
@@ -161,7 +161,9 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     need((np.diff(sizes) <= 0).all(), where, what, "pass enforce_sorted=False", ShapeError)
     need(sizes[0] <= longest, where, f"Expected lengths of at most {longest} steps, got {sizes[0]}", kind=ShapeError)
     batch_sizes = wrap((sizes > np.arange(sizes[0])[:, None]).sum(1))
-    return PackedSequence(_pack_steps(steps[: int(sizes[0])], batch_sizes), batch_sizes, None if order is None else _on(order, input), None)
+    data = _pack_steps(steps[: int(sizes[0])], batch_sizes)
+    data = data.clone() if sizes[-1] == longest else data  # never a view
+    return PackedSequence(data, batch_sizes, None if order is None else _on(order, input), None)
 
 
 def pad_packed_sequence(
@@ -206,9 +208,12 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
     sequences = list(sequences)
     if not sequences:
         raise ShapeError("pad_sequence", "received an empty list of sequences")
-    longest = max(s.shape[0] for s in sequences)
+    if not all(s.__class__ in CLASSES for s in sequences):
+        raise TypeMismatch("pad_sequence", "expected Tensors as elements", f"got {[type(s).__name__ for s in sequences]}")
+    longest, kind = max(s.shape[0] for s in sequences), sequences[0].dtype
     made = []
     for s in sequences:
+        s = s.to(kind)
         missing = longest - s.shape[0]
         ends = (0, missing) if padding_side == "right" else (missing, 0)
         made.append(F.pad(s, [0, 0] * (s.ndim - 1) + list(ends), value=padding_value) if missing else s)
@@ -223,7 +228,7 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
     [tensor([1, 2]), tensor([3])]
     """
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
-    return [row[:n] for row, n in zip(rows, _numbers(lengths).tolist(), strict=True)]
+    return [row[:n].clone() for row, n in zip(rows, _numbers(lengths).tolist(), strict=True)]
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:

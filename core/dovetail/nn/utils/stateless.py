@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import GradError
+from ...errors import GradError, ValueRangeError
 from ..module import Module
 
 __all__ = ["functional_call"]
@@ -26,9 +26,14 @@ def functional_call(
     >>> functional_call(layer, {"weight": dv.tensor([[2.]]), "bias": dv.tensor([1.])}, dv.tensor([3.]))
     tensor([7.])
     """
-    given: dict[str, Any] = {}
-    for part in (parameters_and_buffers,) if isinstance(parameters_and_buffers, Mapping) else parameters_and_buffers:
-        given.update(part)
+    parts = (parameters_and_buffers,) if isinstance(parameters_and_buffers, Mapping) else parameters_and_buffers
+    if not isinstance(parts, tuple | list) or not all(isinstance(part, Mapping) for part in parts):
+        what = "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts"
+        raise ValueRangeError("functional_call", f"{what}, but got {type(parameters_and_buffers)}")
+    given: dict[str, Any] = {key: value for part in parts for key, value in part.items()}
+    if len(given) < sum(map(len, parts)):
+        twice = next(key for key in given if sum(key in part for part in parts) > 1)
+        raise ValueRangeError(f"{twice} appeared in multiple dictionaries; behavior of functional call is ambiguous")
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     with _swapped(module, given, tie_weights, strict):
         return module(*args, **(kwargs or {}))

@@ -132,7 +132,7 @@ class LRScheduler:
         """Everything but the optimizer, in PyTorch's names; of schedulers inside, their state dicts, of functions, the attributes."""
         state = {key: value for key, value in self.__dict__.items() if key != "optimizer"}
         if self._held:
-            state[self._held] = [state_of(held) for held in state[self._held]]
+            state[self._held] = [state_of(held) for held in state.pop(self._held)]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

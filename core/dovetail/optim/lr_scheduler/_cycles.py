@@ -183,7 +183,9 @@ class CyclicLR(_Cycle):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer; of scale_fn, the attributes if it is an object."""
-        return {**super().state_dict(), "_scale_fn_custom": state_of(self._scale_fn_custom)}
+        state = super().state_dict()
+        state["_scale_fn_custom"] = state_of(state.pop("_scale_fn_custom"))
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what ``state_dict`` returned."""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import copy
+import functools
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import dovetail as dv
-from dovetail import Tensor
-from dovetail.errors import UnsupportedError, ValueRangeError
+from dovetail import Size, Tensor
+from dovetail.errors import AssertedError, UnsupportedError, ValueRangeError
 
 from . import constraints
-from .utils import sum_rightmost
+from .utils import _sum_rightmost, lazy_property
 
 __all__ = ["ComposeTransform", "IndependentTransform", "ReshapeTransform", "Transform", "identity_transform"]
+
+_property = constraints.dependent_property(is_discrete=False)
+
+
+def at_least(dims: int, found: int, where: str) -> None:
+    if found < dims:
+        raise ValueRangeError(where, f"Too few dimensions on input ({found})", f"expected {dims} or more")
 
 
 class Transform:
@@ -23,54 +32,73 @@ class Transform:
     was just computed is exact.
     """
 
-    bijective = False
+    bijective: Any = False
     domain: Any
     codomain: Any
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
-            raise ValueRangeError(type(self).__name__, f"cache_size is {cache_size}", "expected 0 or 1")
+            raise ValueRangeError(type(self).__name__, f"cache_size is {cache_size}", "cache_size must be 0 or 1")
         self._cache_size = cache_size
-        self._cached: tuple[Any, Any] = (None, None)
+        self._inv: Any = None
+        self._cached_x_y: tuple[Any, Any] = (None, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_inv": None}
 
     @property
     def event_dim(self) -> int:
         """How many last dimensions the transform takes together."""
         if self.domain.event_dim != self.codomain.event_dim:
-            raise ValueRangeError(type(self).__name__, "domain and codomain have different event dimensions", "use their event_dim")
+            raise ValueRangeError(type(self).__name__, "Please use either .domain.event_dim or .codomain.event_dim", "they differ")
         return self.domain.event_dim
 
     @property
-    def inv(self) -> Transform:
+    def inv(self) -> Any:
         """The inverse transform; ``t.inv.inv`` is ``t``."""
-        return _Inverse(self)
+        if self._inv is None:
+            self._inv = _InverseTransform(self)
+        return self._inv
 
     @property
     def sign(self) -> Any:
         """+1 where the transform increases, -1 where it decreases."""
         raise UnsupportedError(f"{type(self).__name__}.sign", "the transform is not monotone", "expected a monotone one")
 
-    def with_cache(self, cache_size: int = 1) -> Transform:
+    def with_cache(self, cache_size: int = 1) -> Any:
         """The same transform with this cache size."""
-        import copy
-
+        if self._cache_size == cache_size:
+            return self
+        if type(self).__init__ is Transform.__init__:
+            return type(self)(cache_size=cache_size)
+        if type(self).__module__.partition(".")[0] != __name__.partition(".")[0]:
+            raise UnsupportedError(type(self).__name__, f"{type(self)}.with_cache is not implemented", "", "define it in your class")
         new = copy.copy(self)
-        new._cache_size, new._cached = cache_size, (None, None)
+        Transform.__init__(new, cache_size)
         return new
 
+    def __eq__(self, other: object) -> bool:
+        return self._same(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _same(self, other: Any) -> bool:
+        return self is other
+
     def __call__(self, x: Tensor) -> Tensor:
-        if self._cache_size and x is self._cached[0]:
-            return self._cached[1]
-        y = self._call(x)
-        self._cached = (x, y) if self._cache_size else (None, None)
-        return y
+        return self._cached(x, 0, self._call)
 
     def _inv_call(self, y: Tensor) -> Tensor:
-        if self._cache_size and y is self._cached[1]:
-            return self._cached[0]
-        x = self._inverse(y)
-        self._cached = (x, y) if self._cache_size else (None, None)
-        return x
+        return self._cached(y, 1, self._inverse)
+
+    def _cached(self, value: Tensor, side: int, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        if not self._cache_size:
+            return compute(value)
+        if value is self._cached_x_y[side]:
+            return self._cached_x_y[1 - side]
+        other = compute(value)
+        self._cached_x_y = (other, value) if side else (value, other)
+        return other
 
     def _call(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -90,36 +118,34 @@ class Transform:
         """The shape of the input that becomes this shape."""
         return shape
 
-    def _key(self) -> tuple[Any, ...]:
-        return ()
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._key() == other._key()  # type: ignore[attr-defined]
-
-    __hash__ = object.__hash__
-
     def __repr__(self) -> str:
         return type(self).__name__ + "()"
 
 
-class _Inverse(Transform):
+class _InverseTransform(Transform):
     """A transform backwards."""
+
+    domain = _property(lambda self: self._inv.codomain)
+    codomain = _property(lambda self: self._inv.domain)
+    bijective = property(lambda self: self._inv.bijective)
+    sign = property(lambda self: self._inv.sign)
+    inv = property(lambda self: self._inv)
 
     def __init__(self, transform: Transform) -> None:
         super().__init__(transform._cache_size)
         self._inv = transform
-        self.domain, self.codomain, self.bijective = transform.codomain, transform.domain, transform.bijective
 
-    @property
-    def inv(self) -> Transform:
-        return self._inv
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
 
-    @property
-    def sign(self) -> Any:
-        return self._inv.sign
+    def with_cache(self, cache_size: int = 1) -> Any:
+        return self.inv.with_cache(cache_size).inv
 
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        return self._inv.with_cache(cache_size).inv
+    def _same(self, other: Any) -> bool:
+        return isinstance(other, _InverseTransform) and self._inv == other._inv
+
+    def __repr__(self) -> str:
+        return f"_InverseTransform({self._inv!r})"
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._inv._inv_call(x)
@@ -136,72 +162,77 @@ class _Inverse(Transform):
     def inverse_shape(self, shape: Any) -> Any:
         return self._inv.forward_shape(shape)
 
-    def _key(self) -> tuple[Any, ...]:
-        return (type(self._inv), self._inv._key())
 
-    def __repr__(self) -> str:
-        return f"{self._inv!r}.inv"
+def _widened(constraint: Any, event_dim: int) -> Any:
+    extra = event_dim - constraint.event_dim
+    if extra < 0:
+        raise AssertedError("ComposeTransform", f"the event has {event_dim} dimensions", f"expected {constraint.event_dim} or more")
+    return constraints.independent(constraint, extra) if extra else constraint
 
 
 class ComposeTransform(Transform):
     """Several transforms, the first one first."""
 
-    def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
-        self.parts = [part.with_cache(cache_size) if cache_size else part for part in parts]
+    def __init__(self, parts: list[Any], cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        self.bijective = all(part.bijective for part in self.parts)
+        self.parts = [part.with_cache(cache_size) for part in parts] if cache_size else parts
 
-    @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def _same(self, other: Any) -> bool:
+        return isinstance(other, ComposeTransform) and self.parts == other.parts
+
+    @_property
+    def domain(self) -> Any:
         if not self.parts:
             return constraints.real
         need = self.parts[-1].codomain.event_dim
         for part in reversed(self.parts):
             need = max(need + part.domain.event_dim - part.codomain.event_dim, part.domain.event_dim)
-        inner = self.parts[0].domain
-        return constraints.independent(inner, need - inner.event_dim) if need > inner.event_dim else inner
+        return _widened(self.parts[0].domain, need)
 
-    @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    @_property
+    def codomain(self) -> Any:
         if not self.parts:
             return constraints.real
         need = self.parts[0].domain.event_dim
         for part in self.parts:
             need = max(need + part.codomain.event_dim - part.domain.event_dim, part.codomain.event_dim)
-        outer = self.parts[-1].codomain
-        return constraints.independent(outer, need - outer.event_dim) if need > outer.event_dim else outer
+        return _widened(self.parts[-1].codomain, need)
 
-    @property
+    @lazy_property
+    def bijective(self) -> bool:
+        return all(part.bijective for part in self.parts)
+
+    @lazy_property
     def sign(self) -> Any:
-        return math.prod(part.sign for part in self.parts)
+        return functools.reduce(operator.mul, (part.sign for part in self.parts), 1)
 
     @property
-    def inv(self) -> Transform:
-        return ComposeTransform([part.inv for part in reversed(self.parts)])
+    def inv(self) -> Any:
+        if self._inv is None:
+            self._inv = ComposeTransform([part.inv for part in reversed(self.parts)])
+            self._inv._inv = self
+        return self._inv
 
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        return ComposeTransform(self.parts, cache_size)
+    def with_cache(self, cache_size: int = 1) -> Any:
+        return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size)
 
     def __call__(self, x: Tensor) -> Tensor:
         for part in self.parts:
             x = part(x)
         return x
 
-    def _inv_call(self, y: Tensor) -> Tensor:
-        for part in reversed(self.parts):
-            y = part._inv_call(y)
-        return y
-
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         if not self.parts:
             return dv.zeros_like(x)
-        total: Any = 0
-        event = self.domain.event_dim
-        for i, part in enumerate(self.parts):
-            after = y if i == len(self.parts) - 1 else part(x)
-            total = total + sum_rightmost(part.log_abs_det_jacobian(x, after), event - part.domain.event_dim)
-            event += part.codomain.event_dim - part.domain.event_dim
-            x = after
+        points = [x]
+        for part in self.parts[:-1]:
+            points.append(part(points[-1]))
+        total: Any = None
+        event_dim = self.domain.event_dim
+        for part, before, after in zip(self.parts, points, [*points[1:], y], strict=True):
+            term = _sum_rightmost(part.log_abs_det_jacobian(before, after), event_dim - part.domain.event_dim)
+            total = term if total is None else total + term
+            event_dim += part.codomain.event_dim - part.domain.event_dim
         return total
 
     def forward_shape(self, shape: Any) -> Any:
@@ -214,11 +245,8 @@ class ComposeTransform(Transform):
             shape = part.inverse_shape(shape)
         return shape
 
-    def _key(self) -> tuple[Any, ...]:
-        return tuple((type(part), part._key()) for part in self.parts)
-
     def __repr__(self) -> str:
-        return f"ComposeTransform({self.parts!r})"
+        return "ComposeTransform(\n    " + ",\n    ".join(repr(part) for part in self.parts) + "\n)"
 
 
 identity_transform = ComposeTransform([])
@@ -227,25 +255,36 @@ identity_transform = ComposeTransform([])
 class IndependentTransform(Transform):
     """A transform whose last ``reinterpreted_batch_ndims`` dimensions count as one event."""
 
-    def __init__(self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
+    domain = _property(lambda self: constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims))
+    codomain = _property(lambda self: constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims))
+    bijective = property(lambda self: self.base_transform.bijective)
+    sign = property(lambda self: self.base_transform.sign)
+
+    def __init__(self, base_transform: Any, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.base_transform, self.reinterpreted_batch_ndims = base_transform.with_cache(cache_size), reinterpreted_batch_ndims
-        self.bijective = base_transform.bijective
-        self.domain = constraints.independent(base_transform.domain, reinterpreted_batch_ndims)
-        self.codomain = constraints.independent(base_transform.codomain, reinterpreted_batch_ndims)
 
-    @property
-    def sign(self) -> Any:
-        return self.base_transform.sign
+    def with_cache(self, cache_size: int = 1) -> Any:
+        if self._cache_size == cache_size:
+            return self
+        return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size)
 
     def _call(self, x: Tensor) -> Tensor:
+        at_least(self.domain.event_dim, x.dim(), "IndependentTransform")
         return self.base_transform(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
+        at_least(self.codomain.event_dim, y.dim(), "IndependentTransform")
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return sum_rightmost(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
+        return _sum_rightmost(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
+
+    def forward_shape(self, shape: Any) -> Any:
+        return self.base_transform.forward_shape(shape)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        return self.base_transform.inverse_shape(shape)
 
     def __repr__(self) -> str:
         return f"IndependentTransform({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
@@ -255,14 +294,15 @@ class ReshapeTransform(Transform):
     """Reshape the last dimensions from ``in_shape`` to ``out_shape``."""
 
     bijective = True
+    domain = constraints.dependent_property(lambda self: constraints.independent(constraints.real, len(self.in_shape)))
+    codomain = constraints.dependent_property(lambda self: constraints.independent(constraints.real, len(self.out_shape)))
 
     def __init__(self, in_shape: Any, out_shape: Any, cache_size: int = 0) -> None:
-        self.in_shape, self.out_shape = dv.Size(in_shape), dv.Size(out_shape)
+        self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
         if self.in_shape.numel() != self.out_shape.numel():
-            raise ValueRangeError("ReshapeTransform", f"in_shape is {in_shape}, out_shape {out_shape}", "expected as many elements")
+            what = f"in_shape, out_shape have different numbers of elements ({tuple(in_shape)}, {tuple(out_shape)})"
+            raise ValueRangeError("ReshapeTransform", what)
         super().__init__(cache_size)
-        self.domain = constraints.independent(constraints.real, len(self.in_shape))
-        self.codomain = constraints.independent(constraints.real, len(self.out_shape))
 
     def _call(self, x: Tensor) -> Tensor:
         return x.reshape(x.shape[: x.dim() - len(self.in_shape)] + self.out_shape)
@@ -271,13 +311,18 @@ class ReshapeTransform(Transform):
         return y.reshape(y.shape[: y.dim() - len(self.out_shape)] + self.in_shape)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return x.new_zeros(x.size()[: x.dim() - len(self.in_shape)])
+        return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
 
     def forward_shape(self, shape: Any) -> Any:
-        return dv.Size(shape[: len(shape) - len(self.in_shape)]) + self.out_shape
+        return self._swapped(Size(shape), self.in_shape, self.out_shape)
 
     def inverse_shape(self, shape: Any) -> Any:
-        return dv.Size(shape[: len(shape) - len(self.out_shape)]) + self.in_shape
+        return self._swapped(Size(shape), self.out_shape, self.in_shape)
 
-    def _key(self) -> tuple[Any, ...]:
-        return (self.in_shape, self.out_shape)
+    @staticmethod
+    def _swapped(shape: Size, old: Size, new: Size) -> Size:
+        at_least(len(old), len(shape), "ReshapeTransform")
+        cut = len(shape) - len(old)
+        if shape[cut:] != old:
+            raise ValueRangeError("ReshapeTransform", f"Shape mismatch: expected {shape[cut:]} but got {old}")
+        return shape[:cut] + new

@@ -12,7 +12,7 @@ from dovetail.errors import ValueRangeError
 from . import constraints
 from .discrete import Binomial, one_of
 from .distribution import Distribution
-from .utils import lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Categorical", "Multinomial", "OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
@@ -31,7 +31,8 @@ class Categorical(Distribution):
         one_of("Categorical", probs, logits)
         given: Any = logits if probs is None else probs
         if given.dim() < 1:
-            raise ValueRangeError("Categorical", f"{'logits' if probs is None else 'probs'} has no dimension", "expected one or more")
+            what = f"`{'logits' if probs is None else 'probs'}` parameter must be at least one-dimensional."
+            raise ValueRangeError("Categorical", what)
         self._given = "logits" if probs is None else "probs"
         if probs is not None:
             self.probs = probs / probs.sum(-1, keepdim=True)
@@ -110,9 +111,9 @@ class _OnCategorical(Distribution):
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = type(self).__new__(type(self)) if _instance is None else _instance
+        new = self._new_instance(_instance)
         new._categorical = self._categorical.expand(Size(batch_shape))
-        return self._own_init(type(self), new, batch_shape)
+        return self._finished(new, batch_shape)
 
     @property
     def _param(self) -> Tensor:
@@ -221,7 +222,7 @@ class Multinomial(_OnCategorical):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._checked(value)
-        logits, value = dv.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_all(self.logits, value)
         logits = logits.clone()
         logits[(value == 0) & (logits == -math.inf)] = 0
         return dv.lgamma(value.sum(-1) + 1) - dv.lgamma(value + 1).sum(-1) + (logits * value).sum(-1)

@@ -1,4 +1,4 @@
-"""Distributions of yes and no, and of counts: Bernoulli, ContinuousBernoulli, Geometric, Poisson, Binomial, NegativeBinomial."""
+"""Distributions of yes and no, and of counts: Bernoulli, Geometric, Poisson, Binomial, NegativeBinomial."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from dovetail.errors import ValueRangeError
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+from .exp_family import ExponentialFamily
+from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
-__all__ = ["Bernoulli", "Binomial", "ContinuousBernoulli", "Geometric", "NegativeBinomial", "Poisson"]
+__all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
 
 def one_of(where: str, probs: Any, logits: Any) -> None:
     if (probs is None) == (logits is None):
-        what = "both probs and logits are given" if probs is not None else "neither probs nor logits is given"
-        raise ValueRangeError(where, what, "expected one of the two")
+        what = "both are given" if probs is not None else "neither is given"
+        raise ValueRangeError(where, "Either `probs` or `logits` must be specified, but not both.", what)
 
 
 class _Binary(Distribution):
@@ -62,11 +63,12 @@ class _Binary(Distribution):
         return new
 
 
-class Bernoulli(_Binary):
+class Bernoulli(_Binary, ExponentialFamily):
     """1 with probability ``probs``, else 0."""
 
     support = constraints.boolean
     has_enumerate_support = True
+    _mean_carrier_measure: Any = 0
 
     @property
     def mean(self) -> Tensor:
@@ -97,82 +99,12 @@ class Bernoulli(_Binary):
         values = dv.arange(2, dtype=self._param.dtype, device=self._param.device).reshape((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
 
-
-class ContinuousBernoulli(_Binary):
-    """The continuous Bernoulli distribution on [0, 1], ``p(x) ∝ p^x (1-p)^(1-x)`` (Loaiza-Ganem and Cunningham, 2019)."""
-
-    support = constraints.unit_interval
-    has_rsample = True
-
-    def __init__(
-        self, probs: Any = None, logits: Any = None, lims: tuple[float, float] = (0.499, 0.501), validate_args: bool | None = None
-    ) -> None:
-        self._lims = lims
-        super().__init__(probs, logits, validate_args)
-        if probs is not None:
-            self.probs = clamp_probs(self.probs)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new._lims = self._lims
-        return new
-
-    def _outside(self) -> Tensor:
-        return (self.probs <= self._lims[0]) | (self.probs > self._lims[1])
-
-    def _cut(self) -> Tensor:
-        return dv.where(self._outside(), self.probs, self._lims[0] * dv.ones_like(self.probs))
-
-    def _log_norm(self) -> Tensor:
-        cut = self._cut()
-        below = dv.where(cut <= 0.5, cut, dv.zeros_like(cut))
-        above = dv.where(cut >= 0.5, cut, dv.ones_like(cut))
-        difference = dv.where(cut <= 0.5, dv.log1p(-2.0 * below), dv.log(2.0 * above - 1.0))
-        norm = dv.log(dv.abs(dv.log1p(-cut) - dv.log(cut))) - difference
-        x = dv.pow(self.probs - 0.5, 2)
-        return dv.where(self._outside(), norm, math.log(2.0) + (4.0 / 3.0 + 104.0 / 45.0 * x) * x)
-
     @property
-    def mean(self) -> Tensor:
-        cut = self._cut()
-        mus = cut / (2.0 * cut - 1.0) + 1.0 / (dv.log1p(-cut) - dv.log(cut))
-        x = self.probs - 0.5
-        return dv.where(self._outside(), mus, 0.5 + (1.0 / 3.0 + 16.0 / 45.0 * dv.pow(x, 2)) * x)
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (dv.logit(self.probs),)
 
-    @property
-    def variance(self) -> Tensor:
-        cut = self._cut()
-        found = cut * (cut - 1.0) / dv.pow(1.0 - 2.0 * cut, 2) + 1.0 / dv.pow(dv.log1p(-cut) - dv.log(cut), 2)
-        x = dv.pow(self.probs - 0.5, 2)
-        return dv.where(self._outside(), found, 1.0 / 12.0 - (1.0 / 15.0 - 128.0 / 945.0 * x) * x)
-
-    @property
-    def stddev(self) -> Tensor:
-        return dv.sqrt(self.variance)
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.icdf(dv.rand(self._extended_shape(sample_shape), dtype=self.probs.dtype, device=self.probs.device))
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        logits, value = broadcast_all(self.logits, value)
-        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none") + self._log_norm()
-
-    def cdf(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        cut = self._cut()
-        found = (dv.pow(cut, value) * dv.pow(1.0 - cut, 1.0 - value) + cut - 1.0) / (2.0 * cut - 1.0)
-        unbounded = dv.where(self._outside(), found, value)
-        return dv.where(value <= 0.0, 0.0, dv.where(value >= 1.0, 1.0, unbounded))
-
-    def icdf(self, value: Tensor) -> Tensor:
-        cut = self._cut()
-        found = (dv.log1p(-cut + value * (2.0 * cut - 1.0)) - dv.log1p(-cut)) / (dv.log(cut) - dv.log1p(-cut))
-        return dv.where(self._outside(), found, value)
-
-    def entropy(self) -> Tensor:
-        log0, log1 = dv.log1p(-self.probs), dv.log(self.probs)
-        return self.mean * (log0 - log1) - self._log_norm() - log0
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return dv.log1p(dv.exp(x))
 
 
 class Geometric(_Binary):
@@ -183,7 +115,9 @@ class Geometric(_Binary):
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, validate_args)
         if self._validate_args and probs is not None and not bool((self.probs > 0).all()):
-            raise ValueRangeError("Geometric", f"probs has values that are not positive: {self.probs}", "expected 0 < probs <= 1")
+            shape, bad = tuple(self.probs.shape), self.probs.detach()[~(self.probs > 0)]
+            what = f"Expected parameter probs (Tensor of shape {shape}) of distribution {self!r} to be positive"
+            raise ValueRangeError("Geometric", f"{what} but found invalid values:\n{bad}")
 
     @property
     def mean(self) -> Tensor:
@@ -213,7 +147,7 @@ class Geometric(_Binary):
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """Counts of mean ``rate``, ``p(k) = rate^k exp(-rate) / k!``."""
 
     arg_constraints = {"rate": constraints.nonnegative}
@@ -246,6 +180,13 @@ class Poisson(Distribution):
         self._checked(value)
         rate, value = broadcast_all(self.rate, value)
         return value.xlogy(rate) - rate - (value + 1).lgamma()
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (dv.log(self.rate),)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return dv.exp(x)
 
 
 class _Counted(_Binary):
@@ -297,9 +238,9 @@ class Binomial(_Counted):
     def log_prob(self, value: Tensor) -> Tensor:
         self._checked(value)
         n = self.total_count
-        ways = dv.lgamma(n + 1) - dv.lgamma(value + 1) - dv.lgamma(n - value + 1)
-        positive = (self.logits + self.logits.abs()) / 2
-        return ways + value * self.logits - n * positive - n * dv.log1p(dv.exp(-dv.abs(self.logits)))
+        positive = (self.logits.clamp(min=0) + self.logits - self.logits.clamp(max=0)) / 2
+        norm = n * positive + n * dv.log1p(dv.exp(-dv.abs(self.logits))) - dv.lgamma(n + 1)
+        return value * self.logits - dv.lgamma(value + 1) - dv.lgamma(n - value + 1) - norm
 
     def entropy(self) -> Tensor:
         total = int(self.total_count.max())

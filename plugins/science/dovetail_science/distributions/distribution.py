@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import dovetail as dv
 from dovetail import Size, Tensor
-from dovetail.errors import UnsupportedError, ValueRangeError
+from dovetail.errors import AssertedError, UnsupportedError, ValueRangeError
 
 from . import constraints
-from .constraints import Constraint
 from .utils import lazy_property
 
 __all__ = ["Distribution"]
@@ -25,8 +25,6 @@ class Distribution:
 
     has_rsample = False
     has_enumerate_support = False
-    arg_constraints: dict[str, Constraint] = {}
-    support: Any = None
     _validate_args: bool = __debug__
 
     @staticmethod
@@ -42,31 +40,52 @@ class Distribution:
             self._validate_args = validate_args
         if not self._validate_args:
             return
-        for name, constraint in self.arg_constraints.items():
-            lazy = isinstance(getattr(type(self), name, None), lazy_property) and name not in self.__dict__
+        try:
+            known = self.arg_constraints
+        except NotImplementedError:
+            known = {}
+            self._unchecked("arg_constraints", "arguments")
+        for name, constraint in known.items():
+            lazy = name not in self.__dict__ and isinstance(getattr(type(self), name), lazy_property)
             if constraints.is_dependent(constraint) or lazy:
                 continue
             value = getattr(self, name)
             if not bool(constraint.check(value).all()):
                 shape = f"{type(value).__name__} of shape {tuple(value.shape)}"
-                what = f"parameter {name} ({shape}) has values outside {constraint!r}: {value}"
-                raise ValueRangeError(type(self).__name__, what, f"expected values in {constraint!r}")
+                what = f"Expected parameter {name} ({shape}) of distribution {self!r} to satisfy the constraint {constraint!r}"
+                raise ValueRangeError(type(self).__name__, f"{what}, but found invalid values:\n{value}")
 
-    def _own_init(self, cls: type, new: Distribution, batch_shape: Any, event_shape: Any = None) -> Any:
-        """Finish `expand`: shapes as given, without checking the parameters again."""
-        Distribution.__init__(new, batch_shape, self.event_shape if event_shape is None else event_shape, validate_args=False)
+    def _unchecked(self, name: str, what: str) -> None:
+        text = f"{type(self)} does not define `{name}`, so that its {what} are not checked; define it, or pass `validate_args=False`"
+        warnings.warn(text, stacklevel=3)
+
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """An instance for `expand` to fill; a subclass with a constructor of its own must bring an `expand` of its own."""
+        if _instance is None and type(self).__init__ != cls.__init__:  # type: ignore[misc]
+            what = f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ method"
+            raise UnsupportedError(f"{type(self).__name__}.expand", f"{what} must also define a custom .expand() method.")
+        return type(self).__new__(type(self)) if _instance is None else _instance
+
+    def _new_instance(self, _instance: Any) -> Any:
+        """`_get_checked_instance` for the class of this package that this one is or derives from."""
+        package = __name__.partition(".")[0]
+        return self._get_checked_instance(next(c for c in type(self).__mro__ if c.__module__.partition(".")[0] == package), _instance)
+
+    def _finished(self, new: Any, batch_shape: Any) -> Any:
+        """The end of `expand`: shapes as given, without checking the parameters again."""
+        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 
     def _expanded(self, _instance: Any, batch_shape: Any, *names: str) -> Any:
         """The same distribution with each of these parameters expanded to a batch shape."""
-        new = type(self).__new__(type(self)) if _instance is None else _instance
+        new = self._new_instance(_instance)
         batch_shape = Size(batch_shape)
         for name in names:
             if name in self.__dict__:
                 value = self.__dict__[name]
                 setattr(new, name, value.expand(batch_shape + value.shape[len(self.batch_shape) :]))
-        return self._own_init(type(self), new, batch_shape)
+        return self._finished(new, batch_shape)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Give the same distribution for a larger batch; parameters are expanded, not copied."""
@@ -81,6 +100,16 @@ class Distribution:
     def event_shape(self) -> Size:
         """The shape of one draw."""
         return self._event_shape
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:
+        """The constraint of each parameter, by name."""
+        raise self._lacks("arg_constraints")
+
+    @property
+    def support(self) -> Any:
+        """The constraint that draws satisfy."""
+        raise self._lacks("support")
 
     @property
     def mean(self) -> Tensor:
@@ -110,6 +139,11 @@ class Distribution:
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """Draw values as functions of the parameters, so that gradients flow to them (the reparameterization trick)."""
         raise self._lacks("rsample")
+
+    def sample_n(self, n: int) -> Tensor:
+        """Deprecated: ``sample((n,))``."""
+        warnings.warn("`sample_n(n)` will be deprecated. Use `sample((n,))` instead.", FutureWarning, stacklevel=2)
+        return self.sample((n,))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The logarithm of the density (or probability) at ``value``."""
@@ -145,22 +179,26 @@ class Distribution:
         """Check a value that a probability is asked for: its shape and its support."""
         where = f"{type(self).__name__}.log_prob"
         if not isinstance(value, Tensor):
-            raise ValueRangeError(where, f"value is {type(value).__name__}", "expected a Tensor")
+            raise ValueRangeError(where, "The value argument to log_prob must be a Tensor", f"got {type(value).__name__}")
         start = value.dim() - len(self._event_shape)
         if start < 0 or value.shape[start:] != self._event_shape:
-            what = f"value has shape {tuple(value.shape)}"
-            raise ValueRangeError(where, what, f"expected its last dimensions to be the event shape {tuple(self._event_shape)}")
+            what = f"The right-most size of value must match event_shape: {value.size()} vs {self._event_shape}."
+            raise ValueRangeError(where, what)
         whole = self._batch_shape + self._event_shape
         for i, j in zip(reversed(value.shape), reversed(whole), strict=False):
             if i != 1 and j != 1 and i != j:
-                what = f"value has shape {tuple(value.shape)}"
-                raise ValueRangeError(where, what, f"expected one that broadcasts with batch and event shape {tuple(whole)}")
-        support = self.support
-        if support is None or constraints.is_dependent(support):
-            return
+                what = f"Value is not broadcastable with batch_shape+event_shape: {value.size()} vs {whole}."
+                raise ValueRangeError(where, what)
+        try:
+            support = self.support
+        except NotImplementedError:
+            return self._unchecked("support", "values")
+        if support is None:
+            raise AssertedError(where, "support is unexpectedly None")
         if not bool(support.check(value).all()):
-            what = f"value (of shape {tuple(value.shape)}) is outside the support: {value}"
-            raise ValueRangeError(where, what, f"expected values in {support!r}")
+            shape = f"{type(value).__name__} of shape {tuple(value.shape)}"
+            what = f"Expected value argument ({shape}) to be within the support ({support!r}) of the distribution {self!r}"
+            raise ValueRangeError(where, f"{what}, but found invalid values:\n{value}")
 
     def _checked(self, value: Any) -> None:
         if self._validate_args:

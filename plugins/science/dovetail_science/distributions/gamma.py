@@ -10,19 +10,21 @@ from dovetail import Size, Tensor
 from dovetail.errors import ValueRangeError
 
 from . import constraints
-from ._draws import dirichlet, standard_gamma
+from ._draws import _Dirichlet, _standard_gamma
 from .distribution import Distribution
-from .utils import broadcast_all
+from .exp_family import ExponentialFamily
+from .utils import _standard_normal, broadcast_all
 
 __all__ = ["Beta", "Chi2", "Dirichlet", "Gamma", "StudentT"]
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """The gamma distribution, ``p(x) = rate^a x^(a-1) exp(-rate x) / Γ(a)`` with ``a`` the concentration."""
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
+    _mean_carrier_measure: Any = 0
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = broadcast_all(concentration, rate)
@@ -45,7 +47,7 @@ class Gamma(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        value = standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
+        value = _standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
         value.detach().clamp_(min=dv.finfo(value.dtype).tiny)
         return value
 
@@ -65,6 +67,13 @@ class Gamma(Distribution):
         a = self.concentration
         return a - dv.log(self.rate) + dv.lgamma(a) + (1.0 - a) * dv.digamma(a)
 
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.concentration - 1, -self.rate
+
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return dv.lgamma(x + 1) + (x + 1) * dv.log(-y.reciprocal())
+
 
 class Chi2(Gamma):
     """The chi-squared distribution of ``df`` degrees of freedom, ``Gamma(df / 2, 1 / 2)``."""
@@ -80,7 +89,7 @@ class Chi2(Gamma):
         return self.concentration * 2
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """The Dirichlet distribution over probabilities of K outcomes, ``p(x) ∝ Π x_i^(a_i - 1)``."""
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
@@ -89,7 +98,7 @@ class Dirichlet(Distribution):
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.dim() < 1:
-            raise ValueRangeError("Dirichlet", "concentration has no dimension", "expected one or more")
+            raise ValueRangeError("Dirichlet", "`concentration` parameter must be at least one-dimensional.")
         self.concentration = concentration
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args=validate_args)
 
@@ -114,7 +123,7 @@ class Dirichlet(Distribution):
         return a * (total - a) / (total.pow(2) * (total + 1))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))
+        return _Dirichlet.apply(self.concentration.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._checked(value)
@@ -126,8 +135,15 @@ class Dirichlet(Distribution):
         a0 = a.sum(-1)
         return dv.lgamma(a).sum(-1) - dv.lgamma(a0) - (k - a0) * dv.digamma(a0) - ((a - 1.0) * dv.digamma(a)).sum(-1)
 
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.concentration,)
 
-class Beta(Distribution):
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return x.lgamma().sum(-1) - dv.lgamma(x.sum(-1))
+
+
+class Beta(ExponentialFamily):
     """The beta distribution, ``p(x) ∝ x^(a-1) (1-x)^(b-1)``; ``concentration1`` is a and ``concentration0`` is b."""
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
@@ -139,9 +155,9 @@ class Beta(Distribution):
         super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = type(self).__new__(type(self)) if _instance is None else _instance
+        new = self._new_instance(_instance)
         new._dirichlet = self._dirichlet.expand(Size(batch_shape))
-        return self._own_init(Beta, new, batch_shape)
+        return self._finished(new, batch_shape)
 
     @property
     def concentration1(self) -> Tensor:
@@ -176,6 +192,13 @@ class Beta(Distribution):
     def entropy(self) -> Tensor:
         return self._dirichlet.entropy()
 
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.concentration1, self.concentration0
+
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return dv.lgamma(x) + dv.lgamma(y) - dv.lgamma(x + y)
+
 
 class StudentT(Distribution):
     """Student's t distribution of ``df`` degrees of freedom, moved by ``loc`` and stretched by ``scale``."""
@@ -209,7 +232,7 @@ class StudentT(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        x = dv.randn(shape, dtype=self.df.dtype, device=self.df.device)
+        x = _standard_normal(shape, dtype=self.df.dtype, device=self.df.device)
         z = self._chi2.rsample(sample_shape)
         return self.loc + self.scale * (x * dv.rsqrt(z / self.df))
 

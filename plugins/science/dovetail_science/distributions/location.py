@@ -1,4 +1,4 @@
-"""Distributions with a location and a scale: Normal, LogNormal, HalfNormal, Laplace, Cauchy, Gumbel, Uniform, Exponential."""
+"""Distributions with a location or a scale: Normal, Laplace, Cauchy, Uniform, Exponential."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from dovetail import Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .transformed import TransformedDistribution
-from .transforms import ExpTransform
-from .utils import broadcast_all
+from .exp_family import ExponentialFamily
+from .utils import _standard_normal, broadcast_all
 
-__all__ = ["Cauchy", "Exponential", "Gumbel", "HalfCauchy", "HalfNormal", "Laplace", "LogNormal", "Normal", "Uniform"]
+__all__ = ["Cauchy", "Exponential", "Laplace", "Normal", "Uniform"]
 
 
 class _LocationScale(Distribution):
@@ -40,12 +39,14 @@ class _LocationScale(Distribution):
         return self.loc
 
 
-class Normal(_LocationScale):
+class Normal(_LocationScale, ExponentialFamily):
     """The normal distribution, ``log p(x) = -(x - loc)² / (2 scale²) - log scale - log √(2π)``.
 
     >>> Normal(0.0, 1.0).log_prob(dv.tensor(0.0))
     tensor(-0.9189)
     """
+
+    _mean_carrier_measure: Any = 0
 
     @property
     def stddev(self) -> Tensor:
@@ -62,7 +63,7 @@ class Normal(_LocationScale):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        eps = dv.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        eps = _standard_normal(shape, dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + eps * self.scale
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -79,6 +80,14 @@ class Normal(_LocationScale):
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + dv.log(self.scale)
 
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        variance = self.scale.pow(2)
+        return self.loc / variance, -0.5 * variance.reciprocal()
+
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return -0.25 * x.pow(2) / y + 0.5 * dv.log(-math.pi / y)
+
 
 class Laplace(_LocationScale):
     """The Laplace distribution, ``log p(x) = -|x - loc| / scale - log(2 scale)``."""
@@ -94,7 +103,7 @@ class Laplace(_LocationScale):
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         eps = dv.finfo(self.loc.dtype).eps
         u = self.loc.new_empty(self._extended_shape(sample_shape)).uniform_(eps - 1, 1)
-        return self.loc - self.scale * u.sign() * dv.log1p(-u.abs().clamp(max=1 - eps / 2))
+        return self.loc - self.scale * u.sign() * dv.log1p(-u.abs())
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._checked(value)
@@ -142,156 +151,18 @@ class Cauchy(_LocationScale):
         return math.log(4 * math.pi) + self.scale.log()
 
 
-class Gumbel(_LocationScale):
-    """The Gumbel distribution, ``log p(x) = -z - exp(-z) - log scale`` with ``z = (x - loc) / scale``."""
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        f = dv.finfo(self.loc.dtype)
-        u = self.loc.new_empty(self._extended_shape(sample_shape)).uniform_(f.tiny, 1 - f.eps)
-        return self.loc + self.scale * -(-u.log()).log()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        y = (self.loc - value) / self.scale
-        return (y - y.exp()) - self.scale.log()
-
-    def cdf(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        return dv.exp(-dv.exp((self.loc - value) / self.scale))
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.loc - self.scale * (-value.log()).log()
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc + self.scale * 0.57721566490153286060
-
-    @property
-    def stddev(self) -> Tensor:
-        return (math.pi / math.sqrt(6)) * self.scale
-
-    @property
-    def variance(self) -> Tensor:
-        return self.stddev.pow(2)
-
-    def entropy(self) -> Tensor:
-        return self.scale.log() + (1 + 0.57721566490153286060)
-
-
-class _Half(TransformedDistribution):
-    """The absolute value of a distribution around zero."""
-
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True
-
-    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
-        from .transforms import AbsTransform
-
-        super().__init__(self._whole(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
-
-    @property
-    def scale(self) -> Tensor:
-        """The scale of the whole distribution."""
-        return self.base_dist.scale
-
-    @property
-    def mode(self) -> Tensor:
-        return dv.zeros_like(self.scale)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        return dv.where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, prob: Tensor) -> Tensor:
-        return self.base_dist.icdf((prob + 1) / 2)
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)
-
-
-class HalfNormal(_Half):
-    """The absolute value of ``Normal(0, scale)``."""
-
-    _whole = Normal
-
-    @property
-    def mean(self) -> Tensor:
-        return self.scale * math.sqrt(2 / math.pi)
-
-    @property
-    def variance(self) -> Tensor:
-        return self.scale.pow(2) * (1 - 2 / math.pi)
-
-
-class HalfCauchy(_Half):
-    """The absolute value of ``Cauchy(0, scale)``."""
-
-    _whole = Cauchy
-
-    @property
-    def mean(self) -> Tensor:
-        return dv.full_like(self.scale, math.inf)
-
-    @property
-    def variance(self) -> Tensor:
-        return self.base_dist.variance
-
-
-class LogNormal(TransformedDistribution):
-    """``exp`` of ``Normal(loc, scale)``."""
-
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.positive
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
-
-    @property
-    def loc(self) -> Tensor:
-        """The mean of the logarithm."""
-        return self.base_dist.loc
-
-    @property
-    def scale(self) -> Tensor:
-        """The standard deviation of the logarithm."""
-        return self.base_dist.scale
-
-    @property
-    def mean(self) -> Tensor:
-        return (self.loc + self.scale.pow(2) / 2).exp()
-
-    @property
-    def mode(self) -> Tensor:
-        return (self.loc - self.scale.square()).exp()
-
-    @property
-    def variance(self) -> Tensor:
-        scale_sq = self.scale.pow(2)
-        return scale_sq.expm1() * (2 * self.loc + scale_sq).exp()
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() + self.loc
-
-
 class Uniform(Distribution):
     """The uniform distribution on ``[low, high)``."""
 
-    arg_constraints = {"low": constraints.dependent, "high": constraints.dependent}
     has_rsample = True
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
-        from dovetail.errors import ValueRangeError
-
         self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.size(), validate_args=validate_args)
-        if self._validate_args and not bool(dv.lt(self.low, self.high).all()):
-            raise ValueRangeError("Uniform", f"low is {self.low} and high is {self.high}", "expected every low below its high")
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self._expanded(_instance, batch_shape, "low", "high")
@@ -336,8 +207,10 @@ class Uniform(Distribution):
         return dv.log(self.high - self.low)
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """The exponential distribution, ``p(x) = rate exp(-rate x)``."""
+
+    _mean_carrier_measure: Any = 0
 
     arg_constraints = {"rate": constraints.positive}
     support = constraints.nonnegative
@@ -382,3 +255,10 @@ class Exponential(Distribution):
 
     def entropy(self) -> Tensor:
         return 1.0 - dv.log(self.rate)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (-self.rate,)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return -dv.log(-x)

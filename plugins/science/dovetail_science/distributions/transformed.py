@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import Any
 
 import dovetail as dv
@@ -11,7 +12,7 @@ from dovetail.errors import ValueRangeError
 from . import constraints
 from .distribution import Distribution
 from .transforms import ComposeTransform, Transform
-from .utils import sum_rightmost
+from .utils import _sum_rightmost
 
 __all__ = ["Independent", "MixtureSameFamily", "TransformedDistribution"]
 
@@ -19,11 +20,14 @@ __all__ = ["Independent", "MixtureSameFamily", "TransformedDistribution"]
 class Independent(Distribution):
     """Count the last ``reinterpreted_batch_ndims`` batch dimensions as part of the event; log-probabilities are summed over them."""
 
+    arg_constraints: dict[str, Any] = {}
+    __class_getitem__: Any = classmethod(GenericAlias)
+
     def __init__(self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None) -> None:
         batch = base_distribution.batch_shape
         if reinterpreted_batch_ndims > len(batch):
-            what = f"reinterpreted_batch_ndims is {reinterpreted_batch_ndims} and the base has {len(batch)} batch dimensions"
-            raise ValueRangeError("Independent", what, "expected at most as many")
+            what = f"Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual {reinterpreted_batch_ndims}"
+            raise ValueRangeError("Independent", f"{what} vs {len(batch)}")
         whole = batch + base_distribution.event_shape
         event_dim = reinterpreted_batch_ndims + len(base_distribution.event_shape)
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
@@ -31,11 +35,11 @@ class Independent(Distribution):
         super().__init__(whole[:cut], whole[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = type(self).__new__(type(self)) if _instance is None else _instance
+        new = self._new_instance(_instance)
         batch_shape = Size(batch_shape)
         new.base_dist = self.base_dist.expand(batch_shape + self.event_shape[: self.reinterpreted_batch_ndims])
         new.reinterpreted_batch_ndims = self.reinterpreted_batch_ndims
-        return self._own_init(type(self), new, batch_shape)
+        return self._finished(new, batch_shape)
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
@@ -69,10 +73,10 @@ class Independent(Distribution):
         return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
+        return _sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
 
     def entropy(self) -> Tensor:
-        return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
+        return _sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         if self.reinterpreted_batch_ndims > 0:
@@ -89,14 +93,15 @@ class TransformedDistribution(Distribution):
     arg_constraints: dict[str, Any] = {}
 
     def __init__(self, base_distribution: Distribution, transforms: Any, validate_args: bool | None = None) -> None:
-        self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
-        if not all(isinstance(t, Transform) for t in self.transforms):
-            raise ValueRangeError("TransformedDistribution", f"transforms is {transforms!r}", "expected a Transform or a list of them")
+        self.transforms = [transforms] if isinstance(transforms, Transform) else transforms
+        if not (isinstance(self.transforms, list) and all(isinstance(t, Transform) for t in self.transforms)):
+            what = f"transforms must be a Transform or a list of Transforms, but was {transforms!r}"
+            raise ValueRangeError("TransformedDistribution", what)
         base_shape = base_distribution.batch_shape + base_distribution.event_shape
         chain = ComposeTransform(self.transforms)
         if len(base_shape) < chain.domain.event_dim:
-            what = f"the base has shape {tuple(base_shape)}"
-            raise ValueRangeError("TransformedDistribution", what, f"expected {chain.domain.event_dim} dimensions or more")
+            what = f"base_distribution needs to have shape with size at least {chain.domain.event_dim}, but got {base_shape}."
+            raise ValueRangeError("TransformedDistribution", what)
         forward = Size(chain.forward_shape(base_shape))
         wide = Size(chain.inverse_shape(forward))
         if base_shape != wide:
@@ -110,12 +115,12 @@ class TransformedDistribution(Distribution):
         super().__init__(forward[:cut], forward[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = type(self).__new__(type(self)) if _instance is None else _instance
+        new = self._new_instance(_instance)
         batch_shape = Size(batch_shape)
-        shape = ComposeTransform(self.transforms).inverse_shape(batch_shape + self.event_shape)
+        shape = Size(ComposeTransform(self.transforms).inverse_shape(batch_shape + self.event_shape))
         new.base_dist = self.base_dist.expand(Size(shape[: len(shape) - len(self.base_dist.event_shape)]))
         new.transforms = self.transforms
-        return self._own_init(type(self), new, batch_shape)
+        return self._finished(new, batch_shape)
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
@@ -147,9 +152,9 @@ class TransformedDistribution(Distribution):
         for transform in reversed(self.transforms):
             x = transform.inv(y)
             event_dim += transform.domain.event_dim - transform.codomain.event_dim
-            total = total - sum_rightmost(transform.log_abs_det_jacobian(x, y), event_dim - transform.domain.event_dim)
+            total = total - _sum_rightmost(transform.log_abs_det_jacobian(x, y), event_dim - transform.domain.event_dim)
             y = x
-        return total + sum_rightmost(self.base_dist.log_prob(y), event_dim - len(self.base_dist.event_shape))
+        return total + _sum_rightmost(self.base_dist.log_prob(y), event_dim - len(self.base_dist.event_shape))
 
     def _monotone(self, value: Tensor) -> Any:
         """The sign of all transforms together, and with it the probability on the base's side."""
@@ -161,7 +166,8 @@ class TransformedDistribution(Distribution):
     def cdf(self, value: Tensor) -> Tensor:
         for transform in reversed(self.transforms):
             value = transform.inv(value)
-        self.base_dist._checked(value)
+        if self._validate_args:
+            self.base_dist._validate_sample(value)
         return self._monotone(self.base_dist.cdf(value))
 
     def icdf(self, value: Tensor) -> Tensor:
@@ -178,15 +184,27 @@ class MixtureSameFamily(Distribution):
         self._mixture_distribution, self._component_distribution = mixture_distribution, component_distribution
         from .categorical import Categorical
 
-        if not isinstance(mixture_distribution, Categorical):
-            raise ValueRangeError("MixtureSameFamily", f"the mixture is {type(mixture_distribution).__name__}", "expected a Categorical")
-        cdbs = component_distribution.batch_shape
-        if mixture_distribution.logits.shape[-1] != cdbs[-1]:
-            what = f"the mixture has {mixture_distribution.logits.shape[-1]} components and the distribution {cdbs[-1]}"
-            raise ValueRangeError("MixtureSameFamily", what, "expected the same number")
-        self._num_component = cdbs[-1]
+        for value, kind in ((mixture_distribution, Categorical), (component_distribution, Distribution)):
+            if not isinstance(value, kind):
+                what = f"got {type(value).__name__} where the distribution needs to be an instance of {kind.__name__}"
+                raise ValueRangeError("MixtureSameFamily", what)
+        mdbs, cdbs = mixture_distribution.batch_shape, component_distribution.batch_shape
+        if any(a != 1 and b != 1 and a != b for a, b in zip(reversed(mdbs), reversed(cdbs[:-1]), strict=False)):
+            what = f"`mixture_distribution.batch_shape` ({mdbs}) is not compatible with `component_distribution.batch_shape`({cdbs[:-1]})"
+            raise ValueRangeError("MixtureSameFamily", what)
+        self._num_component = mixture_distribution.logits.shape[-1]
+        if self._num_component != cdbs[-1]:
+            what = f"`mixture_distribution component` ({self._num_component})"
+            raise ValueRangeError("MixtureSameFamily", f"{what} does not equal `component_distribution.batch_shape[-1]` ({cdbs[-1]})")
         self._event_ndims = len(component_distribution.event_shape)
         super().__init__(cdbs[:-1], component_distribution.event_shape, validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        new = self._new_instance(_instance)
+        new._component_distribution = self._component_distribution.expand(Size(batch_shape) + (self._num_component,))
+        new._mixture_distribution = self._mixture_distribution.expand(batch_shape)
+        new._num_component, new._event_ndims = self._num_component, self._event_ndims
+        return self._finished(new, batch_shape)
 
     @property
     def mixture_distribution(self) -> Any:
@@ -200,11 +218,12 @@ class MixtureSameFamily(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
-        return self._component_distribution.support
+        return constraints.MixtureSameFamilyConstraint(self._component_distribution.support)
 
     def _weights(self) -> Tensor:
-        probs = self.mixture_distribution.probs
-        return probs.reshape(probs.shape + (1,) * self._event_ndims)
+        probs, own = self.mixture_distribution.probs, len(self.mixture_distribution.batch_shape)
+        missing = 0 if own == 1 else len(self.batch_shape) - own
+        return probs.reshape(probs.shape[:-1] + (1,) * missing + probs.shape[-1:] + (1,) * self._event_ndims)
 
     @property
     def mean(self) -> Tensor:
@@ -216,13 +235,13 @@ class MixtureSameFamily(Distribution):
         inner = dv.sum(probs * self.component_distribution.variance, dim=dim)
         return inner + dv.sum(probs * (self.component_distribution.mean - self.mean.unsqueeze(dim)).pow(2.0), dim=dim)
 
-    def cdf(self, value: Tensor) -> Tensor:
-        inner = self.component_distribution.cdf(value.unsqueeze(-1 - self._event_ndims))
+    def cdf(self, x: Tensor) -> Tensor:
+        inner = self.component_distribution.cdf(x.unsqueeze(-1 - self._event_ndims))
         return dv.sum(inner * self.mixture_distribution.probs, dim=-1)
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        self._checked(value)
-        inner = self.component_distribution.log_prob(value.unsqueeze(-1 - self._event_ndims))
+    def log_prob(self, x: Tensor) -> Tensor:
+        self._checked(x)
+        inner = self.component_distribution.log_prob(x.unsqueeze(-1 - self._event_ndims))
         return dv.logsumexp(inner + dv.log_softmax(self.mixture_distribution.logits, dim=-1), dim=-1)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:

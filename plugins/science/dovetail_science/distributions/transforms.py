@@ -1,31 +1,51 @@
-"""Transforms: invertible functions with the logarithm of how they stretch space, for TransformedDistribution."""
+"""Transforms: functions, most of them invertible, with the logarithm of how they stretch space, for TransformedDistribution."""
 
 from __future__ import annotations
 
 import math
+from numbers import Number
 from typing import Any
 
 import dovetail as dv
 import dovetail.nn.functional as F
-from dovetail import Tensor
+from dovetail import Size, Tensor
+from dovetail.errors import ValueRangeError
 
 from . import constraints
-from ._transform import ComposeTransform, IndependentTransform, ReshapeTransform, Transform, identity_transform
-from .utils import broadcast_all, sum_rightmost
+from ._joined import CatTransform, StackTransform
+from ._transform import (
+    ComposeTransform,
+    IndependentTransform,
+    ReshapeTransform,
+    Transform,
+    _InverseTransform,  # noqa: F401 programs import it from here
+    at_least,
+    identity_transform,
+)
+from .utils import _sum_rightmost, broadcast_all, lazy_property, tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [
-    "AbsTransform", "AffineTransform", "ComposeTransform", "ExpTransform", "IndependentTransform", "PowerTransform",
-    "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform", "SoftplusTransform", "StickBreakingTransform", "TanhTransform", "Transform",
+    "AbsTransform", "AffineTransform", "CatTransform", "ComposeTransform", "CorrCholeskyTransform", "CumulativeDistributionTransform",
+    "ExpTransform", "IndependentTransform", "LowerCholeskyTransform", "PositiveDefiniteTransform", "PowerTransform", "ReshapeTransform",
+    "SigmoidTransform", "SoftmaxTransform", "SoftplusTransform", "StackTransform", "StickBreakingTransform", "TanhTransform", "Transform",
     "identity_transform",
 ]  # fmt: skip
 
 
-class _Real(Transform):
+class _Fixed(Transform):
+    """A transform without parameters: all of one kind are equal."""
+
+    def _same(self, other: Any) -> bool:
+        own = next(c for c in type(self).__mro__ if c.__module__ == __name__)
+        return isinstance(other, own)
+
+
+class _Real(_Fixed):
     """An increasing bijection of real numbers."""
 
     domain = constraints.real
     bijective = True
-    sign = +1
+    sign: Any = +1
 
 
 class ExpTransform(_Real):
@@ -43,18 +63,21 @@ class ExpTransform(_Real):
         return x
 
 
+def _clipped(probs: Tensor) -> Tensor:
+    f = dv.finfo(probs.dtype)
+    return probs.clamp(min=f.tiny, max=1.0 - f.eps)
+
+
 class SigmoidTransform(_Real):
     """``y = 1 / (1 + exp(-x))``."""
 
     codomain = constraints.unit_interval
 
     def _call(self, x: Tensor) -> Tensor:
-        f = dv.finfo(x.dtype)
-        return dv.sigmoid(x).clamp(min=f.tiny, max=1.0 - f.eps)
+        return _clipped(dv.sigmoid(x))
 
     def _inverse(self, y: Tensor) -> Tensor:
-        f = dv.finfo(y.dtype)
-        y = y.clamp(min=f.tiny, max=1.0 - f.eps)
+        y = _clipped(y)
         return y.log() - (-y).log1p()
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
@@ -101,7 +124,7 @@ class PowerTransform(Transform):
         super().__init__(cache_size)
         (self.exponent,) = broadcast_all(exponent)
 
-    @property
+    @lazy_property
     def sign(self) -> Any:
         return self.exponent.sign()
 
@@ -114,10 +137,17 @@ class PowerTransform(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
 
-    def __eq__(self, other: object) -> bool:
+    def forward_shape(self, shape: Any) -> Any:
+        return dv.broadcast_shapes(shape, self.exponent.shape)
+
+    inverse_shape = forward_shape
+
+    def _same(self, other: Any) -> bool:
         return isinstance(other, PowerTransform) and bool(self.exponent.eq(other.exponent).all())
 
-    __hash__ = object.__hash__
+
+def _equal(a: Any, b: Any) -> bool:
+    return a == b if isinstance(a, Number) and isinstance(b, Number) else bool((a == b).all())
 
 
 class AffineTransform(Transform):
@@ -128,7 +158,16 @@ class AffineTransform(Transform):
     def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.loc, self.scale, self._event_dim = loc, scale, event_dim
-        self.domain = self.codomain = constraints.independent(constraints.real, event_dim) if event_dim else constraints.real
+
+    @property
+    def event_dim(self) -> int:
+        return self._event_dim
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> Any:
+        return constraints.independent(constraints.real, self.event_dim) if self.event_dim else constraints.real
+
+    codomain = domain
 
     @property
     def sign(self) -> Any:
@@ -145,21 +184,19 @@ class AffineTransform(Transform):
             result = dv.abs(self.scale).log()
         else:
             result = dv.full_like(x, math.log(abs(self.scale)))
-        n = self._event_dim
-        if n:
-            result = result.expand(result.size()[:-n] + x.size()[-n:]) if result.dim() >= n else result.expand(x.size()[-n:])
-            result = sum_rightmost(result, n)
-        return result.expand(x.size()[: x.dim() - n])
+        result = _sum_rightmost(result, self.event_dim)
+        return result.expand(x.shape[: -self.event_dim] if self.event_dim else x.shape)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AffineTransform):
-            return False
-        return all(bool(dv.as_tensor(a == b).all()) for a, b in ((self.loc, other.loc), (self.scale, other.scale)))
+    def forward_shape(self, shape: Any) -> Any:
+        return dv.broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
 
-    __hash__ = object.__hash__
+    inverse_shape = forward_shape
+
+    def _same(self, other: Any) -> bool:
+        return isinstance(other, AffineTransform) and _equal(self.loc, other.loc) and _equal(self.scale, other.scale)
 
 
-class AbsTransform(Transform):
+class AbsTransform(_Fixed):
     """``y = |x|``; not invertible, its inverse gives the positive branch."""
 
     domain = constraints.real
@@ -172,7 +209,7 @@ class AbsTransform(Transform):
         return y
 
 
-class SoftmaxTransform(Transform):
+class SoftmaxTransform(_Fixed):
     """``y = softmax(x)``; not invertible, its inverse is ``log y``."""
 
     domain = constraints.real_vector
@@ -185,8 +222,14 @@ class SoftmaxTransform(Transform):
     def _inverse(self, y: Tensor) -> Tensor:
         return y.log()
 
+    def forward_shape(self, shape: Any) -> Any:
+        at_least(1, len(shape), "SoftmaxTransform")
+        return shape
 
-class StickBreakingTransform(Transform):
+    inverse_shape = forward_shape
+
+
+class StickBreakingTransform(_Fixed):
     """From vectors of K - 1 numbers to probabilities of K outcomes, by breaking off a share of what is left, one after the other."""
 
     domain = constraints.real_vector
@@ -195,7 +238,7 @@ class StickBreakingTransform(Transform):
 
     def _call(self, x: Tensor) -> Tensor:
         offset = x.shape[-1] + 1 - x.new_ones(x.shape[-1]).cumsum(-1)
-        z = SigmoidTransform()._call(x - offset.log())
+        z = _clipped(dv.sigmoid(x - offset.log()))
         left = (1 - z).cumprod(-1)
         return F.pad(z, [0, 1], value=1) * F.pad(left, [1, 0], value=1)
 
@@ -211,7 +254,103 @@ class StickBreakingTransform(Transform):
         return (-x + F.logsigmoid(x) + y[..., :-1].log()).sum(-1)
 
     def forward_shape(self, shape: Any) -> Any:
-        return dv.Size(shape[:-1]) + (shape[-1] + 1,)
+        at_least(1, len(shape), "StickBreakingTransform")
+        return Size(shape[:-1]) + (shape[-1] + 1,)
 
     def inverse_shape(self, shape: Any) -> Any:
-        return dv.Size(shape[:-1]) + (shape[-1] - 1,)
+        at_least(1, len(shape), "StickBreakingTransform")
+        return Size(shape[:-1]) + (shape[-1] - 1,)
+
+
+class CorrCholeskyTransform(Transform):
+    """From vectors of D(D - 1)/2 numbers to Cholesky factors of D × D correlation matrices (the Stan reference manual, 10.12).
+
+    Their tanh are the partial correlations below the diagonal; each row is completed to length 1.
+    """
+
+    domain = constraints.real_vector
+    codomain = constraints.corr_cholesky
+    bijective = True
+
+    def _call(self, x: Tensor) -> Tensor:
+        eps = dv.finfo(x.dtype).eps
+        r = vec_to_tril_matrix(dv.tanh(x).clamp(min=-1 + eps, max=1 - eps), diag=-1)
+        left = (1 - r**2).sqrt().cumprod(-1)
+        r = r + dv.eye(r.shape[-1], dtype=r.dtype, device=r.device)
+        return r * F.pad(left[..., :-1], [1, 0], value=1)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        left = F.pad((1 - dv.cumsum(y * y, dim=-1))[..., :-1], [1, 0], value=1)
+        t = tril_matrix_to_vec(y, diag=-1) / tril_matrix_to_vec(left, diag=-1).sqrt()
+        return (t.log1p() - t.neg().log1p()) / 2
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor, intermediates: Any = None) -> Tensor:
+        left = tril_matrix_to_vec(1 - (y * y).cumsum(dim=-1), diag=-2)
+        return 0.5 * left.log().sum(-1) - 2 * (x + F.softplus(-2 * x) - math.log(2.0)).sum(dim=-1)
+
+    def forward_shape(self, shape: Any) -> Any:
+        at_least(1, len(shape), "CorrCholeskyTransform")
+        n = shape[-1]
+        d = round((0.25 + 2 * n) ** 0.5 + 0.5)
+        if d * (d - 1) // 2 != n:
+            raise ValueRangeError("CorrCholeskyTransform", f"Input is not a flattened lower-diagonal number ({n})", "expected D(D - 1)/2")
+        return Size(shape[:-1]) + (d, d)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        at_least(2, len(shape), "CorrCholeskyTransform")
+        d = shape[-1]
+        if shape[-2] != d:
+            raise ValueRangeError("CorrCholeskyTransform", f"Input is not square ({shape[-2]} × {d})")
+        return Size(shape[:-2]) + (d * (d - 1) // 2,)
+
+
+class LowerCholeskyTransform(_Fixed):
+    """From square matrices to lower triangular ones with a positive diagonal: its ``exp``."""
+
+    domain = constraints.independent(constraints.real, 2)
+    codomain: Any = constraints.lower_cholesky
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
+
+
+class PositiveDefiniteTransform(_Fixed):
+    """From square matrices to positive definite ones, ``L Lᵀ`` with L by LowerCholeskyTransform."""
+
+    domain = constraints.independent(constraints.real, 2)
+    codomain = constraints.positive_definite
+
+    def _call(self, x: Tensor) -> Tensor:
+        factor = LowerCholeskyTransform()(x)
+        return factor @ factor.mT
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return LowerCholeskyTransform().inv(dv.linalg.cholesky(y))
+
+
+class CumulativeDistributionTransform(Transform):
+    """``y = F(x)``, the distribution function of ``distribution``; it turns draws of that distribution into uniform ones (copulas)."""
+
+    bijective = True
+    codomain = constraints.unit_interval
+    sign: Any = +1
+
+    def __init__(self, distribution: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.distribution = distribution
+
+    @property
+    def domain(self) -> Any:
+        return self.distribution.support
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.distribution.cdf(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.distribution.icdf(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.distribution.log_prob(x)

@@ -8,12 +8,12 @@ tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dovetail as dv
 from dovetail import Tensor
-from dovetail.errors import ValueRangeError
+from dovetail.errors import TypeMismatch, ValueRangeError
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming", "hann", "kaiser",
@@ -30,6 +30,8 @@ def _options(name: str, M: int, dtype: Any, layout: Any, device: Any) -> tuple[A
         raise ValueRangeError(name, f"layout is {layout}", "expected a strided one")
     if dtype not in (dv.float32, dv.float64):
         raise ValueRangeError(name, f"dtype is {dtype}", "expected float32 or float64")
+    if M >= 2 and not isinstance(M, int):
+        raise TypeMismatch(name, f"M is {M}", "expected an int")
     return dtype, {"dtype": dtype, "device": device}
 
 
@@ -47,41 +49,43 @@ def general_cosine(
 ) -> Tensor:
     """A sum of cosines, ``w(n) = Σ_i (-1)^i a_i cos(2π i n / (M - 1))``."""
     _, options = _options("general_cosine", M, dtype, layout, device)
+    if M < 2:
+        return dv.ones((M,), requires_grad=requires_grad, **options)
     if not isinstance(a, Sequence):
-        raise TypeError(f"general_cosine: a is {type(a).__name__}; expected a list or a tuple")
+        raise TypeMismatch("general_cosine", f"a is {type(a).__name__}", "expected a list or a tuple")
     if not a:
         raise ValueRangeError("general_cosine", "a is empty", "expected one coefficient or more")
-    if M == 0:
-        return dv.empty((0,), requires_grad=requires_grad, **options)
-    k = _line(M, 0, 2 * math.pi / (M if not sym and M > 1 else max(M - 1, 1)), options)
+    k = _line(M, 0, 2 * math.pi / (M - 1 if sym else M), options)
     weights = dv.tensor([(-1) ** i * w for i, w in enumerate(a)], **options)
     i = dv.arange(weights.shape[0], **options)
-    return _done((weights.unsqueeze(-1) * dv.cos(i.unsqueeze(-1) * k)).sum(0), requires_grad) if M > 1 else dv.ones((1,), **options)
+    return _done((weights.unsqueeze(-1) * dv.cos(i.unsqueeze(-1) * k)).sum(0), requires_grad)
 
 
-def general_hamming(M: int, *, alpha: float = 0.54, **options: Any) -> Tensor:
+def general_hamming(
+    M: int, *, alpha: float = 0.54, sym: bool = True, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """``w(n) = alpha - (1 - alpha) cos(2π n / (M - 1))``."""
-    return general_cosine(M, a=[alpha, 1.0 - alpha], **options)
+    weights = [alpha, 1.0 - alpha]
+    return general_cosine(M, a=weights, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
 
 
-def hamming(M: int, **options: Any) -> Tensor:
-    """The Hamming window, a general Hamming window of 0.54."""
-    return general_hamming(M, **options)
+def _of_cosines(name: str, a: list[float], summary: str) -> Callable[..., Tensor]:
+    """The window with these coefficients."""
+
+    def window(
+        M: int, *, sym: bool = True, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        return general_cosine(M, a=a, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
+
+    window.__name__ = window.__qualname__ = name
+    window.__doc__ = summary
+    return window
 
 
-def hann(M: int, **options: Any) -> Tensor:
-    """The Hann window, ``½ (1 - cos(2π n / (M - 1)))``."""
-    return general_hamming(M, alpha=0.5, **options)
-
-
-def blackman(M: int, **options: Any) -> Tensor:
-    """The Blackman window, of the coefficients 0.42, 0.5 and 0.08."""
-    return general_cosine(M, a=[0.42, 0.5, 0.08], **options)
-
-
-def nuttall(M: int, **options: Any) -> Tensor:
-    """Nuttall's minimum 4-term Blackman-Harris window."""
-    return general_cosine(M, a=[0.3635819, 0.4891775, 0.1365995, 0.0106411], **options)
+hamming = _of_cosines("hamming", [0.54, 1.0 - 0.54], "The Hamming window, a general Hamming window of 0.54.")
+hann = _of_cosines("hann", [0.5, 0.5], "The Hann window, ``½ (1 - cos(2π n / (M - 1)))``.")
+blackman = _of_cosines("blackman", [0.42, 0.5, 0.08], "The Blackman window, of the coefficients 0.42, 0.5 and 0.08.")
+nuttall = _of_cosines("nuttall", [0.3635819, 0.4891775, 0.1365995, 0.0106411], "Nuttall's minimum 4-term Blackman-Harris window.")
 
 
 def bartlett(M: int, *, sym: bool = True, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -1,0 +1,7 @@
+"""``backends.quantized``: there is no quantization."""
+
+from __future__ import annotations
+
+from ..absent import answers
+
+__all__, __getattr__, __dir__ = answers(__name__)

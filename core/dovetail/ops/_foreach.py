@@ -1,0 +1,30 @@
+"""The functions on lists of tensors that optimizers of other authors call: ``_foreach_add_(params, grads, alpha=-lr)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.node import Tensor
+
+__all__ = ["foreach"]
+
+
+def foreach(name: str) -> Callable[..., Any]:
+    """The function of this name: a method on every tensor of a list, with the parts of other lists that belong to it."""
+    method = name.removeprefix("_foreach_").replace("maximum", "clamp_min").replace("minimum", "clamp_max")
+    if not hasattr(Tensor, method):
+        raise AttributeError(f"module 'dovetail' has no attribute {name!r}")
+
+    def one(t: Any, *args: Any, scalars: Any = None, **more: Any) -> Any:
+        last = args[2:] if scalars is None else (scalars,)  # of addcmul and addcdiv
+        return getattr(t, method)(*args[:2], **({"value": last[0]} if last else more))
+
+    def each(self: Any, *args: Any, **more: Any) -> Any:
+        def part(value: Any, i: int) -> Any:
+            return value[i] if isinstance(value, list | tuple) else value
+
+        found = [one(t, *(part(a, i) for a in args), **{k: part(v, i) for k, v in more.items()}) for i, t in enumerate(self)]
+        return self if method.endswith("_") else tuple(found)
+
+    return each

@@ -1,0 +1,74 @@
+"""Decompositions of large matrices to a few of their singular values or eigenvalues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.node import Tensor
+from ..errors import AssertedError, ValueRangeError
+from . import decompose
+from .random import randn
+
+__all__ = ["lobpcg", "pca_lowrank", "svd_lowrank"]
+
+
+def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S and V of about the q largest singular values of ``A - M``, from random directions. Halko and others, 2009, algorithm 5.1.
+
+    >>> import dovetail as dv
+    >>> dv.svd_lowrank(dv.tensor([[3., 0.], [0., 4.]]), q=2)[1]
+    tensor([4., 3.])
+    """
+    A = A if M is None else A - M
+    wide = A._a.shape[-2] < A._a.shape[-1]
+    tall = A.mH if wide else A
+    Q = decompose.qr(tall @ randn(tall._a.shape[-1], 6 if q is None else q, dtype=A.dtype, device=A.device))[0]
+    for _ in range(2 if niter is None else niter):
+        Q = decompose.qr(tall @ decompose.qr(tall.mH @ Q)[0])[0]
+    U, S, Vh = decompose.svd(Q.mH @ tall, False)
+    return (Vh.mH, S, Q @ U) if wide else (Q @ U, S, Vh.mH)
+
+
+def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`svd_lowrank` of samples (…, m, n) less their mean: the columns of V are the principal directions.
+
+    >>> import dovetail as dv
+    >>> dv.pca_lowrank(dv.tensor([[1., 0.], [3., 0.], [5., 0.]]), q=1)[2].abs()
+    tensor([[1.],
+            [0.]])
+    """
+    least = min(A._a.shape[-2:])
+    if q is not None and not 0 <= q <= least:
+        raise ValueRangeError("pca_lowrank", f"q(={q}) must be non-negative integer and not greater than min(m, n)={least}")
+    if niter < 0:
+        raise ValueRangeError("pca_lowrank", f"niter(={niter}) must be non-negative integer")
+    return svd_lowrank(A - A.mean(-2, True) if center else A, min(6, least) if q is None else q, niter)
+
+
+def lobpcg(
+    A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor | None = None, n: int | None = None, iK: Tensor | None = None,
+    niter: int | None = None, tol: float | None = None, largest: bool | None = None, method: str | None = None, tracker: Any = None,
+    ortho_iparams: Any = None, ortho_fparams: Any = None, ortho_bparams: Any = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The k largest (or smallest) eigenvalues of symmetric matrices, ``A x = λ B x``, and their eigenvectors.
+
+    PyTorch comes near them step by step; here they are those of ``linalg.eigh``, and what steers the steps changes nothing.
+
+    >>> import dovetail as dv
+    >>> dv.lobpcg(dv.diag(dv.tensor([1., 5., 3.])))[0]
+    tensor([5.])
+    """
+    size = A._a.shape[-1]
+    if A._a.shape[-2] != size or (B is not None and B._a.shape != A._a.shape):
+        raise AssertedError(
+            "lobpcg", f"A must be square, and B of its shape (got {A._a.shape}{f' and {B._a.shape}' if B is not None else ''})"
+        )
+    first = X._a.shape[-1] if X is not None else n if n is not None else 1 if k is None else k
+    if size < 3 * first:
+        raise ValueRangeError("lobpcg", f"not applicable when the number of A rows (={size}) is smaller than 3 x {first}")
+    low = None if B is None else decompose.cholesky((B + B.mT) / 2)
+    even = (A + A.mT) / 2 if low is None else decompose.solve(low, decompose.solve(low, (A + A.mT) / 2).mT)
+    values, vectors = decompose.eigh(even if largest is False else -even)
+    few = slice((1 if X is None else first) if k is None else k)
+    vectors = vectors[..., few] if low is None else decompose.solve(low.mT, vectors[..., few])
+    return values[..., few] * (1 if largest is False else -1), vectors

@@ -1,0 +1,56 @@
+"""A program that touches every public name passes a type checker, and an editor that runs nothing sees the functions of the namespace."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import dovetail as dv
+from dovetail import ops
+
+MODULES = (
+    "dovetail dovetail.nn dovetail.nn.functional dovetail.nn.init dovetail.nn.utils dovetail.nn.utils.rnn dovetail.optim "
+    "dovetail.optim.lr_scheduler dovetail.optim.swa_utils dovetail.autograd dovetail.linalg dovetail.fft dovetail.utils.data "
+    "dovetail.func dovetail.amp dovetail.cuda dovetail.io dovetail.graph dovetail.hooks dovetail.plugins dovetail.jit"
+).split()
+OPERATORS = "t+t t*2 2*t -t t@t t[0] t==t t!=None t<1 t**2 len(t) float(t) int(t) bool(t) t/t ~t t//2 1-t f'{t:.2f}' abs(t) t&t t%2".split()
+
+
+def test_the_names_for_type_checkers_are_those_of_all_families() -> None:
+    text = (Path(ops.__file__).with_name("public.py")).read_text(encoding="utf-8")
+    assert sorted(re.findall(r"from \.(\w+) import \*", text)) == sorted(f.__name__.rpartition(".")[2] for f in ops.FAMILIES)
+
+
+def test_a_program_that_touches_every_public_name_type_checks(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    lines, tensor = [f"import {name}" for name in MODULES], "t"
+    for name in MODULES:
+        module = importlib.import_module(name)
+        public = (n for n in dir(module) if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType))
+        lines += [f"{name}.{n}" for n in public]
+    lines += ["t: dovetail.Tensor = dovetail.ones(2)", *(f"{tensor}.{n}" for n in dir(dv.ones(1)) if not n.startswith("_")), *OPERATORS]
+    lines += [
+        "t[0] = 1.0",
+        "t += 1",
+        "t.grad = None",
+        "t.requires_grad = True",
+        "t.data = t * 2",
+        "with dovetail.no_grad():",
+        "    t.sum().backward()",
+    ]
+    functions = [n for n in dir(dv) if callable(getattr(dv, n)) and hasattr(getattr(dv, n), "__code__")]
+    lines += [f"reveal_type(dovetail.{n})" for n in functions]
+    program = tmp_path / "program.py"
+    program.write_text("\n".join(lines) + "\n")
+    core = Path(dv.__file__).parent.parent
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", f"--cache-dir={tmp_path}", "--config-file=", program.name]
+    done = subprocess.run(command, cwd=tmp_path, env={"MYPYPATH": str(core), "PATH": ""}, capture_output=True, text=True, check=False)
+    assert "Success" in done.stdout, done.stdout[-2000:] + done.stderr
+    known = [line for line in done.stdout.splitlines() if "Revealed" in line and not line.endswith('"Any"')]
+    assert len(known) >= 150, f"signatures of {len(known)} of {len(functions)} functions are seen"
