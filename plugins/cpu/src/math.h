@@ -80,6 +80,7 @@ template <class T> INLINE Vec<T> log(Vec<T> x) {
     constexpr T tiny = f ? T(0x1p-126) : T(0x1p-1022), lift = f ? T(0x1p24) : T(0x1p54);
     auto small = x < tiny;  // below the normal range: lift it, and take the power off again
     Vec<T> in = small ? x * lift : x;
+    in = x > T(0) ? in : splat(T(1));  // the others are answered at the end
     Ints<T> word = (Ints<T>)in, half = (Ints<T>)splat(T(0.70710678118654752));
     Ints<T> n = (word - half) >> bits;  // so that m lies in [√½, √2)
     Vec<T> m = (Vec<T>)(word - (n << bits));

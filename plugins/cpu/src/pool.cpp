@@ -134,7 +134,10 @@ void run(long count, void (*task)(void*, long, int), void* context) {
         inside = false;
         return;
     }
+    const bool before = inside;
+    inside = true;
     for (long i = 0; i < count; i++) task(context, i, 0);
+    inside = before;
 }
 
 void* scratch_bytes(int slot, size_t bytes) {
