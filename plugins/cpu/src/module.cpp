@@ -13,6 +13,7 @@ NB_MODULE(_native, m) {
     dovetail::bind_attention(m);
     dovetail::bind_classes(m);
     dovetail::bind_conv(m);
+    dovetail::bind_join(m);
     dovetail::bind_memory(m);
     dovetail::bind_norm(m);
     dovetail::bind_optim(m);

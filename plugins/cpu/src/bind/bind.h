@@ -8,6 +8,7 @@ namespace dovetail {
 void bind_attention(nb::module_& m);
 void bind_classes(nb::module_& m);
 void bind_conv(nb::module_& m);
+void bind_join(nb::module_& m);
 void bind_memory(nb::module_& m);
 void bind_norm(nb::module_& m);
 void bind_optim(nb::module_& m);
