@@ -230,12 +230,12 @@ _listeners: list[Callable[[int], None]] = []
 def on_num_threads(tell: Callable[[int], None]) -> None:
     """Have `tell(num)` called whenever `set_num_threads` sets a number: how kernels with threads of their own learn it.
 
-    >>> from dovetail.extend import on_num_threads
+    >>> import dovetail as dv
     >>> heard = []
-    >>> on_num_threads(heard.append)
-    >>> dv.set_num_threads(2)
-    >>> heard
-    [2]
+    >>> dv.extend.on_num_threads(heard.append)
+    >>> dv.set_num_threads(dv.get_num_threads())
+    >>> heard[-1] == dv.get_num_threads()
+    True
     """
     _listeners.append(tell)
     if _settings["threads"]:
