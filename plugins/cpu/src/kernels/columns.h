@@ -40,14 +40,20 @@ template <class T> INLINE void add_run(const T* from, T* to, long step, long n) 
     }
 }
 
-// Call f(place, image, row, column, length) for each run of output points of one row, place counting from `first`.
-template <class F> INLINE void output_runs(const ConvShape& s, long first, long count, F&& f) {
+// A run of output points of one row; `place` counts from the first point asked for.
+struct Run {
+    long place, image, row, column, length;
+};
+// The runs that make up output points [first, first + count), counted through all images; how many there are.
+INLINE long runs_of(const ConvShape& s, long first, long count, Run* to) {
+    long n = 0;
     for (long place = 0; place < count;) {
         const long q = first + place, image = q / s.points(), at = q % s.points(), row = at / s.ow, column = at % s.ow;
         const long length = std::min(s.ow - column, count - place);
-        f(place, image, row, column, length);
+        to[n++] = {place, image, row, column, length};
         place += length;
     }
+    return n;
 }
 
 // For one tap and a run of outputs: which of them meet the image, and where. False: none, all meet the border's zeros.
@@ -70,26 +76,26 @@ template <class T, long PANEL>
 void fill_columns(const ConvShape& s, const T* x, long c0, long channels, long first, long count, T* to, long row, long panel) {
     const long plane = s.h * s.w, taps = s.taps();
     for (long begin = 0; begin < count; begin += PANEL) {
-        const long here = std::min(PANEL, count - begin);
+        Run runs[PANEL];
+        const long n = runs_of(s, first + begin, std::min(PANEL, count - begin), runs);
         T* place0 = to + begin / PANEL * panel;
-        for (long ki = 0; ki < s.kh; ki++)
-            for (long kj = 0; kj < s.kw; kj++) {
-                T* tap = place0 + (ki * s.kw + kj) * row;
-                long covered = 0;
-                output_runs(s, first + begin, here, [&](long, long, long r, long column, long length) {
-                    Meeting m;
-                    if (meets(s, ki, kj, r, column, length, m)) covered += m.length;
-                });
-                if (covered < PANEL)
-                    for (long c = 0; c < channels; c++) std::memset(tap + c * taps * row, 0, sizeof(T) * size_t(PANEL));
-                output_runs(s, first + begin, here, [&](long place, long image, long r, long column, long length) {
-                    Meeting m;
-                    if (!meets(s, ki, kj, r, column, length, m)) return;
-                    const T* from = x + (image * s.c + c0) * plane + m.at;
-                    T* dst = tap + place + m.skip;
-                    for (long c = 0; c < channels; c++) gather_run(from + c * plane, s.sw, dst + c * taps * row, m.length);
-                });
+        for (long tap = 0; tap < taps; tap++) {
+            Meeting met[PANEL];
+            long covered = 0;
+            for (long i = 0; i < n; i++) {
+                if (!meets(s, tap / s.kw, tap % s.kw, runs[i].row, runs[i].column, runs[i].length, met[i])) met[i].length = 0;
+                covered += met[i].length;
             }
+            T* place = place0 + tap * row;
+            if (covered < PANEL)
+                for (long c = 0; c < channels; c++) std::memset(place + c * taps * row, 0, sizeof(T) * size_t(PANEL));
+            for (long i = 0; i < n; i++) {
+                if (!met[i].length) continue;
+                const T* from = x + (runs[i].image * s.c + c0) * plane + met[i].at;
+                T* dst = place + runs[i].place + met[i].skip;
+                for (long c = 0; c < channels; c++) gather_run(from + c * plane, s.sw, dst + c * taps * row, met[i].length);
+            }
+        }
     }
 }
 

@@ -111,7 +111,11 @@ template <class T> void columns_input_grad(const ConvShape& s, const T* dy, cons
         const long b = t % blocks, g = t / blocks % s.groups, chunk = t / blocks / s.groups;
         const long c = cg * b / blocks, channels = cg * (b + 1) / blocks - c, rows = channels * s.taps();
         if (!channels) return;
-        const Matrix<T> left{w + g * og * k + c * s.taps(), 1, k};  // the weights, turned
+        // The weights, turned: gathered once, as they lie far apart and are read for every few points.
+        const long width = (rows + 15) / 16 * 16 + 16;
+        T* weights = scratch<T>(SLOT_3, og * width);
+        for (long o = 0; o < og; o++) std::memcpy(weights + o * width, w + (g * og + o) * k + c * s.taps(), sizeof(T) * size_t(rows));
+        const Matrix<T> left{weights, 1, width};
         for (long image = s.n * chunk / chunks; image < s.n * (chunk + 1) / chunks; image++) {
             T* to = dx + (image * s.c + g * cg + c) * plane;
             if (!plain) std::memset(to, 0, sizeof(T) * size_t(channels * plane));
@@ -127,13 +131,16 @@ template <class T> void columns_input_grad(const ConvShape& s, const T* dy, cons
                     block(rows, count - whole, og, left, Panels<T>{rest, N, og * N}, columns + whole, ldc, false);
                 }
                 if (plain) continue;
+                Run runs[POINTS];
+                const long n = runs_of(s, first, count, runs);
                 for (long tap = 0; tap < s.taps(); tap++)
-                    output_runs(s, first, count, [&](long place, long, long r, long column, long length) {
+                    for (long r = 0; r < n; r++) {
                         Meeting m;
-                        if (!meets(s, tap / s.kw, tap % s.kw, r, column, length, m)) return;
+                        if (!meets(s, tap / s.kw, tap % s.kw, runs[r].row, runs[r].column, runs[r].length, m)) continue;
                         for (long i = 0; i < channels; i++)
-                            add_run(columns + (i * s.taps() + tap) * POINTS + place + m.skip, to + i * plane + m.at, s.sw, m.length);
-                    });
+                            add_run(columns + (i * s.taps() + tap) * POINTS + runs[r].place + m.skip, to + i * plane + m.at, s.sw,
+                                    m.length);
+                    }
             }
         }
     });
