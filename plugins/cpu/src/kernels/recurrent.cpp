@@ -1,4 +1,4 @@
-// An LSTM through time. Each thread takes some rows of the batch through all steps, so that threads never wait for each other
+// LSTM and GRU through time. Each thread takes some rows of the batch through all steps, so that threads never wait for each other
 // in between; the weights of the state are packed once.
 #include "recurrent.h"
 
@@ -79,9 +79,73 @@ template <class T> void lstm_grad(const RecurrentShape& s, const T* by_out, cons
     });
 }
 
+template <class T> void gru(const RecurrentShape& s, T* gates, const T* w_hh, const T* b_hh, const T* h0, T* out, T* inner) {
+    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
+    const long h = s.hidden, wide = 3 * h, plane = s.n * h, parts = parts_of(s.n, h);
+    T* weights = scratch<T>(SLOT_B, panels_size<T>(h, wide));
+    pack(Matrix<T>{w_hh, 1, h}, h, wide, weights, 0, panels_of<T>(wide));
+    parallel(parts, [&](long part_of, int) {
+        const long first = s.n * part_of / parts, rows = s.n * (part_of + 1) / parts - first;
+        T* share = scratch<T>(SLOT_1, rows * wide);
+        for (long i = 0; i < s.steps; i++) {
+            const long t = s.at(i);
+            const T* before = (i ? out + s.at(i - 1) * plane : h0) + first * h;
+            T *a = gates + (t * s.n + first) * wide, *y = out + t * plane + first * h, *kept = inner + t * plane + first * h;
+            block(rows, wide, h, Matrix<T>{before, h, 1}, Panels<T>{weights, N, N * h}, share, wide, false);
+            for (long r = 0; r < rows; r++, a += wide)
+                for (long j = 0; j < h; j += W) {
+                    const long some = std::min(W, h - j), at = r * h + j;
+                    auto state = [&](int k) {
+                        const Vec<T> v = part(share + r * wide + k * h + j, some);
+                        return b_hh ? v + part(b_hh + k * h + j, some) : v;
+                    };
+                    const Vec<T> reset = sigmoid<T>(part(a + j, some) + state(0)), keep = sigmoid<T>(part(a + h + j, some) + state(1));
+                    const Vec<T> own = state(2), value = tanh<T>(part(a + 2 * h + j, some) + reset * own);
+                    put(a + j, reset, some), put(a + h + j, keep, some), put(a + 2 * h + j, value, some), put(kept + at, own, some);
+                    put(y + at, (part(before + at, some) - value) * keep + value, some);
+                }
+        }
+    });
+}
+
+template <class T> void gru_grad(const RecurrentShape& s, const T* by_out, const T* by_h, const T* gates, const T* inner, const T* out,
+                                 const T* h0, const T* w_hh, T* sums, T* own, T* by_h0) {
+    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
+    const long h = s.hidden, wide = 3 * h, plane = s.n * h, parts = parts_of(s.n, h);
+    T* weights = scratch<T>(SLOT_B, panels_size<T>(wide, h));
+    pack(Matrix<T>{w_hh, h, 1}, wide, h, weights, 0, panels_of<T>(h));
+    if (by_h) std::memcpy(by_h0, by_h, sizeof(T) * size_t(plane));
+    else std::memset(by_h0, 0, sizeof(T) * size_t(plane));
+    parallel(parts, [&](long part_of, int) {
+        const long first = s.n * part_of / parts, rows = s.n * (part_of + 1) / parts - first;
+        T* dh = by_h0 + first * h;
+        for (long i = s.steps - 1; i >= 0; i--) {
+            const long t = s.at(i), line = (t * s.n + first) * wide, place = t * plane + first * h;
+            const T *before = (i ? out + s.at(i - 1) * plane : h0) + first * h, *dy = by_out ? by_out + place : nullptr;
+            for (long r = 0; r < rows; r++)
+                for (long j = 0; j < h; j += W) {
+                    const long some = std::min(W, h - j), at = r * h + j, wide_at = line + r * wide + j;
+                    const Vec<T> reset = part(gates + wide_at, some), keep = part(gates + wide_at + h, some),
+                                 value = part(gates + wide_at + 2 * h, some);
+                    Vec<T> g = part(dh + at, some);
+                    if (dy) g += part(dy + at, some);
+                    const Vec<T> by_value = g * (T(1) - keep) * (T(1) - value * value);
+                    const Vec<T> by_reset = by_value * part(inner + place + at, some) * reset * (T(1) - reset);
+                    const Vec<T> by_keep = g * (part(before + at, some) - value) * keep * (T(1) - keep);
+                    for (T* to : {sums, own}) put(to + wide_at, by_reset, some), put(to + wide_at + h, by_keep, some);
+                    put(sums + wide_at + 2 * h, by_value, some), put(own + wide_at + 2 * h, by_value * reset, some);
+                    put(dh + at, g * keep, some);
+                }
+            block(rows, h, wide, Matrix<T>{own + line, wide, 1}, Panels<T>{weights, N, N * wide}, dh, h, true);
+        }
+    });
+}
+
 }  // namespace
 
-template <> RecurrentKernels<float> recurrent_kernels<float>() { return {lstm<float>, lstm_grad<float>}; }
-template <> RecurrentKernels<double> recurrent_kernels<double>() { return {lstm<double>, lstm_grad<double>}; }
+template <> RecurrentKernels<float> recurrent_kernels<float>() { return {lstm<float>, lstm_grad<float>, gru<float>, gru_grad<float>}; }
+template <> RecurrentKernels<double> recurrent_kernels<double>() {
+    return {lstm<double>, lstm_grad<double>, gru<double>, gru_grad<double>};
+}
 
 }  // namespace dovetail::ISA
