@@ -190,6 +190,22 @@ static void dots(long m, long n, long k, const T* a, long a_row, const T* b, lon
     });
 }
 
+// rows x columns, side by side, to its transposition with rows ldc apart.
+template <class T> static void turn(const T* from, long rows, long columns, T* to, long ldc) {
+    constexpr long W = WIDTH<T>;
+    parallel_range((columns + W - 1) / W, std::max(1L, 16384 / (rows * W)), [&](long first, long last) {
+        for (long j = first * W; j < std::min(columns, last * W); j += W)
+            for (long i = 0; i < rows; i += W) {
+                if (j + W <= columns && i + W <= rows) {
+                    transpose(from + i * columns + j, columns, to + j * ldc + i, ldc);
+                    continue;
+                }
+                for (long x = i; x < std::min(rows, i + W); x++)
+                    for (long y = j; y < std::min(columns, j + W); y++) to[y * ldc + x] = from[x * columns + y];
+            }
+    });
+}
+
 template <class T>
 void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
     constexpr long N = TILE_COLUMNS<T>;
@@ -197,6 +213,14 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         if (m <= n) dots(m, n, k, a.p, a.row, b.p, b.column, c, ldc, 1L, add);
         else dots(n, m, k, b.p, b.column, a.p, a.row, c, 1L, ldc, add);
         finish_rows(m, n, c, ldc, finish, 0, 0);
+        return;
+    }
+    if (b.row == 1 && b.column != 1 && a.column == 1 && !add && 2 * m <= n && double(m) * n * k > 1e6) {
+        // B is the larger and would have to be turned to be packed: C's transposition takes it as it lies.
+        T* turned = scratch<T>(SLOT_6, m * n);
+        product<T>(n, m, k, Matrix<T>{b.p, b.column, 1}, Matrix<T>{a.p, 1, a.row}, turned, m, false,
+                   {finish.by_row, finish.by_column, finish.then});
+        turn(turned, n, m, c, ldc);
         return;
     }
     if (b.column == 1 && n % N == 0 && m <= TILE_ROWS) {  // read once: where it lies is as good as packed
