@@ -97,6 +97,12 @@ template <class T> INLINE Vec<T> log(Vec<T> x) {
     return x < T(0) ? splat(std::numeric_limits<T>::quiet_NaN()) : x != x ? x : y;
 }
 
+// log(1 + x), with all digits also for small x: what 1 + x lost is put back to first order.
+template <class T> INLINE Vec<T> log1p(Vec<T> x) {
+    const Vec<T> u = x + T(1), y = log<T>(u) - ((u - T(1)) - x) / u;
+    return (u == T(0)) | (u == splat(std::numeric_limits<T>::infinity())) ? log<T>(u) : y;
+}
+
 // The error function, float only: x P(x²) / Q(x²), fitted to a relative 2e-9 up to 3.92, from where on it rounds to 1.
 INLINE Vec<float> erf(Vec<float> x) {
     Vec<float> in = x > 3.92f ? splat(3.92f) : x < -3.92f ? splat(-3.92f) : x, u = in * in;

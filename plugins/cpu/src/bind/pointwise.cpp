@@ -135,6 +135,25 @@ nb::object gelu_grad(nb::handle grad, nb::handle input, const char* approximate)
     return approximate[0] == 'n' ? float_binary<Binary::gelu_grad>(grad, input) : float_binary<Binary::gelu_tanh_grad>(grad, input);
 }
 
+// binary_cross_entropy(input, target, weight, reduction)
+template <Binary F> nb::object bce(nb::handle input, nb::handle target, nb::handle weight, const char* reduction) {
+    if (!weight.is_none() || !is_array(input) || !is_array(target) || !same_layout(Array(input), Array(target)) || !Array(input).count())
+        return decline();
+    nb::object each = binary<F>(input, target);
+    if (reduction[0] == 'n' || each.is(decline())) return each;
+    Array x(each);
+    return by_type(x, [&](auto t) -> nb::object {
+        using T = decltype(t);
+        nb::object out = fresh(0, nullptr, x.type());
+        const T scale = reduction[0] == 'm' ? T(1.0 / double(x.count())) : T(1);
+        quietly(double(x.count()), [&] { kernels<T>().reduce.sum(x.count(), 1, 1, x.data<T>(), scale, Array(out).data<T>()); });
+        return out;
+    });
+}
+nb::object bce_logits(nb::handle input, nb::handle target, nb::handle weight, nb::handle pos_weight, const char* reduction) {
+    return pos_weight.is_none() ? bce<Binary::cross_entropy_logits>(input, target, weight, reduction) : decline();
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
@@ -163,6 +182,8 @@ void bind_pointwise(nb::module_& m) {
     m.def("relu_grad", &binary<Binary::relu_grad>);
     m.def("silu_grad", &binary<Binary::silu_grad>);
     m.def("gelu_grad", &gelu_grad);
+    m.def("binary_cross_entropy", &bce<Binary::cross_entropy>, nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+    m.def("binary_cross_entropy_with_logits", &bce_logits, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg());
 }
 
 }  // namespace dovetail

@@ -133,6 +133,13 @@ template <class T> void binary(Binary function, const Pairing& how, const T* a, 
             V t = gelu_inner<T>(x), slope = (x * x * T(3 * TANH_CUBE) + T(1)) * T(TANH_SCALE);
             return g * T(0.5) * (t + T(1) + x * (T(1) - t * t) * slope);
         });
+    case Binary::cross_entropy:
+        return pairs(how, a, b, out, [](V x, V t) INLINE_LAMBDA {
+            return (t - T(1)) * greater<T>(log1p<T>(-x), splat(T(-100))) - t * greater<T>(log<T>(x), splat(T(-100)));
+        });
+    case Binary::cross_entropy_logits:
+        return pairs(how, a, b, out,
+                     [](V x, V t) INLINE_LAMBDA { return log1p<T>(exp<T>(-magnitude<T>(x))) + greater<T>(-x, V{}) + (T(1) - t) * x; });
     }
 }
 

@@ -16,7 +16,9 @@ enum class Binary {
     relu_grad,  // of the gradient and the result
     silu_grad,
     gelu_grad,
-    gelu_tanh_grad  // of the gradient and the argument
+    gelu_tanh_grad,  // of the gradient and the argument
+    cross_entropy,
+    cross_entropy_logits  // binary, of probabilities or logits and targets
 };
 
 // Two operands over a box of elements: `outer` times rows of `n`. Steps along a row are 0 (one value for all) or 1.
