@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import overhead
+from benchmarks import first_step, overhead, training
 
 if __name__ == "__main__":
-    raise SystemExit(overhead.main())
+    raise SystemExit(overhead.main() | training.main([]) | first_step.main())

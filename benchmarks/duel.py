@@ -60,11 +60,11 @@ class _Worker:
         self.process.communicate()
 
 
-def duel(module: str, case: str, *, rounds: int = 15, seconds: float = 0.15, tolerance: float = 1e-4) -> Result:
-    """Measure one case of a module of cases in both frameworks."""
+def duel(module: str, case: str, *, rounds: int = 15, seconds: float = 0.15, tolerance: float = 1e-4, winograd: str = "auto") -> Result:
+    """Measure one case of a module of cases in both frameworks; `winograd` is our `backends.cpu.winograd`."""
     ours, theirs = _Worker("dovetail"), _Worker("torch")
     try:
-        values = [w.ask(build=case, module=module) for w in (ours, theirs)]
+        values = [w.ask(build=case, module=module, winograd=winograd) for w in (ours, theirs)]
         _agree(case, *values, tolerance)
         steps = [max(1, round(seconds / w.ask(block=3))) for w in (ours, theirs)]
         for w, n in ((ours, steps[0]), (theirs, steps[1])):
@@ -93,6 +93,8 @@ def _serve(framework: str) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "build" in request:
+            if framework == "dovetail":
+                torch.backends.cpu.winograd = request["winograd"]
             torch.manual_seed(0)
             step, result = importlib.import_module(request["module"]).CASES[request["build"]](torch)
             step()

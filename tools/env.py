@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import IO
 
-__all__ = ["ROOT", "ensure", "members", "requirements"]
+__all__ = ["ROOT", "ensure", "members", "native", "requirements"]
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -57,10 +58,36 @@ def ensure(*groups: str) -> str:
         if stamp.is_file() and stamp.read_text() == fingerprint:
             continue
         _say(f"installing {name} into {VENV.name}")
-        _install(_editables() if name == "members" else requirements(name))
+        if not _install(_editables() if name == "members" else requirements(name)):
+            sys.exit("set-up: the installation failed; pip's message is above")
         STAMPS.mkdir(exist_ok=True)
         stamp.write_text(fingerprint)
+    _build_native()
     return str(PYTHON)
+
+
+def native() -> list[Path]:
+    """The members that are compiled."""
+    return [folder for folder in members() if (folder / "CMakeLists.txt").exists()]
+
+
+def _build_native() -> None:
+    """Compile and install the members that need it; without a compiler say so in one line and go on."""
+    for folder in native():
+        stamp = STAMPS / f"native-{folder.name}"
+        digest = hashlib.sha256(_version().encode())
+        for path in sorted([folder / "CMakeLists.txt", folder / "pyproject.toml", *folder.glob("src/**/*.*")]):
+            digest.update(path.read_bytes())
+        if stamp.is_file() and stamp.read_text() == digest.hexdigest():
+            continue
+        _say(f"compiling {folder.relative_to(ROOT)}")
+        log = VENV / f"{folder.name}-build.log"
+        with log.open("wb") as out:
+            made = _install(["--no-deps", "-e", str(folder)], out)
+        if not made:
+            _say(f"{folder.name} was not compiled (a C++20 compiler is needed; {log.relative_to(ROOT)} says more): NumPy serves instead")
+        STAMPS.mkdir(exist_ok=True)
+        stamp.write_text(digest.hexdigest())
 
 
 def _say(what: str) -> None:
@@ -92,7 +119,8 @@ def _make_venv() -> None:
 
 def _editables() -> list[str]:
     """Requirement arguments for the members; one with a demo comes with what that needs."""
-    return [word for folder in members() for word in ("-e", f"{folder}[demo]" if "demo" in _extras(folder) else str(folder))]
+    made = [folder for folder in members() if folder not in native()]
+    return [word for folder in made for word in ("-e", f"{folder}[demo]" if "demo" in _extras(folder) else str(folder))]
 
 
 def _extras(folder: Path) -> dict[str, list[str]]:
@@ -100,20 +128,22 @@ def _extras(folder: Path) -> dict[str, list[str]]:
     return project.get("optional-dependencies", {})
 
 
-def _install(what: list[str]) -> None:
+def _install(what: list[str], out: IO[bytes] | None = None) -> bool:
+    """Install with uv where it is on PATH, else with pip; False when it failed. `out` takes what they say."""
     uv = shutil.which("uv")
     if uv:
-        if not _run([uv, "pip", "install", "--quiet", "--python", str(PYTHON), *what], _uv_environment()):
-            return
-        _say("uv could not; trying pip")
+        if not _run([uv, "pip", "install", "--quiet", "--python", str(PYTHON), *what], _uv_environment(), out):
+            return True
+        if out is None:
+            _say("uv could not; trying pip")
     if _run([str(PYTHON), "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('pip') is None)"]):
-        _run([str(PYTHON), "-m", "ensurepip"])
-    if _run([str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *what]):
-        sys.exit("set-up: the installation failed; pip's message is above")
+        _run([str(PYTHON), "-m", "ensurepip"], out=out)
+    return not _run([str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *what], out=out)
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> int:
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+def _run(command: list[str], environment: dict[str, str] | None = None, out: IO[bytes] | None = None) -> int:
+    told = subprocess.STDOUT if out is not None else None
+    return subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=told, check=False).returncode
 
 
 def _uv_environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools import look as _look
+from tools import native as _native
 from tools import size as _size
 from tools.env import ROOT, ensure, members
 
@@ -104,6 +105,11 @@ def soak(arguments: list[str]) -> int:
     return _python(ensure("test"), "-m", "pytest", "-m", "soak", *arguments)
 
 
+def sanitize(arguments: list[str]) -> int:
+    """run the tests of the native kernels on builds with sanitizers of memory, of undefined behaviour and of threads"""
+    return _native.sanitize(arguments)
+
+
 def ecosystem(arguments: list[str]) -> int:
     """measure the plugin contract: faults, names, releases, the scaffold in fresh environments; into build/ecosystem.json"""
     python = ensure("test", "build")
@@ -171,6 +177,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "wheels": wheels,
     "test-gpu": test_gpu,
     "soak": soak,
+    "sanitize": sanitize,
     "ecosystem": ecosystem,
     "clean": clean,
     "help": show_help,

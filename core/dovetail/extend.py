@@ -3,7 +3,7 @@
 | to bring | use |
 |---|---|
 | an op with its gradient | ``@op``, ``Array``, ``Arrays``, ``Fixed``, ``xp`` |
-| a faster kernel for an op | ``Kernel``, named in the manifest under ``[kernels.OP]`` |
+| a faster kernel for an op | ``Kernel``, named in the manifest under ``[kernels.OP]``; ``on_num_threads`` where it has threads |
 | a layer or a model | ``Module``, ``Parameter`` |
 | an optimizer | ``Optimizer``, or ``MultiTensorOptimizer`` with ``@update`` |
 | a dataset, a sampler | ``Dataset``, ``IterableDataset``, ``Sampler`` |
@@ -31,11 +31,13 @@ from .hooks import HOOK_API, hookimpl, hookspec
 from .nn import Module, Parameter
 from .ops._op import Array, Arrays, Fixed, op
 from .ops._override import OtherTensor
+from .ops.info import on_num_threads
 from .ops.kernels import Kernel
 from .optim import Optimizer
 from .optim._multi import Bunch, MultiTensorOptimizer, update
 
 __all__ = [
     "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Function", "IterableDataset", "Kernel", "Module",
-    "MultiTensorOptimizer", "Optimizer", "OtherTensor", "Parameter", "Sampler", "hookimpl", "hookspec", "op", "update", "xp",
+    "MultiTensorOptimizer", "Optimizer", "OtherTensor", "Parameter", "Sampler", "hookimpl", "hookspec", "on_num_threads", "op", "update",
+    "xp",
 ]  # fmt: skip

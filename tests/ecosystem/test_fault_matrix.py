@@ -24,7 +24,7 @@ def wrong_api(site) -> None:
 HOOK = 'hooks = { module = "dovetail_bad.hooks", implements = ["build_model"] }\n'
 REGISTER = 'hooks = { module = "dovetail_bad.hooks", implements = ["register_models"] }\n'
 IMPORT = "from dovetail.hooks import hookimpl\n@hookimpl\n"
-KERNEL = '[kernels.tanh]\ntarget = "dovetail_bad.models:k"\ndevice = "cpu"\ndtypes = ["float32"]\n'
+KERNEL = '[kernels.expm1]\ntarget = "dovetail_bad.models:k"\ndevice = "cpu"\ndtypes = ["float32"]\n'
 
 FAULTS = {
     "ImportError": code("import nowhere_at_all\n"),
@@ -63,7 +63,7 @@ def provoke():
 STEP = """
 model = models.create("good/net")
 optimizer = dv.optim.SGD(model.parameters(), lr=0.1)
-model(dv.ones(4, 3)).tanh().sum().backward()
+model(dv.ones(4, 3)).expm1().sum().backward()
 optimizer.step()
 print("STEP", dv.isfinite(model.weight).all().item())
 """

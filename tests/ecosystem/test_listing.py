@@ -72,7 +72,7 @@ def test_listing_fifty_plugins(site, figure):
         assert min(values) * 1e3 <= bar, f"{what}: {[round(value * 1e3, 1) for value in values]} ms"
 
 
-KERNEL = '[kernels.tanh]\ntarget = "dovetail_{0}.code:k"\ndevice = "cpu"\ndtypes = ["float32"]\n'
+KERNEL = '[kernels.expm1]\ntarget = "dovetail_{0}.code:k"\ndevice = "cpu"\ndtypes = ["float32"]\n'
 NAMES = {
     "a kernel twice": lambda site: [site.add(n, KERNEL.format(n), {"code.py": "k = 1\n"}) for n in "ab"],
     "a command twice": lambda site: [site.add(n, f'[commands.go]\ntarget = "dovetail_{n}.c:go"\n') for n in "ab"],

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["dispatch", "general", "operand", "operator", "reflected", "specialise"]
 
 _NDARRAY = np.ndarray
+_SINGLE = np.dtype(np.float32)
 _NO_BOX = [0, 0, None, None]  # stands for the box of an argument that is a Python number
 INFERENCE_BOX = [float("inf"), 0, "inference_mode", None]  # a tensor made in inference mode can never be a kept value
 _new = Tensor.__new__
@@ -85,10 +86,10 @@ def dispatch(op: Op, args: Any) -> Any:
         while len(args) > op.required and args[-1] is op.defaults[len(args) - 1]:
             args = args[:-1]
         return overridden(op.call, error, args, {})
-    impl = op.implementation(device, dtype) if op.table else op.reference
+    low = op.dtypes is not None and dtype in HALF  # computed in float32
+    impl = op.implementation(device, _SINGLE if low else dtype) if op.table else op.reference
     token = hush(IGNORE)
     try:
-        low = op.dtypes is not None and dtype in HALF
         out = impl.forward(*(_prepare.raised(raw) if low else raw))
         if out is NotImplemented:
             impl = op.reference

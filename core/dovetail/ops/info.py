@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,26 @@ def set_num_threads(num: int) -> None:
     if num <= 0:
         raise ShapeError("set_num_threads", f"expects a positive integer, got {num}")
     _settings["threads"] = num
+    for tell in _listeners:
+        tell(num)
+
+
+_listeners: list[Callable[[int], None]] = []
+
+
+def on_num_threads(tell: Callable[[int], None]) -> None:
+    """Have `tell(num)` called whenever `set_num_threads` sets a number: how kernels with threads of their own learn it.
+
+    >>> import dovetail as dv
+    >>> heard = []
+    >>> dv.extend.on_num_threads(heard.append)
+    >>> dv.set_num_threads(dv.get_num_threads())
+    >>> heard[-1] == dv.get_num_threads()
+    True
+    """
+    _listeners.append(tell)
+    if _settings["threads"]:
+        tell(_settings["threads"])
 
 
 def get_num_interop_threads() -> int:

@@ -11,7 +11,14 @@ import numpy as np
 
 from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError
 
-__all__ = ["Kernel", "install", "install_claimed", "remove"]
+__all__ = ["Kernel", "install", "install_claimed", "remove", "update_table"]
+
+_updates: dict[str, dict[Any, Callable[..., Any]]] = {}
+
+
+def update_table(name: str) -> dict[Any, Callable[..., Any]]:
+    """The kernels of an optimizer's update, by (device type, NumPy dtype): ``optim`` reads it, `install` fills it."""
+    return _updates.setdefault(name, {})
 
 
 class Kernel:
@@ -26,14 +33,15 @@ class Kernel:
 
 
 def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Callable[..., Any], *, replace: bool = False) -> None:
-    """Let `kernel` serve this op on this device for these types of its first array.
+    """Let `kernel` serve this op, or optimizer's update, on this device for these types of its first array.
 
     Raises an UnknownNameError for an op that does not exist and a NameClashError where another kernel already serves.
     """
     from ._op import OPS, Impl
 
     record = OPS.get(op)
-    if record is None:
+    table: dict[Any, Any] = record.table if record is not None else update_table(op) if op.endswith("_update") else None
+    if table is None:
         raise UnknownNameError("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", "")
     if not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
@@ -43,18 +51,18 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
     if device not in ("cpu", "cuda"):
         raise ValueRangeError("register_kernels", f"the kernel for {op} names the device {device!r}", "expected 'cpu' or 'cuda'")
     types = [getattr(kind, "np", None) or np.dtype(kind) for kind in dtypes]  # all of them before any is installed
-    made = Impl(record, kernel.forward, record.reference.rules)
-    if kernel.vjp is not None:
+    made: Any = kernel.forward if record is None else Impl(record, kernel.forward, record.reference.rules)
+    if kernel.vjp is not None and record is not None:
         made.rules = {}
         for name, rule in kernel.vjp.items() if isinstance(kernel.vjp, dict) else ((None, kernel.vjp),):
             position = None if name is None else [record.params[i] for i in record.arrays].index(name)
             record.add_rule(made, rule, position)
     for numpy_type in types:
-        if (device, numpy_type) in record.table and not replace:
+        if (device, numpy_type) in table and not replace:
             raise NameClashError("register_kernels", f"{op} on {device} for {numpy_type} already has a kernel")
     for numpy_type in types:
-        record.table[device, numpy_type] = made
-        if device == "cpu" and numpy_type in record.fast:
+        table[device, numpy_type] = made
+        if record is not None and device == "cpu" and numpy_type in record.fast:
             record.fast[numpy_type] = made
 
 
@@ -62,11 +70,11 @@ def remove(op: str, device: str, dtypes: tuple[Any, ...]) -> None:
     """Give the op back to its reference."""
     from ._op import OPS
 
-    record = OPS[op]
+    record = OPS.get(op)
     for kind in dtypes:
         numpy_type = getattr(kind, "np", None) or np.dtype(kind)
-        record.table.pop((device, numpy_type), None)
-        if device == "cpu" and numpy_type in record.fast:
+        (update_table(op) if record is None else record.table).pop((device, numpy_type), None)
+        if record is not None and device == "cpu" and numpy_type in record.fast:
             record.fast[numpy_type] = record.reference
 
 
@@ -83,9 +91,13 @@ def install_claimed() -> None:
         _installed = True
         from ..plugins import kernels_for_core, load_target
 
+        left_out: dict[tuple[str, str], list[str]] = {}
         for claim in kernels_for_core():
             try:
                 install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
             except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
-                what = f"plugin {claim.plugin}: its kernel for {claim.op} was left out, and the reference serves: {error}"
-                warnings.warn(what, RuntimeWarning, stacklevel=2)
+                left_out.setdefault((claim.plugin, str(error)), []).append(claim.op)
+        for (plugin, why), ops in left_out.items():
+            named = ops[0] if len(ops) == 1 else f"{ops[0]} and {len(ops) - 1} other ops"
+            what = f"plugin {plugin}: its kernel for {named} was left out, and the reference serves: {why}"
+            warnings.warn(what, RuntimeWarning, stacklevel=2)

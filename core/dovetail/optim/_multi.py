@@ -21,6 +21,7 @@ from ..autograd.node import Leaf, Tensor, tick, wrap
 from ..device import device_of, xp
 from ..errors import UnsupportedError
 from ..ops._override import of_plugin
+from ..ops.kernels import update_table
 from .optimizer import Optimizer, counter_type, number
 
 __all__ = ["UPDATES", "Bunch", "MultiTensorOptimizer", "Update", "lerp", "mean_square", "update"]
@@ -46,7 +47,7 @@ class Update:
         count = code.co_argcount
         self.name, self.reference, self.optional = reference.__name__, reference, optional
         self.states, self.settings = code.co_varnames[5:count], code.co_varnames[count : count + code.co_kwonlyargcount]
-        self.table: dict[tuple[str, Any], Callable[..., Any]] = {}
+        self.table = update_table(self.name)
         UPDATES[self.name] = self
 
 

@@ -111,8 +111,8 @@ SABOTAGE: dict[str, tuple[str, str | dict[str, str], str]] = {
     "a format with another magic": (FORMAT_MAGIC[0].replace('"BAD"', '"GOOD"'), FORMAT_MAGIC[1], "formats..bad:magic_is_as_declared"),
     "a command that does not start": ('[commands.bad]\ntarget = "dovetail_bad.code:main"\n', "def main(arguments): raise OSError\n", "commands.bad:it_has_a_help_text"),
     "a kernel for no op": ('[kernels.nonsense]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float32"]\n', "def k(x): return x\n", "kernels.nonsense@cpu:float32:its_op_is_there"),
-    "a kernel that is wrong": ('[kernels.tanh]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float64"]\n', "import numpy as np\ndef k(input): return np.tanh(input) + 1e-3\n", "kernels.tanh@cpu:float64:it_equals_the_reference"),
-    "a kernel with a wrong gradient": ('[kernels.tanh]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float64"]\n', "import numpy as np\nfrom dovetail.extend import Kernel\nk = Kernel(np.tanh, lambda g, out: g * (1 - out))\n", "kernels.tanh@cpu:float64:its_gradient_equals_the_reference"),
+    "a kernel that is wrong": ('[kernels.expm1]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float64"]\n', "import numpy as np\ndef k(input): return np.expm1(input) + 1e-3\n", "kernels.expm1@cpu:float64:it_equals_the_reference"),
+    "a kernel with a wrong gradient": ('[kernels.expm1]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float64"]\n', "import numpy as np\nfrom dovetail.extend import Kernel\nk = Kernel(np.expm1, lambda g, out: g * out)\n", "kernels.expm1@cpu:float64:its_gradient_equals_the_reference"),
     "a kernel that writes into its input": ('[kernels.exp]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float64"]\n', "import numpy as np\ndef k(input): return np.exp(input, out=input)\n", "kernels.exp@cpu:float64:it_leaves_its_inputs"),
 }  # fmt: skip
 
@@ -134,8 +134,8 @@ HONEST = {
     ),
     "a transform": (row("transforms", INPUTS), HEAD + "class Change:\n    def __call__(self, x): return x + dv.randn_like(x)\n"),
     "a kernel": (
-        '[kernels.tanh]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float32", "float64"]\n',
+        '[kernels.expm1]\ntarget = "dovetail_bad.code:k"\ndevice = "cpu"\ndtypes = ["float32", "float64"]\n',
         "import numpy as np\nfrom dovetail.extend import Kernel\n"
-        "def f(input): return np.tanh(input) if input.size else NotImplemented\nk = Kernel(f, lambda g, out: g * (1 - out * out))\n",
+        "def f(input): return np.expm1(input) if input.size else NotImplemented\nk = Kernel(f, lambda g, out: g * (out + 1))\n",
     ),
 }

@@ -1,0 +1,30 @@
+"""The kernels, each named as in the manifest: a forward on raw arrays, which returns NotImplemented where the reference is to serve."""
+
+from __future__ import annotations
+
+import os
+
+import dovetail
+from dovetail.extend import Kernel, on_num_threads
+
+from . import _native
+
+NAMES = (
+    "matmul matmul_nt matmul_tn matmul_folded_tn linear neg abs square sqrt rsqrt reciprocal exp log tanh sigmoid relu silu "
+    "add sub mul div maximum minimum tanh_grad sigmoid_grad relu_grad silu_grad erf gelu gelu_grad batch_norm "
+    "batch_norm_grad batch_norm_infer layer_norm layer_norm_grad avg_pool avg_pool_grad softmax softmax_grad log_softmax "
+    "log_softmax_grad cross_entropy cross_entropy_grad sum mean sum_to embedding embedding_grad sgd_update adam_update "
+    "lstm_layer lstm_layer_grad attention attention_grad cat gru_layer gru_layer_grad binary_cross_entropy "
+    "binary_cross_entropy_with_logits"
+).split()
+_native.set_num_threads(dovetail.get_num_threads())
+on_num_threads(_native.set_num_threads)
+if (_limit := os.environ.get("DOVETAIL_CPU_CACHE", "")).isdecimal():
+    _native.set_cache_limit(int(_limit))
+
+
+def __getattr__(name: str) -> Kernel:
+    """A kernel by its op's name: the native function of that name is its forward."""
+    if name not in NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return Kernel(getattr(_native, name))

@@ -1,0 +1,164 @@
+// A caching allocator for the arrays that kernels return.
+//
+// A training step makes and drops the same arrays again and again; fresh pages cost more than what is computed on
+// them. Freed blocks wait in lists by size class (an eighth of a power of two, so at most an eighth is wasted) up to a
+// limit, above which they go back to the system. Arrays carry NumPy's own memory handler, so whoever drops the last
+// reference returns the block here; nothing else of the process allocates here.
+#include "allocator.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "array.h"
+
+namespace dovetail {
+namespace {
+
+constexpr size_t HUGE = size_t(2) << 20;  // from here on, blocks ask for huge pages
+constexpr size_t SMALL = 64;
+constexpr int CLASSES = 8 * 48;
+
+struct Cache {
+    std::mutex lock;
+    std::vector<void*> waiting[CLASSES];
+    MemoryStatistics now{};
+    size_t limit = size_t(1) << 30;
+};
+Cache& cache() {
+    static Cache* one = new Cache;  // never destroyed: arrays may outlive the module
+    return *one;
+}
+
+// The class of a size, and the size of its blocks.
+int class_of(size_t bytes, size_t& block) {
+    if (bytes <= SMALL) {
+        block = SMALL;
+        return 0;
+    }
+    int power = 63 - __builtin_clzll(bytes - 1);  // 2^power < bytes <= 2^(power+1)
+    size_t step = std::max<size_t>((size_t(1) << power) / 8, SMALL);
+    block = (bytes + step - 1) / step * step;
+    return (power - 5) * 8 + (int)((block - (size_t(1) << power)) / step - 1) + 1;
+}
+
+void* from_system(size_t block) {
+    void* p = std::aligned_alloc(block >= HUGE ? HUGE : 64, block >= HUGE ? (block + HUGE - 1) / HUGE * HUGE : block);
+#if defined(__linux__)
+    if (p && block >= HUGE) madvise(p, block, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
+}  // namespace
+
+void* allocate(size_t bytes) {
+    size_t block;
+    int c = class_of(bytes, block);
+    Cache& store = cache();
+    std::lock_guard guard(store.lock);
+    void* p;
+    if (!store.waiting[c].empty()) {
+        p = store.waiting[c].back();
+        store.waiting[c].pop_back();
+        store.now.cached -= block, store.now.hits++;
+    } else {
+        p = from_system(block);
+        if (!p) return nullptr;
+        store.now.misses++;
+    }
+    store.now.allocated += block;
+    store.now.peak = std::max(store.now.peak, store.now.allocated);
+    return p;
+}
+
+void release(void* p, size_t bytes) {
+    if (!p) return;
+    size_t block;
+    int c = class_of(bytes, block);
+    Cache& store = cache();
+    std::lock_guard guard(store.lock);
+    store.now.allocated -= block;
+    if (store.now.cached + block > store.limit) {
+        std::free(p);
+    } else {
+        store.waiting[c].push_back(p);
+        store.now.cached += block;
+    }
+}
+
+void empty_cache() {
+    Cache& store = cache();
+    std::lock_guard guard(store.lock);
+    for (auto& list : store.waiting) {
+        for (void* p : list) std::free(p);
+        list.clear();
+    }
+    store.now.cached = 0;
+}
+
+void set_cache_limit(size_t bytes) {
+    cache().limit = bytes;
+    if (!bytes) empty_cache();
+}
+
+MemoryStatistics memory_statistics() {
+    std::lock_guard guard(cache().lock);
+    return cache().now;
+}
+
+namespace {
+
+// NumPy's view of the allocator. It frees with the size of the data, which is never 0 there.
+void* numpy_malloc(void*, size_t bytes) { return allocate(bytes); }
+void* numpy_calloc(void*, size_t count, size_t each) {
+    void* p = allocate(count * each);
+    if (p) std::memset(p, 0, count * each);
+    return p;
+}
+void numpy_free(void*, void* p, size_t bytes) { release(p, bytes); }
+// Arrays are resized in place by ndarray.resize alone, which does not say how large the block was: never through here.
+void* numpy_realloc(void*, void*, size_t) { return nullptr; }
+
+PyDataMem_Handler handler = {"dovetail_cpu", 1, {nullptr, numpy_malloc, numpy_calloc, numpy_realloc, numpy_free}};
+
+}  // namespace
+
+// An array made around memory of ours, which then owns it: NumPy frees by the handler that an array carries. (Making
+// the handler the current one would do the same, at the cost of two context variables for every array.)
+static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
+    static PyObject* ours = PyCapsule_New(&handler, "mem_handler", nullptr);
+    PyArray_Descr* descr = PyArray_DescrFromType(type);
+    size_t bytes = (size_t)PyDataType_ELSIZE(descr);
+    for (int i = 0; i < ndim; i++) bytes *= (size_t)shape[i];
+    void* p = allocate(std::max<size_t>(bytes, 1));
+    if (!p) {
+        Py_DECREF(descr);
+        PyErr_NoMemory();
+        throw nb::python_error();
+    }
+    PyObject* array = PyArray_NewFromDescr(&PyArray_Type, descr, ndim, shape, nullptr, p, flags, nullptr);
+    if (!array) {
+        release(p, std::max<size_t>(bytes, 1));
+        throw nb::python_error();
+    }
+    reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler = Py_NewRef(ours);
+    PyArray_ENABLEFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_OWNDATA);
+    return nb::steal(array);
+}
+
+nb::object fresh(int ndim, const npy_intp* shape, int type) { return around(ndim, shape, type, NPY_ARRAY_CARRAY); }
+nb::object fresh_as(const Array& x) { return around(x.ndim(), x.shape(), x.type(), x.contiguous() ? NPY_ARRAY_CARRAY : NPY_ARRAY_FARRAY); }
+
+nb::object straight(nb::handle array) {
+    Array a(array);
+    if (a.contiguous() && a.aligned()) return nb::borrow(array);
+    PyObject* copy = PyArray_FromArray(a.a, nullptr, NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY);
+    if (!copy) throw nb::python_error();
+    return nb::steal(copy);
+}
+
+}  // namespace dovetail

@@ -1,0 +1,28 @@
+// What the files of this folder share: each adds the functions of a family to the module.
+#pragma once
+#include "../array.h"
+#include "../kernels/table.h"
+
+namespace dovetail {
+
+void bind_attention(nb::module_& m);
+void bind_classes(nb::module_& m);
+void bind_conv(nb::module_& m);
+void bind_join(nb::module_& m);
+void bind_memory(nb::module_& m);
+void bind_norm(nb::module_& m);
+void bind_optim(nb::module_& m);
+void bind_pointwise(nb::module_& m);
+void bind_pooling(nb::module_& m);
+void bind_product(nb::module_& m);
+void bind_recurrent(nb::module_& m);
+void bind_reduce(nb::module_& m);
+
+// Call f(T{}) with the element type of an array, float or double; else let the reference serve.
+template <class F> nb::object by_type(const Array& x, F&& f) {
+    if (x.type() == NPY_FLOAT32) return f(float{});
+    if (x.type() == NPY_FLOAT64) return f(double{});
+    return decline();
+}
+
+}  // namespace dovetail

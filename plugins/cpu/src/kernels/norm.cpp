@@ -1,0 +1,222 @@
+// Normalisation. Means come first and squares are taken of what is left, so that no digits cancel.
+#include "norm.h"
+
+#include "../pool.h"
+#include "../vec.h"
+#include "table.h"
+
+namespace dovetail::ISA {
+namespace {
+
+// Σ f(i) over a run, in four sums that do not wait for each other.
+template <class T, class F> INLINE Vec<T> run_sum(long n, F&& f) {
+    constexpr long W = WIDTH<T>;
+    Vec<T> acc[4] = {};
+    long i = 0;
+    for (; i + 4 * W <= n; i += 4 * W)
+#pragma GCC unroll 4
+        for (int u = 0; u < 4; u++) acc[u] += f(i + u * W, W);
+    for (; i + W <= n; i += W) acc[0] += f(i, W);
+    if (i < n) acc[1] += f(i, n - i);
+    return (acc[0] + acc[1]) + (acc[2] + acc[3]);
+}
+// Columns side by side (L = 1): a vector holds channels, and the sums run over the batch.
+template <class T> void batch_columns(long n, long c, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
+    constexpr long W = WIDTH<T>;
+    parallel_range((c + W - 1) / W, std::max(1L, 2048 / n), [&](long block, long end) {
+        for (; block < end; block++) {
+            const long i = block * W, some = std::min(W, c - i);
+            Vec<T> sum{}, squares{};
+            for (long r = 0; r < n; r++) sum += part(x + r * c + i, some);
+            const Vec<T> m = sum / T(n);
+            for (long r = 0; r < n; r++) {
+                Vec<T> d = part(x + r * c + i, some) - m;
+                squares += d * d;
+            }
+            const Vec<T> v = squares / T(n);
+            Vec<T> scale = T(1) / root<T>(v + eps);
+            if (weight) scale *= part(weight + i, some);
+            const Vec<T> shift = bias ? part(bias + i, some) : Vec<T>{};
+            for (long r = 0; r < n; r++) put(out + r * c + i, (part(x + r * c + i, some) - m) * scale + shift, some);
+            put(mean + i, m, some), put(var + i, v, some);
+        }
+    });
+}
+
+template <class T> void batch(long n, long c, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
+    constexpr long W = WIDTH<T>;
+    if (l == 1) return batch_columns(n, c, x, weight, bias, eps, out, mean, var);
+    parallel_range(c, std::max(1L, 8192 / (n * l)), [&](long channel, long end) {
+        for (; channel < end; channel++) {
+            Vec<T> sum{}, squares{};
+            for (long i = 0; i < n; i++) {
+                const T* p = x + (i * c + channel) * l;
+                sum += run_sum<T>(l, [&](long j, long some) { return part(p + j, some); });
+            }
+            const T m = dovetail::ISA::sum<T>(sum) / T(n * l);
+            for (long i = 0; i < n; i++) {
+                const T* p = x + (i * c + channel) * l;
+                squares += run_sum<T>(l, [&](long j, long some) {
+                    Vec<T> d = first<T>(part(p + j, some) - m, some);
+                    return d * d;
+                });
+            }
+            const T v = dovetail::ISA::sum<T>(squares) / T(n * l);
+            const T scale = T(1) / std::sqrt(v + eps) * (weight ? weight[channel] : T(1)), shift = bias ? bias[channel] : T(0);
+            for (long i = 0; i < n; i++) {
+                const T* p = x + (i * c + channel) * l;
+                T* q = out + (i * c + channel) * l;
+                for (long j = 0; j < l; j += W) {
+                    const long some = std::min(W, l - j);
+                    put(q + j, (part(p + j, some) - m) * scale + shift, some);
+                }
+            }
+            mean[channel] = m, var[channel] = v;
+        }
+    });
+}
+
+template <class T> void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
+                                           T* by_input, T* by_weight, T* by_bias) {
+    constexpr long W = WIDTH<T>;
+    parallel_range((c + W - 1) / W, std::max(1L, 2048 / n), [&](long block, long end) {
+        for (; block < end; block++) {
+            const long i = block * W, some = std::min(W, c - i);
+            const Vec<T> m = part(mean + i, some), rstd = T(1) / root<T>(part(var + i, some) + eps);
+            Vec<T> sum{}, product{};
+            for (long r = 0; r < n; r++) {
+                const Vec<T> d = part(g + r * c + i, some);
+                sum += d, product += d * (part(x + r * c + i, some) - m);
+            }
+            put(by_weight + i, product * rstd, some), put(by_bias + i, sum, some);
+            if (!by_input) continue;
+            const Vec<T> scale = weight ? rstd * part(weight + i, some) : rstd, tilt = product * rstd * rstd / T(n), level = sum / T(n);
+            for (long r = 0; r < n; r++)
+                put(by_input + r * c + i, (part(g + r * c + i, some) - level - (part(x + r * c + i, some) - m) * tilt) * scale, some);
+        }
+    });
+}
+
+template <class T> void batch_grad(long n, long c, long l, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
+                                   T* by_input, T* by_weight, T* by_bias) {
+    constexpr long W = WIDTH<T>;
+    if (l == 1) return batch_grad_columns(n, c, g, x, weight, mean, var, eps, by_input, by_weight, by_bias);
+    parallel_range(c, std::max(1L, 8192 / (n * l)), [&](long channel, long end) {
+        for (; channel < end; channel++) {
+            const T m = mean[channel], rstd = T(1) / std::sqrt(var[channel] + eps);
+            Vec<T> sums{}, products{};
+            for (long i = 0; i < n; i++) {
+                const T *d = g + (i * c + channel) * l, *p = x + (i * c + channel) * l;
+                sums += run_sum<T>(l, [&](long j, long some) { return part(d + j, some); });
+                products += run_sum<T>(l, [&](long j, long some) { return part(d + j, some) * (part(p + j, some) - m); });
+            }
+            const T sum = dovetail::ISA::sum<T>(sums), product = dovetail::ISA::sum<T>(products);
+            by_weight[channel] = product * rstd, by_bias[channel] = sum;
+            if (!by_input) continue;
+            const T scale = rstd * (weight ? weight[channel] : T(1)), tilt = product * rstd * rstd / T(n * l), level = sum / T(n * l);
+            for (long i = 0; i < n; i++) {
+                const T *d = g + (i * c + channel) * l, *p = x + (i * c + channel) * l;
+                T* q = by_input + (i * c + channel) * l;
+                for (long j = 0; j < l; j += W) {
+                    const long some = std::min(W, l - j);
+                    put(q + j, (part(d + j, some) - level - (part(p + j, some) - m) * tilt) * scale, some);
+                }
+            }
+        }
+    });
+}
+
+template <class T> void scale_shift(long n, long c, long l, const T* x, const T* scale, const T* shift, T* out) {
+    constexpr long W = WIDTH<T>;
+    if (l == 1) {
+        parallel_range(n, std::max(1L, 8192 / c), [&](long r, long end) {
+            for (; r < end; r++)
+                for (long i = 0; i < c; i += W) {
+                    const long some = std::min(W, c - i);
+                    put(out + r * c + i, part(x + r * c + i, some) * part(scale + i, some) + part(shift + i, some), some);
+                }
+        });
+        return;
+    }
+    parallel_range(n * c, std::max(1L, 8192 / l), [&](long r, long end) {
+        for (; r < end; r++)
+            for (long i = 0; i < l; i += W) {
+                const long some = std::min(W, l - i);
+                put(out + r * l + i, part(x + r * l + i, some) * scale[r % c] + shift[r % c], some);
+            }
+    });
+}
+
+template <class T> void layer(long rows, long width, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(rows, std::max(1L, 4096 / width), [&](long r, long end) {
+        for (; r < end; r++) {
+            const T* p = x + r * width;
+            T* q = out + r * width;
+            const T m = mean ? sum<T>(run_sum<T>(width, [&](long j, long some) { return part(p + j, some); })) / T(width) : T(0);
+            const T v = sum<T>(run_sum<T>(width,
+                                          [&](long j, long some) {
+                                              Vec<T> d = first<T>(part(p + j, some) - m, some);
+                                              return d * d;
+                                          })) /
+                        T(width);
+            const T s = T(1) / std::sqrt(v + eps);
+            for (long j = 0; j < width; j += W) {
+                const long some = std::min(W, width - j);
+                Vec<T> y = (part(p + j, some) - m) * s;
+                if (weight) y *= part(weight + j, some);
+                if (bias) y += part(bias + j, some);
+                put(q + j, y, some);
+            }
+            if (mean) mean[r] = m;
+            rstd[r] = s;
+        }
+    });
+}
+
+template <class T> void layer_grad(long rows, long width, const T* g, const T* x, const T* weight, const T* mean, const T* rstd,
+                                   T* by_input, T* by_weight, T* by_bias) {
+    constexpr long W = WIDTH<T>;
+    const long shares = std::min<long>(threads(), std::max(1L, rows * width / 8192)), wide = (width + W - 1) / W * W;
+    T* sums = scratch<T>(SLOT_1, shares * 2 * wide);  // of each thread: by weight, by bias
+    parallel(shares, [&](long share, int) {
+        T *of_weight = sums + share * 2 * wide, *of_bias = of_weight + wide;
+        std::memset(of_weight, 0, sizeof(T) * size_t(2 * wide));
+        for (long r = rows * share / shares; r < rows * (share + 1) / shares; r++) {
+            const T *p = x + r * width, *d = g + r * width, m = mean ? mean[r] : T(0), s = rstd[r];
+            Vec<T> level{}, tilt{};
+            for (long j = 0; j < width; j += W) {
+                const long some = std::min(W, width - j);
+                Vec<T> h = (part(p + j, some) - m) * s, v = part(d + j, some);
+                if (by_weight) store(of_weight + j, load(of_weight + j) + v * h);
+                if (by_bias) store(of_bias + j, load(of_bias + j) + v);
+                if (weight) v *= part(weight + j, some);
+                level += v, tilt += v * h;  // v is zero past the end
+            }
+            if (!by_input) continue;
+            const T a = mean ? sum<T>(level) / T(width) : T(0), b = sum<T>(tilt) / T(width);
+            for (long j = 0; j < width; j += W) {
+                const long some = std::min(W, width - j);
+                Vec<T> h = (part(p + j, some) - m) * s, v = part(d + j, some);
+                if (weight) v *= part(weight + j, some);
+                put(by_input + r * width + j, (v - a - h * b) * s, some);
+            }
+        }
+    });
+    for (int k = 0; k < 2; k++)
+        if (T* to = k ? by_bias : by_weight)
+            for (long j = 0; j < width; j++) {
+                T v = 0;
+                for (long share = 0; share < shares; share++) v += sums[(share * 2 + k) * wide + j];
+                to[j] = v;
+            }
+}
+
+}  // namespace
+
+#define INSTANCE(T) \
+    template <> NormKernels<T> norm_kernels<T>() { return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>}; }
+INSTANCE(float)
+INSTANCE(double)
+
+}  // namespace dovetail::ISA

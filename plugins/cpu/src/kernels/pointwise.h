@@ -1,0 +1,37 @@
+// Functions of one and two arguments, element by element.
+#pragma once
+
+namespace dovetail {
+
+enum class Unary { neg, abs, square, sqrt, rsqrt, reciprocal, exp, log, tanh, sigmoid, relu, silu, gelu, gelu_tanh, erf };
+enum class Binary {
+    add,
+    sub,
+    mul,
+    div,
+    maximum,
+    minimum,
+    tanh_grad,
+    sigmoid_grad,
+    relu_grad,  // of the gradient and the result
+    silu_grad,
+    gelu_grad,
+    gelu_tanh_grad,  // of the gradient and the argument
+    cross_entropy,
+    cross_entropy_logits  // binary, of probabilities or logits and targets
+};
+
+// Two operands over a box of elements: `outer` times rows of `n`. Steps along a row are 0 (one value for all) or 1.
+struct Pairing {
+    long n = 1;
+    int inner[2] = {1, 1};
+    int dims = 0;  // of the outer loops, the last one fastest
+    long outer[4] = {}, step[2][4] = {};
+};
+
+template <class T> struct PointwiseKernels {
+    void (*unary)(Unary f, const T* x, T* out, long n);
+    void (*binary)(Binary f, const Pairing& how, const T* a, const T* b, T* out);
+};
+
+}  // namespace dovetail

@@ -1,0 +1,246 @@
+// The product C = A B in blocks: a row block of A is gathered into cache, B is packed into panels, tiles stay in registers.
+#include "product.h"
+
+#include "../pool.h"
+#include "table.h"
+#include "tile.h"
+
+namespace dovetail::ISA {
+namespace {
+
+constexpr long K_BLOCK = 256;  // of the summed dimension at a time: a panel of B then fits the first cache
+constexpr long ROW_BLOCK = TILE_ROWS * 8;
+constexpr long THIN = 4;  // so few rows are products of vectors, bound by reading B
+
+// One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
+template <class T, int ROWS, int VECTORS, bool ACROSS>
+void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc, bool add, long columns) {
+    constexpr long W = WIDTH<T>;
+    Vec<T> acc[ROWS][VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) acc[i][j] = Vec<T>{}, __builtin_prefetch(c + i * ldc + j * W, 1, 3);
+    // Every third row has a pointer of its own: the others are reached by constant offsets, and no register spills.
+    const T* group[(ROWS + 2) / 3];
+    for (int g = 0; g < (ROWS + 2) / 3; g++) group[g] = ACROSS ? a : a + 3 * g * step;
+    for (long p = 0; p < k; p++) {
+        Vec<T> row[VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) row[j] = load(b + j * W);
+#pragma GCC unroll 16
+        for (int i = 0; i < ROWS; i++) {
+            Vec<T> x = splat(ACROSS ? a[i] : group[i / 3][(i % 3) * step + p]);
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++) acc[i][j] += x * row[j];
+        }
+        if (ACROSS) a += step;
+        b += b_row;
+    }
+    if (columns >= VECTORS * W) {
+#pragma GCC unroll 16
+        for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++) {
+                T* to = c + i * ldc + j * W;
+                store(to, add ? load(to) + acc[i][j] : acc[i][j]);
+            }
+        return;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) {
+            long n = std::min(std::max(columns - j * W, 0L), W);
+            T* to = c + i * ldc + j * W;
+            if (n) store(to, add ? load(to, n) + acc[i][j] : acc[i][j], n);
+        }
+}
+
+template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
+
+// Tiles by their number of rows, from 0 (none) up.
+template <class T> struct TileTable {
+    Tile<T> of[TILE_ROWS + 1];
+};
+template <class T, int VECTORS, bool ACROSS, int... ROWS> constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
+    return {{nullptr, tile<T, ROWS + 1, VECTORS, ACROSS>...}};
+}
+template <class T, int VECTORS, bool ACROSS> constexpr TileTable<T> TILES =
+    tile_table<T, VECTORS, ACROSS>(std::make_integer_sequence<int, TILE_ROWS>{});
+
+// Rows to the vectors of a packed panel: `n` columns beginning at b, filled with zeros up to the panel's width.
+template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
+    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
+    if (b.column == 1) {
+        for (long p = 0; p < k; p++, from += b.row, to += N)
+#pragma GCC unroll 4
+            for (int j = 0; j < TILE_VECTORS; j++) {
+                long rest = std::min(std::max(n - j * W, 0L), W);
+                store(to + j * W, rest == W ? load(from + j * W) : rest ? load(from + j * W, rest) : Vec<T>{});
+            }
+        return;
+    }
+    for (int j = 0; j < TILE_VECTORS; j++) {
+        long rest = std::min(std::max(n - j * W, 0L), W), p = 0;
+        const T* column = from + j * W * b.column;
+        T* place = to + j * W;
+        if (rest == W && b.row == 1)
+            for (; p + W <= k; p += W) transpose(column + p, b.column, place + p * N, N);
+        for (; p < k; p++)
+            for (long i = 0; i < W; i++) place[p * N + i] = i < rest ? column[i * b.column + p * b.row] : T(0);
+    }
+}
+
+template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
+    constexpr long W = WIDTH<T>;
+    if (!f.by_column && !f.by_row && f.then == Then::nothing) return;
+    for (long i = 0; i < m; i++) {
+        Vec<T> add = splat(f.by_row ? f.by_row[row + i] : T(0));
+        for (long j = 0; j < n; j += W) {
+            long rest = std::min(n - j, W);
+            T* to = c + i * ldc + j;
+            Vec<T> v = rest == W ? load(to) : load(to, rest);
+            if (f.by_row) v += add;
+            if (f.by_column) v += rest == W ? load(f.by_column + column + j) : load(f.by_column + column + j, rest);
+            if (f.then == Then::relu) v = greater<T>(v, Vec<T>{});
+            if (rest == W) store(to, v);
+            else store(to, v, rest);
+        }
+    }
+}
+
+}  // namespace
+
+template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last) {
+    constexpr long N = TILE_COLUMNS<T>;
+    for (long q = first; q < last; q++) pack_panel(b, k, std::min(N, n - q * N), b.p + q * N * b.column, to + q * N * k);
+}
+
+template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
+    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
+    const bool across = a.row == 1 && a.column != 1;
+    const long step = across ? a.column : a.row, parts = (m + TILE_ROWS - 1) / TILE_ROWS;
+    for (long j = 0; j < n; j += N) {
+        const long columns = std::min(N, n - j);
+        const T* panel = b.p + j / N * b.panel;
+        const auto& tiles = columns <= W ? (across ? TILES<T, 1, true> : TILES<T, 1, false>)
+                                         : (across ? TILES<T, TILE_VECTORS, true> : TILES<T, TILE_VECTORS, false>);
+        for (long q = 0; q < parts; q++) {  // rows are shared out evenly: no thin last tile
+            const long i = m * q / parts, rows = m * (q + 1) / parts - i;
+            tiles.of[rows](a.p + i * a.row, step, panel, b.row, k, c + i * ldc + j, ldc, add, columns);
+        }
+    }
+}
+
+template <class T>
+void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
+    constexpr long N = TILE_COLUMNS<T>;
+    const long panels = panels_of<T>(n), workers = threads();
+    long rows = (m + ROW_BLOCK - 1) / ROW_BLOCK, chunks = 1;
+    if (double(m) * n * k < 6e4) {
+        rows = 1;  // too little to share
+    } else {
+        if (rows > workers) rows = (rows + workers - 1) / workers * workers;
+        while (rows * chunks < workers * 3 && chunks * 2 <= panels && double(m) * n * k / double(rows * chunks) > 4e5) chunks *= 2;
+    }
+    parallel(rows * chunks, [&](long t, int) {
+        const long i = m * (t % rows) / rows, height = m * (t % rows + 1) / rows - i;
+        const long from = panels * (t / rows) / chunks, to = panels * (t / rows + 1) / chunks;
+        const long j = from * N, width = std::min(n, to * N) - j;
+        if (width <= 0 || height <= 0) return;
+        const long steps = std::max((k + K_BLOCK - 1) / K_BLOCK, 1L);
+        for (long s = 0; s < steps; s++) {
+            const long p = k * s / steps, depth = k * (s + 1) / steps - p;
+            Matrix<T> part{a.p + i * a.row + p * a.column, a.row, a.column};
+            if (width > N) {  // read more than once: gather it, off the steps of a power of two that the cache cannot hold
+                const bool across = a.row == 1 && a.column != 1;
+                const long lines = across ? depth : height, each = across ? height : depth;
+                const long stride = (each + 15) / 16 * 16 + 16;
+                T* copy = scratch<T>(SLOT_A, lines * stride);
+                for (long l = 0; l < lines; l++)
+                    std::memcpy(copy + l * stride, part.p + l * (across ? a.column : a.row), sizeof(T) * size_t(each));
+                part = across ? Matrix<T>{copy, 1, stride} : Matrix<T>{copy, stride, 1};
+            }
+            const Panels<T> right{b.p + from * b.panel + p * b.row, b.row, b.panel};
+            block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0);
+        }
+        finish_rows(height, width, c + i * ldc + j, ldc, finish, i, j);
+    });
+}
+
+// Rows of A times the columns of B, each a run of memory: C(i, j) = c[i * c_row + j * c_column].
+template <class T>
+static void dots(long m, long n, long k, const T* a, long a_row, const T* b, long b_column, T* c, long c_row, long c_column, bool add) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(n, std::max(1L, 20000 / std::max(k * m, 1L)), [&](long first, long last) {
+        for (long j = first; j < last; j++)
+            for (long i = 0; i < m; i++) {
+                const T *x = a + i * a_row, *y = b + j * b_column;
+                Vec<T> acc[4] = {};
+                long p = 0;
+                for (; p + 4 * W <= k; p += 4 * W)
+#pragma GCC unroll 4
+                    for (int u = 0; u < 4; u++) acc[u] += load(x + p + u * W) * load(y + p + u * W);
+                for (; p + W <= k; p += W) acc[0] += load(x + p) * load(y + p);
+                if (p < k) acc[1] += load(x + p, k - p) * load(y + p, k - p);
+                T& to = c[i * c_row + j * c_column];
+                to = sum<T>((acc[0] + acc[1]) + (acc[2] + acc[3])) + (add ? to : T(0));
+            }
+    });
+}
+
+// rows x columns, side by side, to its transposition with rows ldc apart.
+template <class T> static void turn(const T* from, long rows, long columns, T* to, long ldc) {
+    constexpr long W = WIDTH<T>;
+    parallel_range((columns + W - 1) / W, std::max(1L, 16384 / (rows * W)), [&](long first, long last) {
+        for (long j = first * W; j < std::min(columns, last * W); j += W)
+            for (long i = 0; i < rows; i += W) {
+                if (j + W <= columns && i + W <= rows) {
+                    transpose(from + i * columns + j, columns, to + j * ldc + i, ldc);
+                    continue;
+                }
+                for (long x = i; x < std::min(rows, i + W); x++)
+                    for (long y = j; y < std::min(columns, j + W); y++) to[y * ldc + x] = from[x * columns + y];
+            }
+    });
+}
+
+template <class T>
+void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
+    constexpr long N = TILE_COLUMNS<T>;
+    if (k > 1 && ((m <= THIN && b.row == 1 && a.column == 1) || (n <= THIN && b.row == 1 && a.column == 1))) {
+        if (m <= n) dots(m, n, k, a.p, a.row, b.p, b.column, c, ldc, 1L, add);
+        else dots(n, m, k, b.p, b.column, a.p, a.row, c, 1L, ldc, add);
+        finish_rows(m, n, c, ldc, finish, 0, 0);
+        return;
+    }
+    if (b.row == 1 && b.column != 1 && a.column == 1 && !add && 2 * m <= n && double(m) * n * k > 1e6) {
+        // B is the larger and would have to be turned to be packed: C's transposition takes it as it lies.
+        T* turned = scratch<T>(SLOT_6, m * n);
+        product<T>(n, m, k, Matrix<T>{b.p, b.column, 1}, Matrix<T>{a.p, 1, a.row}, turned, m, false,
+                   {finish.by_row, finish.by_column, finish.then});
+        turn(turned, n, m, c, ldc);
+        return;
+    }
+    if (b.column == 1 && n % N == 0 && m <= TILE_ROWS) {  // read once: where it lies is as good as packed
+        product(m, n, k, a, Panels<T>{b.p, b.row, N}, c, ldc, add, finish);
+        return;
+    }
+    const long panels = panels_of<T>(n);
+    T* packed = scratch<T>(SLOT_B, panels_size<T>(k, n));
+    if (double(k) * n < 16384) pack(b, k, n, packed, 0, panels);
+    else parallel(panels, [&](long q, int) { pack(b, k, n, packed, q, q + 1); });
+    product(m, n, k, a, Panels<T>{packed, N, N * k}, c, ldc, add, finish);
+}
+
+#define INSTANCES(T)                                                                                                  \
+    template void pack<T>(const Matrix<T>&, long, long, T*, long, long);                                              \
+    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool);                     \
+    template void product<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const Finish<T>&); \
+    template void product<T>(long, long, long, const Matrix<T>&, const Matrix<T>&, T*, long, bool, const Finish<T>&); \
+    template <> ProductKernels<T> product_kernels<T>() { return {product<T>}; }
+INSTANCES(float)
+INSTANCES(double)
+
+}  // namespace dovetail::ISA

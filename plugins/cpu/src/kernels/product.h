@@ -1,0 +1,25 @@
+// Matrix products.
+#pragma once
+
+namespace dovetail {
+
+// A matrix in memory: element (i, j) is p[i * row + j * column]; one of the two steps is 1.
+template <class T> struct Matrix {
+    const T* p;
+    long row, column;
+};
+
+// What is done to a finished part of C, once: added along columns (a value for each), along rows, then an activation.
+enum class Then { nothing, relu };
+template <class T> struct Finish {
+    const T* by_column = nullptr;
+    const T* by_row = nullptr;
+    Then then = Then::nothing;
+};
+
+template <class T> struct ProductKernels {
+    // C (m x n, rows ldc apart) = A B, or C += A B with `add`; on all threads.
+    void (*product)(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* c, long ldc, bool add, const Finish<T>& finish);
+};
+
+}  // namespace dovetail

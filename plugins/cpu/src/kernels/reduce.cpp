@@ -1,0 +1,113 @@
+// Sums. Long ones are taken in pieces whose sums are added in double, so that rounding does not grow with the length.
+#include "reduce.h"
+
+#include "../pool.h"
+#include "../vec.h"
+#include "table.h"
+
+namespace dovetail::ISA {
+namespace {
+
+constexpr long PIECE = 4096;  // elements, or rows, that are summed in the type itself
+
+template <class T> double run(const T* p, long n) {
+    constexpr long W = WIDTH<T>;
+    double total = 0;
+    for (long begin = 0; begin < n; begin += PIECE) {
+        const long end = std::min(n, begin + PIECE);
+        Vec<T> acc[4] = {};
+        long i = begin;
+        for (; i + 4 * W <= end; i += 4 * W)
+#pragma GCC unroll 4
+            for (int u = 0; u < 4; u++) acc[u] += load(p + i + u * W);
+        for (; i < end; i += W) acc[0] += part(p + i, std::min(W, end - i));
+        total += double(sum<T>((acc[0] + acc[1]) + (acc[2] + acc[3])));
+    }
+    return total;
+}
+
+// Columns [first, last) of the sum of rows.
+template <class T> void columns(long rows, long step, const T* x, long first, long last, double* total) {
+    constexpr long W = WIDTH<T>;
+    for (long j = first; j < last; j += W) {
+        const long some = std::min(W, last - j);
+        double* to = total + j;
+        for (long i = 0; i < some; i++) to[i] = 0;
+        for (long begin = 0; begin < rows; begin += 256) {
+            const long end = std::min(rows, begin + 256);
+            Vec<T> acc[2] = {};
+            long r = begin;
+            for (; r + 2 <= end; r += 2) acc[0] += part(x + r * step + j, some), acc[1] += part(x + (r + 1) * step + j, some);
+            if (r < end) acc[0] += part(x + r * step + j, some);
+            T lanes[W];
+            store(lanes, acc[0] + acc[1]);
+            for (long i = 0; i < some; i++) to[i] += double(lanes[i]);
+        }
+    }
+}
+
+template <class T> void sum_of(long outer, long kept, long inner, const T* x, T scale, T* out) {
+    const long threads_wanted = threads();
+    if (kept == 1) {  // one sum: pieces for the threads, added in order
+        const long n = outer * inner, parts = std::clamp(n / 16384, 1L, threads_wanted * 2);
+        double* sums = scratch<double>(SLOT_1, parts);
+        parallel(parts, [&](long i, int) { sums[i] = run(x + n * i / parts, n * (i + 1) / parts - n * i / parts); });
+        double total = 0;
+        for (long i = 0; i < parts; i++) total += sums[i];
+        *out = T(total * double(scale));
+    } else if (inner == 1) {  // columns: shares of the rows, then the shares' sums
+        const long parts = std::clamp(outer * kept / 16384, 1L, std::min(threads_wanted, outer));
+        double* sums = scratch<double>(SLOT_1, parts * kept);
+        parallel(parts, [&](long i, int) {
+            const long r = outer * i / parts;
+            columns(outer * (i + 1) / parts - r, kept, x + r * kept, 0, kept, sums + i * kept);
+        });
+        for (long j = 0; j < kept; j++) {
+            double total = 0;
+            for (long i = 0; i < parts; i++) total += sums[i * kept + j];
+            out[j] = T(total * double(scale));
+        }
+    } else {
+        parallel_range(kept, std::max(1L, 16384 / (outer * inner)), [&](long k, long end) {
+            for (; k < end; k++) {
+                double total = 0;
+                for (long i = 0; i < outer; i++) total += run(x + (i * kept + k) * inner, inner);
+                out[k] = T(total * double(scale));
+            }
+        });
+    }
+}
+
+template <class T> void take_rows(long count, long width, const T* table, const int64_t* index, T* out) {
+    parallel_range(count, std::max(1L, 16384 / width), [&](long i, long end) {
+        for (; i < end; i++) std::memcpy(out + i * width, table + index[i] * width, sizeof(T) * size_t(width));
+    });
+}
+
+template <class T> void add_rows(long count, long width, const T* rows, const int64_t* index, long skip, long table_rows, T* out) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(table_rows, std::max(1L, 32768 / width),
+                   [&](long r, long end) { std::memset(out + r * width, 0, sizeof(T) * size_t((end - r) * width)); });
+    // Each thread takes some columns of all rows: no two write the same place, and the order of a sum is that of the indices.
+    const long blocks = (width + W - 1) / W;
+    parallel_range(blocks, std::max(1L, 16384 / (count * W)), [&](long first, long last) {
+        const long from = first * W, to = std::min(width, last * W);
+        for (long i = 0; i < count; i++) {
+            if (index[i] == skip) continue;
+            T* place = out + index[i] * width;
+            for (long j = from; j < to; j += W) {
+                const long some = std::min(W, to - j);
+                put(place + j, part(place + j, some) + part(rows + i * width + j, some), some);
+            }
+        }
+    });
+}
+
+}  // namespace
+
+#define INSTANCE(T) \
+    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, take_rows<T>, add_rows<T>}; }
+INSTANCE(float)
+INSTANCE(double)
+
+}  // namespace dovetail::ISA

@@ -1,0 +1,16 @@
+// Sums over the outer and inner dimensions of (outer, kept, inner), and rows taken from and added to a table.
+#pragma once
+#include <cstdint>
+
+namespace dovetail {
+
+template <class T> struct ReduceKernels {
+    // out[k] = scale * Σ over outer and inner.
+    void (*sum)(long outer, long kept, long inner, const T* x, T scale, T* out);
+    // out[i] = table[index[i]], rows of `width`; indices are known to fit.
+    void (*take_rows)(long count, long width, const T* table, const int64_t* index, T* out);
+    // out[index[i]] += rows[i] on zeros; row `skip` stays zero.
+    void (*add_rows)(long count, long width, const T* rows, const int64_t* index, long skip, long table_rows, T* out);
+};
+
+}  // namespace dovetail
