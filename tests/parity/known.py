@@ -64,6 +64,8 @@ _COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a 
 _COMPLEX = "not for complex numbers, and says so"
 _META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
+_NEEDED = "PyTorch changes in place what its own gradient needs, and so has none; Dovetail has one"
+_ZEROS = "where a result does not depend on an input, Dovetail has no gradient by it, and PyTorch one of zeros"
 _RECORDED = "steps of optimizers are not recorded for gradients"
 _HUB = (
     "d = tempfile.mkdtemp()\nopen(os.path.join(d, 'hubconf.py'), 'w').write("
@@ -107,12 +109,30 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         "PyTorch lets the out= of floor_divide take part in a graph, although it has no derivative",
     ),
     **{
-        (f"protocol_special.{name}", f"T.special.{name}(pos, unit)"): (
+        ("protocol_distributions.GeneralizedPareto", f"d = T.distributions.GeneralizedPareto(x, pos, unit)\nout = d.{name}(x + pos)"): (
             "bug",
-            "PyTorch has no derivative by the first and gives none by the second",
+            "PyTorch's GeneralizedPareto mixes float32 into float64, and fails",
         )
-        for name in ("gammainc", "gammaincc", "zeta")
+        for name in ("log_prob", "cdf")
     },
+    ("protocol_distributions.Wishart", "d = T.distributions.Wishart(T.tensor(4.0, dtype=m.dtype), m @ m.t())\nout = d.rsample((2,))"): (
+        "bug",
+        _NEEDED,
+    ),
+    **{
+        ("protocol_linalg.cond", f"T.linalg.cond({args})"): ("bug", _NEEDED)
+        for args in ("m, 1", "m, 'fro'", "m.expand(2, 3, 3), float('inf')")
+    },
+    ("linalg_core.triangular_solve", "T.triangular_solve(x.t(), m)[1].contiguous()"): ("differs", _ZEROS),
+    ("protocol_autograd.func.jacfwd", "T.func.jacfwd(lambda q, r: (q * r).sum(), argnums=1)(x, y)"): ("differs", _ZEROS),
+    ("protocol_autograd.func.vmap", "T.vmap(lambda q: (q, q.exp()))(x)"): (
+        "differs",
+        "where the function of vmap returns its argument, PyTorch's result is the tensor itself; Dovetail's is a stack of its parts",
+    ),
+    ("protocol_conversions.share_memory_", "x.detach().share_memory_().is_shared()"): (
+        "differs",
+        "the loader's workers are threads, which see all memory: nothing is moved to shared memory",
+    ),
     ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
     ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
     **{
