@@ -26,8 +26,8 @@ from .ops.shape import roll
 from .ops.spectral import ADJOINT, fft_c2c, fft_c2r, fft_r2c
 
 __all__ = [
-    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",
-    "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "ihfft2",
+    "ihfftn", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
 
@@ -261,6 +261,50 @@ def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = Non
             [0., 0.]])
     """
     return _real("fft.irfftn", input, s, dim, norm)
+
+
+def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """The transform of the last two dimensions of a Hermitian signal, given by its half: real.
+
+    >>> import dovetail as dv
+    >>> dv.fft.hfft2(dv.ones(2, 2))
+    tensor([[4., 0.],
+            [0., 0.]])
+    """
+    return hfftn(input, s, dim, norm)
+
+
+def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """The inverse of :func:`hfft2`.
+
+    >>> import dovetail as dv
+    >>> dv.fft.ihfft2(dv.eye(2)).real
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
+    """
+    return ihfftn(input, s, dim, norm)
+
+
+def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """The transform of a Hermitian signal in several dimensions, given by its half: real, the last of `dim` by default ``2 (N - 1)`` long.
+
+    >>> import dovetail as dv
+    >>> dv.fft.hfftn(dv.ones(2, 2))
+    tensor([[4., 0.],
+            [0., 0.]])
+    """
+    return _real("fft.hfftn", input, s, dim, norm, True)
+
+
+def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """The inverse of :func:`hfftn`: the half of the inverse transform of a real signal.
+
+    >>> import dovetail as dv
+    >>> dv.fft.ihfftn(dv.eye(2)).real
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
+    """
+    return _half("fft.ihfftn", input, s, dim, norm, True)
 
 
 def _frequencies(where: str, n: int, d: float, count: int, wrap: bool, dtype: Any, options: dict[str, Any]) -> Tensor:

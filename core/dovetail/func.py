@@ -197,7 +197,8 @@ def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_au
 
 def linearize(func: Func, *primals: Any) -> Any:
     """The output, and a function of tangents that gives ``J v`` at these primals."""
-    return func(*primals), lambda *tangents: jvp(func, primals, tangents)[1]
+    fixed = mapped(primals, lambda t: t.detach().requires_grad_(t.requires_grad) if t.__class__ in CLASSES else t)
+    return func(*primals), lambda *tangents: jvp(func, fixed, tangents)[1]
 
 
 def jacrev(func: Func, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None, **_: Any) -> Func:

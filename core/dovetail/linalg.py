@@ -158,8 +158,8 @@ def pinv(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = Fal
     return decompose.pinv(A, xp(s).maximum(least / s.max(axis=-1, keepdims=True), relative))
 
 
-def matrix_rank(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Tensor:
-    """The number of singular values above ``max(atol, rtol · largest)``.
+def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """The number of singular values above ``max(atol, rtol · largest)``, or above the older `tol`.
 
     >>> import dovetail as dv
     >>> dv.linalg.matrix_rank(dv.tensor([[1., 1.], [1., 1.]]))
@@ -167,7 +167,7 @@ def matrix_rank(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: boo
     """
     decompose._matrix(A._a, "matrix_rank", False)
     where = xp(A._a)
-    least, relative = matrices.tolerance(A._a, atol, rtol)
+    least, relative = matrices.tolerance(A._a, atol, rtol) if tol is None else matrices.tolerance(A._a, tol, 0.0)
     s = where.linalg.svd(A._a, compute_uv=False)
     return wrap(where.asarray((s > where.maximum(least, relative * s.max(axis=-1, keepdims=True))).sum(axis=-1), "int64"))
 
@@ -225,6 +225,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     >>> dv.linalg.vecdot(dv.tensor([[1., 2.]]), dv.tensor([[3., 4.]]))
     tensor([11.])
     """
+    if x._a.dtype.kind in "biu":
+        raise decompose.NotForType("linalg.vecdot", f"Expected a floating point or complex tensor as input. Got {x.dtype}")
     return sum(mul(held(x), y), dim)
 
 

@@ -60,6 +60,8 @@ class LegacyType(type):
     device: str
 
     def __call__(cls, *args: Any, device: Any = None) -> Tensor:
+        if cls.device == "cuda" and not importlib.import_module(f"{__package__}.cuda").is_available():
+            raise TypeMismatch(f"cuda.{cls.__name__}", "this type is not available without CuPy and a GPU", "", "ask cuda.is_available()")
         return made(cls.dtype, args, device or cls.device)
 
     def __instancecheck__(cls, instance: Any) -> bool:

@@ -64,6 +64,10 @@ _COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a 
 _COMPLEX = "not for complex numbers, and says so"
 _META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
+_NEEDED = "PyTorch changes in place what its own gradient needs, and so has none; Dovetail has one"
+_ZEROS = "where a result does not depend on an input, Dovetail has no gradient by it, and PyTorch one of zeros"
+_LDL = "f, p = T.linalg.ldl_factor((m @ m.t()).detach())\n"
+_ASKED = "   @classmethod\n   def __torch_function__(cls, func, types, args=(), kwargs=None):\n"
 _RECORDED = "steps of optimizers are not recorded for gradients"
 _HUB = (
     "d = tempfile.mkdtemp()\nopen(os.path.join(d, 'hubconf.py'), 'w').write("
@@ -107,12 +111,84 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         "PyTorch lets the out= of floor_divide take part in a graph, although it has no derivative",
     ),
     **{
-        (f"protocol_special.{name}", f"T.special.{name}(pos, unit)"): (
+        ("protocol_distributions.GeneralizedPareto", f"d = T.distributions.GeneralizedPareto(x, pos, unit)\nout = d.{name}(x + pos)"): (
             "bug",
-            "PyTorch has no derivative by the first and gives none by the second",
+            "PyTorch's GeneralizedPareto mixes float32 into float64, and fails",
         )
-        for name in ("gammainc", "gammaincc", "zeta")
+        for name in ("log_prob", "cdf")
     },
+    ("protocol_distributions.Wishart", "d = T.distributions.Wishart(T.tensor(4.0, dtype=m.dtype), m @ m.t())\nout = d.rsample((2,))"): (
+        "bug",
+        _NEEDED,
+    ),
+    **{
+        ("protocol_linalg.cond", f"T.linalg.cond({args})"): ("bug", _NEEDED)
+        for args in ("m, 1", "m, 'fro'", "m.expand(2, 3, 3), float('inf')")
+    },
+    ("linalg_core.triangular_solve", "T.triangular_solve(x.t(), m)[1].contiguous()"): ("differs", _ZEROS),
+    ("protocol_autograd.func.jacfwd", "T.func.jacfwd(lambda q, r: (q * r).sum(), argnums=1)(x, y)"): ("differs", _ZEROS),
+    ("protocol_autograd.func.vmap", "T.vmap(lambda q: (q, q.exp()))(x)"): (
+        "differs",
+        "where the function of vmap returns its argument, PyTorch's result is the tensor itself; Dovetail's is a stack of its parts",
+    ),
+    **{
+        (f"protocol_linalg.{name}", sample): ("differs", "there is no LDL factorization here: use lu_factor, or cholesky")
+        for name, sample in (
+            ("ldl_factor", "T.linalg.ldl_factor((m @ m.t()).detach()).pivots"),
+            ("ldl_factor", "(T.linalg.ldl_factor((m @ m.t()).detach())[0]).contiguous()"),
+            ("ldl_factor", "T.linalg.ldl_factor(x)"),
+            ("ldl_factor", "T.linalg.ldl_factor(v)"),
+            ("ldl_factor_ex", "T.linalg.ldl_factor_ex((m @ m.t()).detach()).info"),
+            ("ldl_factor_ex", "(T.linalg.ldl_factor_ex((m @ m.t()).detach())[0]).contiguous()"),
+            ("ldl_factor_ex", "T.linalg.ldl_factor_ex(x)"),
+            ("ldl_solve", f"{_LDL}out = (T.linalg.ldl_solve(f, p, x.t().detach())).contiguous()"),
+            ("ldl_solve", f"{_LDL}out = T.linalg.ldl_solve(f, p, v.detach())"),
+            ("ldl_solve", "f, p = T.linalg.ldl_factor(T.eye(3).expand(2, 3, 3))\nout = T.linalg.ldl_solve(f, p, T.ones(2, 3, 1)) + 0"),
+        )
+    },
+    **{
+        ("protocol_info.qscheme", sample): ("differs", "there is no quantization yet, and no tensor that has a qscheme")
+        for sample in (
+            "T.per_tensor_affine",
+            "T.per_channel_affine",
+            "type(T.per_tensor_affine).__name__",
+            "T.qscheme.__name__",
+            "T.per_tensor_symmetric == T.per_tensor_affine",
+        )
+    },
+    **{
+        ("protocol_conversions.to_mkldnn", sample): ("differs", "tensors have no layout of oneDNN's: kernels pack what they need")
+        for sample in ("x.float().detach().to_mkldnn().to_dense()", "T.ones(2).to_mkldnn().is_mkldnn", "i.to_mkldnn()")
+    },
+    **{
+        ("protocol_operators.__torch_function__", sample): (
+            "differs",
+            "results of a subclass of Tensor are plain Tensors; only what is no Tensor has its __torch_function__ called, not in lists",
+        )
+        for sample in (
+            "class A(T.Tensor):\n   pass\nout = type(x.as_subclass(A) * 2).__name__, type(T.exp(x.as_subclass(A))).__name__",
+            f"class W:\n{_ASKED}       return func.__name__, len(args)\nout = T.add(W(), 1)",
+            f"class W:\n{_ASKED}       return 7\nout = T.cat([W(), x]), T.sum(W())",
+            f"class A(T.Tensor):\n{_ASKED}       return super().__torch_function__(func, types, args, kwargs or {{}})\n"
+            "out = type(x.as_subclass(A) + 1).__name__",
+            "T.overrides.is_tensor_like(x)",
+        )
+    },
+    **{
+        ("protocol_operators.__torch_dispatch__", sample): ("differs", "there is no dispatcher below the functions to take part in")
+        for sample in (
+            "from importlib import import_module\nmodes = import_module(T.__name__ + '.utils._python_dispatch')\nnames = []\n"
+            "class M(modes.TorchDispatchMode):\n   def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n"
+            "       names.append(str(func))\n       return func(*args, **(kwargs or {}))\n"
+            "with M():\n   T.ones(2) + 1\nout = len(names) > 0",
+            "hasattr(T.Tensor, '__torch_dispatch__')",
+            "T.ones(2).__torch_dispatch__ is None",
+        )
+    },
+    ("protocol_conversions.share_memory_", "x.detach().share_memory_().is_shared()"): (
+        "differs",
+        "the loader's workers are threads, which see all memory: nothing is moved to shared memory",
+    ),
     ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
     ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
     **{

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..errors import GradError, TypeMismatch, ValueRangeError
+from ..errors import AssertedError, GradError, TypeMismatch, ValueRangeError
 from .modes import GRAD, SAVING, STATE
 from .node import CLASSES, Handle, Node, changed, is_array, producer, reached, wrap
 
@@ -57,6 +57,8 @@ def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str 
     """
     if mode not in ("all", "any"):
         raise ValueRangeError("register_multi_grad_hook", f"Expects mode to be one of ('all', 'any') but got {mode}")
+    if mode == "all" and any(t._n is None for t in tensors):
+        raise AssertedError("register_multi_grad_hook", "Expected every tensor to require a gradient")
     seen: list[Any] = [lambda: None, 0, []]  # the backward, how many gradients it will still give, those that it has given
 
     def one(at: int, g: Any) -> None:
@@ -115,10 +117,15 @@ class save_on_cpu(saved_tensors_hooks):
 
 
 class allow_mutation_on_saved_tensors(saved_tensors_hooks):
-    """Inside, kept values may be changed in place before backward: copies of them are kept."""
+    """Inside, kept values may be changed in place before backward, which runs inside too: copies of them are kept."""
 
     def __init__(self) -> None:
-        super().__init__(lambda t: t.clone(), lambda t: t)
+        super().__init__(lambda t: t.clone(), self._kept)
+
+    def _kept(self, kept: Any) -> Any:
+        if (self.pack_hook, self.unpack_hook) not in STATE.saving:
+            raise AssertedError("allow_mutation_on_saved_tensors", "backward must run inside it too: what was kept is gone outside")
+        return kept
 
 
 class disable_saved_tensors_hooks:

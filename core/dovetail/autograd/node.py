@@ -96,7 +96,7 @@ class Leaf:
 
     def name(self) -> str:
         """PyTorch's name for this end of the graph."""
-        return "dovetail::autograd::AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
     @property
     def variable(self) -> Tensor | None:

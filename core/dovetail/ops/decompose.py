@@ -90,7 +90,7 @@ def solve(input: Array, other: Array, name: str = "solve") -> Array:
     """The X with ``input @ X = other``; `name` is that of the caller, for errors."""
     _matrix(input, name)
     _alike(input, other, name)
-    if other.shape[-2] != input.shape[-1]:
+    if other.ndim < 2 or other.shape[-2] != input.shape[-1]:
         raise ShapeError(f"linalg.{name}", f"Incompatible shapes of A and B for the equation AX = B ({input.shape} and {other.shape})")
     return _run("solve", "The solver failed because the input matrix is singular.", input, other, where=name)
 

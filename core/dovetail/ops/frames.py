@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
+from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._keywords import once
 from .complex import view_as_real
 from .pad import pad
@@ -56,7 +56,8 @@ def stft(
     if input._a.dtype.char not in "fdFD":
         raise DtypeError("stft", "expected a tensor of floating point or complex values", "", "convert with .float()")
     if len(shape) not in (1, 2):
-        raise ShapeError("stft", f"expected a 1D or 2D tensor, but got shape {list(shape)}")
+        kind = UnsupportedError if center and len(shape) > 3 else ShapeError  # PyTorch pads first, and cannot
+        raise kind("stft", f"expected a 1D or 2D tensor, but got shape {list(shape)}")
     if center and pad_mode != "constant" and not input._a.size:
         raise ShapeError("stft", f"Expected a signal that is not empty to pad, but got shape {list(shape)}")
     margin = n_fft // 2 if center else (n_fft - size) // 2 if align_to_window else 0

@@ -296,4 +296,4 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     if size < 0:
         raise ShapeError("nonzero_static", f"'size' must be an non-negative integer (got {size})")
     found = argwhere(input)
-    return constant_pad_nd(found, ((0, size - found._a.shape[0]), (0, 0)), fill_value)
+    return constant_pad_nd(found, ((0, size - found._a.shape[0]), (0, 0)), fill_value).contiguous()

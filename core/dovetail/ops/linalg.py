@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import CLASSES, Node, Tensor
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
+from ._dims import dim_of
 from ._op import Array, op, xp
 from .arithmetic import held, mul
 from .reduce import sum
@@ -225,6 +226,7 @@ def _dims(name: str, n: int, **arguments: Any) -> None:
 
 def _stacks(name: str, batch1: Any, batch2: Any) -> tuple[Any, Any]:
     """Two stacks of as many matrices, which multiply."""
+    dim_of(name, 2 * ("add" in name), batch2._a.ndim or 1)
     _dims(name, 3, batch1=batch1, batch2=batch2)
     a, b = batch1._a.shape, batch2._a.shape
     if a[0] != b[0] or a[2] != b[1]:
@@ -261,7 +263,10 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> dv.bmm(dv.ones(2, 1, 3), dv.ones(2, 3, 1)).shape
     dovetail.Size([2, 1, 1])
     """
-    return matmul(*_stacks("bmm", input, mat2))
+    out = matmul(*_stacks("bmm", input, mat2))
+    if out._n.__class__ is Node:
+        out._n.extra = 1  # by which the node is known for no matmul
+    return out
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import AssertedError, ValueRangeError
+from ..errors import AssertedError, ShapeError, ValueRangeError
 from . import decompose
 from .random import randn
 
@@ -16,17 +16,19 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor |
     """U, S and V of about the q largest singular values of ``A - M``, from random directions. Halko and others, 2009, algorithm 5.1.
 
     >>> import dovetail as dv
-    >>> dv.svd_lowrank(dv.tensor([[3., 0.], [0., 4.]]), q=2)[1]
+    >>> dv.svd_lowrank(dv.tensor([[3., 0.], [0., 4.]]), q=2)[1].round()
     tensor([4., 3.])
     """
     A = A if M is None else A - M
-    wide = A._a.shape[-2] < A._a.shape[-1]
+    m, n = A._a.shape[-2:]
+    wide = m < n
     tall = A.mH if wide else A
     Q = decompose.qr(tall @ randn(tall._a.shape[-1], 6 if q is None else q, dtype=A.dtype, device=A.device))[0]
     for _ in range(2 if niter is None else niter):
         Q = decompose.qr(tall @ decompose.qr(tall.mH @ Q)[0])[0]
     U, S, Vh = decompose.svd(Q.mH @ tall, False)
-    return (Vh.mH, S, Q @ U) if wide else (Q @ U, S, Vh.mH)
+    V = Vh.mH.contiguous()
+    return (V, S, Q @ U) if wide else (Q @ U, S, V)
 
 
 def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> tuple[Tensor, Tensor, Tensor]:
@@ -37,7 +39,8 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     tensor([[1.],
             [0.]])
     """
-    least = min(A._a.shape[-2:])
+    m, n = A._a.shape[-2:]
+    least = min(m, n)
     if q is not None and not 0 <= q <= least:
         raise ValueRangeError("pca_lowrank", f"q(={q}) must be non-negative integer and not greater than min(m, n)={least}")
     if niter < 0:
@@ -60,9 +63,8 @@ def lobpcg(
     """
     size = A._a.shape[-1]
     if A._a.shape[-2] != size or (B is not None and B._a.shape != A._a.shape):
-        raise AssertedError(
-            "lobpcg", f"A must be square, and B of its shape (got {A._a.shape}{f' and {B._a.shape}' if B is not None else ''})"
-        )
+        kind = AssertedError if A._n is None else ShapeError
+        raise kind("lobpcg", f"A must be square, and B of its shape (got {A._a.shape}{f' and {B._a.shape}' if B is not None else ''})")
     first = X._a.shape[-1] if X is not None else n if n is not None else 1 if k is None else k
     if size < 3 * first:
         raise ValueRangeError("lobpcg", f"not applicable when the number of A rows (={size}) is smaller than 3 x {first}")

@@ -260,4 +260,4 @@ def _slope(input: Tensor, dim: int, step: Any, order: int) -> Tensor:
     if order == 2:
         first = add(first, mul(sub(first, rises[1:2]), part if even else part[:1]))
         last = add(last, mul(sub(last, rises[-2:-1]), part if even else 1 - part[-1:]))
-    return movedim(cat([first, inner, last], 0), 0, dim)
+    return movedim(cat([first, inner, last], 0), 0, dim).contiguous()

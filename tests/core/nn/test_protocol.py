@@ -175,7 +175,12 @@ def test_functional_call_swaps_and_restores():
     out.sum().backward()
     assert out.item() == 2.0 and w.grad.tolist() == [[1.0, 1.0]] and layer.weight is own and own.grad is None
     with pytest.raises(RuntimeError, match="unexpected keys"):
-        functional_call(layer, {"nope": w}, (dv.ones(1, 2),))
+        functional_call(layer, {"nope": w}, (dv.ones(1, 2),), strict=True)
+    with pytest.raises(AttributeError, match="no"):
+        functional_call(layer, {"no.weight": w}, (dv.ones(1, 2),))
+    plain = nn.Linear(2, 1, bias=False)
+    with_bias = functional_call(plain, {"weight": w, "bias": dv.ones(1), "nope": w}, (dv.ones(1, 2),))
+    assert with_bias.item() == 3.0 and plain.bias is None and not hasattr(plain, "nope")
 
 
 def test_call_super_init_reaches_the_next_class():

@@ -18,8 +18,8 @@ def functional_call(
 ) -> Any:  # fmt: skip
     """Call a module with tensors in place of its parameters and buffers, which come back afterwards.
 
-    Tied weights are replaced together unless ``tie_weights`` is False. Raises a RuntimeError for unexpected keys, and
-    (with ``strict``) for missing ones.
+    Tied weights are replaced together unless ``tie_weights`` is False. Other keys are attributes during the call; with ``strict``
+    they are a RuntimeError, and missing ones too. Raises an AttributeError for a key below a module that is not there.
 
     >>> import dovetail as dv
     >>> layer = dv.nn.Linear(1, 1)
@@ -51,14 +51,17 @@ def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: b
     unexpected = [key for key in given if key not in places]
     own = {id(table[name]) for key, (table, name) in places.items() if key in given}
     missing = [key for key, (table, name) in places.items() if key not in given and not (tie_weights and id(table[name]) in own)]
-    if unexpected or (strict and missing):
-        rest = f", missing keys {missing}" if strict else ""
-        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}{rest}")
-    new = {id(places[key][0][places[key][1]]): value for key, value in given.items()}
+    if strict and (unexpected or missing):
+        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}, missing keys {missing}")
+    for key in unexpected:
+        path, _, name = key.rpartition(".")
+        below = module.get_submodule(path)
+        places[key] = below.__dict__["_parameters" if name in below._parameters else "_buffers"], name
+    new = {id(places[key][0].get(places[key][1])): value for key, value in given.items()}
     before = []
     try:
         for key, (table, name) in places.items():
-            held = table[name]
+            held = table.get(name, GradError)
             if key in given or (tie_weights and id(held) in new):
                 before.append((table, name, held))
                 table[name] = given[key] if key in given else new[id(held)]
@@ -66,3 +69,5 @@ def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: b
     finally:
         for table, name, held in before:
             table[name] = held
+            if held is GradError:  # it was not there
+                del table[name]

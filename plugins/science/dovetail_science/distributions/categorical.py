@@ -192,7 +192,7 @@ class Multinomial(_OnCategorical):
             raise UnsupportedError("Multinomial", f"total_count is {type(total_count).__name__}", "expected one int")
         self.total_count = total_count
         super().__init__(probs, logits, validate_args)
-        self._binomial = Binomial(total_count=total_count, probs=self.probs, validate_args=False)
+        self._binomial = Binomial(total_count=total_count, probs=self.probs)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)

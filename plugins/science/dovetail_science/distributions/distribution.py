@@ -14,6 +14,8 @@ from .utils import lazy_property
 
 __all__ = ["Distribution"]
 
+_NO_SHAPE = Size()
+
 
 class Distribution:
     """A family of probability distributions over tensors.
@@ -34,8 +36,8 @@ class Distribution:
             raise ValueRangeError("Distribution.set_default_validate_args", f"value is {value!r}", "expected True or False")
         Distribution._validate_args = value
 
-    def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None) -> None:
-        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
+    def __init__(self, batch_shape: Any = _NO_SHAPE, event_shape: Any = _NO_SHAPE, validate_args: bool | None = None) -> None:
+        self._batch_shape, self._event_shape = batch_shape, event_shape
         if validate_args is not None:
             self._validate_args = validate_args
         if not self._validate_args:
@@ -73,7 +75,7 @@ class Distribution:
 
     def _finished(self, new: Any, batch_shape: Any) -> Any:
         """The end of `expand`: shapes as given, without checking the parameters again."""
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
+        Distribution.__init__(new, Size(batch_shape), self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 

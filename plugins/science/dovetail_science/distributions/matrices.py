@@ -38,7 +38,7 @@ class LKJCholesky(Distribution):
         offset = dv.arange(dim - 1, dtype=self.concentration.dtype, device=self.concentration.device)
         offset = dv.cat([offset.new_zeros((1,)), offset])
         self._beta = Beta(offset + 0.5, (self.concentration + 0.5 * (dim - 2)).unsqueeze(-1) - 0.5 * offset)
-        super().__init__(self.concentration.size(), (dim, dim), validate_args)
+        super().__init__(self.concentration.size(), Size((dim, dim)), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._new_instance(_instance)

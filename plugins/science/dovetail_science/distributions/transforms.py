@@ -8,7 +8,7 @@ from typing import Any
 
 import dovetail as dv
 import dovetail.nn.functional as F
-from dovetail import Size, Tensor
+from dovetail import Tensor
 from dovetail.errors import ValueRangeError
 
 from . import constraints
@@ -255,11 +255,11 @@ class StickBreakingTransform(_Fixed):
 
     def forward_shape(self, shape: Any) -> Any:
         at_least(1, len(shape), "StickBreakingTransform")
-        return Size(shape[:-1]) + (shape[-1] + 1,)
+        return shape[:-1] + (shape[-1] + 1,)
 
     def inverse_shape(self, shape: Any) -> Any:
         at_least(1, len(shape), "StickBreakingTransform")
-        return Size(shape[:-1]) + (shape[-1] - 1,)
+        return shape[:-1] + (shape[-1] - 1,)
 
 
 class CorrCholeskyTransform(Transform):
@@ -294,14 +294,14 @@ class CorrCholeskyTransform(Transform):
         d = round((0.25 + 2 * n) ** 0.5 + 0.5)
         if d * (d - 1) // 2 != n:
             raise ValueRangeError("CorrCholeskyTransform", f"Input is not a flattened lower-diagonal number ({n})", "expected D(D - 1)/2")
-        return Size(shape[:-1]) + (d, d)
+        return shape[:-1] + (d, d)
 
     def inverse_shape(self, shape: Any) -> Any:
         at_least(2, len(shape), "CorrCholeskyTransform")
         d = shape[-1]
         if shape[-2] != d:
             raise ValueRangeError("CorrCholeskyTransform", f"Input is not square ({shape[-2]} × {d})")
-        return Size(shape[:-2]) + (d * (d - 1) // 2,)
+        return shape[:-2] + (d * (d - 1) // 2,)
 
 
 class LowerCholeskyTransform(_Fixed):

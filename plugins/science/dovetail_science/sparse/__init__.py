@@ -40,6 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 globals().update(LEGACY)
+SparseTensor.__name__ = "Tensor"  # what programs see of it is the layout
 
 hsmm, dsmm = hspmm, dv.mm  # PyTorch's older names, at the top of it
 

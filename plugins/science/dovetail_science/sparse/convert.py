@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import dovetail as dv
-from dovetail.errors import ShapeError, TypeMismatch, UnsupportedError
+from dovetail.errors import RangeError, ShapeError, TypeMismatch, UnsupportedError
 
 from .edges import keys, places
 from .table import BSC, BSR, COO, CSC, CSR, known, unsupported
@@ -85,7 +85,7 @@ def to_dense(input: Any, dtype: Any = None, *, masked_grad: Any = None) -> Any:
     key = keys(t)
     count = math.prod(lengths)
     if len(key) and (t.index[0].numpy().min(initial=0) < 0 or key.max() >= count):
-        raise ShapeError("to_dense", f"the indices do not lie inside the size {tuple(t.shape)}")
+        raise (ShapeError if input.form == COO else RangeError)("to_dense", f"the indices do not lie inside the size {tuple(t.shape)}")
     value = t.live()
     kind = dv.uint8 if value.dtype is dv.bool else value.dtype
     out = dv.zeros((count, *rest), dtype=kind).index_add(0, dv.from_numpy(key), value.to(kind))

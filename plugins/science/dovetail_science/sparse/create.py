@@ -8,7 +8,7 @@ import numpy as np
 
 import dovetail as dv
 from dovetail import Size, Tensor
-from dovetail.errors import ShapeError, TypeMismatch
+from dovetail.errors import RangeError, ShapeError, TypeMismatch
 
 from .edges import keys
 from .table import BSC, BSR, COO, CSC, CSR, known
@@ -162,6 +162,8 @@ def sparse_compressed_tensor(
         what = f"layout must be a compressed one (got {layout})"
         raise ShapeError("sparse_compressed_tensor", what, "expected sparse_csr, sparse_csc, sparse_bsr or sparse_bsc")
     compressed, plain, value = _index(compressed_indices, True), _index(plain_indices, True), _value(values, dtype, device)
+    if layout in (BSR, BSC) and value.ndim < compressed.ndim + 2:
+        raise RangeError(f"{str(layout).rpartition('.')[2]}_tensor", f"the values are no blocks (got shape {tuple(value.shape)})")
     if size is None:
         block = value.shape[compressed.ndim : compressed.ndim + 2] if layout in (BSR, BSC) else (1, 1)
         slow, fast = compressed.shape[-1] - 1, int(plain.max()) + 1 if plain.numel() else 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 import dovetail as dv
-from dovetail.errors import GradError, RangeError, TypeMismatch
+from dovetail.errors import GradError, RangeError, ShapeError, TypeMismatch
 
 __all__ = [
     "BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage", "DoubleStorage", "FloatStorage", "HalfStorage", "IntStorage",
-    "LongStorage", "ShortStorage", "TypedStorage", "UntypedStorage", "is_storage", "storage_type",
+    "LongStorage", "ShortStorage", "TypedStorage", "UntypedStorage", "from_file", "is_storage", "storage_type",
 ]  # fmt: skip
 
 
@@ -252,6 +254,19 @@ _CLASSES = {
 def storage_type(x: Any) -> Any:
     """The legacy class of a tensor's storage. Raises a KeyError for a type that has none here."""
     return _CLASSES[x.dtype.name]
+
+
+def from_file(filename: Any, shared: bool | None = None, size: int = 0, *, dtype: Any = None, **options: Any) -> Any:
+    """A tensor that looks at the first `size` elements of a file of raw numbers; what is written to it reaches the file if `shared`.
+
+    Raises a RuntimeError for a file that is not there or too short.
+    """
+    kind = dv.empty(0, dtype=dtype or dv.get_default_dtype()).numpy().dtype
+    try:
+        array = np.asarray(np.memmap(filename, kind, "r+" if shared else "c", shape=(size,)))
+    except (OSError, ValueError) as error:
+        raise ShapeError("from_file", f"unable to open file <{filename}> ({error})", f"expected {size * kind.itemsize} bytes") from None
+    return dv.from_numpy(array).to(device=options.get("device")).requires_grad_(bool(options.get("requires_grad")))
 
 
 def is_storage(obj: Any, /) -> bool:
