@@ -104,10 +104,8 @@ def matmul_nt(input: Array, other: Array) -> Array:
     return _product(input, other.swapaxes(-1, -2))
 
 
-matmul_nt.vjp(
-    lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, held(other)),
-    lambda g, input, other_shape: _folded_tn(g, held(input)) if len(other_shape) == 2 else matmul_tn(g, held(input)),
-)
+matmul_nt.vjp(0)(lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, held(other)))
+matmul_nt.vjp(1)(lambda g, input, other_shape: _folded_tn(g, held(input)) if len(other_shape) == 2 else matmul_tn(g, held(input)))
 
 
 @op(dtypes="same", autocast="lower")
@@ -135,9 +133,8 @@ def _folded_tn(input: Array, other: Array) -> Array:
     return _rows(input).T @ _rows(other)
 
 
-_folded_tn.vjp(
-    lambda g, other: matmul_nt(held(other), g) if other._a.ndim > 1 else matmul(g, held(other)), lambda g, input: matmul(held(input), g)
-)
+_folded_tn.vjp(0)(lambda g, other: matmul_nt(held(other), g) if other._a.ndim > 1 else matmul(g, held(other)))
+_folded_tn.vjp(1)(lambda g, input: matmul(held(input), g))
 
 
 @op(dtypes="same", autocast="lower", name="matmul_folded_nt")

@@ -50,10 +50,8 @@ def softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     return out
 
 
-softmax_grad.vjp(
-    lambda g, y, dim: softmax_grad(g, y, dim),
-    lambda g, grad, y, dim: sub(mul(g, sub(grad, sum(mul(grad, y), dim, True))), mul(grad, sum(mul(g, y), dim, True))),
-)
+softmax_grad.vjp(0)(lambda g, y, dim: softmax_grad(g, y, dim))
+softmax_grad.vjp(1)(lambda g, grad, y, dim: sub(mul(g, sub(grad, sum(mul(grad, y), dim, True))), mul(grad, sum(mul(g, y), dim, True))))
 
 
 @op(dtypes="floating", autocast="float32", name="log_softmax", contiguous=True)
@@ -84,9 +82,8 @@ def log_softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     return out
 
 
-log_softmax_grad.vjp(
-    lambda g, y, dim: sub(g, sum(mul(g, y.exp()), dim, True)), lambda g, grad, y, dim: neg(mul(mul(g, y.exp()), sum(grad, dim, True)))
-)
+log_softmax_grad.vjp(0)(lambda g, y, dim: sub(g, sum(mul(g, y.exp()), dim, True)))
+log_softmax_grad.vjp(1)(lambda g, grad, y, dim: neg(mul(mul(g, y.exp()), sum(grad, dim, True))))
 
 
 def _implicit(name: str, ndim: int) -> int:
