@@ -171,10 +171,8 @@ def _expanded(have: tuple[int, ...], got: tuple[int, ...]) -> str:
     """PyTorch's sentence for an addend of the wrong shape."""
     at = next((i for i in range(1, len(got) + 1) if i > len(have) or got[-i] not in (1, have[-i])), 1)
     size = have[-at] if at <= len(have) else 1
-    return (
-        f"The expanded size of the tensor ({size}) must match the existing size ({got[-at]}) at non-singleton dimension "
-        f"{max(len(have) - at, 0)}.  Target sizes: {list(have)}.  Tensor sizes: {list(got)}"
-    )
+    text = f"The expanded size of the tensor ({size}) must match the existing size ({got[-at]}) at non-singleton dimension"
+    return f"{text} {max(len(have) - at, 0)}.  Target sizes: {list(have)}.  Tensor sizes: {list(got)}"
 
 
 def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:

@@ -204,15 +204,14 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     >>> [t.shape for t in dv.broadcast_tensors(dv.ones(2, 1), dv.ones(3))]
     [dovetail.Size([2, 3]), dovetail.Size([2, 3])]
     """
-    given = tensors
     shape: tuple[int, ...] = ()
-    for k, one in enumerate(given):
+    for k, one in enumerate(tensors):
         for d, (a, b) in enumerate(zip(shape[::-1], one._a.shape[::-1], strict=False), 1):
             if a != b and 1 not in (a, b):
                 text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension"
                 raise ShapeError("broadcast_tensors", f"{text} {max(len(shape), one._a.ndim) - d}", f"tensor number {k}")
         shape = tuple(broadcast_shapes(shape, one._a.shape))
-    return tuple(one if one._a.shape == shape else expand_to(one, shape) for one in given)
+    return tuple(one if one._a.shape == shape else expand_to(one, shape) for one in tensors)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
