@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
@@ -55,9 +55,12 @@ def _(g: Any, tensors_shape: Any, dim: Any) -> Any:
     return [getitem(g, at) for at in _spans([shape[dim] for shape in tensors_shape], dim)]
 
 
-def _spans(sizes: Any, dim: int) -> list[Any]:
+def _spans(sizes: Any, dim: int) -> Iterator[Any]:
     """The indices of parts of these sizes, which lie one after the other along a dimension."""
-    return [(*(slice(None),) * dim, slice(end - n, end)) for n, end in zip(sizes, itertools.accumulate(sizes), strict=True)]
+    at, ahead = 0, (slice(None),) * dim
+    for n in sizes:
+        yield (*ahead, slice(at, at + n))
+        at += n
 
 
 def cat(tensors: Any, dim: int = 0) -> Tensor:

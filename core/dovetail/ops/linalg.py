@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 from ..autograd.node import CLASSES, Tensor
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
@@ -25,33 +25,33 @@ def _product(a: Any, b: Any) -> Any:
     """Multiply matrices; a stack times one matrix is a single product of the folded stack."""
     n, m = a.ndim, b.ndim
     if n == 0 or m == 0 or a.shape[-1] != b.shape[-2 if m > 1 else 0] or a.dtype.char == "?":
-        raise _refused(a, b)
+        _refuse(a, b)
     if n > 2 >= m:
         return (_rows(a) @ b).reshape(a.shape[:-1] + b.shape[1:])
     return a @ b
 
 
-def _refused(a: Any, b: Any) -> Exception:
-    """The error for two arrays that do not multiply."""
+def _refuse(a: Any, b: Any) -> NoReturn:
+    """Say what is wrong with two arrays that do not multiply."""
     n, m = a.ndim, b.ndim
     if n == 0 or m == 0:
-        return ShapeError("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
+        raise ShapeError("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if a.dtype.char == "?":
-        return UnsupportedError("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()")
+        raise UnsupportedError("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()")
     received = f"(input {a.shape}, other {b.shape})"
     k, q = a.shape[-1], b.shape[-2 if m > 1 else 0]
     if n == 1 == m:
         what = f"inconsistent tensor size, expected tensor [{k}] and src [{q}] to have the same number of elements"
-        return ShapeError("dot", f"{what}, but got {k} and {q} elements respectively")
+        raise ShapeError("dot", f"{what}, but got {k} and {q} elements respectively")
     if m == 1:
         rows = a.size // k if k else 0
-        return ShapeError("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}")
+        raise ShapeError("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}")
     if m > 2 and n > 2:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{b.shape[0]}, {k}] but got: [{b.shape[0]}, {q}]."
-        return ShapeError("matmul", f"{what} {received}")
+        raise ShapeError("matmul", f"{what} {received}")
     rows = prod(a.shape[:-1])
     what = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {q}x{b.shape[-1]}) {received}"
-    return ShapeError("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}")
+    raise ShapeError("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}")
 
 
 @op(dtypes="same", autocast="lower")
@@ -178,7 +178,7 @@ def _expanded(have: tuple[int, ...], got: tuple[int, ...]) -> str:
 def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
     """A weight of one dimension (a single output, dropped), or an error."""
     if a.dtype.char == "?":
-        raise _refused(a, weight)
+        _refuse(a, weight)
     if weight.ndim == 1 and a.ndim and a.shape[-1] == weight.shape[0]:
         if bias is None:
             return a @ weight

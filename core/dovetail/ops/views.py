@@ -26,25 +26,20 @@ METHODS = (
 
 
 def _reshaped(input: Any, shape: Any) -> Any:
-    if shape and min(shape) < -1:
-        raise _bad_shape(input, shape)
-    try:
-        return input.reshape(shape)
-    except (ValueError, TypeError):
-        raise _bad_shape(input, shape) from None
-
-
-def _bad_shape(input: Any, shape: Any) -> Exception:
+    if not shape or min(shape) >= -1:
+        try:
+            return input.reshape(shape)
+        except (ValueError, TypeError):
+            pass  # what is wrong is said below
     shape = list(shape)
     if shape.count(-1) > 1:
-        return ShapeError("reshape", "only one dimension can be inferred", f"got {shape}")
-    low = min(shape, default=0)
-    if low < -1:
-        return ShapeError("reshape", f"invalid shape dimension {low}", f"got {shape}")
+        raise ShapeError("reshape", "only one dimension can be inferred", f"got {shape}")
+    if min(shape, default=0) < -1:
+        raise ShapeError("reshape", f"invalid shape dimension {min(shape)}", f"got {shape}")
     if -1 in shape and 0 in shape and input.size == 0:
         text = f"cannot reshape tensor of 0 elements into shape {shape} because the unspecified dimension size -1 can be any value"
-        return ShapeError("reshape", f"{text} and is ambiguous")
-    return ShapeError("reshape", f"shape '{shape}' is invalid for input of size {input.size}", f"input {tuple(input.shape)}")
+        raise ShapeError("reshape", f"{text} and is ambiguous")
+    raise ShapeError("reshape", f"shape '{shape}' is invalid for input of size {input.size}", f"input {tuple(input.shape)}")
 
 
 @viewing

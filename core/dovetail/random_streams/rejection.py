@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,14 @@ def _next(gen: Generator) -> float:
     return ((high & 0x1FFFFF) << 32 | low) * 2.0**-53
 
 
+def _pairs_off_the_edge(gen: Generator) -> Iterator[tuple[float, float, float]]:
+    """Two uniform draws, of which one is in [-½, ½), and how far that one is from the edge."""
+    while True:
+        u, v = _next(gen) - 0.5, _next(gen)
+        if abs(u) != 0.5:
+            yield u, v, 0.5 - abs(u)
+
+
 def _poisson(gen: Generator, rate: float) -> int:
     if rate == 0:
         return 0
@@ -86,11 +95,7 @@ def _poisson_transformed(gen: Generator, rate: float) -> int:
     b = 0.931 + 2.53 * math.sqrt(rate)
     a = -0.059 + 0.02483 * b
     scale, bound = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
-    while True:
-        u, v = _next(gen) - 0.5, _next(gen)
-        us = 0.5 - abs(u)
-        if us == 0:
-            continue
+    for u, v, us in _pairs_off_the_edge(gen):
         k = math.floor((2 * a / us + b) * u + rate + 0.43)
         if us >= 0.07 and v <= bound:
             return k
@@ -107,11 +112,10 @@ def _binomial(gen: Generator, count: Any, prob: Any) -> Any:
         return 0
     if prob >= 1:
         return count
+    if prob > 0.5:
+        return count - _binomial(gen, count, type(prob)(1.0 - float(prob)))
     if prob <= 0.5:
         return (_btrs if count * prob >= 10 else _gaps)(gen, count, prob)
-    if prob > 0.5:
-        rest = type(prob)(1.0 - float(prob))
-        return count - (_btrs if count * rest >= 10 else _gaps)(gen, count, rest)
     return math.nan
 
 
@@ -132,11 +136,7 @@ def _btrs(gen: Generator, count: Any, prob: Any) -> int:
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * p
     bound, alpha = 0.92 - 4.2 / b, (2.83 + 5.1 / b) * spread
-    while True:
-        u, v = _next(gen) - 0.5, _next(gen)
-        us = 0.5 - abs(u)
-        if us == 0:
-            continue
+    for u, v, us in _pairs_off_the_edge(gen):
         k = math.floor((2 * a / us + b) * u + centre)
         if k < 0 or k > n:
             continue
