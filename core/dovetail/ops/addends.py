@@ -11,7 +11,8 @@ from ._refuse import fits
 from .arithmetic import mul
 from .inplace import inplace
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
-from .shape import reshape, transpose
+from .transpose import transpose
+from .views import reshape
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
 INPLACE = ("addmm", "addbmm", "addr", "baddbmm")

@@ -18,7 +18,7 @@ from .arithmetic import held, mul, sub
 from .linalg import matmul
 from .norms import vector_norm
 from .reduce import _over, sum
-from .shape import reshape
+from .views import reshape
 
 __all__ = ["cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
 

@@ -13,7 +13,7 @@ from ._refuse import NotForType, type_name
 from ._results import results
 from .arithmetic import held
 from .diag import tril, triu
-from .shape import cat
+from .join import cat
 
 __all__: list[str] = []
 

@@ -10,7 +10,8 @@ from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._op import Array, op, xp
 from .arithmetic import held, mul
 from .reduce import sum
-from .shape import reshape, transpose
+from .transpose import transpose
+from .views import reshape
 
 __all__ = ["bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "spmm", "vdot"]
 FUNCTIONAL = ("linear",)

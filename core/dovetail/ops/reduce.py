@@ -15,7 +15,8 @@ from ._refuse import type_name
 from ._sums import axes, count, summable, total, unreduce, widened
 from .arithmetic import div, held, mul, neg, sub
 from .scan import product_before
-from .shape import flip, reshape
+from .shape import flip
+from .views import reshape
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 METHODS = tuple(n for n in __all__ if n not in ("std_mean", "var_mean"))

@@ -12,8 +12,8 @@ from ._dims import dim_of
 from ._op import Array, op, xp
 from ._sums import total
 from .arithmetic import mul, neg, sub
+from .memory import cast
 from .reduce import sum
-from .shape import cast
 
 __all__ = ["log_softmax", "softmax"]
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
