@@ -41,7 +41,8 @@ def general(op: Op) -> Callable[..., Any]:
     count, required, defaults, bind, flag = len(op.params), op.required, op.defaults, op.bind, op.keepdim
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        n, given = len(args), args
+        n = len(args)
+        given: Any = args
         if kwargs or n > count or n < required:
             if "out" in kwargs and op.alias is None:
                 return into(call, args, kwargs)

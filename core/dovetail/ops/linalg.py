@@ -115,12 +115,13 @@ def matmul_tn(input: Array, other: Array) -> Array:
     return _product(input.swapaxes(-1, -2), other)
 
 
-matmul_tn.vjp(
-    lambda g, other: matmul_nt(held(other), g),
-    lambda g, input, other_shape: (
-        _folded(transpose(held(input), -1, -2), g) if len(other_shape) == 2 < input._a.ndim else matmul(held(input), g)
-    ),
-)
+matmul_tn.vjp(0)(lambda g, other: matmul_nt(held(other), g))
+
+
+@matmul_tn.vjp(1)
+def _(g: Any, input: Any, other_shape: Any) -> Any:
+    input = held(input)
+    return _folded(transpose(input, -1, -2), g) if len(other_shape) == 2 < input._a.ndim else matmul(input, g)
 
 
 def _folded(a: Any, b: Any) -> Any:

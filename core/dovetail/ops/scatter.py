@@ -182,10 +182,12 @@ def index_add(input: Array, dim: int, index: Fixed, source: Array, alpha: Any = 
     add_at(target, at, source if alpha == 1 else (source * alpha).astype(input.dtype, copy=False))
 
 
-index_add.vjp(
-    lambda g: g,
-    lambda g, dim, index, source_shape, alpha: reshape(index_select(g if alpha == 1 else mul(g, alpha), dim, index), source_shape),
-)
+index_add.vjp(0)(lambda g: g)
+
+
+@index_add.vjp(1)
+def _(g: Any, dim: Any, index: Any, source_shape: Any, alpha: Any) -> Any:
+    return reshape(index_select(g if alpha == 1 else mul(g, alpha), dim, index), source_shape)
 
 
 _scatter_reduce_ = inplace(scatter_reduce)

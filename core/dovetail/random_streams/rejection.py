@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -70,12 +69,10 @@ def _next(gen: Generator) -> float:
     return ((high & 0x1FFFFF) << 32 | low) * 2.0**-53
 
 
-def _pairs_off_the_edge(gen: Generator) -> Iterator[tuple[float, float, float]]:
-    """Two uniform draws, of which one is in [-½, ½), and how far that one is from the edge."""
-    while True:
-        u, v = _next(gen) - 0.5, _next(gen)
-        if abs(u) != 0.5:
-            yield u, v, 0.5 - abs(u)
+def _off_the_edge(gen: Generator) -> tuple[float, float, float]:
+    """Two uniform draws, of which one is in (-½, ½), and how far that one is from the edge; one on the edge is drawn again."""
+    u, v = _next(gen) - 0.5, _next(gen)
+    return (u, v, 0.5 - abs(u)) if abs(u) != 0.5 else _off_the_edge(gen)
 
 
 def _poisson(gen: Generator, rate: float) -> int:
@@ -95,7 +92,8 @@ def _poisson_transformed(gen: Generator, rate: float) -> int:
     b = 0.931 + 2.53 * math.sqrt(rate)
     a = -0.059 + 0.02483 * b
     scale, bound = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
-    for u, v, us in _pairs_off_the_edge(gen):
+    while True:
+        u, v, us = _off_the_edge(gen)
         k = math.floor((2 * a / us + b) * u + rate + 0.43)
         if us >= 0.07 and v <= bound:
             return k
@@ -136,7 +134,8 @@ def _btrs(gen: Generator, count: Any, prob: Any) -> int:
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * p
     bound, alpha = 0.92 - 4.2 / b, (2.83 + 5.1 / b) * spread
-    for u, v, us in _pairs_off_the_edge(gen):
+    while True:
+        u, v, us = _off_the_edge(gen)
         k = math.floor((2 * a / us + b) * u + centre)
         if k < 0 or k > n:
             continue
