@@ -18,7 +18,7 @@ from .ops.factors import cholesky_ex, inv_ex, lu_factor_ex
 from .ops.linalg import matmul
 from .ops.matrices import cond, matrix_exp, matrix_norm, matrix_power, norm
 from .ops.reduce import sum
-from .ops.shape import reshape
+from .ops.views import reshape
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",

@@ -15,12 +15,13 @@ from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
 from .dtypes import dtype as Dtype
 from .errors import DeviceError, DtypeError, GradError, RangeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
-from .ops import shape as _shape
 from .ops._layout import copied
 from .ops._override import of_plugin
+from .ops.assign import setitem
 from .ops.convert import from_numpy
 from .ops.info import numel
-from .ops.memory import strided
+from .ops.join import unbind
+from .ops.memory import cast, move, strided
 from .size import Size, made
 from .tensor_repr import text
 
@@ -95,9 +96,9 @@ class Attributes:
         device, dtype, copying, layout = _parse_to(args, kwargs)
         out: Any = self
         if device is not None and not _same(device, self._a):
-            out = _shape.move(out, to_device(device))
+            out = move(out, to_device(device))
         if dtype is not None and to_numpy_dtype(dtype) != self._a.dtype:
-            out = _shape.cast(out, to_numpy_dtype(dtype))
+            out = cast(out, to_numpy_dtype(dtype))
         if layout is not None and not str(layout).endswith("preserve_format"):
             out = out.contiguous(memory_format=layout)
         return out.clone() if copying and out is self else out
@@ -149,7 +150,7 @@ class Attributes:
     def __iter__(self: Any) -> Iterator[Any]:
         if self._a.ndim == 0:
             raise TypeMismatch("iteration over a 0-d tensor")
-        return iter(_shape.unbind(self, 0)) if self._a.shape[0] else iter(())
+        return iter(unbind(self, 0)) if self._a.shape[0] else iter(())
 
     def __bool__(self) -> bool:
         if self._a.size != 1:
@@ -234,7 +235,7 @@ class Attributes:
         return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:
-        _shape.setitem(self, index, value)
+        setitem(self, index, value)
 
     def __delitem__(self: Any, index: Any) -> None:
         raise TypeMismatch("Tensor", "does not support deleting items")

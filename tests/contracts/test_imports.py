@@ -76,7 +76,7 @@ FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 # Imports inside functions that point the wrong way: (module, what it imports, without `dovetail.`).
 LAZY: set[tuple[str, str]] = {
     ("autograd.functional", "autograd.derivatives"),  # PyTorch's path of jacobian and its kin, which need ops
-    ("autograd.functional", "ops.shape"),  # batched gradients are stacked
+    ("autograd.functional", "ops.join"),  # batched gradients are stacked
     ("io.store", "models"),  # a saved module is built again by its registry key
     ("io.store", "nn.module"),  # files of tensors are read and written without loading nn
     ("io.store", "nn.parameter"),

@@ -52,6 +52,14 @@ def test_masks_and_strides(function: str, layout: str) -> None:
         np.testing.assert_allclose(b, a, rtol=1e-2 if layout == "half" else 1e-5, atol=1e-6)
 
 
+def test_masks_of_overlapping_memory() -> None:
+    found = []
+    for T in (torch, dv):
+        T.manual_seed(0)
+        found.append(T.nn.functional.dropout(T.as_strided(T.arange(24.0) + 1, (3, 2, 3), (0, 2, 2)), 0.3).numpy())
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+
+
 class Recurrent:
     """Makes a dropout after an LSTM, whose result lies time first."""
 

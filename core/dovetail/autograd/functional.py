@@ -116,7 +116,7 @@ def grad(
         more = (grad_outputs, retain_graph, create_graph, only_inputs, allow_unused, is_grads_batched, materialize_grads)
         return dict(zip(inputs, grad(outputs, list(inputs.values()), *more), strict=True))
     if is_grads_batched:
-        from ..ops.shape import stack
+        from ..ops.join import stack
 
         seeds = _many(grad_outputs)
         rows = [grad(outputs, inputs, [g[i] for g in seeds], True, create_graph, True, allow_unused) for i in range(len(seeds[0]))]

@@ -12,7 +12,7 @@ from ..device import xp
 from ..errors import DtypeError
 from ._refuse import type_name
 
-__all__ = ["add_rows", "broadcast", "check_index", "memory_order", "same_type", "scatter_add", "scatter_at", "scatter_max", "strided"]
+__all__ = ["add_rows", "broadcast", "check_index", "same_type", "scatter_add", "scatter_at", "scatter_max", "strided"]
 
 _FULL = slice(None)
 
@@ -32,24 +32,6 @@ def strided(a: Any, shape: Any, strides: Any) -> Any:
     face.base = a
     out = np.asarray(face)
     return out if out.dtype == a.dtype else out.view(a.dtype)
-
-
-def memory_order(a: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """An array's dimensions from the widest stride to the narrowest, and the permutation that turns them back.
-
-    PyTorch's rule for a new tensor like another one: expanded dimensions, whose stride says nothing, stay where they are.
-    """
-    order = list(range(a.ndim))
-    for at in range(a.ndim - 2, -1, -1):  # an insertion sort from behind; comparisons with a stride of 0 decide nothing
-        place = at
-        for k in range(at + 1, a.ndim):
-            i, j = order[place], order[k]
-            wide, narrow = abs(a.strides[i]), abs(a.strides[j])
-            if wide and narrow:
-                if wide > narrow or (wide == narrow and a.shape[i] <= a.shape[j]):
-                    break
-                order[place], order[k], place = j, i, k
-    return tuple(order), tuple(order.index(d) for d in range(a.ndim))
 
 
 def broadcast(a: Any, shape: tuple[int, ...]) -> Any:

@@ -39,33 +39,19 @@ _node = Node.__new__
 
 def general(op: Op) -> Callable[..., Any]:
     """The wrapper of an op with any signature."""
-    count, required, defaults, bind = len(op.params), op.required, op.defaults, op.bind
-    if op.keepdim is not None:
-        return _keeping(op, op.keepdim)
+    count, required, defaults, bind, flag = len(op.params), op.required, op.defaults, op.bind, op.keepdim
 
     def call(*args: Any, **kwargs: Any) -> Any:
         n = len(args)
+        given: Any = args
         if kwargs or n > count or n < required:
             if "out" in kwargs and op.alias is None:
                 return into(call, args, kwargs)
-            return dispatch(op, bind(args, kwargs))
-        return dispatch(op, args + defaults[n:] if n < count else args)
-
-    return call
-
-
-def _keeping(op: Op, at: int) -> Callable[..., Any]:
-    """The wrapper of an op with `keepdim`, which is True or False and never a second dimension."""
-    defaults, bind = op.defaults, op.bind
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        n = len(args)
-        if "out" in kwargs and op.alias is None:
-            return into(call, args, kwargs)
-        given: Any = bind(args, kwargs) if kwargs or n > len(defaults) or n < op.required else args + defaults[n:]
-        keepdim = given[at]
-        if keepdim is not False and keepdim is not True:
-            flags(op.name, keepdim=keepdim)
+            given = bind(args, kwargs)
+        elif n < count:
+            given = args + defaults[n:]
+        if flag is not None and given[flag] is not False and given[flag] is not True:
+            flags(op.name, keepdim=given[flag])  # True or False, and never a second dimension
         return dispatch(op, given)
 
     return call
@@ -95,7 +81,8 @@ def dispatch(op: Op, args: Any) -> Any:
             impl = op.reference
             out = impl.forward(*(_prepare.raised(raw) if low else raw))
     except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
-        raise _prepare.explain(op, error, raw) from error
+        _prepare.explain(op, error, raw)
+        raise
     finally:
         restore(token)
     if low:

@@ -55,11 +55,7 @@ def _zeta(q: Any, s: Any) -> Any:
 # log gamma near its zeros 1 and 2 is small: there Taylor's series with zeta(k) - 1 (A&S 6.1.33) keeps its digits
 _EULER = 0.57721566490153286061
 _ZETA1 = _zeta(np.full(38, 2.0), np.arange(2, 40)).tolist()  # zeta(k) - 1
-_NEAR_TWO = (  # log gamma(2 + d) by powers of d, |d| <= 0.5
-    0.0,
-    1 - _EULER,
-    *((-1) ** k * z / k for k, z in enumerate(_ZETA1, 2)),
-)
+_NEAR_TWO = (0.0, 1 - _EULER, *((-1) ** k * z / k for k, z in enumerate(_ZETA1, 2)))  # log gamma(2 + d) by powers of d, |d| <= 0.5
 
 
 @blockwise

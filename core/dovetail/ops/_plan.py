@@ -149,7 +149,7 @@ class Plan:
     def _composite(self, node: Node, g: Any) -> Any:
         """Second derivatives by the definition: run it on the inputs, recorded, and differentiate that."""
         from ..autograd.functional import grad
-        from .shape import alias
+        from .memory import alias
 
         values = {name: v for (_, name), v in zip(self.kept, node.saved, strict=True)}
         args, inputs = [], []

@@ -276,41 +276,36 @@ def note_view(box: list[Any], view: Any) -> None:
     views.append(weakref.ref(view))
 
 
-def explain(op: Op, error: Exception, raw: Any) -> Exception:
-    """Turn what NumPy says into the house's error, with the shapes received."""
+def explain(op: Op, error: Exception, raw: Any) -> None:
+    """Raise the house's error for what NumPy says, with the shapes received; what it cannot explain is for the caller to raise."""
     if isinstance(error, DovetailError):
         error.__suppress_context__ = True
-        return error
+        return
     if isinstance(error, AttributeError):
-        return _stumbled(op, error, raw)
+        for i in (*op.arrays, *op.fixed):  # of these one that is no tensor
+            if not hasattr(raw[i], "dtype") and (raw[i] is error.obj or (raw[i] is None and i < op.required)):
+                raise _no_tensor(op, i, raw[i]) from error
+        return
     shapes = ", ".join(f"{name} {tuple(a.shape)}" for name, a in zip(op.params, raw, strict=False) if hasattr(a, "shape"))
     text = str(error)
     wrong = next((i for i in op.numbers if raw[i].__class__ in (str, list, type(None)) and i not in op.optional), None)
     if wrong is not None:  # what NumPy says of it does not matter
         what = f"argument {op.params[wrong]!r} (position {wrong + 1}) must be a number, not {type(raw[wrong]).__name__}"
-        return TypeMismatch(f"{op.name}()", what)
+        raise TypeMismatch(f"{op.name}()", what) from error
     if isinstance(error, MemoryError):
-        return OutOfMemory(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed")
+        raise OutOfMemory(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed") from error
     if isinstance(error, np.exceptions.AxisError):
         n = max([1, *(getattr(a, "ndim", 0) for a in raw)])
         what = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {getattr(error, 'axis', None)})"
-        return RangeError(op.name, what, shapes)
+        raise RangeError(op.name, what, shapes) from error
     if isinstance(error, ValueError) and "broadcast" in text:
-        return ShapeError(op.name, _mismatch(raw) or text, shapes, "insert dimensions of size 1 with unsqueeze, or reshape")
+        raise ShapeError(op.name, _mismatch(raw) or text, shapes, "insert dimensions of size 1 with unsqueeze, or reshape") from error
     if isinstance(error, IndexError | ValueError):
-        return (RangeError if isinstance(error, IndexError) else ShapeError)(op.name, text, shapes)
+        raise (RangeError if isinstance(error, IndexError) else ShapeError)(op.name, text, shapes) from error
     if isinstance(error, TypeError) and any(phrase in text for phrase in _NO_LOOP):
         kinds = [a.dtype for i in op.arrays for a in (raw[i] if raw[i].__class__ is list else (raw[i],)) if hasattr(a, "dtype")]
-        return not_for(op.name, next((k for k in kinds if k.kind in "bc"), kinds[0] if kinds else None), "a type that it computes on")
-    return error
-
-
-def _stumbled(op: Op, error: AttributeError, raw: Any) -> Exception:
-    """What to say where the forward tripped over an argument that is no tensor; other such errors stay as they are."""
-    for i in (*op.arrays, *op.fixed):
-        if not hasattr(raw[i], "dtype") and (raw[i] is error.obj or (raw[i] is None and i < op.required)):
-            return _no_tensor(op, i, raw[i])
-    return error
+        kind = next((k for k in kinds if k.kind in "bc"), kinds[0] if kinds else None)
+        raise not_for(op.name, kind, "a type that it computes on") from error
 
 
 # how NumPy and CuPy say that a function has no loop for an element type

@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import random_streams
-from ..autograd.modes import GRAD, INFERENCE, STATE
-from ..autograd.node import Tensor, changed, leaf, wrap
+from ..autograd.modes import GRAD, STATE
+from ..autograd.node import Tensor, changed
 from ..device import Device, device_of, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import Generator, current
 from ..random_streams._draws import demand
-from ._call import INFERENCE_BOX
 from ._op import Array, Fixed, op
 from ._refuse import not_for, tensors, type_name
+from .convert import finished
 from .inplace import check_writable, write
 
 __all__ = [
@@ -130,20 +130,15 @@ def made(
 
 def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor around new values, or ``out`` with them."""
-    if out is not None:
-        check_writable("out", out, 0, STATE.word)
-        if out._a.shape == values.shape:
-            out._a[...] = values
-        else:
-            out._a = values.astype(out._a.dtype, copy=False)
-        changed(out._v, "out=")
-        return out
-    result = wrap(values, None, INFERENCE_BOX if STATE.word & INFERENCE else None)
-    if requires_grad:
-        if values.dtype.kind not in "fcV":
-            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
-        leaf(result)
-    return result
+    if out is None:
+        return finished(values, requires_grad)
+    check_writable("out", out, 0, STATE.word)
+    if out._a.shape == values.shape:
+        out._a[...] = values
+    else:
+        out._a = values.astype(out._a.dtype, copy=False)
+    changed(out._v, "out=")
+    return out
 
 
 @op(dtypes=None)

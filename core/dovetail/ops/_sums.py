@@ -10,7 +10,7 @@ import numpy as np
 from ..dtypes import to_numpy_dtype
 from ..errors import ShapeError
 from ._dims import dim_of
-from .shape import reshape
+from .views import reshape
 
 __all__ = ["axes", "count", "squares", "summable", "total", "unreduce", "widened"]
 

@@ -33,7 +33,8 @@ def viewing(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             out = forward(a, *args)
         except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
-            raise _prepare.explain(op, error, [a, *args]) from error
+            _prepare.explain(op, error, [a, *args])
+            raise
         return view_of(op, input, args, out, word, always or a.flags.c_contiguous or _prepare.aliases(out, a))
 
     functools.update_wrapper(call, function)

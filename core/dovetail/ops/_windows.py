@@ -138,14 +138,9 @@ def blocks(x: Any, outs: Sizes, each: int, kernel: Sizes, stride: Sizes, dilatio
     """Cut the work into (batch, output rows, input rows) so that a buffer of `each` elements an output position stays small."""
     n, rows, sample = x.shape[0], outs[0], max(1, each * math.prod(outs))
     most = _BLOCK if x.__class__ is np.ndarray else _BLOCK << 4
-    if sample <= most:
-        step = most // sample
-        for i in range(0, n, step):
-            yield slice(i, min(n, i + step)), slice(0, rows), slice(0, x.shape[2])
-        return
-    step = max(1, most * rows // sample)
+    batch, step = max(1, most // sample), max(1, min(rows, most * rows // sample))
     reach = dilation[0] * (kernel[0] - 1) + 1
-    for i in range(n):
+    for i in range(0, n, batch):
         for r in range(0, rows, step):
             last = min(rows, r + step)
-            yield slice(i, i + 1), slice(r, last), slice(r * stride[0], (last - 1) * stride[0] + reach)
+            yield slice(i, min(n, i + batch)), slice(r, last), slice(r * stride[0], (last - 1) * stride[0] + reach)

@@ -11,7 +11,8 @@ from ._refuse import fits
 from .arithmetic import mul
 from .inplace import inplace
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
-from .shape import reshape, transpose
+from .transpose import transpose
+from .views import reshape
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
 INPLACE = ("addmm", "addbmm", "addr", "baddbmm")
@@ -40,11 +41,9 @@ def addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1)
     return out.astype(mat1.dtype, copy=False)
 
 
-addmm.vjp(
-    lambda g, beta: g if beta == 1 else mul(g, beta),
-    lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha), mat1_shape, mat2),
-    lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha), mat1, mat2_shape),
-)
+addmm.vjp(0)(lambda g, beta: g if beta == 1 else mul(g, beta))
+addmm.vjp(1)(lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha), mat1_shape, mat2))
+addmm.vjp(2)(lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha), mat1, mat2_shape))
 
 
 _addmm_ = inplace(addmm)

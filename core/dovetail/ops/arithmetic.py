@@ -203,10 +203,8 @@ def mul(input: Array, other: Array) -> Array:
     return input * other
 
 
-mul.vjp(
-    lambda g, other: mul(g, other) if g._a.dtype.kind != "c" else mul(g, held(other)),
-    lambda g, input: mul(g, input) if g._a.dtype.kind != "c" else mul(g, held(input)),
-)
+mul.vjp(0)(lambda g, other: mul(g, other) if g._a.dtype.kind != "c" else mul(g, held(other)))
+mul.vjp(1)(lambda g, input: mul(g, input) if g._a.dtype.kind != "c" else mul(g, held(input)))
 
 
 @op(name="div", dtypes="float")
@@ -301,11 +299,9 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Arr
     return out
 
 
-addcmul.vjp(
-    lambda g: g,
-    lambda g, tensor2, value: mul(mul(g, held(tensor2)), held(value)),
-    lambda g, tensor1, value: mul(mul(g, held(tensor1)), held(value)),
-)
+addcmul.vjp(0)(lambda g: g)
+addcmul.vjp(1)(lambda g, tensor2, value: mul(mul(g, held(tensor2)), held(value)))
+addcmul.vjp(2)(lambda g, tensor1, value: mul(mul(g, held(tensor1)), held(value)))
 
 
 @op
@@ -324,11 +320,9 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Arr
     return input + (quotient if value == 1 else quotient * value)
 
 
-addcdiv.vjp(
-    lambda g: g,
-    lambda g, tensor2, value: mul(_div(g, held(tensor2)), held(value)),
-    lambda g, tensor1, tensor2, value: neg(mul(g, held(_div(mul(tensor1, value), mul(tensor2, tensor2))))),
-)
+addcdiv.vjp(0)(lambda g: g)
+addcdiv.vjp(1)(lambda g, tensor2, value: mul(_div(g, held(tensor2)), held(value)))
+addcdiv.vjp(2)(lambda g, tensor1, tensor2, value: neg(mul(g, held(_div(mul(tensor1, value), mul(tensor2, tensor2))))))
 
 
 @op(name="lerp", dtypes="floating")

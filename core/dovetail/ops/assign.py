@@ -49,10 +49,8 @@ def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = F
         raise outside(region, indices or (), error) from None
 
 
-set_at.vjp(
-    lambda g, at, indices, adding: g if adding else set_at(g, 0, at, indices),
-    lambda g, at, indices, value_shape: _region(g, at, indices, len(value_shape)),
-)
+set_at.vjp(0)(lambda g, at, indices, adding: g if adding else set_at(g, 0, at, indices))
+set_at.vjp(1)(lambda g, at, indices, value_shape: _region(g, at, indices, len(value_shape)))
 
 
 def _region(g: Tensor, at: Any, indices: Any, ndim: int) -> Any:

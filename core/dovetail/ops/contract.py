@@ -18,7 +18,7 @@ from .arithmetic import held, mul, sub
 from .linalg import matmul
 from .norms import vector_norm
 from .reduce import _over, sum
-from .shape import reshape
+from .views import reshape
 
 __all__ = ["cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
 
@@ -264,9 +264,8 @@ def _euclid(x1: Array, x2: Array) -> Array:
     return xp(out).sqrt(xp(out).maximum(out, 0, out=out), out=out)
 
 
-_euclid.vjp(
-    lambda g, x1, x2, out: _differences(_over(g, out), x1, x2), lambda g, x1, x2, out: _differences(_over(g, out).transpose(-1, -2), x2, x1)
-)
+_euclid.vjp(0)(lambda g, x1, x2, out: _differences(_over(g, out), x1, x2))
+_euclid.vjp(1)(lambda g, x1, x2, out: _differences(_over(g, out).transpose(-1, -2), x2, x1))
 
 
 def _differences(weights: Any, x: Any, y: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import DtypeError, ShapeError
 from ._convolution import convolution, convolution_input_grad
 from ._refuse import not_for
-from ._windows import Sizes, listing, named, refuse_types, spread, window_sizes
+from ._windows import Sizes, listing, named, over_batch, refuse_types, spread, window_sizes
 from .pad import pad as padded
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
@@ -45,9 +45,7 @@ def _conv(n: int) -> Any:
             reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilation, strict=True))
             text = f"Calculated padded input size per channel: ({sizes}). Kernel size: ({reach}). "
             raise ShapeError(where, text + "Kernel size can't be greater than actual input size", "", "pad more")
-        if x.ndim == n + 1:
-            return convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
-        return convolution(input, weight, bias, stride, padding, dilation, groups)
+        return over_batch(n, lambda batch: convolution(batch, weight, bias, stride, padding, dilation, groups), input)
 
     return named(conv, where, n)
 
@@ -96,10 +94,8 @@ def _conv_transpose(n: int) -> Any:
         if min(size) < 1:
             text = f"Given input size per channel: {x.shape[-n:]}. Calculated output size per channel: {size}. Output size is too small"
             raise ShapeError(where, text)
-        batch = input.unsqueeze(0) if x.ndim == n + 1 else input
-        out = convolution_input_grad(batch, weight, size, stride, padding, dilation, groups)
-        out = out if bias is None else out + bias.reshape((-1, *(1,) * n))
-        return out.squeeze(0) if x.ndim == n + 1 else out
+        out = over_batch(n, lambda batch: convolution_input_grad(batch, weight, size, stride, padding, dilation, groups), input)
+        return out if bias is None else out + bias.reshape((-1, *(1,) * n))
 
     return named(conv_transpose, where, n)
 

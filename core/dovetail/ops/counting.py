@@ -19,7 +19,7 @@ from .arithmetic import div, held, mul, sub
 from .linalg import matmul
 from .ranges import linspace
 from .reduce import sum
-from .shape import reshape
+from .views import reshape
 
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "histogramdd", "unique", "unique_consecutive"]
 METHODS = tuple(n for n in __all__ if n != "histogramdd")

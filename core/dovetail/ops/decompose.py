@@ -13,7 +13,7 @@ from ._refuse import NotForType, type_name
 from ._results import results
 from .arithmetic import held
 from .diag import tril, triu
-from .shape import cat
+from .join import cat
 
 __all__: list[str] = []
 
@@ -316,7 +316,5 @@ def lstsq(input: Array, other: Array, rcond: float) -> Array:
     return pinv.op.forward(input, rcond) @ other
 
 
-lstsq.vjp(
-    lambda g, input, other, rcond: _pinv_gradient(g @ other.mH, input, pinv(input, rcond)),
-    lambda g, input, rcond: pinv(input, rcond).mH @ g,
-)
+lstsq.vjp(0)(lambda g, input, other, rcond: _pinv_gradient(g @ other.mH, input, pinv(input, rcond)))
+lstsq.vjp(1)(lambda g, input, rcond: pinv(input, rcond).mH @ g)

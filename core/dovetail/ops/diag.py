@@ -134,10 +134,8 @@ def _diagonal_scatter(input: Array, src: Array, offset: Any, dim1: Any, dim2: An
     diagonal_of(input, offset, dim1, dim2)[...] = src
 
 
-_diagonal_scatter.vjp(
-    lambda g, offset, dim1, dim2: _diagonal_scatter(g, 0, offset, dim1, dim2),
-    lambda g, offset, dim1, dim2: clone(diagonal(g, offset, dim1, dim2)),
-)
+_diagonal_scatter.vjp(0)(lambda g, offset, dim1, dim2: _diagonal_scatter(g, 0, offset, dim1, dim2))
+_diagonal_scatter.vjp(1)(lambda g, offset, dim1, dim2: clone(diagonal(g, offset, dim1, dim2)))
 
 
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:

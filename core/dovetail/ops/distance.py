@@ -16,8 +16,8 @@ from ._random import source
 from ._refuse import tensors, type_name
 from .arithmetic import true_divide
 from .info import result_type
-from .shape import broadcast_tensors
 from .softmax import softmax
+from .views import broadcast_tensors
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 METHODS = ()

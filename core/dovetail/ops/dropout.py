@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.node import wrap
 from ..device import device_of
 from ..errors import ShapeError, ValueRangeError
-from ._arrays import memory_order
+from ._layout import order_of
 from ._op import Array, Fixed, op, xp
 from ._random import source
 from ._windows import refuse_types
@@ -27,7 +27,8 @@ def _mask(x: Any, p: float, lead: int | None = None) -> Any:
     shape = x.shape if lead is None else (*x.shape[:lead], *(1,) * (x.ndim - lead))
     if x.flags.c_contiguous:
         return streams.dropout_mask(generator, p, shape)
-    order, back = memory_order(x)
+    order = order_of(x)
+    back = sorted(range(x.ndim), key=order.__getitem__)
     if lead is None:  # elements are drawn in the order of the memory, channels in that of the dimensions
         return streams.dropout_mask(generator, p, tuple(shape[d] for d in order)).transpose(back)
     return streams.dropout_mask(generator, p, shape).transpose(order).copy().transpose(back)

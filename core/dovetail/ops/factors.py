@@ -15,8 +15,8 @@ from ._refuse import NotForType, type_name
 from ._results import results
 from .decompose import LinAlgError, _alike, _matrix, cholesky, eye_of, inv, solve_triangular
 from .diag import tril, triu
+from .join import cat
 from .select import where
-from .shape import cat
 
 __all__ = ["geqrf", "lu", "lu_solve", "lu_unpack", "orgqr", "ormqr", "triangular_solve"]
 METHODS = __all__

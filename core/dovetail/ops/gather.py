@@ -30,9 +30,7 @@ class OutOfBounds(RangeError, RuntimeError):
 def grid(module: Any, dim: int, index: Any) -> tuple[Any, ...]:
     """Index arrays that pair each element of `index` along a dimension with its own place in the others."""
     n = index.ndim
-    return tuple(
-        index if d == dim else module.arange(index.shape[d]).reshape((-1,) + (1,) * (n - d - 1)) for d in range(n)
-    )  # fmt: skip
+    return tuple(index if d == dim else module.arange(index.shape[d]).reshape((-1,) + (1,) * (n - d - 1)) for d in range(n))
 
 
 def check_bounds(where: str, index: Any, d: int, size: int) -> None:

@@ -79,7 +79,8 @@ def write(op: Op, args: list[Any]) -> Tensor:
         else:
             out = impl.forward(*(_prepare.raised(raw) if low else raw))
     except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
-        raise _prepare.explain(op, error, raw) from error
+        _prepare.explain(op, error, raw)
+        raise
     finally:
         restore(token)
     if op.store is None:

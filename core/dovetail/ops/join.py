@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
@@ -51,11 +52,15 @@ def _cat(tensors: Arrays, dim: Any) -> Array:
 
 @_cat.vjp
 def _(g: Any, tensors_shape: Any, dim: Any) -> Any:
-    out, at, ahead = [], 0, (slice(None),) * dim
-    for shape in tensors_shape:
-        out.append(getitem(g, (*ahead, slice(at, at + shape[dim]))))
-        at += shape[dim]
-    return out
+    return [getitem(g, at) for at in _spans([shape[dim] for shape in tensors_shape], dim)]
+
+
+def _spans(sizes: Any, dim: int) -> Iterator[Any]:
+    """The indices of parts of these sizes, which lie one after the other along a dimension."""
+    at, ahead = 0, (slice(None),) * dim
+    for n in sizes:
+        yield (*ahead, slice(at, at + n))
+        at += n
 
 
 def cat(tensors: Any, dim: int = 0) -> Tensor:
@@ -145,11 +150,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
 @op(dtypes=None, outputs="many", alias="always", name="split")
 def _split(input: Array, sizes: Any, dim: Any) -> Array:
     """Views of these sizes, one after the other."""
-    out, at, ahead = [], 0, (slice(None),) * dim
-    for n in sizes:
-        out.append(input[(*ahead, slice(at, at + n))])
-        at += n
-    return out
+    return [input[at] for at in _spans(sizes, dim)]
 
 
 def _whole(g: Any, shapes: Any) -> list[Any]:

@@ -47,11 +47,9 @@ def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
     return out if max is None else m.minimum(out, max)
 
 
-clamp_between.vjp(
-    lambda g, input, min, max: masked_out(g, _within(input, min, max), False),
-    lambda g, input, min, max: masked_out(g, input < min if max is None else (input < min) & (min < max), False),
-    lambda g, input, min, max: masked_out(g, input > max if min is None else (input > max) | (max < min), False),
-)
+clamp_between.vjp(0)(lambda g, input, min, max: masked_out(g, _within(input, min, max), False))
+clamp_between.vjp(1)(lambda g, input, min, max: masked_out(g, input < min if max is None else (input < min) & (min < max), False))
+clamp_between.vjp(2)(lambda g, input, min, max: masked_out(g, input > max if min is None else (input > max) | (max < min), False))
 
 
 _NUMBERS = (int, float)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 from ..autograd.node import CLASSES, Node, Tensor
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
@@ -11,7 +11,8 @@ from ._dims import dim_of
 from ._op import Array, op, xp
 from .arithmetic import held, mul
 from .reduce import sum
-from .shape import reshape, transpose
+from .transpose import transpose
+from .views import reshape
 
 __all__ = ["bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "spmm", "vdot"]
 FUNCTIONAL = ("linear",)
@@ -26,33 +27,33 @@ def _product(a: Any, b: Any) -> Any:
     """Multiply matrices; a stack times one matrix is a single product of the folded stack."""
     n, m = a.ndim, b.ndim
     if n == 0 or m == 0 or a.shape[-1] != b.shape[-2 if m > 1 else 0] or a.dtype.char == "?":
-        raise _refused(a, b)
+        _refuse(a, b)
     if n > 2 >= m:
         return (_rows(a) @ b).reshape(a.shape[:-1] + b.shape[1:])
     return a @ b
 
 
-def _refused(a: Any, b: Any) -> Exception:
-    """The error for two arrays that do not multiply."""
+def _refuse(a: Any, b: Any) -> NoReturn:
+    """Say what is wrong with two arrays that do not multiply."""
     n, m = a.ndim, b.ndim
     if n == 0 or m == 0:
-        return ShapeError("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
+        raise ShapeError("matmul", f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if a.dtype.char == "?":
-        return UnsupportedError("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()")
+        raise UnsupportedError("matmul", "\"addmm_impl_cpu_\" not implemented for 'Bool'", "", "convert with .float()")
     received = f"(input {a.shape}, other {b.shape})"
     k, q = a.shape[-1], b.shape[-2 if m > 1 else 0]
     if n == 1 == m:
         what = f"inconsistent tensor size, expected tensor [{k}] and src [{q}] to have the same number of elements"
-        return ShapeError("dot", f"{what}, but got {k} and {q} elements respectively")
+        raise ShapeError("dot", f"{what}, but got {k} and {q} elements respectively")
     if m == 1:
         rows = a.size // k if k else 0
-        return ShapeError("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}")
+        raise ShapeError("matmul", f"size mismatch, got input ({rows}), mat ({rows}x{k}), vec ({q}) {received}")
     if m > 2 and n > 2:
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{b.shape[0]}, {k}] but got: [{b.shape[0]}, {q}]."
-        return ShapeError("matmul", f"{what} {received}")
+        raise ShapeError("matmul", f"{what} {received}")
     rows = prod(a.shape[:-1])
     what = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {q}x{b.shape[-1]}) {received}"
-    return ShapeError("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}")
+    raise ShapeError("matmul", what, f"the last dimension of input, {k}, must equal dimension {-2 if m > 1 else 0} of other, {q}")
 
 
 @op(dtypes="same", autocast="lower")
@@ -105,10 +106,8 @@ def matmul_nt(input: Array, other: Array) -> Array:
     return _product(input, other.swapaxes(-1, -2))
 
 
-matmul_nt.vjp(
-    lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, held(other)),
-    lambda g, input, other_shape: _folded_tn(g, held(input)) if len(other_shape) == 2 else matmul_tn(g, held(input)),
-)
+matmul_nt.vjp(0)(lambda g, input_shape, other: _folded(g, other) if len(input_shape) == 2 < other._a.ndim else matmul(g, held(other)))
+matmul_nt.vjp(1)(lambda g, input, other_shape: _folded_tn(g, held(input)) if len(other_shape) == 2 else matmul_tn(g, held(input)))
 
 
 @op(dtypes="same", autocast="lower")
@@ -117,12 +116,13 @@ def matmul_tn(input: Array, other: Array) -> Array:
     return _product(input.swapaxes(-1, -2), other)
 
 
-matmul_tn.vjp(
-    lambda g, other: matmul_nt(held(other), g),
-    lambda g, input, other_shape: (
-        _folded(transpose(held(input), -1, -2), g) if len(other_shape) == 2 < input._a.ndim else matmul(held(input), g)
-    ),
-)
+matmul_tn.vjp(0)(lambda g, other: matmul_nt(held(other), g))
+
+
+@matmul_tn.vjp(1)
+def _(g: Any, input: Any, other_shape: Any) -> Any:
+    input = held(input)
+    return _folded(transpose(input, -1, -2), g) if len(other_shape) == 2 < input._a.ndim else matmul(input, g)
 
 
 def _folded(a: Any, b: Any) -> Any:
@@ -136,9 +136,8 @@ def _folded_tn(input: Array, other: Array) -> Array:
     return _rows(input).T @ _rows(other)
 
 
-_folded_tn.vjp(
-    lambda g, other: matmul_nt(held(other), g) if other._a.ndim > 1 else matmul(g, held(other)), lambda g, input: matmul(held(input), g)
-)
+_folded_tn.vjp(0)(lambda g, other: matmul_nt(held(other), g) if other._a.ndim > 1 else matmul(g, held(other)))
+_folded_tn.vjp(1)(lambda g, input: matmul(held(input), g))
 
 
 @op(dtypes="same", autocast="lower", name="matmul_folded_nt")
@@ -175,16 +174,14 @@ def _expanded(have: tuple[int, ...], got: tuple[int, ...]) -> str:
     """PyTorch's sentence for an addend of the wrong shape."""
     at = next((i for i in range(1, len(got) + 1) if i > len(have) or got[-i] not in (1, have[-i])), 1)
     size = have[-at] if at <= len(have) else 1
-    return (
-        f"The expanded size of the tensor ({size}) must match the existing size ({got[-at]}) at non-singleton dimension "
-        f"{max(len(have) - at, 0)}.  Target sizes: {list(have)}.  Tensor sizes: {list(got)}"
-    )
+    text = f"The expanded size of the tensor ({size}) must match the existing size ({got[-at]}) at non-singleton dimension"
+    return f"{text} {max(len(have) - at, 0)}.  Target sizes: {list(have)}.  Tensor sizes: {list(got)}"
 
 
 def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
     """A weight of one dimension (a single output, dropped), or an error."""
     if a.dtype.char == "?":
-        raise _refused(a, weight)
+        _refuse(a, weight)
     if weight.ndim == 1 and a.ndim and a.shape[-1] == weight.shape[0]:
         if bias is None:
             return a @ weight

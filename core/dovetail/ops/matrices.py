@@ -17,7 +17,8 @@ from .decompose import inv as inverse
 from .decompose import pinv as pinverse
 from .extremes import amax, amin
 from .norms import vector_norm
-from .shape import movedim, reshape
+from .transpose import movedim
+from .views import reshape
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_exp", "matrix_power", "pinverse", "qr",

@@ -253,8 +253,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     tensor([[-1.,  1.]])
     """
     shape = _normalized("layer_norm", input, normalized_shape, weight, bias)
-    if input._a.dtype.kind == "c":
-        refuse_types("layer_norm", input._a, "c")
+    refuse_types("layer_norm", input._a, "c")
     kinds = {t._a.dtype for t in (weight, bias) if t is not None}
     if kinds and input._a.dtype not in HALF and kinds != {input._a.dtype}:
         raise DtypeError("layer_norm", "mixed dtype (CPU): all inputs must share same datatype.", f"got {input.dtype} and {kinds}")

@@ -15,7 +15,8 @@ from ._refuse import type_name
 from ._sums import axes, count, summable, total, unreduce, widened
 from .arithmetic import div, held, mul, neg, sub
 from .scan import product_before
-from .shape import flip, reshape
+from .shape import flip
+from .views import reshape
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 METHODS = tuple(n for n in __all__ if n not in ("std_mean", "var_mean"))
@@ -125,7 +126,7 @@ def _var(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = Fal
     return _spread(input, dim, correction, keepdim, "var").astype(_real(input.dtype), copy=False)
 
 
-_var.vjp(lambda g, input, dim, correction, keepdim: mul(unreduce(g, input._a.shape, dim, keepdim), _deviation(input, dim, correction, 2)))
+_var.vjp(lambda g, input, dim, correction, keepdim: _to_deviation(g, input, dim, correction, keepdim, 2))
 
 
 @op(dtypes=None, name="std", contiguous=True)
@@ -135,11 +136,7 @@ def _std(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = Fal
     return xp(input).sqrt(out).astype(_real(input.dtype), copy=False)
 
 
-_std.vjp(
-    lambda g, input, dim, correction, keepdim, out: mul(
-        unreduce(_over(g, out), input._a.shape, dim, keepdim), _deviation(input, dim, correction, 1)
-    )
-)
+_std.vjp(lambda g, input, dim, correction, keepdim, out: _to_deviation(_over(g, out), input, dim, correction, keepdim, 1))
 
 
 def _real(kind: Any) -> Any:
@@ -158,10 +155,10 @@ def _spread(a: Any, dim: Any, correction: Any, keepdim: bool, where: str) -> Any
     return xp(a).true_divide(total(d, found, keepdim), max(n - correction, 0))
 
 
-def _deviation(input: Any, dim: Any, correction: Any, factor: int) -> Any:
-    """``factor (input - mean) / (n - correction)``."""
+def _to_deviation(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool, factor: int) -> Any:
+    """A gradient times ``factor (input - mean) / (n - correction)``."""
     n = max(count(input._a.shape, dim, "var") - correction, 0)
-    return mul(sub(input, mean(input, dim, True)), factor / n if n else math.inf)
+    return mul(unreduce(g, input._a.shape, dim, keepdim), mul(sub(input, mean(input, dim, True)), factor / n if n else math.inf))
 
 
 @op(name="over_or_zero")

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
 from ._resampling import Axis, resample
-from ._windows import Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
+from ._windows import Sizes, Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
 from .adaptive_pool import adaptive_avg_pool
 from .memory import contiguous_format
 
@@ -136,13 +136,8 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     if c % (r * r):
         text = "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
         raise ShapeError("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}")
-    k = len(lead)
     split = input.reshape((*lead, c // (r * r), r, r, h, w))
-    return (
-        split.permute(*range(k + 1), k + 3, k + 1, k + 4, k + 2)
-        .clone(memory_format=contiguous_format)
-        .reshape((*lead, c // (r * r), h * r, w * r))
-    )
+    return _moved(split, (-2, -4, -1, -3), (*lead, c // (r * r), h * r, w * r))
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -159,13 +154,13 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
         if m % r:
             text = f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={m} is not divisible by {r}"
             raise ShapeError("pixel_unshuffle", text)
-    k = len(lead)
     split = input.reshape((*lead, c, h // r, r, w // r, r))
-    return (
-        split.permute(*range(k + 1), k + 2, k + 4, k + 1, k + 3)
-        .clone(memory_format=contiguous_format)
-        .reshape((*lead, c * r * r, h // r, w // r))
-    )
+    return _moved(split, (-3, -1, -4, -2), (*lead, c * r * r, h // r, w // r))
+
+
+def _moved(split: Any, last: Sizes, shape: Any) -> Any:
+    """A new tensor of this shape, for which the last four dimensions are put into another order."""
+    return split.permute(*range(split._a.ndim - 4), *last).clone(memory_format=contiguous_format).reshape(shape)
 
 
 def _check_pixels(where: str, shape: Any, name: str, r: int) -> None:

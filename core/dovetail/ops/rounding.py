@@ -154,9 +154,9 @@ def copysign(input: Array, other: Array) -> Array:
     """
 
 
-copysign.vjp(  # the derivative of the ratio itself is 0
-    lambda g, input, out: mul(g, _div(out.detach(), input.detach()).masked_fill(input == 0, 0)), lambda g: zero(g)
-)
+# the derivative of the ratio itself is 0
+copysign.vjp(0)(lambda g, input, out: mul(g, _div(out.detach(), input.detach()).masked_fill(input == 0, 0)))
+copysign.vjp(1)(lambda g: zero(g))
 
 
 @op(name="nextafter", dtypes="floating")

@@ -14,7 +14,10 @@ from ._op import Array, op, xp
 from ._results import results
 from ._sums import summable
 from .arithmetic import add, div, held, mul, sub
-from .shape import cat, flip, movedim, reshape
+from .join import cat
+from .shape import flip
+from .transpose import movedim
+from .views import reshape
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp", "trapezoid", "trapz"]
 INPLACE = ("cumprod", "cumsum")

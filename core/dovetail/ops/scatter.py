@@ -182,10 +182,12 @@ def index_add(input: Array, dim: int, index: Fixed, source: Array, alpha: Any = 
     add_at(target, at, source if alpha == 1 else (source * alpha).astype(input.dtype, copy=False))
 
 
-index_add.vjp(
-    lambda g: g,
-    lambda g, dim, index, source_shape, alpha: reshape(index_select(g if alpha == 1 else mul(g, alpha), dim, index), source_shape),
-)
+index_add.vjp(0)(lambda g: g)
+
+
+@index_add.vjp(1)
+def _(g: Any, dim: Any, index: Any, source_shape: Any, alpha: Any) -> Any:
+    return reshape(index_select(g if alpha == 1 else mul(g, alpha), dim, index), source_shape)
 
 
 _scatter_reduce_ = inplace(scatter_reduce)
@@ -233,10 +235,8 @@ def index_copy(input: Array, dim: int, index: Fixed, source: Array) -> Array:
     target[at] = source
 
 
-index_copy.vjp(
-    lambda g, dim, index: index_fill(g, dim, index, 0),
-    lambda g, dim, index, source_shape: reshape(index_select(g, dim, index), source_shape),
-)
+index_copy.vjp(0)(lambda g, dim, index: index_fill(g, dim, index, 0))
+index_copy.vjp(1)(lambda g, dim, index, source_shape: reshape(index_select(g, dim, index), source_shape))
 
 
 @storing(preserve=True)
@@ -259,10 +259,8 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     target[slices(d, index.reshape(-1))] = value
 
 
-index_fill.vjp(
-    lambda g, dim, index: index_fill(g, dim, index, 0),
-    lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)))).sum() if g._a.ndim else g.clone(),
-)
+index_fill.vjp(0)(lambda g, dim, index: index_fill(g, dim, index, 0))
+index_fill.vjp(1)(lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)))).sum() if g._a.ndim else g.clone())
 
 
 @storing(preserve=True)
@@ -289,10 +287,8 @@ def put(input: Array, index: Fixed, source: Array, accumulate: bool = False) -> 
         target[where] = source.reshape(-1)
 
 
-put.vjp(
-    lambda g, index, accumulate: g if accumulate else put(g, index, g.new_zeros(index.shape)),
-    lambda g, index, source_shape: reshape(take(g, index), source_shape),
-)
+put.vjp(0)(lambda g, index, accumulate: g if accumulate else put(g, index, g.new_zeros(index.shape)))
+put.vjp(1)(lambda g, index, source_shape: reshape(take(g, index), source_shape))
 
 
 @op(dtypes=None)
@@ -328,6 +324,5 @@ def _masked_head(g: Tensor, mask: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 masked_scatter.op.store = _fill_masked
-masked_scatter.vjp(
-    lambda g, mask: masked_scatter(g, mask, g.new_zeros((g._a.size,))), lambda g, mask, source_shape: _masked_head(g, mask, source_shape)
-)
+masked_scatter.vjp(0)(lambda g, mask: masked_scatter(g, mask, g.new_zeros((g._a.size,))))
+masked_scatter.vjp(1)(lambda g, mask, source_shape: _masked_head(g, mask, source_shape))

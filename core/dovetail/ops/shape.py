@@ -1,4 +1,4 @@
-"""Copies with elements moved or repeated; also the place from which other families take views, joins and indexing."""
+"""Copies with elements moved or repeated."""
 
 from __future__ import annotations
 
@@ -16,26 +16,18 @@ from ._dims import dim_of, dims_of, several, sizes_of
 from ._layout import copied
 from ._op import Array, Fixed, op
 from ._refuse import not_for
-from .assign import setitem
 from .create import empty
-from .gather import gather, index_select
-from .index import getitem, narrow, select
-from .join import cat, chunk, split, stack, unbind
-from .memory import alias, cast, clone, contiguous, expand_to, move, sum_to
-from .transpose import movedim, permute, t, transpose
-from .views import _reshape, broadcast_tensors, expand, flatten, reshape, squeeze, unsqueeze, view
+from .gather import index_select
+from .index import getitem
+from .join import cat, stack
+from .memory import clone, expand_to, sum_to
+from .transpose import transpose
+from .views import _reshape, flatten
 
 __all__ = [
     "block_diag", "cartesian_prod", "combinations", "flip", "fliplr", "flipud", "meshgrid", "repeat_interleave", "roll", "rot90", "tile",
 ]  # fmt: skip
 METHODS = ("flip", "fliplr", "flipud", "repeat", "repeat_interleave", "roll", "rot90", "tile")
-
-# What other families import from here; each is public where it is defined.
-SHARED = (
-    _reshape, alias, broadcast_tensors, cast, cat, chunk, clone, contiguous, expand, expand_to, flatten, gather, getitem,
-    index_select, move, movedim, narrow, permute, reshape, select, setitem, split, squeeze, stack, sum_to, t,
-    transpose, unbind, unsqueeze, view,
-)  # fmt: skip
 
 
 @op(dtypes=None, name="flip")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import TypeMismatch
@@ -14,8 +12,8 @@ from ._dims import dim_of
 from ._op import Array, op, xp
 from ._sums import total
 from .arithmetic import mul, neg, sub
+from .memory import cast
 from .reduce import sum
-from .shape import cast
 
 __all__ = ["log_softmax", "softmax"]
 FUNCTIONAL = ("log_softmax", "softmax", "softmin")
@@ -24,16 +22,16 @@ FUNCTIONAL = ("log_softmax", "softmax", "softmin")
 @op(dtypes="floating", autocast="float32", name="softmax", contiguous=True)
 def _softmax(input: Array, dim: int) -> Array:
     """``exp(input) / sum(exp(input))`` along one dimension."""
-    dim = dim_of("softmax", dim, input.ndim)
-    where = xp(input)
-    if not input.ndim:
-        return where.where(where.isfinite(input), where.ones((), input.dtype), where.full((), np.nan, input.dtype))
-    if not input.size:
-        return input.copy()
-    out = input - input.max(axis=dim, keepdims=True)  # exponentials of it cannot overflow
-    where.exp(out, out=out)
-    out /= total(out, (dim,), True)
-    return out
+    out = _below_zero("softmax", input, dim)
+    xp(out).exp(out, out=out)
+    out /= total(out, (dim % out.ndim,), True)
+    return out if input.ndim else out.reshape(())
+
+
+def _below_zero(where: str, a: Any, dim: int) -> Any:
+    """An array less its largest along a dimension, so that exponentials cannot overflow; a number counts as of one dimension."""
+    dim, a = dim_of(where, dim, a.ndim), a if a.ndim else a.reshape(1)
+    return a - a.max(axis=dim, keepdims=True) if a.size else a.copy()
 
 
 _softmax.vjp(lambda g, out, dim: softmax_grad(g, out, dim))
@@ -50,24 +48,16 @@ def softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     return out
 
 
-softmax_grad.vjp(
-    lambda g, y, dim: softmax_grad(g, y, dim),
-    lambda g, grad, y, dim: sub(mul(g, sub(grad, sum(mul(grad, y), dim, True))), mul(grad, sum(mul(g, y), dim, True))),
-)
+softmax_grad.vjp(0)(lambda g, y, dim: softmax_grad(g, y, dim))
+softmax_grad.vjp(1)(lambda g, grad, y, dim: sub(mul(g, sub(grad, sum(mul(grad, y), dim, True))), mul(grad, sum(mul(g, y), dim, True))))
 
 
 @op(dtypes="floating", autocast="float32", name="log_softmax", contiguous=True)
 def _log_softmax(input: Array, dim: int) -> Array:
     """``input - log(sum(exp(input)))`` along one dimension."""
-    dim = dim_of("log_softmax", dim, input.ndim)
-    where = xp(input)
-    if not input.ndim:
-        return input - input
-    if not input.size:
-        return input.copy()
-    out = input - input.max(axis=dim, keepdims=True)  # exponentials of it cannot overflow
-    out -= where.log(total(where.exp(out), (dim,), True))
-    return out
+    out = _below_zero("log_softmax", input, dim)
+    out -= xp(out).log(total(xp(out).exp(out), (dim % out.ndim,), True))
+    return out if input.ndim else out.reshape(())
 
 
 _log_softmax.vjp(lambda g, out, dim: log_softmax_grad(g, out, dim))
@@ -84,9 +74,8 @@ def log_softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     return out
 
 
-log_softmax_grad.vjp(
-    lambda g, y, dim: sub(g, sum(mul(g, y.exp()), dim, True)), lambda g, grad, y, dim: neg(mul(mul(g, y.exp()), sum(grad, dim, True)))
-)
+log_softmax_grad.vjp(0)(lambda g, y, dim: sub(g, sum(mul(g, y.exp()), dim, True)))
+log_softmax_grad.vjp(1)(lambda g, grad, y, dim: neg(mul(mul(g, y.exp()), sum(grad, dim, True))))
 
 
 def _implicit(name: str, ndim: int) -> int:

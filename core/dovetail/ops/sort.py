@@ -13,7 +13,8 @@ from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._results import results
 from .arithmetic import add, mul, sub
-from .shape import movedim, reshape
+from .transpose import movedim
+from .views import reshape
 
 __all__ = ["argsort", "bucketize", "msort", "nanquantile", "quantile", "searchsorted", "sort", "topk"]
 METHODS = ("argsort", "msort", "nanquantile", "quantile", "sort", "topk")

@@ -133,16 +133,12 @@ def _reach(size: Any, stride: Any) -> int:
 def _as_strided(input: Array, size: Any, stride: Any, offset: Any, steps: Any) -> Array:
     """Any sizes and strides on the memory of a tensor of strides `steps`; `offset` counts from its first element."""
     owner = storage(input)
-    first = (address(input) - address(owner)) // input.itemsize + offset
-    room = (owner.nbytes // input.itemsize) - first
+    first, count = (address(input) - address(owner)) // input.itemsize + offset, owner.nbytes // input.itemsize
+    room = count - first
     if first < 0 or _reach(size, stride) > room:
         text = f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {first} are out of bounds for storage of size"
         raise ShapeError("as_strided", f"{text} {owner.nbytes}")
-    flat = (
-        strided(owner, (owner.nbytes // input.itemsize,), (input.itemsize,))
-        if owner.dtype == input.dtype
-        else owner.view(input.dtype).reshape(-1)
-    )
+    flat = strided(owner, (count,), (input.itemsize,)) if owner.dtype == input.dtype else owner.view(input.dtype).reshape(-1)
     return strided(flat[first:] if room else flat[:0], tuple(size), tuple(s * input.itemsize for s in stride))
 
 

@@ -106,10 +106,8 @@ def atan2(input: Array, other: Array) -> Array:
     """
 
 
-atan2.vjp(
-    lambda g, input, other: mul(g, _div(other, _add(square(input), square(other)))),
-    lambda g, input, other: neg(mul(g, _div(input, _add(square(input), square(other))))),
-)
+atan2.vjp(0)(lambda g, input, other: mul(g, _div(other, _add(square(input), square(other)))))
+atan2.vjp(1)(lambda g, input, other: neg(mul(g, _div(input, _add(square(input), square(other))))))
 
 
 @ufunc(dtypes="floating")

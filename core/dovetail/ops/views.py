@@ -26,25 +26,20 @@ METHODS = (
 
 
 def _reshaped(input: Any, shape: Any) -> Any:
-    if shape and min(shape) < -1:
-        raise _bad_shape(input, shape)
-    try:
-        return input.reshape(shape)
-    except (ValueError, TypeError):
-        raise _bad_shape(input, shape) from None
-
-
-def _bad_shape(input: Any, shape: Any) -> Exception:
+    if not shape or min(shape) >= -1:
+        try:
+            return input.reshape(shape)
+        except (ValueError, TypeError):
+            pass  # what is wrong is said below
     shape = list(shape)
     if shape.count(-1) > 1:
-        return ShapeError("reshape", "only one dimension can be inferred", f"got {shape}")
-    low = min(shape, default=0)
-    if low < -1:
-        return ShapeError("reshape", f"invalid shape dimension {low}", f"got {shape}")
+        raise ShapeError("reshape", "only one dimension can be inferred", f"got {shape}")
+    if min(shape, default=0) < -1:
+        raise ShapeError("reshape", f"invalid shape dimension {min(shape)}", f"got {shape}")
     if -1 in shape and 0 in shape and input.size == 0:
         text = f"cannot reshape tensor of 0 elements into shape {shape} because the unspecified dimension size -1 can be any value"
-        return ShapeError("reshape", f"{text} and is ambiguous")
-    return ShapeError("reshape", f"shape '{shape}' is invalid for input of size {input.size}", f"input {tuple(input.shape)}")
+        raise ShapeError("reshape", f"{text} and is ambiguous")
+    raise ShapeError("reshape", f"shape '{shape}' is invalid for input of size {input.size}", f"input {tuple(input.shape)}")
 
 
 @viewing
@@ -204,15 +199,14 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     >>> [t.shape for t in dv.broadcast_tensors(dv.ones(2, 1), dv.ones(3))]
     [dovetail.Size([2, 3]), dovetail.Size([2, 3])]
     """
-    given = tensors
     shape: tuple[int, ...] = ()
-    for k, one in enumerate(given):
+    for k, one in enumerate(tensors):
         for d, (a, b) in enumerate(zip(shape[::-1], one._a.shape[::-1], strict=False), 1):
             if a != b and 1 not in (a, b):
                 text = f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension"
                 raise ShapeError("broadcast_tensors", f"{text} {max(len(shape), one._a.ndim) - d}", f"tensor number {k}")
         shape = tuple(broadcast_shapes(shape, one._a.shape))
-    return tuple(one if one._a.shape == shape else expand_to(one, shape) for one in given)
+    return tuple(one if one._a.shape == shape else expand_to(one, shape) for one in tensors)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:

@@ -59,10 +59,8 @@ def normal(
         values = normal(gen, 2 * count, real_of(dtype), mean, std / math.sqrt(2), contiguous).view(dtype)
     elif count < 16 or not contiguous:
         values = narrow(_one_by_one(gen, count, mean, std, dtype.char == "d"), dtype)
-    elif dtype.itemsize == 2:
-        values = _blocks_of_half(gen, count, mean, std).astype(dtype)
     else:
-        values = _blocks(gen, count, mean, std, uniform53 if dtype.char == "d" else uniform24)
+        values = _blocks(gen, count, mean, std, dtype).astype(dtype, copy=False)
     return values.reshape(shape)
 
 
@@ -134,26 +132,16 @@ def _pairs(gen: Generator, count: int) -> np.ndarray:
     return np.concatenate([head, flat]) if head else flat
 
 
-def _blocks(gen: Generator, count: int, mean: float, std: float, draw: Any) -> np.ndarray:
-    values = draw(gen, count)
-    whole = count - count % 16
+def _blocks(gen: Generator, count: int, mean: float, std: float, dtype: np.dtype) -> np.ndarray:
+    """By sixteen, the last ones drawn again where they are fewer; for half precision they are drawn only once."""
+    whole, draw = count - count % 16, uniform53 if dtype.char == "d" else uniform24
+    values = draw(gen, whole if dtype.itemsize == 2 else count)
     box_muller(values[:whole].reshape(-1, 16), mean, std)
     if whole != count:
-        values[-16:] = draw(gen, 16)
-        box_muller(values[-16:].reshape(1, 16), mean, std)
+        last = draw(gen, 16)
+        box_muller(last.reshape(1, 16), mean, std)
+        values = np.concatenate([values[: count - 16], last])
     return values
-
-
-def _blocks_of_half(gen: Generator, count: int, mean: float, std: float) -> np.ndarray:
-    """As _blocks, but the uniforms of an incomplete last block are never drawn."""
-    whole = count - count % 16
-    values = uniform24(gen, whole)
-    box_muller(values.reshape(-1, 16), mean, std)
-    if whole == count:
-        return values
-    last = uniform24(gen, 16)
-    box_muller(last.reshape(1, 16), mean, std)
-    return np.concatenate([values[: count - 16], last])
 
 
 def box_muller(blocks: np.ndarray, mean: float, std: float) -> None:
@@ -210,13 +198,14 @@ class _Fused:
     def step(self, total: np.ndarray, factor: np.ndarray | float, term: np.ndarray | float) -> np.ndarray:
         """total = total * factor + term."""
         total *= factor
+        return self.add(total, term)
+
+    def add(self, total: np.ndarray, term: np.ndarray | float) -> np.ndarray:
         total += term
         return self.round(total)
 
     def polynomial(self, x: np.ndarray, coefficients: list[float]) -> np.ndarray:
-        total = x * coefficients[0]
-        total += coefficients[1]
-        self.round(total)
+        total = self.add(x * coefficients[0], coefficients[1])
         for coefficient in coefficients[2:]:
             self.step(total, x, coefficient)
         return total
@@ -234,10 +223,8 @@ def _log(u: np.ndarray) -> np.ndarray:
     y = fused.round(fused.polynomial(x, _LOG) * x)
     fused.step(y, square, fused.round(power * _LN2_LOW))
     square *= -0.5
-    y += square
-    fused.round(y)
-    x += y
-    fused.round(x)
+    fused.add(y, square)
+    fused.add(x, y)
     power *= _LN2_HIGH
     x += power
     return x.astype(np.float32)
@@ -251,8 +238,7 @@ def _sincos(angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, count = angle.astype(np.float64), octant.astype(np.float64)
     fused = _Fused(x.shape)
     for part in _QUARTER_PI:
-        x += count * part
-        fused.round(x)
+        fused.add(x, count * part)
     square = fused.product(x, x)
     cosine = fused.polynomial(square, _COS)
     fused.round(np.multiply(cosine, square, out=cosine))

@@ -69,6 +69,12 @@ def _next(gen: Generator) -> float:
     return ((high & 0x1FFFFF) << 32 | low) * 2.0**-53
 
 
+def _off_the_edge(gen: Generator) -> tuple[float, float, float]:
+    """Two uniform draws, of which one is in (-½, ½), and how far that one is from the edge; one on the edge is drawn again."""
+    u, v = _next(gen) - 0.5, _next(gen)
+    return (u, v, 0.5 - abs(u)) if abs(u) != 0.5 else _off_the_edge(gen)
+
+
 def _poisson(gen: Generator, rate: float) -> int:
     if rate == 0:
         return 0
@@ -87,10 +93,7 @@ def _poisson_transformed(gen: Generator, rate: float) -> int:
     a = -0.059 + 0.02483 * b
     scale, bound = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
     while True:
-        u, v = _next(gen) - 0.5, _next(gen)
-        us = 0.5 - abs(u)
-        if us == 0:
-            continue
+        u, v, us = _off_the_edge(gen)
         k = math.floor((2 * a / us + b) * u + rate + 0.43)
         if us >= 0.07 and v <= bound:
             return k
@@ -107,11 +110,10 @@ def _binomial(gen: Generator, count: Any, prob: Any) -> Any:
         return 0
     if prob >= 1:
         return count
+    if prob > 0.5:
+        return count - _binomial(gen, count, type(prob)(1.0 - float(prob)))
     if prob <= 0.5:
         return (_btrs if count * prob >= 10 else _gaps)(gen, count, prob)
-    if prob > 0.5:
-        rest = type(prob)(1.0 - float(prob))
-        return count - (_btrs if count * rest >= 10 else _gaps)(gen, count, rest)
     return math.nan
 
 
@@ -133,10 +135,7 @@ def _btrs(gen: Generator, count: Any, prob: Any) -> int:
     a = -0.0873 + 0.0248 * b + 0.01 * p
     bound, alpha = 0.92 - 4.2 / b, (2.83 + 5.1 / b) * spread
     while True:
-        u, v = _next(gen) - 0.5, _next(gen)
-        us = 0.5 - abs(u)
-        if us == 0:
-            continue
+        u, v, us = _off_the_edge(gen)
         k = math.floor((2 * a / us + b) * u + centre)
         if k < 0 or k > n:
             continue
