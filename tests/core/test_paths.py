@@ -98,7 +98,7 @@ def test_a_checkpoint_says_what_it_cannot_do_again() -> None:
 
 
 def test_a_distributed_sampler_needs_to_know_its_place() -> None:
-    with pytest.raises(RuntimeError, match="distributed package"):
+    with pytest.raises(ValueError, match="distributed package"):
         dv.utils.data.DistributedSampler(range(4))
     with warnings.catch_warnings(), pytest.raises(ValueError, match="Invalid rank 2"):
         dv.utils.data.DistributedSampler(range(4), 2, 2)

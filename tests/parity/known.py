@@ -216,7 +216,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         "differs",
         "PyTorch refuses capturable=True on a CPU; there is nothing to capture here, and it changes nothing",
     ),
-    ("device_surface.backends.mps.is_available", "T.device('mps')"): ("refused", "there are no MPS devices here, nor by name"),
     ("save_load.serialization.skip_data", "with T.serialization.skip_data():\n    r = 3\nout = r"): (
         "refused",
         "files without their data are not written",

@@ -67,6 +67,7 @@ class Seen:
                 self.coarse = any(few) or ".float()" in sample.text
             finally:
                 T.set_default_dtype(T.float32)
+                T.set_default_device(None)  # in PyTorch a mode, under which l1_loss forgets its weight
                 T.set_grad_enabled(True)
             self.facts["inputs"] = {name: self._after(t) for name, t in self.inputs.items()}
 

@@ -9,17 +9,12 @@ from dovetail_torch import report
 # program, {name: (lines, part of the remedy)}
 CRAFTED = [
     ("import torch.fx as fx\ntraced = fx.symbolic_trace(net)\n", {"torch.fx": ([1, 2], "dovetail.graph.trace")}),
-    ("from torch.export import export\n\nexport(net, (x,))\n", {"torch.export": ([1, 3], "dovetail_onnx.export")}),
-    (
-        "from torch.nn.parallel import DistributedDataParallel as DDP\nimport torch\nnet = DDP(torch.nn.Linear(1, 1))\n",
-        {"torch.nn.parallel.DistributedDataParallel": ([1, 3], "one process")},
-    ),
-    ("import torch\nq = torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)\n", {"torch.quantize_per_tensor": ([2], "no quantization"), "torch.qint8": ([2], "no quantization")}),
+    ("from torch.export import export\n\nexport(net, (x,))\n", {"torch.export": ([1, 3], "dovetail.onnx.export")}),
+    ("import torch\nq = torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)\n", {"torch.quantize_per_tensor": ([2], "no quantization")}),
     ("from torch.ao.quantization import quantize_dynamic\n", {"torch.ao": ([1], "no quantization")}),
     ("from torch.utils.tensorboard import SummaryWriter\nw = SummaryWriter()\n", {"torch.utils.tensorboard": ([1, 2], "tensorboardX")}),
     ("import torch\nx = torch.nested.nested_tensor([a, b])\n", {"torch.nested": ([2], "pad_sequence")}),
     ("from torchvision.models.detection import fasterrcnn_resnet50_fpn\n", {"torchvision.models.detection": ([1], "not there yet")}),
-    ("import torch.autograd.forward_ad as fwAD\nwith fwAD.dual_level():\n    pass\n", {"torch.autograd.forward_ad": ([1, 2], "dovetail.func.jvp")}),
     ("from torch.utils.cpp_extension import load\next = load('a', ['a.cpp'])\n", {"torch.utils.cpp_extension": ([1, 2], "dovetail.extend.Kernel")}),
     ("import torch\n\n\ndef f(x):\n    return torch.rellu(torch.sygmoid(x))\n", {"torch.rellu": ([5], "relu"), "torch.sygmoid": ([5], "sigmoid")}),
     ("import torch.nn as nn\nF = nn.functional\nF.softmaxx(x)\n", {"torch.nn.functional.softmaxx": ([3], "softmax")}),
@@ -28,6 +23,8 @@ CRAFTED = [
 
 # what follows an import's name only by chance: an argument, a variable, an attribute of an object
 NOTHING_MISSING = [
+    "import torch.autograd.forward_ad as fwAD\nwith fwAD.dual_level():\n    pass\n",
+    "import torch.distributed as dist\nif dist.is_available() and dist.is_initialized():\n    dist.barrier()\n",
     "from torch import optim\ndef train(net, optim):\n    optim.zero_everything()\n",
     "from torch import optim\noptim = optim.SGD(net.parameters())\noptim.learning_rate = 1\n",
     "import torch\nfor torch in range(3):\n    torch.no_such_thing\n",

@@ -53,7 +53,7 @@ def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     [
         ("torch.onees(2)", "torch.onees: Dovetail does not have it; nearest: ones"),
         ("import torch.fx", "import torch.fx: there is no counterpart; dovetail.graph.trace records a run as a graph"),
-        ("import torch.distributed as dist", "leave the calls out where the world has one member"),
+        ("import torch.distributed.fsdp", "leave the calls out where the world has one member"),
         ("import torchaudio", "No module named 'torchaudio'"),
     ],
 )

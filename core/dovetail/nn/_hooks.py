@@ -27,7 +27,7 @@ TABLES = (
 )  # fmt: skip
 
 
-_EITHER: dict[Any, str] = {"_node_hooks": "_backward_hooks", "_backward_hooks": "_node_hooks"}  # a module has the one or the other
+_FULL = {"_node_hooks": False, "_backward_hooks": True}  # a module has had the one or the other
 REGISTRATION = ("parameter", "buffer", "module")
 
 
@@ -78,8 +78,9 @@ def registered(what: str, module: Any, name: str, value: Any) -> Any:
 
 def add(owner: Any, table: str, hook: Callable[..., Any], prepend: bool = False, **flags: bool) -> Handle:
     """Put a hook into a table of a module, or of GLOBAL; a flag ``x`` is noted in the table ``{table}_x``."""
-    if owner.__dict__.get(_EITHER.get(table)):
-        what = "Cannot use both regular backward hooks and full backward hooks on a single Module"
+    if table in _FULL and owner.__dict__.setdefault("_is_full_backward_hook", _FULL[table]) is not _FULL[table]:
+        where = "as a global Module hook" if owner is GLOBAL else "on a single Module"
+        what = f"Cannot use both regular backward hooks and full backward hooks {where}"
         raise GradError("register_backward_hook", what, "Please use only one of them")
     handle, held = _HookHandle(owner, table), getattr(owner, table)
     held[handle.id] = hook

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import AssertedError
+from ..errors import AssertedError, GradError
 from . import functional as F
 from . import init
 from ._make import Layer, need, parameter, parameters
@@ -37,6 +37,10 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     ...     dv.nn.functional.scaled_dot_product_attention(*[dv.ones(1, 2, 2)] * 3).shape
     dovetail.Size([1, 2, 2])
     """
+    backends = [backends] if isinstance(backends, SDPBackend) else backends
+    expected = "Backend must be an instance of SDPBackend or a list of SDPBackend instances"
+    need(isinstance(backends, list), "sdpa_kernel", expected, f"got {type(backends).__name__}", AssertedError)
+    need(backends != [], "sdpa_kernel", "No viable backend for scaled_dot_product_attention was found", "an empty list", GradError)
     yield
 
 

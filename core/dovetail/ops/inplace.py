@@ -107,7 +107,7 @@ def write(op: Op, args: list[Any]) -> Tensor:
 
 def _method(op: Op) -> Any:
     """The public in-place form."""
-    return getattr(Tensor, f"{op.name.removesuffix('_scaled')}_")
+    return getattr(Tensor, f"{op.name.removesuffix('_scaled')}_", op.call)
 
 
 @functools.cache

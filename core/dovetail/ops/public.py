@@ -12,6 +12,7 @@ from .complex import *
 from .compose import *
 from .contract import *
 from .conv import *
+from .copies import *
 from .counting import *
 from .create import *
 from .ctc import *
@@ -23,6 +24,8 @@ from .dropout import *
 from .elementwise import *
 from .embedding import *
 from .extremes import *
+from .factors import *
+from .frames import *
 from .gather import *
 from .grid import *
 from .index import *
@@ -33,6 +36,7 @@ from .linalg import *
 from .loss import *
 from .loss_classes import *
 from .loss_margins import *
+from .lowrank import *
 from .matrices import *
 from .memory import *
 from .native import *
@@ -51,6 +55,7 @@ from .resize import *
 from .rounding import *
 from .scan import *
 from .scatter import *
+from .segments import *
 from .select import *
 from .shape import *
 from .softmax import *

@@ -263,7 +263,7 @@ def tree_leaves(tree: Any, is_leaf: IsLeaf = None) -> list[Any]:
 
 def tree_iter(tree: Any, is_leaf: IsLeaf = None) -> Iterator[Any]:
     """The leaves of a tree, one by one."""
-    return iter(tree_leaves(tree, is_leaf))
+    yield from tree_leaves(tree, is_leaf)
 
 
 def arg_tree_leaves(*args: Any, **kwargs: Any) -> list[Any]:
