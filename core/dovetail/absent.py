@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -79,4 +80,4 @@ def answers(module: str, present: Callable[[], bool] = bool) -> tuple[list[str],
         answer.__doc__ = _KINDS.get(kinds[name]) or f"{results[name]!r}, whatever the arguments."
         return answer
 
-    return names, find, lambda: [*names, *homes]
+    return names, find, lambda: sorted({*names, *homes, *(sys.modules[module].__all__ if "." in module else ())})

@@ -228,4 +228,194 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         ("save_load.hub.load", _HUB + sample): ("refused", "it would run a repository's code, which no hash vouches for")
         for sample in ("T.hub.load(d, 'tiny', source='local')", "T.hub.load(d, 'tiny', 5, source='local')")
     },
+    ("nn_norm.CrossMapLRN2d", "nn.CrossMapLRN2d(2)"): (
+        "differs",
+        "it is not there: PyTorch's own is deprecated in favour of LocalResponseNorm",
+    ),
+    ("nn_norm.CrossMapLRN2d", "layer(nn.CrossMapLRN2d(3, 0.1, 0.5, 2), img)"): (
+        "differs",
+        "it is not there: PyTorch's own is deprecated in favour of LocalResponseNorm",
+    ),
+    ("nn_norm.CrossMapLRN2d", "nn.CrossMapLRN2d(2)(x)"): (
+        "differs",
+        "it is not there: PyTorch's own is deprecated in favour of LocalResponseNorm",
+    ),
+    ("nn_norm.CrossMapLRN2d", "nn.CrossMapLRN2d()"): (
+        "differs",
+        "it is not there: PyTorch's own is deprecated in favour of LocalResponseNorm",
+    ),
+    (
+        "functional.grouped_mm",
+        "F.grouped_mm(T.arange(512, dtype=T.float32).reshape(16, 32).div(100).to(T.bfloat16), T.ones(2, 32, 16, dtype=T.bfloat16), offs=T.tensor([8, 16], dtype=T.int32))",
+    ): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
+    (
+        "functional.grouped_mm",
+        "F.grouped_mm(T.arange(512, dtype=T.float32).reshape(16, 32).div(100).to(T.bfloat16).reshape(2, 8, 32), T.ones(2, 32, 16, dtype=T.bfloat16))",
+    ): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
+    (
+        "functional.grouped_mm",
+        "F.grouped_mm(T.arange(512, dtype=T.float32).reshape(16, 32).div(100).to(T.bfloat16), T.ones(32, 16, dtype=T.bfloat16))",
+    ): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
+    ("functional.grouped_mm", "F.grouped_mm(x, x)"): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
+    ("functional.scaled_grouped_mm", "F.scaled_grouped_mm(x, y)"): (
+        "differs",
+        "it is not there: scaled products of float8 are made for a GPU",
+    ),
+    ("functional.scaled_grouped_mm", "F.scaled_grouped_mm()"): ("differs", "it is not there: scaled products of float8 are made for a GPU"),
+    ("functional.scaled_mm", "F.scaled_mm(x, y)"): ("differs", "it is not there: scaled products of float8 are made for a GPU"),
+    ("functional.scaled_mm", "F.scaled_mm()"): ("differs", "it is not there: scaled products of float8 are made for a GPU"),
+    ("save_load.package", "from importlib import import_module\nout = import_module(T.__name__ + '.package').PackageExporter.__name__"): (
+        "differs",
+        "saved modules hold no code here",
+    ),
+    ("save_load.package", "from importlib import import_module\nout = import_module(T.__name__ + '.package').PackageImporter.__name__"): (
+        "differs",
+        "saved modules hold no code here",
+    ),
+    ("save_load.package", "from importlib import import_module\nout = callable(import_module(T.__name__ + '.package').is_from_package)"): (
+        "differs",
+        "saved modules hold no code here",
+    ),
+    (
+        "big_models.distributed.fsdp.fully_shard",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.fsdp').fully_shard.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.fsdp.fully_shard",
+        "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.fsdp').fully_shard)",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.fsdp.fully_shard",
+        "from importlib import import_module\nimport_module(T.__name__ + '.distributed.fsdp').fully_shard()",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.tensor.DTensor",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor').DTensor.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.tensor.DTensor",
+        "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.tensor').DTensor)",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.tensor.DTensor",
+        "from importlib import import_module\nimport_module(T.__name__ + '.distributed.tensor').DTensor()",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.device_mesh.DeviceMesh",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.device_mesh').DeviceMesh.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.device_mesh.DeviceMesh",
+        "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.device_mesh').DeviceMesh)",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.device_mesh.DeviceMesh",
+        "from importlib import import_module\nimport_module(T.__name__ + '.distributed.device_mesh').DeviceMesh()",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.tensor.parallel",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor.parallel').ColwiseParallel.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.tensor.parallel",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor.parallel').RowwiseParallel.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.tensor.parallel",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor.parallel').parallelize_module.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.pipelining",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').ScheduleGPipe.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.pipelining",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').Schedule1F1B.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.pipelining",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').PipelineStage.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.optim.ZeroRedundancyOptimizer",
+        "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.optim').ZeroRedundancyOptimizer.__name__",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.optim.ZeroRedundancyOptimizer",
+        "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.optim').ZeroRedundancyOptimizer)",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "big_models.distributed.optim.ZeroRedundancyOptimizer",
+        "from importlib import import_module\nimport_module(T.__name__ + '.distributed.optim').ZeroRedundancyOptimizer()",
+    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    (
+        "other_surfaces.profiler.profile",
+        "with T.profiler.profile(activities=[T.profiler.ProfilerActivity.CPU]) as p:\n    r = (x.detach() @ m.detach()).sum()\nout = type(p).__name__, len(p.key_averages()) > 0",
+    ): ("refused", "there is no profiler yet; the error names cProfile"),
+    (
+        "other_surfaces.profiler.profile",
+        "with T.profiler.profile() as p:\n    with T.profiler.record_function('mine'):\n        r = x.detach() + 1\nout = 'mine' in p.key_averages().table()",
+    ): ("refused", "there is no profiler yet; the error names cProfile"),
+    ("other_surfaces.profiler.profile", "[a.name for a in (T.profiler.ProfilerActivity.CPU, T.profiler.ProfilerActivity.CUDA)]"): (
+        "refused",
+        "there is no profiler yet; the error names cProfile",
+    ),
+    ("other_surfaces.profiler.profile", "with T.profiler.record_function('a'):\n    r = x + 1\nout = r"): (
+        "refused",
+        "there is no profiler yet; the error names cProfile",
+    ),
+    ("other_surfaces.profiler.profile", "T.profiler.schedule(wait=1, warmup=1, active=2)(0).name"): (
+        "refused",
+        "there is no profiler yet; the error names cProfile",
+    ),
+    ("other_surfaces.profiler.profile", "[T.profiler.schedule(wait=1, warmup=1, active=2, repeat=1)(k).name for k in range(6)]"): (
+        "refused",
+        "there is no profiler yet; the error names cProfile",
+    ),
+    (
+        "other_surfaces.profiler.profile",
+        "seen = []\nwith T.profiler.profile(schedule=T.profiler.schedule(wait=0, warmup=1, active=1), on_trace_ready=lambda p: seen.append(1)) as p:\n    for k in range(4):\n        T.ones(2) + 1\n        p.step()\nout = len(seen)",
+    ): ("refused", "there is no profiler yet; the error names cProfile"),
+    ("other_surfaces.profiler.profile", "T.autograd.profiler.profile.__name__, T.autograd.profiler.record_function.__name__"): (
+        "refused",
+        "there is no profiler yet; the error names cProfile",
+    ),
+    (
+        "other_surfaces.fx",
+        "from importlib import import_module\ndef mod(name): return import_module(T.__name__ + '.' + name)\ng = mod('fx').symbolic_trace(nn.Sequential(nn.Linear(3, 2, dtype=x.dtype), nn.ReLU()))\nout = g(x)",
+    ): ("differs", "there is no fx; the error names dovetail.graph.trace"),
+    (
+        "other_surfaces.fx",
+        "from importlib import import_module\ndef mod(name): return import_module(T.__name__ + '.' + name)\nout = mod('fx').GraphModule.__name__",
+    ): ("differs", "there is no fx; the error names dovetail.graph.trace"),
+    (
+        "other_surfaces.fx",
+        "from importlib import import_module\ndef mod(name): return import_module(T.__name__ + '.' + name)\ng = mod('fx').symbolic_trace(lambda a: a * 2 + 1)\nout = [k.op for k in g.graph.nodes]",
+    ): ("differs", "there is no fx; the error names dovetail.graph.trace"),
+    ("other_surfaces.library.register_fake", "T.library.register_fake('nowhere::op', lambda a: a)"): (
+        "refused",
+        "there is no dispatcher to register with",
+    ),
+    ("other_surfaces.library.register_autocast", "T.library.register_autocast()"): ("refused", "there is no dispatcher to register with"),
+    ("other_surfaces.library.register_autocast", "T.library.register_autocast('nowhere::op', 'cpu', T.float32)"): (
+        "refused",
+        "there is no dispatcher to register with",
+    ),
+    ("other_surfaces.library.register_vmap", "T.library.register_vmap()"): ("refused", "there is no dispatcher to register with"),
+    ("other_surfaces.library.register_vmap", "T.library.register_vmap('nowhere::op', lambda a: a)"): (
+        "refused",
+        "there is no dispatcher to register with",
+    ),
+    (
+        "other_surfaces.overrides.TorchFunctionMode",
+        "seen = []\nclass M(T.overrides.TorchFunctionMode):\n    def __torch_function__(self, func, types, args=(), kwargs=None):\n        seen.append(func.__name__)\n        return func(*args, **(kwargs or {}))\nwith M():\n    r = T.sin(x)\nout = r, seen",
+    ): ("refused", "modes of functions are not there; objects with __torch_function__ are asked"),
+    ("other_surfaces.overrides.TorchFunctionMode", "T.overrides.TorchFunctionMode.__name__"): (
+        "refused",
+        "modes of functions are not there; objects with __torch_function__ are asked",
+    ),
+    ("other_surfaces.overrides.TorchFunctionMode", "T.overrides.is_tensor_like(x), T.overrides.has_torch_function((x,))"): (
+        "refused",
+        "modes of functions are not there; objects with __torch_function__ are asked",
+    ),
 }

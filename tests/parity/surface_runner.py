@@ -69,6 +69,7 @@ class Seen:
                 T.set_default_dtype(T.float32)
                 T.set_default_device(None)  # in PyTorch a mode, under which l1_loss forgets its weight
                 T.set_grad_enabled(True)
+                T.set_float32_matmul_precision("highest")  # "medium" lets PyTorch multiply in bfloat16
             self.facts["inputs"] = {name: self._after(t) for name, t in self.inputs.items()}
 
     def _input(self, name: str, wide: bool) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..errors import UnknownAttribute
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .function import Function, once_differentiable
 from .functional import backward, grad
@@ -14,3 +17,10 @@ __all__ = [
     "inference_mode", "is_grad_enabled", "no_grad", "once_differentiable", "set_detect_anomaly", "set_grad_enabled",
     "set_multithreading_enabled",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """A clear error for a module of PyTorch's that is not here, with what to use instead."""
+    from ..absent import instead
+
+    raise UnknownAttribute(f"module {__name__!r}", f"has no attribute {name!r}", instead(f"autograd.{name}"))

@@ -111,7 +111,7 @@ INLINE Vec<float> erf(Vec<float> x) {
     Vec<float> q = horner<float>(u, 1.0f, 0.4974053204059601f, 0.11387380212545395f, 0.015430061146616936f, 0.0013015272561460733f,
                                  6.239944195840508e-05f);
     Vec<float> y = in * p / q;
-    y = y > 1.0f ? splat(1.0f) : y < -1.0f ? splat(-1.0f) : y;
+    y = x >= 3.92f ? splat(1.0f) : x <= -3.92f ? splat(-1.0f) : y > 1.0f ? splat(1.0f) : y < -1.0f ? splat(-1.0f) : y;
     return x != x ? x : y;
 }
 

@@ -98,3 +98,4 @@ with torch.no_grad():
     print("csr agrees:", torch.allclose(csr @ features, adj @ features))
     print("degree: {:.4f}".format(torch.sparse.sum(adj, dim=1).to_dense().mean().item()))
 print("accuracy: {:.3f}".format((output.argmax(1) == labels).double().mean().item()))
+print("losses", losses)

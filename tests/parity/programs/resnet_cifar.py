@@ -106,5 +106,5 @@ for epoch in range(9):
 checkpoint = torch.load(checkpoint)
 net.load_state_dict(checkpoint["net"])
 net.eval()
-print(checkpoint["acc"], checkpoint["epoch"], net.layer2[0].shortcut, F.softmax(net(images[:2]), dim=1).sum(1))
+print(checkpoint["acc"], checkpoint["epoch"], net.layer2[0].shortcut, F.softmax(net(images[:2]), dim=1).argmax(1))
 print("losses", losses)

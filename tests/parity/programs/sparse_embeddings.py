@@ -60,3 +60,4 @@ for step in range(5):
     loss.backward()
     sgd.step()
     losses.append(loss.item())
+print("losses", losses)

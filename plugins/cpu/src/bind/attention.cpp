@@ -20,10 +20,17 @@ template <class T> Heads<T> heads_of(const Array& a) {
     return {a.data<std::remove_const_t<T>>(), batch, head, a.stride(n - 2)};
 }
 
+// Whether heads and rows lie exchanged in memory, as where a model's width was split into heads.
+bool split_heads(const Array& a) {
+    return a.ndim() == 4 && a.stride(1) >= a.size(3) && a.stride(2) >= a.stride(1) * a.size(1) && a.stride(0) >= a.stride(2) * a.size(2);
+}
+// Layouts whose results' layout is told here; others are the reference's to choose.
+bool layout_known(const Array& a) { return a.contiguous() || split_heads(a); }
+
 // A new array of this shape; with heads and rows exchanged in memory where the model array has them so.
 nb::object laid_out(const Array& like, long rows, long width) {
     const int n = like.ndim();
-    if (n == 4 && like.stride(1) < like.stride(2)) {
+    if (!like.contiguous() && split_heads(like)) {
         nb::object whole = fresh({like.size(0), rows, like.size(1), width}, like.type());
         PyObject* view = PyArray_SwapAxes(Array(whole).a, 1, 2);
         if (!view) throw nb::python_error();
@@ -40,7 +47,8 @@ bool shape_of(nb::handle query, nb::handle key, nb::handle value, nb::handle mas
     if (!is_array(query)) return false;
     Array q(query);
     const int n = q.ndim();
-    if (n < 2 || n > 4 || !rows_fit(query, q.type(), n) || !rows_fit(key, q.type(), n) || !rows_fit(value, q.type(), n)) return false;
+    if (n < 2 || n > 4 || !layout_known(q) || !rows_fit(query, q.type(), n) || !rows_fit(key, q.type(), n) || !rows_fit(value, q.type(), n))
+        return false;
     Array k(key), v(value);
     for (int d = 0; d < n - 2; d++)
         if (k.size(d) != q.size(d) || v.size(d) != q.size(d)) return false;
@@ -70,9 +78,10 @@ nb::object attention(nb::handle query, nb::handle key, nb::handle value, nb::han
     Array q(query), k(key), v(value);
     return by_type(q, [&](auto t) -> nb::object {
         using T = decltype(t);
-        nb::object out = laid_out(q, s.queries, s.value_width);
         npy_intp shape[4];
         for (int d = 0; d < q.ndim(); d++) shape[d] = q.size(d);
+        shape[q.ndim() - 1] = s.value_width;
+        nb::object out = s.value_width == s.width ? laid_out(q, s.queries, s.width) : fresh(q.ndim(), shape, q.type());
         shape[q.ndim() - 1] = 1;
         nb::object lse = fresh(q.ndim(), shape, q.type());
         quietly(work(s), [&] {

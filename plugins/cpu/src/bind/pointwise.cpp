@@ -1,4 +1,6 @@
 // Functions element by element, of NumPy arrays: how two operands lie beside each other is found here.
+#include <string_view>
+
 #include "bind.h"
 
 namespace dovetail {
@@ -22,7 +24,8 @@ template <Unary F> nb::object unary(nb::handle input) {
 // gelu(input, approximate)
 nb::object gelu(nb::handle input, const char* approximate) {
     if (is_array(input) && Array(input).type() != NPY_FLOAT32) return decline();
-    return approximate[0] == 'n' ? unary<Unary::gelu>(input) : unary<Unary::gelu_tanh>(input);
+    const std::string_view how = approximate;
+    return how == "none" ? unary<Unary::gelu>(input) : how == "tanh" ? unary<Unary::gelu_tanh>(input) : decline();
 }
 nb::object erf(nb::handle input) {
     if (is_array(input) && Array(input).type() != NPY_FLOAT32) return decline();
@@ -132,7 +135,8 @@ template <Binary F> nb::object float_binary(nb::handle grad, nb::handle input) {
     return binary<F>(grad, input);
 }
 nb::object gelu_grad(nb::handle grad, nb::handle input, const char* approximate) {
-    return approximate[0] == 'n' ? float_binary<Binary::gelu_grad>(grad, input) : float_binary<Binary::gelu_tanh_grad>(grad, input);
+    return std::string_view(approximate) == "none" ? float_binary<Binary::gelu_grad>(grad, input)
+                                                   : float_binary<Binary::gelu_tanh_grad>(grad, input);
 }
 
 // binary_cross_entropy(input, target, weight, reduction)

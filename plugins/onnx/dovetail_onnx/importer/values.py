@@ -1,7 +1,7 @@
 """What flows along the edges of an ONNX graph, and how it becomes tensors, arrays and Python numbers.
 
-A value is a tensor; an array where Dovetail has no such element type (strings, float8, 4-bit integers); a list for a sequence; or
-None for an optional without content.
+A value is a tensor; an array where Dovetail has no such element type (strings, 4-bit integers), or has it with other rules (float8, which
+ONNX saturates and PyTorch does not); a list for a sequence; or None for an optional without content.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def tensors(value: Any) -> Any:
     if value is None or isinstance(value, dv.Tensor):
         return value
     array = np.asarray(value)
-    if array.dtype.kind in "OUS":
+    if array.dtype.kind in "OUS" or array.dtype.name.startswith("float8"):
         return array
     try:
         return dv.from_numpy(array if array.flags.writeable and array.flags.c_contiguous else np.array(array, order="C"))
@@ -66,8 +66,8 @@ def dtype(code: int | str) -> Any:
     number = getattr(TensorProto, code, 0) if isinstance(code, str) else code
     try:
         kind = np.dtype(helper.tensor_dtype_to_np_dtype(number))
-        if kind.kind in "OUS":
-            raise TypeMismatch("dtype", "strings are no numbers")
+        if kind.kind in "OUS" or kind.name.startswith("float8"):
+            raise TypeMismatch("dtype", f"{kind.name} is no type of tensors here")
         return dv.from_numpy(np.zeros((), kind)).dtype
     except (KeyError, TypeError) as error:
         name = TensorProto.DataType.Name(number) if number in TensorProto.DataType.values() else code
