@@ -27,11 +27,11 @@ def python(program: str, **environment: str) -> str:
 
 
 def test_the_core_runs_on_kernels_without_being_told() -> None:
-    made = dv.ones(3, 3) @ dv.ones(3, 3)
+    made = dv.ones(8, 8) @ dv.ones(8, 8)
     before = dovetail_cpu.memory_stats()
     made = made @ made
     after = dovetail_cpu.memory_stats()
-    assert after["hits"] + after["misses"] > before["hits"] + before["misses"] and made.tolist() == [[27.0] * 3] * 3
+    assert after["hits"] + after["misses"] > before["hits"] + before["misses"] and made.tolist() == [[512.0] * 8] * 8
 
 
 def test_set_num_threads_reaches_the_pool() -> None:
