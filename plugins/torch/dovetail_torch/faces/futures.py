@@ -10,10 +10,10 @@ from dovetail.errors import GradError
 
 __all__ = ["Future", "collect_all", "fork", "wait", "wait_all"]
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 
 
-class Future(Generic[T]):
+class Future(Generic[Value]):
     """A value that somebody sets, once.
 
     >>> f = Future()
@@ -31,21 +31,21 @@ class Future(Generic[T]):
         """Whether the value, or an error, is there."""
         return self._ready.is_set()
 
-    def wait(self) -> T:
+    def wait(self) -> Value:
         """Wait for the value. Raises the error that was set in its place."""
         self._ready.wait()
         return self.value()
 
-    def value(self) -> T:
+    def value(self) -> Value:
         """The value, which must be there."""
         if not self.done():
             raise GradError("Future.value", "the value is not there yet", "", "wait() for it")
         if self._error is not None:
             raise self._error
-        value: T = self._value
+        value: Value = self._value
         return value
 
-    def set_result(self, result: T) -> None:
+    def set_result(self, result: Value) -> None:
         """Set the value. Raises a RuntimeError where there is one."""
         self._set(result, None)
 
@@ -63,7 +63,7 @@ class Future(Generic[T]):
         for call in calls:
             call(self)
 
-    def add_done_callback(self, callback: Callable[[Future[T]], Any]) -> None:
+    def add_done_callback(self, callback: Callable[[Future[Value]], Any]) -> None:
         """Call this with the future when its value is there; at once where it is."""
         with self._lock:
             if not self.done():
@@ -71,11 +71,11 @@ class Future(Generic[T]):
                 return
         callback(self)
 
-    def then(self, callback: Callable[[Future[T]], Any]) -> Future[Any]:
+    def then(self, callback: Callable[[Future[Value]], Any]) -> Future[Any]:
         """A future of what a function of this one gives."""
         made: Future[Any] = Future()
 
-        def call(done: Future[T]) -> None:
+        def call(done: Future[Value]) -> None:
             try:
                 made.set_result(callback(done))
             except Exception as error:
