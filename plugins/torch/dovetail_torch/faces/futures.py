@@ -10,10 +10,10 @@ from dovetail.errors import GradError
 
 __all__ = ["Future", "collect_all", "fork", "wait", "wait_all"]
 
-Value = TypeVar("Value")
+FutureValue = TypeVar("FutureValue")
 
 
-class Future(Generic[Value]):
+class Future(Generic[FutureValue]):
     """A value that somebody sets, once.
 
     >>> f = Future()
@@ -31,21 +31,21 @@ class Future(Generic[Value]):
         """Whether the value, or an error, is there."""
         return self._ready.is_set()
 
-    def wait(self) -> Value:
+    def wait(self) -> FutureValue:
         """Wait for the value. Raises the error that was set in its place."""
         self._ready.wait()
         return self.value()
 
-    def value(self) -> Value:
+    def value(self) -> FutureValue:
         """The value, which must be there."""
         if not self.done():
             raise GradError("Future.value", "the value is not there yet", "", "wait() for it")
         if self._error is not None:
             raise self._error
-        value: Value = self._value
+        value: FutureValue = self._value
         return value
 
-    def set_result(self, result: Value) -> None:
+    def set_result(self, result: FutureValue) -> None:
         """Set the value. Raises a RuntimeError where there is one."""
         self._set(result, None)
 
@@ -63,7 +63,7 @@ class Future(Generic[Value]):
         for call in calls:
             call(self)
 
-    def add_done_callback(self, callback: Callable[[Future[Value]], Any]) -> None:
+    def add_done_callback(self, callback: Callable[[Future[FutureValue]], Any]) -> None:
         """Call this with the future when its value is there; at once where it is."""
         with self._lock:
             if not self.done():
@@ -71,11 +71,11 @@ class Future(Generic[Value]):
                 return
         callback(self)
 
-    def then(self, callback: Callable[[Future[Value]], Any]) -> Future[Any]:
+    def then(self, callback: Callable[[Future[FutureValue]], Any]) -> Future[Any]:
         """A future of what a function of this one gives."""
         made: Future[Any] = Future()
 
-        def call(done: Future[Value]) -> None:
+        def call(done: Future[FutureValue]) -> None:
             try:
                 made.set_result(callback(done))
             except Exception as error:
