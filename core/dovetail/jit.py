@@ -22,7 +22,7 @@ __all__ = [  # noqa: PLE0604
     "load", "optimize_for_inference", "save", *_NAMES,
 ]  # fmt: skip
 
-T = TypeVar("T")
+Unchanged = TypeVar("Unchanged")
 Attribute = namedtuple("Attribute", ["value", "type"])
 
 
@@ -50,7 +50,7 @@ def ignore(drop: Any = False, **_: Any) -> Any:
     return drop if callable(drop) else lambda function: function
 
 
-def freeze(mod: T, *_: Any, **__: Any) -> T:
+def freeze(mod: Unchanged, *_: Any, **__: Any) -> Unchanged:
     """The module itself, which must be in eval mode. Raises an UnsupportedError (RuntimeError) for one that trains."""
     if getattr(mod, "training", False):
         raise UnsupportedError("jit.freeze", "freezing a module in training mode is not supported", "", "call .eval() first")
@@ -60,7 +60,7 @@ def freeze(mod: T, *_: Any, **__: Any) -> T:
 optimize_for_inference: Callable[..., Any] = freeze
 
 
-def annotate(the_type: Any, the_value: T) -> T:
+def annotate(the_type: Any, the_value: Unchanged) -> Unchanged:
     """The value itself."""
     return the_value
 
