@@ -56,6 +56,18 @@ def test_a_kernel_may_decline(calls) -> None:
     assert y.tolist() == [0, 0] and x.grad.tolist() == [1, 1]
 
 
+def test_half_types_take_their_own_kernel_then_that_of_float32(calls) -> None:
+    x = dv.full((2,), 0.5, dtype=dv.bfloat16)
+    install("tanh", "cpu", (dv.float32,), lambda a: calls.append(("float32", a.dtype.name)) or a)
+    assert x.tanh().dtype == dv.bfloat16
+    install("tanh", "cpu", (dv.bfloat16,), lambda a: calls.append(("bfloat16", a.dtype.name)) or a)
+    try:
+        x.tanh()
+    finally:
+        remove("tanh", "cpu", (dv.bfloat16,))
+    assert calls == [("float32", "float32"), ("bfloat16", "float32")]  # computed in float32 either way
+
+
 def test_claims_clash_and_must_name_an_op(calls) -> None:
     install("matmul", "cpu", (dv.float32,), lambda a, b: a @ b)
     with pytest.raises(NameClashError, match="matmul on cpu for float32 already has a kernel"):

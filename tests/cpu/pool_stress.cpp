@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -25,6 +26,18 @@ static bool job(long n) {
     return true;
 }
 
+// An exception of a task reaches the caller, and the pool goes on.
+static bool thrown(long n) {
+    try {
+        parallel(n, [](long i, int) {
+            if (i % 5 == 3) throw std::runtime_error("planned");
+        });
+    } catch (const std::runtime_error&) {
+        return n > 3 && job(n);
+    }
+    return n <= 3;
+}
+
 int main() {
     std::atomic<bool> well{true};
     for (int round = 0; round < 20; round++) {
@@ -33,7 +46,7 @@ int main() {
         for (int c = 0; c < 3; c++)
             callers.emplace_back([&, c] {
                 for (int i = 0; i < 200; i++)
-                    if (!job(1 + (i * 7 + c) % 40)) well = false;
+                    if (!job(1 + (i * 7 + c) % 40) || !thrown(1 + (i * 7 + c) % 40)) well = false;
             });
         for (auto& t : callers) t.join();
     }

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 import dovetail as dv
+from dovetail.io import pins
 from tests.parity.both import raw
 from tests.parity.surface_kit import kit
 from tests.parity.surface_samples import Sample
@@ -69,6 +70,7 @@ class Seen:
                 T.set_default_dtype(T.float32)
                 T.set_default_device(None)  # in PyTorch a mode, under which l1_loss forgets its weight
                 T.set_grad_enabled(True)
+                pins._dir = None  # hub.set_dir
                 T.set_float32_matmul_precision("highest")  # "medium" lets PyTorch multiply in bfloat16
             self.facts["inputs"] = {name: self._after(t) for name, t in self.inputs.items()}
 

@@ -73,7 +73,7 @@ def dispatch(op: Op, args: Any) -> Any:
             args = args[:-1]
         return overridden(op.call, error, args, {})
     low = op.dtypes is not None and dtype in HALF  # computed in float32
-    impl = op.implementation(device, _SINGLE if low else dtype) if op.table else op.reference
+    impl = op.implementation(device, dtype, _SINGLE if low else None) if op.table else op.reference
     token = hush(IGNORE)
     try:
         out = impl.forward(*(_prepare.raised(raw) if low else raw))

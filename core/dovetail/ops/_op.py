@@ -123,9 +123,9 @@ class Op:
         impl.plans.clear()
         impl.by_mask[:] = [None] * 4
 
-    def implementation(self, device: str, dtype: Any) -> Impl:
-        """The implementation that serves this device and type: a kernel from outside, or the reference."""
-        return self.table.get((device, dtype), self.reference) if self.table else self.reference
+    def implementation(self, device: str, dtype: Any, computed_in: Any = None) -> Impl:
+        """The implementation for this device and type: a kernel from outside, one for the type it is computed in, or the reference."""
+        return self.table.get((device, dtype)) or self.table.get((device, computed_in)) or self.reference
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Lay positional and keyword arguments out in the order of the parameters, with defaults.

@@ -12,6 +12,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__linux__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 
 #include "array.h"
 
@@ -32,6 +35,11 @@ Cache& cache() {
     static Cache* one = new Cache;  // never destroyed: arrays may outlive the module
     return *one;
 }
+
+#if defined(__linux__) || defined(__APPLE__)
+// Another thread of the parent may have held the lock; in the child there is only this one.
+const int registered = pthread_atfork(nullptr, nullptr, [] { new (&cache().lock) std::mutex; });
+#endif
 
 // The class of a size, and the size of its blocks.
 int class_of(size_t bytes, size_t& block) {

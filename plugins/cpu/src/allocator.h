@@ -1,6 +1,7 @@
 // Memory that is kept for the next array of its size instead of going back to the system.
 #pragma once
 #include <cstddef>
+#include <new>
 
 namespace dovetail {
 
@@ -11,6 +12,22 @@ struct MemoryStatistics {
 
 void* allocate(size_t bytes);  // 64-byte aligned; null when the system has no more
 void release(void* p, size_t bytes);
+
+// Room for one call, returned at its end: for what grows with the arguments and so should not stay, as scratch memory does.
+// Raises std::bad_alloc, which Python sees as a MemoryError.
+template <class T> class Temporary {
+    size_t bytes;
+    T* p;
+
+  public:
+    explicit Temporary(long count) : bytes(sizeof(T) * size_t(count)), p(static_cast<T*>(allocate(bytes))) {
+        if (!p) throw std::bad_alloc();
+    }
+    ~Temporary() { release(p, bytes); }
+    Temporary(const Temporary&) = delete;
+    operator T*() const { return p; }
+};
+
 void empty_cache();
 void set_cache_limit(size_t bytes);  // 0: nothing is kept
 MemoryStatistics memory_statistics();

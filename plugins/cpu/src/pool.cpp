@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -42,8 +44,16 @@ struct Pool {
     void (*task)(void*, long, int) = nullptr;
     void* context = nullptr;
 
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;  // the first, read by the caller when all have finished
+
     void work(int worker) {
-        for (long i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(context, i, worker);
+        try {
+            for (long i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(context, i, worker);
+        } catch (...) {
+            if (!failed.exchange(true)) error = std::current_exception();
+            next.store(count, std::memory_order_relaxed);
+        }
     }
     void loop(int worker, uint32_t seen) {
         for (;;) {
@@ -86,6 +96,7 @@ struct Pool {
             // A worker that was woken on this processor needs it: let it have it.
             if (spin > SPINS) sched_yield(), spin = 0;
         }
+        if (failed.exchange(false)) std::rethrow_exception(std::exchange(error, nullptr));
     }
 };
 
@@ -94,6 +105,13 @@ Pool* pool = new Pool;
 int wanted = 0;
 std::mutex lock;  // held by the one call that uses the pool
 thread_local bool inside = false;
+
+// For as long as tasks run on this thread.
+struct Inside {
+    const bool before = inside;
+    Inside() { inside = true; }
+    ~Inside() { inside = before; }
+};
 
 int from_environment() {
     if (const char* value = std::getenv("OMP_NUM_THREADS"))
@@ -129,15 +147,12 @@ void run(long count, void (*task)(void*, long, int), void* context) {
     if (count > 1 && threads() > 1 && !inside && lock.try_lock()) {
         std::lock_guard guard(lock, std::adopt_lock);
         if (pool->workers.empty()) pool->start(threads());
-        inside = true;
+        Inside now;
         pool->run(count, task, context);
-        inside = false;
         return;
     }
-    const bool before = inside;
-    inside = true;
+    Inside now;
     for (long i = 0; i < count; i++) task(context, i, 0);
-    inside = before;
 }
 
 void* scratch_bytes(int slot, size_t bytes) {

@@ -9,7 +9,8 @@ namespace dovetail {
 int threads();
 void set_threads(int count);
 
-// Call task(index, worker) for every index below count, each once; worker is below threads(). Returns when all are done.
+// Call task(index, worker) for every index below count, each once; worker is below threads(). Returns when all are done;
+// an exception of a task keeps others from being begun, and is thrown again here.
 //
 // Threads take the next index when they are free, so tasks may differ in length. A call from within a task, or while
 // another thread's call is running, runs alone on the caller.
@@ -33,8 +34,9 @@ template <class F> void parallel_range(long count, long grain, F&& task) {
     parallel(parts, [&](long i, int) { task(count * i / parts, count * (i + 1) / parts); });
 }
 
-// Memory of this thread that lasts until its next use, 64-byte aligned. A slot for each thing that is needed at one time.
-enum Slot { SLOT_A, SLOT_B, SLOT_1, SLOT_2, SLOT_3, SLOT_4, SLOT_5, SLOT_6 };
+// Memory of this thread that lasts until its next use, 64-byte aligned, for what has a bounded size: what grows with the
+// arguments is Temporary (allocator.h). A slot for each thing that is needed at one time.
+enum Slot { SLOT_A, SLOT_1, SLOT_2, SLOT_3, SLOT_4, SLOT_5 };
 void* scratch_bytes(int slot, size_t bytes);
 template <class T> T* scratch(int slot, long count) { return static_cast<T*>(scratch_bytes(slot, sizeof(T) * (size_t)count)); }
 

@@ -19,6 +19,12 @@ def finder(monkeypatch):
     """Installed as `import dovetail` does it, and what it served forgotten."""
     namespaces.install()
     monkeypatch.setattr(namespaces, "_served", {})
+    for name, module in list(sys.modules.items()):  # what real plugins served in other tests of this process
+        if name.startswith("dovetail.") and module.__name__ != name:
+            monkeypatch.delitem(sys.modules, name)
+            above, _, last = name.rpartition(".")
+            if above in sys.modules:
+                monkeypatch.delattr(sys.modules[above], last, raising=False)
     before, names = set(sys.modules), set(vars(dovetail))
     yield
     for name in set(sys.modules) - before:

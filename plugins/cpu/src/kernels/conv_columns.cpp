@@ -1,4 +1,5 @@
 // Convolution as matrix products with columns that are made part by part, in cache (the implicit form).
+#include "../allocator.h"
 #include "../pool.h"
 #include "columns.h"
 #include "tile.h"
@@ -153,7 +154,7 @@ template <class T> void columns_weight_grad(const ConvShape& s, const T* x, cons
     // Threads share out the channels where there are enough, else the points, each summing into a place of its own.
     const bool by_channel = cg >= 4 * step * workers || s.groups >= workers;
     const long tasks = s.groups >= workers ? s.groups : workers, shares = by_channel ? 1 : tasks;
-    T* sums = scratch<T>(SLOT_3, (by_channel ? s.groups : shares * s.groups) * k * og);
+    const Temporary<T> sums((by_channel ? s.groups : shares * s.groups) * k * og);
     parallel(by_channel && s.groups < workers ? workers * s.groups
              : by_channel                     ? s.groups
                                               : shares * s.groups,

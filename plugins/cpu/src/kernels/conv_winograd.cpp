@@ -2,6 +2,7 @@
 // Networks, 2015. Tiles of 6x6 inputs give 4x4 outputs; the products are 36 matrix products, one for each place in a tile.
 //
 // Inside, images are channels-last, so that a vector holds channels; channels are filled up with zeros to whole vectors.
+#include "../allocator.h"
 #include "../pool.h"
 #include "conv.h"
 #include "table.h"
@@ -220,8 +221,7 @@ void convolve(const Plan& g, const float* x, const float* u, const float* bias, 
     long some = std::max(28L, 1200000 / (PLACES * 4 * (g.in + g.out)) / TILE_ROWS * TILE_ROWS);
     if (g.c * g.o >= 128 * 128) some = std::max(some, 70L);
     if (g.tiles < some * workers * 2 && g.c * g.o > 128 * 128) {
-        float* v = scratch<float>(SLOT_3, PLACES * g.tiles * v_row);
-        float* m = scratch<float>(SLOT_4, PLACES * g.tiles * m_row);
+        const Temporary<float> v(PLACES * g.tiles * v_row), m(PLACES * g.tiles * m_row);
         parallel_range(g.tiles, 2, [&](long t, long end) {
             for (; t < end; t++) transform_input(g, x, t, v + t * v_row, g.tiles * v_row);
         });
@@ -254,34 +254,34 @@ void convolve(const Plan& g, const float* x, const float* u, const float* bias, 
 
 void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
     const Plan g(s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.ph, s.pw);
-    float* last = scratch<float>(SLOT_1, g.n * g.h * g.w * g.in);
+    const Temporary<float> last(g.n * g.h * g.w * g.in);
     channels_last(x, g.n, g.c, g.h * g.w, last);
-    float* u = scratch<float>(SLOT_2, PLACES * panels_size<float>(g.in, g.o));
+    const Temporary<float> u(PLACES * panels_size<float>(g.in, g.o));
     transform_weights<false>(w, s.o, s.c, u);
     convolve(g, last, u, bias, y);
 }
 
 void winograd_input_grad(const ConvShape& s, const float* dy, const float* w, float* dx) {
     const Plan g(s.n, s.o, s.oh, s.ow, s.c, s.h, s.w, 2 - s.ph, 2 - s.pw);
-    float* last = scratch<float>(SLOT_1, g.n * g.h * g.w * g.in);
+    const Temporary<float> last(g.n * g.h * g.w * g.in);
     channels_last(dy, g.n, g.c, g.h * g.w, last);
-    float* u = scratch<float>(SLOT_2, PLACES * panels_size<float>(g.in, g.o));
+    const Temporary<float> u(PLACES * panels_size<float>(g.in, g.o));
     transform_weights<true>(w, s.o, s.c, u);
     convolve(g, last, u, nullptr, dx);
 }
 
 void winograd_weight_grad(const ConvShape& s, const float* x, const float* dy, float* dw) {
     const Plan g(s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.ph, s.pw);
-    float* x_last = scratch<float>(SLOT_1, g.n * g.h * g.w * g.in);
+    const Temporary<float> x_last(g.n * g.h * g.w * g.in);
     channels_last(x, g.n, g.c, g.h * g.w, x_last);
-    float* dy_last = scratch<float>(SLOT_2, g.n * g.oh * g.ow * g.out);
+    const Temporary<float> dy_last(g.n * g.oh * g.ow * g.out);
     channels_last(dy, g.n, g.o, g.oh * g.ow, dy_last);
     const long wide = whole(g.o, N), v_row = g.in + W, z_row = wide + W, workers = threads(), size = g.c * wide;
     // D[place] = Σ over tiles of Vᵀ Z. Few channels: each thread sums its tiles; many: the places are shared out.
     const bool shared = g.c * g.o <= 64 * 64;
     const long shares = shared ? workers : 1,
                most = shared ? 56 : std::clamp(24000000 / (PLACES * 4 * (g.in + g.out)), 64L, std::max(g.tiles, 64L));
-    float* d = scratch<float>(SLOT_3, shares * PLACES * size);
+    const Temporary<float> d(shares * PLACES * size);
     auto transform = [&](long first, long count, float* v, float* z) {
         for (long t = 0; t < count; t++) {
             transform_input(g, x_last, first + t, v + t * v_row, most * v_row);
@@ -306,7 +306,7 @@ void winograd_weight_grad(const ConvShape& s, const float* x, const float* dy, f
             }
         });
     } else {
-        float *v = scratch<float>(SLOT_4, PLACES * most * v_row), *z = scratch<float>(SLOT_5, PLACES * most * z_row);
+        const Temporary<float> v(PLACES * most * v_row), z(PLACES * most * z_row);
         for (long t = 0; t < g.tiles; t += most) {
             const long count = std::min(most, g.tiles - t);
             parallel_range(count, 2, [&](long a, long b) { transform(t + a, b - a, v + a * v_row, z + a * z_row); });

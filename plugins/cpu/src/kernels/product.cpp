@@ -1,6 +1,7 @@
 // The product C = A B in blocks: a row block of A is gathered into cache, B is packed into panels, tiles stay in registers.
 #include "product.h"
 
+#include "../allocator.h"
 #include "../pool.h"
 #include "table.h"
 #include "tile.h"
@@ -217,10 +218,10 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     }
     if (b.row == 1 && b.column != 1 && a.column == 1 && !add && 2 * m <= n && double(m) * n * k > 1e6) {
         // B is the larger and would have to be turned to be packed: C's transposition takes it as it lies.
-        T* turned = scratch<T>(SLOT_6, m * n);
-        product<T>(n, m, k, Matrix<T>{b.p, b.column, 1}, Matrix<T>{a.p, 1, a.row}, turned, m, false,
+        const Temporary<T> turned(m * n);
+        product<T>(n, m, k, Matrix<T>{b.p, b.column, 1}, Matrix<T>{a.p, 1, a.row}, static_cast<T*>(turned), m, false,
                    {finish.by_row, finish.by_column, finish.then});
-        turn(turned, n, m, c, ldc);
+        turn<T>(turned, n, m, c, ldc);
         return;
     }
     if (b.column == 1 && n % N == 0 && m <= TILE_ROWS) {  // read once: where it lies is as good as packed
@@ -228,9 +229,9 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         return;
     }
     const long panels = panels_of<T>(n);
-    T* packed = scratch<T>(SLOT_B, panels_size<T>(k, n));
-    if (double(k) * n < 16384) pack(b, k, n, packed, 0, panels);
-    else parallel(panels, [&](long q, int) { pack(b, k, n, packed, q, q + 1); });
+    const Temporary<T> packed(panels_size<T>(k, n));
+    if (double(k) * n < 16384) pack<T>(b, k, n, packed, 0, panels);
+    else parallel(panels, [&](long q, int) { pack<T>(b, k, n, packed, q, q + 1); });
     product(m, n, k, a, Panels<T>{packed, N, N * k}, c, ldc, add, finish);
 }
 

@@ -2,6 +2,7 @@
 // in between; the weights of the state are packed once.
 #include "recurrent.h"
 
+#include "../allocator.h"
 #include "../math.h"
 #include "../pool.h"
 #include "table.h"
@@ -10,22 +11,45 @@
 namespace dovetail::ISA {
 namespace {
 
-// The batch in parts for the threads: not so small that the products of a part are thin.
-long parts_of(long n, long hidden) { return std::clamp(n * hidden / 256, 1L, std::min<long>(threads(), std::max(1L, n / 4))); }
+// Call f(first, rows) for parts of the batch, a thread each: not so small that the products of a part are thin.
+template <class F> void by_rows(const RecurrentShape& s, F&& f) {
+    const long parts = std::clamp(s.n * s.hidden / 256, 1L, std::min<long>(threads(), std::max(1L, s.n / 4)));
+    parallel(parts, [&](long i, int) {
+        const long first = s.n * i / parts;
+        f(first, s.n * (i + 1) / parts - first);
+    });
+}
+
+// The weights of the state (wide, hidden), packed once for all steps: turned on the way forward, as they lie on the way back.
+template <class T> struct StateWeights {
+    Temporary<T> packed;
+    long depth;
+    StateWeights(const T* w_hh, long wide, long hidden, bool back)
+        : packed(panels_size<T>(back ? wide : hidden, back ? hidden : wide)), depth(back ? wide : hidden) {
+        const long columns = back ? hidden : wide;
+        const Matrix<T> m = back ? Matrix<T>{w_hh, hidden, 1} : Matrix<T>{w_hh, 1, hidden};
+        pack<T>(m, depth, columns, packed, 0, panels_of<T>(columns));
+    }
+    Panels<T> panels() const { return {packed, TILE_COLUMNS<T>, TILE_COLUMNS<T> * depth}; }
+};
+
+// The gradient by a last state, where there is one, is where the way back begins.
+template <class T> void begin_with(const T* from, T* to, long n) {
+    if (from) std::memcpy(to, from, sizeof(T) * size_t(n));
+    else std::memset(to, 0, sizeof(T) * size_t(n));
+}
 
 template <class T> void lstm(const RecurrentShape& s, T* gates, const T* w_hh, const T* h0, const T* c0, T* out, T* cells) {
-    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
-    const long h = s.hidden, wide = 4 * h, plane = s.n * h, parts = parts_of(s.n, h);
-    T* weights = scratch<T>(SLOT_B, panels_size<T>(h, wide));
-    pack(Matrix<T>{w_hh, 1, h}, h, wide, weights, 0, panels_of<T>(wide));
-    parallel(parts, [&](long part_of, int) {
-        const long first = s.n * part_of / parts, rows = s.n * (part_of + 1) / parts - first;
+    constexpr long W = WIDTH<T>;
+    const long h = s.hidden, wide = 4 * h, plane = s.n * h;
+    const StateWeights<T> weights(w_hh, wide, h, false);
+    by_rows(s, [&](long first, long rows) {
         for (long i = 0; i < s.steps; i++) {
             const long t = s.at(i);
             const T* h_before = (i ? out + s.at(i - 1) * plane : h0) + first * h;
             const T* c_before = (i ? cells + s.at(i - 1) * plane : c0) + first * h;
             T *a = gates + (t * s.n + first) * wide, *y = out + t * plane + first * h, *c = cells + t * plane + first * h;
-            block(rows, wide, h, Matrix<T>{h_before, h, 1}, Panels<T>{weights, N, N * h}, a, wide, true);
+            block(rows, wide, h, Matrix<T>{h_before, h, 1}, weights.panels(), a, wide, true);
             for (long r = 0; r < rows; r++, a += wide)
                 for (long j = 0; j < h; j += W) {
                     const long some = std::min(W, h - j), at = r * h + j;
@@ -41,18 +65,11 @@ template <class T> void lstm(const RecurrentShape& s, T* gates, const T* w_hh, c
 
 template <class T> void lstm_grad(const RecurrentShape& s, const T* by_out, const T* by_h, const T* by_c, const T* gates, const T* cells,
                                   const T* c0, const T* w_hh, T* sums, T* by_h0, T* by_c0) {
-    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
-    const long h = s.hidden, wide = 4 * h, plane = s.n * h, parts = parts_of(s.n, h);
-    T* weights = scratch<T>(SLOT_B, panels_size<T>(wide, h));
-    pack(Matrix<T>{w_hh, h, 1}, wide, h, weights, 0, panels_of<T>(h));
-    for (int k = 0; k < 2; k++) {
-        const T* from = k ? by_c : by_h;
-        T* to = k ? by_c0 : by_h0;
-        if (from) std::memcpy(to, from, sizeof(T) * size_t(plane));
-        else std::memset(to, 0, sizeof(T) * size_t(plane));
-    }
-    parallel(parts, [&](long part_of, int) {
-        const long first = s.n * part_of / parts, rows = s.n * (part_of + 1) / parts - first;
+    constexpr long W = WIDTH<T>;
+    const long h = s.hidden, wide = 4 * h, plane = s.n * h;
+    const StateWeights<T> weights(w_hh, wide, h, true);
+    begin_with(by_h, by_h0, plane), begin_with(by_c, by_c0, plane);
+    by_rows(s, [&](long first, long rows) {
         T *dh = by_h0 + first * h, *dc = by_c0 + first * h;
         for (long i = s.steps - 1; i >= 0; i--) {
             const long t = s.at(i);
@@ -74,24 +91,22 @@ template <class T> void lstm_grad(const RecurrentShape& s, const T* by_out, cons
                     put(d + 3 * h + j, g * soft * show * (T(1) - show), some);
                     put(dc + at, total * keep, some);
                 }
-            block(rows, h, wide, Matrix<T>{begin, wide, 1}, Panels<T>{weights, N, N * wide}, dh, h, false);
+            block(rows, h, wide, Matrix<T>{begin, wide, 1}, weights.panels(), dh, h, false);
         }
     });
 }
 
 template <class T> void gru(const RecurrentShape& s, T* gates, const T* w_hh, const T* b_hh, const T* h0, T* out, T* inner) {
-    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
-    const long h = s.hidden, wide = 3 * h, plane = s.n * h, parts = parts_of(s.n, h);
-    T* weights = scratch<T>(SLOT_B, panels_size<T>(h, wide));
-    pack(Matrix<T>{w_hh, 1, h}, h, wide, weights, 0, panels_of<T>(wide));
-    parallel(parts, [&](long part_of, int) {
-        const long first = s.n * part_of / parts, rows = s.n * (part_of + 1) / parts - first;
+    constexpr long W = WIDTH<T>;
+    const long h = s.hidden, wide = 3 * h, plane = s.n * h;
+    const StateWeights<T> weights(w_hh, wide, h, false);
+    by_rows(s, [&](long first, long rows) {
         T* share = scratch<T>(SLOT_1, rows * wide);
         for (long i = 0; i < s.steps; i++) {
             const long t = s.at(i);
             const T* before = (i ? out + s.at(i - 1) * plane : h0) + first * h;
             T *a = gates + (t * s.n + first) * wide, *y = out + t * plane + first * h, *kept = inner + t * plane + first * h;
-            block(rows, wide, h, Matrix<T>{before, h, 1}, Panels<T>{weights, N, N * h}, share, wide, false);
+            block(rows, wide, h, Matrix<T>{before, h, 1}, weights.panels(), share, wide, false);
             for (long r = 0; r < rows; r++, a += wide)
                 for (long j = 0; j < h; j += W) {
                     const long some = std::min(W, h - j), at = r * h + j;
@@ -110,14 +125,11 @@ template <class T> void gru(const RecurrentShape& s, T* gates, const T* w_hh, co
 
 template <class T> void gru_grad(const RecurrentShape& s, const T* by_out, const T* by_h, const T* gates, const T* inner, const T* out,
                                  const T* h0, const T* w_hh, T* sums, T* own, T* by_h0) {
-    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
-    const long h = s.hidden, wide = 3 * h, plane = s.n * h, parts = parts_of(s.n, h);
-    T* weights = scratch<T>(SLOT_B, panels_size<T>(wide, h));
-    pack(Matrix<T>{w_hh, h, 1}, wide, h, weights, 0, panels_of<T>(h));
-    if (by_h) std::memcpy(by_h0, by_h, sizeof(T) * size_t(plane));
-    else std::memset(by_h0, 0, sizeof(T) * size_t(plane));
-    parallel(parts, [&](long part_of, int) {
-        const long first = s.n * part_of / parts, rows = s.n * (part_of + 1) / parts - first;
+    constexpr long W = WIDTH<T>;
+    const long h = s.hidden, wide = 3 * h, plane = s.n * h;
+    const StateWeights<T> weights(w_hh, wide, h, true);
+    begin_with(by_h, by_h0, plane);
+    by_rows(s, [&](long first, long rows) {
         T* dh = by_h0 + first * h;
         for (long i = s.steps - 1; i >= 0; i--) {
             const long t = s.at(i), line = (t * s.n + first) * wide, place = t * plane + first * h;
@@ -136,7 +148,7 @@ template <class T> void gru_grad(const RecurrentShape& s, const T* by_out, const
                     put(sums + wide_at + 2 * h, by_value, some), put(own + wide_at + 2 * h, by_value * reset, some);
                     put(dh + at, g * keep, some);
                 }
-            block(rows, h, wide, Matrix<T>{own + line, wide, 1}, Panels<T>{weights, N, N * wide}, dh, h, true);
+            block(rows, h, wide, Matrix<T>{own + line, wide, 1}, weights.panels(), dh, h, true);
         }
     });
 }

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 import dovetail as dv
-from dovetail.errors import AssertedError, GradError, UnsupportedError, ValueRangeError
+from dovetail.errors import AssertedError, DovetailError, GradError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 
 __all__ = [
     "GroupMember", "ProcessGroup", "ReduceOp", "Work", "all_gather", "all_gather_into_tensor", "all_gather_object", "all_reduce",
@@ -188,14 +188,30 @@ def get_process_group_ranks(group: ProcessGroup | None) -> list[int]:
 def _alone(where: str, group: ProcessGroup | None, *peers: int | None) -> None:
     _member(group)
     if any(peer for peer in peers):
-        raise ValueRangeError(where, f"rank {next(peer for peer in peers if peer)} is not in a world of one process")
+        raise GradError(where, f"invalid root rank: {next(peer for peer in peers if peer)}", "expected 0, in a world of one process")
 
 
-def _copied(where: str, targets: Sequence[Any], sources: Sequence[Any]) -> None:
+def _reducible(where: str, tensor: Any, op: Any) -> None:
+    """Refuse what is no tensor, and a reduction by bits of what has none."""
+    if not isinstance(tensor, dv.Tensor):
+        raise TypeMismatch(where, f"Expected parameter `tensor` of type Tensor, got {type(tensor).__name__}")
+    if op in (RedOpType.BAND, RedOpType.BOR, RedOpType.BXOR) and tensor.is_floating_point():
+        raise GradError(where, f"Cannot use ReduceOp.{op.name} with non-integral dtype", f"got {tensor.dtype}")
+
+
+def _copied(where: str, targets: Sequence[Any], sources: Sequence[Any], mixed: type[DovetailError] = ValueRangeError) -> None:
+    """Copy the one element of a list to the other's; types that differ raise `mixed`, shapes a ShapeError (RuntimeError)."""
     if len(targets) != 1 or len(sources) != 1:
-        raise ValueRangeError(where, f"got lists of {len(targets)} and {len(sources)}", "expected one element for each of the processes: 1")
+        raise GradError(where, f"got lists of {len(targets)} and {len(sources)}", "expected one element for each of the processes: 1")
+    to, source = targets[0], sources[0]
+    for tensor in (to, source):
+        _reducible(where, tensor, None)
+    if to.dtype != source.dtype:
+        raise mixed(where, f"Invalid usage of tensors with different dtypes, {to.dtype} and {source.dtype}")
+    if to.shape != source.shape:
+        raise ShapeError(where, f"invalid tensor size (expected {tuple(source.shape)}, got {tuple(to.shape)})")
     with dv.no_grad():
-        targets[0].copy_(sources[0])
+        to.copy_(source)
 
 
 def _done(async_op: bool) -> Work | None:
@@ -204,18 +220,21 @@ def _done(async_op: bool) -> Work | None:
 
 def all_reduce(tensor: dv.Tensor, op: Any = RedOpType.SUM, group: ProcessGroup | None = None, async_op: bool = False) -> Work | None:
     """Reduce over all members, in place: of one, the tensor as it is."""
+    _reducible("all_reduce", tensor, op)
     _alone("all_reduce", group)
     return _done(async_op)
 
 
 def reduce(tensor: dv.Tensor, dst: int | None = None, op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False) -> Work | None:
     """Reduce to one member, in place."""
+    _reducible("reduce", tensor, op)
     _alone("reduce", group, dst)
     return _done(async_op)
 
 
 def broadcast(tensor: dv.Tensor, src: int | None = None, group: ProcessGroup | None = None, async_op: bool = False) -> Work | None:
     """Send one member's tensor to all, in place."""
+    _reducible("broadcast", tensor, None)
     _alone("broadcast", group, src)
     return _done(async_op)
 
@@ -254,6 +273,7 @@ def scatter(tensor: dv.Tensor, scatter_list: Any = None, src: int | None = None,
 
 def reduce_scatter(output: dv.Tensor, input_list: list[Any], op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False) -> Any:
     """Reduce the lists' elements, and give each member its own."""
+    _reducible("reduce_scatter", output, op)
     return scatter(output, input_list, None, group, async_op)
 
 
@@ -266,11 +286,14 @@ def all_to_all(output_tensor_list: list[Any], input_tensor_list: list[Any], grou
 
 def all_gather_into_tensor(output_tensor: dv.Tensor, input_tensor: dv.Tensor, group: Any = None, async_op: bool = False) -> Work | None:
     """Copy every member's tensor into one."""
-    return all_gather([output_tensor.view(input_tensor.shape)], input_tensor, group, async_op)
+    _alone("all_gather_into_tensor", group)
+    _copied("all_gather_into_tensor", [output_tensor], [input_tensor], GradError)
+    return _done(async_op)
 
 
 def reduce_scatter_tensor(output: dv.Tensor, input: dv.Tensor, op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False) -> Any:
     """Reduce the tensors, and give each member its part."""
+    _reducible("reduce_scatter_tensor", output, op)
     return all_gather_into_tensor(output, input, group, async_op)
 
 
@@ -278,8 +301,17 @@ def all_to_all_single(
     output: dv.Tensor, input: dv.Tensor, output_split_sizes: Any = None, input_split_sizes: Any = None, group: Any = None,
     async_op: bool = False,
 ) -> Work | None:  # fmt: skip
-    """Send each member its part."""
-    return all_gather_into_tensor(output, input, group, async_op)
+    """Send each member its part; the sizes of parts, where they are given, are those of the tensors."""
+    _alone("all_to_all_single", group)
+    for tensor, sizes in ((output, output_split_sizes), (input, input_split_sizes)):
+        if sizes and len(sizes) != 1:
+            raise GradError("all_to_all_single", "Number of tensor splits not equal to group size", f"got {list(sizes)}")
+        if sizes and sizes[0] != tensor.shape[0]:
+            raise GradError(
+                "all_to_all_single", "Split sizes doesn't match total dim 0 size", f"got {list(sizes)} for {tuple(tensor.shape)}"
+            )
+    _copied("all_to_all_single", [output], [input])
+    return _done(async_op)
 
 
 def broadcast_object_list(object_list: list[Any], src: int | None = None, group: Any = None, device: Any = None) -> None:
