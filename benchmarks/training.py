@@ -12,10 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.duel import duel
+from benchmarks.overhead import Built, chain
 
 __all__ = ["BARS", "CASES", "main"]
-
-Built = tuple[Callable[[], None], Callable[[], list[float]]]
 
 
 def _trained(torch: Any, model: Any, optimizer: Any, loss_of: Callable[[], Any]) -> Built:
@@ -201,20 +200,6 @@ def lstm(torch: Any) -> Built:
 
     model, x, y = Classifier(), torch.randn(32, 50, 64), torch.randint(0, 10, (32,))
     return _trained(torch, model, torch.optim.Adam(model.parameters(), lr=1e-3), lambda: nn.functional.cross_entropy(model(x), y))
-
-
-def chain(torch: Any) -> Built:
-    """100 × (mul, add, tanh) on 8×8, forward and backward."""
-    a, b = torch.randn(8, 8, requires_grad=True), torch.randn(8, 8)
-
-    def step() -> None:
-        a.grad = None
-        x = a
-        for _ in range(100):
-            x = torch.tanh(x * b + a)
-        x.sum().backward()
-
-    return step, lambda: a.grad.flatten().tolist()
 
 
 CASES: dict[str, Callable[[Any], Built]] = {

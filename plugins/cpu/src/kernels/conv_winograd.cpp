@@ -252,22 +252,20 @@ void convolve(const Plan& g, const float* x, const float* u, const float* bias, 
 
 }  // namespace
 
-void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
-    const Plan g(s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.ph, s.pw);
-    const Temporary<float> last(g.n * g.h * g.w * g.in);
+// TURNED: the weights are those of the forward pass, and this is the way back.
+template <bool TURNED> static void through_planes(const Plan& g, const float* x, const float* w, const float* bias, float* y) {
+    const Temporary<float> last(g.n * g.h * g.w * g.in), u(PLACES * panels_size<float>(g.in, g.o));
     channels_last(x, g.n, g.c, g.h * g.w, last);
-    const Temporary<float> u(PLACES * panels_size<float>(g.in, g.o));
-    transform_weights<false>(w, s.o, s.c, u);
+    transform_weights<TURNED>(w, TURNED ? g.c : g.o, TURNED ? g.o : g.c, u);
     convolve(g, last, u, bias, y);
 }
 
+void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
+    through_planes<false>(Plan(s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.ph, s.pw), x, w, bias, y);
+}
+
 void winograd_input_grad(const ConvShape& s, const float* dy, const float* w, float* dx) {
-    const Plan g(s.n, s.o, s.oh, s.ow, s.c, s.h, s.w, 2 - s.ph, 2 - s.pw);
-    const Temporary<float> last(g.n * g.h * g.w * g.in);
-    channels_last(dy, g.n, g.c, g.h * g.w, last);
-    const Temporary<float> u(PLACES * panels_size<float>(g.in, g.o));
-    transform_weights<true>(w, s.o, s.c, u);
-    convolve(g, last, u, nullptr, dx);
+    through_planes<true>(Plan(s.n, s.o, s.oh, s.ow, s.c, s.h, s.w, 2 - s.ph, 2 - s.pw), dy, w, nullptr, dx);
 }
 
 void winograd_weight_grad(const ConvShape& s, const float* x, const float* dy, float* dw) {

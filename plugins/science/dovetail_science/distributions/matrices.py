@@ -15,7 +15,7 @@ from . import constraints
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .gamma import Beta, Chi2
-from .multivariate import _precision_to_scale_tril
+from .multivariate import _factor, _one_matrix
 from .utils import broadcast_all, lazy_property
 
 __all__ = ["LKJCholesky", "Wishart"]
@@ -100,13 +100,7 @@ class Wishart(ExponentialFamily):
         validate_args: bool | None = None,
     ) -> None:
         given = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
-        named = [(name, matrix) for name, matrix in given.items() if matrix is not None]
-        if len(named) != 1:
-            what = "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            raise AssertedError("Wishart", what, f"got {len(named)}")
-        name, matrix = named[0]
-        if matrix.dim() < 2:
-            raise ValueRangeError("Wishart", f"{name} must be at least two-dimensional, with optional leading batch dimensions")
+        name, matrix = _one_matrix("Wishart", AssertedError, **given)
         if isinstance(df, Number):
             batch_shape = matrix.shape[:-2]
             self.df = dv.tensor(df, dtype=matrix.dtype, device=matrix.device)
@@ -120,8 +114,7 @@ class Wishart(ExponentialFamily):
         if bool(self.df.lt(p).any()):
             warnings.warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.", stacklevel=2)
         super().__init__(batch_shape, matrix.shape[-2:], validate_args=validate_args)
-        factored = {"covariance_matrix": dv.linalg.cholesky, "precision_matrix": _precision_to_scale_tril}
-        self._unbroadcasted_scale_tril = factored[name](matrix) if name in factored else matrix
+        self._unbroadcasted_scale_tril = _factor(name, matrix)
         self._prepare()
 
     def _prepare(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import dovetail as dv
 from dovetail import Size, Tensor
-from dovetail.errors import ValueRangeError
+from dovetail.errors import DovetailError, ValueRangeError
 
 from . import constraints
 from .distribution import Distribution
@@ -28,6 +28,23 @@ def _batch_mahalanobis(bL: Tensor, bx: Tensor) -> Tensor:
     """The squared Mahalanobis distance ``x^T (L L^T)^-1 x`` of each vector."""
     solved = dv.linalg.solve_triangular(bL, bx.unsqueeze(-1), upper=False)
     return solved.squeeze(-1).pow(2).sum(-1)
+
+
+def _one_matrix(where: str, several: type[DovetailError], **given: Tensor | None) -> tuple[str, Tensor]:
+    """The one matrix of those that say how a distribution spreads, and its name; `several` is raised for none or more of them."""
+    named = [(name, matrix) for name, matrix in given.items() if matrix is not None]
+    if len(named) != 1:
+        raise several(where, f"Exactly one of {' or '.join(given)} may be specified.", f"got {len(named)}")
+    if named[0][1].dim() < 2:
+        raise ValueRangeError(where, f"{named[0][0]} must be at least two-dimensional, with optional leading batch dimensions")
+    return named[0]
+
+
+def _factor(name: str, matrix: Tensor) -> Tensor:
+    """The lower triangular factor of the covariance that such a matrix gives."""
+    if name == "scale_tril":
+        return matrix
+    return dv.linalg.cholesky(matrix) if name == "covariance_matrix" else _precision_to_scale_tril(matrix)
 
 
 def _precision_to_scale_tril(precision: Tensor) -> Tensor:
@@ -61,24 +78,15 @@ class MultivariateNormal(Distribution):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
-        named = [(name, matrix) for name, matrix in given.items() if matrix is not None]
         if loc.dim() < 1:
             raise ValueRangeError("MultivariateNormal", "loc must be at least one-dimensional.")
-        if len(named) != 1:
-            what = "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            raise ValueRangeError("MultivariateNormal", what, f"got {len(named)}")
-        name, matrix = named[0]
-        if matrix.dim() < 2:
-            raise ValueRangeError("MultivariateNormal", f"{name} must be at least two-dimensional, with optional leading batch dimensions")
+        given = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
+        name, matrix = _one_matrix("MultivariateNormal", ValueRangeError, **given)
         batch_shape = dv.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         setattr(self, name, matrix.expand(batch_shape + matrix.shape[-2:]))
         self.loc = loc.expand(batch_shape + loc.shape[-1:])
         super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
-        if name == "scale_tril":
-            self._unbroadcasted_scale_tril = matrix
-        else:
-            self._unbroadcasted_scale_tril = dv.linalg.cholesky(matrix) if name == "covariance_matrix" else _precision_to_scale_tril(matrix)
+        self._unbroadcasted_scale_tril = _factor(name, matrix)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._expanded(_instance, batch_shape, "loc", "covariance_matrix", "precision_matrix", "scale_tril")
