@@ -106,6 +106,30 @@ def test_memory_is_kept_for_the_next_array_and_can_be_given_back() -> None:
         dovetail_cpu.set_cache_limit(-1)
 
 
+def _resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="it reads Linux's /proc")
+def test_blocks_that_share_pages_go_back_when_none_is_in_use() -> None:
+    x = np.zeros(100_000, np.float32)
+    dovetail_cpu.empty_cache()
+    before = _resident()
+    made = [_native.add(x, i) for i in range(200)]
+    assert all(a[0] == i and a[-1] == i for i, a in enumerate(made))
+    grown = _resident() - before
+    assert grown >= 200 * x.nbytes
+    kept = made[::40]
+    del made
+    dovetail_cpu.empty_cache()
+    assert _resident() - before < grown / 2  # five regions of 8 MiB at most are held by what is kept
+    assert [float(a[7]) for a in kept] == [0, 40, 80, 120, 160]
+    del kept
+    dovetail_cpu.empty_cache()
+    assert _resident() - before < grown / 8
+
+
 def test_arrays_of_kernels_outlive_what_made_them() -> None:
     made = [_native.add(np.full((n, 7), 1.0), 1) for n in range(200)]
     dovetail_cpu.empty_cache()

@@ -61,6 +61,18 @@ def test_products(threads: int, kind: str) -> None:
     assert served > 250
 
 
+@pytest.mark.parametrize("shape", [(8, 40, 33), (2, 3, 50, 64), (2, 1, 70, 300), (5, 1, 1, 17)])
+def test_a_stack_times_one_matrix(threads: int, shape: tuple[int, ...]) -> None:
+    """However the stack lies in memory: as one matrix of more rows, or not."""
+    rng = np.random.default_rng(threads)
+    whole = rng.standard_normal(shape)
+    other = rng.standard_normal((shape[-1], 37))
+    for a in (whole, np.swapaxes(whole, 0, -2), np.broadcast_to(whole[:1], (4, *shape[1:])), whole[..., ::-1, :], np.asfortranarray(whole)):
+        np.testing.assert_allclose(_native.matmul(a, other), a @ other, rtol=1e-11, atol=1e-11)
+        if shape[-1] % 2 == 0:
+            np.testing.assert_allclose(_native.matmul(a[..., ::2], other[::2]), a[..., ::2] @ other[::2], rtol=1e-11, atol=1e-11)
+
+
 EXACT: dict[str, tuple[Callable[..., np.ndarray], float]] = {  # what it is, and how many units in the last place it may be off
     "exp": (np.exp, 1.0), "log": (np.log, 1.0), "tanh": (np.tanh, 2.6), "sqrt": (np.sqrt, 0.6), "rsqrt": (lambda x: 1 / np.sqrt(x), 1.6),
     "reciprocal": (np.reciprocal, 0.6), "square": (np.square, 0.6), "abs": (np.abs, 0), "neg": (np.negative, 0),

@@ -21,13 +21,22 @@
 namespace dovetail {
 namespace {
 
-constexpr size_t HUGE = size_t(2) << 20;  // from here on, blocks ask for huge pages
+constexpr size_t HUGE = size_t(2) << 20;                        // a huge page: from here on, blocks have their own
+constexpr size_t SHARED = size_t(64) << 10, REGION = 4 * HUGE;  // from here on, they are cut from regions of some
 constexpr size_t SMALL = 64;
 constexpr int CLASSES = 8 * 48;
+
+// Kernels read rows that lie a page apart: without huge pages most of such reads wait for an address to be translated.
+struct Region {
+    char* start;
+    size_t used;  // blocks are cut one after the other
+    long blocks;  // not yet given back; at none the region goes to the system
+};
 
 struct Cache {
     std::mutex lock;
     std::vector<void*> waiting[CLASSES];
+    std::vector<Region> regions;  // the last is being cut
     MemoryStatistics now{};
     size_t limit = size_t(1) << 30;
 };
@@ -53,12 +62,44 @@ int class_of(size_t bytes, size_t& block) {
     return (power - 5) * 8 + (int)((block - (size_t(1) << power)) / step - 1) + 1;
 }
 
-void* from_system(size_t block) {
-    void* p = std::aligned_alloc(block >= HUGE ? HUGE : 64, block >= HUGE ? (block + HUGE - 1) / HUGE * HUGE : block);
+// The size of the blocks of a class.
+size_t block_of(int c) {
+    if (c == 0) return SMALL;
+    const size_t power = size_t(1) << ((c - 1) / 8 + 5), step = std::max<size_t>(power / 8, SMALL);
+    return power + size_t((c - 1) % 8 + 1) * step;
+}
+
+void* huge_pages(size_t bytes) {
+    bytes = (bytes + HUGE - 1) / HUGE * HUGE;
+    void* p = std::aligned_alloc(HUGE, bytes);
 #if defined(__linux__)
-    if (p && block >= HUGE) madvise(p, block, MADV_HUGEPAGE);
+    if (p) madvise(p, bytes, MADV_HUGEPAGE);
 #endif
     return p;
+}
+
+void* from_system(size_t block, std::vector<Region>& regions) {
+    if (block < SHARED) return std::aligned_alloc(64, block);
+    if (block >= HUGE) return huge_pages(block);
+    if (regions.empty() || regions.back().used + block > REGION) {
+        void* p = huge_pages(REGION);
+        if (!p) return nullptr;
+        regions.push_back({static_cast<char*>(p), 0, 0});
+    }
+    Region& region = regions.back();
+    void* p = region.start + region.used;
+    region.used += block, region.blocks++;
+    return p;
+}
+
+void to_system(void* p, size_t block, std::vector<Region>& regions) {
+    if (block < SHARED || block >= HUGE) return std::free(p);
+    for (size_t i = 0; i < regions.size(); i++) {
+        Region& region = regions[i];
+        if (p < region.start || p >= region.start + REGION) continue;
+        if (--region.blocks == 0) std::free(region.start), regions.erase(regions.begin() + long(i));
+        return;
+    }
 }
 
 }  // namespace
@@ -74,7 +115,7 @@ void* allocate(size_t bytes) {
         store.waiting[c].pop_back();
         store.now.cached -= block, store.now.hits++;
     } else {
-        p = from_system(block);
+        p = from_system(block, store.regions);
         if (!p) return nullptr;
         store.now.misses++;
     }
@@ -91,7 +132,7 @@ void release(void* p, size_t bytes) {
     std::lock_guard guard(store.lock);
     store.now.allocated -= block;
     if (store.now.cached + block > store.limit) {
-        std::free(p);
+        to_system(p, block, store.regions);
     } else {
         store.waiting[c].push_back(p);
         store.now.cached += block;
@@ -101,9 +142,9 @@ void release(void* p, size_t bytes) {
 void empty_cache() {
     Cache& store = cache();
     std::lock_guard guard(store.lock);
-    for (auto& list : store.waiting) {
-        for (void* p : list) std::free(p);
-        list.clear();
+    for (int c = 0; c < CLASSES; c++) {
+        for (void* p : store.waiting[c]) to_system(p, block_of(c), store.regions);
+        store.waiting[c].clear();
     }
     store.now.cached = 0;
 }

@@ -146,6 +146,7 @@ def test_random_numbers_are_the_workers_own():
 
 
 def test_persistent_workers_go_on():
+    assert none_left()  # those of the test before
     loader = DataLoader(Noise(), 2, num_workers=2, persistent_workers=True)
     epochs = [values(loader), values(loader)]
     before = threads()

@@ -36,6 +36,17 @@ template <class T> struct Stack {
         if (!copy) throw nb::python_error();
         return nb::steal(copy);
     }
+    // Take all leading dimensions for more rows, where the memory lies so.
+    bool fold() {
+        long step = rows * row;
+        for (int i = (int)lead.size() - 1; i >= 0; i--) {
+            if (column != 1 || (lead[i] != 1 && lead_steps[i] != step)) return false;
+            step *= lead[i];
+        }
+        for (npy_intp size : lead) rows *= size;
+        lead.clear(), lead_steps.clear();
+        return true;
+    }
     // The matrix at an index of the broadcast leading dimensions `shape`.
     Matrix<T> at(long index, const std::vector<npy_intp>& shape) const {
         const T* q = p;
@@ -72,12 +83,13 @@ template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::h
     Stack<T> a(input, input_turned), b(other, other_turned);
     std::vector<npy_intp> shape;
     if (a.columns != b.rows || !broadcast(a.lead, b.lead, shape)) return decline();  // the reference knows the words
+    if (a.columns < 5) return decline();  // sums so short that nothing is won: NumPy's rounding stays
+    std::vector<npy_intp> whole(shape);
+    whole.push_back(a.rows), whole.push_back(b.columns);
+    if (b.lead.empty() && !shape.empty() && a.fold()) shape.clear();  // one matrix for all: a single product
     const long m = a.rows, n = b.columns, k = a.columns;
-    if (k < 5) return decline();  // sums so short that nothing is won: NumPy's rounding stays
     long count = 1;
     for (npy_intp s : shape) count *= s;
-    std::vector<npy_intp> whole(shape);
-    whole.push_back(m), whole.push_back(n);
     nb::object out = fresh((int)whole.size(), whole.data(), Array(input).type());
     T* c = Array(out).data<T>();
     const auto product = kernels<T>().product.product;

@@ -154,8 +154,9 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
         for (long s = 0; s < steps; s++) {
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             Matrix<T> part{a.p + i * a.row + p * a.column, a.row, a.column};
-            if (width > N) {  // read more than once: gather it, off the steps of a power of two that the cache cannot hold
-                const bool across = a.row == 1 && a.column != 1;
+            const bool across = a.row == 1 && a.column != 1;
+            // Read more than once, in steps of a power of two that the cache cannot hold: gather it.
+            if (width > N && (across || a.row * long(sizeof(T)) % 2048 == 0)) {
                 const long lines = across ? depth : height, each = across ? height : depth;
                 const long stride = (each + 15) / 16 * 16 + 16;
                 T* copy = scratch<T>(SLOT_A, lines * stride);
@@ -228,11 +229,16 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         product(m, n, k, a, Panels<T>{b.p, b.row, N}, c, ldc, add, finish);
         return;
     }
-    const long panels = panels_of<T>(n);
-    const Temporary<T> packed(panels_size<T>(k, n));
-    if (double(k) * n < 16384) pack<T>(b, k, n, packed, 0, panels);
-    else parallel(panels, [&](long q, int) { pack<T>(b, k, n, packed, q, q + 1); });
-    product(m, n, k, a, Panels<T>{packed, N, N * k}, c, ldc, add, finish);
+    // B is packed a part of the summed dimension at a time: the part is still in cache when it is multiplied.
+    const long panels = panels_of<T>(n), steps = std::max((k + K_BLOCK - 1) / K_BLOCK, 1L);
+    const Temporary<T> packed(panels_size<T>((k + steps - 1) / steps, n));
+    for (long s = 0; s < steps; s++) {
+        const long p = k * s / steps, depth = k * (s + 1) / steps - p;
+        const Matrix<T> left{a.p + p * a.column, a.row, a.column}, right{b.p + p * b.row, b.row, b.column};
+        if (double(depth) * n < 16384) pack<T>(right, depth, n, packed, 0, panels);
+        else parallel(panels, [&](long q, int) { pack<T>(right, depth, n, packed, q, q + 1); });
+        product(m, n, depth, left, Panels<T>{packed, N, N * depth}, c, ldc, add || s > 0, s + 1 == steps ? finish : Finish<T>{});
+    }
 }
 
 #define INSTANCES(T)                                                                                                  \
