@@ -19,7 +19,7 @@ bool winograd_form(const ConvShape& s) {
 // The weights' transforms are 4 times the weights: with few tiles they cost more than they save.
 bool few_tiles(const ConvShape& s) {
     const long tiles = s.n * ((s.oh + 3) / 4) * ((s.ow + 3) / 4);
-    return tiles < 64 && s.c * s.o >= 256 * 256;
+    return tiles < 8 && s.c * s.o >= 128 * 128;
 }
 
 template <class T> void forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
