@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dovetail as dv
-from dovetail.errors import NameClashError, UnknownNameError
+from dovetail.errors import NameClashError, PluginError, UnknownNameError
 from dovetail.ops._op import OPS
 from dovetail.ops.kernels import Kernel, install, remove
 
@@ -88,6 +88,23 @@ def test_claims_clash_and_must_name_an_op(calls) -> None:
 def test_a_claim_that_is_wrong_says_so(device, dtypes, kernel, kind, text) -> None:
     with pytest.raises(kind, match=text):
         install("mul", device, dtypes, kernel)
+
+
+def test_claims_that_fail_for_one_reason_warn_once(monkeypatch) -> None:
+    from dovetail import plugins
+    from dovetail.ops import kernels
+    from dovetail.plugins.manager import KernelClaim
+
+    def load(target, plugin):
+        raise PluginError("load", f"it failed while importing {target}") from ImportError("no module _native")
+
+    monkeypatch.setattr(kernels, "_installed", False)
+    claims = [KernelClaim(op, "cpu", ("float32",), f"x:{op}", "faulty") for op in ("mul", "add", "tanh")]
+    monkeypatch.setattr(plugins, "kernels_for_core", lambda: claims)
+    monkeypatch.setattr(plugins, "load_target", load)
+    with pytest.warns(RuntimeWarning, match="kernel for mul and 2 other ops was left out, .* importing x:mul") as seen:
+        kernels.install_claimed()
+    assert len(seen) == 1
 
 
 def test_a_faulty_claim_of_a_plugin_warns_and_the_reference_serves(monkeypatch) -> None:

@@ -91,13 +91,13 @@ def install_claimed() -> None:
         _installed = True
         from ..plugins import kernels_for_core, load_target
 
-        left_out: dict[tuple[str, str], list[str]] = {}
+        left_out: dict[tuple[str, str], list[tuple[str, Exception]]] = {}  # by what went wrong
         for claim in kernels_for_core():
             try:
                 install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
             except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
-                left_out.setdefault((claim.plugin, str(error)), []).append(claim.op)
-        for (plugin, why), ops in left_out.items():
-            named = ops[0] if len(ops) == 1 else f"{ops[0]} and {len(ops) - 1} other ops"
-            what = f"plugin {plugin}: its kernel for {named} was left out, and the reference serves: {why}"
+                left_out.setdefault((claim.plugin, str(error.__cause__ or error)), []).append((claim.op, error))
+        for (plugin, _), found in left_out.items():
+            (op, why), others = found[0], f" and {len(found) - 1} other ops" if len(found) > 1 else ""
+            what = f"plugin {plugin}: its kernel for {op}{others} was left out, and the reference serves: {why}"
             warnings.warn(what, RuntimeWarning, stacklevel=2)
