@@ -24,6 +24,7 @@ namespace dovetail {
 namespace {
 
 constexpr int SPINS = 4000;  // about 0.1 ms
+constexpr uint32_t OPEN = 1u << 31;
 
 void relax() {
 #if defined(__x86_64__)
@@ -36,7 +37,7 @@ void relax() {
 struct Pool {
     std::vector<std::thread> workers;
     std::atomic<uint32_t> job{0};  // counts the jobs; workers wait for it to change
-    std::atomic<int> busy{0};      // workers that have not finished the current job
+    std::atomic<uint32_t> gate{0};  // OPEN while there is a job to join, and how many workers are inside
     std::atomic<int> sleeping{0};
     std::atomic<long> next{0};  // the next index to take
     std::atomic<bool> leave{false};
@@ -55,6 +56,13 @@ struct Pool {
             next.store(count, std::memory_order_relaxed);
         }
     }
+    // A worker that wakes up late finds the job closed; nobody has waited for it.
+    bool join() {
+        uint32_t now = gate.load(std::memory_order_acquire);
+        while (now & OPEN)
+            if (gate.compare_exchange_weak(now, now + 1, std::memory_order_acquire)) return true;
+        return false;
+    }
     void loop(int worker, uint32_t seen) {
         for (;;) {
             for (int spin = 0; job.load(std::memory_order_acquire) == seen; spin++) {
@@ -68,8 +76,9 @@ struct Pool {
             }
             seen = job.load(std::memory_order_acquire);
             if (leave.load(std::memory_order_acquire)) return;
+            if (!join()) continue;
             work(worker);
-            busy.fetch_sub(1, std::memory_order_release);
+            gate.fetch_sub(1, std::memory_order_release);
         }
     }
     void start(int how_many) {
@@ -87,11 +96,12 @@ struct Pool {
     void run(long n, void (*f)(void*, long, int), void* c) {
         count = n, task = f, context = c;
         next.store(0, std::memory_order_relaxed);
-        busy.store((int)workers.size(), std::memory_order_relaxed);
+        gate.store(OPEN, std::memory_order_release);
         job.fetch_add(1);
         if (sleeping.load()) job.notify_all();
         work(0);
-        for (int spin = 0; busy.load(std::memory_order_acquire); spin++) {
+        gate.fetch_and(~OPEN, std::memory_order_acquire);
+        for (int spin = 0; gate.load(std::memory_order_acquire); spin++) {
             relax();
             // A worker that was woken on this processor needs it: let it have it.
             if (spin > SPINS) sched_yield(), spin = 0;

@@ -8,7 +8,7 @@
 namespace dovetail::ISA {
 namespace {
 
-constexpr long GRAIN = 16384;  // elements that are worth a thread
+constexpr long GRAIN = 32768;  // elements that are worth a thread
 
 template <class T> constexpr bool IS_FLOAT = std::is_same_v<T, float>;
 constexpr double SQRT_HALF = 0.70710678118654752, TANH_SCALE = 0.79788456080286536, TANH_CUBE = 0.044715;

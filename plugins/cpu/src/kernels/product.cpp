@@ -139,7 +139,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
     constexpr long N = TILE_COLUMNS<T>;
     const long panels = panels_of<T>(n), workers = threads();
     long rows = (m + ROW_BLOCK - 1) / ROW_BLOCK, chunks = 1;
-    if (double(m) * n * k < 6e4) {
+    if (double(m) * n * k < 1e6) {
         rows = 1;  // too little to share
     } else {
         if (rows > workers) rows = (rows + workers - 1) / workers * workers;
