@@ -363,6 +363,7 @@ LOSS = [
     c("CrossEntropyLoss", on=(x(4, 3), PROBS)),
     c("CrossEntropyLoss", on=(x(3), Fixed(2))),
     c("LinearCrossEntropyLoss", 4, 3, on=(x(5, 4), I((5,), 3))),
+    c("LinearCrossEntropyLoss", 4, 3, bias=True, out_features=(2, 3), on=(x(5, 4), I((5, 2, 3), 3))),
     c("LinearCrossEntropyLoss", 4, 3, bias=True, reduction="sum", label_smoothing=0.1, on=(x(5, 4), I((5,), 3))),
     c("NLLLoss", on=(x(4, 3), I((4,), 3))),
     c("NLLLoss", np.array([0.2, 1.0, 2.0]), reduction="sum", on=(x(2, 3, 4), I((2, 4), 3))),

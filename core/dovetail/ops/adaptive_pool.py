@@ -189,7 +189,10 @@ def _ranges(x: Any, kernel: Sizes, size: Sizes, samples: Any) -> tuple[Any, Any]
 
         m, u = np, uniform(default_generator, (*x.shape[:2], n), np.float64 if x.dtype == np.float64 else np.float32)
     else:
-        m, u = xp(x), samples._a
+        m, u = xp(x), samples._a[: len(x)]
+        if u.shape != (*x.shape[:2], n) or u.dtype != x.dtype:
+            what = f"_random_samples is of shape {listing(samples._a.shape)} and type {u.dtype.name}"
+            raise ShapeError("fractional_max_pool", what, f"expected ({x.shape[0]} or more, {x.shape[1]}, {n}) of {x.dtype.name}")
     starts = []
     for a, (length, o, k) in enumerate(zip(x.shape[2:], size, kernel, strict=True)):
         v = u[..., 1 - a if n == 2 else a, None]

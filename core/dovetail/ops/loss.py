@@ -315,7 +315,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     if var._a.shape != shape:
         if var._a.shape == shape[:-1]:
             var = var.unsqueeze(-1)
-        elif shape[:-1] != var._a.shape[:-1] or var._a.shape[-1] != 1:
+        elif len(shape) != var._a.ndim or sum(y for x, y in zip(shape, var._a.shape, strict=True) if x != y) != 1:
             raise ValueRangeError(where, f"var is of incorrect size ({listing(var._a.shape)} for input {listing(shape)})")
     if negative:
         raise ValueRangeError(where, "var has negative entry/entries", "expected variances")
