@@ -196,6 +196,7 @@ NORM = [
     c("InstanceNorm3d", 2, on=(2, 2, 2, 3, 3)),
     c("RMSNorm", 4, on=(2, 3, 4)),
     c("RMSNorm", (3, 4), eps=1e-3, elementwise_affine=False, on=(2, 3, 4)),
+    c("CrossMapLRN2d", 3, 1e-2, 0.5, 2.0, on=(x(2, 5, 3, 3, grad=False),)),
     c("LocalResponseNorm", 2, on=(2, 5, 3)),
     c("LocalResponseNorm", 3, 1e-2, 0.5, 2.0, on=(2, 5, 3, 3)),
     c("LazyBatchNorm1d", on=(5, 3)),

@@ -311,6 +311,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
         kind = get_default_dtype().np if input._a.dtype.kind in "iub" else input._a.dtype
         negative, var = var < 0, wrap(xp(input._a).full(shape, var, kind))
     else:
+        refuse_types(where, var._a, "iub")
         negative = bool((var._a < 0).any())
     if var._a.shape != shape:
         if var._a.shape == shape[:-1]:
