@@ -119,9 +119,8 @@ class CrossMapLRN2d(LocalResponseNorm):
     def forward(self, input: Tensor) -> Tensor:
         need(input.dim() == 4, "CrossMapLRN2d", f"Expected input to be 4D, got {input.dim()}D instead.")
         c = dv.arange(input.size(1), device=input.device)
-        near = ((c[:, None] - c).abs() < int((self.size - 1) / 2 + 1)) | (c == 0)
-        sums = dv.einsum("nchw,dc->ndhw", input * input, near.to(input.dtype))
-        return input * (sums * (self.alpha / self.size) + self.k) ** -self.beta
+        near = (((c[:, None] - c).abs() < int((self.size - 1) / 2 + 1)) | (c == 0)).to(input.dtype)
+        return input * (dv.einsum("nchw,dc->ndhw", input * input, near) * (self.alpha / self.size) + self.k) ** -self.beta
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:

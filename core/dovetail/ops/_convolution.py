@@ -111,8 +111,10 @@ def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Size
 
 
 @convolution_input_grad.vjp("grad")
-def _(g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution(g, held(weight), None, stride, padding, dilation, groups)
+def _(g: Any, weight: Any, grad_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    found = convolution(g, held(weight), None, stride, padding, dilation, groups)
+    inside = (..., *map(slice, grad_shape[2:]))  # an output_padding may be longer than a stride
+    return found if found._a.shape == grad_shape else found[inside].contiguous()
 
 
 @convolution_input_grad.vjp("weight")

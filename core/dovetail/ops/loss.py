@@ -93,7 +93,7 @@ def _huber_slope(d: Any, bound: float) -> Any:
 
 
 _mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: 2 * d)
-_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: d.sign())
+_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: d.sgn())
 _huber_op = _of_difference("huber_loss", _huber, _huber_slope)
 _smooth_l1 = _of_difference("smooth_l1_loss", lambda d, beta: _huber(d, beta) / beta, lambda d, beta: _huber_slope(d, beta) / beta)
 

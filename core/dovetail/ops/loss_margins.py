@@ -161,6 +161,8 @@ def multi_margin_loss(
     single = input._a.ndim <= 1
     x, at = (input.reshape((1, -1)), target.reshape((1,))) if single else (input, target)
     classes = x._a.shape[1]
+    if weight is not None and weight._a.ndim != 1:
+        raise ValueRangeError(where, "weight must be one-dimensional")
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(where, f"inconsistent weight size, expected {classes} but got {listing(weight._a.shape)}")
     if at._a.shape != (x._a.shape[0],):
