@@ -39,6 +39,9 @@ ROWS = [
     "F.adaptive_max_pool2d(T.ones(2), (2, 2))",
     "F.adaptive_avg_pool3d(T.ones(2, 2), 2)",
     "F.multi_margin_loss(T.ones(2, 3), T.tensor([0, 1]), weight=T.ones(()))",
+    "F.multi_margin_loss(T.arange(5.), T.tensor([1]), reduction='none')",
+    "F.multi_margin_loss(T.arange(5.), T.tensor(1), reduction='none')",
+    "F.multi_margin_loss(T.arange(5.).reshape(1, 5), T.tensor(1), reduction='none')",
     "F.multi_margin_loss(T.ones(2, 3), T.tensor([0, 1]), weight=T.ones(2))",
 ]
 
