@@ -16,6 +16,12 @@ _SQUARE = "(lambda x: T.autograd.grad(F.{}.pow(2).sum(), x))({})"
 
 ROWS = [
     *(
+        f"(lambda q: T.autograd.grad(T.{f}(T.tensor([[1., 5., 2.], [float('nan'), 7., 1.]]), q, {dim}).nansum(), q))({q}.requires_grad_())"
+        for f in ("quantile", "nanquantile")
+        for dim in (0, 1)
+        for q in ("T.tensor([0.2, 0.7])", "T.tensor(0.3)")
+    ),
+    *(
         _SQUARE.format(f"conv_transpose2d(x, {_W}, stride={s}, padding={p}, output_padding={o}, dilation=3)", _X)
         for s, p, o in ((1, 0, 1), (1, 0, 2), (2, 1, 2), (1, 2, 2))
     ),
