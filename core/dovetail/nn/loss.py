@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import TypeMismatch, UnsupportedError
+from ..errors import TypeMismatch
 from . import functional as F
 from ._make import Layer, fields, need
 from .linear import Linear
@@ -120,10 +121,9 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class LinearCrossEntropyLoss(_WeightedLoss):
-    """CrossEntropyLoss of a linear layer, ``self.linear``, on (N, in_features) and classes (N).
+    """CrossEntropyLoss of a linear layer, ``self.linear``, on (N, in_features) and classes (N, *out_features).
 
     ``options`` are PyTorch's trade-offs of memory and time, which do not change the result; they are kept and not used.
-    Raises a NotImplementedError for ``out_features``, further dimensions of the scores.
 
     >>> import dovetail as dv
     >>> dv.nn.LinearCrossEntropyLoss(4, 3)(dv.zeros(2, 4), dv.tensor([0, 2])).detach()
@@ -135,19 +135,19 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         dtype: Any = None, reduction: str = "mean", weight: Tensor | None = None, ignore_index: int | None = None,
         label_smoothing: float = 0.0, options: Any = None,
     ) -> None:  # fmt: skip
-        what = f"out_features is {out_features}"
-        need(not out_features, "LinearCrossEntropyLoss", what, "expected (); use Linear and CrossEntropyLoss", UnsupportedError)
         self._keep(
             num_classes=num_classes, out_features=out_features, reduction=reduction, ignore_index=ignore_index,
             label_smoothing=label_smoothing, options=options,
         )  # fmt: skip
         self.register_buffer("weight", weight)
-        self.linear = Linear(in_features, num_classes, bias, device, dtype)
+        self.linear = Linear(in_features, math.prod(out_features, start=num_classes), bias, device, dtype)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        shape, bias = (self.num_classes, *self.out_features), self.linear.bias
         return F.linear_cross_entropy(
-            input, self.linear.weight, target, linear_bias=self.linear.bias, weight=self.weight, reduction=self.reduction,
-            ignore_index=self.ignore_index, label_smoothing=self.label_smoothing,
+            input, self.linear.weight.reshape(*shape, self.linear.in_features), target, weight=self.weight, reduction=self.reduction,
+            linear_bias=bias if bias is None else bias.reshape(shape), ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
         )  # fmt: skip
 
     def extra_repr(self) -> str:

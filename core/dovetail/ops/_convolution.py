@@ -10,6 +10,7 @@ from typing import Any
 
 from ._op import Array, op, xp
 from ._windows import Sizes, blocks, padded, tap_views, unpadded, window_sizes
+from .arithmetic import held
 
 __all__ = ["convolution", "convolution_input_grad", "convolution_weight_grad"]
 
@@ -28,12 +29,12 @@ def convolution(input: Array, weight: Array, bias: Array | None, stride: Sizes, 
 
 @convolution.vjp("input")
 def _(g: Any, weight: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_input_grad(g, weight, input_shape[2:], stride, padding, dilation, groups)
+    return convolution_input_grad(g, held(weight), input_shape[2:], stride, padding, dilation, groups)
 
 
 @convolution.vjp("weight")
 def _(g: Any, input: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_weight_grad(g, input, weight_shape[2:], stride, padding, dilation, groups)
+    return convolution_weight_grad(g, held(input), weight_shape[2:], stride, padding, dilation, groups)
 
 
 convolution.vjp("bias")(lambda g: g.sum((0, *range(2, g._a.ndim))))
@@ -110,13 +111,15 @@ def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Size
 
 
 @convolution_input_grad.vjp("grad")
-def _(g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution(g, weight, None, stride, padding, dilation, groups)
+def _(g: Any, weight: Any, grad_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    found = convolution(g, held(weight), None, stride, padding, dilation, groups)
+    inside = (..., *map(slice, grad_shape[2:]))  # an output_padding may be longer than a stride
+    return found if found._a.shape == grad_shape else found[inside].contiguous()
 
 
 @convolution_input_grad.vjp("weight")
 def _(g: Any, grad: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_weight_grad(grad, g, weight_shape[2:], stride, padding, dilation, groups)
+    return convolution_weight_grad(held(grad), g, weight_shape[2:], stride, padding, dilation, groups)
 
 
 def _flipped(w: Any, groups: int) -> Any:
@@ -153,12 +156,12 @@ def convolution_weight_grad(grad: Array, input: Array, size: Sizes, stride: Size
 
 @convolution_weight_grad.vjp("grad")
 def _(g: Any, input: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution(input, g, None, stride, padding, dilation, groups)
+    return convolution(held(input), g, None, stride, padding, dilation, groups)
 
 
 @convolution_weight_grad.vjp("input")
 def _(g: Any, grad: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return convolution_input_grad(grad, g, input_shape[2:], stride, padding, dilation, groups)
+    return convolution_input_grad(held(grad), g, input_shape[2:], stride, padding, dilation, groups)
 
 
 def _depthwise(x: Any, w: Any, stride: Sizes, dilation: Sizes, groups: int, outs: Sizes) -> Any:

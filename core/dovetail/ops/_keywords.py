@@ -27,6 +27,7 @@ _OUT = frozenset(
     kron ldexp lerp lstsq lu lu_factor lu_factor_ex lu_solve lu_unpack masked_select matrix_norm matrix_power matrix_rank max median
     min mm msort multi_dot mv mvlgamma nan_to_num nanmean nanmedian nanquantile nextafter nonzero norm orgqr ormqr outer pinv polar
     polygamma qr quantile row_stack searchsorted slogdet solve solve_ex solve_triangular sort stack std svd svdvals take_along_dim
+    renorm slice_scatter
     tensordot tensorinv tensorsolve triangular_solve true_divide vander var vdot vecdot vector_norm vstack where
     """.split()
 )

@@ -77,14 +77,16 @@ def _tap_indices(m: Any, spatial: Sizes, starts: Any, lengths: Any) -> Iterable[
 
 def _sizes(where: str, n: int, x: Any, output_size: Any, fixed: int) -> Sizes:
     """Check the arguments, the first `fixed` dimensions aside, and say the output's spatial sizes."""
+    several = isinstance(output_size, tuple | list)
+    given = tuple(output_size) if several else (output_size,) * n
+    if several and n > 1 and len(given) >= x.ndim:
+        raise ValueRangeError(where, f"output_size must be {n} (got {given}): input dimension should be at least {len(given) + 1}")
     if x.ndim not in (n + 1, n + 2):
         raise ShapeError(where, f"Expected {n + 1}D or {n + 2}D tensor, but got {listing(x.shape)}")
     if output_size is None:
         raise TypeMismatch(where, f"output_size is None; expected an int, or {n} of which some may be None")
-    given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * n
     if len(given) != n:
-        kind = ValueRangeError if n > 1 and len(given) >= x.ndim else ShapeError
-        raise kind(where, f"output_size must be {n} (got {given}): input dimension should be at least {len(given) + 1}")
+        raise ShapeError(where, f"output_size must be {n} (got {given})")
     outs = tuple(int(m) if o is None else whole(o) for o, m in zip(given, x.shape[-n:], strict=True))
     if min(outs) < 0:
         raise ShapeError(where, f"elements of output_size must be greater than or equal to 0 but received {outs}")
@@ -189,7 +191,10 @@ def _ranges(x: Any, kernel: Sizes, size: Sizes, samples: Any) -> tuple[Any, Any]
 
         m, u = np, uniform(default_generator, (*x.shape[:2], n), np.float64 if x.dtype == np.float64 else np.float32)
     else:
-        m, u = xp(x), samples._a
+        m, u = xp(x), samples._a[: len(x)]
+        if u.shape != (*x.shape[:2], n) or u.dtype != x.dtype:
+            what = f"_random_samples is of shape {listing(samples._a.shape)} and type {u.dtype.name}"
+            raise ShapeError("fractional_max_pool", what, f"expected ({x.shape[0]} or more, {x.shape[1]}, {n}) of {x.dtype.name}")
     starts = []
     for a, (length, o, k) in enumerate(zip(x.shape[2:], size, kernel, strict=True)):
         v = u[..., 1 - a if n == 2 else a, None]

@@ -166,7 +166,7 @@ take.vjp(lambda g, input_shape, index: reshape(getitem_grad(g, (prod(input_shape
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """:func:`gather` with the other dimensions broadcast; without ``dim`` from the flattened tensor.
+    """:func:`gather` with the other dimensions broadcast, indices outside counted in circles; without ``dim`` from the flattened tensor.
 
     >>> import dovetail as dv
     >>> x = dv.tensor([[3, 1], [2, 4]])
@@ -184,7 +184,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     shapes = [t._a.shape[:d] + (1,) + t._a.shape[d + 1 :] for t in (input, indices)]
     common = broadcast_shapes(*shapes)
     input, indices = (expand(t, (*common[:d], t._a.shape[d], *common[d + 1 :])) for t in (input, indices))
-    return gather(input, d, indices)
+    return gather(input, d, indices % max(input._a.shape[d], 1))  # PyTorch counts on in circles, where a dimension is named
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -251,7 +251,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     sizes = sizes_of("unravel_index", (shape if isinstance(shape, tuple | list) else (shape,),), "shape")
     if min(sizes, default=0) < 0:
         raise ValueRangeError("unravel_index()", f"'shape' cannot have negative values, but got {sizes}")
-    return _unravel(indices, tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes)))
+    return _unravel(indices.long(), tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes)))
 
 
 @op(dtypes=None, contiguous=True)

@@ -93,7 +93,7 @@ def _huber_slope(d: Any, bound: float) -> Any:
 
 
 _mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: 2 * d)
-_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: d.sign())
+_l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: d.sgn())
 _huber_op = _of_difference("huber_loss", _huber, _huber_slope)
 _smooth_l1 = _of_difference("smooth_l1_loss", lambda d, beta: _huber(d, beta) / beta, lambda d, beta: _huber_slope(d, beta) / beta)
 
@@ -311,11 +311,12 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
         kind = get_default_dtype().np if input._a.dtype.kind in "iub" else input._a.dtype
         negative, var = var < 0, wrap(xp(input._a).full(shape, var, kind))
     else:
+        refuse_types(where, var._a, "iub")
         negative = bool((var._a < 0).any())
     if var._a.shape != shape:
         if var._a.shape == shape[:-1]:
             var = var.unsqueeze(-1)
-        elif shape[:-1] != var._a.shape[:-1] or var._a.shape[-1] != 1:
+        elif len(shape) != var._a.ndim or sum(y for x, y in zip(shape, var._a.shape, strict=True) if x != y) != 1:
             raise ValueRangeError(where, f"var is of incorrect size ({listing(var._a.shape)} for input {listing(shape)})")
     if negative:
         raise ValueRangeError(where, "var has negative entry/entries", "expected variances")

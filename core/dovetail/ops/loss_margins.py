@@ -158,9 +158,10 @@ def multi_margin_loss(
         raise ValueRangeError(where, f"only p == 1 and p == 2 supported (p={p})")
     refuse_gradient(where, weight=weight)
     refuse_types(where, input._a, "iub")
-    single = input._a.ndim <= 1
-    x, at = (input.reshape((1, -1)), target.reshape((1,))) if single else (input, target)
+    x, at = (input if input._a.ndim > 1 else input.reshape((1, -1))), (target if target._a.ndim else target.reshape((1,)))
     classes = x._a.shape[1]
+    if weight is not None and weight._a.ndim != 1:
+        raise ValueRangeError(where, "weight must be one-dimensional")
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(where, f"inconsistent weight size, expected {classes} but got {listing(weight._a.shape)}")
     if at._a.shape != (x._a.shape[0],):
@@ -174,7 +175,7 @@ def multi_margin_loss(
         gap = gap * weight[at].unsqueeze(1)
     others = (wrap(xp(x._a).arange(classes)) != at.unsqueeze(1)).type_as(x)
     loss = (gap * others).sum(1) / classes
-    return reduced(loss.reshape(()) if single else loss, reduction)
+    return reduced(loss.reshape(target._a.shape), reduction)
 
 
 def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean") -> Any:

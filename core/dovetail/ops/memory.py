@@ -251,10 +251,12 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if input._n is not None:
         raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
     a, count = input._a, prod(shape)
-    flat = a.reshape(-1)
+    if shape == a.shape:
+        return input
+    flat = old = a.ravel("K")  # the elements as they lie
     if count > a.size:
         flat = module_for(device_of(a)).empty(count, a.dtype)
-        flat[: a.size] = a.reshape(-1)
+        flat[: a.size] = old
         input._v = [0, 0, None, None]
     input._a = flat[:count].reshape(shape)
     changed(input._v, "resize_")

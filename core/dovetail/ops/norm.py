@@ -144,8 +144,8 @@ def batch_norm(
         text = f"Expected more than 1 value per channel when training, got input size {listing(shape)}"
         raise ValueRangeError("batch_norm", text, "", "use a larger batch, or .eval()")
     out, mean, var = _batch_norm(input, weight, bias, eps)
-    _update(running_mean, mean._a, momentum)
-    _update(running_var, var._a * (count / max(count - 1, 1)), momentum)
+    _update(running_mean if count else None, mean._a, momentum)
+    _update(running_var if count else None, var._a * (count / max(count - 1, 1)), momentum)
     return _as(input, out)
 
 

@@ -137,8 +137,8 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> dv.nn.functional.softmin(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    input, dim = _arguments(input, dim, dtype, None, "softmin")
-    return _softmax(neg(input), dim)
+    input, dim = _arguments(neg(input), dim, dtype, None, "softmin")  # negated as it is: uint8 wraps
+    return _softmax(input, dim)
 
 
 def _arguments(input: Tensor, dim: Any, dtype: Any, axis: Any, name: str, implicit: bool = True) -> tuple[Tensor, int]:

@@ -198,18 +198,19 @@ def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolati
     many = q.__class__ in CLASSES and q._a.ndim == 1
     weights = q._a.reshape(-1) if q.__class__ in CLASSES else where.full(1, q, a.dtype)
     bad, last = where.isnan(ranked._a), where.asarray(ranked._a.shape[-1] - 1, a.dtype)
-    if nan:
-        ranks = weights * where.maximum(last - bad.sum(axis=-1, keepdims=True), 0).astype(a.dtype)
-    else:  # a NaN is ranked last
-        ranks = where.where(bad.any(axis=-1, keepdims=True), last, weights * last)
-    out = _interpolate(ranked, ranks, interpolation)
+    spoilt = bad.any(axis=-1, keepdims=True)  # there a NaN is ranked last
+    scale = where.maximum(last - bad.sum(axis=-1, keepdims=True), 0).astype(a.dtype) if nan else last
+    ranks = weights * scale if nan else where.where(spoilt, last, weights * scale)
+    drift = sub(q, q.detach()) if q.__class__ in CLASSES and q.requires_grad else None
+    drift = drift if drift is None else mul(reshape(drift, (-1,)), wrap(scale)).masked_fill(wrap(spoilt & (not nan)), 0)
+    out = _interpolate(ranked, ranks, interpolation, drift)
     out = movedim(out, -1, 0) if many else out[..., 0]
     kept = tuple(1 if dim is None or i == at else n for i, n in enumerate(a.shape))
     return reshape(out, (weights.size, *kept) if many else kept) if keepdim else out
 
 
-def _interpolate(ranked: Tensor, ranks: Any, interpolation: str) -> Tensor:
-    """Read the sorted rows at fractional ranks: (…, n), (…, q) → (…, q)."""
+def _interpolate(ranked: Tensor, ranks: Any, interpolation: str, drift: Any) -> Tensor:
+    """Read the sorted rows at fractional ranks: (…, n), (…, q) → (…, q); `drift` is zero, with the gradient of the ranks."""
     where = xp(ranks)
     if interpolation == "nearest":
         ranks = where.round(ranks)
@@ -219,7 +220,8 @@ def _interpolate(ranked: Tensor, ranks: Any, interpolation: str) -> Tensor:
         return values
     part = ranks - low if interpolation == "linear" else (ranks > low).astype(ranks.dtype) / 2
     above = pick(ranked, wrap(where.ceil(ranks).astype(np.int64)), -1)
-    return add(values, mul(sub(above, values), wrap(part)))
+    weight = wrap(part) if drift is None or interpolation == "midpoint" else add(wrap(part), drift)
+    return add(values, mul(sub(above, values), weight))
 
 
 def _check_quantile(input: Tensor, q: Any, interpolation: str) -> None:

@@ -310,6 +310,8 @@ class MultiTensorOptimizer(Optimizer):
             what = "differentiable=True is not supported"
             raise UnsupportedError(name, what, "steps are not recorded", "write the update with ops on tensors, or use autograd.grad")
         super().__init__(params, defaults)
+        if fused and not all(p.is_floating_point() for p in self._every()):
+            raise UnsupportedError(name, "`fused=True` requires all the params to be floating point Tensors")
 
     def _start(self, group: dict[str, Any]) -> dict[str, float]:
         """The counters, and the states that do not begin with zeros, each with its first value."""

@@ -56,8 +56,9 @@ class Adam(MultiTensorOptimizer):
         differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
         defaults = checked(self, locals(), "lr", "eps", "betas", "weight_decay")
-        by_tensor = isinstance(lr, Tensor) and foreach and not capturable
-        check(not by_tensor, self, "lr as a Tensor is not supported for capturable=False and foreach=True")
+        for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+            fits = capturable or not (foreach and isinstance(value, Tensor))
+            check(fits, self, f"{name} as a Tensor is not supported for capturable=False and foreach=True")
         kind = next((kind for kind in (float, Tensor) if all(isinstance(beta, kind) for beta in betas)), None)
         check(kind is not None, self, f"betas must be either both floats or both Tensors, got {betas}")
         if kind is Tensor:

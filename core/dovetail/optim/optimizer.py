@@ -78,6 +78,8 @@ def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str,
     they stand in the constructor's order, but for a few that come last.
     """
     defaults = {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
+    lr = defaults["lr"]
+    check(lr.__class__ not in CLASSES or lr._a.size == 1, optimizer, "Tensor lr must be 1-element")
     for name in names:
         value = defaults[name]
         if name == "betas":
@@ -85,7 +87,6 @@ def checked(optimizer: Any, arguments: dict[str, Any], *names: str) -> dict[str,
             for i, beta in enumerate(map(number, value)):
                 check(0.0 <= beta < 1.0, optimizer, f"Invalid beta parameter at index {i}: {beta}", "expected 0 <= beta < 1")
         else:
-            check(value.__class__ not in CLASSES or value._a.size == 1, optimizer, f"Tensor {name} must be 1-element")
             what = f"Invalid {_LABELS.get(name, f'{name} value')}: {number(value)}"
             check(number(value) >= 0.0, optimizer, what, f"expected {name} >= 0")
     last = optimizer._last.split()
