@@ -11,7 +11,7 @@ from ...autograd.node import CLASSES, changed, wrap
 from ...errors import DovetailError, TypeMismatch, UnsupportedError
 from ..optimizer import Optimizer, check, number
 
-__all__ = ["LRScheduler", "check_optimizer", "per_group", "put", "restore", "state_of", "values_of"]
+__all__ = ["LRScheduler", "annealing", "check_optimizer", "per_group", "put", "restore", "state_of", "values_of"]
 
 _EPOCH = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
@@ -67,6 +67,12 @@ def per_group(name: str, optimizer: Any, value: Any) -> list[Any]:
     else:
         value = [value] * count
     return [_copied(v) for v in value]
+
+
+def annealing(scheduler: Any, strategy: str) -> str:
+    """The way from one rate to the next, checked. Raises ValueRangeError (a ValueError) for one that there is not."""
+    check(strategy in ("cos", "linear"), scheduler, f"anneal_strategy must be one of 'cos' or 'linear', instead got {strategy}")
+    return strategy
 
 
 def state_of(held: Any) -> Any:
@@ -150,8 +156,7 @@ class LRScheduler:
         """Compute the rates of the present epoch; ``step`` calls it."""
         rates = self._rates()
         if not self._get_lr_called_within_step:
-            text = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
-            warnings.warn(text, UserWarning, stacklevel=2)
+            warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", UserWarning, stacklevel=2)
         return rates
 
     def _rates(self) -> list[Any]:

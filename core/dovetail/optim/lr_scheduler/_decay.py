@@ -82,8 +82,7 @@ class ConstantLR(_ByFactor):
     """
 
     def __init__(self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        what = f"Constant multiplicative factor expected to be between 0 and 1. (got {factor})"
-        check(0 <= factor <= 1.0, self, what)
+        check(0 <= factor <= 1.0, self, f"Constant multiplicative factor expected to be between 0 and 1. (got {factor})")
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -112,8 +111,7 @@ class LinearLR(_ByFactor):
     ) -> None:
         what = "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."
         check(0 < start_factor <= 1.0, self, f"{what} (got {start_factor})")
-        what = f"Ending multiplicative factor expected to be between 0 and 1. (got {end_factor})"
-        check(0 <= end_factor <= 1.0, self, what)
+        check(0 <= end_factor <= 1.0, self, f"Ending multiplicative factor expected to be between 0 and 1. (got {end_factor})")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 

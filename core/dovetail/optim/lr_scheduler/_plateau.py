@@ -48,8 +48,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _set_mode(self, mode: str, threshold: float, threshold_mode: str) -> None:
         check(mode in ("min", "max"), self, f"mode {mode} is unknown!", "expected 'min' or 'max'")
-        what = f"threshold mode {threshold_mode} is unknown!"
-        check(threshold_mode in ("rel", "abs"), self, what, "expected 'rel' or 'abs'")
+        check(threshold_mode in ("rel", "abs"), self, f"threshold mode {threshold_mode} is unknown!", "expected 'rel' or 'abs'")
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
