@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import TypeMismatch
 from ..optimizer import check
-from ._base import LRScheduler
+from ._base import LRScheduler, one_each
 
 __all__ = ["ConstantLR", "ExponentialLR", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "PolynomialLR", "StepLR"]
 
@@ -180,11 +180,7 @@ class _ByFunction(LRScheduler):
 
     def __init__(self, optimizer: Any, lr_lambda: Any, last_epoch: int = -1) -> None:
         count = len(optimizer.param_groups)
-        if isinstance(lr_lambda, list | tuple):
-            check(len(lr_lambda) == count, self, f"Expected {count} lr_lambdas, but got {len(lr_lambda)}")
-            self.lr_lambdas = list(lr_lambda)
-        else:
-            self.lr_lambdas = [lr_lambda] * count
+        self.lr_lambdas = one_each(self, lr_lambda, count, lambda n: f"Expected {count} lr_lambdas, but got {n}")
         for function in self.lr_lambdas:
             if not callable(function):
                 raise TypeMismatch(type(self).__name__, f"lr_lambda should be a function, but got {type(function).__name__}")
