@@ -40,9 +40,8 @@ class LBFGS(Optimizer):
         check(len(self.param_groups) == 1, self, what, f"got {len(self.param_groups)} groups")
 
     @property
-    def _params(self) -> list[Any]:
-        params: list[Any] = self.param_groups[0]["params"]
-        return params
+    def _params(self) -> Any:
+        return self.param_groups[0]["params"]
 
     def _flat_grad(self) -> Any:
         """All gradients as one real vector, zeros where there is none."""

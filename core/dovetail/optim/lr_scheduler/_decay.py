@@ -68,8 +68,7 @@ class MultiStepLR(_ByFactor):
         return self.gamma ** self.milestones[self.last_epoch] if self.last_epoch in self.milestones else 1
 
     def _whole(self) -> float:
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
-        return self.gamma**passed
+        return self.gamma ** bisect_right(sorted(self.milestones.elements()), self.last_epoch)
 
 
 class ConstantLR(_ByFactor):
@@ -124,8 +123,7 @@ class LinearLR(_ByFactor):
         return 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
 
     def _whole(self) -> float:
-        rise = (self.end_factor - self.start_factor) * min(self.total_iters, self.last_epoch) / self.total_iters
-        return self.start_factor + rise
+        return self.start_factor + (self.end_factor - self.start_factor) * min(self.total_iters, self.last_epoch) / self.total_iters
 
 
 class ExponentialLR(_ByFactor):
@@ -168,8 +166,7 @@ class PolynomialLR(_ByFactor):
         return (left / before) ** self.power
 
     def _whole(self) -> float:
-        left = 1.0 - min(self.total_iters, self.last_epoch) / self.total_iters
-        return left**self.power
+        return (1.0 - min(self.total_iters, self.last_epoch) / self.total_iters) ** self.power
 
 
 class _ByFunction(LRScheduler):
