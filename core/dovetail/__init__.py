@@ -72,7 +72,4 @@ def __getattr__(name: str) -> Any:
 
 
 # last, because `float`, `bool`, `sum` … are from here on ours
-globals().update(_dtypes.TYPES)
-globals().update(_dtypes.ALIASES)
-globals().update(_LEGACY_CLASSES)
-globals().update(_namespace())
+globals().update({**_dtypes.TYPES, **_dtypes.ALIASES, **_LEGACY_CLASSES, **_namespace()})

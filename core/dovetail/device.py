@@ -23,8 +23,7 @@ def cupy() -> ModuleType:
     try:
         import cupy as module
     except ImportError as error:
-        what = f"CuPy is not installed ({error})"
-        raise NoDevice("cuda", what, "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
+        raise NoDevice("cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
     try:
         count = module.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own types for a missing driver

@@ -60,20 +60,11 @@ def dtype_named(name: str) -> dtype:
     return TYPES.get(name) or later(name)
 
 
+_INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 bool_ = dtype("bool", np.bool_, _BOOL)
-uint8 = dtype("uint8", np.uint8, _INT)
-int8 = dtype("int8", np.int8, _INT)
-int16 = dtype("int16", np.int16, _INT)
-int32 = dtype("int32", np.int32, _INT)
-int64 = dtype("int64", np.int64, _INT)
-uint16 = dtype("uint16", np.uint16, _INT)
-uint32 = dtype("uint32", np.uint32, _INT)
-uint64 = dtype("uint64", np.uint64, _INT)
-float16 = dtype("float16", np.float16, _FLOAT)
-float32 = dtype("float32", np.float32, _FLOAT)
-float64 = dtype("float64", np.float64, _FLOAT)
-complex64 = dtype("complex64", np.complex64, _COMPLEX)
-complex128 = dtype("complex128", np.complex128, _COMPLEX)
+uint8, int8, int16, int32, int64, uint16, uint32, uint64 = (dtype(name, name, _INT) for name in _INTEGERS)
+float16, float32, float64 = (dtype(name, name, _FLOAT) for name in ("float16", "float32", "float64"))
+complex64, complex128 = (dtype(name, name, _COMPLEX) for name in ("complex64", "complex128"))
 
 ALIASES = {
     "half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64, "cfloat": complex64,

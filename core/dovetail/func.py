@@ -118,8 +118,7 @@ def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool
                 raise ShapeError("grad", f"the function gave {seen}", "expected a scalar tensor")
             wanted = [t for n in numbers for t in _tensors(fresh[n])]
             found = _grad(out, wanted, create_graph=True, allow_unused=True) if out.requires_grad else [None] * len(wanted)
-            rest = iter(_filled(found, wanted))
-            grads = tuple(mapped(fresh[n], lambda t: next(rest)) for n in numbers)
+            grads = _regrown(tuple(fresh[n] for n in numbers), _filled(found, wanted))
         grads, out, aux = _settled((grads, out, aux), wanted)
         first = grads if isinstance(argnums, tuple) else grads[0]
         return (first, (out, aux)) if has_aux else (first, out)

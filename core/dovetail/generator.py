@@ -144,8 +144,7 @@ class Generator:
             from numpy.random import MT19937, RandomState  # about 15 ms when it is the first import of it
 
             self._engine = MT19937(0)
-            source = RandomState(self._engine)
-            self._draw = source.randint
+            self._draw = RandomState(self._engine).randint
         if self._stale:
             self._draw.__self__.seed(self._seed & 0xFFFFFFFF)
             self._stale = False

@@ -316,8 +316,7 @@ def _conversion(name: str, kind: str) -> Callable[..., Any]:
     def convert(self: Any, *, memory_format: Any = None) -> Any:
         return self.to(ALIASES.get(kind) or dtype_named(kind), memory_format=memory_format)
 
-    convert.__name__ = name
-    convert.__doc__ = f"Convert to the type that ``dovetail.{kind}`` names."
+    convert.__name__, convert.__doc__ = name, f"Convert to the type that ``dovetail.{kind}`` names."
     return convert
 
 
@@ -325,8 +324,7 @@ def _of_sparse(name: str) -> Callable[..., Any]:
     def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
         return of_plugin("METHODS")[name](self, *args, **kwargs)
 
-    convert.__name__ = name
-    convert.__doc__ = f"PyTorch's ``{name}``, of the plugin that brings `dovetail.sparse`."
+    convert.__name__, convert.__doc__ = name, f"PyTorch's ``{name}``, of the plugin that brings `dovetail.sparse`."
     return convert
 
 

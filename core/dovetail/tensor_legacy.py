@@ -126,8 +126,7 @@ class LegacyMethods:
         """Without an argument the name of its legacy type, ``"dovetail.FloatTensor"``; else a conversion."""
         if dtype is None:
             place = "cuda." if self.is_cuda else ""
-            kind = self.dtype.name
-            return f"dovetail.{place}{_BY_DTYPE.get(kind) or type_name(self._a.dtype) + 'Tensor'}"
+            return f"dovetail.{place}{_BY_DTYPE.get(self.dtype.name) or type_name(self._a.dtype) + 'Tensor'}"
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
         return self.to(dtype.device, dtype.dtype) if dtype.__class__ is LegacyType else self.to(dtype)

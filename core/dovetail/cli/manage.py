@@ -16,7 +16,7 @@ from ..plugins.manager import get_manager, reset
 from ..plugins.names import normalise
 from ..plugins.settings import read_switches, write_switches
 
-__all__ = ["check", "disable", "doctor", "enable", "new", "search", "show", "trust"]
+__all__ = ["check", "disable", "doctor", "enable", "installed", "new", "search", "show", "trust"]
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
 
@@ -45,7 +45,8 @@ def _report(checks: list[tuple[str, bool, str]], as_json: bool) -> None:
         sys.exit(1)
 
 
-def _installed(name: str) -> Any:
+def installed(name: str) -> Any:
+    """The plugin of this name, or an error that says which ones there are."""
     catalogue = get_manager(strict=False).catalogue
     try:
         return catalogue[name]
@@ -58,7 +59,7 @@ def _installed(name: str) -> Any:
 @click.argument("name")
 def disable(name: str) -> None:
     """Switch a plugin off, for this user and every project."""
-    plugin, switches = _installed(name), read_switches()
+    plugin, switches = installed(name), read_switches()
     switches["disabled"] = sorted({*switches["disabled"], normalise(plugin.name)})
     click.echo(f"{plugin.label} is switched off (written to {write_switches(switches)}); on again: dovetail plugins enable {plugin.name}")
 
@@ -72,7 +73,7 @@ def enable(name: str) -> None:
     write_switches(switches)
     forget(normalise(name))
     reset()
-    plugin = _installed(name)
+    plugin = installed(name)
     if not plugin.usable:
         raise click.ClickException(f"{plugin.label} is {plugin.state}: {plugin.reason}")
     click.echo(f"{plugin.label} is {plugin.state}")

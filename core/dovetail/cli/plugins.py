@@ -11,7 +11,7 @@ import click
 from ..plugins.catalogue import STATES, Plugin
 from ..plugins.kinds import KINDS
 from ..plugins.manager import Manager, get_manager
-from .manage import check, disable, doctor, enable, new, show, trust
+from .manage import check, disable, doctor, enable, installed, new, show, trust
 
 __all__ = ["plugins"]
 
@@ -82,12 +82,7 @@ def _counts(plugin: Plugin) -> str:
 @click.option("--json", "as_json", is_flag=True, help="For programs: the plugin and its rows.")
 def info(name: str, as_json: bool) -> None:
     """Show one plugin: where it is, its state with the reason, and all that it brings."""
-    catalogue = _manager().catalogue
-    try:
-        plugin = catalogue[name]
-    except KeyError:
-        known = ", ".join(item.name for item in catalogue.plugins) or "none"
-        raise click.ClickException(f"there is no plugin {name!r}; installed: {known}") from None
+    plugin = installed(name)
     rows = {kind: plugin.rows(kind) for kind in KINDS if kind in plugin.kinds}
     if as_json:
         _print_json({**_describe(plugin), "rows": rows})
@@ -133,8 +128,7 @@ def _claims(key: str) -> list[dict[str, Any]]:
             owner, fields = table.rows.get(name, (None, {}))
             claimed = [plugin.label for plugin in manager.catalogue.usable if name in plugin.rows(kind)]
             target = str(fields.get("target", fields.get("new", fields.get("url", ""))))
-            provider = owner.label if owner else ""
-            answers.append({"kind": kind, "key": name, "plugin": provider, "claimed_by": claimed, "target": target})
+            answers.append({"kind": kind, "key": name, "plugin": owner.label if owner else "", "claimed_by": claimed, "target": target})
     for owner in manager.catalogue.usable:  # a hook that a plugin publishes: who declares it, and who implements it
         if key.startswith(f"{owner.name}/") and (spec := owner.publishes.get(key.partition("/")[2])):
             claimed = [plugin.label for plugin in manager.catalogue.usable if key in plugin.implements]

@@ -34,13 +34,13 @@ def default_convert(data: Any) -> Any:
     if isinstance(data, _NUMPY):
         return data if data.dtype.kind in "SUO" else as_tensor(data)
     if isinstance(data, collections.abc.Mapping):
-        return _same_mapping(data, {k: default_convert(data[k]) for k in data})
+        return _same_kind(data, {k: default_convert(data[k]) for k in data})
     if _is_namedtuple(data):
         return type(data)(*(default_convert(v) for v in data))
     if isinstance(data, tuple):
         return [default_convert(v) for v in data]
     if isinstance(data, collections.abc.Sequence):
-        return _same_sequence(data, [default_convert(v) for v in data])
+        return _same_kind(data, [default_convert(v) for v in data])
     return data
 
 
@@ -66,7 +66,7 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
         if isinstance(first, kinds):
             return made(batch)
     if isinstance(first, collections.abc.Mapping):
-        return _same_mapping(first, {k: collate([d[k] for d in batch], collate_fn_map=collate_fn_map) for k in first})
+        return _same_kind(first, {k: collate([d[k] for d in batch], collate_fn_map=collate_fn_map) for k in first})
     if _is_namedtuple(first):
         return type(first)(*(collate(s, collate_fn_map=collate_fn_map) for s in zip(*batch, strict=False)))
     if isinstance(first, collections.abc.Sequence):
@@ -120,7 +120,7 @@ def _sequence(batch: Any, first: Any, rules: Any) -> Any:
         what = "each element in list of batch should be of equal size"
         raise ShapeError("default_collate", what, f"got lengths {lengths}", "pass collate_fn to pad them")
     merged = [collate(s, collate_fn_map=rules) for s in zip(*batch, strict=False)]
-    return merged if isinstance(first, tuple) else _same_sequence(first, merged)
+    return merged if isinstance(first, tuple) else _same_kind(first, merged)
 
 
 _BATCHES: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
@@ -132,27 +132,19 @@ _BATCHES: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-def _same_mapping(like: Any, values: dict[Any, Any]) -> Any:
-    """A mapping of the same class, with what else it carries where it can be changed."""
-    try:
-        if isinstance(like, collections.abc.MutableMapping):
-            made = copy.copy(like)
-            made.update(values)
-            return made
-        return type(like)(values)
-    except TypeError:
-        return values
-
-
-def _same_sequence(like: Any, values: list[Any]) -> Any:
+def _same_kind(like: Any, values: Any) -> Any:
+    """Values, a dict or a list, in the class of ``like``, with what else it carries where it can be changed."""
     if like.__class__ is list:
         return values
     try:
-        if isinstance(like, collections.abc.MutableSequence):
-            made = copy.copy(like)
+        if not isinstance(like, collections.abc.MutableMapping | collections.abc.MutableSequence):
+            return type(like)(values)
+        made = copy.copy(like)
+        if isinstance(values, dict):
+            made.update(values)
+        else:
             for i, value in enumerate(values):
                 made[i] = value
-            return made
-        return type(like)(values)
+        return made
     except TypeError:
         return values

@@ -55,10 +55,8 @@ class _Recorder:
         self.paths: dict[int, str] = {}
         self.before: dict[int, int] = {}  # version box of a parameter or buffer → its changes before the run
         if isinstance(fn, Module):
-            for name, p in fn.named_parameters():
-                self.members[id(p._a)] = (name, "parameter", p)
-            for name, b in fn.named_buffers():
-                self.members[id(b._a)] = (name, "buffer", b)
+            tables: Any = (("parameter", fn.named_parameters()), ("buffer", fn.named_buffers()))
+            self.members = {id(t._a): (name, kind, t) for kind, named in tables for name, t in named}
             self.before = {id(t._v): t._v[1] for _, _, t in self.members.values()}
             self.paths = {id(m): name for name, m in fn.named_modules()}
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, where an open file cannot be removed: that is lock enough
+except ImportError:  # Windows, where an open file cannot be renamed or removed: that is lock enough
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["replacing", "sync_folder"]
+__all__ = ["fcntl", "replacing", "sync_folder"]
 
 
 class MissingFolder(FileNotFoundError, RuntimeError):

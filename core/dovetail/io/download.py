@@ -24,12 +24,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from ..errors import DownloadError, HashMismatch
-from .atomic import sync_folder
-
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be renamed: every process then has a partial file of its own
-    fcntl = None  # type: ignore[assignment]
+from .atomic import fcntl, sync_folder  # without fcntl, on Windows, every process has a partial file of its own
 
 __all__ = ["Expected", "download"]
 

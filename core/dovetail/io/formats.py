@@ -31,8 +31,7 @@ def decode(source: bytes | str | os.PathLike[str], kind: str | None = None, *, m
     """
     name, data = (f"sample {kind}", source) if isinstance(source, bytes) else (os.fspath(source), Path(source).read_bytes())
     suffix = (kind or "").lower() if isinstance(source, bytes) or kind else claimed_suffix(source)
-    limits = {"elements": max_elements}
-    found = _ask(name, "decode_sample", suffix, DecodeError, data=data, kind=suffix, limits=limits)
+    found = _ask(name, "decode_sample", suffix, DecodeError, data=data, kind=suffix, limits={"elements": max_elements})
     if found is None:
         ending = suffix or Path(name).suffix or "a kind that is not named"
         raise DecodeError(name, None, f"no plugin decodes {ending}; see what is installed with: dovetail search --kind formats .")

@@ -295,6 +295,5 @@ def _mapper(map_location: Any) -> Callable[[Any], Any]:
     try:
         device = to_device(map_location)
     except TypeError:
-        what = f"map_location is {type(map_location).__name__}"
-        raise TypeMismatch("load", what, "expected a device, a dict or a function") from None
+        raise TypeMismatch("load", f"map_location is {type(map_location).__name__}", "expected a device, a dict or a function") from None
     return lambda t: t.to(device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autograd.node import Tensor, wrap
 from ..device import Device
-from ..dtypes import TYPES, bfloat16_dtype, dtype
+from ..dtypes import TYPES, bfloat16_dtype, dtype, dtype_named
 from ..ops._arrays import strided as strided_view
 from ..ops.memory import strided
 from ..size import Size
@@ -41,7 +41,7 @@ class StorageType:
 
     @property
     def dtype(self) -> dtype:
-        return _type(self.kind or "uint8")
+        return dtype_named(self.kind or "uint8")
 
 
 def _ordered(items: Any = ()) -> Any:
@@ -80,17 +80,13 @@ def _layout(name: str) -> Any:
     return strided
 
 
-def _type(name: str) -> dtype:
-    return bfloat16_dtype() if name == "bfloat16" else TYPES[name]
-
-
 def _tensor(
     storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None, metadata: Any = None,
     kind: Any = None,
 ) -> Tensor:  # fmt: skip
     if storage.__class__ is not Storage:
         raise ValueError(f"its memory is a {type(storage).__name__}")
-    kind = kind or _type(storage.kind or "uint8")
+    kind = kind or dtype_named(storage.kind or "uint8")
     sizes, steps, (first,) = _numbers(size), _numbers(stride), _numbers([offset])
     room = storage.bytes.size // kind.itemsize
     last = 0 if 0 in sizes else first + 1 + sum((n - 1) * s for n, s in zip(sizes, steps, strict=True))

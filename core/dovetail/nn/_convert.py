@@ -18,8 +18,7 @@ def _floating(name: str) -> Callable[[Any], Any]:
     def convert(self: Any) -> Any:
         return self._apply(lambda t: getattr(t, name)() if t.is_floating_point() else t)
 
-    convert.__name__ = name
-    convert.__doc__ = f"Convert floating parameters and buffers with ``Tensor.{name}``."
+    convert.__name__, convert.__doc__ = name, f"Convert floating parameters and buffers with ``Tensor.{name}``."
     return convert
 
 

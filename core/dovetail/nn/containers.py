@@ -14,6 +14,14 @@ from .module import Module, _shown
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
 
+class _Popping(Module):
+    def pop(self, key: Any) -> Any:
+        """Take out what is at this place, or has this name, and return it."""
+        taken = self[key]  # type: ignore[index]
+        del self[key]  # type: ignore[attr-defined]
+        return taken
+
+
 class _List(Module):
     """What is held under the names "0", "1" …, reached by index."""
 
@@ -40,7 +48,7 @@ class _List(Module):
         return self
 
 
-class _Modules(_List):
+class _Modules(_Popping, _List):
     """Sub-modules by index and slice."""
 
     def _key(self, idx: Any) -> str:
@@ -73,12 +81,6 @@ class _Modules(_List):
         held = list(self)
         held.insert(index, module)
         self._renumber(held)
-
-    def pop(self, key: int | slice) -> Any:
-        """Take a module (or a slice of them) out and return it."""
-        taken = self[key]  # type: ignore[index]
-        del self[key]
-        return taken
 
 
 class Sequential(_Modules):
@@ -192,7 +194,7 @@ class ModuleList(_Modules):
         return _shown(self._get_name(), [], below)
 
 
-class _Dict(Module):
+class _Dict(_Popping):
     """What is held under names, in the order of insertion."""
 
     _names: Any  # a dict whose keys they are
@@ -214,12 +216,6 @@ class _Dict(Module):
         """Drop everything."""
         for key in list(self):
             del self[key]  # type: ignore[attr-defined]
-
-    def pop(self, key: str) -> Any:
-        """Take what has a name out and return it."""
-        taken = self[key]  # type: ignore[index]
-        del self[key]  # type: ignore[attr-defined]
-        return taken
 
     def update(self, values: Any) -> None:
         """Add what a mapping has, or an iterable of pairs. Raises a TypeError or ValueError for anything else."""

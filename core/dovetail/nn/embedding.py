@@ -24,8 +24,7 @@ class _Table(Layer):
         name, device, dtype = type(self).__name__, others.pop("device"), others.pop("dtype")
         if padding_idx is not None:
             within = -num_embeddings <= padding_idx < num_embeddings
-            what = f"padding_idx must be within num_embeddings (got {padding_idx} of {num_embeddings})"
-            need(within, name, what, kind=AssertedError)
+            need(within, name, f"padding_idx must be within num_embeddings (got {padding_idx} of {num_embeddings})", kind=AssertedError)
             padding_idx %= num_embeddings
         self._keep(num_embeddings=num_embeddings, embedding_dim=embedding_dim, padding_idx=padding_idx, **others)
         if weight is None:

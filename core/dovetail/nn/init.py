@@ -211,10 +211,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
     """Fill with U(-b, b), b = gain · √(3 / fan). He and others, 2015. ``a`` is the slope of a leaky relu."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return tensor
-    bound = math.sqrt(3.0) * std
-    return tensor.uniform_(-bound, bound, generator=generator)
+    return tensor if std is None else tensor.uniform_(-math.sqrt(3.0) * std, math.sqrt(3.0) * std, generator=generator)
 
 
 @no_grad()

@@ -84,8 +84,7 @@ class GroupNorm(_Affine, calls=F.group_norm, passes="num_groups weight bias eps"
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None, dtype: Any = None,
         *, bias: bool = True,
     ) -> None:  # fmt: skip
-        fits = num_channels % num_groups == 0
-        need(fits, "GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        need(num_channels % num_groups == 0, "GroupNorm", f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self._keep(num_groups=num_groups, num_channels=num_channels, eps=eps, affine=affine)
         shape = (num_channels,) if affine else None
         self._start(device, dtype, weight=shape, bias=shape if bias else None)

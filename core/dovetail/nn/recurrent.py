@@ -62,8 +62,7 @@ class RNNBase(Layer):
             warnings.warn(what, stacklevel=4)
         for what, kind in (("bias", bool), ("batch_first", bool), ("input_size", int), ("hidden_size", int)):
             value = getattr(self, what)
-            text = f"{what} should be of type {kind.__name__}, got: {type(value).__name__}"
-            need(isinstance(value, kind), name, text, kind=TypeMismatch)
+            need(isinstance(value, kind), name, f"{what} should be of type {kind.__name__}, got: {type(value).__name__}", kind=TypeMismatch)
         for what in ("input_size", "hidden_size", "num_layers"):
             need(getattr(self, what) > 0, name, f"{what} must be greater than zero", f"got {getattr(self, what)}")
         size, hidden = self.proj_size, self.hidden_size
@@ -197,8 +196,7 @@ class RNN(RNNBase, calls=ops.recurrent.rnn_layer):
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
-        what = f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
-        need(nonlinearity in ("tanh", "relu"), "RNN", what)
+        need(nonlinearity in ("tanh", "relu"), "RNN", f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         mode = f"RNN_{nonlinearity.upper()}"
         super().__init__(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
         self.nonlinearity = nonlinearity

@@ -121,8 +121,7 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
 
     def forward(self, input_: Tensor, target_: Tensor) -> Any:
         batched = target_.ndim > 0
-        what = "0D or 1D target tensor expected, multi-target not supported"
-        need(target_.ndim < 2, "AdaptiveLogSoftmaxWithLoss", what, kind=ShapeError)
+        need(target_.ndim < 2, "AdaptiveLogSoftmaxWithLoss", "0D or 1D target tensor expected, multi-target not supported", kind=ShapeError)
         input, target = (input_, target_) if batched else (input_.unsqueeze(0), target_.unsqueeze(0))
         if batched and input.shape[0] != target.shape[0]:
             what, got = "Input and target should have the same size in the batch dimension", (tuple(input_.shape), tuple(target_.shape))

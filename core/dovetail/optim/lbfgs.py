@@ -35,15 +35,13 @@ class LBFGS(Optimizer):
         tolerance_change: float = 1e-9, history_size: int = 100, line_search_fn: str | None = None,
     ) -> None:  # fmt: skip
         max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
-        defaults = checked(self, locals(), "lr")
-        super().__init__(params, defaults)
+        super().__init__(params, checked(self, locals(), "lr"))
         what = "LBFGS doesn't support per-parameter options (parameter groups)"
         check(len(self.param_groups) == 1, self, what, f"got {len(self.param_groups)} groups")
 
     @property
-    def _params(self) -> list[Any]:
-        params: list[Any] = self.param_groups[0]["params"]
-        return params
+    def _params(self) -> Any:
+        return self.param_groups[0]["params"]
 
     def _flat_grad(self) -> Any:
         """All gradients as one real vector, zeros where there is none."""

@@ -238,8 +238,7 @@ class Optimizer:
         params, names = [p for _, p in pairs], [name for name, _ in pairs if name is not None]
         param_group["params"] = params
         if names:
-            what = "all optimizer params should be with/without names. Some param names are missing"
-            check(len(names) == len(params), self, what)
+            check(len(names) == len(params), self, "all optimizer params should be with/without names. Some param names are missing")
             param_group["param_names"] = names
         for p in params:
             if not isinstance(p, Tensor):

@@ -14,7 +14,7 @@ from ..dtypes import int64
 from ..errors import AssertedError
 from ..nn.module import Module
 from ..ops.create import zeros
-from .lr_scheduler._base import LRScheduler, per_group
+from .lr_scheduler._base import LRScheduler, annealing, per_group
 from .optimizer import check, number
 
 __all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "update_bn"]
@@ -185,11 +185,10 @@ class SWALR(LRScheduler):
     def __init__(self, optimizer: Any, swa_lr: Any, anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1) -> None:
         for lr, group in zip(per_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True):
             group["swa_lr"] = lr
-        what = f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
-        check(anneal_strategy in ("cos", "linear"), self, what)
+        self._anneal_strategy = annealing(self, anneal_strategy)
         whole = isinstance(anneal_epochs, int) and anneal_epochs >= 0
         check(whole, self, f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
-        self._anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs
+        self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)
 
     def _part(self, step: int) -> float:

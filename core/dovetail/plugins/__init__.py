@@ -43,8 +43,7 @@ def environment() -> dict[str, str]:
     """The environment for a worker process: it sees the plugins that are usable in this one, and no others."""
     import os
 
-    names = [plugin.name for plugin in installed() if plugin.usable]
-    return {**os.environ, "DOVETAIL_PLUGINS": ",".join(names) or "none"}
+    return {**os.environ, "DOVETAIL_PLUGINS": ",".join(plugin.name for plugin in installed() if plugin.usable) or "none"}
 
 
 def kernels_for_core() -> list[KernelClaim]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..hooks import HOOK_API
 
-__all__ = ["Cache", "Stamp", "cache_folder", "stamp"]
+__all__ = ["Cache", "Stamp", "cache_folder", "stamp", "user_folder"]
 
 #: What tells one state of a file from another: mtime in nanoseconds, and size.
 Stamp = list[int]
@@ -34,16 +34,24 @@ def stamp(path: str) -> Stamp | None:
     return [status.st_mtime_ns, status.st_size]
 
 
-def cache_folder() -> str:
-    """Where Dovetail may keep what can be made again: ``DOVETAIL_CACHE``, or ``dovetail`` in the platform's cache folder."""
-    if chosen := os.environ.get("DOVETAIL_CACHE"):
-        return chosen
+def user_folder(chosen: str, mac: str, windows: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """A folder of the user's: what the variable ``chosen`` says, or a place below the one where the platform keeps such files.
+
+    ``windows`` and ``others`` are the variable that names that place, where it is below the home when none does, and the folders in it.
+    """
+    if path := os.environ.get(chosen):
+        return path
     home = os.path.expanduser("~")
     if sys.platform == "darwin":
-        return os.path.join(home, "Library", "Caches", "dovetail")
-    if sys.platform == "win32":
-        return os.path.join(os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "dovetail", "cache")
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "dovetail")
+        return os.path.join(home, "Library", mac, "dovetail")
+    variable, usual, *below = windows if sys.platform == "win32" else others
+    return os.path.join(os.environ.get(variable) or os.path.join(home, usual), *below)
+
+
+def cache_folder() -> str:
+    """Where Dovetail may keep what can be made again: ``DOVETAIL_CACHE``, or ``dovetail`` in the platform's cache folder."""
+    windows = ("LOCALAPPDATA", os.path.join("AppData", "Local"), "dovetail", "cache")
+    return user_folder("DOVETAIL_CACHE", "Caches", windows, ("XDG_CACHE_HOME", ".cache", "dovetail"))
 
 
 class Cache:

@@ -147,8 +147,7 @@ def discover(path: list[str] | None = None) -> Catalogue:
     quarantine(plugins)
     _settle_names(plugins, settings)
     catalogue = Catalogue(plugins, settings)
-    installed = {normalise(plugin.name) for plugin in plugins}
-    if missing := sorted((settings.only or set()) - installed):
+    if missing := sorted((settings.only or set()) - {normalise(plugin.name) for plugin in plugins}):
         catalogue.notices.append(f"DOVETAIL_PLUGINS names {', '.join(missing)}, which is not installed")
     return catalogue
 

@@ -101,8 +101,7 @@ def look_around() -> list[Check]:
         manager.table(kind)  # so that clashes, and code that fails to register, are among the problems
     checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
     for plugin in manager.catalogue.plugins:
-        well = plugin.state in ("ready", "active", "disabled")
-        checks.append((f"plugin {plugin.name}", well, _about(plugin)))
+        checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
     for kind, about in KINDS.items():
         if about.claim:

@@ -78,8 +78,7 @@ class Manager:
         kept = self._targets.get((target, plugin.name))
         if kept is None:
             try:
-                module = target.partition(":")[0]
-                kept = self._contain(plugin, f"importing {target}", module, functools.partial(_import, target))
+                kept = self._contain(plugin, f"importing {target}", target.partition(":")[0], functools.partial(_import, target))
             except PluginError as error:
                 kept = error
             self._targets[target, plugin.name] = kept

@@ -81,8 +81,7 @@ class Registry:
         Raises UnknownNameError, with the nearest names and what to install; NameClashError when several plugins claim the key;
         PluginError when the plugin that should bring it is not usable.
         """
-        manager = get_manager()
-        table = manager.table(self.kind)
+        table = get_manager().table(self.kind)
         row = table.rows.get(key)
         if row is None:
             if key in table.clashes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .cache import user_folder
 from .names import normalise
 
 if TYPE_CHECKING:
@@ -19,14 +19,8 @@ __all__ = ["Settings", "config_folder", "lacking", "read_settings", "read_switch
 
 def config_folder() -> str:
     """Where the user's ``config.toml`` lies: ``DOVETAIL_CONFIG``, or ``dovetail`` in the platform's config folder."""
-    if chosen := os.environ.get("DOVETAIL_CONFIG"):
-        return chosen
-    home = os.path.expanduser("~")
-    if sys.platform == "darwin":
-        return os.path.join(home, "Library", "Application Support", "dovetail")
-    if sys.platform == "win32":
-        return os.path.join(os.environ.get("APPDATA") or os.path.join(home, "AppData", "Roaming"), "dovetail")
-    return os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "dovetail")
+    windows = ("APPDATA", os.path.join("AppData", "Roaming"), "dovetail")
+    return user_folder("DOVETAIL_CONFIG", "Application Support", windows, ("XDG_CONFIG_HOME", ".config", "dovetail"))
 
 
 class Settings:

@@ -79,8 +79,7 @@ def normal_around(gen: Generator, mean: Any, std: Any) -> np.ndarray:
         out += mean
         return out
     demand(std.size == 0 or bool((std >= 0).all()), "normal", f"std has the minimum {std.min() if std.size else 0}", "expected std >= 0")
-    shape = np.broadcast_shapes(np.shape(mean), std.shape)
-    out = normal(gen, shape, dtype)
+    out = normal(gen, np.broadcast_shapes(np.shape(mean), std.shape), dtype)
     # as PyTorch's mul_ and add_: computed in the wider type, rounded to the result's after each step
     np.multiply(out, std, out=out, casting="unsafe")
     np.add(out, np.asarray(mean, None if isinstance(mean, np.ndarray) else dtype), out=out, casting="unsafe")

@@ -43,8 +43,7 @@ def binomial(gen: Generator, count: np.ndarray, prob: np.ndarray) -> np.ndarray:
     """
     floating("binomial", count.dtype)
     floating("binomial", prob.dtype)
-    kind = count.dtype.type
-    drawn = [kind(_binomial(gen, n, p)) for n, p in zip(count.ravel(), prob.ravel(), strict=True)]
+    drawn = [count.dtype.type(_binomial(gen, n, p)) for n, p in zip(count.ravel(), prob.ravel(), strict=True)]
     return np.array(drawn, count.dtype).reshape(count.shape)
 
 

@@ -36,10 +36,8 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
     tensors = _list(tensors)
     if not tensors:
         return dv.tensor(0.0)
-    kind = float(norm_type)
-    device = tensors[0].device
-    norms = [vector_norm(t, kind).to(device) for t in tensors]
-    total = vector_norm(dv.stack(norms), kind)
+    kind, device = float(norm_type), tensors[0].device
+    total = vector_norm(dv.stack([vector_norm(t, kind).to(device) for t in tensors]), kind)
     if error_if_nonfinite and not bool(dv.isfinite(total)):
         what = f"The total norm of order {kind} for gradients from `parameters` is non-finite, so it cannot be clipped ({total.item()})"
         raise NonFiniteError("clip_grad_norm_", what, "", "set error_if_nonfinite=False to scale by it anyway")

@@ -51,8 +51,7 @@ class PackedSequence(_Packed):
         data = self.data.to(*args, **kwargs)
         if data is self.data:
             return self
-        indices = [None if i is None else i.to(data.device) for i in self[2:]]
-        return PackedSequence(data, self.batch_sizes, *indices)
+        return PackedSequence(data, self.batch_sizes, *(None if i is None else i.to(data.device) for i in self[2:]))
 
     def cpu(self) -> PackedSequence:
         """On the CPU."""
@@ -111,8 +110,7 @@ def _plan(batch_sizes: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     sizes = _numbers(batch_sizes)
     starts = np.cumsum(sizes) - sizes
     alive = np.arange(sizes[0]) < sizes[:, None]
-    rows = np.where(alive, starts[:, None] + np.arange(sizes[0]), 0)
-    return rows, alive, alive.sum(0)
+    return np.where(alive, starts[:, None] + np.arange(sizes[0]), 0), alive, alive.sum(0)
 
 
 def _unpack_steps(data: Tensor, batch_sizes: Tensor, value: float = 0.0, count: int | None = None) -> tuple[Tensor, np.ndarray]:

@@ -11,7 +11,7 @@ from ...autograd.node import CLASSES, changed, wrap
 from ...errors import DovetailError, TypeMismatch, UnsupportedError
 from ..optimizer import Optimizer, check, number
 
-__all__ = ["LRScheduler", "check_optimizer", "per_group", "put", "restore", "state_of", "values_of"]
+__all__ = ["LRScheduler", "annealing", "check_optimizer", "one_each", "per_group", "put", "restore", "state_of", "values_of"]
 
 _EPOCH = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
@@ -58,15 +58,24 @@ def put(group: dict[str, Any], key: str, value: Any) -> None:
         group[key] = value
 
 
+def one_each(where: Any, value: Any, count: int, what: Callable[[int], str]) -> list[Any]:
+    """``count`` values, from one value or a list. Raises a ValueError, told by ``what``, where the list has another length."""
+    if not isinstance(value, list | tuple):
+        return [value] * count
+    check(len(value) == count, where, what(len(value)))
+    return list(value)
+
+
 def per_group(name: str, optimizer: Any, value: Any) -> list[Any]:
     """One value for each group, from one value or a list. Raises a ValueError where the list has another length."""
-    count = len(optimizer.param_groups)
-    if isinstance(value, list | tuple):
-        what = f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {count}."
-        check(len(value) == count, name, what)
-    else:
-        value = [value] * count
-    return [_copied(v) for v in value]
+    count, what = len(optimizer.param_groups), f"{name} must have the same length as optimizer.param_groups. {name} has"
+    return [_copied(v) for v in one_each(name, value, count, lambda n: f"{what} {n} values, param_groups has {count}.")]
+
+
+def annealing(scheduler: Any, strategy: str) -> str:
+    """The way from one rate to the next, checked. Raises ValueRangeError (a ValueError) for one that there is not."""
+    check(strategy in ("cos", "linear"), scheduler, f"anneal_strategy must be one of 'cos' or 'linear', instead got {strategy}")
+    return strategy
 
 
 def state_of(held: Any) -> Any:
@@ -150,8 +159,7 @@ class LRScheduler:
         """Compute the rates of the present epoch; ``step`` calls it."""
         rates = self._rates()
         if not self._get_lr_called_within_step:
-            text = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
-            warnings.warn(text, UserWarning, stacklevel=2)
+            warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", UserWarning, stacklevel=2)
         return rates
 
     def _rates(self) -> list[Any]:

@@ -96,8 +96,7 @@ class ChainedScheduler(_Composed):
     """
 
     def __init__(self, schedulers: Sequence[Any], optimizer: Any = None) -> None:
-        what = "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler."
-        check(len(schedulers) >= 1, self, what)
+        check(len(schedulers) >= 1, self, "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler.")
         optimizer = optimizer or schedulers[0].optimizer
         self._check_members(schedulers, optimizer)
         self._schedulers, self.optimizer = schedulers, optimizer

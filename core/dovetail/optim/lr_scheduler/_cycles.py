@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..optimizer import check
-from ._base import LRScheduler, check_optimizer, per_group, put, restore, state_of
+from ._base import LRScheduler, annealing, check_optimizer, per_group, put, restore, state_of
 
 __all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR"]
 
@@ -158,8 +158,7 @@ class CyclicLR(_Cycle):
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            bounds = self._begin_momentum(optimizer, base_momentum, max_momentum, last_epoch == -1)
-            self.base_momentums, self.max_momentums = bounds
+            self.base_momentums, self.max_momentums = self._begin_momentum(optimizer, base_momentum, max_momentum, last_epoch == -1)
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -224,9 +223,7 @@ class OneCycleLR(_Cycle):
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         fraction = isinstance(pct_start, float) and 0 <= pct_start <= 1
         check(fraction, self, f"Expected float between 0 and 1 pct_start, but got {pct_start}")
-        what = f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
-        check(anneal_strategy in ("cos", "linear"), self, what)
-        self._anneal_func_type = anneal_strategy
+        self._anneal_func_type = annealing(self, anneal_strategy)
         maxima = per_group("max_lr", optimizer, max_lr)
         if last_epoch == -1:
             for most, group in zip(maxima, optimizer.param_groups, strict=True):
@@ -244,8 +241,7 @@ class OneCycleLR(_Cycle):
 
     def _rates(self) -> list[Any]:
         step = self.last_epoch
-        what = f"Tried to step {step} times. The specified number of total steps is {self.total_steps}"
-        check(step <= self.total_steps, self, what)
+        check(step <= self.total_steps, self, f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
         begin = 0.0
         for phase in self._schedule_phases:
             if step <= phase["end_step"] or phase is self._schedule_phases[-1]:
@@ -256,8 +252,7 @@ class OneCycleLR(_Cycle):
         for group in self.optimizer.param_groups:
             lrs.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], part))
             if self.cycle_momentum:
-                momentum = self._anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], part)
-                self._put_momentum(group, momentum)
+                self._put_momentum(group, self._anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], part))
         return lrs
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import TypeMismatch
 from ..optimizer import check
-from ._base import LRScheduler
+from ._base import LRScheduler, one_each
 
 __all__ = ["ConstantLR", "ExponentialLR", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "PolynomialLR", "StepLR"]
 
@@ -68,8 +68,7 @@ class MultiStepLR(_ByFactor):
         return self.gamma ** self.milestones[self.last_epoch] if self.last_epoch in self.milestones else 1
 
     def _whole(self) -> float:
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
-        return self.gamma**passed
+        return self.gamma ** bisect_right(sorted(self.milestones.elements()), self.last_epoch)
 
 
 class ConstantLR(_ByFactor):
@@ -82,8 +81,7 @@ class ConstantLR(_ByFactor):
     """
 
     def __init__(self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        what = f"Constant multiplicative factor expected to be between 0 and 1. (got {factor})"
-        check(0 <= factor <= 1.0, self, what)
+        check(0 <= factor <= 1.0, self, f"Constant multiplicative factor expected to be between 0 and 1. (got {factor})")
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -112,8 +110,7 @@ class LinearLR(_ByFactor):
     ) -> None:
         what = "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."
         check(0 < start_factor <= 1.0, self, f"{what} (got {start_factor})")
-        what = f"Ending multiplicative factor expected to be between 0 and 1. (got {end_factor})"
-        check(0 <= end_factor <= 1.0, self, what)
+        check(0 <= end_factor <= 1.0, self, f"Ending multiplicative factor expected to be between 0 and 1. (got {end_factor})")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -126,8 +123,7 @@ class LinearLR(_ByFactor):
         return 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
 
     def _whole(self) -> float:
-        rise = (self.end_factor - self.start_factor) * min(self.total_iters, self.last_epoch) / self.total_iters
-        return self.start_factor + rise
+        return self.start_factor + (self.end_factor - self.start_factor) * min(self.total_iters, self.last_epoch) / self.total_iters
 
 
 class ExponentialLR(_ByFactor):
@@ -170,8 +166,7 @@ class PolynomialLR(_ByFactor):
         return (left / before) ** self.power
 
     def _whole(self) -> float:
-        left = 1.0 - min(self.total_iters, self.last_epoch) / self.total_iters
-        return left**self.power
+        return (1.0 - min(self.total_iters, self.last_epoch) / self.total_iters) ** self.power
 
 
 class _ByFunction(LRScheduler):
@@ -182,11 +177,7 @@ class _ByFunction(LRScheduler):
 
     def __init__(self, optimizer: Any, lr_lambda: Any, last_epoch: int = -1) -> None:
         count = len(optimizer.param_groups)
-        if isinstance(lr_lambda, list | tuple):
-            check(len(lr_lambda) == count, self, f"Expected {count} lr_lambdas, but got {len(lr_lambda)}")
-            self.lr_lambdas = list(lr_lambda)
-        else:
-            self.lr_lambdas = [lr_lambda] * count
+        self.lr_lambdas = one_each(self, lr_lambda, count, lambda n: f"Expected {count} lr_lambdas, but got {n}")
         for function in self.lr_lambdas:
             if not callable(function):
                 raise TypeMismatch(type(self).__name__, f"lr_lambda should be a function, but got {type(function).__name__}")

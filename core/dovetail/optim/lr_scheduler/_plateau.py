@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import UnsupportedError
 from ..optimizer import check, number
-from ._base import _EPOCH, LRScheduler, check_optimizer, put, values_of
+from ._base import _EPOCH, LRScheduler, check_optimizer, one_each, put, values_of
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -35,11 +35,8 @@ class ReduceLROnPlateau(LRScheduler):
         check_optimizer(self, optimizer)
         self.factor, self.optimizer = factor, optimizer
         count = len(optimizer.param_groups)
-        if isinstance(min_lr, list | tuple):
-            check(len(min_lr) == count, self, f"expected {count} min_lrs, got {len(min_lr)}")
-            self.default_min_lr, self.min_lrs = None, list(min_lr)
-        else:
-            self.default_min_lr, self.min_lrs = min_lr, [min_lr] * count
+        self.default_min_lr = None if isinstance(min_lr, list | tuple) else min_lr
+        self.min_lrs = one_each(self, min_lr, count, lambda n: f"expected {count} min_lrs, got {n}")
         self.patience, self.cooldown, self.eps = patience, cooldown, eps
         self.last_epoch = 0
         self._last_lr = values_of(optimizer, "lr")
@@ -48,8 +45,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _set_mode(self, mode: str, threshold: float, threshold_mode: str) -> None:
         check(mode in ("min", "max"), self, f"mode {mode} is unknown!", "expected 'min' or 'max'")
-        what = f"threshold mode {threshold_mode} is unknown!"
-        check(threshold_mode in ("rel", "abs"), self, what, "expected 'rel' or 'abs'")
+        check(threshold_mode in ("rel", "abs"), self, f"threshold mode {threshold_mode} is unknown!", "expected 'rel' or 'abs'")
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
