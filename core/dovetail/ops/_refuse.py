@@ -80,7 +80,7 @@ def fits(where: str, value: Any, dtype: Any) -> None:
     """Refuse a Python number that a type cannot hold."""
     kind = dtype.kind
     if kind in "iu":
-        bad = value != value or not np.iinfo(dtype).min <= (value.real if isinstance(value, complex) else value) <= np.iinfo(dtype).max
+        bad = value != value or value.imag != 0 or not np.iinfo(dtype).min <= value.real <= np.iinfo(dtype).max
     else:
         size = value.real if value.real > 0 else -value.real
         bad = (kind == "f" and dtype.itemsize == 2 and 65504 < size < np.inf) or (value.imag != 0 and kind in "fV")

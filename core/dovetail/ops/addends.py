@@ -41,9 +41,9 @@ def addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1)
     return out.astype(mat1.dtype, copy=False)
 
 
-addmm.vjp(0)(lambda g, beta: g if beta == 1 else mul(g, beta))
-addmm.vjp(1)(lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha), mat1_shape, mat2))
-addmm.vjp(2)(lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha), mat1, mat2_shape))
+addmm.vjp(0)(lambda g, beta: g if beta == 1 else mul(g, beta.conjugate()))
+addmm.vjp(1)(lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha.conjugate()), mat1_shape, mat2))
+addmm.vjp(2)(lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha.conjugate()), mat1, mat2_shape))
 
 
 _addmm_ = inplace(addmm)

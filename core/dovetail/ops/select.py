@@ -101,6 +101,8 @@ def _fillable(name: str, input: Tensor, value: Any) -> None:
         if not isinstance(value, int | float | complex):
             raise TypeMismatch(f"{name}()", f"argument 'value' must be Tensor or Number, not {type(value).__name__}")
         fits(name, value, input._a.dtype)
+    elif not value._a.ndim and value._a.dtype != input._a.dtype and name == "masked_fill":
+        fits(name, value.item(), input._a.dtype)
     elif value._a.ndim:
         n = value._a.ndim
         raise ShapeError(name, f"{name} only supports a 0-dimensional value tensor, but got tensor with {n} dimension(s)")
