@@ -29,9 +29,7 @@ def addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1)
     """
     out = _product(mat1, mat2)
     if out.dtype.kind in "iu":  # the factors are numbers of the tensors' type
-        beta, alpha = int(beta), int(alpha)
-        fits("addmm", beta, out.dtype)
-        fits("addmm", alpha, out.dtype)
+        beta, alpha = fits("addmm", beta, out.dtype), fits("addmm", alpha, out.dtype)
     if alpha != 1:
         out = out * alpha
     if any(n not in (1, m) for n, m in zip(input.shape[::-1], out.shape[::-1], strict=False)) or input.ndim > out.ndim:
