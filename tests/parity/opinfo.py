@@ -24,6 +24,7 @@ DTYPES = tuple("float64 float32 complex128 complex64 int64 bool float16 bfloat16
 _TOLERANCE = {"float64": 1e-7, "complex128": 1e-7, "float32": 1e-4, "complex64": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 _TORCH = "torch."
 _LAPACK = ("linalg.", "lu", "cholesky", "geqrf", "ormqr", "qr", "svd", "triangular_solve")
+_FREE = (*_LAPACK, "fft.", "cat")  # what lies otherwise: docs/known-differences.md
 
 
 # ---------------------------------------------------------------- PyTorch's things as ours
@@ -102,7 +103,7 @@ def _seeded(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return call(*args, **kwargs)
 
 
-class Absent(Exception):
+class Absent(LookupError):
     """A name that we do not have."""
 
 
@@ -111,6 +112,9 @@ def _absent(path: str) -> Callable[..., Any]:
         raise Absent(path)
 
     return call
+
+
+_UNTOLD = (NotImplementedError, AttributeError, RuntimeError)  # sparse, of another device, of 65 dimensions: there is no such tensor
 
 
 def function(op: Any) -> Callable[..., Any]:
@@ -138,8 +142,10 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, torch.Tensor | dv.Tensor)
 
 
-def different(mine: Any, other: Any, strides: bool = False, values: bool = True) -> str | None:
-    """How two results differ; None where they agree."""
+def different(mine: Any, other: Any, strides: bool = False, values: bool = True, through: Any = None) -> str | None:
+    """How two results differ, perhaps after a function that takes away what is arbitrary (signs of vectors); None where they agree."""
+    if through is not None:
+        mine, other = _translated(through)(mine), through(other)
     a, b = _flat(mine), _flat(other)
     if len(a) != len(b):
         return f"{len(a)} results, PyTorch has {len(b)}"
@@ -268,18 +274,20 @@ def _tried(op: Any, call: Callable[..., Any], sample: Any, grads: bool) -> Itera
     try:
         given = ((sample.input, *sample.args), dict(sample.kwargs))
         ours(given)
-    except NotImplementedError:
+    except _UNTOLD:
         return
     view = op.is_view if hasattr(op, "is_view") else False
     mine, other = both(op, op.op, call, given)
-    yield "function", verdict(mine, other, strides=view)
+    random = op.name.startswith("empty") or op.name in ("new_empty", "new_empty_strided")
+    how = {"strides": view, "values": not random, "through": sample.output_process_fn_grad if op.name.startswith(_LAPACK) else None}
+    yield "function", verdict(mine, other, **how)
     if grads and other.error is None and mine.error is None:
         yield "gradient", gradient(mine, other, sample.output_process_fn_grad)
     if other.error is not None:
         return
     twisted = sample.noncontiguous()
     shuffled = both(op, op.op, call, ((twisted.input, *twisted.args), dict(twisted.kwargs)))
-    yield "noncontiguous", verdict(*shuffled)
+    yield "noncontiguous", verdict(*shuffled, **how)
     plain = _copied(given, lambda t: _fresh(t).requires_grad_(False))
     name = op.name.rpartition(".")[2]
     if isinstance(sample.input, torch.Tensor):
@@ -289,21 +297,20 @@ def _tried(op: Any, call: Callable[..., Any], sample: Any, grads: bool) -> Itera
                 mymethod = walk(dv.Tensor, called) or _absent(f"Tensor.{called}")
                 yield kind, verdict(*both(op, method, mymethod, _copied(plain, _fresh)))
     if op.supports_out and all(is_tensor(t) for t in _flat(other.out)):
-        yield "out", _out(op, call, plain)
+        yield "out", _out(op, call, plain, {**how, "strides": not op.name.startswith(_FREE)})
 
 
-def _out(op: Any, call: Callable[..., Any], given: Any) -> str | None:
+def _out(op: Any, call: Callable[..., Any], given: Any, how: dict[str, Any]) -> str | None:
     """Results written into tensors of the right type without elements, and of the right shape with other strides."""
     expected = Answer(torch, op.op, given).out
-    lapack = op.name.startswith(_LAPACK)  # factors lie by columns; and PyTorch crashes where those it is given do not
-    for make in (_empty,) if lapack else (_empty, _turned):
+    for make in (_empty,) if op.name.startswith(_LAPACK) else (_empty, _turned):  # PyTorch crashes where factors do not lie by columns
         outs = tuple(make(t) for t in _flat(expected))
         out = outs if isinstance(expected, tuple | list) else outs[0]
         mine, other = both(op, op.op, call, (given[0], {**given[1], "out": out}))
-        if found := verdict(mine, other, strides=not lapack):
+        if found := verdict(mine, other, **how):
             return found
-        if mine.error is None and other.error is None and different(mine.args[1]["out"], out):
-            return f"out= holds another result: {different(mine.args[1]['out'], out)}"
+        if mine.error is None and other.error is None and (found := different(mine.args[1]["out"], out, **how)):
+            return f"out= holds another result: {found}"
     return None
 
 
@@ -361,7 +368,7 @@ def errors(op: Any) -> Iterator[tuple[str, str | None]]:
         try:
             given = ((sample.input, *sample.args), dict(sample.kwargs))
             mine, other = both(op, op.op, call, given)
-        except (NotImplementedError, AttributeError, Absent):
+        except _UNTOLD:
             continue
         if other.error is not None:
             yield "error", verdict(mine, other)

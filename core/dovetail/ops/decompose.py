@@ -229,6 +229,8 @@ def _(g: Any, U: Any, S: Any, Vh: Any) -> Any:
         inner = inner + _skew(U.mH @ gu) / gap * row
     if gv is not None:
         inner = inner + column * (_skew(V.mH @ gv) / gap)
+        if gu is not None:  # the phase of complex vectors; zero for real ones
+            inner = inner + _skew(U.mH @ gu) * eye / column / 2
     out = U @ inner.to(U.dtype) @ V.mH
     if gu is not None and U._a.shape[-2] > S._a.shape[-1]:
         out = out + (gu - U @ (U.mH @ gu)) / row @ V.mH

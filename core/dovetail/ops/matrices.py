@@ -161,7 +161,7 @@ def matrix_norm(input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: b
         values = vector_norm(x, 1, -2 if abs(ord) == 1 else -1)
     else:
         raise ShapeError("linalg.matrix_norm", f"Order {ord} not supported.")
-    out = values.sum(-1) if ord == "nuc" else amax(values, -1) if ord > 0 else amin(values, -1)
+    out = values.sum(-1) if ord == "nuc" or (ord > 0 and not values._a.shape[-1]) else amax(values, -1) if ord > 0 else amin(values, -1)
     return reshape(out, tuple(1 if i in (a, b) else n for i, n in enumerate(input._a.shape))) if keepdim else out
 
 

@@ -260,7 +260,9 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
 
 
 index_fill.vjp(0)(lambda g, dim, index: index_fill(g, dim, index, 0))
-index_fill.vjp(1)(lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)).unique())).sum() if g._a.ndim else g.clone())
+index_fill.vjp(1)(
+    lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)).unique())).sum() if g._a.ndim else g.clone()
+)
 
 
 @storing(preserve=True)
