@@ -294,7 +294,8 @@ def _tried(op: Any, call: Callable[..., Any], sample: Any, grads: bool) -> Itera
         for kind, method in (("method", op.method_variant), ("in-place", op.inplace_variant)):
             if isinstance(method, types.MethodDescriptorType) or (kind == "in-place" and method is not None):
                 called = method.__name__ if hasattr(method, "__name__") else name
-                mymethod = walk(dv.Tensor, called) or _absent(f"Tensor.{called}")
+                lambda_ = isinstance(method, types.FunctionType)
+                mymethod = _translated(method) if lambda_ else walk(dv.Tensor, called) or _absent(f"Tensor.{called}")
                 yield kind, verdict(*both(op, method, mymethod, _copied(plain, _fresh)))
     if op.supports_out and all(is_tensor(t) for t in _flat(other.out)):
         yield "out", _out(op, call, plain, {**how, "strides": not op.name.startswith(_FREE)})
