@@ -18,6 +18,7 @@ from .dtypes import get_default_dtype, to_numpy_dtype
 from .errors import DtypeError, RangeError, ShapeError
 from .ops._autocast import autocasting
 from .ops._dims import dim_of, dims_of, sizes_of
+from .ops._keywords import keyed
 from .ops._refuse import tensors, type_name
 from .ops.complex import conj
 from .ops.pad import constant_pad_nd
@@ -369,4 +370,4 @@ def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
 
 
 for _name in __all__:
-    globals()[_name] = autocasting(globals()[_name])
+    globals()[_name] = autocasting(keyed(_name, globals()[_name]))

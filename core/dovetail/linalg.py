@@ -139,7 +139,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 
 
 def eigvals(A: Tensor) -> Tensor:
-    """The complex eigenvalues of square matrices (without a gradient)."""
+    """The complex eigenvalues of square matrices."""
     return eig(A)[0]
 
 
@@ -152,10 +152,15 @@ def pinv(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = Fal
     """
     decompose._matrix(A._a, "pinv", False)
     least, relative = matrices.tolerance(A._a, atol, rtol)
-    if atol is None:
-        return decompose.pinv(A, relative)
-    s = xp(A._a).linalg.svd(A._a, compute_uv=False)
-    return decompose.pinv(A, xp(s).maximum(least / s.max(axis=-1, keepdims=True), relative))
+    if atol is not None and A._a.size:
+        s = _sizes(A._a, hermitian)
+        relative = xp(s).maximum(least / s.max(axis=-1, keepdims=True), relative)
+    return decompose.pinv(A, relative, hermitian)
+
+
+def _sizes(a: Any, hermitian: bool) -> Any:
+    """The singular values; of a Hermitian matrix, of which the lower triangle is read, from its eigenvalues."""
+    return xp(a).abs(xp(a).linalg.eigvalsh(a)) if hermitian else xp(a).linalg.svd(a, compute_uv=False)
 
 
 def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
@@ -168,8 +173,9 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     decompose._matrix(A._a, "matrix_rank", False)
     where = xp(A._a)
     least, relative = matrices.tolerance(A._a, atol, rtol) if tol is None else matrices.tolerance(A._a, tol, 0.0)
-    s = where.linalg.svd(A._a, compute_uv=False)
-    return wrap(where.asarray((s > where.maximum(least, relative * s.max(axis=-1, keepdims=True))).sum(axis=-1), "int64"))
+    s = _sizes(A._a, hermitian)
+    top = s.max(axis=-1, keepdims=True) if s.size else 0
+    return wrap(where.asarray((s > where.maximum(least, relative * top)).sum(axis=-1), "int64"))
 
 
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
@@ -190,10 +196,10 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise ShapeError("linalg.lstsq", f"parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver!r}")
     rank = matrix_rank(A, rtol=rcond) if driver != "gels" else wrap(where.zeros(0, "int64"))
-    residuals = reshape(solution, (-1,))[:0]
+    residuals = reshape(solution.real, (-1,))[:0]
     if m > n and driver not in (None, "gelsy") and bool((rank._a == n).all()):
-        residuals = ((A @ solution - right) ** 2).sum(-2)
-    s = wrap(where.linalg.svd(A._a, compute_uv=False) if driver in ("gelsd", "gelss") else where.zeros(0, A._a.dtype))
+        residuals = (A @ solution - right).abs().square().sum(-2)
+    s = wrap(where.linalg.svd(A._a, compute_uv=False) if driver in ("gelsd", "gelss") else where.zeros(0, A._a.real.dtype))
     return results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
         [solution[..., 0] if vector else solution, residuals, rank, s]
     )
@@ -256,7 +262,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     n = (x._a.shape or (1,))[-1] if N is None else N
     if n <= 1:
         raise ShapeError("linalg.vander", f"N must be greater than 1 (got {n})")
-    return compose.powers(x, n)
+    return compose.powers(reshape(x, x._a.shape or (1,)), n)
 
 
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:

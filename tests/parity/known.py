@@ -109,7 +109,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("elementwise.logaddexp", "T.logaddexp(c, c)"): ("refused", _COMPLEX),
     ("elementwise.logaddexp", "T.logaddexp(x, c)"): ("refused", _COMPLEX),
     ("reductions.logcumsumexp", "c.logcumsumexp(0)"): ("refused", _COMPLEX),
-    ("reductions.corrcoef", "T.corrcoef(c)"): ("refused", _COMPLEX),
     ("elementwise.floor_divide", "T.floor_divide(x, y, out=T.empty(2, 3))"): (
         "bug",
         "PyTorch lets the out= of floor_divide take part in a graph, although it has no derivative",

@@ -76,17 +76,19 @@ def no_zeros(op: str, divisor: Any) -> None:
         raise DivisionByZero(op, "ZeroDivisionError (the divisor holds a zero)", "integers divide by nonzero numbers only")
 
 
-def fits(where: str, value: Any, dtype: Any) -> None:
-    """Refuse a Python number that a type cannot hold."""
+def fits(where: str, value: Any, dtype: Any) -> Any:
+    """A number as a type holds it: whole among integers, a negative one wrapped around if unsigned. Refuses what does not fit."""
     kind = dtype.kind
     if kind in "iu":
-        bad = value != value or not np.iinfo(dtype).min <= (value.real if isinstance(value, complex) else value) <= np.iinfo(dtype).max
+        low, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        bad = value != value or value.imag != 0 or not (low if low or isinstance(value, float) else -most) <= value.real <= most
     else:
         size = value.real if value.real > 0 else -value.real
         bad = (kind == "f" and dtype.itemsize == 2 and 65504 < size < np.inf) or (value.imag != 0 and kind in "fV")
     if bad:
         what = {"float16": "at::Half"}.get(dtype.name, f"{dtype.name}_t")
         raise DtypeError(where, f"value cannot be converted to type {what} without overflow (value {value})", f"the tensor is {dtype}")
+    return int(value.real) & (-1 if low else most) if kind in "iu" else value
 
 
 def flags(where: str, **arguments: Any) -> None:

@@ -29,9 +29,7 @@ def addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1)
     """
     out = _product(mat1, mat2)
     if out.dtype.kind in "iu":  # the factors are numbers of the tensors' type
-        beta, alpha = int(beta), int(alpha)
-        fits("addmm", beta, out.dtype)
-        fits("addmm", alpha, out.dtype)
+        beta, alpha = fits("addmm", beta, out.dtype), fits("addmm", alpha, out.dtype)
     if alpha != 1:
         out = out * alpha
     if any(n not in (1, m) for n, m in zip(input.shape[::-1], out.shape[::-1], strict=False)) or input.ndim > out.ndim:
@@ -41,9 +39,9 @@ def addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1)
     return out.astype(mat1.dtype, copy=False)
 
 
-addmm.vjp(0)(lambda g, beta: g if beta == 1 else mul(g, beta))
-addmm.vjp(1)(lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha), mat1_shape, mat2))
-addmm.vjp(2)(lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha), mat1, mat2_shape))
+addmm.vjp(0)(lambda g, beta: g if beta == 1 else mul(g, beta.conjugate()))
+addmm.vjp(1)(lambda g, mat1_shape, mat2, alpha: _by_left(g if alpha == 1 else mul(g, alpha.conjugate()), mat1_shape, mat2))
+addmm.vjp(2)(lambda g, mat1, mat2_shape, alpha: _by_right(g if alpha == 1 else mul(g, alpha.conjugate()), mat1, mat2_shape))
 
 
 _addmm_ = inplace(addmm)

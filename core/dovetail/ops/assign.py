@@ -15,7 +15,7 @@ from ._dims import dim_of, misfit
 from ._op import Array, Fixed
 from ._parse import outside, parse
 from ._prepare import NUMBERS
-from ._refuse import type_name
+from ._refuse import fits, type_name
 from ._stored import storing
 from .index import basic, getitem, index, is_ready, lone_mask, plain_index, slices
 from .inplace import _caller as caller
@@ -31,6 +31,8 @@ def set_at(input: Array, value: Array, at: Any, indices: Fixed, adding: bool = F
     """A copy of `input` with `value` where the index points, or added as often as it points there."""
     if getattr(value, "dtype", input.dtype).kind == "c" and input.dtype.kind != "c":
         value = value.real
+    elif input.dtype.kind in "iu" and not hasattr(value, "dtype"):
+        value = fits("index_put_", value, input.dtype)
     region = input if at is None else input[at]
     if indices is not None and getattr(value, "ndim", 0) > 1 and len(indices) == 1 and max(value.shape[:-1]) == 1:
         value = value.reshape(value.shape[-1]) if indices[0].ndim == region.ndim and indices[0].dtype.kind == "b" else value

@@ -36,7 +36,7 @@ def finished(a: Any, requires_grad: bool = False, out: Any = None) -> Tensor:
     """Wrap a fresh array, as a leaf if a gradient is asked for, or write it into `out`."""
     t = wrap(a)
     if out is not None:
-        return out.resize_(a.shape).copy_(t)
+        return (out if out._a.shape == a.shape else out.resize_(a.shape)).copy_(t)
     if STATE.word & INFERENCE:
         t._v = INFERENCE_BOX
     if requires_grad:

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of
-from ..dtypes import from_numpy_dtype
+from ..dtypes import from_numpy_dtype, int64
 from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._refuse import flags, type_name, underived
 from ._results import results
 from .arithmetic import div, held, mul, sub
+from .compose import complex
 from .linalg import matmul
 from .ranges import linspace
 from .reduce import sum
@@ -219,20 +220,28 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     """
     if input._a.ndim > 2:
         raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
-    if fweights is not None and fweights._a.dtype.kind not in "iu":
-        raise DtypeError("cov()", f"expected fweights to have integral dtype but got fweights with {fweights.dtype} dtype")
-    if any(w is not None and (w._a < 0).any() for w in (fweights, aweights)):
-        raise ShapeError("cov()", "fweights and aweights cannot be negative")
     x = input.reshape(1, -1) if input._a.ndim < 2 else input
-    kind = x.real.dtype
-    weights = x.new_ones(x._a.shape[1], dtype=kind)
-    for given in (fweights, aweights):
-        weights = weights if given is None else mul(weights, given.to(kind))
-    s = sum(weights)
-    x = sub(x, div(sum(mul(x, weights), 1, True), s))
-    lost = div(sum(mul(weights, aweights.to(kind))), s) if aweights is not None else 1
-    out = div(matmul(mul(x, weights), held(x).mT), sub(s, lost * correction).clamp(min=0))
-    return out.squeeze()
+    n, weights = x._a.shape[1], None
+    for name, kinds, kind, w in (("fweights", "iu", "integral", fweights), ("aweights", "fV", "floating point", aweights)):
+        if w is None:
+            continue
+        if w._a.ndim > 1:
+            what = f"expected {name} to have one or fewer dimensions but got {name} with {w._a.ndim} dimensions"
+            raise ShapeError("cov()", what)
+        if w._a.dtype.kind not in kinds:
+            raise DtypeError("cov()", f"expected {name} to have {kind} dtype but got {name} with {w.dtype} dtype")
+        if w._a.size != n:
+            what = f"expected {name} to have the same numel as there are observations in the input but got {w._a.size} != {n}"
+            raise ShapeError("cov()", what)
+        if (w._a < 0).any():
+            raise ShapeError("cov()", f"{name} cannot be negative")
+        weights = w if weights is None else mul(weights, w)
+    s = x.new_tensor(n, dtype=int64) if weights is None else sum(weights)
+    if weights is not None and not s._a:
+        raise ShapeError("cov()", "weights sum to zero, can't be normalized")
+    lost = correction if aweights is None or not correction else div(mul(sum(mul(weights, aweights)), correction), s)
+    x = sub(x, div(sum(x if weights is None else mul(x, weights), 1, True), s))
+    return div(matmul(x, held(x if weights is None else mul(x, weights)).mT), sub(s, lost).clamp(min=0)).squeeze()
 
 
 def corrcoef(input: Tensor) -> Tensor:
@@ -246,5 +255,6 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c._a.ndim:
         return div(c, c)
-    s = c.diagonal().sqrt()
-    return div(div(c, s.reshape(-1, 1)), s).clamp(-1, 1)
+    s = c.diagonal().real.sqrt()
+    c = div(div(c, s.reshape(-1, 1)), s)
+    return complex(c.real.clamp(-1, 1), c.imag.clamp(-1, 1)) if c.is_complex() else c.clamp(-1, 1)

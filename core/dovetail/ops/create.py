@@ -65,8 +65,7 @@ def _filled(name: str, size: tuple[int, ...], fill: Any, *, dtype: Any = None, m
         elif fill == 0 and fill.__class__ is int:
             a = module.zeros(lies, kind)
         else:
-            fits(name, fill, kind)
-            a = module.full(lies, fill, kind)
+            a = module.full(lies, fits(name, fill, kind), kind)
     return finished(a.transpose(memory_format.back) if turned else a, requires_grad, out)
 
 
@@ -128,10 +127,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
 def _as(value: Any, dtype: Any) -> Any:
     """A number as this type holds it: 1.5 becomes 1 among integers."""
     kind = to_numpy_dtype(dtype)
-    if kind.kind not in "iu" or not isinstance(value, float):
-        return value
-    fits("full", value, kind)
-    return int(value)
+    return fits("full", value, kind) if kind.kind in "iu" and isinstance(value, float) else value
 
 
 def _like(name: str, input: Any, fill: Any, options: dict[str, Any]) -> Tensor:

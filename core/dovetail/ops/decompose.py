@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import wrap
-from ..errors import DovetailError, DtypeError, GradError, ShapeError, UnsupportedError
+from ..errors import DovetailError, DtypeError, GradError, ShapeError
 from ._op import Array, op, xp
 from ._refuse import NotForType, type_name
 from ._results import results
@@ -177,9 +177,9 @@ def cholesky(input: Array, upper: bool = False) -> Array:
 @cholesky.vjp
 def _(g: Any, upper: Any, out: Any) -> Any:
     g, high = (g.mH, out) if upper else (g, out.mH)
-    inner = high @ g * _half(out)
-    s = solve_triangular(high, solve_triangular(high, inner.mH, True).mH, True)
-    return (s + s.mH) / 2
+    inner = high @ g
+    inner = (tril(inner) + tril(inner, -1).mH) / 2
+    return solve_triangular(high, solve_triangular(high, inner.mH, True).mH, True)
 
 
 @_several("linalg_qr", "Q", "R")
@@ -229,6 +229,8 @@ def _(g: Any, U: Any, S: Any, Vh: Any) -> Any:
         inner = inner + _skew(U.mH @ gu) / gap * row
     if gv is not None:
         inner = inner + column * (_skew(V.mH @ gv) / gap)
+        if gu is not None:  # the phase of complex vectors; zero for real ones
+            inner = inner + _skew(U.mH @ gu) * eye / column / 2
     out = U @ inner.to(U.dtype) @ V.mH
     if gu is not None and U._a.shape[-2] > S._a.shape[-1]:
         out = out + (gu - U @ (U.mH @ gu)) / row @ V.mH
@@ -267,20 +269,31 @@ def _(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
 
 @_several("linalg_eig", "eigenvalues", "eigenvectors")
 def eig(input: Array) -> Array:
-    """Complex eigenvalues and eigenvectors of square matrices; values only, without a gradient."""
+    """Complex eigenvalues and eigenvectors of square matrices."""
     _matrix(input, "eig")
     kind = np.complex64 if input.dtype in (np.float32, np.complex64) else np.complex128
     return tuple(x.astype(kind, copy=False) for x in _run("eig", "The algorithm failed to converge", input))
 
 
 @eig.vjp
-def _(g: Any) -> Any:
-    raise UnsupportedError("linalg.eig", "its gradient is not implemented", "", "use eigh for symmetric matrices")
+def _(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
+    """Boeddeker and others, 2017: eigenvectors have length 1, and a gradient must not depend on their phase."""
+    V, (by_values, by_vectors) = eigenvectors, g
+    inner = (eigenvalues * 0 if by_values is None else by_values)[..., None] * eye_of(V)
+    if by_vectors is not None:
+        turn = V.mH @ by_vectors
+        length = turn.diagonal(0, -2, -1)
+        if not np.allclose(length.imag.numpy(force=True), 0, rtol=1e-2, atol=1e-2):
+            what = "The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. The specified loss function "
+            raise GradError("linalg_eig_backward", what + "depends on this quantity, so it is ill-defined.")
+        gap = held(eigenvalues[..., None, :] - eigenvalues[..., None]) + eye_of(V)
+        inner = inner + (turn - V.mH @ (V * length.real[..., None, :])) / gap * (1 - eye_of(V))
+    return solve(V.mH, inner @ V.mH)
 
 
 @op(dtypes=None, name="linalg_pinv")
-def pinv(input: Array, rcond: float = 1e-15) -> Array:
-    """The Moore-Penrose inverse; singular values below rcond times the largest count as zero.
+def pinv(input: Array, rcond: float = 1e-15, hermitian: bool = False) -> Array:
+    """The Moore-Penrose inverse; singular values below rcond times the largest count as zero; of `hermitian` the lower triangle is read.
 
     >>> import dovetail as dv
     >>> dv.pinverse(dv.tensor([[2.], [0.]]))
@@ -290,8 +303,12 @@ def pinv(input: Array, rcond: float = 1e-15) -> Array:
     where = xp(input)
     if not input.size:
         return input.swapaxes(-1, -2).copy()
-    u, s, vh = where.linalg.svd(input, full_matrices=False)
-    keep = s > rcond * s.max(axis=-1, keepdims=True)
+    if hermitian:
+        s, u = where.linalg.eigh(input)
+        vh = u.conj().swapaxes(-1, -2)
+    else:
+        u, s, vh = where.linalg.svd(input, full_matrices=False)
+    keep = abs(s) > rcond * abs(s).max(axis=-1, keepdims=True)
     s = where.where(keep, 1 / where.where(keep, s, where.ones((), s.dtype)), where.zeros((), s.dtype))
     return (vh.conj().swapaxes(-1, -2) * s[..., None, :]) @ u.conj().swapaxes(-1, -2)
 

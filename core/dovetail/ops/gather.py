@@ -42,11 +42,11 @@ def check_bounds(where: str, index: Any, d: int, size: int) -> None:
 
 def along(where: str, a: Any, dim: int, index: Any, source: Any = None) -> int:
     """Check an index tensor for gather and scatter, and return the dimension counted from the front."""
-    if index.dtype.name not in ("int64", "int32"):
-        raise DtypeError(f"{where}()", f"Expected dtype int32/int64 for index, got {index.dtype.name}")
     d = dim_of(where, dim, a.ndim)
     if not index.size:
         return d
+    if index.dtype.name not in ("int64", "int32"):
+        raise DtypeError(f"{where}()", f"Expected dtype int32/int64 for index, got {index.dtype.name}")
     if max(index.ndim, 1) != max(a.ndim, 1):
         text = f"Index tensor must have the same number of dimensions as {'input' if where == 'gather' else 'self'} tensor"
         raise ShapeError(f"{where}()", text, f"index {tuple(index.shape)}, tensor {tuple(a.shape)}")

@@ -123,6 +123,8 @@ def _check_result(op: Op, a: Any, out: Any) -> None:
         what = f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(out.shape)}"
         raise ShapeError(f"{op.name}_", what, "an in-place result keeps the shape of its tensor", f"use {op.name}()")
     have, want = dt.from_numpy_dtype(out.dtype), dt.from_numpy_dtype(a.dtype)
+    if op.name == "abs" and a.dtype.kind == "c":
+        raise DtypeError("abs_", "In-place abs is not supported for complex tensors.", "", "use abs()")
     if have.category > want.category:
         what = f"result type {type_name(have.np)} can't be cast to the desired output type {type_name(want.np)}"
         raise DtypeError(f"{op.name}_", what, "", f"use {op.name}(), or convert the tensor first")

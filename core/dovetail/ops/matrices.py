@@ -12,9 +12,10 @@ from ..errors import ShapeError
 from . import decompose
 from ._dims import dim_of
 from ._results import results
-from .decompose import cholesky, det, eye_of, solve_triangular
+from .decompose import cholesky, det, eye_of
 from .decompose import inv as inverse
 from .decompose import pinv as pinverse
+from .diag import tril, triu
 from .extremes import amax, amin
 from .norms import vector_norm
 from .transpose import movedim
@@ -55,8 +56,9 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     >>> dv.cholesky_solve(dv.tensor([[8.]]), dv.tensor([[2.]]))
     tensor([[2.]])
     """
-    low = L.mH if upper else L
-    return solve_triangular(low.mH, solve_triangular(low, input, False), True)
+    low = L + (triu(L) - L if upper else tril(L) - L).detach()  # PyTorch's gradient is that of all elements
+    low = low.mH if upper else low
+    return decompose.solve(low.mH, decompose.solve(low, input, "cholesky_solve"), "cholesky_solve")
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
@@ -159,7 +161,7 @@ def matrix_norm(input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: b
         values = vector_norm(x, 1, -2 if abs(ord) == 1 else -1)
     else:
         raise ShapeError("linalg.matrix_norm", f"Order {ord} not supported.")
-    out = values.sum(-1) if ord == "nuc" else amax(values, -1) if ord > 0 else amin(values, -1)
+    out = values.sum(-1) if ord == "nuc" or (ord > 0 and not values._a.shape[-1]) else amax(values, -1) if ord > 0 else amin(values, -1)
     return reshape(out, tuple(1 if i in (a, b) else n for i, n in enumerate(input._a.shape))) if keepdim else out
 
 

@@ -290,8 +290,8 @@ def storage(a: Any) -> Any:
     owner = a
     while True:
         base = getattr(owner, "base", None)
-        base = getattr(base, "base", base) if not hasattr(base, "dtype") else base  # what `strided` puts between
-        if not hasattr(base, "dtype"):
+        base = getattr(base, "base", base) if not hasattr(base, "strides") else base  # what `strided` puts between
+        if not hasattr(base, "strides"):
             return owner
         owner = base
 

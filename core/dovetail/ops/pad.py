@@ -8,6 +8,7 @@ from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._dims import sizes_of
 from ._layout import copied
 from ._op import Array, op, xp
+from ._refuse import fits
 from ._windows import listing, refuse_types
 from .join import cat
 
@@ -24,7 +25,7 @@ def constant_pad_nd(input: Array, sides: Sides, value: Any) -> Array:
     inner = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(input.shape, sides, strict=True))
     if all(a <= 0 and b <= 0 for a, b in sides):
         return copied(input[inner])
-    out = xp(input).full(shape, value, input.dtype) if value else xp(input).zeros(shape, input.dtype)
+    out = xp(input).full(shape, fits("pad", value, input.dtype), input.dtype) if value else xp(input).zeros(shape, input.dtype)
     out[tuple(slice(max(a, 0), m - max(b, 0)) for m, (a, b) in zip(shape, sides, strict=True))] = input[inner]
     return out
 

@@ -240,8 +240,8 @@ def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Array:
     found = axes(dim, input.ndim, "logsumexp")
     if count(input.shape, dim, "logsumexp") == 0:
         return where.log(total(input, found, keepdim))
-    top = input.max(axis=found, keepdims=True)
-    top = where.where(where.isinf(top), where.zeros((), input.dtype), top)
+    top = input.real.max(axis=found, keepdims=True)
+    top = where.where(where.isinf(top), where.zeros((), top.dtype), top)
     out = where.log(total(where.exp(input - top), found, True)) + top
     return out if keepdim or not input.ndim else out.squeeze(found)
 
@@ -249,7 +249,7 @@ def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Array:
 @logsumexp.vjp
 def _(g: Any, input: Any, dim: Any, keepdim: Any, out: Any) -> Any:
     shape = input._a.shape
-    return mul(unreduce(g, shape, dim, keepdim), sub(input, unreduce(out, shape, dim, keepdim)).exp())
+    return mul(unreduce(g, shape, dim, keepdim), held(sub(input, unreduce(out, shape, dim, keepdim)).exp()))
 
 
 @op(dtypes=None, contiguous=True)

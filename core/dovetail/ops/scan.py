@@ -172,7 +172,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
         raise ShapeError("diff", f"order must be non-negative but got {n}")
     if any(t is not None and t._a.ndim != input._a.ndim for t in (prepend, append)):
         raise ShapeError("diff", "expects prepend or append to be the same dimension as input")
-    if prepend is not None or append is not None:
+    if n and (prepend is not None or append is not None):
         input = cat([t for t in (prepend, input, append) if t is not None], dim)
     if not input._a.shape[dim]:
         return input
@@ -180,7 +180,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     for _ in range(min(n, input._a.shape[dim])):
         high, low = _cut(out, dim, 1, None), _cut(out, dim, None, -1)
         out = high.logical_xor(low) if out._a.dtype.kind == "b" else sub(high, low)
-    return add(out, 0) if out is input else out
+    return out.clone() if out is input else out
 
 
 def _strips(where: str, y: Tensor, x: Any, dx: Any, dim: int) -> Any:

@@ -14,7 +14,7 @@ from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, Unsupport
 from ._arrays import broadcast, same_type, scatter_at
 from ._arrays import scatter_add as add_at
 from ._op import Array, Fixed, op
-from ._refuse import tensors
+from ._refuse import fits, tensors
 from ._stored import storing
 from .arithmetic import mul
 from .gather import OutOfBounds, along, check_bounds, flat_index, gather, grid, index_select, take, vector
@@ -60,7 +60,7 @@ def scatter(input: Array, dim: int, index: Fixed, src: Array = None, value: Any 
     if reduce not in (None, "add", "multiply"):
         raise ShapeError("scatter()", "reduce argument must be either add or multiply.", f"got {reduce!r}")
     if input.dtype.kind in "iu" and not hasattr(src, "dtype"):
-        src = int(src)  # a number of the tensor's type, before it is combined
+        src = fits("scatter", src, input.dtype)  # a number of the tensor's type, before it is combined
     if reduce is None:
         target[at] = src
     else:
@@ -178,7 +178,7 @@ def index_add(input: Array, dim: int, index: Fixed, source: Array, alpha: Any = 
     tensor([2., 0., 0.])
     """
     target, at, source = _slices_of("index_add_", input, dim, index, source)
-    alpha = int(alpha) if input.dtype.kind in "iu" else alpha
+    alpha = fits("index_add_", alpha, input.dtype)
     add_at(target, at, source if alpha == 1 else (source * alpha).astype(input.dtype, copy=False))
 
 
@@ -256,11 +256,13 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     n = target.shape[d]
     if index.__class__ is np.ndarray and index.size and not -n <= index.min() <= index.max() < n:
         raise OutOfBounds("index_fill_()", f"index out of range for dimension {d} with size {n}")
-    target[slices(d, index.reshape(-1))] = value
+    target[slices(d, index.reshape(-1))] = value if hasattr(value, "dtype") else fits("index_fill_", value, input.dtype)
 
 
 index_fill.vjp(0)(lambda g, dim, index: index_fill(g, dim, index, 0))
-index_fill.vjp(1)(lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)))).sum() if g._a.ndim else g.clone())
+index_fill.vjp(1)(
+    lambda g, dim, index: getitem(g, slices(dim % g._a.ndim, reshape(index, (-1,)).unique())).sum() if g._a.ndim else g.clone()
+)
 
 
 @storing(preserve=True)

@@ -94,16 +94,19 @@ def _masked_fill(input: Array, mask: Fixed, value: Array) -> Array:
 _masked_fill.vjp(lambda g, mask: masked_out(g, mask, True), lambda g, mask: masked_out(g, mask, False))
 
 
-def _fillable(name: str, input: Tensor, value: Any) -> None:
-    """Check the value that a tensor is filled with: a number that fits its type, or a tensor without dimensions."""
+def _fillable(name: str, input: Tensor, value: Any) -> Any:
+    """The value, checked, that a tensor is filled with: a number that fits its type, or a tensor without dimensions."""
     tensors(name, input=input)
     if value.__class__ not in CLASSES:
         if not isinstance(value, int | float | complex):
             raise TypeMismatch(f"{name}()", f"argument 'value' must be Tensor or Number, not {type(value).__name__}")
-        fits(name, value, input._a.dtype)
+        value = fits(name, value, input._a.dtype)
+    elif not value._a.ndim and value._a.dtype != input._a.dtype and name == "masked_fill":
+        fits(name, value.item(), input._a.dtype)
     elif value._a.ndim:
         n = value._a.ndim
         raise ShapeError(name, f"{name} only supports a 0-dimensional value tensor, but got tensor with {n} dimension(s)")
+    return value
 
 
 def _masked(input: Tensor, mask: Tensor, value: Any) -> list[Any]:
@@ -111,8 +114,7 @@ def _masked(input: Tensor, mask: Tensor, value: Any) -> list[Any]:
     if mask._a.dtype.kind != "b":
         what = f"masked_fill only supports boolean masks, but got mask with dtype {type_name(mask._a.dtype)}"
         raise DtypeError("masked_fill", what, "", "compare it first")
-    _fillable("masked_fill", input, value)
-    return [input, mask, value]
+    return [input, mask, _fillable("masked_fill", input, value)]
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -139,7 +141,7 @@ def _fill(input: Array, value: Array) -> Array:
     if hasattr(value, "dtype"):
         value = value.astype(input.dtype)
     else:
-        value = m.asarray(int(value) if input.dtype.kind in "iu" else value, dtype=input.dtype)
+        value = m.asarray(value, dtype=input.dtype)
     return m.broadcast_to(value, input.shape)
 
 
@@ -153,8 +155,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     >>> dv.fill(dv.tensor([1., 2.]), 7)
     tensor([7., 7.])
     """
-    _fillable("fill", input, value)
-    return _fill(input, value).clone()
+    return _fill(input, _fillable("fill", input, value)).clone()
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
@@ -164,8 +165,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     >>> dv.fill_(dv.tensor([1., 2.]), 7)
     tensor([7., 7.])
     """
-    _fillable("fill_", input, value)
-    return write(_fill.op, [input, value])
+    return write(_fill.op, [input, _fillable("fill_", input, value)])
 
 
 def zero_(input: Tensor) -> Tensor:

@@ -1,0 +1,74 @@
+"""Where entries of PyTorch's table of operators are answered otherwise, or not at all, and why."""
+
+from __future__ import annotations
+
+__all__ = ["ABSENT", "KNOWN"]
+
+_PARTS = "a part of PyTorch's own implementation that programs do not call"
+_JIT = "compiles C++ for a GPU"
+_LDL = "there is no LDL factorization here: use lu_factor, or cholesky"
+_MASKED = "the namespace masked is not there: use masked_fill and the plain function"
+
+# names of entries, or how they begin, that Dovetail does not have
+ABSENT: dict[str, str] = {
+    "__rdiv__": "of Python 2",
+    "_batch_norm_with_update": _PARTS,
+    "_chunk_cat": _PARTS,
+    "_native_batch_norm_legit": _PARTS,
+    "_segment_reduce": _PARTS,
+    "_softmax_backward_data": _PARTS,
+    "_unsafe_masked_index": _PARTS,
+    "_upsample_bilinear2d_aa": _PARTS,
+    "chalf": "there are no tensors of complex32",
+    "hash_tensor": "a checksum of the bytes that no program compares across libraries",
+    "jiterator_": _JIT,
+    "linalg.ldl_": _LDL,
+    "masked.": _MASKED,
+    "max_pool2d_with_indices_backward": _PARTS,
+}
+
+_BOTH = "a number on both sides: PyTorch's descriptor refuses it, which no expression reaches"
+_OVERLAP = "an out= that shares memory with an input, or with itself, is computed first and then written; PyTorch refuses it"
+_TIES = "which index stands for equal elements is not specified"
+_BITS = "draws are written in the order of the indices, PyTorch's in that of the memory"
+_EMPTY = "PyTorch answers with the empty out=, and leaves the result in another tensor"
+_COMPLEX = "not for complex numbers, and says so"
+_SIZE = "PyTorch resizes its tensor in place where the sum broadcasts it; refused"
+_HALF = "PyTorch rounds the quotient to half precision before it is cut; one result in some hundred differs"
+_PART = "products of half precision are refused, in which PyTorch's is not finite"
+
+# entry: kinds of calls that differ ("all" for every kind), and why
+KNOWN: dict[str, tuple[str, str]] = {
+    "__radd__": ("error", _BOTH),
+    "__rand__": ("error", _BOTH),
+    "__rmul__": ("error", _BOTH),
+    "__ror__": ("error", _BOTH),
+    "__rxor__": ("error", _BOTH),
+    "addbmm": ("in-place", _SIZE),
+    "addr": ("function noncontiguous method in-place out", "not for bools, and says so"),
+    "arange": ("error", "PyTorch refuses a fractional step where out= holds integers"),
+    "as_strided_scatter": ("gradient noncontiguous", "the gradient is that of finite differences; a copy is contiguous"),
+    "bernoulli": ("out", _BITS),
+    "cat": ("error gradient", _OVERLAP),
+    "cdist": ("gradient", "an empty leaf that nothing depends on has no gradient, PyTorch's one of zeros"),
+    "clamp_max": ("function noncontiguous method in-place out", "not for bools, and says so"),
+    "clamp_min": ("function noncontiguous method in-place out", "not for bools, and says so"),
+    "complex": ("function noncontiguous method out", "there are no tensors of complex32; complex64 stands for it"),
+    "cov": ("function noncontiguous method gradient", "weights of float32 for an input of float64: their sums round in another order"),
+    "div[trunc_rounding]": ("function noncontiguous method in-place out", _HALF),
+    "div[floor_rounding]": ("function noncontiguous method in-place out", _HALF),
+    "fft.ihfft2": ("out", _EMPTY),
+    "fft.ihfftn": ("out", _EMPTY),
+    "floor_divide": ("function noncontiguous method in-place out", _HALF),
+    "gather": ("error", _OVERLAP),
+    "histc": ("function noncontiguous method out", "PyTorch finds the bins of float16 in float16; here in float32"),
+    "index_select": ("error", _OVERLAP),
+    "istft": ("gradient", "a window on which the result does not depend has a gradient of zeros, PyTorch's none"),
+    "kthvalue": ("function noncontiguous method out error", _TIES),
+    "logaddexp": ("function noncontiguous method out", _COMPLEX),
+    "logcumsumexp": ("function noncontiguous method out", _COMPLEX),
+    "masked_select": ("error", _OVERLAP),
+    "matmul": ("out", "PyTorch refuses an out= of the right shape that lies otherwise"),
+    "matrix_exp": ("function noncontiguous method", _PART),
+    "mode": ("function noncontiguous method out", _TIES),
+}
