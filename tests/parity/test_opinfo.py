@@ -15,7 +15,7 @@ from tests.parity.known_opinfo import ABSENT, KNOWN
 pytestmark = pytest.mark.parity
 
 NAMES = [op.name + (f"[{op.variant_test_name}]" if op.variant_test_name else "") for op in opinfo.TABLE]
-CHECKED = 351  # of the entries by name those whose differences are known; make soak shows the others too
+CHECKED = None  # of the entries by name those whose differences are known; make soak shows the others too
 
 
 def _entries(count: int | None = None) -> Any:

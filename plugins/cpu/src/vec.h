@@ -101,6 +101,23 @@ template <class T> INLINE Vec<T> first(Vec<T> v, long n) {
     return load(buffer);
 }
 
+// Elements from where `at` says, counted from p; zero where that is negative.
+template <class T> INLINE Vec<T> gather(const T* p, const int32_t* at) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, float>) {
+        const __m512i i = _mm512_loadu_si512(at);
+        return (Vec<T>)_mm512_mask_i32gather_ps(_mm512_setzero_ps(), _mm512_cmpge_epi32_mask(i, _mm512_setzero_si512()), i, p, 4);
+    }
+    if constexpr (std::is_same_v<T, double>) {
+        const __m256i i = _mm256_loadu_si256((const __m256i*)at);
+        return (Vec<T>)_mm512_mask_i32gather_pd(_mm512_setzero_pd(), _mm256_cmpge_epi32_mask(i, _mm256_setzero_si256()), i, p, 8);
+    }
+#endif
+    Vec<T> v;
+    for (long i = 0; i < WIDTH<T>; i++) v[i] = at[i] < 0 ? T(0) : p[at[i]];
+    return v;
+}
+
 template <class T, class V = Vec<T>> INLINE V select(Ints<T> mask, V a, V b) { return mask ? a : b; }
 // The greater of two, as NumPy and PyTorch have it: a NaN on either side is the answer.
 template <class T> INLINE Vec<T> greater(Vec<T> a, Vec<T> b) { return (a > b) | (a != a) ? a : b; }

@@ -69,12 +69,35 @@ INLINE bool meets(const ConvShape& s, long ki, long kj, long row, long column, l
     return m.length > 0;
 }
 
+// `fill_columns` for maps narrower than a vector, whose runs are short: the elements of each vector are gathered.
+template <class T, long PANEL>
+void gather_columns(const ConvShape& s, const T* x, long c0, long channels, long first, long count, T* to, long row, long panel) {
+    constexpr long W = WIDTH<T>;
+    const long plane = s.h * s.w, taps = s.taps(), image0 = first / s.points();
+    int32_t at[PANEL];
+    for (long begin = 0; begin < count; begin += PANEL)
+        for (long tap = 0; tap < taps; tap++) {
+            for (long i = 0; i < PANEL; i++) {
+                const long q = first + begin + i, image = q / s.points() - image0,
+                           y = q % s.points() / s.ow * s.sh - s.ph + tap / s.kw * s.dh, xx = q % s.ow * s.sw - s.pw + tap % s.kw * s.dw;
+                const bool inside = begin + i < count && y >= 0 && y < s.h && xx >= 0 && xx < s.w;
+                at[i] = inside ? int32_t(image * s.c * plane + y * s.w + xx) : -1;
+            }
+            const T* from = x + (image0 * s.c + c0) * plane;
+            T* place = to + begin / PANEL * panel + tap * row;
+            for (long c = 0; c < channels; c++, from += plane, place += taps * row)
+                for (long i = 0; i < PANEL; i += W) store(place + i, gather(from, at + i));
+        }
+}
+
 // Columns of the channels [c0, c0 + channels) of `x` (of one group) for `count` output points from `first` on, all images
 // counted through. Row r = (channel, ki, kj) of the result begins at to + r * row; when points beyond `count` belong to a
 // panel of PANEL points, panel p of a row is at p * panel and the rest is filled with zeros.
 template <class T, long PANEL>
 void fill_columns(const ConvShape& s, const T* x, long c0, long channels, long first, long count, T* to, long row, long panel) {
     const long plane = s.h * s.w, taps = s.taps();
+    if (s.ow < WIDTH<T> && (count / s.points() + 2) * s.c * plane < INT32_MAX)
+        return gather_columns<T, PANEL>(s, x, c0, channels, first, count, to, row, panel);
     for (long begin = 0; begin < count; begin += PANEL) {
         Run runs[PANEL];
         const long n = runs_of(s, first + begin, std::min(PANEL, count - begin), runs);
