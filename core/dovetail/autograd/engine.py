@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ..errors import GradError, TypeMismatch
-from .modes import AUTOCAST, GRAD, SAVING, STATE
+from .modes import AUTOCAST, GRAD, OBSERVE, SAVING, STATE
 from .node import CLASSES, Leaf, Node, Output, Tensor, producer, reached, wrap
 
 __all__ = ["TWICE", "run"]
@@ -98,6 +98,7 @@ class _Walk:
         """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
         table, heap, leaves, summed = self.table, self.heap, self.leaves, set[Leaf]()
         keep, create_graph, special, inspect = self.keep, self.create_graph, self.wanted is not None, late.inspect
+        hidden = not create_graph and not STATE.word & OBSERVE  # sums may be made in place
         following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
         while heap or following is not None:
             if following is None or (heap and heap[0][0] < -following.seq):
@@ -150,7 +151,7 @@ class _Walk:
                         had._a += r._a  # our own sum, seen by nobody else
                     else:
                         leaves[edge] = had = late.add(had, r)
-                        if not create_graph and had.__class__ in CLASSES:
+                        if hidden and had.__class__ in CLASSES:
                             summed.add(edge)
                 else:
                     self.send(edge, r)
