@@ -20,7 +20,7 @@ from ..nn.module import Module
 from ..ops import _prepare
 from ..ops._quiet import IGNORE, hush, restore
 from ..ops.memory import alias
-from .fuse import fused
+from .fuse import bound, fused
 from .tape import Step, Tape
 from .watch import PLAIN, TENSORS, Refused, Watch
 
@@ -217,46 +217,58 @@ class Program:
 
     def _assemble(self, tape: Tape, backward: dict[Any, Any], used: list[Any]) -> None:
         """Leave out what nothing needs, fuse, and bind the steps to registers."""
-        outs = [s[1] for s in self.sources if s[0] == "register"]
-        parts = []
-        saved: dict[int, None] = {}
+        outs = {s[1] for s in self.sources if s[0] == "register"}
+        parts, saved = [], set()
         for mask, (steps, given, ends) in backward.items():
             targets = [ends.get(e) for e in used]
-            steps = _needed(steps, {t for t in targets if t is not None})
-            made = {o for s in steps for o in s.outs} | {*given}
-            reads = [i for s in steps for i in s.ins] + [t for t in targets if t is not None]
-            fixed = tape.fixed
-            saved.update(dict.fromkeys(i for i in reads if i not in made and i not in fixed))
-            parts.append((mask, steps, given, targets, made))
-        forward = _needed(tape.steps, {*outs, *saved})
-        boxes = {i for i in saved}
-        self.boxes = [t for t in ([i, None] for i in boxes) if t]
-        count = len(forward)
-        forward, joined = fused(forward, tape, {*outs, *saved})
-        self.base, self.steps = tape.base, [s.bound() for s in forward]
-        self.saved = list(saved)
+            wanted = {t for t in targets if t is not None}
+            steps = _needed(steps, wanted)
+            saved |= _outside(steps, wanted, tape, given)
+            parts.append((mask, steps, given, targets, wanted))
+        forward = _needed(tape.steps, outs | saved)
+        counts, lines = [len(forward), 0], []
+        families = {s: f for f in tape.memory.values() for s in f}
+        kept = {s for i in saved for s in families.get(i, {i})}
+        forward, more = fused(forward, tape, outs, saved)
+        lines += more
+        saved, lists = set(), []
+        for mask, steps, given, targets, wanted in parts:
+            counts[1] += len(steps)
+            steps, more = fused(steps, tape, wanted)
+            lines += more
+            saved |= _outside(steps, wanted, tape, given)
+            lists.append((mask, steps, given, targets, wanted))
+        used = dict.fromkeys([*self.inputs, *tape.captured, *outs, *saved])
+        for steps in (forward, *(x[1] for x in lists)):
+            used.update(dict.fromkeys(i for s in steps for i in (*s.ins, *s.outs)))
+        for _, _, given, targets, _ in lists:
+            used.update(dict.fromkeys([*given, *(t for t in targets if t is not None)]))
+        at = {i: k for k, i in enumerate(used)}
+        self.base = [tape.base[i] for i in at]
+        self.steps, self.saved = bound(forward, tape, outs | saved, at), [at[i] for i in saved]
         self.take = _taker(self.saved)
         self.inside: dict[Any, Any] = {}
-        total = 0
-        for mask, steps, given, targets, made in parts:
-            total += len(steps)
-            steps, more = fused(steps, tape, {t for t in targets if t is not None})
-            joined += more
-            self.inside[mask] = ([s.bound() for s in steps], given, [(t, t in made and t not in given) for t in targets])
-        families = {s: f for f in tape.memory.values() for s in f}
-        kept = {s for i in self.saved for s in families.get(i, {i})}
+        for mask, steps, given, targets, wanted in lists:
+            made = {o for s in steps for o in s.outs}
+            ends = [(None if t is None else at[t], t in made) for t in targets]
+            self.inside[mask] = (bound(steps, tape, wanted, at), [at[i] for i in given], ends)
         self.guarded_inputs = [i for i, s in enumerate(self.inputs) if s in kept]
         self.guarded_states = [t for s, t in self.captured if s in kept]
         self.guarded_results = [k for k, s in enumerate(self.sources) if s[0] == "register" and s[1] in kept]
-        self.copied = {k for k, s in enumerate(self.sources) if s[0] == "register" and s[1] in tape.fixed}
+        self.captured = [(at[s], t) for s, t in self.captured]
+        families.update({i: {i} | families.get(i, set()) for i in outs})
+        self.copied = {k for k, s in enumerate(self.sources) if s[0] == "register" and families[s[1]] & tape.fixed}
+        for i in {i for k in self.copied for i in families[self.sources[k][1]] & tape.fixed & {*at}}:
+            self.base[at[i]] = tape.base[i].copy()  # the caller of the first run has the constant itself
+        self.inputs = [at[s] for s in self.inputs]
+        self.sources = [(kind, at[what]) if kind == "register" else (kind, what) for kind, what in self.sources]
         self.pure = not any(s.effect for s in tape.steps)
         self.simple = self.template.__class__ is _Result
         self.results = [t._n is not None for t in self.results]
-        self.summary = (
-            f"{count} ops forward and {total} backward in {len(self.steps)} and {sum(len(p[0]) for p in self.inside.values())} calls"
-        )
-        if joined:
-            self.summary += "; fused: " + "; ".join(joined)
+        calls = len(self.steps), sum(len(p[0]) for p in self.inside.values())
+        self.summary = f"{counts[0]} ops forward and {counts[1]} backward in {calls[0]} and {calls[1]} calls"
+        if lines:
+            self.summary += "; fused: " + "; ".join(lines)
 
     # --- replay ---------------------------------------------------------------------------------------------------
 
@@ -396,6 +408,12 @@ def _needed(steps: list[Step], wanted: set[int]) -> list[Step]:
             wanted.update(step.ins)
             found.append(step)
     return found[::-1]
+
+
+def _outside(steps: list[Step], wanted: set[int], tape: Tape, given: list[int]) -> set[int]:
+    """The registers that steps read and do not make."""
+    made = {o for s in steps for o in s.outs} | {*given} | tape.fixed
+    return ({i for s in steps for i in s.ins} | wanted) - made
 
 
 def _taker(slots: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:

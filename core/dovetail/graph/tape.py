@@ -30,7 +30,7 @@ _DRAWS = {"dropout", "attention"}  # ops that draw random numbers, and do so aga
 class Step:
     """One kernel call: what runs, the registers that it reads and those that it fills. `effect` is kept whatever needs it."""
 
-    __slots__ = ("attributes", "effect", "function", "ins", "name", "outs")
+    __slots__ = ("effect", "function", "ins", "name", "outs")
 
     def __init__(self, name: str, function: Callable[..., Any], ins: list[int], outs: list[int], effect: bool = False) -> None:
         self.name, self.function, self.ins, self.outs, self.effect = name, function, ins, outs, effect
@@ -39,13 +39,11 @@ class Step:
         """The step as a function of the registers."""
         f, ins = self.function, self.ins
         if len(self.outs) != 1:
-            first, last = (self.outs[0], self.outs[-1] + 1) if self.outs else (0, 0)
+            outs = self.outs
 
             def many(r: list[Any]) -> None:
-                found = f(*[r[i] for i in ins])
-                if len(found) != last - first:
-                    raise RuntimeError(f"{self.name}: {len(found)} results, where there were {last - first} when the run was recorded")
-                r[first:last] = found
+                for o, v in zip(outs, f(*[r[i] for i in ins]), strict=True):
+                    r[o] = v
 
             return many
         out = self.outs[0]
@@ -85,6 +83,7 @@ class Tape:
         self.counts: dict[int, int] = {}  # version box → the changes that are explained
         self.alive: list[Any] = []
         self.held = {id(t._a): t for t in watch.tensors}
+        self.rows: dict[int, tuple[int, int]] = {}  # register → the register of an array that has it as a row; see fuse.py
         self.captured: dict[int, Any] = {}  # register → tensor of the state
         self.written: list[tuple[int, str]] = []  # registers of inputs and state that the run changes
         self.inputs = [self.new(t._a, t._v) for t in inputs]
@@ -230,9 +229,6 @@ class Tape:
             self.fixed.add(slots[0])
         else:
             self.steps.append(Step(op.name, function, ins, slots + extras, effect))
-        step = self.steps[-1] if self.steps else None
-        if step is not None and step.function is function:
-            step.attributes = [self.base[i] if i in self.fixed else None for i in ins]
         self._kept(op, node, ins, shapes, slots + extras)
 
     def _kept(self, op: Any, node: Any, ins: list[int], shapes: list[Any], outs: list[int]) -> None:
