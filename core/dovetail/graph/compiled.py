@@ -153,12 +153,13 @@ class Program:
         if watch.reason:
             return
         self._check(tape, inputs, watch)
-        self.states = [[t, t._a, t._n, (t._a.shape, t._a.dtype, t._a.strides)] for t in watch.tensors]
+        state = list(watch.tensors.values())
+        self.states = [[t, t._a, t._n, (t._a.shape, t._a.dtype, t._a.strides)] for t in state]
         self.captured = list(tape.captured.items())
         self.written = [(self._owner(tape, at), name) for at, name in tape.written]
         self.differentiable = [k for k, t in enumerate(self.results) if t._n is not None and self.sources[k][0] == "register"]
         edges: dict[Any, Any] = {}
-        for kind, t in [*(("input", t) for t in inputs), *(("state", t) for t in watch.tensors)]:
+        for kind, t in [*(("input", t) for t in inputs), *(("state", t) for t in state)]:
             if t._n is not None:
                 edges.setdefault(_end(t._n), (kind, next(i for i, x in enumerate(inputs) if x is t) if kind == "input" else t))
         backward = self._backward(tape, since, watch)
@@ -175,7 +176,7 @@ class Program:
                 return _Result(k)
         if any(t is x for x in inputs):
             source: Any = ("input", next(i for i, x in enumerate(inputs) if x is t))
-        elif any(t is x for x in watch.tensors):
+        elif any(t is x for x in watch.tensors.values()):
             source = ("state", t)
         else:
             source = ("register", tape.find(t))
@@ -192,7 +193,7 @@ class Program:
     def _check(tape: Tape, inputs: list[Any], watch: Watch) -> None:
         tape.still()
         boxes = {id(t._v) for t in inputs}
-        if any(id(t._v) in boxes for t in watch.tensors):
+        if any(id(t._v) in boxes for t in watch.tensors.values()):
             watch.refuse("an argument is part of the state too")
         for _, box in tape.alive:
             if box.__class__ is list and tape.counts.get(id(box), box[1]) != box[1]:

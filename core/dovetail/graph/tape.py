@@ -24,7 +24,7 @@ from .watch import TENSORS, Watch
 __all__ = ["Step", "Tape"]
 
 _NDARRAY = np.ndarray
-_DRAWS = {"dropout", "attention"}  # ops that draw random numbers, and do so again in each replay
+_SIZED = {"argwhere", "bincount", "histogram", "unique"}  # ops whose results have sizes that depend on values
 
 
 class Step:
@@ -82,14 +82,11 @@ class Tape:
         self.memory: dict[int, set[int]] = {}  # version box → the registers that share its memory
         self.counts: dict[int, int] = {}  # version box → the changes that are explained
         self.alive: list[Any] = []
-        self.held = {id(t._a): t for t in watch.tensors}
         self.rows: dict[int, tuple[int, int]] = {}  # register → the register of an array that has it as a row; see fuse.py
         self.captured: dict[int, Any] = {}  # register → tensor of the state
         self.written: list[tuple[int, str]] = []  # registers of inputs and state that the run changes
         self.inputs = [self.new(t._a, t._v) for t in inputs]
         self.stamp = self._stamp()
-        for t in watch.tensors:
-            self.counts[id(t._v)] = t._v[1]
 
     def new(self, array: Any, box: Any = None, start: Any = None) -> int:
         """A register for an array."""
@@ -119,7 +116,7 @@ class Tape:
         return at
 
     def _capture(self, t: Any) -> int:
-        owner = self.held.get(id(t._a))
+        owner = self.watch.tensors.get(id(t._a))
         if id(t._a) in self.watch.made:
             at = self.constant(t._a)
             self.memory.setdefault(id(t._v), set()).add(at)
@@ -135,12 +132,11 @@ class Tape:
 
     def _stamp(self) -> tuple[Any, ...]:
         g = current()
-        return g, g._at, g._block, g._stale, g._normal
+        return id(g), id(getattr(g, "_block", None)), g._at, g._stale, g._normal
 
     def still(self) -> None:
         """Refuse draws that no op of the tape made."""
-        now = self._stamp()
-        if now[0] is not self.stamp[0] or now[2] is not self.stamp[2] or now[1] != self.stamp[1] or now[3:] != self.stamp[3:]:
+        if self._stamp() != self.stamp:
             self.watch.refuse("it draws random numbers outside an op", sys._getframe())
 
     # --- the observer ---------------------------------------------------------------------------------------------
@@ -223,7 +219,9 @@ class Tape:
         shared = any(id(t._v) in self.memory for t in outs)
         slots = [self.new(t._a, t._v) for t in outs]
         extras = [self.new(None) for _ in op.saves]
-        effect = op.name in _DRAWS
+        effect = self._stamp() != self.stamp  # it draws random numbers, and will do so again
+        if op.name in _SIZED or (op.name == "one_hot" and raw[1] < 0) or (op.name == "index" and any(i.dtype == bool for i in raw[2])):
+            self.watch.reason = f"{op.name} has a result whose size depends on values"
         if not effect and not shared and all(i in self.fixed for i in ins) and len(outs) == 1 and not op.saves:
             self.base[slots[0]] = outs[0]._a  # of constants alone: a constant
             self.fixed.add(slots[0])

@@ -33,7 +33,7 @@ _LIMIT = 20_000  # things to compare before each call
 _READS = set(
     """
     item tolist numpy data_ptr __bool__ __float__ __int__ __index__ __complex__ __contains__ __format__ __repr__ __array__ __dlpack__
-    is_nonzero equal allclose nonzero argwhere masked_select unique unique_consecutive bincount histc histogram histogramdd one_hot
+    _version grad_fn storage untyped_storage get_rng_state initial_seed is_nonzero equal allclose nonzero argwhere masked_select unique unique_consecutive bincount histc histogram histogramdd one_hot
     repeat_interleave tensor_split multi_margin_loss multilabel_margin_loss embedding_renorm_ embedding_bag multinomial
     pack_padded_sequence pad_packed_sequence unpad_sequence ctc_loss resize_ set_ apply_ map_ map2_
     backward grad requires_grad_ retain_grad register_hook register_post_accumulate_grad_hook manual_seed seed checkpoint
@@ -46,6 +46,10 @@ _BUILTINS = set(
     """.split()
 )
 _MODULES = {"math", "operator", "_operator", "itertools", "functools", "_functools", "_warnings", "_collections", "_abc", "cmath"}
+_STATELESS = {
+    "math", "cmath", "operator", "functools", "itertools", "collections", "typing", "types", "enum", "dataclasses", "abc", "contextlib",
+    "copy", "warnings", "string", "numbers", "re", "inspect", "numpy", "builtins",
+}  # fmt: skip
 _METHODS = (str, bytes, list, tuple, dict, set, frozenset, int, float, complex, bool, slice, range, type, types.MappingProxyType,
             types.GeneratorType, type({}.items()), type({}.keys()), type({}.values()))  # fmt: skip
 _QUIET = (type, types.BuiltinFunctionType, np.ufunc, np.generic, staticmethod, classmethod, property, Enum, type(len.__call__),
@@ -84,7 +88,7 @@ class Watch:
         self.items: list[tuple[Any, Any, Any]] = []  # container, key, what was there
         self.sizes: list[tuple[Any, int]] = []
         self.cells: list[tuple[Any, Any]] = []
-        self.tensors: list[Any] = []
+        self.tensors: dict[int, Any] = {}  # by their arrays
         self.made: dict[int, Any] = {}  # arrays that a factory made of plain numbers in this run
         self.reads = _READS
         self.quiet = 0  # above 0 while a kernel runs: it runs again in each replay
@@ -106,7 +110,7 @@ class Watch:
         if len(self.items) > _LIMIT:
             self.refuse("there is too much state to compare before each call")
         elif kind in TENSORS:
-            self.tensors.append(value)
+            self.tensors[id(value._a)] = value
         elif kind is list or kind is tuple or isinstance(value, tuple):
             self._inside(value, enumerate(value))
         elif kind is dict or kind is OrderedDict:
@@ -148,9 +152,10 @@ class Watch:
 
     def _module(self, module: Any, names: Any) -> None:
         top = module.__name__.partition(".")[0]
-        if in_core(top) or (_library(top) and not module.__name__.startswith("numpy.random")):
-            if top == "numpy" and "random" in names:
-                self._unknown.append(("random", "numpy.random"))
+        if in_core(top) or (top in _STATELESS and not (top == "numpy" and "random" in f"{module.__name__} {names}")):
+            return
+        if _library(top):
+            self._unknown.append((None, f"module {module.__name__}"))
         elif not str(getattr(module, "__file__", "")).endswith(".py"):
             self._unknown.append((None, f"module {module.__name__}"))
         else:
@@ -160,7 +165,10 @@ class Watch:
                     self.visit(vars(module)[n], n, names)
 
     def _function(self, function: Any) -> None:
-        if in_core(str(function.__module__).partition(".")[0]):
+        top = _owner(function)
+        if in_core(top) or _library(top):
+            if not in_core(top) and top not in _STATELESS:
+                self._unknown.append((None, f"function of module {top}"))
             return
         self._closures.add(function.__code__)
         for cell in function.__closure__ or ():
