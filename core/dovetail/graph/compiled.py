@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
 from itertools import combinations
 from operator import itemgetter
 from typing import Any
+
+import numpy as np
 
 from ..autograd.engine import late
 from ..autograd.functional import grad
@@ -19,10 +19,12 @@ from ..nn._hooks import GLOBAL
 from ..nn.module import Module
 from ..ops import _prepare
 from ..ops._quiet import IGNORE, hush, restore
+from ..ops.kernels import update_table
 from ..ops.memory import alias
-from .fuse import bound, fused
-from .tape import Step, Tape
-from .watch import PLAIN, TENSORS, Refused, Watch
+from .signature import Result, filled, look, template
+from .steps import Step, bound
+from .tape import Tape
+from .watch import Refused, Watch
 
 __all__ = ["Compiled"]
 
@@ -47,9 +49,9 @@ class Compiled:
         tensors: list[Any] = []
         key: list[Any] = [word, get_default_dtype()]
         try:
-            _look(args, key, tensors)
+            look(args, key, tensors)
             if kwargs:
-                _look(kwargs, key, tensors)
+                look(kwargs, key, tensors)
             signature = tuple(key)
             programs = self.table.get(signature, ())
         except (Refused, TypeError) as error:
@@ -97,44 +99,6 @@ class Compiled:
         return out
 
 
-def _look(x: Any, key: list[Any], tensors: list[Any]) -> None:
-    """What a program depends on in an argument; the tensors in it, in order."""
-    kind = x.__class__
-    if kind in TENSORS:
-        a, n = x._a, x._n
-        key.append((kind, a.__class__, a.shape, a.dtype, a.strides, n if n is None else n.__class__ is Leaf))
-        for i, t in enumerate(tensors):
-            if t._v is x._v:
-                key.append((i, t is x))
-        tensors.append(x)
-    elif kind in PLAIN:
-        key.append((kind, x) if kind is not float else (kind, x, math.copysign(1.0, x)))
-    elif kind is tuple or kind is list or (isinstance(x, tuple) and hasattr(x, "_fields")):
-        key.append((kind, len(x)))
-        for v in x:
-            _look(v, key, tensors)
-    elif kind is dict:
-        key.append((kind, *x))
-        for v in x.values():
-            _look(v, key, tensors)
-    elif isinstance(x, Module):
-        key.append(x)
-    elif kind is slice:
-        key.append(kind)
-        _look((x.start, x.stop, x.step), key, tensors)
-    elif kind not in CLASSES and isinstance(x, tuple):
-        key.append((kind, x))
-    else:
-        raise Refused(f"an argument is a {kind.__name__}")
-
-
-class _Result:
-    """Stands for a tensor in the structure that a function returns."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-
 class Program:
     """A recorded run: steps on registers, how its results are made, and the steps of its gradient. Also the plan of its node."""
 
@@ -145,11 +109,11 @@ class Program:
 
     def __init__(self, owner: Compiled, watch: Watch, tape: Tape, call: Any, inputs: list[Any], out: Any, since: int) -> None:
         self.op, self.watch, self.owner = self, watch, owner
-        self.call = _template(call, lambda t: _Result(next(i for i, x in enumerate(inputs) if x is t)), (Module,))
+        self.call = template(call, lambda t: Result(next(i for i, x in enumerate(inputs) if x is t)), (Module,))
         self.inputs = tape.inputs
         self.sources: list[Any] = []  # what each result is: ("input", i), ("state", tensor) or ("register", r)
         self.results: list[Any] = []
-        self.template = _template(out, lambda t: self._result(t, tape, inputs, watch))
+        self.template = template(out, lambda t: self._result(t, tape, inputs, watch))
         if watch.reason:
             return
         self._check(tape, inputs, watch)
@@ -169,11 +133,11 @@ class Program:
         self.edges = [edges[e] for e in used]
         self._assemble(tape, backward, used)
 
-    def _result(self, t: Any, tape: Tape, inputs: list[Any], watch: Watch) -> _Result:
+    def _result(self, t: Any, tape: Tape, inputs: list[Any], watch: Watch) -> Result:
         """Where a tensor in the results comes from."""
         for k, known in enumerate(self.results):
             if known is t:
-                return _Result(k)
+                return Result(k)
         if any(t is x for x in inputs):
             source: Any = ("input", next(i for i, x in enumerate(inputs) if x is t))
         elif any(t is x for x in watch.tensors.values()):
@@ -187,7 +151,7 @@ class Program:
                 watch.refuse("it returns a view of an argument, of the state, or of another result")
         self.results.append(t)
         self.sources.append(source)
-        return _Result(len(self.results) - 1)
+        return Result(len(self.results) - 1)
 
     @staticmethod
     def _check(tape: Tape, inputs: list[Any], watch: Watch) -> None:
@@ -230,12 +194,13 @@ class Program:
         counts, lines = [len(forward), 0], []
         families = {s: f for f in tape.memory.values() for s in f}
         kept = {s for i in saved for s in families.get(i, {i})}
+        fused = update_table("chain").get(("cpu", np.dtype(np.float32)), lambda steps, *_: (steps, []))
         forward, more = fused(forward, tape, outs, saved)
         lines += more
         saved, lists = set(), []
         for mask, steps, given, targets, wanted in parts:
             counts[1] += len(steps)
-            steps, more = fused(steps, tape, wanted)
+            steps, more = fused(steps, tape, wanted, ())
             lines += more
             saved |= _outside(steps, wanted, tape, given)
             lists.append((mask, steps, given, targets, wanted))
@@ -264,7 +229,7 @@ class Program:
         self.inputs = [at[s] for s in self.inputs]
         self.sources = [(kind, at[what]) if kind == "register" else (kind, what) for kind, what in self.sources]
         self.pure = not any(s.effect for s in tape.steps)
-        self.simple = self.template.__class__ is _Result
+        self.simple = self.template.__class__ is Result
         self.results = [t._n is not None for t in self.results]
         calls = len(self.steps), sum(len(p[0]) for p in self.inside.values())
         self.summary = f"{counts[0]} ops forward and {counts[1]} backward in {calls[0]} and {calls[1]} calls"
@@ -307,7 +272,7 @@ class Program:
                 outs.append(inputs[what] if kind == "input" else what)
         if self.inside:
             self._attach(regs, inputs, outs)
-        return outs[0] if self.simple else _filled(self.template, outs)
+        return outs[0] if self.simple else filled(self.template, outs)
 
     def _attach(self, regs: list[Any], inputs: list[Any], outs: list[Any]) -> None:
         """One node behind the results."""
@@ -351,10 +316,10 @@ class Program:
             what = "a compiled function that draws random numbers or changes tensors in place cannot be differentiated twice"
             raise GradError("backward", what, "", "call the function without compile")
         inputs = [alias(wrap(t._a, t._n)) if t._n is not None else t for t in node.saved[1]]
-        args, kwargs = _filled(self.call, inputs)
+        args, kwargs = filled(self.call, inputs)
         results: list[Any] = []
         with enable_grad():
-            _template(self.owner.fn(*args, **kwargs), lambda t: results.append(t) if all(t is not r for r in results) else None)
+            template(self.owner.fn(*args, **kwargs), lambda t: results.append(t) if all(t is not r for r in results) else None)
             gs = g if g.__class__ is list else [g]
             pairs = [(results[at], h) for at, h in zip(self.differentiable, gs, strict=True) if h is not None]
             ends = [inputs[what] if kind == "input" else what for kind, what in self.edges]
@@ -364,41 +329,6 @@ class Program:
 def _end(edge: Any) -> Any:
     """What a walk knows an edge by: an output by its node and number."""
     return (edge.node, edge.index) if edge.__class__ is Output else edge
-
-
-def _template(x: Any, see: Callable[[Any], Any], others: tuple[Any, ...] = ()) -> Any:
-    """The same structure with `see` applied to its tensors; what cannot be built again is refused."""
-    kind = x.__class__
-    if kind in CLASSES:
-        return see(x)
-    if kind in PLAIN or kind is slice or isinstance(x, others):
-        return x
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return kind(*(_template(v, see, others) for v in x))
-    if kind is tuple or kind is list:
-        return kind(_template(v, see, others) for v in x)
-    if isinstance(x, tuple):
-        return x
-    if kind is dict:
-        return {k: _template(v, see, others) for k, v in x.items()}
-    if is_dataclass(x) and not isinstance(x, type):
-        return replace(x, **{f.name: _template(getattr(x, f.name), see, others) for f in fields(x) if f.init})
-    raise Refused(f"it returns a {kind.__name__}")
-
-
-def _filled(x: Any, values: list[Any]) -> Any:
-    """The structure of a template with the values in place."""
-    if x.__class__ is _Result:
-        return values[x.at]
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return x.__class__(*(_filled(v, values) for v in x))
-    if x.__class__ is tuple or x.__class__ is list:
-        return x.__class__([_filled(v, values) for v in x])
-    if x.__class__ is dict:
-        return {k: _filled(v, values) for k, v in x.items()}
-    if is_dataclass(x) and not isinstance(x, type):
-        return replace(x, **{f.name: _filled(getattr(x, f.name), values) for f in fields(x) if f.init})
-    return x
 
 
 def _needed(steps: list[Step], wanted: set[int]) -> list[Step]:

@@ -4,69 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ..autograd.engine import _Walk
 from ..autograd.modes import GRAD, STATE
-from ..autograd.node import CLASSES, Leaf, Node, changed, producer, wrap
+from ..autograd.node import CLASSES, Node, producer, wrap
 from ..dtypes import HALF
 from ..generator import Generator, current
 from ..ops import _prepare
-from ..ops._call import _array
-from ..ops._layout import afresh, converted
+from ..ops._layout import converted
 from ..ops._op import OPS
 from ..ops._plan import Plan
+from .steps import Step, cast_to, raw_call
 from .watch import TENSORS, Watch
 
-__all__ = ["Step", "Tape"]
+__all__ = ["Tape"]
 
 _NDARRAY = np.ndarray
 _SIZED = {"argwhere", "bincount", "histogram", "unique"}  # ops whose results have sizes that depend on values
-
-
-class Step:
-    """One kernel call: what runs, the registers that it reads and those that it fills. `effect` is kept whatever needs it."""
-
-    __slots__ = ("effect", "function", "ins", "name", "outs")
-
-    def __init__(self, name: str, function: Callable[..., Any], ins: list[int], outs: list[int], effect: bool = False) -> None:
-        self.name, self.function, self.ins, self.outs, self.effect = name, function, ins, outs, effect
-
-    def bound(self) -> Callable[[list[Any]], None]:
-        """The step as a function of the registers."""
-        f, ins = self.function, self.ins
-        if len(self.outs) != 1:
-            outs = self.outs
-
-            def many(r: list[Any]) -> None:
-                for o, v in zip(outs, f(*[r[i] for i in ins]), strict=True):
-                    r[o] = v
-
-            return many
-        out = self.outs[0]
-        if len(ins) == 1:
-            (i,) = ins
-
-            def one(r: list[Any]) -> None:
-                r[out] = f(r[i])
-
-            return one
-        if len(ins) == 2:
-            i, j = ins
-
-            def two(r: list[Any]) -> None:
-                r[out] = f(r[i], r[j])
-
-            return two
-        get = itemgetter(*ins) if ins else lambda r: ()
-
-        def more(r: list[Any]) -> None:
-            r[out] = f(*get(r))
-
-        return more
 
 
 class Tape:
@@ -215,7 +172,7 @@ class Tape:
             impl = op.reference  # the kernel declined
         if inplace:
             return self._write(op, args, outs[0], ins, shapes, impl, low, mask, node)
-        function = _callable(op, impl, shapes, low)
+        function = raw_call(op, impl, shapes, low)
         shared = any(id(t._v) in self.memory for t in outs)
         slots = [self.new(t._a, t._v) for t in outs]
         extras = [self.new(None) for _ in op.saves]
@@ -255,7 +212,7 @@ class Tape:
         target, box = args[op.arrays[0]], out._v
         old = self.known[id(target._a)]
         outside = any(s in self.captured or s in self.inputs for s in self.memory[id(box)])
-        function = _callable(op, impl, shapes, low)
+        function = raw_call(op, impl, shapes, low)
         sharing = len(self.memory[id(box)]) > 1
         if not out._a.flags.c_contiguous:
             self.watch.reason = f"{op.name}_ changes a tensor in place that is not contiguous"
@@ -265,7 +222,7 @@ class Tape:
             self.memory[id(box)].discard(old)
             new = self.new(out._a, box)
             dtype = out._a.dtype
-            self.steps.append(Step(op.name, lambda *a: _cast(function(*a), dtype), ins, [new]))
+            self.steps.append(Step(op.name, lambda *a: cast_to(function(*a), dtype), ins, [new]))
             self._kept(op, node, ins, shapes, [new])
         elif self.memory[id(box)] & self.fixed:
             self.watch.reason = f"{op.name}_ changes a view of a constant"
@@ -352,59 +309,3 @@ class _Inside(_Walk):
         else:
             self.ends[node] = g
         return None
-
-
-def _cast(a: Any, dtype: Any) -> Any:
-    return a if a.dtype is dtype else a.astype(dtype)
-
-
-def _callable(op: Any, impl: Any, shapes: list[Any], low: Any) -> Callable[..., Any]:
-    """An op's raw call as `dispatch` makes it: lists put together, half types raised, declined calls, errors explained."""
-    forward, reference, saves = impl.forward, op.reference.forward, bool(op.saves)
-    single, fresh = op.n_outputs == 1 and not saves, op.contiguous
-    own = impl is not op.reference and impl.rules is not op.reference.rules
-
-    def call(*raw: Any) -> Any:
-        if low is not None:
-            raw = tuple(_prepare.raised(list(raw)))
-        try:
-            out = forward(*raw)
-            if out is NotImplemented:
-                if own:
-                    raise RuntimeError(f"{op.name}: the kernel that served when the function was compiled declines the call")
-                out = reference(*raw)
-        except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
-            _prepare.explain(op, error, raw)
-            raise
-        if single:
-            if out.__class__ is not _NDARRAY:
-                out = _array(out)
-            if fresh and not out.flags.c_contiguous:
-                out = afresh(out, fresh is not True)
-            return out if low is None else _prepare.lowered(out, low)
-        first = ([out[0]] if op.n_outputs == 1 else list(out[0])) if saves else list(out)
-        first = [o if o.__class__ is _NDARRAY else _array(o) for o in first]
-        if fresh:
-            first = [afresh(o, fresh is not True) for o in first]
-        if low is not None:
-            first = [_prepare.lowered(o, low) for o in first]
-        return [*first, *out[1:]] if saves else first
-
-    if all(s is None for s in shapes):
-        return call
-
-    def gathered(*flat: Any) -> Any:
-        raw, at = [], 0
-        for s in shapes:
-            if s is None:
-                raw.append(flat[at])
-                at += 1
-            else:
-                raw.append(s[1](flat[at : at + s[0]]))
-                at += s[0]
-        return call(*raw)
-
-    return gathered
-
-
-__all__ += ["Leaf", "changed"]

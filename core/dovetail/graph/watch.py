@@ -33,7 +33,8 @@ _LIMIT = 20_000  # things to compare before each call
 _READS = set(
     """
     item tolist numpy data_ptr __bool__ __float__ __int__ __index__ __complex__ __contains__ __format__ __repr__ __array__ __dlpack__
-    _version grad_fn storage untyped_storage get_rng_state initial_seed is_nonzero equal allclose nonzero argwhere masked_select unique unique_consecutive bincount histc histogram histogramdd one_hot
+    _version grad_fn storage untyped_storage get_rng_state initial_seed is_nonzero equal allclose nonzero argwhere masked_select unique
+    unique_consecutive histogram histogramdd
     repeat_interleave tensor_split multi_margin_loss multilabel_margin_loss embedding_renorm_ embedding_bag multinomial
     pack_padded_sequence pad_packed_sequence unpad_sequence ctc_loss resize_ set_ apply_ map_ map2_
     backward grad requires_grad_ retain_grad register_hook register_post_accumulate_grad_hook manual_seed seed checkpoint
@@ -154,9 +155,7 @@ class Watch:
         top = module.__name__.partition(".")[0]
         if in_core(top) or (top in _STATELESS and not (top == "numpy" and "random" in f"{module.__name__} {names}")):
             return
-        if _library(top):
-            self._unknown.append((None, f"module {module.__name__}"))
-        elif not str(getattr(module, "__file__", "")).endswith(".py"):
+        if _library(top) or not str(getattr(module, "__file__", "")).endswith(".py"):
             self._unknown.append((None, f"module {module.__name__}"))
         else:
             for n in names:
@@ -231,8 +230,8 @@ class Watch:
             self._call(frame)
         elif event == "c_call":
             self._builtin(frame, arg)
-        elif event == "return" and frame.f_code.co_name in _FACTORIES and frame.f_globals["__name__"] in _MAKERS:
-            if hasattr(arg, "_a") and arg._n is None and _numbers(frame.f_locals.get("data")):
+        elif event == "return" and frame.f_code.co_name in _FACTORIES and frame.f_globals["__name__"] in _MAKERS and hasattr(arg, "_a"):
+            if arg._n is None and _numbers(frame.f_locals.get("data")):
                 self.made[id(arg._a)] = arg._a
 
     def _call(self, frame: Any) -> None:

@@ -1,4 +1,4 @@
-"""Chains of functions that work element by element, each put together into one call of a kernel from outside ("chain")."""
+"""Chains of functions that work element by element, each put together into one call of the native interpreter of chains."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.kernels import update_table
-from .tape import Step, Tape
+from dovetail.graph import Step
 
-__all__ = ["bound", "fused"]
+from . import _native
+
+__all__ = ["fused"]
+
+Tape = Any  # the run that compile has recorded: `arrays`, `base` and `fixed` by register, `rows`, `new`
 
 _SMALL = 1 << 14  # bytes: up to here the kept results of a chain lie in one array
-_LARGE = 1 << 18  # bytes: from here on an array is let go as soon as nothing reads it any more
+_NAMES = {True: frozenset(_native.chain.functions(True)), False: frozenset(_native.chain.functions(False))}
+_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class _Unit:
@@ -33,7 +37,7 @@ def fused(steps: list[Step], tape: Tape, own: set[int], kept: Iterable[int] = ()
     `own` are the registers that must hold arrays of their own; `kept` those that only other lists read: they may become rows of one array,
     which ``tape.rows`` notes.
     """
-    units, maker = _grouped(steps, tape), update_table("chain")
+    units = _grouped(steps, tape)
     outside: dict[int, set[int]] = {}
     for u in units:
         for s in u.steps:
@@ -50,7 +54,7 @@ def fused(steps: list[Step], tape: Tape, own: set[int], kept: Iterable[int] = ()
         rows = [o for o in made if o in kept and o not in results]
         if len(rows) == 1 or (rows and tape.arrays[rows[0]].nbytes > _SMALL):
             results, rows = results + rows, []
-        found.append(_joined(u, tape, maker["cpu", u.kind[1]], results, rows))
+        found.append(_joined(u, tape, results, rows))
         names = [s.name for s in u.steps]
         lines.append(" + ".join(names) if len(names) < 8 else f"{' + '.join(names[:3])} + … ({len(names)} ops)")
     return _with_rows(found, tape, own), lines
@@ -129,11 +133,10 @@ def _kind(s: Step, tape: Tape) -> Any:
     if len(s.outs) != 1:
         return None
     out = tape.arrays[s.outs[0]]
-    table = update_table("chain")
-    if out.__class__ is not np.ndarray or not out.size or not out.flags.c_contiguous or ("cpu", out.dtype) not in table:
+    if out.__class__ is not np.ndarray or not out.size or not out.flags.c_contiguous or out.dtype not in _TYPES:
         return None
     name, operands = _function(s, tape)
-    if name not in table["cpu", out.dtype].functions(out.dtype == np.float32):
+    if name not in _NAMES[out.dtype == np.float32]:
         return None
     for i in operands:
         v = tape.arrays[i]
@@ -172,7 +175,7 @@ def _ordered(units: list[_Unit]) -> list[_Unit]:
     return out
 
 
-def _joined(unit: _Unit, tape: Tape, maker: Any, results: list[int], rows: list[int]) -> Step:
+def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int]) -> Step:
     """One step for a group: the program of the chain, with places for operands, constants, temporaries and results."""
     shape, dtype = unit.kind
     arguments: list[int] = []
@@ -217,7 +220,7 @@ def _joined(unit: _Unit, tape: Tape, maker: Any, results: list[int], rows: list[
         place[o] = first + t
     code = [(name, place[out], place[ins[0]], place[ins[-1]]) for name, out, ins in program]
     kinds = [*range(len(rows)), *[-1] * len(results)]
-    native = maker(code, list(constants.values()), list(operands.values()), count, kinds, list(shape), dtype == np.float32)
+    native = _native.chain(code, list(constants.values()), list(operands.values()), count, kinds, list(shape), dtype == np.float32)
     slots = list(results)
     if rows:
         shared = tape.new(None)
@@ -239,26 +242,3 @@ def _joined(unit: _Unit, tape: Tape, maker: Any, results: list[int], rows: list[
         return made if len(made) > 1 else made[0]
 
     return Step("chain", call, arguments, slots)
-
-
-def bound(steps: list[Step], tape: Tape, keep: set[int], at: dict[int, int]) -> list[Callable[[list[Any]], None]]:
-    """The steps as functions of the registers, which `at` numbers anew; large arrays are let go after their last use, unless they are to be kept."""
-    last = {i: k for k, s in enumerate(steps) for i in (*s.ins, *s.outs)}
-    dead: dict[int, list[int]] = {}
-    for i, k in last.items():
-        if i not in keep and i not in tape.fixed and getattr(tape.arrays[i], "nbytes", _LARGE) >= _LARGE:
-            dead.setdefault(k, []).append(i)
-    found: list[Callable[[list[Any]], None]] = []
-    for k, s in enumerate(steps):
-        found.append(Step(s.name, s.function, [at[i] for i in s.ins], [at[i] for i in s.outs]).bound())
-        if k in dead:
-            found.append(_drop([at[i] for i in dead[k]]))
-    return found
-
-
-def _drop(registers: list[int]) -> Callable[[list[Any]], None]:
-    def drop(r: list[Any]) -> None:
-        for i in registers:
-            r[i] = None
-
-    return drop
