@@ -14,7 +14,7 @@ from ..errors import GradError, TypeMismatch
 from .modes import AUTOCAST, GRAD, OBSERVE, SAVING, STATE
 from .node import CLASSES, Leaf, Node, Output, Tensor, producer, reached, wrap
 
-__all__ = ["TWICE", "run"]
+__all__ = ["TWICE", "Walk", "run"]
 
 
 class _Late:
@@ -50,7 +50,7 @@ def run(
     word, outer = STATE.word, STATE.walk
     STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~(AUTOCAST | SAVING)  # the forward has chosen types
     try:
-        walk = STATE.walk = _Walk(keep, create_graph, wanted, roots)
+        walk = STATE.walk = Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
         walk.go()
@@ -59,7 +59,7 @@ def run(
         STATE.word, STATE.walk = word, outer
 
 
-class _Walk:
+class Walk:
     """The state of one backward call."""
 
     def __init__(self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None, roots: Sequence[tuple[Edge, Tensor]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .graph import Call, Graph, Value
-from .steps import Step
 from .trace import trace
 
-__all__ = ["Call", "Graph", "Step", "Value", "trace"]
+__all__ = ["Call", "Graph", "Value", "trace"]

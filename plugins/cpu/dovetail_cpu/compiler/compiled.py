@@ -7,20 +7,34 @@ from itertools import combinations
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
+from dovetail import Tensor, get_default_dtype
+from dovetail.autograd.engine import late
+from dovetail.errors import GradError, UnsupportedError
+from dovetail.graph.raw import (
+    CLASSES,
+    COLD,
+    GLOBAL,
+    GRAD,
+    IGNORE,
+    STATE,
+    Leaf,
+    Node,
+    Output,
+    alias,
+    attend,
+    changed,
+    enable_grad,
+    grad,
+    hush,
+    late,
+    observing,
+    restore,
+    tick,
+    wrap,
+)  # fmt: skip
+from dovetail.nn import Module
 
-from ..autograd.engine import late
-from ..autograd.functional import grad
-from ..autograd.modes import COLD, GRAD, STATE, enable_grad, observing
-from ..autograd.node import CLASSES, Leaf, Node, Output, Tensor, changed, tick, wrap
-from ..dtypes import get_default_dtype
-from ..errors import GradError, UnsupportedError
-from ..nn._hooks import GLOBAL
-from ..nn.module import Module
-from ..ops import _prepare
-from ..ops._quiet import IGNORE, hush, restore
-from ..ops.kernels import update_table
-from ..ops.memory import alias
+from .chains import fused
 from .signature import Result, filled, look, template
 from .steps import Step, bound
 from .tape import Tape
@@ -43,7 +57,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         word = STATE.word
         if word & COLD:
-            word = _prepare.attend(word)
+            word = attend(word)
         if word > GRAD or GLOBAL._watched or late.inspect is not None:
             return self.fn(*args, **kwargs)
         tensors: list[Any] = []
@@ -194,7 +208,6 @@ class Program:
         counts, lines = [len(forward), 0], []
         families = {s: f for f in tape.memory.values() for s in f}
         kept = {s for i in saved for s in families.get(i, {i})}
-        fused = update_table("chain").get(("cpu", np.dtype(np.float32)), lambda steps, *_: (steps, []))
         forward, more = fused(forward, tape, outs, saved)
         lines += more
         saved, lists = set(), []

@@ -16,12 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor
-from ..device import Device
-from ..dtypes import dtype
-from ..nn._hooks import TABLES
-from ..nn.module import Module
-from ..nn.parameter import Buffer, Parameter
+from dovetail import Tensor, dtype
+from dovetail.device import Device
+from dovetail.graph.raw import TABLES
+from dovetail.nn import Buffer, Module, Parameter
 
 __all__ = ["PLAIN", "TENSORS", "Refused", "Watch", "in_core"]
 
@@ -66,8 +64,8 @@ def _top(frame: Any) -> str:
 
 
 def in_core(name: str) -> bool:
-    """Whether a top-level package is the core itself."""
-    return name == "dovetail"
+    """Whether a top-level package is the core, or ours."""
+    return name in ("dovetail", "dovetail_cpu")
 
 
 def _library(name: str) -> bool:
@@ -177,7 +175,7 @@ class Watch:
                 continue
             self.cells.append((cell, held))
             self.visit(held)
-        for part in (function.__defaults__, function.__kwdefaults__):
+        for part in (function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)):
             self.visit(part)
 
     def _class(self, kind: Any) -> None:
@@ -230,14 +228,14 @@ class Watch:
             self._call(frame)
         elif event == "c_call":
             self._builtin(frame, arg)
-        elif event == "return" and frame.f_code.co_name in _FACTORIES and frame.f_globals["__name__"] in _MAKERS and hasattr(arg, "_a"):
-            if arg._n is None and _numbers(frame.f_locals.get("data")):
-                self.made[id(arg._a)] = arg._a
+        elif event == "return" and hasattr(arg, "_a") and frame.f_code.co_name in _FACTORIES and frame.f_globals["__name__"] in _MAKERS:
+            made = [arg._a] if arg._n is None and _numbers(frame.f_locals.get("data")) else []
+            self.made.update({id(a): a for a in made})
 
     def _call(self, frame: Any) -> None:
         code, top = frame.f_code, _top(frame)
         if in_core(top):
-            if code.co_name in self.reads and frame.f_globals["__name__"].partition(".")[2].split(".")[0] != "graph":
+            if code.co_name in self.reads and top == "dovetail":
                 self.refuse(f"{code.co_name.strip('_')}() reads a value, or acts on more than its result", frame)
             return
         if _library(top) or code in self._codes:

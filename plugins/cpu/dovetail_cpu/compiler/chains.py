@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.graph import Step
-
-from . import _native
+from .. import _native
+from .steps import Step
 
 __all__ = ["fused"]
 
-Tape = Any  # the run that compile has recorded: `arrays`, `base` and `fixed` by register, `rows`, `new`
+from .tape import Tape
 
 _SMALL = 1 << 14  # bytes: up to here the kept results of a chain lie in one array
 _NAMES = {True: frozenset(_native.chain.functions(True)), False: frozenset(_native.chain.functions(False))}

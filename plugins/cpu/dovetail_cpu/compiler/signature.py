@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from ..autograd.node import CLASSES, Leaf
-from ..nn.module import Module
+from dovetail.graph.raw import CLASSES, Leaf
+from dovetail.nn import Module
+
 from .watch import PLAIN, TENSORS, Refused
 
 __all__ = ["Result", "filled", "look", "template"]

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import _prepare
-from ..ops._call import _array
-from ..ops._layout import afresh
+from dovetail.graph.raw import afresh, array, explain, lowered, raised
 
 __all__ = ["Step", "bound", "cast_to", "raw_call"]
 
@@ -73,7 +71,7 @@ def raw_call(op: Any, impl: Any, shapes: list[Any], low: Any) -> Callable[..., A
 
     def call(*raw: Any) -> Any:
         if low is not None:
-            raw = tuple(_prepare.raised(list(raw)))
+            raw = tuple(raised(list(raw)))
         try:
             out = forward(*raw)
             if out is NotImplemented:
@@ -81,20 +79,20 @@ def raw_call(op: Any, impl: Any, shapes: list[Any], low: Any) -> Callable[..., A
                     raise RuntimeError(f"{op.name}: the kernel that served when the function was compiled declines the call")
                 out = reference(*raw)
         except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
-            _prepare.explain(op, error, raw)
+            explain(op, error, raw)
             raise
         if single:
             if out.__class__ is not _NDARRAY:
-                out = _array(out)
+                out = array(out)
             if fresh and not out.flags.c_contiguous:
                 out = afresh(out, fresh is not True)
-            return out if low is None else _prepare.lowered(out, low)
+            return out if low is None else lowered(out, low)
         first = ([out[0]] if op.n_outputs == 1 else list(out[0])) if saves else list(out)
-        first = [o if o.__class__ is _NDARRAY else _array(o) for o in first]
+        first = [o if o.__class__ is _NDARRAY else array(o) for o in first]
         if fresh:
             first = [afresh(o, fresh is not True) for o in first]
         if low is not None:
-            first = [_prepare.lowered(o, low) for o in first]
+            first = [lowered(o, low) for o in first]
         return [*first, *out[1:]] if saves else first
 
     if all(s is None for s in shapes):

@@ -8,15 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.engine import _Walk
-from ..autograd.modes import GRAD, STATE
-from ..autograd.node import CLASSES, Node, producer, wrap
-from ..dtypes import HALF
-from ..generator import Generator, current
-from ..ops import _prepare
-from ..ops._layout import converted
-from ..ops._op import OPS
-from ..ops._plan import Plan
+from dovetail.graph.raw import CLASSES, GRAD, HALF, OPS, STATE, Generator, Node, Plan, Walk, converted, current, producer, unwrap, wrap
+
 from .steps import Step, cast_to, raw_call
 from .watch import TENSORS, Watch
 
@@ -128,7 +121,7 @@ class Tape:
 
     def _prepare(self, op: Any, args: Any, inplace: bool) -> Any:
         """The registers of the arguments, what makes the raw arguments of them, and the implementation."""
-        raw, _, mask, device, dtype = _prepare.unwrap(op, args)
+        raw, _, mask, device, dtype = unwrap(op, args)
         if device != "cpu":
             self.watch.refuse(f"{op.name} runs on {device}")
         ins: list[int] = []
@@ -291,7 +284,7 @@ class Tape:
             self.steps = forward
 
 
-class _Inside(_Walk):
+class _Inside(Walk):
     """A backward that stops where the recorded run began."""
 
     since: int
