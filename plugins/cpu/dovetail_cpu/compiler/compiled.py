@@ -26,7 +26,6 @@ from dovetail.graph.raw import (
     enable_grad,
     grad,
     hush,
-    late,
     observing,
     restore,
     tick,
