@@ -123,6 +123,14 @@ def test_chains_are_fused_into_single_calls_with_the_same_bits() -> None:
     assert "fused: mul + add + tanh" in report(f)
 
 
+def test_random_draws_are_those_of_the_stream() -> None:
+    def noisy(x: Any) -> Any:
+        mask = (dv.rand(4) < 0.5) | (dv.randint(0, 2, (4,)) == 1)
+        return F.dropout(x + dv.randn_like(x), 0.3) * mask + F.dropout1d(x.view(1, 4, 1)).view(4) + dv.randn(4, dtype=dv.float64)
+
+    compare(noisy, dv.compile(noisy, fullgraph=True), lambda: dv.randn(4), calls=4)
+
+
 def test_what_a_call_depends_on_records_it_anew() -> None:
     f = dv.compile(lambda x, k=2, flag=False: x * k if flag else x + k, fullgraph=True)
     x = dv.ones(2)
@@ -246,7 +254,7 @@ REFUSED = {
     "generator": (lambda x: x * float(GENERATOR.random()), "Generator"),
     "time": (lambda x: x + time.time(), r"time\(\)"),
     "print": (lambda x: print("x", end="") or x, r"print\(\)"),
-    "rand": (lambda x: x + dv.rand(2), "random numbers"),
+    "rand": (lambda x: x.clone().normal_(), "a value is read"),
     "array": (lambda x: x + dv.from_numpy(ARRAY), "ndarray|no op made"),
     "backward": (lambda x: (x.clone().requires_grad_() * 2).sum().backward(), "requires_grad|backward"),
     "object": (lambda x: {x.shape: x, "a": object()}, "object"),

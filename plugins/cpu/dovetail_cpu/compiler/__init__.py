@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["compiled"]
+__all__ = ["make"]
 
 
-def compiled(fn: Any, strict: bool = False) -> Any:
+def make(fn: Any, strict: bool = False) -> Any:
     """The callable that replays `fn`; `strict` refuses what cannot be replayed instead of running it."""
     from .compiled import Compiled
 

@@ -48,7 +48,7 @@ class Compiled:
     """What `compile` makes of a callable. `report` says what became of each kind of call."""
 
     def __init__(self, fn: Callable[..., Any], strict: bool = False) -> None:
-        self.fn, self.strict = fn, strict
+        self.fn, self.strict, self.everywhere = fn, strict, GLOBAL
         self.table: dict[Any, list[Program]] = {}
         self.refused: dict[Any, str] = {}
         self.report: list[str] = []
@@ -57,7 +57,7 @@ class Compiled:
         word = STATE.word
         if word & COLD:
             word = attend(word)
-        if word > GRAD or GLOBAL._watched or late.inspect is not None:
+        if word > GRAD or self.everywhere._watched or late.inspect is not None:
             return self.fn(*args, **kwargs)
         tensors: list[Any] = []
         key: list[Any] = [word, get_default_dtype()]

@@ -15,7 +15,7 @@ from .watch import TENSORS, Watch
 
 __all__ = ["Tape"]
 
-_NDARRAY = np.ndarray
+_NDARRAY, _BOOL = np.ndarray, np.dtype(bool)
 _SIZED = {"argwhere", "bincount", "histogram", "unique"}  # ops whose results have sizes that depend on values
 
 
@@ -170,7 +170,8 @@ class Tape:
         slots = [self.new(t._a, t._v) for t in outs]
         extras = [self.new(None) for _ in op.saves]
         effect = self._stamp() != self.stamp  # it draws random numbers, and will do so again
-        if op.name in _SIZED or (op.name == "one_hot" and raw[1] < 0) or (op.name == "index" and any(i.dtype == bool for i in raw[2])):
+        masks = op.name == "index" and any(getattr(i, "dtype", None) is _BOOL for i in raw[2])
+        if masks or op.name in _SIZED or (op.name == "one_hot" and raw[1] < 0):
             self.watch.reason = f"{op.name} has a result whose size depends on values"
         if not effect and not shared and all(i in self.fixed for i in ins) and len(outs) == 1 and not op.saves:
             self.base[slots[0]] = outs[0]._a  # of constants alone: a constant
@@ -256,6 +257,8 @@ class Tape:
 
     def drawn(self, made: Any, function: Callable[..., Any], *args: Any) -> None:
         """A tensor of random numbers that a function drew beside its calls: drawn anew in each replay."""
+        if made._n is not None or made._v[0] == float("inf"):
+            self.watch.refuse("it makes a leaf of random numbers", sys._getframe())
         if not self.watch.reason:
             ins = [self.find(a) if a.__class__ in CLASSES else self.constant(a) for a in args]
             self.steps.append(Step("draw", function, ins, [self.new(made._a, made._v)], True))

@@ -95,7 +95,7 @@ class Watch:
         self._unknown: list[tuple[Any, str]] = []
         self._codes: dict[Any, set[str]] = {}  # the user's code that has run
         self._nested: set[Any] = set()
-        self._closures: set[Any] = set()
+        self._closures: dict[Any, list[Any]] = {}
         self.visit(root)
 
     # --- the state ------------------------------------------------------------------------------------------------
@@ -110,6 +110,8 @@ class Watch:
             self.refuse("there is too much state to compare before each call")
         elif kind in TENSORS:
             self.tensors[id(value._a)] = value
+        elif isinstance(value, Tensor):
+            self._unknown.append((name, kind.__name__))
         elif kind is list or kind is tuple or isinstance(value, tuple):
             self._inside(value, enumerate(value))
         elif kind is dict or kind is OrderedDict:
@@ -151,7 +153,8 @@ class Watch:
 
     def _module(self, module: Any, names: Any) -> None:
         top = module.__name__.partition(".")[0]
-        if in_core(top) or (top in _STATELESS and not (top == "numpy" and "random" in f"{module.__name__} {names}")):
+        random = top == "numpy" and ("random" in names or "random" in module.__name__)
+        if in_core(top) or _owner(type(module)) == "dovetail_torch" or (top in _STATELESS and not random):
             return
         if _library(top) or not str(getattr(module, "__file__", "")).endswith(".py"):
             self._unknown.append((None, f"module {module.__name__}"))
@@ -167,7 +170,13 @@ class Watch:
             if not in_core(top) and top not in _STATELESS:
                 self._unknown.append((None, f"function of module {top}"))
             return
-        self._closures.add(function.__code__)
+        self._closures.setdefault(function.__code__, []).append(function)
+        self.visit(getattr(function, "__wrapped__", None))
+        if function.__code__ in self._codes:
+            self._own(function)
+
+    def _own(self, function: Any) -> None:
+        """The variables of its own and the defaults of a function that runs."""
         for cell in function.__closure__ or ():
             try:
                 held = cell.cell_contents
@@ -175,7 +184,7 @@ class Watch:
                 continue
             self.cells.append((cell, held))
             self.visit(held)
-        for part in (function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)):
+        for part in (function.__defaults__, function.__kwdefaults__):
             self.visit(part)
 
     def _class(self, kind: Any) -> None:
@@ -228,7 +237,9 @@ class Watch:
             self._call(frame)
         elif event == "c_call":
             self._builtin(frame, arg)
-        elif event == "return" and hasattr(arg, "_a") and frame.f_code.co_name in _FACTORIES and frame.f_globals["__name__"] in _MAKERS:
+        elif (
+            event == "return" and arg.__class__ in TENSORS and frame.f_code.co_name in _FACTORIES and frame.f_globals["__name__"] in _MAKERS
+        ):
             made = [arg._a] if arg._n is None and _numbers(frame.f_locals.get("data")) else []
             self.made.update({id(a): a for a in made})
 
@@ -249,6 +260,8 @@ class Watch:
         if {*code.co_freevars} - {"__class__"} and code not in self._closures and code not in self._nested:
             self.refuse(f"{code.co_name} has variables of its own that cannot be compared", frame)
         self._codes[code] = {*code.co_names}
+        for function in self._closures.get(code, ()):
+            self._own(function)
         self._nested.update(_codes_in(code))
         for name in read:
             if name in frame.f_globals:
