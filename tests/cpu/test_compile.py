@@ -254,7 +254,7 @@ REFUSED = {
     "generator": (lambda x: x * float(GENERATOR.random()), "Generator"),
     "time": (lambda x: x + time.time(), r"time\(\)"),
     "print": (lambda x: print("x", end="") or x, r"print\(\)"),
-    "rand": (lambda x: x.clone().normal_(), "a value is read"),
+    "rand": (lambda x: x.clone().normal_(), "random numbers|is no op"),
     "array": (lambda x: x + dv.from_numpy(ARRAY), "ndarray|no op made"),
     "backward": (lambda x: (x.clone().requires_grad_() * 2).sum().backward(), "requires_grad|backward"),
     "object": (lambda x: {x.shape: x, "a": object()}, "object"),
