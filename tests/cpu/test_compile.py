@@ -360,6 +360,15 @@ def test_results_that_are_arguments_views_and_constants() -> None:
 Pair = namedtuple("Pair", "left right")
 
 
+def test_constants_that_the_run_changes_start_anew() -> None:
+    def scattered(x: Any) -> Any:
+        out = dv.zeros(3) + 1
+        out.add_(1)
+        return dv.zeros(4).index_add_(0, dv.tensor([0, 1, 0]), x * out)
+
+    compare(scattered, dv.compile(scattered, fullgraph=True), lambda: dv.randn(3))
+
+
 def test_structures_in_and_out() -> None:
     f = dv.compile(lambda a, *, b, c=None: {"s": [a["x"] + b[0], (b[1], 3)], "p": Pair(a["x"] * 2, None)}, fullgraph=True)
     for k in range(3):

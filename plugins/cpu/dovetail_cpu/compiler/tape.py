@@ -69,6 +69,7 @@ class Tape:
         owner = self.watch.tensors.get(id(t._a))
         if id(t._a) in self.watch.made:
             at = self.constant(t._a)
+            self.base[at] = t._a.copy()  # this run may yet change it
             self.memory.setdefault(id(t._v), set()).add(at)
             self.counts[id(t._v)] = t._v[1]
             self.alive.append((None, t._v))
@@ -174,7 +175,7 @@ class Tape:
         if masks or op.name in _SIZED or (op.name == "one_hot" and raw[1] < 0):
             self.watch.reason = f"{op.name} has a result whose size depends on values"
         if not effect and not shared and all(i in self.fixed for i in ins) and len(outs) == 1 and not op.saves:
-            self.base[slots[0]] = outs[0]._a  # of constants alone: a constant
+            self.base[slots[0]] = outs[0]._a.copy()  # of constants alone: a constant
             self.fixed.add(slots[0])
         else:
             self.steps.append(Step(op.name, function, ins, slots + extras, effect))
