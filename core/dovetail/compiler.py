@@ -62,7 +62,8 @@ class _Calls:
     """Calls of a function or module by way of the plugin that compiles, which is looked for at the first of them."""
 
     def __init__(self, fn: Callable[..., Any], strict: bool) -> None:
-        self.fn, self.strict, self.by = fn, strict, None
+        self.fn, self.strict = fn, strict
+        self.by: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.by is None:

@@ -109,7 +109,8 @@ class Chain {
             if (row < 0) made.push_back(fresh((int)shape.size(), shape.data(), type));
             to.push_back(row < 0 ? Array(made.back()).data<T>() : Array(shared).data<T>() + row * n);
         }
-        quietly(double(n) * double(steps.size()), [&] { parallel_range(n, GRAIN, [&](long first, long last) { blocks<T>(from, to, first, last); }); });
+        quietly(double(n) * double(steps.size()),
+                [&] { parallel_range(n, GRAIN, [&](long first, long last) { blocks<T>(from, to, first, last); }); });
         if (made.size() + (rows ? 1 : 0) == 1) return rows ? shared : made[0];
         nb::list all;
         if (rows) all.append(shared);
@@ -163,7 +164,8 @@ class Chain {
         const int first = int(operands.size() + constants.size()), all = first + temporaries + int(results.size());
         for (const auto& [name, out, a, b] : program) {
             auto found = functions().find(name);
-            if (found == functions().end() || (found->second.single && !single)) throw nb::value_error("chain: a function that it does not have");
+            if (found == functions().end() || (found->second.single && !single))
+                throw nb::value_error("chain: a function that it does not have");
             if (out < first || out >= all || a < 0 || a >= all || (found->second.pair && (b < 0 || b >= all)))
                 throw nb::value_error("chain: a place that there is not");
             steps.push_back({found->second, out, a, b});
@@ -174,8 +176,10 @@ class Chain {
         }
         for (int row : results) row < 0 ? own++ : rows = std::max(rows, row + 1);
         if (temporaries < 0 || shape.size() > NPY_MAXDIMS || results.empty()) throw nb::value_error("chain: a program that makes nothing");
-        for (npy_intp s : shape) n *= s;
-        if (n < 1) throw nb::value_error("chain: a shape without elements");
+        for (npy_intp s : shape) {
+            if (s < 1) throw nb::value_error("chain: a shape without elements");
+            n *= s;
+        }
     }
     nb::object call(nb::args args) const {
         if ((int)args.size() != arguments) return decline();
