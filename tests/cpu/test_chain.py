@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from dovetail_cpu import _native
 
 ONE = "neg abs square sqrt rsqrt reciprocal exp log tanh sigmoid relu silu gelu gelu_tanh erf".split()
