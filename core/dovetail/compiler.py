@@ -68,8 +68,7 @@ class _Calls:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.by is None:
             attend(STATE.word)
-            maker = next(iter(update_table("compile").values()), None)
-            self.by = self.fn if maker is None else maker(self.fn, self.strict)
+            self.by = next(iter(update_table("compile").values()), lambda fn, _: fn)(self.fn, self.strict)
         return self.by(*args, **kwargs)
 
 

@@ -177,47 +177,17 @@ def _ordered(units: list[_Unit]) -> list[_Unit]:
 def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int]) -> Step:
     """One step for a group: the program of the chain, with places for operands, constants, temporaries and results."""
     shape, dtype = unit.kind
-    arguments: list[int] = []
-    operands: dict[int, tuple[int, int]] = {}
-    constants: dict[int, float] = {}
-    for s in unit.steps:
-        for i in _function(s, tape)[1]:
-            if i in unit.made or i in operands or i in constants:
-                continue
-            if i in tape.fixed and tape.arrays[i].__class__ is not np.ndarray:
-                constants[i] = float(tape.arrays[i])
-                continue
-            source, row = tape.rows.get(i, (i, -1))
-            if source not in arguments:
-                arguments.append(source)
-            operands[i] = (arguments.index(source), row)
+    arguments, operands, constants = _operands(unit, tape)
+    outs = [*rows, *results]
+    temporary, count = _temporaries(unit, tape, {*outs})
     place = {i: k for k, i in enumerate([*operands, *constants])}
     first = len(place)
-    last = {i: k for k, s in enumerate(unit.steps) for i in s.ins}
-    outs = [*rows, *results]
-    program, free, count = [], [], 0
-    temporary: dict[int, int] = {}
-    for k, s in enumerate(unit.steps):
+    place.update({o: first + t for o, t in temporary.items()})
+    place.update({o: first + count + k for k, o in enumerate(outs)})
+    code = []
+    for s in unit.steps:
         name, ins = _function(s, tape)
-        out = s.outs[0]
-        for i in set(ins):
-            if i in temporary and last[i] == k:
-                free.append(temporary[i])
-        if out not in outs:
-            if not free:
-                free.append(count)
-                count += 1
-            temporary[out] = free.pop()
-            if out not in last:
-                free.append(temporary[out])
-        program.append((name, out, ins))
-        s.outs = [out]
-        place.setdefault(out, -1)
-    for k, o in enumerate(outs):
-        place[o] = first + count + k
-    for o, t in temporary.items():
-        place[o] = first + t
-    code = [(name, place[out], place[ins[0]], place[ins[-1]]) for name, out, ins in program]
+        code.append((name, place[s.outs[0]], place[ins[0]], place[ins[-1]]))
     kinds = [*range(len(rows)), *[-1] * len(results)]
     native = _native.chain(code, list(constants.values()), list(operands.values()), count, kinds, list(shape), dtype == np.float32)
     slots = list(results)
@@ -225,19 +195,54 @@ def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int]) -> Ste
         shared = tape.new(None)
         tape.rows.update({r: (shared, k) for k, r in enumerate(rows)})
         slots.insert(0, shared)
-    members, base = unit.steps, {i: tape.base[i] for s in unit.steps for i in s.ins if i in tape.fixed}
+    base = {i: tape.base[i] for s in unit.steps for i in s.ins if i in tape.fixed}
 
     def call(*arrays: Any) -> Any:
         found = native(*arrays)
         if found is not NotImplemented:
             return found
-        known = dict(base)
+        known = dict(base)  # one by one, where operands lie as the chain cannot read them
         for i, (at, row) in operands.items():
             known[i] = arrays[at] if row < 0 else arrays[at][row].reshape(shape)
-        for s in members:
+        for s in unit.steps:
             known[s.outs[0]] = s.function(*[known[i] for i in s.ins])
         made = [np.stack([known[r].reshape(-1) for r in rows])] if rows else []
         made += [known[r] for r in results]
         return made if len(made) > 1 else made[0]
 
     return Step("chain", call, arguments, slots)
+
+
+def _operands(unit: _Unit, tape: Tape) -> tuple[list[int], dict[int, tuple[int, int]], dict[int, float]]:
+    """The registers that a group is called with, what it reads of them (argument, and row or -1), and its constants."""
+    arguments: list[int] = []
+    operands: dict[int, tuple[int, int]] = {}
+    constants: dict[int, float] = {}
+    for i in dict.fromkeys(i for s in unit.steps for i in _function(s, tape)[1] if i not in unit.made):
+        if i in tape.fixed and tape.arrays[i].__class__ is not np.ndarray:
+            constants[i] = float(tape.arrays[i])
+            continue
+        source, row = tape.rows.get(i, (i, -1))
+        if source not in arguments:
+            arguments.append(source)
+        operands[i] = (arguments.index(source), row)
+    return arguments, operands, constants
+
+
+def _temporaries(unit: _Unit, tape: Tape, outs: set[int]) -> tuple[dict[int, int], int]:
+    """A place for each value that does not leave the group, used again after the last step that reads it; and how many there are."""
+    last = {i: k for k, s in enumerate(unit.steps) for i in s.ins}
+    places: dict[int, int] = {}
+    free: list[int] = []
+    count = 0
+    for k, s in enumerate(unit.steps):
+        free += [places[i] for i in {*_function(s, tape)[1]} if i in places and last[i] == k]
+        out = s.outs[0]
+        if out not in outs:
+            if not free:
+                free.append(count)
+                count += 1
+            places[out] = free.pop()
+            if out not in last:
+                free.append(places[out])
+    return places, count
