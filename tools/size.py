@@ -26,7 +26,7 @@ __all__ = [
     "subsystems",
 ]
 
-STATEMENTS = 15_270  # the aim is 15,000: docs/decisions/0002-size.md says why statements and the whole are counted apart
+STATEMENTS = 15_275  # the aim is 15,000: docs/decisions/0002-size.md says why statements and the whole are counted apart
 CEILING = 26_400  # of the whole
 PATHS = {  # what a person reads to understand the core, each at most PATH_CEILING code lines
     "how backward() works": ("autograd/node.py", "autograd/engine.py"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from .absent import answers
 from .autograd.modes import STATE
-from .errors import GradError, TypeMismatch
+from .errors import AssertedError, GradError, TypeMismatch
 from .nn.module import Module
 from .ops._prepare import attend
 from .ops.kernels import update_table
@@ -47,7 +47,7 @@ def compile(
     if model is None:
         return lambda function: compile(function, fullgraph=fullgraph, mode=mode, options=options, disable=disable)
     if not callable(model):
-        raise TypeMismatch("compile", f"model is {type(model).__name__}", "expected a function or a module")
+        raise AssertedError("compile", f"A callable function is expected, but {type(model)} is provided.")
     if disable or isinstance(model, type):
         return model
     if isinstance(model, Module):
@@ -101,6 +101,9 @@ class OptimizedModule(Module):
 
     def __delattr__(self, name: str) -> None:
         delattr(self._orig_mod, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._orig_mod)})
 
     def __len__(self) -> int:
         return len(self._orig_mod)

@@ -53,7 +53,7 @@ def test_compile_takes_pytorchs_options() -> None:
         dv.compile(net, mode="default", options={})
     with pytest.raises(RuntimeError, match="Unrecognized mode=fast, should be one of: default, lite, reduce-overhead"):
         dv.compile(net, mode="fast")
-    with pytest.raises(TypeError, match="model is int; expected a function or a module"):
+    with pytest.raises(AssertionError, match="A callable function is expected, but <class 'int'> is provided"):
         dv.compile(3)
 
 

@@ -476,7 +476,7 @@ def test_a_module_is_an_optimized_module() -> None:
     f.eval()
     assert not net.training and not f.training
     f.note = 3
-    assert net.note == 3
+    assert net.note == 3 and "note" in dir(f)
     del f.note
     assert not hasattr(net, "note")
     with pytest.raises(TypeError):
