@@ -207,6 +207,15 @@ def test_parameters_may_be_changed_replaced_and_frozen() -> None:
     assert f(x).shape == (1, 3)
 
 
+def test_attributes_that_programs_put_on_tensors_are_compared() -> None:
+    w = nn.Parameter(dv.ones(1))
+    w.power = 2
+    f = dv.compile(lambda x: x * w * w.power, fullgraph=True)
+    assert [f(dv.ones(1)).item() for _ in range(2)] == [2.0, 2.0]
+    w.power = 3
+    assert [f(dv.ones(1)).item() for _ in range(2)] == [3.0, 3.0]
+
+
 def test_a_training_loop_takes_the_same_path() -> None:
     losses = []
     for compiled in (False, True):

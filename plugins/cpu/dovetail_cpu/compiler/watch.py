@@ -110,6 +110,8 @@ class Watch:
             self.refuse("there is too much state to compare before each call")
         elif kind in TENSORS:
             self.tensors[id(value._a)] = value
+            if vars(value):
+                self._inside(vars(value), vars(value).items())
         elif isinstance(value, Tensor):
             self._unknown.append((name, kind.__name__))
         elif kind is list or kind is tuple or isinstance(value, tuple):
