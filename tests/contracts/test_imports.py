@@ -54,7 +54,7 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "mtia": ("errors", ("absent",)),
     "xpu": ("errors", ("absent",)),
     "accelerator": ("ops", ("absent", "cuda")),
-    "compiler": ("errors", ("absent",)),
+    "compiler": ("nn", ("absent",)),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
     "backends": ("errors", ("absent",)),

@@ -11,10 +11,10 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ..errors import GradError, TypeMismatch
-from .modes import AUTOCAST, GRAD, SAVING, STATE
+from .modes import AUTOCAST, GRAD, OBSERVE, SAVING, STATE
 from .node import CLASSES, Leaf, Node, Output, Tensor, producer, reached, wrap
 
-__all__ = ["TWICE", "run"]
+__all__ = ["TWICE", "Walk", "run"]
 
 
 class _Late:
@@ -50,7 +50,7 @@ def run(
     word, outer = STATE.word, STATE.walk
     STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~(AUTOCAST | SAVING)  # the forward has chosen types
     try:
-        walk = STATE.walk = _Walk(keep, create_graph, wanted, roots)
+        walk = STATE.walk = Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
         walk.go()
@@ -59,7 +59,7 @@ def run(
         STATE.word, STATE.walk = word, outer
 
 
-class _Walk:
+class Walk:
     """The state of one backward call."""
 
     def __init__(self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None, roots: Sequence[tuple[Edge, Tensor]]) -> None:
@@ -98,6 +98,7 @@ class _Walk:
         """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
         table, heap, leaves, summed = self.table, self.heap, self.leaves, set[Leaf]()
         keep, create_graph, special, inspect = self.keep, self.create_graph, self.wanted is not None, late.inspect
+        hidden = not create_graph and not STATE.word & OBSERVE  # sums may be made in place
         following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
         while heap or following is not None:
             if following is None or (heap and heap[0][0] < -following.seq):
@@ -150,7 +151,7 @@ class _Walk:
                         had._a += r._a  # our own sum, seen by nobody else
                     else:
                         leaves[edge] = had = late.add(had, r)
-                        if not create_graph and had.__class__ in CLASSES:
+                        if hidden and had.__class__ in CLASSES:
                             summed.add(edge)
                 else:
                     self.send(edge, r)

@@ -27,7 +27,7 @@ from ._refuse import flags
 if TYPE_CHECKING:
     from ._op import Impl, Op
 
-__all__ = ["dispatch", "general", "operand", "operator", "reflected", "specialise"]
+__all__ = ["array", "dispatch", "general", "operand", "operator", "reflected", "specialise"]
 
 _NDARRAY = np.ndarray
 _SINGLE = np.dtype(np.float32)
@@ -98,7 +98,7 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
     if op.n_outputs != 1:
         return _finish_many(op, impl, args, raw, out, extras, edges, mask, word)
     if out.__class__ is not _NDARRAY:
-        out = _array(out)
+        out = array(out)
     if op.contiguous and not out.flags.c_contiguous:
         out = afresh(out, op.contiguous is not True)
     t = _new(Tensor)
@@ -125,7 +125,7 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
 
 def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
     """`finish` for an op of several results."""
-    out = [o if o.__class__ is _NDARRAY else _array(o) for o in out]
+    out = [o if o.__class__ is _NDARRAY else array(o) for o in out]
     if op.contiguous:
         out = [afresh(o, op.contiguous is not True) for o in out]
     outs = [wrap(o) for o in out]
@@ -146,7 +146,7 @@ def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any,
     return op.result(outs) if op.result is not None else tuple(outs)
 
 
-def _array(value: Any) -> Any:
+def array(value: Any) -> Any:
     """Make an array of the scalar that NumPy returns for 0-d results; a CuPy array stays as it is."""
     return value if hasattr(value, "__cuda_array_interface__") else np.asarray(value)
 

@@ -47,6 +47,12 @@ def observed(op: Op, args: Any, run: Callable[[], Any]) -> Any:
         STATE.word |= OBSERVE
 
 
+def told(what: str, *args: Any) -> None:
+    """Tell those observers that want to know of something that is no op: "effect" or "drawn", and how to do it again."""
+    for observer in STATE.observers:
+        getattr(observer, what, lambda *_: None)(*args)
+
+
 def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any]:
     """Take the arrays out of the tensors: (raw arguments, edges, mask of needs, device type, type of the arrays)."""
     raw = list(args)
@@ -149,7 +155,7 @@ def bare(x: Any) -> Any:
 
 
 def _whole(x: Any) -> Any:
-    return int(x._a) if x.__class__ in CLASSES else x
+    return int(x.item()) if x.__class__ in CLASSES else x
 
 
 def _same_device(op: Op, raw: list[Any], arrays: list[Any]) -> str:
@@ -328,4 +334,4 @@ def _mismatch(raw: Any) -> str:
     return ""
 
 
-__all__ = ["aliases", "attend", "bare", "explain", "lowered", "note_view", "number", "observed", "raised", "share", "unwrap", "xp"]
+__all__ = ["aliases", "attend", "bare", "explain", "lowered", "note_view", "number", "observed", "raised", "share", "told", "unwrap", "xp"]

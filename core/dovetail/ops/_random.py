@@ -18,6 +18,7 @@ from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRan
 from ..generator import Generator, current
 from ..random_streams._draws import demand
 from ._op import Array, Fixed, op
+from ._prepare import told
 from ._refuse import not_for, tensors, type_name
 from .convert import finished
 from .inplace import check_writable, write
@@ -125,7 +126,10 @@ def made(
     streams, gen = source(place, generator)
     if default is None:
         demand_floating(where, kind, complex_too=True)
-    return deliver(draw(streams, gen, shape, kind, ()), out, requires_grad)
+    t = deliver(draw(streams, gen, shape, kind, ()), out, requires_grad)
+    if out is None and generator is None:
+        told("drawn", t, lambda: draw(*source(place), shape, kind, ()))
+    return t
 
 
 def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False) -> Tensor:

@@ -14,6 +14,7 @@ from ..device import device_of
 from ..errors import AssertedError, DtypeError, ShapeError
 from ._layout import like
 from ._op import Array, Fixed, op, xp
+from ._prepare import told
 from ._random import source
 from ._windows import listing, refuse_types
 from .dropout import Improbable, dropout
@@ -194,14 +195,20 @@ def scaled_dot_product_attention(
     mask, bias, kept = attn_mask if binary else None, None if binary else attn_mask, None
     scale = 1 / math.sqrt(query._a.shape[-1] or 1) if scale is None else scale
     if dropout_p > 0:
-        lead = np.broadcast_shapes(query._a.shape[:-2], key._a.shape[:-2])
-        streams, generator = source(device_of(query._a))
-        kept = wrap(streams.dropout_mask(generator, dropout_p, (*lead, query._a.shape[-2], key._a.shape[-2])))
+        kept = wrap(_mask(query._a, key._a, dropout_p))
+        told("drawn", kept, _mask, query, key, dropout_p)
     single = query._a.ndim == key._a.ndim == value._a.ndim == 2
     if single:
         query = query.unsqueeze(0)
     out = attention(query, key, value, bias, mask, kept, max(1 - dropout_p, 1e-30), is_causal, scale)
     return out.squeeze(0) if single and out._a.ndim == 3 else out
+
+
+def _mask(query: Any, key: Any, p: float) -> Any:
+    """Which weights dropout keeps."""
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    streams, generator = source(device_of(query))
+    return streams.dropout_mask(generator, p, (*lead, query.shape[-2], key.shape[-2]))
 
 
 def _shared(where: str, query: Any, t: Any) -> Any:

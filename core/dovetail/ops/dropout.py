@@ -11,6 +11,7 @@ from ..device import device_of
 from ..errors import ShapeError, ValueRangeError
 from ._layout import order_of
 from ._op import Array, Fixed, op, xp
+from ._prepare import told
 from ._random import source
 from ._windows import refuse_types
 from .inplace import inplace
@@ -94,7 +95,9 @@ def _features(input: Any, p: float, inplace: bool) -> Any:
         raise ShapeError("dropout", f"Feature dropout requires at least 2 dimensions in the input, got {input._a.ndim}")
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    return (_masked_scale_ if inplace else masked_scale)(input, wrap(_mask(input._a, p, 2)), 1 / (1 - p))
+    mask = wrap(_mask(input._a, p, 2))
+    told("drawn", mask, _mask, input, p, 2)
+    return (_masked_scale_ if inplace else masked_scale)(input, mask, 1 / (1 - p))
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

@@ -40,7 +40,7 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
     from ._op import OPS, Impl
 
     record = OPS.get(op)
-    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") else None
+    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op == "compile" else None
     if table is None:
         raise UnknownNameError("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", "")
     if not isinstance(kernel, Kernel):

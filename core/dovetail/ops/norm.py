@@ -13,6 +13,7 @@ from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._dims import sizes_of
 from ._layout import afresh
 from ._op import Array, Fixed, op, xp
+from ._prepare import told
 from ._rows import back, dots, means, standardise
 from ._windows import listing, refuse_scalar, refuse_types
 from .pad import pad
@@ -144,18 +145,24 @@ def batch_norm(
         text = f"Expected more than 1 value per channel when training, got input size {listing(shape)}"
         raise ValueRangeError("batch_norm", text, "", "use a larger batch, or .eval()")
     out, mean, var = _batch_norm(input, weight, bias, eps)
-    _update(running_mean if count else None, mean._a, momentum)
-    _update(running_var if count else None, var._a * (count / max(count - 1, 1)), momentum)
+    _update(running_mean if count else None, mean, momentum, 1)
+    _update(running_var if count else None, var, momentum, count / max(count - 1, 1))
     return _as(input, out)
 
 
-def _update(running: Any, value: Any, momentum: float) -> None:
+def _update(running: Any, value: Any, momentum: float, scale: float) -> None:
     """Move a running statistic towards a new value, in place."""
     if running is not None:
-        a = running._a
-        a *= 1 - momentum
-        a += (momentum * value).astype(a.dtype, copy=False)
+        _move(running._a, value._a, momentum, scale)
         changed(running._v, "batch_norm")
+        told("effect", _move, running, value, momentum, scale)
+
+
+def _move(a: Any, value: Any, momentum: float, scale: float) -> None:
+    """On arrays, where the new values of several samples are meant."""
+    value = value if value.size == a.size else value.reshape(-1, a.size).mean(axis=0)
+    a *= 1 - momentum
+    a += (momentum * (value * scale if scale != 1 else value)).astype(a.dtype, copy=False)
 
 
 def _check_statistics(where: str, c: int, mean: Any, var: Any, weight: Any, bias: Any, training: bool) -> None:
@@ -190,8 +197,8 @@ def instance_norm(
     if count == 1:
         raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
-    _update(running_mean, mean._a.reshape(n, c).mean(axis=0), momentum)
-    _update(running_var, var._a.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum)
+    _update(running_mean, mean, momentum, 1)
+    _update(running_var, var, momentum, count / max(count - 1, 1))
     return _as(input, _affine(out.reshape(shape), weight, bias))
 
 

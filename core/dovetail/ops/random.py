@@ -13,6 +13,7 @@ from ..dtypes import int64, to_numpy_dtype
 from ..errors import TypeMismatch
 from ..generator import Generator, current, default_generator
 from ._layout import like
+from ._prepare import told
 from ._random import Draw, bounds, deliver, demand_floating, fill, made, normals, plain, shape_of, tensor_argument, unpack_seed, whole
 
 __all__ = [
@@ -183,6 +184,8 @@ def _like(
         demand_floating(where, kind, complex_too=True)
     t = deliver(like(a, kind) if device is None else module_for(to_device(device)).empty(a.shape, kind))
     fill(where, t, generator, draw)
+    if generator is None and device is None:
+        told("drawn", t, lambda x: fill(where, wrap(like(x, kind)), None, draw)._a, input)
     return deliver(t._a, None, True) if requires_grad else t
 
 

@@ -11,6 +11,7 @@ NB_MODULE(_native, m) {
     if (!load_numpy()) throw nb::python_error();
     if (!dovetail::instruction_set()) throw nb::import_error("dovetail_cpu: this processor has none of the instruction sets of the build");
     dovetail::bind_attention(m);
+    dovetail::bind_chain(m);
     dovetail::bind_classes(m);
     dovetail::bind_conv(m);
     dovetail::bind_join(m);

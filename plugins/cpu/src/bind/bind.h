@@ -6,6 +6,7 @@
 namespace dovetail {
 
 void bind_attention(nb::module_& m);
+void bind_chain(nb::module_& m);
 void bind_classes(nb::module_& m);
 void bind_conv(nb::module_& m);
 void bind_join(nb::module_& m);
