@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["empty_cache", "instruction_set", "memory_stats", "set_cache_limit"]
+__all__ = ["empty_cache", "instruction_set", "memory_stats", "reset_peak_memory_stats", "set_cache_limit"]
 
 
 def instruction_set() -> str:
@@ -20,7 +20,7 @@ def instruction_set() -> str:
 
 
 def memory_stats() -> dict[str, int]:
-    """Of the memory of arrays that kernels made: bytes `allocated` now, `cached` for reuse, `peak`; requests that were `hits` and `misses`.
+    """Of the memory of arrays that kernels made: bytes `allocated` now (as asked for), `cached` for reuse, `peak`; requests that were `hits` and `misses`.
 
     >>> import dovetail_cpu
     >>> sorted(dovetail_cpu.memory_stats())
@@ -29,6 +29,17 @@ def memory_stats() -> dict[str, int]:
     from . import _native
 
     return _native.memory_stats()
+
+
+def reset_peak_memory_stats() -> None:
+    """Count `peak` of :func:`memory_stats` from what is allocated now.
+
+    >>> import dovetail_cpu
+    >>> dovetail_cpu.reset_peak_memory_stats()
+    """
+    from . import _native
+
+    _native.reset_peak()
 
 
 def empty_cache() -> None:
