@@ -43,7 +43,7 @@ class Side:
     def environment(self) -> dict[str, str]:
         """Variables of its process."""
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        env = {**os.environ, **dict.fromkeys(names, str(self.threads)), "JAX_PLATFORMS": "cpu", "DEV": "CPU"}
+        env = {**os.environ, **dict.fromkeys(names, str(self.threads)), "JAX_PLATFORMS": "cpu"}
         if self.isa:
             env |= {"DOVETAIL_CPU_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2"}
         if self.isa == "avx2":
@@ -130,8 +130,15 @@ def race(
                 if side.framework not in _PEERS:
                     raise AssertionError(told)
                 failed[side] = told
-        running = [w for w in workers if w.side not in failed]
-        steps = {w.side: max(1, round(effort.seconds / min(w.block(1), w.block(3)))) for w in running}
+        steps = {}
+        for w in [w for w in workers if w.side not in failed]:
+            try:
+                each = w.block(1)
+                each = min(each, w.block(3)) if each < effort.seconds else each
+                steps[w.side] = max(1, round(effort.seconds / each))
+            except Failed as error:  # a step after the first, which some compile anew
+                _forgive(w.side, error, failed)
+        running = [w for w in workers if w.side in steps]
         for w in running:
             w.block(steps[w.side])  # warm up
         times: dict[Side, list[float]] = {w.side: [] for w in running}
@@ -144,6 +151,13 @@ def race(
     return times, failed
 
 
+def _forgive(side: Side, error: Failed, failed: dict[Side, str]) -> None:
+    """Compilers and peers need not run everywhere; eager steps of ours and PyTorch's must."""
+    if not side.compiled and side.framework not in _PEERS:
+        raise error
+    failed[side] = str(error)
+
+
 def _built(workers: list[_Worker], case: str, sizes: dict[str, int], failed: dict[Side, str]) -> tuple[Side, dict[Side, list[float]]]:
     """Let every worker build the case and do one step: what each computed, and which of them is the reference."""
     for w in workers:
@@ -153,9 +167,7 @@ def _built(workers: list[_Worker], case: str, sizes: dict[str, int], failed: dic
         try:
             values[w.side] = w.hear()
         except Failed as error:
-            if not w.side.compiled and w.side.framework not in _PEERS:
-                raise
-            failed[w.side] = str(error)
+            _forgive(w.side, error, failed)
     reference = next((s for s in values if s.framework == "torch" and not s.compiled), None) or next(iter(values))
     return reference, values
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["classifier", "gpt", "mnist_cnn", "perceptron", "resnet18", "vae"]
@@ -10,7 +11,7 @@ __all__ = ["classifier", "gpt", "mnist_cnn", "perceptron", "resnet18", "vae"]
 def perceptron(torch: Any, *widths: int) -> Any:
     """Linear layers with ReLU between them."""
     nn, layers = torch.nn, []
-    for i, o in zip(widths, widths[1:]):
+    for i, o in pairwise(widths):
         layers += [nn.Linear(i, o), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 

@@ -29,6 +29,7 @@ def record(section: str, found: Any, **effort: Any) -> None:
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
+    Path(file.name).chmod(0o644)
     Path(file.name).replace(PATH)
 
 

@@ -18,6 +18,10 @@ __all__ = ["COLUMNS", "Column", "main"]
 
 _CONVOLUTIONAL = ("ResNet-18 training", "ResNet-18 inference", "MNIST CNN")
 _NOT_HERE = ("chain 8x8, forward",)  # benchmarks.overhead has it
+_USUAL_CASES = tuple(case for case in CASES if case not in _NOT_HERE)
+#: What benchmarks/peers has.
+_IN_JAX = tuple(case for case in _USUAL_CASES if "ResNet" not in case and "dropout" not in case)
+_IN_TINYGRAD = ("MNIST CNN", "MLP 784-256-10", "MLP 4-128-128-2", "VAE", "chain 8x8")
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Column:
     bars: dict[str, float] = field(default_factory=dict)
     floor: float = 0.0
     mean: float = 0.0
-    cases: tuple[str, ...] = tuple(case for case in CASES if case not in _NOT_HERE)
+    cases: tuple[str, ...] = _USUAL_CASES
 
     def bar(self, case: str) -> float:
         """The least speed-up of a case; 0 where there is none."""
@@ -50,8 +54,8 @@ COLUMNS = {
     "compile": Column(
         "torch.compile, ours under dovetail.compile", Side(compiled=True), Side("torch", compiled=True), {"chain 8x8": 3.0}, 1.0, 1.8
     ),
-    "jax": Column("JAX, the whole step under jit", Side(), Side("jax")),
-    "tinygrad": Column("tinygrad, the whole step under TinyJit", Side(), Side("tinygrad")),
+    "jax": Column("JAX, the whole step under jit", Side(), Side("jax"), cases=_IN_JAX),
+    "tinygrad": Column("tinygrad, the whole step under TinyJit", Side(), Side("tinygrad"), cases=_IN_TINYGRAD),
 }
 _USUAL = "eager,exact,avx2,compile"
 

@@ -56,8 +56,9 @@ def _serve(side: Side) -> None:
                 answer: Any = [float(v) for v in built.result()]
             else:
                 answer = _timed(built, request["block"])
-        except Exception:
-            answer = {"failed": traceback.format_exc().strip().splitlines()[-1]}
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"failed": f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:200]}
         print(json.dumps(answer), file=answers, flush=True)
         if isinstance(answer, dict):
             return

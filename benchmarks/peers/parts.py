@@ -10,7 +10,6 @@ __all__ = ["parts"]
 def parts(case: str, sizes: dict[str, int]) -> tuple[dict[str, Any], list[Any]]:
     """Weights by their PyTorch names, and inputs; random numbers are PyTorch's, so both are the same in every worker."""
     import dovetail as dv
-
     from benchmarks.workloads import CASES
 
     dv.manual_seed(0)
