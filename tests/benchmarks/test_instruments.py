@@ -89,7 +89,8 @@ FIRST = {"first_step": {"found": {"ours": 0.5, "theirs": 2.0, "speed": 4.0, "bar
 
 
 def test_a_table_is_replaced_and_the_rest_stays() -> None:
-    text = "before\n<!-- figures: first_step -->\nold\n<!-- end of figures -->\nafter\n<!-- figures: memory -->\nkept\n<!-- end of figures -->\n"
+    end = "<!-- end of figures -->\n"
+    text = f"before\n<!-- figures: first_step -->\nold\n{end}after\n<!-- figures: memory -->\nkept\n{end}"
     new = page.written(text, FIRST)
     assert "| import, build, one step | 0.50 s | 2.00 s | 4.0 | 3.0 |" in new and "old" not in new and "\nkept\n" in new
     assert new.startswith("before\n") and "\nafter\n" in new and page.written(new, FIRST) == new

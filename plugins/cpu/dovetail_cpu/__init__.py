@@ -20,7 +20,9 @@ def instruction_set() -> str:
 
 
 def memory_stats() -> dict[str, int]:
-    """Of the memory of arrays that kernels made: bytes `allocated` now (as asked for), `cached` for reuse, `peak`; requests that were `hits` and `misses`.
+    """Of the memory of arrays that kernels made: bytes `allocated` now, `cached` for reuse, `peak`; requests that were `hits` and `misses`.
+
+    What is allocated counts as it was asked for, in blocks of what size it may lie.
 
     >>> import dovetail_cpu
     >>> sorted(dovetail_cpu.memory_stats())
