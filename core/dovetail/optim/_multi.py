@@ -138,13 +138,12 @@ class Bunch:
 
     def _lay_out(self) -> None:
         """Cut everything, seen as real numbers, into blocks: (place, p, g, t, u, *states), g being a buffer."""
-        total = self.bounds[-1]
+        total, wide = self.bounds[-1], 2 if self.kind.kind == "c" else 1
         size = max(total, 1) if self.device != "cpu" else min(BLOCK, max(total, 1))
         p = self.np.empty(total, self.kind) if self.gathered else self.arrays[0].reshape(-1)
         g, t, u = (self.np.empty(n, self.kind) for n in (total if self.gathered else size, size, size))
         if self.gathered:
             self.p_views, self.g_views = self._views(p), self._views(g)
-        wide = 2 if self.kind.kind == "c" else 1
         p, g, t, u = (_real(a) for a in (p, g, t, u))
         flats = [a if a is None else _real(a) for a in self.flats]
         for i in range(0, total * wide, size * wide):
