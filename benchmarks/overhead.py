@@ -5,79 +5,40 @@ Bars: the chain at or under 0.9 of PyTorch's time, the MLP step at or under 0.5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import argparse
+import sys
+from dataclasses import asdict
 
-from benchmarks.duel import duel
+from benchmarks.duel import Effort, Side, against, race
+from benchmarks.record import record
+from benchmarks.workloads import tolerance
 
-__all__ = ["BARS", "CASES", "main"]
+__all__ = ["BARS", "main"]
 
-Built = tuple[Callable[[], None], Callable[[], list[float]]]
-
-
-def chain(torch: Any) -> Built:
-    """100 × (mul, add, tanh) on 8×8 with gradient, forward and backward."""
-    a = torch.randn(8, 8, requires_grad=True)
-    b = torch.randn(8, 8)
-
-    def step() -> None:
-        a.grad = None
-        x = a
-        for _ in range(100):
-            x = torch.tanh(x * b + a)
-        x.sum().backward()
-
-    return step, lambda: a.grad.flatten().tolist()
+BARS = {"chain 8x8": 0.9, "chain 8x8, forward": 0.0, "MLP 4-128-128-2": 0.5}
 
 
-def chain_forward(torch: Any) -> Built:
-    """The same without gradient."""
-    a, b = torch.randn(8, 8), torch.randn(8, 8)
-    out = []
-
-    def step() -> None:
-        x = a
-        with torch.no_grad():
-            for _ in range(100):
-                x = torch.tanh(x * b + a)
-        out[:] = [x]
-
-    return step, lambda: out[0].flatten().tolist()
-
-
-def mlp(torch: Any) -> Built:
-    """One training step of a 4-128-128-2 MLP with AdamW on 128 rows."""
-    nn = torch.nn
-    model = nn.Sequential(nn.Linear(4, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    x, y = torch.randn(128, 4), torch.randn(128, 2)
-    losses = []
-
-    def step() -> None:
-        loss = nn.functional.mse_loss(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses[:] = [loss]
-
-    return step, lambda: [losses[0].item(), *(p.sum().item() for p in model.parameters())]
-
-
-CASES: dict[str, Callable[[Any], Built]] = {"chain 8x8": chain, "chain 8x8, forward": chain_forward, "MLP 4-128-128-2, AdamW": mlp}
-BARS = {"chain 8x8": 0.9, "MLP 4-128-128-2, AdamW": 0.5}
-
-
-def main() -> int:
-    """Print the table; exit code 1 when a bar is missed."""
-    print(f"{'case':34} {'ours us':>10} {'torch us':>10} {'ratio':>8}   range")
-    missed = False
-    for case in CASES:
-        result = duel("benchmarks.overhead", case)
-        bar = BARS.get(case)
-        missed |= bar is not None and result.ratio > bar
-        print(result.line() + ("" if bar is None else f"   bar {bar} {'missed' if result.ratio > bar else 'met'}"))
-    return int(missed)
+def main(arguments: list[str]) -> int:
+    """Print and record the table; exit code 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.15, help="of a block")
+    chosen = parser.parse_args(arguments)
+    effort, rows, sides = Effort(chosen.rounds, chosen.seconds), [], [Side(), Side("torch")]
+    print(f"{'case':22} {'ours us':>10} {'torch us':>10} {'ratio':>8}   range       bar")
+    for case, bar in BARS.items():
+        times, _ = race(case, sides, tolerance(case), effort)
+        r = against(*(times[side] for side in sides))
+        met = not bar or 1 / r.speed <= bar
+        rows.append({"case": case, **asdict(r), "bar": bar, "met": met})
+        told = f"{bar} {'met' if met else 'MISSED'}" if bar else ""
+        print(
+            f"{case:22} {r.ours * 1e6:10.0f} {r.theirs * 1e6:10.0f} {1 / r.speed:8.3f}   {1 / r.high:.2f}-{1 / r.low:.2f}   {told}",
+            flush=True,
+        )
+    record("overhead", rows, **asdict(effort))
+    return int(not all(row["met"] for row in rows))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,38 @@ def test_memory_is_kept_for_the_next_array_and_can_be_given_back() -> None:
         dovetail_cpu.set_cache_limit(1 << 30)
     with pytest.raises(ValueError, match="set_cache_limit: limit is -1; expected a number of bytes, 0 for no cache"):
         dovetail_cpu.set_cache_limit(-1)
+
+
+def test_memory_is_counted_as_asked_for() -> None:
+    x = np.ones(1000, "f4")
+    before = dovetail_cpu.memory_stats()["allocated"]
+    y = _native.add(x, x)
+    assert dovetail_cpu.memory_stats()["allocated"] == before + 4000  # blocks are of 4096 bytes
+    z = _native.add(x, x)
+    del z
+    assert dovetail_cpu.memory_stats()["peak"] >= before + 8000
+    dovetail_cpu.reset_peak_memory_stats()
+    assert dovetail_cpu.memory_stats()["peak"] == before + 4000
+    del y
+    assert dovetail_cpu.memory_stats()["allocated"] == before
+
+
+def test_numpys_arrays_can_be_counted_too() -> None:
+    program = "import numpy as np\nfrom dovetail_cpu import _native, memory_stats as stats\n_native.count_numpy()\n"
+    program += "before = stats()['allocated']\nx = np.ones(1000)\nprint(stats()['allocated'] - before)\ndel x\n"
+    program += "print(stats()['allocated'] - before)"
+    assert python(program).split() == ["8000", "0"]
+
+
+def test_an_optimizer_with_a_kernel_keeps_its_states_alone() -> None:
+    model = dv.nn.Linear(500, 500)
+    optimizer = dv.optim.Adam(model.parameters())
+    model(dv.ones(1, 500)).sum().backward()
+    tracemalloc.start()
+    optimizer.step()
+    held = tracemalloc.take_snapshot().filter_traces([tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)])
+    tracemalloc.stop()
+    assert sum(trace.size for trace in held.traces) < 2.1 * sum(p.numel() * 4 for p in model.parameters())
 
 
 def _resident() -> int:

@@ -106,7 +106,8 @@ class Bunch:
         for name, value, kind in counts:
             row = self.counts[name] = np.full(len(params), value, kind)
             self._give(name, [row[i : i + 1].reshape(()) for i in range(len(params))])
-        self._lay_out([None if name is None else self._flat_state(name, start.get(name, 0)) for name in names])
+        self.flats = [None if name is None else self._flat_state(name, start.get(name, 0)) for name in names]
+        self.blocks: list[Any] = []  # laid out when first needed: kernels do without, and the buffers are as large as the parameters
 
     def _give(self, name: str, views: list[Any]) -> None:
         """Put a state into the parameters' dicts."""
@@ -135,18 +136,16 @@ class Bunch:
         self._give(name, views)
         return flat
 
-    def _lay_out(self, flats: list[Any]) -> None:
+    def _lay_out(self) -> None:
         """Cut everything, seen as real numbers, into blocks: (place, p, g, t, u, *states), g being a buffer."""
-        total = self.bounds[-1]
+        total, wide = self.bounds[-1], 2 if self.kind.kind == "c" else 1
         size = max(total, 1) if self.device != "cpu" else min(BLOCK, max(total, 1))
         p = self.np.empty(total, self.kind) if self.gathered else self.arrays[0].reshape(-1)
         g, t, u = (self.np.empty(n, self.kind) for n in (total if self.gathered else size, size, size))
         if self.gathered:
             self.p_views, self.g_views = self._views(p), self._views(g)
-        wide = 2 if self.kind.kind == "c" else 1
         p, g, t, u = (_real(a) for a in (p, g, t, u))
-        flats = [a if a is None else _real(a) for a in flats]
-        self.blocks = []
+        flats = [a if a is None else _real(a) for a in self.flats]
         for i in range(0, total * wide, size * wide):
             place = slice(i, min(i + size * wide, total * wide))
             scratch = slice(0, place.stop - i)
@@ -175,8 +174,9 @@ class Bunch:
             box[1] += 1
 
     def _by_reference(self, reference: Callable[..., None], grads: list[Any], maximize: bool, settings: dict[str, Any]) -> None:
-        np_, gathered, l2 = self.np, self.gathered, settings.pop("l2")
-        copy = np_.copyto
+        np_, gathered, l2, copy = self.np, self.gathered, settings.pop("l2"), self.np.copyto
+        if not self.blocks:
+            self._lay_out()
         if gathered:
             for view, a in zip(self.p_views, self.arrays):
                 copy(view, a)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["empty_cache", "instruction_set", "memory_stats", "set_cache_limit"]
+__all__ = ["empty_cache", "instruction_set", "memory_stats", "reset_peak_memory_stats", "set_cache_limit"]
 
 
 def instruction_set() -> str:
@@ -22,6 +22,8 @@ def instruction_set() -> str:
 def memory_stats() -> dict[str, int]:
     """Of the memory of arrays that kernels made: bytes `allocated` now, `cached` for reuse, `peak`; requests that were `hits` and `misses`.
 
+    What is allocated counts as it was asked for, in blocks of what size it may lie.
+
     >>> import dovetail_cpu
     >>> sorted(dovetail_cpu.memory_stats())
     ['allocated', 'cached', 'hits', 'misses', 'peak']
@@ -29,6 +31,17 @@ def memory_stats() -> dict[str, int]:
     from . import _native
 
     return _native.memory_stats()
+
+
+def reset_peak_memory_stats() -> None:
+    """Count `peak` of :func:`memory_stats` from what is allocated now.
+
+    >>> import dovetail_cpu
+    >>> dovetail_cpu.reset_peak_memory_stats()
+    """
+    from . import _native
+
+    _native.reset_peak()
 
 
 def empty_cache() -> None:

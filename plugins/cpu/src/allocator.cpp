@@ -104,7 +104,7 @@ void to_system(void* p, size_t block, std::vector<Region>& regions) {
 
 }  // namespace
 
-void* allocate(size_t bytes) {
+void* allocate(size_t bytes, bool array) {
     size_t block;
     int c = class_of(bytes, block);
     Cache& store = cache();
@@ -119,18 +119,18 @@ void* allocate(size_t bytes) {
         if (!p) return nullptr;
         store.now.misses++;
     }
-    store.now.allocated += block;
+    if (array) store.now.allocated += bytes;
     store.now.peak = std::max(store.now.peak, store.now.allocated);
     return p;
 }
 
-void release(void* p, size_t bytes) {
+void release(void* p, size_t bytes, bool array) {
     if (!p) return;
     size_t block;
     int c = class_of(bytes, block);
     Cache& store = cache();
     std::lock_guard guard(store.lock);
-    store.now.allocated -= block;
+    if (array) store.now.allocated -= bytes;
     if (store.now.cached + block > store.limit) {
         to_system(p, block, store.regions);
     } else {
@@ -159,6 +159,11 @@ MemoryStatistics memory_statistics() {
     return cache().now;
 }
 
+void reset_peak() {
+    std::lock_guard guard(cache().lock);
+    cache().now.peak = cache().now.allocated;
+}
+
 namespace {
 
 // NumPy's view of the allocator. It frees with the size of the data, which is never 0 there.
@@ -174,12 +179,22 @@ void* numpy_realloc(void*, void*, size_t) { return nullptr; }
 
 PyDataMem_Handler handler = {"dovetail_cpu", 1, {nullptr, numpy_malloc, numpy_calloc, numpy_realloc, numpy_free}};
 
+PyObject* capsule() {
+    static PyObject* ours = PyCapsule_New(&handler, "mem_handler", nullptr);
+    return ours;
+}
+
 }  // namespace
+
+void count_numpy() {
+    PyObject* before = PyDataMem_SetHandler(capsule());
+    if (!before) throw nb::python_error();
+    Py_DECREF(before);
+}
 
 // An array made around memory of ours, which then owns it: NumPy frees by the handler that an array carries. (Making
 // the handler the current one would do the same, at the cost of two context variables for every array.)
 static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
-    static PyObject* ours = PyCapsule_New(&handler, "mem_handler", nullptr);
     PyArray_Descr* descr = PyArray_DescrFromType(type);
     size_t bytes = (size_t)PyDataType_ELSIZE(descr);
     for (int i = 0; i < ndim; i++) bytes *= (size_t)shape[i];
@@ -194,7 +209,7 @@ static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
         release(p, std::max<size_t>(bytes, 1));
         throw nb::python_error();
     }
-    reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler = Py_NewRef(ours);
+    reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler = Py_NewRef(capsule());
     PyArray_ENABLEFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_OWNDATA);
     return nb::steal(array);
 }

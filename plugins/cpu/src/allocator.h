@@ -6,12 +6,13 @@
 namespace dovetail {
 
 struct MemoryStatistics {
-    size_t allocated, cached, peak;  // bytes in arrays, bytes waiting, most that arrays held
+    size_t allocated, cached, peak;  // bytes that arrays asked for, bytes waiting, the most that arrays asked for at one time
     size_t hits, misses;             // requests served from what was waiting, and from the system
 };
 
-void* allocate(size_t bytes);  // 64-byte aligned; null when the system has no more
-void release(void* p, size_t bytes);
+// 64-byte aligned; null when the system has no more. What no array holds, room for one call, is not counted as allocated.
+void* allocate(size_t bytes, bool array = true);
+void release(void* p, size_t bytes, bool array = true);
 
 // Room for one call, returned at its end: for what grows with the arguments and so should not stay, as scratch memory does.
 // Raises std::bad_alloc, which Python sees as a MemoryError.
@@ -20,10 +21,10 @@ template <class T> class Temporary {
     T* p;
 
   public:
-    explicit Temporary(long count) : bytes(sizeof(T) * size_t(count)), p(static_cast<T*>(allocate(bytes))) {
+    explicit Temporary(long count) : bytes(sizeof(T) * size_t(count)), p(static_cast<T*>(allocate(bytes, false))) {
         if (!p) throw std::bad_alloc();
     }
-    ~Temporary() { release(p, bytes); }
+    ~Temporary() { release(p, bytes, false); }
     Temporary(const Temporary&) = delete;
     operator T*() const { return p; }
 };
@@ -31,5 +32,7 @@ template <class T> class Temporary {
 void empty_cache();
 void set_cache_limit(size_t bytes);  // 0: nothing is kept
 MemoryStatistics memory_statistics();
+void reset_peak();   // the peak is counted from what is allocated now
+void count_numpy();  // arrays that NumPy makes in this context come from here too; those cannot be resized in place
 
 }  // namespace dovetail

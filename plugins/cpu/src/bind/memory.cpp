@@ -12,6 +12,8 @@ void bind_memory(nb::module_& m) {
     m.def("set_num_threads", &set_threads);
     m.def("empty_cache", &empty_cache);
     m.def("set_cache_limit", &set_cache_limit);
+    m.def("reset_peak", &reset_peak);
+    m.def("count_numpy", &count_numpy);
     m.def("memory_stats", [] {
         MemoryStatistics now = memory_statistics();
         nb::dict d;
