@@ -24,7 +24,7 @@ template <class T, class F> void each(const Parameter<T>* parameters, long count
         const long i = std::upper_bound(starts, starts + count + 1, c) - starts - 1, first = (c - starts[i]) * CHUNK;
         f(parameters[i], first, std::min(parameters[i].n, first + CHUNK));
     };
-    if (total < CHUNK)
+    if (total < 4 * CHUNK)  // too little to share
         for (long c = 0; c < chunks; c++) one(c, 0);
     else parallel(chunks, one);
 }

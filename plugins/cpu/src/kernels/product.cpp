@@ -11,6 +11,7 @@ namespace {
 
 constexpr long K_BLOCK = 256;  // of the summed dimension at a time: a panel of B then fits the first cache
 constexpr long ROW_BLOCK = TILE_ROWS * 8;
+constexpr double SMALL = 4e6;  // multiplications that are not worth a second thread
 constexpr long THIN = 4;  // so few rows are products of vectors, bound by reading B
 
 // One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
@@ -139,7 +140,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
     constexpr long N = TILE_COLUMNS<T>;
     const long panels = panels_of<T>(n), workers = threads();
     long rows = (m + ROW_BLOCK - 1) / ROW_BLOCK, chunks = 1;
-    if (double(m) * n * k < 1e6) {
+    if (double(m) * n * k < SMALL) {
         rows = 1;  // too little to share
     } else {
         if (rows > workers) rows = (rows + workers - 1) / workers * workers;
@@ -235,7 +236,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     for (long s = 0; s < steps; s++) {
         const long p = k * s / steps, depth = k * (s + 1) / steps - p;
         const Matrix<T> left{a.p + p * a.column, a.row, a.column}, right{b.p + p * b.row, b.row, b.column};
-        if (double(depth) * n < 16384) pack<T>(right, depth, n, packed, 0, panels);
+        if (double(m) * n * depth < SMALL || double(depth) * n < 16384) pack<T>(right, depth, n, packed, 0, panels);
         else parallel(panels, [&](long q, int) { pack<T>(right, depth, n, packed, q, q + 1); });
         product(m, n, depth, left, Panels<T>{packed, N, N * depth}, c, ldc, add || s > 0, s + 1 == steps ? finish : Finish<T>{});
     }

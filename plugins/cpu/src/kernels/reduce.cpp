@@ -49,14 +49,14 @@ template <class T> void columns(long rows, long step, const T* x, long first, lo
 template <class T> void sum_of(long outer, long kept, long inner, const T* x, T scale, T* out) {
     const long threads_wanted = threads();
     if (kept == 1) {  // one sum: pieces for the threads, added in order
-        const long n = outer * inner, parts = std::clamp(n / 16384, 1L, threads_wanted * 2);
+        const long n = outer * inner, parts = std::clamp(n / 32768, 1L, threads_wanted * 2);
         double* sums = scratch<double>(SLOT_1, parts);
         parallel(parts, [&](long i, int) { sums[i] = run(x + n * i / parts, n * (i + 1) / parts - n * i / parts); });
         double total = 0;
         for (long i = 0; i < parts; i++) total += sums[i];
         *out = T(total * double(scale));
     } else if (inner == 1) {  // columns: shares of the rows, then the shares' sums
-        const long parts = std::clamp(outer * kept / 16384, 1L, std::min(threads_wanted, outer));
+        const long parts = std::clamp(outer * kept / 32768, 1L, std::min(threads_wanted, outer));
         double* sums = scratch<double>(SLOT_1, parts * kept);
         parallel(parts, [&](long i, int) {
             const long r = outer * i / parts;
