@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UnknownAttribute
 from .anomaly import detect_anomaly, set_detect_anomaly
@@ -19,8 +19,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """A clear error for a module of PyTorch's that is not here, with what to use instead."""
-    from ..absent import instead
+if TYPE_CHECKING:
+    from . import functional, graph
+else:
 
-    raise UnknownAttribute(f"module {__name__!r}", f"has no attribute {name!r}", instead(f"autograd.{name}"))
+    def __getattr__(name: str) -> Any:
+        """A clear error for a module of PyTorch's that is not here, with what to use instead."""
+        from ..absent import instead
+
+        raise UnknownAttribute(f"module {__name__!r}", f"has no attribute {name!r}", instead(f"autograd.{name}"))
