@@ -81,7 +81,7 @@ FREE: dict[str, list[tuple[str, str]]] = {
 }
 
 _FACTORED = "cholesky_ex eig eigh inv_ex lstsq lu lu_factor lu_factor_ex qr slogdet solve_ex svd".split()
-_BY_PLUGINS = "distributed distributions onnx signal sparse special text vision".split()  # no checker knows which are installed
+_BY_PLUGINS = "distributed distributions onnx profiler signal sparse special text vision".split()  # no checker knows which are installed
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift lt le gt ge shift".split()
 _BUILTIN = {"int", "float", "bool", "str", "complex"}
 _KNOWN = {"tuple", "list", "None", "Tensor", "Any", "object", "dict", "Callable"}

@@ -85,6 +85,7 @@ strided: memory.layout
 distributed: Any
 distributions: Any
 onnx: Any
+profiler: Any
 signal: Any
 sparse: Any
 special: Any
