@@ -21,10 +21,17 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import functional, graph
+
+    forward_ad: Any
+    profiler: Any
 else:
 
     def __getattr__(name: str) -> Any:
-        """A clear error for a module of PyTorch's that is not here, with what to use instead."""
+        """A plugin's module, or a clear error for one of PyTorch's that is not here, with what to use instead."""
+        if name in ("forward_ad", "profiler"):
+            from ..plugins.namespaces import resolve
+
+            return resolve(f"autograd.{name}")
         from ..absent import instead
 
         raise UnknownAttribute(f"module {__name__!r}", f"has no attribute {name!r}", instead(f"autograd.{name}"))
