@@ -24,9 +24,48 @@ from .tensor_legacy import CLASSES_BY_TYPE as _LEGACY_CLASSES
 from .tensor_legacy import set_default_tensor_type
 
 if TYPE_CHECKING:
-    from . import autograd, data, datasets, errors, graph, hub, io, models, nn, optim, utils, weights
+    from . import (
+        absent,
+        accelerator,
+        amp,
+        autograd,
+        backends,
+        compiler,
+        cpu,
+        cuda,
+        data,
+        datasets,
+        errors,
+        extend,
+        fft,
+        func,
+        graph,
+        hooks,
+        hub,
+        io,
+        jit,
+        linalg,
+        models,
+        mps,
+        mtia,
+        nn,
+        optim,
+        plugins,
+        random,
+        return_types,
+        testing,
+        types,
+        utils,
+        version,
+        weights,
+        xpu,
+    )  # fmt: skip
+    from .amp import GradScaler
+    from .cpu.streams import Event, Stream
+    from .cuda import OutOfMemoryError
     from .io import load, save
     from .ops.public import *
+    from .ops.public import tensor as tensor
 
 __version__ = "0.2.0"
 
@@ -48,27 +87,29 @@ _ELSEWHERE = {  # functions and classes that are imported when first used
 }  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """Import a module of the core, or the package of a plugin, when it is first touched."""
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name in _dtypes.LATER:
-        return _dtypes.later(name)
-    if name in _ELSEWHERE or name.endswith("Storage"):
-        try:
-            return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'storage')}"), name)
-        except ModuleNotFoundError as error:  # a plugin brings it
-            raise AttributeError(str(error)) from None
-    if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
-        return getattr(found, name)
-    if name.startswith("_foreach_"):
-        return importlib.import_module(f"{__name__}.ops._foreach").foreach(name)
-    if name.startswith("_"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .absent import answers
-    from .plugins import namespaces
+if not TYPE_CHECKING:  # to a type checker an unknown name is an error
 
-    return answers(__name__)[1](name) if name in answers(__name__)[2]() else namespaces.resolve(name)
+    def __getattr__(name: str) -> Any:
+        """Import a module of the core, or the package of a plugin, when it is first touched."""
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        if name in _dtypes.LATER:
+            return _dtypes.later(name)
+        if name in _ELSEWHERE or name.endswith("Storage"):
+            try:
+                return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'storage')}"), name)
+            except ModuleNotFoundError as error:  # a plugin brings it
+                raise AttributeError(str(error)) from None
+        if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
+            return getattr(found, name)
+        if name.startswith("_foreach_"):
+            return importlib.import_module(f"{__name__}.ops._foreach").foreach(name)
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .absent import answers
+        from .plugins import namespaces
+
+        return answers(__name__)[1](name) if name in answers(__name__)[2]() else namespaces.resolve(name)
 
 
 # last, because `float`, `bool`, `sum` … are from here on ours

@@ -74,9 +74,8 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 def _statements(node: ast.AST, lazy: bool) -> Iterator[tuple[ast.AST, bool]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            for other in child.orelse:
-                yield other, lazy
-                yield from _statements(other, lazy)
+            run = child.body if ast.unparse(child.test).startswith("not ") else child.orelse  # what a program runs
+            yield from _statements(ast.Module(run, []), lazy)
             continue
         yield child, lazy
         yield from _statements(child, lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))

@@ -76,6 +76,7 @@ FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 # Imports inside functions that point the wrong way: (module, what it imports, without `dovetail.`).
 LAZY: set[tuple[str, str]] = {
     ("autograd", "absent"),  # what to use in place of a module that is not here
+    ("autograd", "plugins.namespaces"),  # modules that plugins bring
     ("autograd.functional", "autograd.derivatives"),  # PyTorch's path of jacobian and its kin, which need ops
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
     ("io.store", "models"),  # a saved module is built again by its registry key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +11,14 @@ from types import ModuleType
 import pytest
 
 import dovetail as dv
-from dovetail import ops
 
 MODULES = (
     "dovetail dovetail.nn dovetail.nn.functional dovetail.nn.init dovetail.nn.utils dovetail.nn.utils.rnn dovetail.optim "
     "dovetail.optim.lr_scheduler dovetail.optim.swa_utils dovetail.autograd dovetail.linalg dovetail.fft dovetail.utils.data "
     "dovetail.func dovetail.amp dovetail.cuda dovetail.io dovetail.graph dovetail.hooks dovetail.plugins dovetail.jit"
 ).split()
+HELPERS = {"Any", "FAMILIES", "annotations", "guarded", "namespace", "placed"}  # with which nn.functional is gathered
 OPERATORS = "t+t t*2 2*t -t t@t t[0] t==t t!=None t<1 t**2 len(t) float(t) int(t) bool(t) t/t ~t t//2 1-t f'{t:.2f}' abs(t) t&t t%2".split()
-
-
-def test_the_names_for_type_checkers_are_those_of_all_families() -> None:
-    text = (Path(ops.__file__).with_name("public.py")).read_text(encoding="utf-8")
-    assert sorted(re.findall(r"from \.(\w+) import \*", text)) == sorted(f.__name__.rpartition(".")[2] for f in ops.FAMILIES)
 
 
 def test_a_program_that_touches_every_public_name_type_checks(tmp_path: Path) -> None:
@@ -33,7 +27,8 @@ def test_a_program_that_touches_every_public_name_type_checks(tmp_path: Path) ->
     for name in MODULES:
         module = importlib.import_module(name)
         public = (n for n in dir(module) if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType))
-        lines += [f"{name}.{n}" for n in public]
+        public = getattr(module, "__all__", public) if name == "dovetail.linalg" else public
+        lines += [f"{name}.{n}" for n in public if name != "dovetail.nn.functional" or n not in HELPERS]
     lines += ["t: dovetail.Tensor = dovetail.ones(2)", *(f"{tensor}.{n}" for n in dir(dv.ones(1)) if not n.startswith("_")), *OPERATORS]
     lines += [
         "t[0] = 1.0",
@@ -52,5 +47,5 @@ def test_a_program_that_touches_every_public_name_type_checks(tmp_path: Path) ->
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", f"--cache-dir={tmp_path}", "--config-file=", program.name]
     done = subprocess.run(command, cwd=tmp_path, env={"MYPYPATH": str(core), "PATH": ""}, capture_output=True, text=True, check=False)
     assert "Success" in done.stdout, done.stdout[-2000:] + done.stderr
-    known = [line for line in done.stdout.splitlines() if "Revealed" in line and not line.endswith('"Any"')]
-    assert len(known) >= 150, f"signatures of {len(known)} of {len(functions)} functions are seen"
+    unknown = [line for line in done.stdout.splitlines() if "Revealed" in line and line.endswith('"Any"')]
+    assert not unknown, f"{len(unknown)} of {len(functions)} functions are seen without a signature: {unknown[:5]}"

@@ -336,38 +336,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         "from importlib import import_module\nimport_module(T.__name__ + '.distributed.optim').ZeroRedundancyOptimizer()",
     ): ("differs", "it belongs to training on many machines, which is not there yet"),
     (
-        "other_surfaces.profiler.profile",
-        "with T.profiler.profile(activities=[T.profiler.ProfilerActivity.CPU]) as p:\n    r = (x.detach() @ m.detach()).sum()\nout = type(p).__name__, len(p.key_averages()) > 0",
-    ): ("refused", "there is no profiler yet; the error names cProfile"),
-    (
-        "other_surfaces.profiler.profile",
-        "with T.profiler.profile() as p:\n    with T.profiler.record_function('mine'):\n        r = x.detach() + 1\nout = 'mine' in p.key_averages().table()",
-    ): ("refused", "there is no profiler yet; the error names cProfile"),
-    ("other_surfaces.profiler.profile", "[a.name for a in (T.profiler.ProfilerActivity.CPU, T.profiler.ProfilerActivity.CUDA)]"): (
-        "refused",
-        "there is no profiler yet; the error names cProfile",
-    ),
-    ("other_surfaces.profiler.profile", "with T.profiler.record_function('a'):\n    r = x + 1\nout = r"): (
-        "refused",
-        "there is no profiler yet; the error names cProfile",
-    ),
-    ("other_surfaces.profiler.profile", "T.profiler.schedule(wait=1, warmup=1, active=2)(0).name"): (
-        "refused",
-        "there is no profiler yet; the error names cProfile",
-    ),
-    ("other_surfaces.profiler.profile", "[T.profiler.schedule(wait=1, warmup=1, active=2, repeat=1)(k).name for k in range(6)]"): (
-        "refused",
-        "there is no profiler yet; the error names cProfile",
-    ),
-    (
-        "other_surfaces.profiler.profile",
-        "seen = []\nwith T.profiler.profile(schedule=T.profiler.schedule(wait=0, warmup=1, active=1), on_trace_ready=lambda p: seen.append(1)) as p:\n    for k in range(4):\n        T.ones(2) + 1\n        p.step()\nout = len(seen)",
-    ): ("refused", "there is no profiler yet; the error names cProfile"),
-    ("other_surfaces.profiler.profile", "T.autograd.profiler.profile.__name__, T.autograd.profiler.record_function.__name__"): (
-        "refused",
-        "there is no profiler yet; the error names cProfile",
-    ),
-    (
         "other_surfaces.fx",
         "from importlib import import_module\ndef mod(name): return import_module(T.__name__ + '.' + name)\ng = mod('fx').symbolic_trace(nn.Sequential(nn.Linear(3, 2, dtype=x.dtype), nn.ReLU()))\nout = g(x)",
     ): ("differs", "there is no fx; the error names dovetail.graph.trace"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UnknownAttribute
 from .anomaly import detect_anomaly, set_detect_anomaly
@@ -19,8 +19,19 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """A clear error for a module of PyTorch's that is not here, with what to use instead."""
-    from ..absent import instead
+if TYPE_CHECKING:
+    from . import functional, graph
 
-    raise UnknownAttribute(f"module {__name__!r}", f"has no attribute {name!r}", instead(f"autograd.{name}"))
+    forward_ad: Any
+    profiler: Any
+else:
+
+    def __getattr__(name: str) -> Any:
+        """A plugin's module, or a clear error for one of PyTorch's that is not here, with what to use instead."""
+        if name in ("forward_ad", "profiler"):
+            from ..plugins.namespaces import resolve
+
+            return resolve(f"autograd.{name}")
+        from ..absent import instead
+
+        raise UnknownAttribute(f"module {__name__!r}", f"has no attribute {name!r}", instead(f"autograd.{name}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from .node import CLASSES, Tensor, detached, wrap
 __all__ = ["backward", "grad"]
 
 
-def __getattr__(name: str) -> Any:
-    """PyTorch's path of what lies in `derivatives`, which needs ops; ops need this module."""
-    if name in ("hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"):
-        from . import derivatives
+if TYPE_CHECKING:
+    from .derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
+else:
 
-        return getattr(derivatives, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """PyTorch's path of what lies in `derivatives`, which needs ops; ops need this module."""
+        if name in ("hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"):
+            from . import derivatives
+
+            return getattr(derivatives, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _many(x: Any) -> list[Any]:

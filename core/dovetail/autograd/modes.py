@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from ..errors import TypeMismatch
 
@@ -14,6 +15,7 @@ __all__ = [
     "is_inference_mode_enabled", "no_grad", "set_grad_enabled", "set_multithreading_enabled",
 ]  # fmt: skip
 
+F = TypeVar("F", bound=Callable[..., Any])
 GRAD, INFERENCE, OBSERVE, COLD, AUTOCAST, SAVING = 1, 2, 4, 8, 16, 32  # an op is on its fast path while the word is 0 or GRAD
 
 
@@ -48,7 +50,7 @@ class _Switch:
         """Return a fresh switch of the same kind, for one use of a decorated function."""
         return type(self)()
 
-    def __call__(self, function: Any) -> Any:
+    def __call__(self, function: F) -> F:
         if isinstance(function, type):
             made: Any = function
             made.__init__ = self(made.__init__)
@@ -61,7 +63,7 @@ class _Switch:
             with self.clone():
                 return function(*args, **kwargs)
 
-        return inside
+        return inside  # type: ignore[return-value]
 
 
 def _generator(switch: _Switch, function: Any) -> Any:
@@ -102,8 +104,8 @@ class no_grad(_Switch):
 
     _clear = GRAD
 
-    def __new__(cls, function: Any = None) -> Any:
-        made = super().__new__(cls)
+    def __new__(cls, function: Any = None) -> Self:
+        made: Any = super().__new__(cls)
         return made if function is None else made(function)
 
     def __init__(self, function: Any = None) -> None:
@@ -144,7 +146,7 @@ class set_grad_enabled(_Switch):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         STATE.word = (STATE.word & ~GRAD) | self._previous
 
-    def __call__(self, function: Any) -> Any:
+    def __call__(self, function: F) -> F:
         STATE.word = (STATE.word & ~GRAD) | self._previous  # as a decorator it does not act at once
         return super().__call__(function)
 
@@ -169,10 +171,10 @@ class inference_mode(_Switch):
     True
     """
 
-    def __new__(cls, mode: Any = True) -> Any:
-        made = super().__new__(cls)
+    def __new__(cls, mode: Any = True) -> Self:
+        made: Any = super().__new__(cls)
         if callable(mode):
-            made.__init__(True)  # type: ignore[misc]
+            made.__init__(True)
             return made(mode)
         return made
 

@@ -26,7 +26,13 @@ tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept 
 Box = list[Any]
 
 
-class Tensor:
+if TYPE_CHECKING:
+    from ..tensor_methods import TensorMethods  # what dovetail.tensor binds, for a type checker
+else:
+    TensorMethods = object
+
+
+class Tensor(TensorMethods):
     """The array with a history; its operators and methods are bound in dovetail.tensor."""
 
     __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_grad", "_n", "_v")
@@ -38,28 +44,6 @@ class Tensor:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         CLASSES.add(cls)
-
-    if TYPE_CHECKING:  # what dovetail.tensor binds, for a type checker
-
-        def __getattr__(self, name: str) -> Any: ...
-        def __setattr__(self, name: str, value: Any) -> None: ...
-        def _unary(self) -> Any: ...
-        def _binary(self, other: Any) -> Any: ...
-
-        __neg__ = __invert__ = __abs__ = _unary
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
-        __floordiv__ = __mod__ = __pow__ = __rpow__ = __matmul__ = __and__ = __or__ = __xor__ = _binary
-        __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _binary
-        __len__: Callable[[], int]
-        __int__: Callable[[], int]
-        __index__: Callable[[], int]
-        __float__: Callable[[], float]
-        __bool__: Callable[[], bool]
-
-        def __eq__(self, other: object) -> Any: ...
-        def __ne__(self, other: object) -> Any: ...
-        def __hash__(self) -> int: ...
-        def __setitem__(self, index: Any, value: Any) -> None: ...
 
 
 CLASSES: set[Any] = {Tensor}  # membership by identity costs less than isinstance, and subclasses enter on their own

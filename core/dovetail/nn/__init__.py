@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import functional, init
 from . import parameter as parameter
@@ -33,8 +33,10 @@ from .vision import *
 from . import modules, utils  # isort: skip - they show what is above under other names
 
 
-def __getattr__(name: str) -> Any:
-    """`nn.grad`, which a plugin brings and no program imports before it uses it."""
-    if name != "grad":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.grad")
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """`nn.grad`, which a plugin brings and no program imports before it uses it."""
+        if name != "grad":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(f"{__name__}.grad")

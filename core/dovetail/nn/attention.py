@@ -91,10 +91,10 @@ class MultiheadAttention(Layer):
                 init.xavier_uniform_(weight)
         if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
-            init.zeros_(self.out_proj.bias)
+            init.zeros_(self.out_proj.bias)  # type: ignore[arg-type]
         if self.bias_k is not None:
             init.xavier_normal_(self.bias_k)
-            init.xavier_normal_(self.bias_v)
+            init.xavier_normal_(self.bias_v)  # type: ignore[arg-type]
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None, need_weights: bool = True,

@@ -58,7 +58,7 @@ class _NormBase(Layer, shows="!num_features eps momentum affine ?bias track_runn
         """Weight 1, bias 0, fresh statistics."""
         self.reset_running_stats()
         if self.affine:
-            init.ones_(self.weight)
+            init.ones_(self.weight)  # type: ignore[arg-type]
             if self.bias is not None:
                 init.zeros_(self.bias)
 

@@ -5,15 +5,10 @@ A family names in FUNCTIONAL what belongs here; functions of the `dovetail` name
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..ops import FAMILIES, namespace
 from ..ops._guard import guarded, placed
-
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any: ...
-
 
 _SHARED = (
     "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "celu", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d",

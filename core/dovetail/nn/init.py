@@ -265,6 +265,6 @@ def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 uniform, normal, constant, eye, dirac, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal, sparse = map(
-    _old,
+    _old,  # type: ignore[arg-type]
     (uniform_, normal_, constant_, eye_, dirac_, xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_, orthogonal_, sparse_),
 )

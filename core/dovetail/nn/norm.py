@@ -29,7 +29,7 @@ class _Affine(Layer):
         if self.weight is not None:
             init.ones_(self.weight)
         if self._parameters.get("bias") is not None:
-            init.zeros_(self.bias)
+            init.zeros_(self.bias)  # type: ignore[arg-type]
 
 
 class LayerNorm(_Affine, shows="!normalized_shape eps elementwise_affine ?bias"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .. import ops
 from ..autograd.node import CLASSES, Tensor, leaf, wrap
@@ -23,7 +23,7 @@ def _as(kind: type, data: Any) -> Any:
     return out
 
 
-def _made(self: Any, *args: Any, **kwargs: Any) -> None:
+def _made(self: Tensor, *args: Any, **kwargs: Any) -> None:
     """Stands for ``__init__`` where ``__new__`` has done everything."""
 
 
@@ -37,11 +37,12 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Self:
         out = _as(cls, data)
         return out.requires_grad_() if requires_grad else out
 
-    __init__ = _made
+    if not TYPE_CHECKING:
+        __init__ = _made
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return "Parameter containing:\n" + Tensor.__repr__(self)
@@ -68,12 +69,13 @@ class Buffer(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
         out = _as(cls, data)
         out.persistent = persistent
         return out
 
-    __init__ = _made
+    if not TYPE_CHECKING:
+        __init__ = _made
 
 
 def _placeholder(device: Any, dtype: Any) -> Tensor:

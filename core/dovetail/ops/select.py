@@ -75,7 +75,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Any:
     return where(condition, self, other)
 
 
-Tensor.where = _where_method  # as a method, the tensor is not the condition
+setattr(Tensor, "where", _where_method)  # noqa: B010 - as a method, the tensor is not the condition
 
 
 @op(name="masked_fill", dtypes=None, contiguous=True)
