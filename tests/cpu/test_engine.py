@@ -151,16 +151,16 @@ def test_blocks_that_share_pages_go_back_when_none_is_in_use() -> None:
     before = _resident()
     made = [_native.add(x, i) for i in range(200)]
     assert all(a[0] == i and a[-1] == i for i, a in enumerate(made))
-    grown = _resident() - before
-    assert grown >= 200 * x.nbytes
+    most = _resident()
+    assert most - before >= 200 * x.nbytes
     kept = made[::40]
     del made
     dovetail_cpu.empty_cache()
-    assert _resident() - before < grown / 2  # five regions of 8 MiB at most are held by what is kept
+    assert most - _resident() > 200 * x.nbytes / 3  # five regions of 8 MiB at most are held by what is kept
     assert [float(a[7]) for a in kept] == [0, 40, 80, 120, 160]
     del kept
     dovetail_cpu.empty_cache()
-    assert _resident() - before < grown / 8
+    assert most - _resident() > 200 * x.nbytes * 3 / 4
 
 
 def test_arrays_of_kernels_outlive_what_made_them() -> None:

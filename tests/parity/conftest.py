@@ -23,6 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
         torch.backends.opt_einsum.enabled = False  # its errors are of other types than those of PyTorch itself
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _flags_may_be_set() -> None:
+    """PyTorch's tables of tests, which some modules here import, forbid setting the flags of its backends."""
+    import torch
+
+    torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if MISSING:
         terminalreporter.write_line(LINE, yellow=True, bold=True)

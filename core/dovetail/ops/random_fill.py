@@ -156,9 +156,9 @@ def rrelu(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: b
     demand_floating("rrelu", a.dtype)
     demand(lower <= upper, "rrelu", f"Lower bound should be less than or equal to the upper bound (got {lower} and {upper})")
     if training:
-        slope, places = xp(a).ones(a.shape, a.dtype), xp(a).asarray(a <= 0)
+        slope, places = xp(a).ones(a.shape, a.dtype), (a <= 0).reshape(-1).nonzero()
         streams, gen = source(device_of(a))
-        slope[places] = streams.uniform(gen, (int(places.sum()),), np.dtype("f8"), lower, upper).astype(a.dtype)
+        slope.reshape(-1)[places] = streams.uniform(gen, places[0].shape, np.dtype("f8"), lower, upper).astype(a.dtype)
         factor = wrap(slope)
     else:
         factor = where(input.detach() <= 0, *(wrap(xp(a).asarray(v, a.dtype)) for v in ((lower + upper) / 2, 1)))
