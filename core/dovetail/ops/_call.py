@@ -181,11 +181,12 @@ def _unary(op: Op) -> Callable[..., Any]:
         token = hush(IGNORE)
         try:
             out = impl.forward(a)
+            if out is NotImplemented:
+                impl = op.reference
+                out = impl.forward(a)
         finally:
             restore(token)
         if out.__class__ is not _NDARRAY:
-            if out is NotImplemented:
-                return dispatch(op, (input,))
             out = np.asarray(out)
         t = _new(Tensor)
         t._a = out
@@ -268,13 +269,14 @@ def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
         token = hush(IGNORE)
         try:
             out = impl.forward(a, b)
+            if out is NotImplemented:
+                impl = op.reference
+                out = impl.forward(a, b)
         except (ValueError, OverflowError):
             return slow(op, (input, other))
         finally:
             restore(token)
         if out.__class__ is not _NDARRAY:
-            if out is NotImplemented:
-                return slow(op, (input, other))
             out = np.asarray(out)
         t = _new(Tensor)
         t._a = out
