@@ -44,7 +44,7 @@ def kernels(arguments: list[str]) -> int:
     intel = platform.machine().lower() in ("x86_64", "amd64")
     code = 0
     for name in ("avx512", "avx2", "baseline") if intel else ("baseline",):
-        print(f"{platform.machine()}, {name}:", end=" ", flush=True)
+        print(f"{platform.machine()},", end=" ", flush=True)
         found = _run([str(program)], {**os.environ, "DOVETAIL_CPU_ISA": name})
         if found == _NO_SUCH_SET and name != "baseline":
             print(f"NOT RUN: {name}", flush=True)
