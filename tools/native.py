@@ -65,7 +65,7 @@ def _aarch64(python: str) -> int:
         name for name, there in (("a cross compiler (DOVETAIL_CROSS_CXX)", cross), ("an emulator (DOVETAIL_QEMU)", emulator)) if not there
     ]
     if missing or not cross or not emulator:
-        print(f"NOT RUN: aarch64 (NEON); there is not {' nor '.join(missing)} here", flush=True)
+        print(f"NOT RUN: aarch64 (NEON), for want of {' and '.join(missing)}", flush=True)
         return 0
     target = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64", "-DCMAKE_EXE_LINKER_FLAGS=-static"]
     program = _alone(python, "aarch64", cross, target)

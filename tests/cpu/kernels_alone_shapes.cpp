@@ -75,7 +75,8 @@ template <class T> void check_pool(PoolShape s) {
     compare("max pooling", out, most, 0), compare("max pooling, gradient", back, most_grad);
     for (int by = 0; by < 2; by++) {
         Buffer<T> average(s.planes * windows), average_back(x.n);
-        k.average(s, x, T(6), by ? counts.data() : nullptr, average), k.average_grad(s, g, T(6), by ? counts.data() : nullptr, average_back);
+        const T* divisors = by ? counts.data() : nullptr;
+        k.average(s, x, T(6), divisors, average), k.average_grad(s, g, T(6), divisors, average_back);
         compare("average pooling", average, mean[by]), compare("average pooling, gradient", average_back, mean_grad[by]);
     }
 }
@@ -104,7 +105,8 @@ template <class T> void check_batch_norm(long n, long c, long l, bool affine) {
     compare("batch norm", y, out), compare("batch norm, mean", m, mean, 64, 1), compare("batch norm, var", v, var);
     compare("batch norm, by input", by_x, back, 64, 1), compare("batch norm, by weight", by_w, slope, 64, std::sqrt(count));
     compare("batch norm, by bias", by_b, level, 64, std::sqrt(count)), compare("scale_shift", moved, shifted);
-    compare("batch norm, sums alone", by_w2, slope, 64, std::sqrt(count)), compare("batch norm, sums alone", by_b2, level, 64, std::sqrt(count));
+    compare("batch norm, sums alone", by_w2, slope, 64, std::sqrt(count));
+    compare("batch norm, sums alone", by_b2, level, 64, std::sqrt(count));
 }
 
 // Layer norm, and RMS norm where `centred` is false.

@@ -80,7 +80,8 @@ template <class T> void check_lstm(RecurrentShape s, bool with_grads) {
     k.lstm(s, gates, w, h0, c0, out, cells);
     k.lstm_grad(s, with_grads ? by_out.data() : nullptr, with_grads ? by_h.data() : nullptr, by_c, gates, cells, c0, w, sums, by_h0, by_c0);
     compare("lstm, gates", gates, want.gates), compare("lstm", out, want.out), compare("lstm, cells", cells, want.cells);
-    compare("lstm, sums", sums, want.sums, 256), compare("lstm, by h0", by_h0, want.by_h, 256), compare("lstm, by c0", by_c0, want.by_c, 256);
+    compare("lstm, sums", sums, want.sums, 256), compare("lstm, by h0", by_h0, want.by_h, 256);
+    compare("lstm, by c0", by_c0, want.by_c, 256);
 }
 
 // A GRU of doubles, as PyTorch has it: the reset is taken of the state's share after its bias.
@@ -225,7 +226,8 @@ template <class T> void check_heads(AttentionShape s, bool masked, bool split) {
     f.backward(s, at_g, at_q, at_k, at_v, heads<const T>(out, s, s.queries, ev, split), lse, heads<T>(by_q, s, s.queries, e, split),
                heads<T>(by_k, s, s.keys, e, split), heads<T>(by_v, s, s.keys, ev, split));
     compare("attention", sorted(out, s.queries, ev), want.out), compare("attention, log-sum-exp", lse, want.lse, 64, 1);
-    compare("attention, by q", sorted(by_q, s.queries, e), want.by_q, 256, 0.3), compare("attention, by k", sorted(by_k, s.keys, e), want.by_k, 256, 0.3);
+    compare("attention, by q", sorted(by_q, s.queries, e), want.by_q, 256, 0.3);
+    compare("attention, by k", sorted(by_k, s.keys, e), want.by_k, 256, 0.3);
     compare("attention, by v", sorted(by_v, s.keys, ev), want.by_v, 256, 0.3);
 }
 
