@@ -2,7 +2,7 @@
 # Arguments: make test ARGS="-k conv". Another Python: make test PYTHON=python3.12.
 PYTHON ?= python3
 
-TARGETS := demo test lint docs look bench parity size wheels test-gpu soak sanitize ecosystem clean
+TARGETS := demo test lint docs look bench parity size wheels test-gpu soak sanitize kernels ecosystem clean
 .PHONY: help $(TARGETS)
 
 help:

@@ -1,8 +1,10 @@
-"""`make sanitize`: the native kernels built with sanitizers, and their tests on that build."""
+"""`make sanitize` and `make kernels`: the native kernels built with sanitizers, and without Python for other processors."""
 
 from __future__ import annotations
 
 import os
+import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from tools.env import ROOT, ensure
 
-__all__ = ["sanitize"]
+__all__ = ["kernels", "sanitize"]
 
 SOURCE, TESTS = ROOT / "plugins" / "cpu", ROOT / "tests" / "cpu"
 
@@ -23,6 +25,70 @@ def sanitize(arguments: list[str]) -> int:
         return 2
     python = ensure("test", "native")
     return _threads(compiler) or _memory(compiler, python, arguments)
+
+
+def kernels(arguments: list[str]) -> int:
+    """Check the kernels without Python against plain loops: each instruction set of this processor, then 64-bit ARM.
+
+    DOVETAIL_CROSS_CXX names a compiler for Linux on aarch64, with its arguments (`zig c++ -target aarch64-linux-musl`), else
+    `aarch64-linux-gnu-g++` is looked for; DOVETAIL_QEMU names an emulator, else qemu-aarch64-static or qemu-aarch64.
+    """
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    if not compiler:
+        print("NOT RUN: there is no C++ compiler here", file=sys.stderr)
+        return 2
+    python = ensure("native")
+    program = _alone(python, "native", compiler, arguments)
+    if program is None:
+        return 1
+    intel = platform.machine().lower() in ("x86_64", "amd64")
+    code = 0
+    for name in ("avx512", "avx2", "baseline") if intel else ("baseline",):
+        print(f"{platform.machine()},", end=" ", flush=True)
+        found = _run([str(program)], {**os.environ, "DOVETAIL_CPU_ISA": name})
+        if found == _NO_SUCH_SET and name != "baseline":
+            print(f"NOT RUN: {name}", flush=True)
+        else:
+            code = code or found
+    return code or _aarch64(python)
+
+
+_NO_SUCH_SET = 2  # what the program ends with on a processor without the set
+
+
+def _aarch64(python: str) -> int:
+    cross = os.environ.get("DOVETAIL_CROSS_CXX") or shutil.which("aarch64-linux-gnu-g++")
+    emulator = os.environ.get("DOVETAIL_QEMU") or shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        return 0  # was the native one
+    missing = [
+        name for name, there in (("a cross compiler (DOVETAIL_CROSS_CXX)", cross), ("an emulator (DOVETAIL_QEMU)", emulator)) if not there
+    ]
+    if missing or not cross or not emulator:
+        print(f"NOT RUN: aarch64 (NEON), for want of {' and '.join(missing)}", flush=True)
+        return 0
+    target = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64", "-DCMAKE_EXE_LINKER_FLAGS=-static"]
+    program = _alone(python, "aarch64", cross, target)
+    if program is None:
+        return 1
+    print("aarch64 under emulation,", end=" ", flush=True)
+    return _run([emulator, str(program)])
+
+
+def _alone(python: str, name: str, compiler: str, settings: list[str]) -> Path | None:
+    """The program of tests/cpu/kernels_alone*.cpp on the kernels, built by a compiler; None where that failed."""
+    build, cmake = ROOT / "build" / f"kernels-{name}", Path(python).parent / "cmake"
+    parts = ";".join(shutil.which(word) or word if i == 0 else word for i, word in enumerate(shlex.split(compiler)))
+    sources = ";".join(str(path) for path in sorted(TESTS.glob("kernels_alone*.cpp")))
+    configure = [str(cmake), "-S", str(SOURCE), "-B", str(build), "-G", "Ninja", f"-DALONE={sources}", f"-DCMAKE_CXX_COMPILER={parts}"]
+    path = {**os.environ, "PATH": f"{cmake.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    for command in ([*configure, *settings], [str(cmake), "--build", str(build)]):
+        done = subprocess.run(command, cwd=ROOT, env=path, check=False, capture_output=True, text=True)
+        print("".join(line for line in done.stdout.splitlines(keepends=True) if "warning:" in line), end="")
+        if done.returncode:
+            print(f"{name}: {' '.join(command[:3])} failed\n{done.stdout[-4000:]}{done.stderr[-2000:]}", file=sys.stderr)
+            return None
+    return build / "alone"
 
 
 def _threads(compiler: str) -> int:

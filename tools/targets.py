@@ -110,6 +110,11 @@ def sanitize(arguments: list[str]) -> int:
     return _native.sanitize(arguments)
 
 
+def kernels(arguments: list[str]) -> int:
+    """check the native kernels without Python, each instruction set, and 64-bit ARM where a compiler and an emulator are"""
+    return _native.kernels(arguments)
+
+
 def ecosystem(arguments: list[str]) -> int:
     """measure the plugin contract: faults, names, releases, the scaffold in fresh environments; into build/ecosystem.json"""
     python = ensure("test", "build")
@@ -178,6 +183,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "test-gpu": test_gpu,
     "soak": soak,
     "sanitize": sanitize,
+    "kernels": kernels,
     "ecosystem": ecosystem,
     "clean": clean,
     "help": show_help,

@@ -6,6 +6,7 @@
 // reference returns the block here; nothing else of the process allocates here.
 #include "allocator.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <vector>

@@ -70,7 +70,7 @@ template <class T> INLINE Vec<T> tanh(Vec<T> x) {
     Vec<T> scale = power_of_two<T>(n), t = exp_minus_one<T>(r) * scale + (scale - T(1));  // e^2x - 1, also for small x
     Vec<T> y = t / (t + T(2));
     y = x < T(0) ? -y : y;
-    return (x != x) | (x == T(0)) ? x : y;
+    return ((x != x) | (x == T(0))) ? x : y;
 }
 
 // Natural logarithm: x = m 2^n with m around 1, and log m = 2 artanh((m - 1) / (m + 1)).
@@ -100,7 +100,7 @@ template <class T> INLINE Vec<T> log(Vec<T> x) {
 // log(1 + x), with all digits also for small x: what 1 + x lost is put back to first order.
 template <class T> INLINE Vec<T> log1p(Vec<T> x) {
     const Vec<T> u = x + T(1), y = log<T>(u) - ((u - T(1)) - x) / u;
-    return (u == T(0)) | (u == splat(std::numeric_limits<T>::infinity())) ? log<T>(u) : y;
+    return ((u == T(0)) | (u == splat(std::numeric_limits<T>::infinity()))) ? log<T>(u) : y;
 }
 
 // The error function, float only: x P(x²) / Q(x²), fitted to a relative 2e-9 up to 3.92, from where on it rounds to 1.

@@ -120,8 +120,8 @@ template <class T> INLINE Vec<T> gather(const T* p, const int32_t* at) {
 
 template <class T, class V = Vec<T>> INLINE V select(Ints<T> mask, V a, V b) { return mask ? a : b; }
 // The greater of two, as NumPy and PyTorch have it: a NaN on either side is the answer.
-template <class T> INLINE Vec<T> greater(Vec<T> a, Vec<T> b) { return (a > b) | (a != a) ? a : b; }
-template <class T> INLINE Vec<T> lesser(Vec<T> a, Vec<T> b) { return (a < b) | (a != a) ? a : b; }
+template <class T> INLINE Vec<T> greater(Vec<T> a, Vec<T> b) { return ((a > b) | (a != a)) ? a : b; }
+template <class T> INLINE Vec<T> lesser(Vec<T> a, Vec<T> b) { return ((a < b) | (a != a)) ? a : b; }
 // Plain ones, for values that are known to be numbers: one instruction.
 template <class T> INLINE Vec<T> top(Vec<T> a, Vec<T> b) { return a > b ? a : b; }
 template <class T> INLINE Vec<T> bottom(Vec<T> a, Vec<T> b) { return a < b ? a : b; }

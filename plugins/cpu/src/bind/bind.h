@@ -1,5 +1,7 @@
 // What the files of this folder share: each adds the functions of a family to the module.
 #pragma once
+#include <algorithm>
+
 #include "../array.h"
 #include "../kernels/table.h"
 
