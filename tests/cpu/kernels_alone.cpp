@@ -47,21 +47,36 @@ double gelu_inner(double x) { return std::sqrt(2 / PI) * (x + 0.044715 * x * x *
 
 double one(Unary f, double x) {
     switch (f) {
-    case Unary::neg: return -x;
-    case Unary::abs: return std::fabs(x);
-    case Unary::square: return x * x;
-    case Unary::sqrt: return std::sqrt(x);
-    case Unary::rsqrt: return 1 / std::sqrt(x);
-    case Unary::reciprocal: return 1 / x;
-    case Unary::exp: return std::exp(x);
-    case Unary::log: return std::log(x);
-    case Unary::tanh: return std::tanh(x);
-    case Unary::sigmoid: return sigmoid(x);
-    case Unary::relu: return x < 0 ? 0 : x;
-    case Unary::silu: return x * sigmoid(x);
-    case Unary::gelu: return x * normal(x);
-    case Unary::gelu_tanh: return 0.5 * x * (1 + std::tanh(gelu_inner(x)));
-    case Unary::erf: return std::erf(x);
+    case Unary::neg:
+        return -x;
+    case Unary::abs:
+        return std::fabs(x);
+    case Unary::square:
+        return x * x;
+    case Unary::sqrt:
+        return std::sqrt(x);
+    case Unary::rsqrt:
+        return 1 / std::sqrt(x);
+    case Unary::reciprocal:
+        return 1 / x;
+    case Unary::exp:
+        return std::exp(x);
+    case Unary::log:
+        return std::log(x);
+    case Unary::tanh:
+        return std::tanh(x);
+    case Unary::sigmoid:
+        return sigmoid(x);
+    case Unary::relu:
+        return x < 0 ? 0 : x;
+    case Unary::silu:
+        return x * sigmoid(x);
+    case Unary::gelu:
+        return x * normal(x);
+    case Unary::gelu_tanh:
+        return 0.5 * x * (1 + std::tanh(gelu_inner(x)));
+    case Unary::erf:
+        return std::erf(x);
     }
     return 0;
 }
@@ -69,20 +84,34 @@ double one(Unary f, double x) {
 double two(Binary f, double a, double b) {
     const double s = sigmoid(b), t = std::tanh(gelu_inner(b)), slope = std::sqrt(2 / PI) * (1 + 3 * 0.044715 * b * b);
     switch (f) {
-    case Binary::add: return a + b;
-    case Binary::sub: return a - b;
-    case Binary::mul: return a * b;
-    case Binary::div: return a / b;
-    case Binary::maximum: return a != a || a > b ? a : b;
-    case Binary::minimum: return a != a || a < b ? a : b;
-    case Binary::tanh_grad: return a * (1 - b * b);
-    case Binary::sigmoid_grad: return a * (1 - b) * b;
-    case Binary::relu_grad: return b <= 0 ? 0 : a;
-    case Binary::silu_grad: return a * s * (1 + b * (1 - s));
-    case Binary::gelu_grad: return a * (normal(b) + b * std::exp(-b * b / 2) / std::sqrt(2 * PI));
-    case Binary::gelu_tanh_grad: return a * 0.5 * (1 + t + b * (1 - t * t) * slope);
-    case Binary::cross_entropy: return (b - 1) * std::max(std::log1p(-a), -100.0) - b * std::max(std::log(a), -100.0);
-    case Binary::cross_entropy_logits: return std::log1p(std::exp(-std::fabs(a))) + std::max(-a, 0.0) + (1 - b) * a;
+    case Binary::add:
+        return a + b;
+    case Binary::sub:
+        return a - b;
+    case Binary::mul:
+        return a * b;
+    case Binary::div:
+        return a / b;
+    case Binary::maximum:
+        return a != a || a > b ? a : b;
+    case Binary::minimum:
+        return a != a || a < b ? a : b;
+    case Binary::tanh_grad:
+        return a * (1 - b * b);
+    case Binary::sigmoid_grad:
+        return a * (1 - b) * b;
+    case Binary::relu_grad:
+        return b <= 0 ? 0 : a;
+    case Binary::silu_grad:
+        return a * s * (1 + b * (1 - s));
+    case Binary::gelu_grad:
+        return a * (normal(b) + b * std::exp(-b * b / 2) / std::sqrt(2 * PI));
+    case Binary::gelu_tanh_grad:
+        return a * 0.5 * (1 + t + b * (1 - t * t) * slope);
+    case Binary::cross_entropy:
+        return (b - 1) * std::max(std::log1p(-a), -100.0) - b * std::max(std::log(a), -100.0);
+    case Binary::cross_entropy_logits:
+        return std::log1p(std::exp(-std::fabs(a))) + std::max(-a, 0.0) + (1 - b) * a;
     }
     return 0;
 }

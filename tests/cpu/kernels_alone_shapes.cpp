@@ -182,9 +182,9 @@ template <class T> void check_norms() {
     }
 }
 
-#define INSTANCE(T)                           \
-    template void check_convolutions<T>();    \
-    template void check_pooling<T>();         \
+#define INSTANCE(T)                        \
+    template void check_convolutions<T>(); \
+    template void check_pooling<T>();      \
     template void check_norms<T>();
 INSTANCE(float)
 INSTANCE(double)

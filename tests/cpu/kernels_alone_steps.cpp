@@ -215,8 +215,16 @@ template <class T> void check_heads(AttentionShape s, bool masked, bool split) {
     std::fill_n(mask.begin(), s.keys, uint8_t(0));  // a query that sees nothing
     if (masked) s.mask = {mask.data(), s.queries * s.keys, 0, s.keys, 1};
     auto sorted = [&](const Buffer<T>& x, long rows, long width) { return side_by_side(x, s, rows, width, split); };
-    Attention want{s, sorted(q, s.queries, e).doubles(), sorted(k, s.keys, e).doubles(), sorted(v, s.keys, ev).doubles(),
-                   sorted(g, s.queries, ev).doubles(), {}, {}, {}, {}, {}};
+    Attention want{s,
+                   sorted(q, s.queries, e).doubles(),
+                   sorted(k, s.keys, e).doubles(),
+                   sorted(v, s.keys, ev).doubles(),
+                   sorted(g, s.queries, ev).doubles(),
+                   {},
+                   {},
+                   {},
+                   {},
+                   {}};
     want.run();
     Buffer<T> out(of_q * ev), lse(of_q), by_q(of_q * e), by_k(of_k * e), by_v(of_k * ev);
     const auto at_q = heads<const T>(q, s, s.queries, e, split), at_k = heads<const T>(k, s, s.keys, e, split);
@@ -251,8 +259,8 @@ template <class T> void check_attention() {
             }
 }
 
-#define INSTANCE(T)                        \
-    template void check_recurrent<T>();    \
+#define INSTANCE(T)                     \
+    template void check_recurrent<T>(); \
     template void check_attention<T>();
 INSTANCE(float)
 INSTANCE(double)
