@@ -80,6 +80,13 @@ ROWS = [
         for draw in ("randn(5, 5", "rand(5, 5", "normal(0., 1., (5, 5)", "randint(9, (5, 5)")
         for out in ("T.empty(5, 5).t()", "T.empty(5, 10)[:, ::2]", "T.empty(0)")
     ),
+    *(
+        f"F.{kind}_pool{n}d(T.ones({'1, 4, 4, 4, 4'[: 3 * n + 4]}), 2, stride={s})"
+        for kind in ("avg", "max")
+        for n in (1, 2, 3)
+        for s in ("()", "[]")
+    ),
+    "F.avg_pool3d(T.arange(16).reshape(1, 2, 2, 4) - 7, (2, 2, 1), divisor_override=-3)",
     "T.randperm(6, out=T.empty(12, dtype=T.int64)[::2])",
     *(
         f"(lambda g: T.autograd.grad(F.grid_sample(T.ones(1, 1, 3, 3), g, 'nearest', {pad!r}, False).sum(), g))"

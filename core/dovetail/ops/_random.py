@@ -126,8 +126,7 @@ def made(
     if out is not None:
         return fill(where, out if out._a.shape == shape else resize_(out, shape), generator, draw)
     place = to_device(device)
-    streams, gen = source(place, generator)
-    t = finished(draw(streams, gen, shape, kind, ()), requires_grad)
+    t = finished(draw(*source(place, generator), shape, kind, ()), requires_grad)
     if generator is None:
         told("drawn", t, lambda: draw(*source(place), shape, kind, ()))
     return t
@@ -137,10 +136,8 @@ def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False)
     """A tensor around new values, or ``out`` with them."""
     if out is None:
         return finished(values, requires_grad)
-    if out._a.shape != values.shape:
-        resize_(out, values.shape)
     check_writable("out", out, 0, STATE.word)
-    out._a[...] = values
+    (out if out._a.shape == values.shape else resize_(out, values.shape))._a[...] = values
     changed(out._v, "out=")
     return out
 

@@ -88,8 +88,7 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
     lows = [p.detach().floor() for p in places]
     parts = [p - low for p, low in zip(places, lows, strict=True)]
     weights = [[far(p + 1), near(p), near(1 - p), far(2 - p)] if mode == "bicubic" else [1 - p, p] for p in parts]
-    first = -1 if mode == "bicubic" else 0
-    out = None
+    first, out = -1 if mode == "bicubic" else 0, None
     for taps in itertools.product(range(len(weights[0])), repeat=n):
         value = _read(input, [low + (t + first) for low, t in zip(lows, taps, strict=True)], padding_mode, align_corners)
         weight = weights[0][taps[0]]

@@ -158,7 +158,7 @@ def randint(
     return made("randint", draw, shape_of("randint", (size,)), generator, out, dtype, device, requires_grad, int64)
 
 
-def _permuted(streams: Any, gen: Any, shape: tuple[int, ...], kind: Any, order: tuple[int, ...]) -> Any:
+def _permuted(streams: Any, gen: Any, shape: tuple[int, ...], kind: Any, order: Any) -> Any:
     return streams.randperm(gen, shape[0], kind)
 
 

@@ -158,7 +158,8 @@ def rrelu(input: Tensor, lower: float = 0.125, upper: float = 1 / 3, training: b
     if training:
         slope, places = xp(a).ones(a.shape, a.dtype), xp(a).asarray(a <= 0)
         streams, gen = source(device_of(a))
-        slope[places] = streams.uniform(gen, (int(places.sum()),), np.dtype("f8"), lower, upper).astype(a.dtype)
+        count = places.sum() if a.__class__ is np.ndarray else a.size  # a GPU would have to wait for the number
+        xp(a).place(slope, places, streams.uniform(gen, (int(count),), np.dtype("f8"), lower, upper).astype(a.dtype))
         factor = wrap(slope)
     else:
         factor = where(input.detach() <= 0, *(wrap(xp(a).asarray(v, a.dtype)) for v in ((lower + upper) / 2, 1)))

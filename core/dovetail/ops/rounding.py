@@ -166,8 +166,7 @@ def _nextafter(input: Array, other: Array) -> Array:
     return xp(input).nextafter(input, other), input == other
 
 
-_nextafter.vjp(0)(lambda g, still: g.masked_fill(still, 0))
-_nextafter.vjp(1)(lambda g: zero(g))
+_nextafter.vjp(lambda g, still: (g.masked_fill(still, 0), zero(g)))
 
 
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
