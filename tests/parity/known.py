@@ -105,7 +105,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("protocol_operators.__rpow__", "True ** pos"): ("bug", "PyTorch's gradient of True to a power fails inside; it is zero"),
     ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').is_meta"): ("refused", _META),
     ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').shape"): ("refused", _META),
-    ("elementwise.nextafter", "T.nextafter(x.detach().half(), y.detach())"): ("refused", "nextafter of float16 is refused"),
     ("elementwise.logaddexp", "T.logaddexp(c, c)"): ("refused", _COMPLEX),
     ("elementwise.logaddexp", "T.logaddexp(x, c)"): ("refused", _COMPLEX),
     ("reductions.logcumsumexp", "c.logcumsumexp(0)"): ("refused", _COMPLEX),

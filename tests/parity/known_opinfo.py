@@ -25,6 +25,12 @@ ABSENT: dict[str, str] = {
     "linalg.ldl_": _LDL,
     "masked.": _MASKED,
     "max_pool2d_with_indices_backward": _PARTS,
+    "native_batch_norm": _PARTS,
+    "native_dropout_backward": _PARTS,
+    "native_group_norm": _PARTS,
+    "native_layer_norm": _PARTS,
+    "slice": "an entry of torch.ops: write x[a:b]",
+    "torch.ops.": _PARTS,
 }
 
 _BOTH = "a number on both sides: PyTorch's descriptor refuses it, which no expression reaches"
@@ -35,6 +41,8 @@ _EMPTY = "PyTorch answers with the empty out=, and leaves the result in another 
 _COMPLEX = "not for complex numbers, and says so"
 _SIZE = "PyTorch resizes its tensor in place where the sum broadcasts it; refused"
 _HALF = "PyTorch rounds the quotient to half precision before it is cut; one result in some hundred differs"
+_LIES = "PyTorch writes as though out= were contiguous: what it holds afterwards is in another order"
+_NONE = "the call returns out=, PyTorch's None"
 _PART = "products of half precision are refused, in which PyTorch's is not finite"
 
 # entry: kinds of calls that differ ("all" for every kind), and why
@@ -71,4 +79,16 @@ KNOWN: dict[str, tuple[str, str]] = {
     "matmul": ("out", "PyTorch refuses an out= of the right shape that lies otherwise"),
     "matrix_exp": ("function noncontiguous method", _PART),
     "mode": ("function noncontiguous method out", _TIES),
+    "narrow_copy": ("out error", _LIES + "; and a dimension out of range is an IndexError here, PyTorch's an assertion"),
+    "nn.functional.avg_pool3d": ("out", _LIES),
+    "nn.functional.gelu": ("out", "PyTorch leaves a bfloat16 out= as it was where that lies otherwise"),
+    "nn.functional.linear_cross_entropy": ("noncontiguous", "PyTorch's scores of bfloat16 depend on how the input lies"),
+    "nonzero": ("out", "the tensors of as_tuple=True can be written into out=; PyTorch refuses it"),
+    "normal": ("out", _BITS),
+    "normal[number_mean]": ("out", _BITS),
+    "pca_lowrank": ("function noncontiguous", "the signs of singular vectors are arbitrary"),
+    "split_with_sizes_copy": ("out", _NONE),
+    "take": ("error", _OVERLAP),
+    "topk": ("function noncontiguous method out", _TIES),
+    "unbind_copy": ("out", _NONE),
 }

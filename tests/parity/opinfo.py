@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import types
 import warnings
@@ -50,6 +51,10 @@ def ours(value: Any, seen: dict[int, Any] | None = None) -> Any:
         return dv.device(str(value))
     if isinstance(value, torch.Generator):
         return dv.Generator()
+    if isinstance(value, torch.nn.Module):
+        return getattr(dv.nn, type(value).__name__)()
+    if isinstance(value, functools.partial):
+        return functools.partial(_translated(value.func), *ours(value.args), **ours(value.keywords))
     return _translated(value) if callable(value) else value
 
 
@@ -295,9 +300,9 @@ def _tried(op: Any, call: Callable[..., Any], sample: Any, grads: bool) -> Itera
         for kind, method in (("method", op.method_variant), ("in-place", op.inplace_variant)):
             if isinstance(method, types.MethodDescriptorType) or (kind == "in-place" and method is not None):
                 called = method.__name__ if hasattr(method, "__name__") else name
-                lambda_ = isinstance(method, types.FunctionType)
-                mymethod = _translated(method) if lambda_ else walk(dv.Tensor, called) or _absent(f"Tensor.{called}")
-                yield kind, verdict(*both(op, method, mymethod, _copied(plain, _fresh)))
+                told = isinstance(method, types.FunctionType | functools.partial)
+                mymethod = ours(method) if told else walk(dv.Tensor, called) or _absent(f"Tensor.{called}")
+                yield kind, verdict(*both(op, method, mymethod, _copied(plain, _fresh)), values=not random)
     if op.supports_out and op.name not in _ABORTS and all(is_tensor(t) for t in _flat(other.out)):
         yield "out", _out(op, call, plain, {**how, "strides": not op.name.startswith(_FREE)})
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import TypeMismatch
 from ._guard import guarded, placed
-from ._keywords import keyed, unkeyed
+from ._keywords import OUT, keyed, unkeyed
 from .inplace import inplace
 
 __all__ = ["FAMILIES", "METHODS", "OPERATORS", "namespace"]
@@ -33,7 +33,7 @@ _NAMES = (
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]
 OPERATORS: dict[str, Any] = {}
 for _family in FAMILIES:
-    for _name in _family.__all__:
+    for _name in {*_family.__all__, *OUT.intersection(getattr(_family, "FUNCTIONAL", ()))}:
         setattr(_family, _name, keyed(_name, getattr(_family, _name)))
 
 

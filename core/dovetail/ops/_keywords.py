@@ -17,18 +17,18 @@ from ._op import ALIASES
 from ._out import into
 from ._plan import parameter_names
 
-__all__ = ["alpha_first", "keyed", "once", "unkeyed"]
+__all__ = ["OUT", "alpha_first", "keyed", "once", "unkeyed"]
 
-_OUT = frozenset(
+OUT = frozenset(
     """
-    addbmm addmv addr aminmax argsort baddbmm bmm bucketize cat chain_matmul cholesky cholesky_ex cholesky_inverse cholesky_solve clamp
-    clamp_max clamp_min clip column_stack complex concat concatenate cond conj_physical cross det diag diff dot dstack eig eigh eigvals
-    eigvalsh fft fft2 fftn float_power geqrf ger heaviside hfft hfft2 hfftn histogram householder_product hstack ifft ifft2 ifftn igamma
-    igammac ihfft ihfft2 ihfftn index_reduce inner inv inv_ex irfft irfft2 irfftn isin kron ldexp lerp lstsq lu lu_factor lu_factor_ex
-    lu_solve lu_unpack masked_select matrix_norm matrix_power matrix_rank max median min mm msort multi_dot mv mvlgamma nan_to_num nanmean
-    nanmedian nanquantile nextafter nonzero norm orgqr ormqr outer pinv polar polygamma qr quantile renorm rfft rfft2 rfftn row_stack
-    searchsorted slice_scatter slogdet solve solve_ex solve_triangular sort stack std svd svdvals take_along_dim tensordot tensorinv
-    tensorsolve triangular_solve true_divide vander var vdot vecdot vector_norm vstack where
+    addbmm addmv addr aminmax argsort avg_pool2d avg_pool3d baddbmm bmm bucketize cat chain_matmul cholesky cholesky_ex cholesky_inverse
+    cholesky_solve clamp clamp_max clamp_min clip column_stack complex concat concatenate cond conj_physical cross det diag diff dot dstack
+    eig eigh eigvals eigvalsh fft fft2 fftn float_power geqrf ger heaviside hfft hfft2 hfftn histogram householder_product hstack ifft
+    ifft2 ifftn igamma igammac ihfft ihfft2 ihfftn index_reduce inner inv inv_ex irfft irfft2 irfftn isin kron ldexp lerp lstsq lu
+    lu_factor lu_factor_ex lu_solve lu_unpack masked_select matrix_norm matrix_power matrix_rank max median min mm msort multi_dot mv
+    mvlgamma nan_to_num nanmean nanmedian nanquantile nextafter nonzero norm orgqr ormqr outer pinv polar polygamma qr quantile renorm rfft
+    rfft2 rfftn row_stack searchsorted slice_scatter slogdet softplus solve solve_ex solve_triangular sort stack std svd svdvals
+    take_along_dim tensordot tensorinv tensorsolve triangular_solve true_divide vander var vdot vecdot vector_norm vstack where
     """.split()
 )
 _NUMBERS: dict[str, tuple[str, ...]] = dict.fromkeys(("addmm", "addmv", "addr", "addbmm", "baddbmm"), ("beta", "alpha"))
@@ -46,7 +46,7 @@ def keyed(name: str, function: Any) -> Any:
     if not hasattr(function, "op"):
         own = parameter_names(inspect.unwrap(function)) if isinstance(function, FunctionType) else ()
         rename = {a: b for a, b in ALIASES.items() if b in own and a not in own and b != "input"}
-        out = (name in _OUT or name.endswith("_copy")) and "out" not in own
+        out = (name in OUT or name.endswith("_copy")) and "out" not in own
     if not (rename or out or numbers):
         return function
     most = 3 if numbers else _PLENTY

@@ -22,6 +22,7 @@ from ._prepare import told
 from ._refuse import not_for, tensors, type_name
 from .convert import finished
 from .inplace import check_writable, write
+from .memory import resize_
 
 __all__ = [
     "Draw", "bounds", "deliver", "demand", "demand_floating", "drawn", "fill", "made", "normals", "plain", "shape_of", "source",
@@ -116,18 +117,17 @@ def made(
     default: Any = None,
 ) -> Tensor:  # fmt: skip
     """A new tensor of what is drawn, or the same in ``out``; without a default type it must be one of floats."""
-    if out is not None:
-        place, kind = device_of(out._a), out._a.dtype
-        if dtype is not None and to_numpy_dtype(dtype) != kind:
-            asked, have = (type_name(k) for k in (to_numpy_dtype(dtype), kind))
-            raise DtypeError("out", f"dtype {asked} does not match dtype of out parameter ({have})")
-    else:
-        place, kind = to_device(device), to_numpy_dtype(dtype if dtype is not None else default or get_default_dtype())
-    streams, gen = source(place, generator)
+    kind = to_numpy_dtype(dtype if dtype is not None else default or get_default_dtype()) if out is None else out._a.dtype
+    if dtype is not None and to_numpy_dtype(dtype) != kind:
+        asked, have = (type_name(k) for k in (to_numpy_dtype(dtype), kind))
+        raise DtypeError("out", f"dtype {asked} does not match dtype of out parameter ({have})")
     if default is None:
         demand_floating(where, kind, complex_too=True)
-    t = deliver(draw(streams, gen, shape, kind, ()), out, requires_grad)
-    if out is None and generator is None:
+    if out is not None:
+        return fill(where, out if out._a.shape == shape else resize_(out, shape), generator, draw)
+    place = to_device(device)
+    t = finished(draw(*source(place, generator), shape, kind, ()), requires_grad)
+    if generator is None:
         told("drawn", t, lambda: draw(*source(place), shape, kind, ()))
     return t
 
@@ -137,10 +137,7 @@ def deliver(values: Any, out: Tensor | None = None, requires_grad: bool = False)
     if out is None:
         return finished(values, requires_grad)
     check_writable("out", out, 0, STATE.word)
-    if out._a.shape == values.shape:
-        out._a[...] = values
-    else:
-        out._a = values.astype(out._a.dtype, copy=False)
+    (out if out._a.shape == values.shape else resize_(out, values.shape))._a[...] = values
     changed(out._v, "out=")
     return out
 

@@ -162,6 +162,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         if p != q and 1 not in (p, q):
             what = f"contracted dimensions need to match, but first has size {p} in dim {i} and second has size {q} in dim {j}"
             raise ShapeError("tensordot", what)
+        if p != q:  # summed in its own type
+            a, b = (a, b.sum(j, True, dtype=b.dtype)) if p == 1 else (a.sum(i, True, dtype=a.dtype), b)
     la, lb = ("".join(chr(FRESH + at + i) for i in range(size)) for at, size in ((0, n), (n, m)))
     for i, j in zip(left, right, strict=True):
         lb = lb.replace(lb[j], la[i])

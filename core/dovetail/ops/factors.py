@@ -195,14 +195,14 @@ def _reflected(where: str, A: Tensor, tau: Tensor, x: Tensor, transpose: bool = 
         raise ShapeError(where, f"input and other must have at least 2 dimensions (got {A._a.ndim} and {x._a.ndim})")
     if tau._a.ndim != A._a.ndim - 1:
         raise ShapeError(where, f"Expected tau to have one dimension less than input, but got {tau._a.ndim} and {A._a.ndim}")
-    if A._a.shape[-1] < tau._a.shape[-1] or A._a.shape[-2] < A._a.shape[-1] or x._a.shape[-2] != A._a.shape[-2]:
+    k = tau._a.shape[-1]
+    if A._a.shape[-1] < k or A._a.shape[-2] < (k if where == "ormqr" else A._a.shape[-1]) or x._a.shape[-2] != A._a.shape[-2]:
         what = f"input.shape[-2], which other.shape[-2] must be, input.shape[-1] and tau.shape[-1] must not rise (got {A._a.shape}, "
         raise ShapeError(where, f"{what}{tau._a.shape}, {x._a.shape})")
     if not A._a.dtype == tau._a.dtype == x._a.dtype:
         raise DtypeError(where, f"Expected input, tau and other to have the same dtype (got {A.dtype}, {tau.dtype}, {x.dtype})")
     if A._a.dtype.char not in "fdFD":
         raise NotForType(where, f'"{where}_cpu" not implemented for {type_name(A._a.dtype)!r}')
-    k = tau._a.shape[-1]
     V = tril(A[..., :k], -1) + wrap(xp(A._a).eye(A._a.shape[-2], k, dtype=A._a.dtype))
     for i in range(k) if transpose else reversed(range(k)):
         v, factor = V[..., i : i + 1], tau[..., i, None, None]

@@ -83,12 +83,12 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
         x = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
         places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
     if mode == "nearest":
-        return _read(input, [p.detach().round() for p in places], padding_mode, align_corners)
+        out = _read(input, [p.detach().round() for p in places], padding_mode, align_corners)  # whose gradient for the grid is zero
+        return out + places[0].masked_fill(places[0].isnan() | True, 0).unsqueeze(1) if grid.requires_grad else out
     lows = [p.detach().floor() for p in places]
     parts = [p - low for p, low in zip(places, lows, strict=True)]
     weights = [[far(p + 1), near(p), near(1 - p), far(2 - p)] if mode == "bicubic" else [1 - p, p] for p in parts]
-    first = -1 if mode == "bicubic" else 0
-    out: Any = None
+    first, out = -1 if mode == "bicubic" else 0, None
     for taps in itertools.product(range(len(weights[0])), repeat=n):
         value = _read(input, [low + (t + first) for low, t in zip(lows, taps, strict=True)], padding_mode, align_corners)
         weight = weights[0][taps[0]]

@@ -174,6 +174,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     >>> dv.arange(5).narrow(0, 1, 3)
     tensor([1, 2, 3])
     """
+    if start.__class__ in CLASSES and (start._a.ndim or start._a.dtype.kind not in "iu"):
+        raise ShapeError("narrow()", f"start must be an 0-dim integral Tensor. (got {start.dtype}, shape {tuple(start._a.shape)})")
     a, start = input._a, int(start)
     if a.ndim == 0:
         raise ShapeError("narrow()", "cannot be applied to a 0-dim tensor.")

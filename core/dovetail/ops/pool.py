@@ -128,7 +128,7 @@ def avg_pool(input: Array, window: Window, count: Fixed) -> Array:
     for view in window.views(_bordered(input, window)):
         out = view.copy() if out is None else xp(out).add(out, view, out=out)
     if out.dtype.kind in "iu":  # towards zero
-        return xp(out).sign(out) * (abs(out) // count)
+        return (out - xp(out).fmod(out, count)) // count
     return xp(out).divide(out, count, out=out)
 
 
@@ -171,7 +171,7 @@ def _window(where: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, 
         text = f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{listing(x.shape)}"
         raise ShapeError(where, text)
     kernel = spread(where, "kernel_size", kernel, n)
-    stride = kernel if stride is None or stride == [] else spread(where, "stride", stride, n)
+    stride = kernel if stride in (None, [], ()) else spread(where, "stride", stride, n)
     padding, dilation = spread(where, "padding", padding, n), spread(where, "dilation", dilation, n)
     for name, values in (("kernel size", kernel), ("stride", stride)):
         if min(values) < 1:

@@ -158,6 +158,10 @@ def randint(
     return made("randint", draw, shape_of("randint", (size,)), generator, out, dtype, device, requires_grad, int64)
 
 
+def _permuted(streams: Any, gen: Any, shape: tuple[int, ...], kind: Any, order: Any) -> Any:
+    return streams.randperm(gen, shape[0], kind)
+
+
 def randperm(
     n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
@@ -171,7 +175,7 @@ def randperm(
     tensor([2, 5, 3, 0, 1, 4])
     """
     (count,) = shape_of("randperm", (whole("randperm", "n", n),))
-    return made("randperm", plain("randperm"), count, generator, out, dtype, device, requires_grad, int64)
+    return made("randperm", _permuted, (count,), generator, out, dtype, device, requires_grad, int64)
 
 
 def _like(

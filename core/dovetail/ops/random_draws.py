@@ -118,6 +118,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         demand(sane, "multinomial", "probability tensor contains either `inf`, `nan` or element < 0")
         some = bool((a > 0).any(axis=-1).all())
         demand(some, "multinomial", "invalid multinomial distribution (sum of probabilities <= 0)")
+    if out is not None and out._a.dtype != np.int64:
+        raise DtypeError("multinomial", f"multinomial expects Long tensor out, got: {type_name(out._a.dtype)}")
     streams, gen = source(device_of(a), generator)
     return deliver(xp(a).ascontiguousarray(streams.multinomial(gen, a, count, replacement)), out)
 

@@ -6,16 +6,18 @@ from typing import Any
 
 from .. import dtypes as dt
 from ..autograd.node import Tensor
-from ..errors import DtypeError, UnsupportedError
+from ..errors import DtypeError
 from ._blockwise import masked
 from ._layout import copied
 from ._op import Array, op, xp
-from ._refuse import NotForType, floats_only, no_bools, tensors, underived
+from ._refuse import NotForType, floats_only, no_bools, not_for, tensors, underived
 from ._results import results
 from ._ufunc import ufunc
 from .arithmetic import _div, _sub, abs, mul, zero
+from .info import result_type
 from .inplace import write
 from .powers import _pow
+from .views import broadcast_tensors
 
 __all__ = [
     "ceil", "copysign", "fix", "floor", "frac", "frexp", "heaviside", "ldexp", "nan_to_num", "nextafter", "round", "sgn", "sign", "signbit",
@@ -159,18 +161,12 @@ copysign.vjp(0)(lambda g, input, out: mul(g, _div(out.detach(), input.detach()).
 copysign.vjp(1)(lambda g: zero(g))
 
 
-@op(name="nextafter", dtypes="floating")
+@op(name="nextafter", dtypes=None, saves=("still",))  # half types, too, step in their own precision
 def _nextafter(input: Array, other: Array) -> Array:
-    return xp(input).nextafter(input, other)
+    return xp(input).nextafter(input, other), input == other
 
 
-_nextafter.vjp(lambda g: (g, zero(g)))
-
-
-def _no_halves(input: Any, other: Any) -> list[Any]:
-    if input._a.dtype.itemsize == 2 and input._a.dtype.kind not in "iu":
-        raise UnsupportedError("nextafter", f"not supported for {input._a.dtype}", "expected float32 or float64", "use .float()")
-    return [input, other]
+_nextafter.vjp(lambda g, still: (g.masked_fill(still, 0), zero(g)))
 
 
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
@@ -180,12 +176,16 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     >>> dv.nextafter(dv.tensor([1.]), dv.tensor([2.])) - 1
     tensor([1.1921e-07])
     """
-    return _nextafter(*_no_halves(input, other))
+    tensors("nextafter", input=input, other=other)
+    kind = result_type(input, other)
+    if not kind.is_floating_point:
+        raise not_for("nextafter", kind.np, "a floating-point type")
+    return _nextafter(*broadcast_tensors(input.to(kind), other.to(kind)))
 
 
 def nextafter_(input: Tensor, other: Tensor) -> Tensor:
     """In-place form of :func:`nextafter`."""
-    return write(_nextafter.op, _no_halves(input, other))
+    return input.copy_(nextafter(input, other))
 
 
 @op(name="heaviside")

@@ -150,7 +150,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
 
 def mvlgamma_(input: Tensor, p: int) -> Tensor:
     """In-place form of :func:`mvlgamma`."""
-    return input.copy_(mvlgamma(input.clone(), p))
+    return input.copy_(mvlgamma(input.clone(), p)) if input.is_floating_point() else input.lgamma_()  # which refuses integers
 
 
 @op(dtypes="float")
