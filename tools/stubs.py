@@ -214,9 +214,9 @@ def _methods() -> str:
 
 
 def _takes_out(name: str, function: Any) -> bool:
-    from dovetail.ops._keywords import _OUT
+    from dovetail.ops._keywords import OUT
 
-    return function.op.alias is None if hasattr(function, "op") else name in _OUT or name.endswith("_copy")
+    return function.op.alias is None if hasattr(function, "op") else name in OUT or name.endswith("_copy")
 
 
 def _public() -> str:
