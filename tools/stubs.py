@@ -259,6 +259,9 @@ def _functional() -> str:
     return text
 
 
+_WITHOUT_OUT = ("diagonal", "matrix_exp")  # of linalg, as in PyTorch
+
+
 def _linalg() -> str:
     """The functions of `dovetail.linalg`."""
     from dovetail import linalg
@@ -270,7 +273,7 @@ def _linalg() -> str:
         function = getattr(linalg, name)
         if inspect.isfunction(function):
             kind = f"return_types.linalg_{name}" if name in _FACTORED else "Tensor"
-            text += f"def {name}({_signature(function, True, False)}) -> {kind}: ...\n"
+            text += f"def {name}({_signature(function, name not in _WITHOUT_OUT, False)}) -> {kind}: ...\n"
     return text
 
 

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,23 @@ def test_the_files_are_what_the_tool_writes() -> None:
 
 def test_no_stub_lies_beside_a_file_that_the_tool_does_not_know() -> None:
     assert {p.relative_to(CORE).as_posix() for p in CORE.rglob("*.pyi")} == set(stubs.FILES)
+
+
+def _refuses_out(function: Any) -> bool:
+    """Whether `out` is no argument, whatever else is wrong with the call."""
+    for count in (1, 2, 3):
+        try:
+            function(*[dv.eye(2)] * count, out=dv.empty(0))
+        except Exception as error:
+            if "keyword argument 'out'" in str(error):
+                return True
+    return False
+
+
+def test_out_stands_where_it_is_taken() -> None:
+    for name, told in _declared("linalg.pyi").items():
+        said = any(a.arg == "out" for d in told for a in (*d.args.args, *d.args.kwonlyargs))
+        assert said is not _refuses_out(getattr(dv.linalg, name)), name
 
 
 def _declared(name: str, within: str = "") -> dict[str, list[ast.FunctionDef]]:

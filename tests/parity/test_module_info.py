@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch.testing._internal.common_modules import module_db
 import dovetail as dv
 from tests.parity.both import category
 from tests.parity.known import KNOWN_MODULES
-from tests.parity.translate import leaves_of, same, to_ours
+from tests.parity.translate import attempted, leaves_of, same, to_ours
 
 pytestmark = pytest.mark.parity
 
@@ -82,15 +81,6 @@ def outcome(lib: Any, module: Any, args: Any, kwargs: Any) -> dict[str, Any]:
         "buffers": dict(module.named_buffers()),
         "the next random number": float(lib.rand(1)),
     }
-
-
-def attempted(call: Callable[[], Any]) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call()
-    except Exception as error:
-        return error
 
 
 def judge(info: Any, dtype: Any, few: int = FEW, change: Callable[[Any], Any] = lambda t: t) -> None:

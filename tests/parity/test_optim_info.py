@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_
 
 import dovetail as dv
 from tests.parity.both import category
-from tests.parity.translate import leaves_of, same, to_ours
+from tests.parity.translate import attempted, leaves_of, same, to_ours
 
 pytestmark = pytest.mark.parity
 
@@ -72,15 +71,6 @@ def course(lib: Any, cls: Any, params: list[Any], grads: list[list[Any]], kwargs
             optimizer = cls(grouped(params, how), **kwargs)
             optimizer.load_state_dict(saved)
     return seen if closure else [*seen, optimizer.state_dict()]  # LBFGS keeps a buffer of its own, "al", among its state
-
-
-def attempted(call: Callable[[], Any]) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call()
-    except Exception as error:
-        return error
 
 
 def judge(info: Any, settings: dict[str, Any], dtype: Any = torch.float64, how: str = "", sparse: bool = False) -> None:

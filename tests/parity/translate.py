@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 import dovetail as dv
 from tests.parity.both import raw
 
-__all__ = ["leaves_of", "same", "to_ours", "twin"]
+__all__ = ["attempted", "leaves_of", "same", "to_ours", "twin"]
 
 
 def array_to_ours(t: torch.Tensor) -> Any:
@@ -108,3 +110,13 @@ def leaves_of(value: Any) -> list[Any]:
     if isinstance(value, tuple | list):
         return [t for v in value for t in leaves_of(v)]
     return []
+
+
+def attempted(call: Callable[[], Any]) -> Any:
+    """What a call gives, or the error that it raises; warnings are left aside."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call()
+    except Exception as error:
+        return error

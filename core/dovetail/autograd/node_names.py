@@ -26,6 +26,11 @@ def _index(node: Any) -> str:
     return "Unsqueeze0" if last[-1] is None else "Slice0" if isinstance(last[-1], slice) else "Select0"
 
 
+def _with_bias(node: Any) -> bool:
+    """Whether a linear layer has one, be it without gradient: its shape is kept."""
+    return node.edges[2] is not None or any(v.__class__ is tuple and v for v in node.saved or ())
+
+
 _BY_SHAPE: dict[str, Callable[[Any], str]] = {
     "sum": lambda node: f"Sum{int(node.shape != ())}",
     "mean": lambda node: f"Mean{int(node.shape != ())}",
@@ -35,7 +40,7 @@ _BY_SHAPE: dict[str, Callable[[Any], str]] = {
     "l1_loss": lambda node: "Abs0" if node.shape else "Mean0",
     "matmul": lambda node: "Bmm0" if getattr(node, "extra", 0) else ("Dot0", "Mv0", "Mm0", "UnsafeView0")[min(len(node.shape), 3)],
     "addmm": lambda node: "Addmm0" if len(node.shape) == 2 else "Baddbmm0",
-    "linear": lambda node: ("Mm0", "Addmm0", "UnsafeView0", "View0")[2 * (len(node.shape) != 2) + (node.edges[2] is not None)],
+    "linear": lambda node: ("Mm0", "Addmm0", "UnsafeView0", "View0")[2 * (len(node.shape) != 2) + _with_bias(node)],
     "max_pool": lambda node: ("Squeeze1", "MaxPool2DWithIndices0", "MaxPool3DWithIndices0")[max(len(node.shape), 3) - 3],
     "avg_pool": lambda node: ("Squeeze1", "AvgPool2D0", "AvgPool3D0")[max(len(node.shape), 3) - 3],
     "pow": lambda node: {"yy": "Pow1", "ny": "Pow2"}.get("".join("ny"[hasattr(v, "shape")] for v in (node.saved or ())[:2]), "Pow0"),

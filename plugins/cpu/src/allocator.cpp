@@ -37,6 +37,7 @@ struct Region {
 struct Cache {
     std::mutex lock;
     std::vector<void*> waiting[CLASSES];
+    size_t block[CLASSES] = {};     // the size of those that wait
     std::vector<Region> regions;  // the last is being cut
     MemoryStatistics now{};
     size_t limit = size_t(1) << 30;
@@ -61,13 +62,6 @@ int class_of(size_t bytes, size_t& block) {
     size_t step = std::max<size_t>((size_t(1) << power) / 8, SMALL);
     block = (bytes + step - 1) / step * step;
     return (power - 5) * 8 + (int)((block - (size_t(1) << power)) / step - 1) + 1;
-}
-
-// The size of the blocks of a class.
-size_t block_of(int c) {
-    if (c == 0) return SMALL;
-    const size_t power = size_t(1) << ((c - 1) / 8 + 5), step = std::max<size_t>(power / 8, SMALL);
-    return power + size_t((c - 1) % 8 + 1) * step;
 }
 
 void* huge_pages(size_t bytes) {
@@ -136,6 +130,7 @@ void release(void* p, size_t bytes, bool array) {
         to_system(p, block, store.regions);
     } else {
         store.waiting[c].push_back(p);
+        store.block[c] = block;
         store.now.cached += block;
     }
 }
@@ -144,7 +139,7 @@ void empty_cache() {
     Cache& store = cache();
     std::lock_guard guard(store.lock);
     for (int c = 0; c < CLASSES; c++) {
-        for (void* p : store.waiting[c]) to_system(p, block_of(c), store.regions);
+        for (void* p : store.waiting[c]) to_system(p, store.block[c], store.regions);
         store.waiting[c].clear();
     }
     store.now.cached = 0;
