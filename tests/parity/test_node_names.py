@@ -46,7 +46,8 @@ x.to(T.float64) | x.type(T.float64) | x.float() | x.view_as(x) | x.reshape(3,4) 
 T.vstack([x,x]) | T.nn.Linear(4,2)(x) | T.nn.Linear(4,2,bias=False)(x) | T.nn.Linear(4,2)(b)
 T.nn.Sequential(T.nn.Linear(4,1),T.nn.Flatten(0,1))(x) | x.clone().add_(1) | x.clone().mul_(2) | x.clone().clamp_(0)
 x.clone().relu_() | x.std(0) | x.var() | x.nansum() | x.nanmean() | x.relu().sum(-1) | x.tril() | x.logcumsumexp(0) | x.cummax(0)[0]
-F.linear(x,T.ones(2,4),T.zeros(2)) | x.kthvalue(1)[0] | x.mode()[0] | x.erf() | x.real | T.addcmul(x,x,x) | T.addcdiv(x,x,x) | x.sign() | x.round() | x.rsqrt()
+F.linear(x,T.ones(2,4),T.zeros(2))
+x.kthvalue(1)[0] | x.mode()[0] | x.erf() | x.real | T.addcmul(x,x,x) | T.addcdiv(x,x,x) | x.sign() | x.round() | x.rsqrt()
 T.pow(x,0.5) | x.sqrt() | x.true_divide(2) | T.nn.utils.parameters_to_vector([x,x])
 """
 
