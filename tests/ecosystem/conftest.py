@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.sources import ROOT
+from tests.support.figures import note
 
 CORE = ROOT / "core"
 RELEASES = Path(__file__).parent / "releases"
@@ -70,13 +70,6 @@ def site(tmp_path: Path, packages: list[str]) -> Site:
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Any:
+def figure() -> Any:
     """Note a figure: ``figure("P1", "what", value, "bar")``; the file is named by DOVETAIL_FIGURES."""
-
-    def note(row: str, what: str, value: Any, bar: str) -> None:
-        path = os.environ.get("DOVETAIL_FIGURES")
-        if path:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"row": row, "what": what, "value": value, "bar": bar}) + "\n")
-
     return note
