@@ -53,7 +53,9 @@ def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]
             raise GradError(where, what, "", "reduce with .sum() or .mean(), or pass gradient=")
         if t._a.dtype.kind == "c":
             raise GradError(where, f"grad can be implicitly created only for real scalar outputs but got {t.dtype}", "", "pass gradient=")
-        return t._n, wrap(xp(t._a).ones(t._a.shape, t._a.dtype))
+        one = t._a.copy()  # quicker than making it anew
+        one.fill(1)
+        return t._n, wrap(one)
     if not isinstance(g, Tensor):
         raise TypeMismatch(where, f"a gradient is {type(g).__name__}", "expected a Tensor or None")
     if g._a.shape != t._a.shape:

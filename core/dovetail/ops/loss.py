@@ -61,8 +61,8 @@ def refuse_gradient(where: str, **tensors: Any) -> None:
             raise GradError(where, text, "This input cannot have requires_grad True.", "detach() it")
 
 
-def _of_difference(name: str, value: Callable[[Any, float], Any], slope: Callable[[Any, float], Any]) -> Any:
-    """An op for a loss f(input - target, bound), by its value on arrays and its slope by ops."""
+def _of_difference(name: str, value: Callable[[Any, float], Any], slope: Callable[[Any, float], Any], factor: int = 1) -> Any:
+    """An op for a loss f(input - target, bound), by its value on arrays and its slope, over `factor`, by ops."""
 
     @op(name=name, dtypes="floating", autocast="float32")
     def loss(input: Array, target: Array, reduction: str, bound: float) -> Array:
@@ -71,15 +71,15 @@ def _of_difference(name: str, value: Callable[[Any, float], Any], slope: Callabl
     @loss.vjp
     def _(g: Any, input: Any, target: Any, reduction: Any, bound: Any, needs: Any) -> Any:
         d = input - target
-        by_input = slope(d, bound) * _each(g, d, reduction)
+        by_input = slope(d, bound) * _each(g, d, reduction, None, factor)
         return by_input if needs[0] else None, -by_input if needs[1] else None
 
     return loss
 
 
-def _each(g: Any, like: Any, reduction: str, weight: Any = None) -> Any:
-    """The gradient that each element's loss receives."""
-    g = g / like._a.size if reduction == "mean" else g
+def _each(g: Any, like: Any, reduction: str, weight: Any = None, factor: int = 1) -> Any:
+    """The gradient that each element's loss receives, times `factor`."""
+    g = g / (like._a.size / factor) if reduction == "mean" else g if factor == 1 else g * factor
     return g if weight is None else g * weight
 
 
@@ -92,7 +92,7 @@ def _huber_slope(d: Any, bound: float) -> Any:
     return d.where(d.abs() < bound, d.sign() * bound)
 
 
-_mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: 2 * d)
+_mse = _of_difference("mse_loss", lambda d, _: d * d, lambda d, _: d, 2)
 _l1 = _of_difference("l1_loss", lambda d, _: abs(d), lambda d, _: d.sgn())
 _huber_op = _of_difference("huber_loss", _huber, _huber_slope)
 _smooth_l1 = _of_difference("smooth_l1_loss", lambda d, beta: _huber(d, beta) / beta, lambda d, beta: _huber_slope(d, beta) / beta)

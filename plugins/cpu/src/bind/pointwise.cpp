@@ -139,10 +139,9 @@ nb::object gelu_grad(nb::handle grad, nb::handle input, const char* approximate)
                                                    : float_binary<Binary::gelu_tanh_grad>(grad, input);
 }
 
-// binary_cross_entropy(input, target, weight, reduction)
-template <Binary F> nb::object bce(nb::handle input, nb::handle target, nb::handle weight, const char* reduction) {
-    if (!weight.is_none() || !is_array(input) || !is_array(target) || !same_layout(Array(input), Array(target)) || !Array(input).count())
-        return decline();
+// The loss of each element of two arrays that lie alike, or their mean or sum.
+template <Binary F> nb::object loss(nb::handle input, nb::handle target, const char* reduction) {
+    if (!is_array(input) || !is_array(target) || !same_layout(Array(input), Array(target)) || !Array(input).count()) return decline();
     nb::object each = binary<F>(input, target);
     if (reduction[0] == 'n' || each.is(decline())) return each;
     Array x(each);
@@ -154,8 +153,14 @@ template <Binary F> nb::object bce(nb::handle input, nb::handle target, nb::hand
         return out;
     });
 }
+nb::object bce(nb::handle input, nb::handle target, nb::handle weight, const char* reduction) {
+    return weight.is_none() ? loss<Binary::cross_entropy>(input, target, reduction) : decline();
+}
 nb::object bce_logits(nb::handle input, nb::handle target, nb::handle weight, nb::handle pos_weight, const char* reduction) {
-    return pos_weight.is_none() ? bce<Binary::cross_entropy_logits>(input, target, weight, reduction) : decline();
+    return weight.is_none() && pos_weight.is_none() ? loss<Binary::cross_entropy_logits>(input, target, reduction) : decline();
+}
+nb::object mse_loss(nb::handle input, nb::handle target, const char* reduction, nb::handle) {
+    return loss<Binary::squared_difference>(input, target, reduction);
 }
 
 }  // namespace
@@ -186,8 +191,9 @@ void bind_pointwise(nb::module_& m) {
     m.def("relu_grad", &binary<Binary::relu_grad>);
     m.def("silu_grad", &binary<Binary::silu_grad>);
     m.def("gelu_grad", &gelu_grad);
-    m.def("binary_cross_entropy", &bce<Binary::cross_entropy>, nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+    m.def("binary_cross_entropy", &bce, nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
     m.def("binary_cross_entropy_with_logits", &bce_logits, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg());
+    m.def("mse_loss", &mse_loss);
 }
 
 }  // namespace dovetail

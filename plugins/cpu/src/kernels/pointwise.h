@@ -18,7 +18,8 @@ enum class Binary {
     gelu_grad,
     gelu_tanh_grad,  // of the gradient and the argument
     cross_entropy,
-    cross_entropy_logits  // binary, of probabilities or logits and targets
+    cross_entropy_logits,  // binary, of probabilities or logits and targets
+    squared_difference
 };
 
 // Two operands over a box of elements: `outer` times rows of `n`. Steps along a row are 0 (one value for all) or 1.
