@@ -179,10 +179,10 @@ class DataLoader(Generic[T_co]):
         self._resumed = Progress.of(state_dict, self)
         self._epoch = self._resumed.epoch
 
-    def _new_pass(self) -> tuple[Progress, Iterator[Any]]:
+    def _new_pass(self, seed: int | None = None) -> tuple[Progress, Iterator[Any]]:
         """Begin a pass, or the rest of one: what is known of it, and its requests."""
         resumed, self._resumed = self._resumed, None
-        self._progress, steps = begin(self, resumed)
+        self._progress, steps = begin(self, resumed, seed)
         self._epoch = self._progress.epoch + 1
         return self._progress, steps
 

@@ -90,7 +90,7 @@ class Ahead(Pass):
 
     def restart(self, loader: DataLoader[Any]) -> None:
         """Begin another pass with the same workers; what the last one left undone is dropped."""
-        self._progress, self._steps = loader._new_pass()
+        self._progress, self._steps = loader._new_pass(self._progress.seed)
         self._begin()
 
     def _begin(self) -> None:

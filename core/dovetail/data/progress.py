@@ -24,6 +24,7 @@ class Progress:
     epoch: int
     workers: int
     seed: int = 0
+    drew: bool = True  # the seed was drawn for this pass: workers that stay keep theirs
     given: int = 0
     turn: int = 0  # the worker whose batch is next
     generators: list[np.ndarray] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Progress:
         """Plain values and tensors."""
         if self.done:
             return {"epoch": self.epoch + 1, "given": 0}
-        kept = {name: getattr(self, name) for name in ("epoch", "given", "workers", "seed", "turn")}
+        kept = {name: getattr(self, name) for name in ("epoch", "given", "workers", "seed", "drew", "turn")}
         return kept | {"generators": [from_numpy(g.copy()) for g in self.generators], "streams": list(self.streams)}
 
     @staticmethod
@@ -66,15 +67,15 @@ def parts(loader: Any) -> list[Any]:
     return found
 
 
-def begin(loader: Any, resumed: Progress | None) -> tuple[Progress, Iterator[Any]]:
-    """Begin a pass, or go on with one: what is known of it, and the requests that are left."""
+def begin(loader: Any, resumed: Progress | None, seed: int | None) -> tuple[Progress, Iterator[Any]]:
+    """Begin a pass, or go on with one: what is known of it, and the requests that are left. `seed` is that of workers that run already."""
     sources = [current(loader.generator)]
     sources += [g for g in (getattr(part, "generator", None) for part in parts(loader)) if g is not None and g not in sources]
     if resumed is None or not resumed.generators:
         progress = resumed or Progress(loader._epoch, loader.num_workers)
         progress.generators = [source._get_state_array() for source in sources]
         steps = _steps(loader, progress.epoch)
-        progress.seed = draw_seed(loader.generator)
+        progress.seed, progress.drew = (draw_seed(loader.generator), True) if seed is None else (seed, False)
         return progress, steps
     if len(sources) != len(resumed.generators):
         what = f"the state has {len(resumed.generators)} generators, the loader has {len(sources)}"
@@ -85,7 +86,8 @@ def begin(loader: Any, resumed: Progress | None) -> tuple[Progress, Iterator[Any
         for source, state in zip(sources, resumed.generators, strict=True):
             source._set_state_array(state)
         steps = _steps(loader, resumed.epoch)
-        draw_seed(loader.generator)
+        if resumed.drew:
+            draw_seed(loader.generator)
         if not loader._iterable:
             _skip(steps, resumed.given)
     finally:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from ..errors import DovetailError
+from ..errors import DovetailError, WorkerError
 from ..generator import default_generator
 from ..ops.info import set_num_threads
 from ..plugins.manager import get_manager
@@ -65,20 +65,25 @@ def serve(inbox: Inbox, put: Callable[..., None], task: Task, info: WorkerInfo, 
             task.init(info.id)
     except Exception as error:
         failed = error
-    fetch: Fetcher | None = None
+    fetch, first, broken = None, None, ""
     began: tuple[Any, Any] = (0, None)
     for number, kind, request in inbox:
         if kind == "begin":
             fetch, began = None, request
             continue
         try:
-            if failed is not None:
-                raise failed
+            if failed is not None:  # the error itself comes out once: kept here, it would keep the frames of who caught it
+                first, failed = failed, None
+                broken = repr(first)
+                raise first
+            if broken:
+                raise WorkerError("DataLoader", f"worker {info.id} could not begin", broken)
             fetch = fetch or task.make(info.dataset, epoch=began[0], state=began[1])
             value = fetch(request) if kind == "fetch" else fetch.skip(request)
             result = ("batch", value, fetch.state())
             del value
         except Exception as error:
+            first = None
             ended = isinstance(error, StopIteration) and fetch is not None and fetch.stream is not None
             result = ("end", None, None) if ended else ("error", _failure(error, info, request), None)
         try:
