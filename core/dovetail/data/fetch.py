@@ -39,7 +39,7 @@ _LOCAL = _Local()
 
 def set_worker_info(info: WorkerInfo) -> None:
     """Say what this worker is: to its thread, or to all threads of its process."""
-    setattr(_LOCAL if info.worker_method == "thread" else _Local, "info", info)
+    (_LOCAL if info.worker_method == "thread" else _Local).info = info
 
 
 def get_worker_info() -> WorkerInfo | None:

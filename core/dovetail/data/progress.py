@@ -125,5 +125,3 @@ def _seeded(sampler: Any, seed: int) -> Iterator[Any]:
         if request is end:
             return
         yield request
-
-

@@ -204,5 +204,3 @@ def _listen(line: Any, inbox: Inbox, sender: Sender) -> None:
     except (EOFError, OSError):
         pass
     os._exit(1)
-
-

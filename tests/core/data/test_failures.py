@@ -125,7 +125,12 @@ def test_nothing_outlives_the_main_process(end, method, times, tmp_path):
     for _ in range(times):
         before = set(os.listdir("/dev/shm"))
         main = subprocess.Popen(
-            [sys.executable, script, method], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, script, method],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         workers = [int(pid) for pid in main.stdout.readline().split()]
         assert len(workers) == 2 and all(map(alive, workers))
@@ -156,5 +161,10 @@ def test_memory_of_workers_stays(tmp_path):
         for _ in loader:
             pass
         sizes.append(used())
-    note("R14", "growth of the workers over 20 epochs, of the first 5 to the last 5, MB", round((min(sizes[-5:]) - max(sizes[:5])) / 2**20, 2), "0")
+    note(
+        "R14",
+        "growth of the workers over 20 epochs, of the first 5 to the last 5, MB",
+        round((min(sizes[-5:]) - max(sizes[:5])) / 2**20, 2),
+        "0",
+    )
     assert min(sizes[-5:]) <= max(sizes[:5]) + 2**20

@@ -111,12 +111,7 @@ def test_samplers_draw_from_the_seed():
     assert shared.epoch == 0 and rows(loader) != first and shared.epoch == 1
 
 
-DATA = {
-    "order": lambda: range(21),
-    "samples": Random,
-    "stream": Stream,
-    "stream with a state": Counted,
-}
+DATA = {"order": lambda: range(21), "samples": Random, "stream": Stream, "stream with a state": Counted}
 
 
 def resumed_everywhere(name, way, other, **options):
@@ -146,7 +141,9 @@ def resumed_everywhere(name, way, other, **options):
 
 
 @pytest.mark.parametrize("name", ["samples", "stream", "stream with a state"])
-@pytest.mark.parametrize("way", [(0, None), (1, "fork"), (2, "fork"), (2, "thread"), pytest.param((4, "fork"), marks=pytest.mark.soak)], ids=str)
+@pytest.mark.parametrize(
+    "way", [(0, None), (1, "fork"), (2, "fork"), (2, "thread"), pytest.param((4, "fork"), marks=pytest.mark.soak)], ids=str
+)
 def test_what_is_left_is_what_would_have_come(name, way):
     if name == "samples" and way[1] == "thread":
         pytest.skip("see test_samples_do_not_depend_on_the_workers")
@@ -240,7 +237,9 @@ def test_errors():
         state = loader.state_dict()
     short = DataLoader(range(4), 2)
     short.load_state_dict(state)
-    with pytest.raises(ValueRangeError, match="the state is of a pass with 4 batches given, this one has 2; use the same dataset and batch_size"):
+    with pytest.raises(
+        ValueRangeError, match="the state is of a pass with 4 batches given, this one has 2; use the same dataset and batch_size"
+    ):
         list(short)
     stream = made((2, "fork"), Stream())
     next(iter(stream))
