@@ -50,7 +50,9 @@ def test_each_process_calls_it_and_sees_the_plugins_of_the_main_one(site, monkey
 def test_its_error_comes_out_of_the_loader(site, monkeypatch):
     tones(site)
     monkeypatch.setenv("TONES_FAIL", "1")
-    with pytest.raises(OSError, match=r"(?s)Caught OSError in DataLoader worker process 0.*no sound card.*raised by plugin tones .* in hook"):
+    with pytest.raises(
+        OSError, match=r"(?s)Caught OSError in DataLoader worker process 0.*no sound card.*raised by plugin tones .* in hook"
+    ):
         list(DataLoader(Told(), num_workers=2))
     assert [list(DataLoader("ab", num_workers=0))] == [[["a"], ["b"]]]
 
