@@ -43,11 +43,8 @@ class Pass:
         self._progress.count(worker, state)
         if loader._stated is not None and given > loader._stated:
             hint = "; with several workers, let __iter__ ask get_worker_info() for its share" if loader.num_workers else ""
-            warnings.warn(
-                f"DataLoader: the length of IterableDataset {loader.dataset} was reported to be {loader._stated} (by len(dataloader)), "
-                f"but {given} samples have been fetched{hint}",
-                stacklevel=3,
-            )
+            what = f"DataLoader: the length of IterableDataset {loader.dataset} was reported to be {loader._stated} (by len(dataloader))"
+            warnings.warn(f"{what}, but {given} samples have been fetched{hint}", stacklevel=3)
         return value
 
     def _stream_state(self, worker: int) -> Any:
