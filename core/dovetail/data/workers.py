@@ -147,6 +147,7 @@ def can_go(value: Any) -> bool:
 def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) -> None:
     """The main function of a worker process. Its random streams are those of PyTorch's worker of this number."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's; it ends this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of the program is meant for its main process
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for end in others:  # of other workers, which a fork has here too

@@ -226,6 +226,32 @@ def test_samples_that_were_given_are_not_loaded_again():
     assert len(list(again)) == 2 and loaded == [2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_batch_that_failed_is_found_again_unless_the_program_went_on(workers):
+    class Faulty(Dataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            if index == 2:
+                raise ValueError("bad")
+            return index
+
+    loader = DataLoader(Faulty(), num_workers=workers)
+    steps, given = iter(loader), []
+    for want in (0, 1, None, 3):
+        if want is None:
+            with pytest.raises(ValueError, match="bad"):
+                next(steps)
+        else:
+            assert next(steps).item() == want
+        given.append(loader.state_dict()["given"])
+    assert given == [1, 2, 2, 4]
+    rest = DataLoader(range(5))
+    rest.load_state_dict(loader.state_dict())
+    assert [b.item() for b in rest] == [4]
+
+
 def test_errors():
     loader = DataLoader(range(8), 2, num_workers=1)
     with pytest.raises(TypeMismatch, match="load_state_dict: state_dict is int; expected what DataLoader.state_dict returned"):
