@@ -159,7 +159,7 @@ def logarithms(ratio: tuple[float, ...]) -> tuple[float, float]:
 
 def drawn_ratio(ratio: Sequence[float]) -> float:
     """A ratio, its logarithm drawn evenly."""
-    return dovetail.exp(dovetail.empty(1).uniform_(*logarithms(tuple(ratio)))).item()
+    return dovetail.exp(dovetail.tensor([uniform(*logarithms(tuple(ratio)))])).item()
 
 
 class RandomResizedCrop(Transform):
