@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AssertedError, WorkerError
+from ..generator import current
 from .fetch import Fetcher
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ class InLine(Pass):
             raise AssertedError("DataLoader", f"timeout is {loader.timeout}", "loading in line requires timeout == 0")
         super().__init__(loader)
         self._fetch = self._make(loader.dataset, epoch=self._progress.epoch, state=self._stream_state(0))
-        for _ in range(self._to_skip()):
-            self._fetch.skip(next(self._steps))
+        with current()._fork():  # the program's stream stands after these batches already
+            for _ in range(self._to_skip()):
+                self._fetch(next(self._steps))
 
     def __next__(self) -> Any:
         self._pass_over()
@@ -107,7 +109,7 @@ class Ahead(Pass):
         self._waiting: dict[int, tuple[Any, ...]] = {}  # results that came before their turn
         self._flying: dict[int, tuple[int, Any]] = {}  # requests that are not answered to the caller yet: worker and indices
         self._active = set(range(n))  # workers whose stream has not ended
-        self._read = self._skips = self._to_skip()
+        self._skips = self._to_skip()
         self._turns = itertools.islice(itertools.cycle(range(n)), progress.turn if progress.streams else 0, None)
         self._first = self._due = self._sent  # requests are numbered through all passes
         for worker in range(n):
@@ -122,9 +124,8 @@ class Ahead(Pass):
                 worker = next(w for w in self._turns if w in self._active)
             else:
                 worker = min(self._active, key=[w for w, _ in self._flying.values()].count)
-            kind = "skip" if self._sent - self._first < self._read else "fetch"
             self._flying[self._sent] = worker, request
-            self._pool.send(worker, (self._sent, kind, request))
+            self._pool.send(worker, (self._sent, "fetch", request))
             self._sent += 1
 
     def __next__(self) -> Any:

@@ -75,9 +75,7 @@ def serve(inbox: Inbox, put: Callable[..., None], task: Task, info: WorkerInfo) 
             if failed is not None:
                 raise failed
             fetch = fetch or task.make(info.dataset, epoch=began[0], state=began[1])
-            value = fetch(request) if kind == "fetch" else fetch.skip(request)
-            result = ("batch", value, fetch.state())
-            del value
+            result = ("batch", fetch(request), fetch.state())
         except Exception as error:
             ended = isinstance(error, StopIteration) and fetch is not None and fetch.stream is not None
             result = ("end", None, None) if ended else ("error", _told(error, info, request), None)
