@@ -51,7 +51,7 @@ def _asked(error: MemoryError) -> int | None:
 
 def _held() -> tuple[int, list[str]]:
     """The bytes behind all tensors and values kept for gradients, and the five largest in words."""
-    found: dict[int, tuple[int, Any]] = {}
+    found: dict[int, tuple[Any, Any]] = {}
     modules: list[Any] = []
     Module: Any = getattr(sys.modules.get("dovetail.nn.module"), "Module", ())
     for o in gc.get_objects():
