@@ -5,6 +5,8 @@ Each class also derives from the built-in that PyTorch raises in the same place,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AcceleratorError", "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError",
     "FormatError", "GradError", "HashMismatch", "ManifestError", "NameClashError", "NoDevice", "NonFiniteError", "NotATensor",
@@ -123,7 +125,14 @@ class WorkerError(DovetailError, RuntimeError):
 
 
 class OutOfMemory(DovetailError, RuntimeError, MemoryError):
-    """An allocation that failed."""
+    """An allocation that failed: ``asked`` bytes (None where that is not known), while live tensors held ``in_use``.
+
+    ``largest`` describes up to five of them, the largest first.
+    """
+
+    asked: int | None = None
+    in_use: int = 0
+    largest: Sequence[str] = ()
 
 
 class NonFiniteError(DovetailError, RuntimeError):

@@ -210,7 +210,7 @@ def test_what_is_not_there_says_what_to_use() -> None:
         ("fx", "graph.trace"),
         ("export", "onnx.export"),
         ("quantization", "no quantization"),
-        ("utils.tensorboard", "tensorboardX"),
+        ("utils.bottleneck", "dovetail.profiler"),
     ):
         with pytest.raises(ModuleNotFoundError, match=f"there is no module named 'dovetail.{name}'; .*{use}"):
             __import__(f"dovetail.{name}")

@@ -12,7 +12,7 @@ CRAFTED = [
     ("from torch.export import export\n\nexport(net, (x,))\n", {"torch.export": ([1, 3], "dovetail.onnx.export")}),
     ("import torch\nq = torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)\n", {"torch.quantize_per_tensor": ([2], "no quantization")}),
     ("from torch.ao.quantization import quantize_dynamic\n", {"torch.ao": ([1], "no quantization")}),
-    ("from torch.utils.tensorboard import SummaryWriter\nw = SummaryWriter()\n", {"torch.utils.tensorboard": ([1, 2], "tensorboardX")}),
+    ("from torch.utils.bottleneck import main\nw = main()\n", {"torch.utils.bottleneck": ([1, 2], "dovetail.profiler")}),
     ("import torch\nx = torch.nested.nested_tensor([a, b])\n", {"torch.nested": ([2], "pad_sequence")}),
     ("from torchvision.models.detection import fasterrcnn_resnet50_fpn\n", {"torchvision.models.detection": ([1], "not there yet")}),
     ("from torch.utils.cpp_extension import load\next = load('a', ['a.cpp'])\n", {"torch.utils.cpp_extension": ([1, 2], "dovetail.extend.Kernel")}),

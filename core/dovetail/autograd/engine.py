@@ -25,6 +25,7 @@ class _Late:
     cast: Callable[[Tensor, Any], Tensor]
     clone: Callable[[Tensor], Tensor]
     iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
+    exhausted: Callable[[str, MemoryError], Exception]
     inspect: Callable[[Node, Any], None] | None = None  # looks at the gradients that a node gave; see anomaly.py
 
 
@@ -55,6 +56,8 @@ def run(
             walk.send(edge, g)
         walk.go()
         return walk.finish(accumulate, roots)
+    except MemoryError as error:
+        raise late.exhausted("backward", error) from None
     finally:
         STATE.word, STATE.walk = word, outer
 

@@ -19,6 +19,7 @@ from ..errors import TypeMismatch
 from . import _prepare
 from ._autocast import cast_for
 from ._layout import afresh
+from ._live import exhausted
 from ._out import into
 from ._override import overridden
 from ._quiet import IGNORE, hush, restore
@@ -59,35 +60,38 @@ def general(op: Op) -> Callable[..., Any]:
 
 def dispatch(op: Op, args: Any) -> Any:
     """Run an op on arguments in the order of its parameters."""
-    word = STATE.word
-    if word > GRAD:
-        word = _prepare.attend(word)
-        if word & AUTOCAST:
-            args = cast_for(op, args)
-        if word & OBSERVE:
-            return _prepare.observed(op, args, lambda: dispatch(op, args))
     try:
-        raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
-    except TypeMismatch as error:
-        while len(args) > op.required and args[-1] is op.defaults[len(args) - 1]:
-            args = args[:-1]
-        return overridden(op.call, error, args, {})
-    low = op.dtypes is not None and dtype in HALF  # computed in float32
-    impl = op.implementation(device, dtype, _SINGLE if low else None) if op.table else op.reference
-    token = hush(IGNORE)
-    try:
-        out = impl.forward(*(_prepare.raised(raw) if low else raw))
-        if out is NotImplemented:
-            impl = op.reference
+        word = STATE.word
+        if word > GRAD:
+            word = _prepare.attend(word)
+            if word & AUTOCAST:
+                args = cast_for(op, args)
+            if word & OBSERVE:
+                return _prepare.observed(op, args, lambda: dispatch(op, args))
+        try:
+            raw, edges, mask, device, dtype = _prepare.unwrap(op, args)
+        except TypeMismatch as error:
+            while len(args) > op.required and args[-1] is op.defaults[len(args) - 1]:
+                args = args[:-1]
+            return overridden(op.call, error, args, {})
+        low = op.dtypes is not None and dtype in HALF  # computed in float32
+        impl = op.implementation(device, dtype, _SINGLE if low else None) if op.table else op.reference
+        token = hush(IGNORE)
+        try:
             out = impl.forward(*(_prepare.raised(raw) if low else raw))
-    except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
-        _prepare.explain(op, error, raw)
-        raise
-    finally:
-        restore(token)
-    if low:
-        out = (_prepare.lowered(out[0], dtype), *out[1:]) if op.saves else _prepare.lowered(out, dtype)
-    return finish(op, impl, args, raw, out, edges, mask if word & GRAD else 0, word)
+            if out is NotImplemented:
+                impl = op.reference
+                out = impl.forward(*(_prepare.raised(raw) if low else raw))
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
+            _prepare.explain(op, error, raw)
+            raise
+        finally:
+            restore(token)
+        if low:
+            out = (_prepare.lowered(out[0], dtype), *out[1:]) if op.saves else _prepare.lowered(out, dtype)
+        return finish(op, impl, args, raw, out, edges, mask if word & GRAD else 0, word)
+    except MemoryError as error:
+        raise exhausted(op.name, error, args) from None
 
 
 def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: int, word: int) -> Any:
@@ -184,6 +188,8 @@ def _unary(op: Op) -> Callable[..., Any]:
             if out is NotImplemented:
                 impl = op.reference
                 out = impl.forward(a)
+        except MemoryError:
+            return dispatch(op, (input,))
         finally:
             restore(token)
         if out.__class__ is not _NDARRAY:
@@ -272,7 +278,7 @@ def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
             if out is NotImplemented:
                 impl = op.reference
                 out = impl.forward(a, b)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, MemoryError):
             return slow(op, (input, other))
         finally:
             restore(token)

@@ -10,6 +10,7 @@ from typing import Any
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch
 from ._autocast import autocasting
+from ._live import exhausted
 from ._override import overridden
 from ._plan import parameter_names
 
@@ -40,6 +41,8 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
             if isinstance(error, DovetailError) or not str(error).startswith(_WORDS):
                 raise
             raise TypeMismatch(f"{function.__name__}()", f"an argument must be a number: {error}") from None
+        except MemoryError as error:
+            raise exhausted(function.__name__, error, args) from None
         except TypeMismatch as error:
             return overridden(public, error, args, kwargs)
         except AttributeError as error:

@@ -11,8 +11,9 @@ from .. import dtypes as dt
 from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf
 from ..device import CPU, device_of, module_for, xp
-from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, OutOfMemory, RangeError, ShapeError, TypeMismatch
+from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, RangeError, ShapeError, TypeMismatch
 from ._layout import converted
+from ._live import exhausted, owner
 from ._refuse import NotForType, not_for, type_name
 
 if TYPE_CHECKING:
@@ -260,14 +261,7 @@ def share(op: Op, args: Any, outs: list[Any], word: int) -> None:
 
 def aliases(x: Any, a: Any) -> bool:
     """Whether two arrays share memory, by their owners."""
-    return x is a or _owner(x) is _owner(a)
-
-
-def _owner(x: Any) -> Any:
-    """Where the memory of an array comes from: an array, or what else an array was made of (a buffer, another library's tensor)."""
-    while hasattr(x.base, "base"):
-        x = x.base
-    return x if x.base is None else x.base
+    return x is a or owner(x) is owner(a)
 
 
 def note_view(box: list[Any], view: Any) -> None:
@@ -299,7 +293,7 @@ def explain(op: Op, error: Exception, raw: Any) -> None:
         what = f"argument {op.params[wrong]!r} (position {wrong + 1}) must be a number, not {type(raw[wrong]).__name__}"
         raise TypeMismatch(f"{op.name}()", what) from error
     if isinstance(error, MemoryError):
-        raise OutOfMemory(op.name, f"not enough memory ({text})", shapes, "use a smaller batch, or del what is not needed") from error
+        raise exhausted(op.name, error, raw) from None
     if isinstance(error, np.exceptions.AxisError):
         n = max([1, *(getattr(a, "ndim", 0) for a in raw)])
         what = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {getattr(error, 'axis', None)})"

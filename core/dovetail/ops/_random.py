@@ -17,6 +17,7 @@ from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import Generator, current
 from ..random_streams._draws import demand
+from ._live import exhausted
 from ._op import Array, Fixed, op
 from ._prepare import told
 from ._refuse import not_for, tensors, type_name
@@ -126,7 +127,10 @@ def made(
     if out is not None:
         return fill(where, out if out._a.shape == shape else resize_(out, shape), generator, draw)
     place = to_device(device)
-    t = finished(draw(*source(place, generator), shape, kind, ()), requires_grad)
+    try:
+        t = finished(draw(*source(place, generator), shape, kind, ()), requires_grad)
+    except MemoryError as error:
+        raise exhausted(where, error) from None
     if generator is None:
         told("drawn", t, lambda: draw(*source(place), shape, kind, ()))
     return t
@@ -165,11 +169,14 @@ def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
     word, a = STATE.word, tensor_argument(f"{name}_", "self", target)
     check_writable(name, target, 0, word)
     streams, gen = source(device_of(a), generator)
-    if a.flags.c_contiguous:
-        values = draw(streams, gen, a.shape, a.dtype, ())
-    else:
-        order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
-        values = draw(streams, gen, tuple(a.shape[d] for d in order), a.dtype, order).transpose(*map(order.index, range(a.ndim)))
+    try:
+        if a.flags.c_contiguous:
+            values = draw(streams, gen, a.shape, a.dtype, ())
+        else:
+            order = tuple(sorted(range(a.ndim), key=lambda d: -abs(a.strides[d])))
+            values = draw(streams, gen, tuple(a.shape[d] for d in order), a.dtype, order).transpose(*map(order.index, range(a.ndim)))
+    except MemoryError as error:
+        raise exhausted(f"{name}_", error, (target,)) from None
     if word & GRAD and (target._n is not None or getattr(target, "_b", None) is not None):
         write(drawn.op, [target, values, None])  # the graph hears of it
     else:

@@ -18,6 +18,7 @@ from ..dtypes import from_numpy_dtype, get_default_dtype, promote_types, scalar_
 from ..errors import DovetailError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._call import INFERENCE_BOX
 from ._layout import converted
+from ._live import exhausted
 
 __all__ = ["as_tensor", "asarray", "finished", "from_dlpack", "from_numpy", "frombuffer", "new_tensor", "placed", "tensor"]
 
@@ -194,7 +195,10 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         text = "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone()"
         warnings.warn(f"{text} or sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).", stacklevel=2)
         device = device_of(data._a) if device is None else device
-    return _wrapped(_to_array(data, dtype, True), device, requires_grad)
+    try:
+        return _wrapped(_to_array(data, dtype, True), device, requires_grad)
+    except MemoryError as error:
+        raise exhausted("tensor", error, (data,)) from None
 
 
 def new_tensor(input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:

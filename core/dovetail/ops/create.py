@@ -13,6 +13,7 @@ from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ..tensor_repr import set_printoptions
 from ._dims import sizes_of, tuple_of
 from ._layout import order_of
+from ._live import exhausted
 from ._refuse import fits
 from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
@@ -58,14 +59,17 @@ def _filled(name: str, size: tuple[int, ...], fill: Any, *, dtype: Any = None, m
     kind = to_numpy_dtype(dtype or get_default_dtype())
     turned = memory_format is not None and memory_format.fits(size)
     lies = tuple([size[d] for d in memory_format.order]) if turned else size
-    with placed(where):
-        module = module_for(where)
-        if fill is None:
-            a = module.empty(lies, kind)
-        elif fill == 0 and fill.__class__ is int:
-            a = module.zeros(lies, kind)
-        else:
-            a = module.full(lies, fits(name, fill, kind), kind)
+    try:
+        with placed(where):
+            module = module_for(where)
+            if fill is None:
+                a = module.empty(lies, kind)
+            elif fill == 0 and fill.__class__ is int:
+                a = module.zeros(lies, kind)
+            else:
+                a = module.full(lies, fits(name, fill, kind), kind)
+    except MemoryError as error:
+        raise exhausted(name, error) from None
     return finished(a.transpose(memory_format.back) if turned else a, requires_grad, out)
 
 

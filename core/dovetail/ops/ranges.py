@@ -12,6 +12,7 @@ from ..device import module_for, xp
 from ..dtypes import bool_, get_default_dtype, int64, to_numpy_dtype
 from ..errors import ShapeError, TypeMismatch
 from ._dims import sizes_of
+from ._live import exhausted
 from ._refuse import not_for
 from .convert import finished, placed
 from .create import ones, settled
@@ -63,9 +64,12 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
 def _spaced(name: str, count: int, rule: Any, kind: Any, options: dict[str, Any]) -> Tensor:
     """The values of a rule for 0 .. count-1 in a type; the rule computes in int64 or float64."""
     where, requires_grad, out = settled(name, **options)
-    with placed(where):
-        i = module_for(where).arange(count, dtype=np.int64 if kind.kind in "iu" else np.float64)
-        return finished(rule(i).astype(kind, copy=False), requires_grad, out)
+    try:
+        with placed(where):
+            i = module_for(where).arange(count, dtype=np.int64 if kind.kind in "iu" else np.float64)
+            return finished(rule(i).astype(kind, copy=False), requires_grad, out)
+    except MemoryError as error:
+        raise exhausted(name, error) from None
 
 
 def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:

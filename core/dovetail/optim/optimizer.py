@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy
 
+from ..autograd.engine import late
 from ..autograd.modes import enable_grad, no_grad
 from ..autograd.node import CLASSES, Handle, Leaf, Tensor, changed, wrap
 from ..device import device_of, move
@@ -102,7 +103,10 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         self._opt_called = True  # learning rate schedulers look at it
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _BEFORE or _AFTER):
-            return step(self, *args, **kwargs)
+            try:
+                return step(self, *args, **kwargs)
+            except MemoryError as error:
+                raise late.exhausted(f"{type(self).__name__}.step", error) from None
         args = (self, *args)
         for hook in chain(list(_BEFORE.values()), list(before.values())):
             new = hook(self, args, kwargs)

@@ -97,6 +97,15 @@ void to_system(void* p, size_t block, std::vector<Region>& regions) {
     }
 }
 
+// All that waits, to the system.
+void give_back(Cache& store) {
+    for (int c = 0; c < CLASSES; c++) {
+        for (void* p : store.waiting[c]) to_system(p, store.block[c], store.regions);
+        store.waiting[c].clear();
+    }
+    store.now.cached = 0;
+}
+
 }  // namespace
 
 void* allocate(size_t bytes, bool array) {
@@ -111,6 +120,7 @@ void* allocate(size_t bytes, bool array) {
         store.now.cached -= block, store.now.hits++;
     } else {
         p = from_system(block, store.regions);
+        if (!p && store.now.cached) give_back(store), p = from_system(block, store.regions);
         if (!p) return nullptr;
         store.now.misses++;
     }
@@ -136,13 +146,8 @@ void release(void* p, size_t bytes, bool array) {
 }
 
 void empty_cache() {
-    Cache& store = cache();
-    std::lock_guard guard(store.lock);
-    for (int c = 0; c < CLASSES; c++) {
-        for (void* p : store.waiting[c]) to_system(p, store.block[c], store.regions);
-        store.waiting[c].clear();
-    }
-    store.now.cached = 0;
+    std::lock_guard guard(cache().lock);
+    give_back(cache());
 }
 
 void set_cache_limit(size_t bytes) {
@@ -197,7 +202,7 @@ static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
     void* p = allocate(std::max<size_t>(bytes, 1));
     if (!p) {
         Py_DECREF(descr);
-        PyErr_NoMemory();
+        PyErr_Format(PyExc_MemoryError, "cannot allocate %zu bytes", bytes);
         throw nb::python_error();
     }
     PyObject* array = PyArray_NewFromDescr(&PyArray_Type, descr, ndim, shape, nullptr, p, flags, nullptr);

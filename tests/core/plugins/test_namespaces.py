@@ -171,8 +171,8 @@ def test_a_module_below_one_of_the_core(site):
     assert importlib.import_module("dovetail.nn.functional").__name__ == "dovetail.nn.functional"
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'dovetail.utils._quiet'"):
         importlib.import_module("dovetail.utils._quiet")
-    with pytest.raises(ModuleNotFoundError, match="there is no module named 'dovetail.utils.tensorboard'; use the package tensorboardX"):
-        importlib.import_module("dovetail.utils.tensorboard")
+    with pytest.raises(ModuleNotFoundError, match="there is no module named 'dovetail.utils.bottleneck'; use dovetail.profiler"):
+        importlib.import_module("dovetail.utils.bottleneck")
     delattr(dovetail.utils, "_loud")
 
 
