@@ -48,6 +48,7 @@ def _numbers(value: Any) -> bool:
 
 _HEX = {digits: _matches(re.compile(f"[0-9a-fA-F]{{{digits}}}")) for digits in (32, 64)}
 _A_TEXT = (_text, "a string")
+_A_SWITCH = (lambda value: isinstance(value, bool), "true or false")
 
 #: Field → (test, what is expected, in words). A field that is not here may hold anything, and is kept.
 FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -69,7 +70,8 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "transforms": (_matches(KEY), 'the key of a transform, "namespace/name"'),
     "transforms_config": (lambda value: isinstance(value, dict), "a table of arguments"),
     "file": (_file, 'the path of a file inside the package, "weights/v1.safetensors"'),
-    "default": (lambda value: isinstance(value, bool), "true or false"),
+    "default": _A_SWITCH,
+    "onnx": _A_SWITCH,
     "meta": (lambda value: isinstance(value, dict), "a table"),
     "metrics": (_numbers, "a table of numbers"),
     "magic": (lambda value: _text(value) or _texts(value), "a string or a list of strings"),
@@ -108,7 +110,7 @@ _NAMESPACES.fields["target"] = FIELDS["module"]
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("models", "target", "summary tags params license paper"),
+        Kind("models", "target", "summary tags params onnx license paper"),
         Kind("weights", "model", f"{_FETCHED} file transforms transforms_config metrics meta default summary tags"),
         Kind("datasets", "target", f"{_FETCHED} splits citation summary tags"),
         Kind("transforms", "target", "summary tags"),

@@ -92,6 +92,8 @@ SABOTAGE: dict[str, tuple[str, str | dict[str, str], str]] = {
     "a dataset without an end": (row("datasets", "example = {}"), DATA + "    def __getitem__(self, i): return i\n", "datasets.bad/thing:indices_behave_as_a_lists"),
     "a dataset that is empty": (row("datasets", "example = {}"), DATA.replace("9", "0") + "    def __getitem__(self, i): raise IndexError\n", "datasets.bad/thing:samples_can_be_read"),
     "a dataset that changes": (row("datasets", "example = {}"), DATA + ITEM.replace("float(i)", "np.random.random()"), "datasets.bad/thing:opening_twice_gives_the_same"),
+    "a dataset that must be read in order": (row("datasets", "example = {}"), DATA + "    def __getitem__(self, i):\n        if not -9 <= i < 9: raise IndexError(i)\n        self.seen = getattr(self, 'seen', set()) | {int(i)}\n        return dv.full((2,), float(len(self.seen)))\n", "datasets.bad/thing:resuming_gives_what_was_left"),
+    "a model that claims ONNX": (row("models", INPUTS, onnx="true"), NET + "    def forward(self, x): return self.a(dv.fft.fft(dv.fft.ifft(x)).real)\n", "models.bad/thing:it_is_written_as_onnx"),
     "a split that is not there": (row("datasets", "example = {}", splits='["train", "dev"]'), DATA.replace("self.n = 9", "self.n = {'train': 9}[split]") + ITEM, "datasets.bad/thing:declared_splits_open"),
     "a download without a hash": (row("datasets", "example = {}", url='"https://x/y"', md5=f'"{"0" * 32}"'), DATA + ITEM, "datasets.bad/thing:what_is_downloaded_has_a_hash"),
     "damage that nobody sees": (

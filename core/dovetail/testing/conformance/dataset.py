@@ -117,6 +117,24 @@ def workers_change_nothing(subject: Subject) -> None:
 
 
 @check("datasets")
+def resuming_gives_what_was_left(subject: Subject) -> None:
+    """A loader that goes on in the middle of a pass, in another opening, gives the batches that the first one has left, transforms included."""
+    from ...data import DataLoader
+
+    def loader(dataset: Any) -> Any:
+        return DataLoader(dataset, batch_size=2, shuffle=hasattr(dataset, "__getitem__") or None, sample_seed=1, collate_fn=list)
+
+    with opened(subject) as one, opened(subject) as two:
+        first, second = loader(one), loader(two)
+        batches = iter(first)
+        if next(batches, None) is None:
+            raise Skip("it is empty")
+        second.load_state_dict(first.state_dict())
+        left, again = ([batch for batch, _ in zip(rest, range(3), strict=False)] for rest in (batches, second))
+    assert _equal(left, again), "the batches after resuming are others; does a sample depend on what was read before it?"
+
+
+@check("datasets")
 def declared_splits_open(subject: Subject) -> None:
     """Every split that the manifest declares can be opened, and one that it does not declare is refused."""
     import dovetail as dv

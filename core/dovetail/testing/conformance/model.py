@@ -156,6 +156,30 @@ def the_number_of_parameters_is_as_declared(subject: Subject) -> None:
 
 
 @check("models")
+def it_is_written_as_onnx(subject: Subject) -> None:
+    """A model whose row says ``onnx = true`` is exported by dovetail-onnx, and gives in onnxruntime what it gives here."""
+    import importlib.util
+
+    import dovetail as dv
+
+    if not subject.fields.get("onnx"):
+        raise Skip("the manifest does not say onnx = true")
+    missing = [name for name in ("dovetail_onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Skip(f"{' and '.join(missing)} would be needed")
+    runtime = importlib.import_module("onnxruntime")
+    model, inputs = built(subject).eval(), subject.inputs()
+    with tempfile.TemporaryDirectory() as folder:
+        dv.onnx.export(model, tuple(inputs), path := os.path.join(folder, "model.onnx"))
+        session = runtime.InferenceSession(path)
+        found = session.run(None, {i.name: t.numpy() for i, t in zip(session.get_inputs(), inputs, strict=True)})
+    with dv.no_grad():
+        expected = tensors_of(model(*inputs))
+    close = [np.allclose(a, b.numpy(), rtol=1e-3, atol=1e-4) for a, b in zip(found, expected, strict=True)]
+    assert all(close), "onnxruntime gives other numbers for the exported file"
+
+
+@check("models")
 def gradients_are_right(subject: Subject) -> None:
     """In float64 the directional derivative of a random weighted sum of the results equals the finite difference."""
     import dovetail as dv
