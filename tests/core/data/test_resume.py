@@ -168,6 +168,11 @@ def test_the_order_goes_on_without_a_sample_seed(name, way):
     resumed_everywhere("order" if name == "order" else "stream with a state", way, (2, "fork"), sample_seed=None if name == "order" else 1)
 
 
+@pytest.mark.parametrize("name", ["samples", "order", "stream with a state"])
+def test_persistent_workers_go_on_too(name):
+    resumed_everywhere(name, (2, "fork"), (1, "fork"), sample_seed=None if name == "order" else 3, persistent_workers=True)
+
+
 def test_in_line_random_samples_go_on_with_the_program_s_stream():
     resumed_everywhere("samples_in_line", (0, None), (0, None))
 
