@@ -154,7 +154,7 @@ def test_what_is_left_is_what_would_have_come(name, way):
 @pytest.mark.parametrize("way", [(0, None), (2, "fork")], ids=str)
 @pytest.mark.parametrize("name", ["stream", "stream with a state"])
 def test_single_samples_of_streams_go_on(name, way):
-    resumed_everywhere(name, way, way, sample_seed=3, batch_size=None)
+    resumed_everywhere(name, way, way, epochs=1, sample_seed=3, batch_size=None)
 
 
 @pytest.mark.parametrize("way", [(0, None), (1, "fork"), (2, "fork"), (2, "thread")], ids=str)
