@@ -40,7 +40,6 @@ _BITS = "draws are written in the order of the indices, PyTorch's in that of the
 _EMPTY = "PyTorch answers with the empty out=, and leaves the result in another tensor"
 _COMPLEX = "not for complex numbers, and says so"
 _SIZE = "PyTorch resizes its tensor in place where the sum broadcasts it; refused"
-_HALF = "PyTorch rounds the quotient to half precision before it is cut; one result in some hundred differs"
 _LIES = "PyTorch writes as though out= were contiguous: what it holds afterwards is in another order"
 _NONE = "the call returns out=, PyTorch's None"
 _PART = "products of half precision are refused, in which PyTorch's is not finite"
@@ -63,11 +62,8 @@ KNOWN: dict[str, tuple[str, str]] = {
     "clamp_min": ("function noncontiguous method in-place out", "not for bools, and says so"),
     "complex": ("function noncontiguous method out", "there are no tensors of complex32; complex64 stands for it"),
     "cov": ("function noncontiguous method gradient", "weights of float32 for an input of float64: their sums round in another order"),
-    "div[trunc_rounding]": ("function noncontiguous method in-place out", _HALF),
-    "div[floor_rounding]": ("function noncontiguous method in-place out", _HALF),
     "fft.ihfft2": ("out", _EMPTY),
     "fft.ihfftn": ("out", _EMPTY),
-    "floor_divide": ("function noncontiguous method in-place out", _HALF),
     "gather": ("error", _OVERLAP),
     "histc": ("function noncontiguous method out", "PyTorch finds the bins of float16 in float16; here in float32"),
     "index_select": ("error", _OVERLAP),

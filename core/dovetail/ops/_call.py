@@ -74,7 +74,7 @@ def dispatch(op: Op, args: Any) -> Any:
             while len(args) > op.required and args[-1] is op.defaults[len(args) - 1]:
                 args = args[:-1]
             return overridden(op.call, error, args, {})
-        low = op.dtypes is not None and dtype in HALF  # computed in float32
+        low = op.widens and dtype in HALF
         impl = op.implementation(device, dtype, _SINGLE if low else None) if op.table else op.reference
         token = hush(IGNORE)
         try:

@@ -60,12 +60,13 @@ class Op:
         self, forward: Callable[..., Any], *, dtypes: str | None = "promote", saves: tuple[str, ...] = (),
         outputs: tuple[str, ...] | str | None = None, nondiff: tuple[str, ...] = (), result: Callable[..., Any] | None = None,
         alias: str | None = None, contiguous: bool | str = False, autocast: str | None = None, name: str | None = None,
-        version: int = 1,
+        version: int = 1, halves: bool = False,
     ) -> None:  # fmt: skip
         self.forward = forward
         self.name: str = name or forward.__name__
         self.dtypes, self.alias, self.version, self.autocast, self.saves = dtypes, alias, version, autocast, tuple(saves)
         self.contiguous = contiguous
+        self.widens = dtypes is not None and not halves  # half precision is computed in float32, unless the forward sees to it
         self.outputs: tuple[str, ...] = tuple(outputs or ("out",))
         self.n_outputs = -1 if outputs == "many" else len(self.outputs)
         self.nondiff = frozenset(self.outputs.index(n) for n in nondiff) if self.n_outputs > 0 else frozenset()

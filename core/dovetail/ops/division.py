@@ -31,7 +31,36 @@ def _fmod(a: Any, b: Any) -> Any:
     return xp(a if hasattr(a, "dtype") else b).fmod(a, b)
 
 
-@op
+def _rounded(stepwise: Any, f: Any, a: Any, b: Any) -> Any:
+    """A rounded quotient f; of half precision by `stepwise`, rounding each step, but in float32 where the divisor is one number.
+
+    These are the ways of PyTorch's kernels, which give different results.
+    """
+    a = a if hasattr(a, "dtype") else b.dtype.type(a)
+    if a.dtype.itemsize != 2:
+        return f(a, b)
+    if getattr(b, "ndim", 0):
+        return stepwise(a, b)
+    return f(a.astype("f4"), b.astype("f4") if hasattr(b, "dtype") else b).astype(a.dtype)
+
+
+def _truncated(a: Any, b: Any) -> Any:
+    quotient = a / b
+    return xp(quotient).trunc(quotient)
+
+
+def _floored(a: Any, b: Any) -> Any:
+    """``floor(a / b)`` by the remainder, each step rounded, as PyTorch's kernel has it."""
+    m, rest = xp(b), _fmod(a, b)
+    quotient = (a - rest) / b
+    quotient = m.where((rest != 0) & ((b < 0) != (rest < 0)), quotient - quotient.dtype.type(1), quotient)
+    whole = m.floor(quotient)
+    whole = m.where(quotient - whole > 0.5, whole + whole.dtype.type(1), whole)
+    exact = a / b
+    return m.where(b == 0, exact, m.where(quotient != 0, whole, m.copysign(whole.dtype.type(0), exact)))
+
+
+@op(halves=True)
 def floor_divide(input: Array, other: Array) -> Array:
     """The quotient rounded down: ``floor(input / other)``, broadcast; integers stay integers.
 
@@ -41,14 +70,15 @@ def floor_divide(input: Array, other: Array) -> Array:
     >>> dv.floor_divide(dv.tensor([7, -7]), 2)
     tensor([ 3, -4])
     """
-    _check("div_floor", input, other)
-    return input // other
+    if _check("div_floor", input, other):
+        return input // other
+    return _rounded(_floored, lambda a, b: a // b, input, other)
 
 
 floor_divide.vjp(underived("floor_divide"))
 
 
-@op
+@op(halves=True)
 def floor_quotient(input: Array, other: Array) -> Array:
     """``div(rounding_mode="floor")``: as floor_divide, with a gradient of zero."""
     return floor_divide.op.forward(input, other)
@@ -57,12 +87,11 @@ def floor_quotient(input: Array, other: Array) -> Array:
 floor_quotient.vjp(lambda g: (zero(g), zero(g)))
 
 
-@op
+@op(halves=True)
 def truncated_quotient(input: Array, other: Array) -> Array:
     """``div(rounding_mode="trunc")``: the quotient rounded toward zero, with a gradient of zero."""
     if not _check("div_trunc", input, other):
-        quotient = input / other
-        return xp(quotient).trunc(quotient)
+        return _rounded(_truncated, _truncated, input, other)
     quotient = input // other
     return quotient + ((quotient < 0) & (quotient * other != input))
 

@@ -70,7 +70,7 @@ def write(op: Op, args: list[Any]) -> Tensor:
         if i != first and i in op.edge_of and hasattr(raw[i], "base") and _prepare.aliases(raw[i], a):
             raw[i] = raw[i].copy()  # x.mul_(x), x.mul_(x[0]): the rule wants the value from before
     before = a.copy() if past and op.store is not None else None  # the rule wants the value that is about to be overwritten
-    low = op.dtypes is not None and dtype in dt.HALF
+    low = op.widens and dtype in dt.HALF
     extras: tuple[Any, ...] = ()
     token = hush(IGNORE)
     try:
