@@ -88,7 +88,8 @@ class Checkpointer:
     ``save`` copies the state (one copy, into memory that is used again) and returns; a thread writes it with checksums, crash-safe: a kill
     at any moment leaves every earlier checkpoint, and the new one whole or absent. The newest ``keep`` stay (None: all), and the one whose
     metric ``best`` is the smallest (``mode="max"``: the largest). ``on_saved(path, state)`` is called in that thread once the file is safe
-    on disk. An error of the thread is raised by the next `save`, `wait` or `close`. Use it as a context manager, or call `close` at the end.
+    on disk. An error of the thread is raised by the next `save`, `wait` or `close`.
+    Use it as a context manager, or call `close` at the end.
 
     >>> import dovetail as dv, tempfile
     >>> model = dv.nn.Linear(2, 1)
