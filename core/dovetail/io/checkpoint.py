@@ -164,7 +164,7 @@ class Checkpointer:
             raise ValueRangeError("Checkpointer.save", f"step is {step}", "expected 0 or more")
         self._copies.start()
         tree = {name: value.state_dict() if hasattr(value, "state_dict") else value for name, value in state.items()}
-        whole = {"step": step, "metrics": {k: float(v) for k, v in (metrics or {}).items()}, "rng": rng_state(), "state": tree}
+        whole = {"step": step, "metrics": {k: float(v) for k, v in (metrics or {}).items()}, "state": tree, "rng": rng_state()}
         arrays, text = gather(whole, self._copies)
         path = self.dir / f"{number:06d}-step-{step}.dvt"
         self._thread = threading.Thread(target=self._write, args=(path, arrays, text, state), name="dovetail checkpoint")
