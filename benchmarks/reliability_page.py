@@ -40,8 +40,8 @@ ROWS = {
 }
 _HEAD = """# Reliability
 
-What is promised of files, checkpoints, workers and numbers, and what was measured. `make soak` measures it again and writes this page; every
-commit runs a tenth or less of each count.
+What is promised of files, checkpoints, workers and numbers, and what was measured. `make soak` measures it again and writes this page;
+every commit runs a tenth or less of each count.
 
 """
 
