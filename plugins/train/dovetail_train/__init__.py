@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FlopCounterMode"]
+__all__ = ["FlopCounterMode", "check_finite", "nonfinite_check"]
 
-_HOME = {"FlopCounterMode": "flop_counter"}  # the view inside: imported when a name is first asked for
+_HOME = {"FlopCounterMode": "flop_counter", "check_finite": "nonfinite", "nonfinite_check": "nonfinite"}  # imported when first asked for
 
 
 def __getattr__(name: str) -> Any:
