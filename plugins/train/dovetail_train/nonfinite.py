@@ -65,8 +65,8 @@ class nonfinite_check:
     """Inside, the first op that makes a NaN or an infinity, forward or backward, is a NonFiniteError that says where.
 
     It names the op, the module and the line of the program, and whether the value was made there or came in with an argument. What is
-    ``-inf`` on purpose, as in a mask, may pass through; where an op makes it of finite numbers it is reported. Each op costs a pass over its
-    result, so this is for the hunt; `check_finite` is for every step. The error has ``op``, ``module``, ``file``, ``line`` and ``kind``.
+    ``-inf`` on purpose, as in a mask, may pass through; where an op makes it of finite numbers it is reported. Each op costs a pass over
+    its result, so this is for the hunt; `check_finite` is for every step. The error has ``op``, ``module``, ``file``, ``line`` and ``kind``.
 
     >>> import dovetail as dv
     >>> with nonfinite_check():
@@ -168,6 +168,9 @@ def check_finite(loss: Any, model: Any = None, step: int | None = None) -> None:
     if model is None:
         return
     named = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
+    plain = [g.detach().numpy() for _, g in named if g.device.type == "cpu" and g.dtype in _PLAIN]
+    if len(plain) == len(named) and isfinite(sum(float(np.vdot(a, a)) for a in plain)):  # the squared norm, which few steps overflow
+        return
     bad = [name for name, g in named if _wrong(g)]
     if bad:
         text = f"the gradients of {len(bad)} of {len(named)} parameters are not finite{when}: {', '.join(bad[:5])}"
