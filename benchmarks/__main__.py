@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import checkpoint, first_step, growth, loading, memory, overhead, training, winograd
+from benchmarks import checkpoint, first_step, growth, loading, memory, nonfinite, overhead, training, winograd
 
 PARTS = {
     "overhead": lambda: overhead.main([]), "training": lambda: training.main([]), "memory": lambda: memory.main([]),
     "first_step": lambda: first_step.main(), "winograd": lambda: winograd.main([]), "growth": lambda: growth.main([]),
     "loading": lambda: loading.main([]),
     "checkpoint": lambda: checkpoint.main([]),
+    "nonfinite": lambda: nonfinite.main(),
     "peers": lambda: training.main(["--columns", "jax,tinygrad"]),
 }  # fmt: skip
 USUAL = ("overhead", "training", "memory", "first_step")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FlopCounterMode"]
+__all__ = ["FlopCounterMode", "check_finite", "nonfinite_check", "summary"]
 
-_HOME = {"FlopCounterMode": "flop_counter"}  # the view inside: imported when a name is first asked for
+_HOME = {  # the view inside: imported when a name is first asked for
+    "FlopCounterMode": "flop_counter", "check_finite": "nonfinite", "nonfinite_check": "nonfinite", "summary": "model_summary",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -8,54 +8,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-
 from dovetail import Tensor, nn
 from dovetail.autograd.engine import late
 from dovetail.autograd.modes import STATE, observing
 from dovetail_train.flop_formulas import FORMULAS, Name, attention_flop, named, of_shapes, register_flop_formula
 from dovetail_train.flop_lowering import FUSED, lowered
+from dovetail_train.modules import Modules
 
 __all__ = ["FlopCounterMode", "attention_flop", "register_flop_formula"]
 
 _SUFFIXES = ("", "K", "M", "B", "T")
 Count = tuple[str, int]
-
-
-class _Modules:
-    """The modules whose forward is running in this thread, by PyTorch's names: the class of the outermost, then the path."""
-
-    def __init__(self) -> None:
-        self.names: Any = weakref.WeakKeyDictionary()
-        self.seen: Any = weakref.WeakSet()
-        self.running: list[Any] = []
-
-    def __enter__(self) -> _Modules:
-        before = register_module_forward_pre_hook(lambda module, args: self.running.append(module))
-        after = register_module_forward_hook(lambda module, args, out: self.left(module), always_call=True)
-        self.handles = before, after
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        for handle in self.handles:
-            handle.remove()
-        self.running.clear()
-
-    def left(self, module: Any) -> None:
-        while self.running and self.running.pop() is not module:
-            pass
-
-    def name(self, module: Any) -> str:
-        name = self.names.setdefault(module, type(module).__name__)
-        if module not in self.seen:
-            self.seen.add(module)
-            for child, inner in module.named_children():
-                self.names[inner] = f"{name}.{child}"
-                self.name(inner)
-        return name
-
-    def parents(self) -> set[str]:
-        return {self.name(module) for module in self.running}
 
 
 class FlopCounterMode:
@@ -89,7 +52,7 @@ class FlopCounterMode:
         self.waiting: dict[int, list[Count]] = defaultdict(list)  # backward -> what ran in it since its last node
         self.hidden: set[int] = set()  # weights of the LSTM layers that oneDNN would run
         self.uncounted: set[str] = set()
-        self.modules = _Modules().__enter__()
+        self.modules = Modules().__enter__()
         self.watch = observing(self._observe)
         self.watch.__enter__()
         self.before, late.inspect = late.inspect, self._node
