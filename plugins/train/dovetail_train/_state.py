@@ -1,0 +1,139 @@
+"""What a training is continued from: random states, the place in the data, and the checkpoints on disk."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dovetail as dv
+from dovetail.errors import FormatError, ValueRangeError
+
+__all__ = ["Checkpoints", "Position", "rng_state", "seed_all", "set_rng_state"]
+
+_NAME = re.compile(r"step-(\d{9,})\.dvt")
+
+
+def seed_all(seed: int) -> None:
+    """Seed Dovetail, Python's ``random`` and NumPy's global generator, from which transforms may draw."""
+    dv.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+def rng_state() -> dict[str, Any]:
+    """The states of these three; that of a GPU's generator cannot be read."""
+    version, words, gauss = random.getstate()
+    kind, keys, place, has, cached = np.random.get_state(legacy=True)
+    ours = {"words": dv.tensor(words, dtype=dv.int64), "version": version, "gauss": gauss}
+    theirs = {
+        "kind": str(kind),
+        "keys": dv.tensor(np.asarray(keys, np.int64)),
+        "place": int(place),
+        "has": int(has),
+        "cached": float(cached),
+    }
+    return {"dovetail": dv.get_rng_state(), "python": ours, "numpy": theirs}
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Set what `rng_state` gave."""
+    dv.set_rng_state(state["dovetail"])
+    ours, theirs = state["python"], state["numpy"]
+    random.setstate((ours["version"], tuple(ours["words"].tolist()), ours["gauss"]))
+    keys = theirs["keys"].numpy().astype(np.uint32)
+    np.random.set_state((theirs["kind"], keys, theirs["place"], theirs["has"], theirs["cached"]))
+
+
+class Position:
+    """The place in the data: the random states with which this epoch began, so that its order comes out the same again."""
+
+    def __init__(self) -> None:
+        self._start: dict[str, Any] | None = None
+        self._now: dict[str, Any] | None = None  # the random states to go on with once the batches that are done were passed by
+
+    def begin(self, loader: Any, done: int) -> Iterator[Any]:
+        """Iterate over a pass; after `load_state_dict`, over what is left of it behind the first ``done`` batches."""
+        if self._now is None:
+            self._start = rng_state()
+            return iter(loader)
+        now, self._now = self._now, None
+        set_rng_state(self._start)  # type: ignore[arg-type]
+        batches = iter(loader)
+        passed = sum(1 for _ in itertools.islice(batches, done))
+        if passed < done:
+            what = f"the checkpoint has {done} batches of this epoch behind it, the data now has {passed}"
+            raise ValueRangeError("Trainer.fit", what, "expected the data that the training began with")
+        set_rng_state(now)
+        return batches
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"start": self._start, "now": rng_state()}
+
+    def load_state_dict(self, state: dict[str, Any], *, within: bool) -> None:
+        """Take a checkpoint's; ``within`` says whether an epoch is to be continued, or a new one begins."""
+        self._start, self._now = state["start"], state["now"] if within else None
+        set_rng_state(state["now"])
+
+
+class Checkpoints:
+    """A folder of checkpoints, the last ``keep`` and the best one; each is written whole or not at all.
+
+    ``best`` names the number among an epoch's results that says which is best, the smallest with ``mode="min"``.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], keep: int = 3, best: str = "", mode: str = "min") -> None:
+        if keep < 1 or mode not in ("min", "max"):
+            raise ValueRangeError("Checkpoints", f"keep is {keep} and mode {mode!r}", 'expected at least 1, and "min" or "max"')
+        self.folder, self.keep, self.best, self.mode = Path(folder), keep, best, mode
+        self.best_value: float | None = None
+
+    def save(self, step: int, value: dict[str, Any], results: dict[str, Any] | None = None) -> Path:
+        """Write a checkpoint; with an epoch's ``results`` it may become the best one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        better = self._better(results or {})
+        if better is not None:
+            self.best_value = better
+        value = {**value, "best": self.best_value}
+        path = self.folder / f"step-{step:09d}.dvt"
+        dv.save(value, path)
+        if better is not None:
+            dv.save(value, self.folder / "best.dvt")
+        for old in self.all()[: -self.keep]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def _better(self, results: dict[str, Any]) -> float | None:
+        if not self.best or self.best not in results:
+            return None
+        value = float(results[self.best])
+        if self.best_value is None or (value < self.best_value if self.mode == "min" else value > self.best_value):
+            return value
+        return None
+
+    def all(self) -> list[Path]:
+        """Those there are, the oldest first."""
+        if not self.folder.is_dir():
+            return []
+        found = {int(match[1]): path for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+        return [found[step] for step in sorted(found)]
+
+    def latest(self) -> Path | None:
+        """The newest, or None."""
+        found = self.all()
+        return found[-1] if found else None
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read one; FormatError for a file that is damaged or is no checkpoint of a training."""
+        value = dv.load(path)
+        if not isinstance(value, dict) or value.get("kind") != "dovetail-train":
+            raise FormatError(path, None, "is no checkpoint of a training; expected one that a Trainer wrote")
+        self.best_value = value["best"]
+        return value

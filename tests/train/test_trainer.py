@@ -1,0 +1,224 @@
+"""The loop does what a loop written by hand does, and goes on bit for bit from wherever it was stopped."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import dovetail as dv
+from dovetail import nn
+from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.utils.data import DataLoader, TensorDataset
+from dovetail_train import Trainer
+from tests.support.figures import note
+
+from .conftest import Net, Noisy, make, weights
+
+
+def test_it_is_the_loop_that_one_would_write():
+    trainer = make()
+    state = trainer.fit()
+    dv.manual_seed(0)
+    model = Net()
+    optimizer = dv.optim.AdamW(model.parameters(), lr=0.01)
+    scheduler = dv.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.5)
+    train, valid = DataLoader(Noisy(), batch_size=8, shuffle=True), DataLoader(Noisy(20), batch_size=8)
+    dv.manual_seed(0)
+    history = []
+    for _ in range(4):
+        model.train()
+        total = 0.0
+        for x, y in train:
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(x)
+        model.eval()
+        with dv.no_grad():
+            held_out = sum(nn.functional.mse_loss(model(x), y).item() * len(x) for x, y in valid) / 20
+        history.append((total / 44, optimizer.param_groups[0]["lr"], held_out))
+        scheduler.step()
+    assert [(row["train_loss"], row["lr"], row["valid_loss"]) for row in state.history] == history
+    assert weights(trainer)["layers.0.weight"] == model.state_dict()["layers.0.weight"].tolist()
+    assert (state.step, state.epoch, state.samples, state.ended, state.steps_per_epoch) == (24, 4, 176, "done", 6)
+
+
+class StopAt:
+    """Ask to stop at a step, as any callback may."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def step_end(self, state):
+        state.stop = state.step == self.step
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_it_goes_on_bit_for_bit_from_any_step(tmp_path, accumulate, workers):
+    options = {"accumulate": accumulate, "workers": workers, "checkpoints": tmp_path / "whole", "clip_grad_norm": 1.0}
+    whole = make(**options)
+    wanted = whole.fit().history
+    right = 0
+    for step in range(1, whole.state.step):
+        folder = tmp_path / f"at-{step}"
+        first = make(**{**options, "checkpoints": folder}, callbacks=[StopAt(step)])
+        assert first.fit().ended == "stopped" and first.state.step == step
+        second = make(seed=5, **{**options, "checkpoints": folder})
+        history = second.fit("auto").history
+        right += history == wanted and weights(second) == weights(whole)
+    note("R7", f"Trainer, stopped at each step, accumulate {accumulate}, {workers} workers", f"{right}/{whole.state.step - 1}", "all")
+    assert right == whole.state.step - 1
+
+
+def test_a_signal_in_an_evaluation_leaves_no_trace_of_it(tmp_path):
+    whole = make(checkpoints=tmp_path / "whole")
+    wanted = whole.fit().history
+    first = make(checkpoints=tmp_path / "cut")
+    evaluate = first.evaluate
+
+    def disturbed():
+        if first.state.epoch == 1:
+            first._signals.caught = "SIGTERM"
+        return evaluate()
+
+    first.evaluate = disturbed
+    with pytest.raises(SystemExit) as ended:
+        first.fit()
+    assert ended.value.code == 75 and first.state.ended == "SIGTERM" and first.state.epoch_over and first.state.epoch == 1
+    second = make(seed=5, checkpoints=tmp_path / "cut")
+    assert second.fit("auto").history == wanted and weights(second) == weights(whole)
+    assert second.evaluate()["loss"] > 0
+
+
+def test_accumulated_batches_make_the_step_of_a_large_one():
+    x, y = dv.randn(20, 3), dv.randn(20, 1)
+    found = []
+    for size, accumulate in ((8, 1), (2, 4)):
+        dv.manual_seed(0)
+        model = nn.Linear(3, 1)
+        optimizer = dv.optim.SGD(model.parameters(), lr=0.1)
+        Trainer(model, nn.MSELoss(), optimizer, DataLoader(TensorDataset(x, y), size), epochs=3, accumulate=accumulate).fit()
+        found.append(model.weight.detach())
+    assert dv.allclose(*found, atol=1e-6)
+
+
+def test_the_last_checkpoints_and_the_best_are_kept(tmp_path):
+    trainer = make(checkpoints=tmp_path, keep=2, save_every=4, monitor="valid_loss")
+    trainer.fit()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.dvt", "step-000000020.dvt", "step-000000024.dvt"]
+    best = dv.load(tmp_path / "best.dvt")
+    assert best["best"] == min(row["valid_loss"] for row in trainer.state.history) == best["state"]["metrics"]["valid_loss"]
+
+
+def test_amp_and_a_plateau(tmp_path):
+    dv.manual_seed(0)
+    model = Net()
+    optimizer = dv.optim.SGD(model.parameters(), lr=0.05)
+    plateau = dv.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5, threshold=10.0, threshold_mode="abs")
+    loader = DataLoader(Noisy(), batch_size=8)
+    trainer = Trainer(model, nn.MSELoss(), optimizer, loader, loader, scheduler=plateau, epochs=3, amp="bfloat16", device="cpu")
+    assert [row["lr"] for row in trainer.fit().history] == [0.05, 0.05, 0.025] and math.isfinite(trainer.state.train_loss)
+
+
+class Counting:
+    """A metric that is an object."""
+
+    def reset(self):
+        self.count = 0
+
+    def update(self, output, target):
+        self.count += len(target)
+
+    def compute(self):
+        return self.count
+
+
+def test_metrics_are_functions_of_all_answers_or_objects():
+    worst = lambda output, target: (output - target).abs().max()
+    trainer = make(metrics={"worst": worst, "seen": Counting()}, epochs=1)
+    results = trainer.fit().metrics
+    again = trainer.evaluate()
+    assert results["valid_seen"] == again["seen"] == 20.0 and list(again) == ["loss", "worst", "seen"]
+    assert trainer.model.training and trainer.evaluate([])["loss"] != trainer.evaluate([])["loss"]  # NaN for nothing
+
+
+class Log:
+    def __init__(self):
+        self.calls = []
+
+    def fit_start(self, state):
+        self.calls.append(f"start {state.epoch}")
+
+    def step_end(self, state):
+        self.calls.append(f"step {state.step}")
+
+    def epoch_end(self, state):
+        self.calls.append(f"epoch {state.epoch}")
+
+    def fit_end(self, state):
+        self.calls.append(state.ended)
+
+    def checkpoint_saved(self, path, state):
+        self.calls.append(path.rpartition("/")[2])
+
+
+def test_callbacks_are_told_in_order_and_of_errors_too(tmp_path):
+    log = Log()
+    make(callbacks=[log], epochs=1, checkpoints=tmp_path, save_every=4).fit()
+    steps = [f"step {i}" for i in range(1, 7)]
+    assert log.calls == ["start 0", *steps[:4], "step-000000004.dvt", *steps[4:], "epoch 1", "step-000000006.dvt", "done"]
+    log, trainer = Log(), make(epochs=1)
+    trainer.listeners.callbacks.append(log)
+    trainer.loss = lambda output, target: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        trainer.fit()
+    assert log.calls == ["start 0", "error"]
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(ValueRangeError, match=r"Trainer: schedule_every is 'batch'; expected one of 'step', 'epoch'"):
+        make(schedule_every="batch")
+    with pytest.raises(ValueRangeError, match=r"Trainer: accumulate is 0; expected a whole number from 1 on"):
+        make(accumulate=0)
+    with pytest.raises(TypeMismatch, match=r"which has none of the methods fit_start, .*; an object, not a class or a function"):
+        make(callbacks=[lambda state: None])
+    model = nn.Linear(1, 1)
+    with pytest.raises(UnsupportedError, match=r"Trainer: LBFGS evaluates the loss .*; write the loop yourself"):
+        Trainer(model, nn.MSELoss(), dv.optim.LBFGS(model.parameters()), [])
+    trainer = Trainer(model, nn.MSELoss(), dv.optim.SGD(model.parameters(), lr=0.1), [dv.ones(2, 1)])
+    with pytest.raises(TypeMismatch, match=r"Trainer: a batch is a Tensor; expected a batch \(input, target\).*override Trainer.compute"):
+        trainer.fit()
+    with pytest.raises(ValueRangeError, match=r'resume is "auto" and there is no folder'):
+        trainer.fit("auto")
+    with pytest.raises(ValueRangeError, match=r"Trainer.evaluate: there are no batches"):
+        trainer.evaluate()
+    dv.save({"w": dv.ones(1)}, tmp_path / "step-000000001.dvt")
+    with pytest.raises(FormatError, match=r"step-000000001.dvt: is no checkpoint of a training"):
+        make(checkpoints=tmp_path).fit("auto")
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    make(checkpoints=tmp_path, epochs=1).fit()
+    with pytest.raises(ValueRangeError, match="the checkpoint has the state of 0 callbacks and a scheduler; here are 0 and no scheduler"):
+        make(checkpoints=tmp_path, scheduler=None).fit("auto")
+    trainer = make(checkpoints=tmp_path / "short", callbacks=[StopAt(5)])
+    trainer.fit()
+    again = make(checkpoints=tmp_path / "short")
+    again.train = DataLoader(Noisy(16), batch_size=8)
+    with pytest.raises(ValueRangeError, match=r"the checkpoint has 5 batches of this epoch behind it, the data now has 2"):
+        again.fit("auto")
+
+
+def test_batches_of_another_form():
+    class Named(Trainer):
+        def compute(self, batch):
+            output = self.model(batch["x"])
+            return nn.functional.mse_loss(output, batch["y"]), output, batch["y"]
+
+    model = nn.Linear(2, 1)
+    batches = [{"x": dv.randn(4, 2), "y": dv.randn(4, 1)} for _ in range(3)]
+    trainer = Named(model, None, dv.optim.SGD(model.parameters(), lr=0.1), batches, batches, device="cpu")
+    assert trainer.fit().samples == 12
