@@ -130,6 +130,17 @@ class Checkpoints:
         found = self.all()
         return found[-1] if found else None
 
+    def best_path(self) -> Path | None:
+        """The best one, or None."""
+        path = self.folder / "best.dvt"
+        return path if path.exists() else None
+
+    def forget_after(self, step: int) -> None:
+        """Remove those of later steps, when a training goes back to an earlier one."""
+        for path in self.all():
+            if int(_NAME.fullmatch(path.name)[1]) > step:  # type: ignore[index]
+                path.unlink(missing_ok=True)
+
     def load(self, path: Path) -> dict[str, Any]:
         """Read one; FormatError for a file that is damaged or is no checkpoint of a training."""
         value = dv.load(path)

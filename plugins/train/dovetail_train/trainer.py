@@ -153,6 +153,13 @@ class Trainer:
         output = self.model(input)
         return self.loss(output, target), output, target
 
+    def try_batch(self) -> float:
+        """The loss of the first batch, without a step."""
+        with dv.no_grad(), self._autocast():
+            for batch in self.train:
+                return float(self.compute(self._moved(batch))[0])
+        raise ValueRangeError("Trainer", "there are no batches to learn from", "expected at least one")
+
     # ------------------------------------------------------------------------------------------------- the loop
 
     def _over(self) -> bool:
@@ -274,7 +281,10 @@ class Trainer:
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Take up the training of a checkpoint."""
-        self.load_state_dict((self.checkpoints or Checkpoints(Path(path).parent)).load(Path(path)))
+        path = Path(path)
+        self.load_state_dict((self.checkpoints or Checkpoints(path.parent)).load(path))
+        if self.checkpoints is not None and path.parent == self.checkpoints.folder:
+            self.checkpoints.forget_after(self.state.step)
 
     def _to_resume(self, resume: str | os.PathLike[str] | None) -> Path | None:
         if resume != "auto":
