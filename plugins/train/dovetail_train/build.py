@@ -113,8 +113,8 @@ class _Builder:
         try:
             return action()
         except (TypeError, ValueError, LookupError, RuntimeError, OSError, AssertionError) as error:
-            text = f"it cannot be made: {type(error).__name__}: {error}"
-            raise ValueRangeError(self.config.where(*path), text, "expected options that it takes") from error
+            text = str(error) if isinstance(error, DovetailError) else f"{type(error).__name__}: {error}"
+            raise ValueRangeError(self.config.where(*path), f"it cannot be made: {text}") from error
 
     # ----------------------------------------------------------------------------------------------------- parts
 
@@ -127,7 +127,9 @@ class _Builder:
             dv.zeros(1, device=found)
             return found
         except (DeviceError, DovetailError, RuntimeError, ImportError) as error:
-            raise ValueRangeError(self.config.where("device"), f"{name!r} is not there: {error}", "expected cpu, cuda, cuda:1 or auto") from None
+            raise ValueRangeError(
+                self.config.where("device"), f"{name!r} is not there: {error}", "expected cpu, cuda, cuda:1 or auto"
+            ) from None
 
     def model(self) -> Any:
         fields = self.values["model"]
@@ -177,7 +179,11 @@ class _Builder:
         if transforms:
             dataset = _MappedStream(dataset, transforms) if stream else Mapped(dataset, transforms)
         learn = table == "train"
-        options = {"shuffle": learn and not stream or None, "num_workers": values["workers"], "drop_last": learn and values["drop_last"]}
+        options = {
+            "shuffle": True if learn and not stream else None,
+            "num_workers": values["workers"],
+            "drop_last": learn and values["drop_last"],
+        }
         return self.guarded((table,), lambda: DataLoader(dataset, values["batch_size"], **options))
 
     def schedule(self, optimizer: Any, steps: int | None) -> tuple[Any, str]:
@@ -261,4 +267,3 @@ def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = T
         clip_grad_norm=values.get("clip_grad_norm"), accumulate=values["accumulate"], amp=values.get("amp"), callbacks=callbacks,
         checkpoints=out / "checkpoints" if write else None, save_every=kept.get("every"), keep=kept["keep"],
     )  # fmt: skip
-

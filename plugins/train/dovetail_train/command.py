@@ -169,7 +169,9 @@ def _compare(values: dict[str, Any], path: Path) -> None:
     other = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key) and key.partition(".")[0] not in _FREE]
     if other:
         changed = ", ".join(f"{key} = {new.get(key, 'nothing')} (was {old.get(key, 'nothing')})" for key in other[:5])
-        raise ValueRangeError(f"--resume: {path}", f"the run was begun otherwise: {changed}", "expected the same", "begin another with --set out=…")
+        raise ValueRangeError(
+            f"--resume: {path}", f"the run was begun otherwise: {changed}", "expected the same", "begin another with --set out=…"
+        )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

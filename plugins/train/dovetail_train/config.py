@@ -93,7 +93,10 @@ def nearest(name: str, known: list[str]) -> str:
     found = get_close_matches(name.lower()[:100], list(by_lower), 3, 0.5)
     if found:
         return f"nearest: {', '.join(by_lower[one] for one in found)}"
-    return f"expected one of {', '.join(sorted(known))}" if known else "it takes none"
+    if not known:
+        return "it takes none"
+    more = f" … ({len(known)} in all)" if len(known) > 30 else ""
+    return f"expected one of {', '.join(sorted(known)[:30])}{more}"
 
 
 def read(path: str | os.PathLike[str], sets: tuple[str, ...] = ()) -> Config:
@@ -111,7 +114,7 @@ def read(path: str | os.PathLike[str], sets: tuple[str, ...] = ()) -> Config:
         values = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise FormatError(path, error.start, "is not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError, and so is a number of 10,000 digits
         raise FormatError(path, None, f"is not TOML: {str(error)[:200]}") from None
     _check_depth(str(path), values)
     given: dict[tuple[Any, ...], str] = {}
@@ -138,8 +141,10 @@ def _override(values: dict[str, Any], given: str) -> tuple[Any, ...]:
     where, (key, equals, value) = f"--set {given[:200]}", given.partition("=")
     if not equals:
         raise ValueRangeError(where, "there is no '='", "expected key=value, such as optimizer.lr=0.01")
+    path: list[str] = []
+    at: Any = None
     try:
-        path, at = [], tomllib.loads(f"{key} = 0")
+        at = tomllib.loads(f"{key} = 0")
         while isinstance(at, dict):
             ((name, at),) = at.items()
             path.append(name)

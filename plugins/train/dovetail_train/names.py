@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from dovetail import nn, optim, plugins
-from dovetail.errors import UnknownNameError
+from dovetail.errors import UnknownNameError, ValueRangeError
 
 from .config import Config, nearest
 
@@ -79,7 +79,8 @@ def _unknown(config: Config, table: str, path: tuple[Any, ...], name: Any) -> Un
 def check_options(config: Config, path: tuple[Any, ...], target: Callable[..., Any], options: Any, given: set[str]) -> None:
     """Refuse options that ``target`` does not take, or that it needs and are not there; ``given`` are those that come from elsewhere."""
     try:
-        parameters = inspect.signature(target).parameters
+        plain = isinstance(target, type) and target.__init__ is object.__init__  # a class that takes nothing
+        parameters = {} if plain else dict(inspect.signature(target).parameters)
     except (TypeError, ValueError):
         return
     takes = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in given]
@@ -88,6 +89,9 @@ def check_options(config: Config, path: tuple[Any, ...], target: Callable[..., A
             if name not in takes:
                 text = f"{_name(target)} has no such option"
                 raise UnknownNameError(config.where(*path, name), text, nearest(name, takes), f"its options: {', '.join(takes)}")
+    for name, value in options.items():
+        if isinstance(value, str) and name in takes and "Callable" in str(parameters[name].annotation):
+            raise ValueRangeError(config.where(*path, name), f"{_name(target)} takes a function for {name}", "a file cannot give one")
     for name in takes:
         if parameters[name].default is inspect.Parameter.empty and name not in options:
             raise UnknownNameError(config.where(*path), f"{_name(target)} needs {name}", f"expected {name} = …")
