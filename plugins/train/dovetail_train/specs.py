@@ -19,7 +19,7 @@ from dovetail.hooks import hookspec
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["EVENTS", "checkpoint_saved", "epoch_end", "fit_end", "fit_start", "step_end"]
+__all__ = ["EVENTS", "ON_ERROR", "checkpoint_saved", "epoch_end", "fit_end", "fit_start", "step_end"]
 
 #: The hooks, which are also the names of a callback's methods, with the arguments of each.
 EVENTS = {
@@ -29,6 +29,9 @@ EVENTS = {
     "fit_end": ("state",),
     "checkpoint_saved": ("path", "state"),
 }
+
+#: What happens when an implementation raises.
+ON_ERROR = "the plugin is left out for the rest of the training, which goes on and says so; with `strict=True` the exception ends it"
 
 
 @hookspec
