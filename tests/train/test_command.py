@@ -89,6 +89,16 @@ def test_another_folder_goes_on_from_a_checkpoint(folder):
     assert "step-000000033.dvt" in run("run.toml", "--set", "out=other", "--resume", "auto", *sets, status=2)
 
 
+def test_a_run_goes_back_to_an_earlier_checkpoint(folder):
+    run("run.toml", "--quiet", "--set", "checkpoints.keep=9")
+    out = folder / "run-digits"
+    wanted, model = lines(out), (out / "model.safetensors").read_bytes()
+    checkpoint = out / "checkpoints" / "step-000000015.dvt"
+    run("run.toml", "--quiet", "--set", "checkpoints.keep=9", "--resume", str(checkpoint))
+    assert lines(out) == wanted and (out / "model.safetensors").read_bytes() == model
+    assert len(list((out / "checkpoints").glob("step-*"))) == 9
+
+
 def test_a_dry_run_writes_nothing_and_a_list_has_all_names(folder):
     said = run("run.toml", "--dry-run")
     assert "44,014 parameters" in said and "goes through: CrossEntropyLoss" in said and "11 an epoch, 3 epochs" in said
