@@ -106,6 +106,17 @@ WRONG = [
     (("[loss]", "[log]"), FormatError, r"run.toml: is not TOML: .*log"),
     (('name = "OneCycleLR"', 'name = "LambdaLR"'), UnknownNameError, r"schedule.name: there is no schedule 'LambdaLR'"),
     (('split = "test"', 'fraction = 0.1\nsplit = "test"'), ValueRangeError, r"valid.name: there is fraction too; expected a share"),
+    (
+        ("label_smoothing = 0.1", 'label_smoothing = "0.1"'),
+        ValueRangeError,
+        r"loss.label_smoothing: it is '0.1'; CrossEntropyLoss takes a number, without",
+    ),
+    (
+        ("weight_decay = 0.01", 'amsgrad = "yes"'),
+        ValueRangeError,
+        r"run.toml:40: optimizer.amsgrad: it is 'yes'; AdamW takes true or false",
+    ),
+    (('"valid_accuracy"', '"valid_acc"'), UnknownNameError, r"valid_acc: there is no such result; nearest: valid_accuracy"),
     (('monitor = "valid_accuracy"', "monitor = 3"), ValueRangeError, r"checkpoints.monitor: it is 3; expected a string"),
 ]
 

@@ -200,6 +200,14 @@ def test_what_does_not_fit_is_refused(tmp_path):
         make(checkpoints=tmp_path).fit("auto")
 
 
+def test_what_cannot_be_watched_is_refused(tmp_path):
+    with pytest.raises(ValueRangeError, match=r"monitor is 'valid_los', which is no result; expected one of train_loss, lr, valid_loss"):
+        make(checkpoints=tmp_path, monitor="valid_los", epochs=1).fit()
+    several = lambda output, target: output.mean(0)
+    with pytest.raises(ValueRangeError, match=r"monitor is 'valid_several', which is a list of numbers; expected one of train_loss"):
+        make(checkpoints=tmp_path, monitor="valid_several", metrics={"several": several}, epochs=1).fit()
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     make(checkpoints=tmp_path, epochs=1).fit()
     with pytest.raises(ValueRangeError, match="the checkpoint has the state of 0 callbacks and a scheduler; here are 0 and no scheduler"):

@@ -15,6 +15,8 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import FormatError, ValueRangeError
 
+from .evaluation import watched
+
 __all__ = ["Checkpoints", "Position", "rng_state", "seed_all", "set_rng_state"]
 
 _NAME = re.compile(r"step-(\d{9,})\.dvt")
@@ -111,9 +113,9 @@ class Checkpoints:
         return path
 
     def _better(self, results: dict[str, Any]) -> float | None:
-        if not self.best or self.best not in results:
+        if not results:
             return None
-        value = float(results[self.best])
+        value = watched(self.best, results)
         if self.best_value is None or (value < self.best_value if self.mode == "min" else value > self.best_value):
             return value
         return None

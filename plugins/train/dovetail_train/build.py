@@ -237,6 +237,14 @@ def _options(table: str, fields: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _check_monitors(config: Config, evaluated: bool) -> None:
+    """Refuse to watch a result that no epoch gives."""
+    results = ["train_loss", "lr", *(f"valid_{name}" for name in ("loss", *config.values.get("metrics", {})) if evaluated)]
+    for table in ("checkpoints", "early_stopping"):
+        if (name := config.values.get(table, {}).get("monitor", results[0])) not in results:
+            raise config.unknown((table, "monitor", name), results, "result")
+
+
 def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = True) -> Trainer:
     """Build the Trainer that a configuration describes, after its seed; what it leaves open is filled in ``config.values``.
 
@@ -254,6 +262,7 @@ def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = T
     optimizer = builder.make(("optimizer",), (model.parameters(),), ("params",))
     steps = -(-len(train) // values["accumulate"]) if hasattr(train.dataset, "__len__") else None
     scheduler, every = builder.schedule(optimizer, steps)
+    _check_monitors(config, valid is not None)
     out, kept, callbacks = Path(values["out"]), values["checkpoints"], list(callbacks or ())
     if "early_stopping" in values:
         callbacks.append(EarlyStopping(**{"monitor": "valid_loss" if valid is not None else "train_loss", **values["early_stopping"]}))

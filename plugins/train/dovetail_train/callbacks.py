@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from dovetail.errors import ValueRangeError
 
+from .evaluation import watched
+
 __all__ = ["Curves", "EarlyStopping", "MetricsFile", "Progress"]
 
 
@@ -107,10 +109,7 @@ class EarlyStopping:
 
     def epoch_end(self, state: Any) -> None:
         """Compare the epoch's result with the best one."""
-        if self.monitor not in state.metrics:
-            what = f"monitor is {self.monitor!r}"
-            raise ValueRangeError("EarlyStopping", what, f"expected one of {', '.join(state.metrics)}")
-        value = state.metrics[self.monitor]
+        value = watched(self.monitor, state.metrics)
         better = math.isnan(self.best) or (value < self.best if self.mode == "min" else value > self.best)
         self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
         state.stop = state.stop or self.waited >= self.patience

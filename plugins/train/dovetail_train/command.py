@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -70,13 +71,19 @@ def _read(config: Path, sets: tuple[str, ...]) -> Any:
 
 def _try(config: Path, sets: tuple[str, ...]) -> None:
     from .build import build
+    from .evaluation import watched
 
     try:
         found = _read(config, sets)
         trainer = build(found, write=False)
-        loss = trainer.try_batch()
     except (DovetailError, OSError) as error:
         raise _Wrong(_text(error)) from error
+    try:
+        loss = trainer.try_batch()
+        results = {} if trainer.valid is None else trainer.evaluate(itertools.islice(trainer.valid, 1))
+        watched(trainer.monitor, {"train_loss": loss, "lr": trainer.state.lr, **{f"valid_{name}": one for name, one in results.items()}})
+    except Exception as error:  # what a model, a loss or a metric says of data that does not fit it
+        raise _Wrong(f"{config}: a batch does not go through: {type(error).__name__}: {error}") from error
     state, values = trainer.state, found.values
     parameters = sum(p.numel() for p in trainer.model.parameters())
     rows = [
@@ -84,7 +91,7 @@ def _try(config: Path, sets: tuple[str, ...]) -> None:
         ("data", f"{_many(trainer.train)} to learn from, {_many(trainer.valid)} to evaluate with"),
         ("steps", f"{state.steps_per_epoch or '?'} an epoch, {values['epochs']} epochs"),
         ("optimizer", f"{type(state.optimizer).__name__}, {type(state.scheduler).__name__ if state.scheduler else 'no schedule'}"),
-        ("a batch", f"goes through: {type(trainer.loss).__name__} {loss:.4g}"),
+        ("a batch", f"goes through: {type(trainer.loss).__name__} {loss:.4g}{''.join(f', {name}' for name in results if name != 'loss')}"),
         ("out", f"{values['out']} ({'holds a run' if _holds(Path(values['out'])) else 'is free'})"),
     ]
     for what, text in rows:
@@ -144,7 +151,9 @@ def _prepare(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> t
 
 
 def _holds(out: Path) -> bool:
-    return (out / "metrics.jsonl").exists() or any((out / "checkpoints").glob("*"))
+    """Whether there is something to lose; a run that failed at its first step left nothing."""
+    metrics = out / "metrics.jsonl"
+    return (metrics.exists() and metrics.stat().st_size > 0) or any((out / "checkpoints").glob("*"))
 
 
 def _checkpoint(path: Path) -> Path:

@@ -7,8 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import dovetail as dv
+from dovetail.errors import ValueRangeError
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "watched"]
+
+
+def watched(monitor: str, results: Mapping[str, Any]) -> float:
+    """The one number among an epoch's results that is watched. Raises a ValueRangeError when it is not there, or is a list of numbers."""
+    value = results.get(monitor)
+    if not isinstance(value, float):
+        what = f"monitor is {monitor!r}, which is {'a list of numbers' if monitor in results else 'no result'}"
+        single = [name for name, one in results.items() if isinstance(one, float)]
+        raise ValueRangeError("Trainer", what, f"expected one of {', '.join(single)}")
+    return value
 
 
 class Evaluation:

@@ -90,11 +90,23 @@ def check_options(config: Config, path: tuple[Any, ...], target: Callable[..., A
                 text = f"{_name(target)} has no such option"
                 raise UnknownNameError(config.where(*path, name), text, nearest(name, takes), f"its options: {', '.join(takes)}")
     for name, value in options.items():
-        if isinstance(value, str) and name in takes and "Callable" in str(parameters[name].annotation):
-            raise ValueRangeError(config.where(*path, name), f"{_name(target)} takes a function for {name}", "a file cannot give one")
+        if name in takes and (wanted := _misses(parameters[name], value)):
+            raise ValueRangeError(config.where(*path, name), f"it is {value!r:.60}", f"{_name(target)} takes {wanted}")
     for name in takes:
         if parameters[name].default is inspect.Parameter.empty and name not in options:
             raise UnknownNameError(config.where(*path), f"{_name(target)} needs {name}", f"expected {name} = …")
+
+
+def _misses(parameter: inspect.Parameter, value: Any) -> str:
+    """What a parameter takes, where ``value`` is of a type that it surely does not mean; or nothing."""
+    default = parameter.default
+    if isinstance(default, bool) and not isinstance(value, bool):
+        return "true or false"
+    if isinstance(default, int | float) and not isinstance(default, bool) and isinstance(value, str | bool):
+        return "a number" + (", without quotes" if isinstance(value, str) else "")
+    if isinstance(value, str) and "Callable" in str(parameter.annotation):
+        return "a function, which a file cannot give"
+    return ""
 
 
 def _name(target: Any) -> str:

@@ -17,7 +17,7 @@ from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from ._listeners import Listeners
 from ._signals import AGAIN, Signals
 from ._state import Checkpoints, Position, rng_state, seed_all, set_rng_state
-from .evaluation import Evaluation
+from .evaluation import Evaluation, watched
 from .state import State
 
 __all__ = ["Trainer"]
@@ -243,9 +243,7 @@ class Trainer:
         if not isinstance(scheduler, dv.optim.lr_scheduler.ReduceLROnPlateau):
             scheduler.step()
             return
-        if self.monitor not in results:
-            raise ValueRangeError("Trainer", f"monitor is {self.monitor!r}", f"expected one of {', '.join(results)}")
-        scheduler.step(results[self.monitor])
+        scheduler.step(watched(self.monitor, results))
 
     # ---------------------------------------------------------------------------------------------- checkpoints
 
