@@ -54,35 +54,52 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 
 class Position:
-    """The place in the data: the random states with which this epoch began, so that its order comes out the same again."""
+    """The place in the data: what the loader says of itself, or the random states with which this epoch began and a count of batches.
+
+    A loader that knows its place is asked where that is exact: it loads nothing again. Otherwise the epoch is begun as it was begun, and
+    what is done of it passed by.
+    """
 
     def __init__(self) -> None:
         self._start: dict[str, Any] | None = None
-        self._now: dict[str, Any] | None = None  # the random states to go on with once the batches that are done were passed by
+        self._now: dict[str, Any] | None = None  # the random states to go on with behind the batches that are done
+        self._loader: dict[str, Any] | None = None  # what the loader said
 
-    def begin(self, loader: Any, done: int) -> Iterator[Any]:
+    def begin(self, loader: Any, epoch: int, done: int) -> Iterator[Any]:
         """Iterate over a pass; after `load_state_dict`, over what is left of it behind the first ``done`` batches."""
+        if hasattr(loader, "set_epoch"):
+            loader.set_epoch(epoch)
         if self._now is None:
             self._start = rng_state()
             return iter(loader)
         now, self._now = self._now, None
         set_rng_state(self._start)  # type: ignore[arg-type]
-        batches = iter(loader)
-        passed = sum(1 for _ in itertools.islice(batches, done))
-        if passed < done:
-            what = f"the checkpoint has {done} batches of this epoch behind it, the data now has {passed}"
-            raise ValueRangeError("Trainer.fit", what, "expected the data that the training began with")
+        if self._loader is not None and _knows(loader):
+            loader.load_state_dict(self._loader)
+            batches = iter(loader)
+        else:
+            batches = iter(loader)
+            passed = sum(1 for _ in itertools.islice(batches, done))
+            if passed < done:
+                what = f"the checkpoint has {done} batches of this epoch behind it, the data now has {passed}"
+                raise ValueRangeError("Trainer.fit", what, "expected the data that the training began with")
         set_rng_state(now)
         return batches
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self, loader: Any) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"start": self._start, "now": rng_state()}
+        return {"start": self._start, "now": rng_state(), "loader": loader.state_dict() if _knows(loader) else None}
 
     def load_state_dict(self, state: dict[str, Any], *, within: bool) -> None:
         """Take a checkpoint's; ``within`` says whether an epoch is to be continued, or a new one begins."""
-        self._start, self._now = state["start"], state["now"] if within else None
+        self._start, self._now, self._loader = state["start"], state["now"] if within else None, state["loader"]
         set_rng_state(state["now"])
+
+
+def _knows(loader: Any) -> bool:
+    """Whether a loader can go on from its place exactly: in line, or where a sample's random numbers are a function of its index."""
+    exact = getattr(loader, "sample_seed", None) is not None or getattr(loader, "num_workers", 0) == 0
+    return exact and hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
 
 
 class Checkpoints:

@@ -12,6 +12,7 @@ from dovetail import datasets, models
 from dovetail.errors import DeviceError, DovetailError, ValueRangeError
 from dovetail.utils.data import DataLoader, IterableDataset, random_split
 
+from ._batches import length
 from ._state import seed_all
 from .callbacks import Curves, EarlyStopping, MetricsFile
 from .config import PLAIN, Config
@@ -260,7 +261,8 @@ def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = T
     seed_all(values["seed"])  # the same first weights whatever the data
     model = builder.model().to(device)
     optimizer = builder.make(("optimizer",), (model.parameters(),), ("params",))
-    steps = -(-len(train) // values["accumulate"]) if hasattr(train.dataset, "__len__") else None
+    batches = length(train)
+    steps = batches and -(-batches // values["accumulate"])
     scheduler, every = builder.schedule(optimizer, steps)
     _check_monitors(config, valid is not None)
     out, kept, callbacks = Path(values["out"]), values["checkpoints"], list(callbacks or ())

@@ -14,6 +14,7 @@ from typing import Any
 import dovetail as dv
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 
+from ._batches import described, length, moved, size
 from ._listeners import Listeners
 from ._signals import AGAIN, Signals
 from ._state import Checkpoints, Position, rng_state, seed_all, set_rng_state
@@ -80,7 +81,8 @@ class Trainer:
         self.save_every = save_every
         self.checkpoints = None if checkpoints is None else Checkpoints(checkpoints, keep, self.monitor, mode)
         self.metrics = dict(metrics or {})
-        self.state = State(model, optimizer, scheduler, epochs, steps_per_epoch=self._steps_per_epoch())
+        batches = length(train)
+        self.state = State(model, optimizer, scheduler, epochs, steps_per_epoch=batches and -(-batches // accumulate))
         self.listeners = Listeners(callbacks, strict)
         place = "cpu" if self.device is None else self.device.type
         self.scaler = dv.amp.GradScaler(place, enabled=amp == "float16")
@@ -135,10 +137,10 @@ class Trainer:
                 for batch in batches:
                     if self._signals.caught:
                         raise Interrupted
-                    batch = self._moved(batch)
+                    batch = moved(batch, self.device)
                     with self._autocast():
                         loss, output, target = self.compute(batch)
-                    found.add(float(loss), _size(batch), output, target)
+                    found.add(float(loss), size(batch), output, target)
         finally:
             self.model.train(was)
         return found.results()
@@ -146,7 +148,7 @@ class Trainer:
     def compute(self, batch: Any) -> tuple[Any, Any, Any]:
         """The loss of a batch, and the output and target that metrics are given. Override it for batches of another form."""
         if not isinstance(batch, list | tuple) or len(batch) != 2 or self.loss is None:
-            what = f"a batch is {_described(batch)}" if self.loss is not None else "loss is None"
+            what = f"a batch is {described(batch)}" if self.loss is not None else "loss is None"
             expected = "expected a batch (input, target), and a loss of the model's output and the target"
             raise TypeMismatch("Trainer", what, expected, "override Trainer.compute(batch) to return loss, output and target")
         input, target = batch
@@ -157,7 +159,7 @@ class Trainer:
         """The loss of the first batch, without a step."""
         with dv.no_grad(), self._autocast():
             for batch in self.train:
-                return float(self.compute(self._moved(batch))[0])
+                return float(self.compute(moved(batch, self.device))[0])
         raise ValueRangeError("Trainer", "there are no batches to learn from", "expected at least one")
 
     # ------------------------------------------------------------------------------------------------- the loop
@@ -170,7 +172,7 @@ class Trainer:
         state = self.state
         if not state.epoch_over:
             self.model.train()
-            batches = self._position.begin(self.train, state.batch)
+            batches = self._position.begin(self.train, state.epoch, state.batch)
             while self._step(batches):
                 self._after_step()
                 if self._over():
@@ -186,12 +188,12 @@ class Trainer:
         state, optimizer, sums, samples, count = self.state, self.state.optimizer, 0.0, 0, 0
         optimizer.zero_grad()
         for batch in itertools.islice(batches, self.accumulate):
-            batch = self._moved(batch)
+            batch = moved(batch, self.device)
             with self._autocast():
                 loss, _, _ = self.compute(batch)
             self.scaler.scale(loss if self.accumulate == 1 else loss / self.accumulate).backward()
-            size = _size(batch)
-            sums, samples, count = sums + float(loss.detach()) * size, samples + size, count + 1
+            many = size(batch)
+            sums, samples, count = sums + float(loss.detach()) * many, samples + many, count + 1
         if not count:
             return False
         self._update(count)
@@ -253,7 +255,7 @@ class Trainer:
         return {
             "kind": "dovetail-train", "version": 1, "model": self.model.state_dict(), "optimizer": state.optimizer.state_dict(),
             "scheduler": None if state.scheduler is None else state.scheduler.state_dict(), "scaler": self.scaler.state_dict(),
-            "position": self._position.state_dict(), "state": state.state_dict(), "accumulate": self.accumulate,
+            "position": self._position.state_dict(self.train), "state": state.state_dict(), "accumulate": self.accumulate,
             "callbacks": [c.state_dict() if hasattr(c, "state_dict") else None for c in self.listeners.callbacks],
         }  # fmt: skip
 
@@ -297,39 +299,6 @@ class Trainer:
         path = self.checkpoints.save(self.state.step, self.state_dict(), results)
         self._saved_at = self.state.step
         self.listeners.tell("checkpoint_saved", path=str(path), state=self.state)
-
-    # ----------------------------------------------------------------------------------------------------- data
-
-    def _moved(self, value: Any) -> Any:
-        """A batch on the device of the trainer."""
-        if self.device is None:
-            return value
-        if isinstance(value, dv.Tensor):
-            return value.to(self.device)
-        if isinstance(value, Mapping):
-            return {name: self._moved(part) for name, part in value.items()}
-        if isinstance(value, list | tuple):
-            parts = [self._moved(part) for part in value]
-            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-        return value
-
-    def _steps_per_epoch(self) -> int | None:
-        try:
-            return -(-len(self.train) // self.accumulate)  # type: ignore[arg-type]
-        except TypeError:  # a stream
-            return None
-
-
-def _size(batch: Any) -> int:
-    """How many samples a batch has: the length of its first tensor."""
-    if isinstance(batch, dv.Tensor):
-        return batch.shape[0] if batch.ndim else 1
-    parts: Iterable[Any] = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
-    return next((size for size in map(_size, parts) if size), 0)
-
-
-def _described(batch: Any) -> str:
-    return f"a {type(batch).__name__} of {len(batch)}" if isinstance(batch, list | tuple | dict) else f"a {type(batch).__name__}"
 
 
 def _check(**given: tuple[Any, tuple[Any, ...]]) -> None:
