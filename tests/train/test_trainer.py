@@ -216,7 +216,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     trainer.fit()
     again = make(checkpoints=tmp_path / "short")
     again.train = DataLoader(Noisy(16), batch_size=8)
-    with pytest.raises(ValueRangeError, match=r"the checkpoint has 5 batches of this epoch behind it, the data now has 2"):
+    with pytest.raises(ValueRangeError, match=r"has 5 batches of this epoch behind it, the data now has 2|a pass with 5 batches given, this one has 2"):
         again.fit("auto")
 
 

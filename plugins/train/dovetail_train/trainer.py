@@ -173,7 +173,7 @@ class Trainer:
         if not state.epoch_over:
             self.model.train()
             batches = self._position.begin(self.train, state.epoch, state.batch)
-            while self._step(batches):
+            while not state.epoch_over and self._step(batches):
                 self._after_step()
                 if self._over():
                     return
@@ -197,6 +197,7 @@ class Trainer:
         if not count:
             return False
         self._update(count)
+        state.epoch_over = count < self.accumulate
         state.train_loss = sums / samples if samples else math.nan
         state.loss_sum, state.loss_samples = state.loss_sum + sums, state.loss_samples + samples
         state.step, state.batch, state.samples = state.step + 1, state.batch + count, state.samples + samples
