@@ -6,6 +6,7 @@ import inspect
 import itertools
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -244,7 +245,9 @@ class Trainer:
         if scheduler is None or self.schedule_every == "step":
             return
         if not isinstance(scheduler, dv.optim.lr_scheduler.ReduceLROnPlateau):
-            scheduler.step()
+            with warnings.catch_warnings():  # continued behind the last step of an epoch, the optimizer has made none in this process
+                warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+                scheduler.step()
             return
         scheduler.step(watched(self.monitor, results))
 
