@@ -8,7 +8,7 @@ import pytest
 
 import dovetail as dv
 from dovetail import nn
-from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError, WorkerError
 from dovetail.utils.data import DataLoader, TensorDataset
 from dovetail_train import Trainer
 from tests.support.figures import note
@@ -91,6 +91,24 @@ def test_a_signal_in_an_evaluation_leaves_no_trace_of_it(tmp_path):
     second = make(seed=5, checkpoints=tmp_path / "cut")
     assert second.fit("auto").history == wanted and weights(second) == weights(whole)
     assert second.evaluate()["loss"] > 0
+
+
+def test_workers_that_a_signal_ended_first_do_not_fail_the_training(tmp_path):
+    class Dying(list):
+        def __iter__(self):
+            yield from list.__iter__(self)
+            if trainer.state.epoch == 1:
+                trainer._signals.caught = "SIGTERM"
+                raise WorkerError("DataLoader", "a worker died of SIGTERM")
+
+    trainer = make(checkpoints=tmp_path, scheduler=None)
+    trainer.train = Dying([(dv.ones(4, 4), dv.ones(4, 1))] * 3)
+    with pytest.raises(SystemExit):
+        trainer.fit()
+    assert trainer.state.step == 6 and (tmp_path / "step-000000006.dvt").exists()
+    trainer.accumulate = 2
+    with pytest.raises(WorkerError):
+        trainer.fit()
 
 
 def test_accumulated_batches_make_the_step_of_a_large_one():
@@ -216,7 +234,9 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     trainer.fit()
     again = make(checkpoints=tmp_path / "short")
     again.train = DataLoader(Noisy(16), batch_size=8)
-    with pytest.raises(ValueRangeError, match=r"has 5 batches of this epoch behind it, the data now has 2|a pass with 5 batches given, this one has 2"):
+    with pytest.raises(
+        ValueRangeError, match=r"has 5 batches of this epoch behind it, the data now has 2|a pass with 5 batches given, this one has 2"
+    ):
         again.fit("auto")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dovetail as dv
-from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError, WorkerError
 
 from ._batches import described, length, moved, size
 from ._listeners import Listeners
@@ -174,10 +174,15 @@ class Trainer:
         if not state.epoch_over:
             self.model.train()
             batches = self._position.begin(self.train, state.epoch, state.batch)
-            while not state.epoch_over and self._step(batches):
-                self._after_step()
-                if self._over():
-                    return
+            try:
+                while not state.epoch_over and self._step(batches):
+                    self._after_step()
+                    if self._over():
+                        return
+            except WorkerError:
+                if self._signals.caught and self.accumulate == 1:
+                    return  # a signal to all processes ended the workers before this one took notice
+                raise
             state.epoch_over = True
         try:
             self._end_epoch()
