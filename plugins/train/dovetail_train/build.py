@@ -98,16 +98,19 @@ class _Builder:
     def __init__(self, config: Config) -> None:
         self.config, self.values, self.found = config, config.values, look_up(config)
 
-    def make(self, path: tuple[Any, ...], given: tuple[Any, ...] = (), given_names: tuple[str, ...] = (), **changed: Any) -> Any:
-        """Call what a table names with the options in it, and turn what goes wrong into an error that says where."""
+    def make(self, path: tuple[Any, ...], changed: dict[str, Any] | None = None, **given: Any) -> Any:
+        """Call what a table names with the options in it, and turn what goes wrong into an error that says where.
+
+        ``changed`` are options that a file says in another form, ``given`` what a file cannot say.
+        """
         fields: Any = self.values
         for part in path:
             fields = fields[part]
         target = self.found[path]
         target = target if isinstance(target, type) else target.load()
-        options = {**_options("transforms" if "transforms" in path else path[0], fields), **changed}
-        check_options(self.config, path, target, options, {*given_names, "last_epoch"})
-        return self.guarded(path, partial(target, *given, **options))
+        options = {**_options("transforms" if "transforms" in path else path[0], fields), **(changed or {})}
+        check_options(self.config, path, target, options, {*given, "last_epoch"})
+        return self.guarded(path, partial(target, **given, **options))
 
     def guarded(self, path: tuple[Any, ...], action: Callable[[], Any]) -> Any:
         """Call ``action``; what it raises for wrong options names the place."""
@@ -158,7 +161,7 @@ class _Builder:
         for number, one in enumerate(fields):
             here = (*path, number)
             changed = {"transforms": self.transforms((*here, "transforms"), _inner(one))} if _inner(one) else {}
-            made.append(self.make(here, **changed))
+            made.append(self.make(here, changed))
         return made
 
     def data(self) -> tuple[Any, Any]:
@@ -196,7 +199,7 @@ class _Builder:
         total = self.values["epochs"] if every == "epoch" else steps and steps * self.values["epochs"]
         if fields["name"] != "SequentialLR":
             self._span(("schedule",), fields, total)
-            return self.make(("schedule",), (optimizer,), ("optimizer",)), every
+            return self.make(("schedule",), optimizer=optimizer), every
         parts, ends = fields.get("schedulers", []), [*fields.get("milestones", []), total]
         if len(parts) != len(ends) or len(parts) < 2 or not all(isinstance(end, int) for end in ends[:-1]):
             what = f"there are {len(parts)} schedulers and {len(ends) - 1} milestones"
@@ -205,8 +208,8 @@ class _Builder:
         for number, part in enumerate(parts):
             path = ("schedule", "schedulers", number)
             self._span(path, part, ends[number] and ends[number] - ([0, *ends][number]))
-            made.append(self.make(path, (optimizer,), ("optimizer",)))
-        return self.make(("schedule",), (optimizer,), ("optimizer",), schedulers=made), every
+            made.append(self.make(path, optimizer=optimizer))
+        return self.make(("schedule",), {"schedulers": made}, optimizer=optimizer), every
 
     def _span(self, path: tuple[Any, ...], fields: dict[str, Any], total: int | None) -> None:
         """Fill in how long a schedule lasts where it must know and is not told: to the end of the training."""
@@ -260,7 +263,7 @@ def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = T
         loss.to(device)
     seed_all(values["seed"])  # the same first weights whatever the data
     model = builder.model().to(device)
-    optimizer = builder.make(("optimizer",), (model.parameters(),), ("params",))
+    optimizer = builder.make(("optimizer",), params=model.parameters())
     batches = length(train)
     steps = batches and -(-batches // values["accumulate"])
     scheduler, every = builder.schedule(optimizer, steps)

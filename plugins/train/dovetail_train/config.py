@@ -36,6 +36,7 @@ _YES: Check = (lambda v: isinstance(v, bool), "true or false")
 _POSITIVE: Check = (lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 < v < math.inf, "a number above 0")
 _SHARE: Check = (lambda v: isinstance(v, float) and 0 < v < 1, "a share such as 0.1")
 _TABLES: Check = (lambda v: isinstance(v, list) and all(isinstance(part, dict) for part in v), "a list of tables with a name")
+_METRIC: Check = (lambda v: isinstance(v.get("name") if isinstance(v, dict) else v, str), "a metric's name, or a table with one")
 
 #: The plain keys: table → key → check. The empty table holds those at the top.
 PLAIN: dict[str, dict[str, Check]] = {
@@ -208,8 +209,7 @@ def _check_table(config: Config, table: str, fields: dict[str, Any]) -> None:
         elif table not in OPEN:
             raise config.unknown((table, key), checks)
         elif table == "metrics":
-            named = isinstance(value, dict) and isinstance(value.get("name"), str)
-            _check_value(config, (table, key), value, (lambda v, named=named: named or _TEXT[0](v), "a metric's name, or a table with one"))
+            _check_value(config, (table, key), value, _METRIC)
     if "name" in checks and "name" not in fields and table != "valid":
         raise ValueRangeError(config.where(table), f"[{table}] has no name", 'expected name = "…"', "dovetail train --list shows them")
     for number, one in enumerate(fields.get("transforms", ()) if "transforms" in checks else ()):

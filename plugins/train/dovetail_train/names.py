@@ -79,8 +79,8 @@ def _unknown(config: Config, table: str, path: tuple[Any, ...], name: Any) -> Un
 def check_options(config: Config, path: tuple[Any, ...], target: Callable[..., Any], options: Any, given: set[str]) -> None:
     """Refuse options that ``target`` does not take, or that it needs and are not there; ``given`` are those that come from elsewhere."""
     try:
-        plain = isinstance(target, type) and target.__init__ is object.__init__  # a class that takes nothing
-        parameters = {} if plain else dict(inspect.signature(target).parameters)
+        empty = isinstance(target, type) and getattr(target, "__init__", None) is object.__init__  # a class that takes nothing
+        parameters = {} if empty else dict(inspect.signature(target).parameters)
     except (TypeError, ValueError):
         return
     takes = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in given]

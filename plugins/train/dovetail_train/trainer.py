@@ -211,14 +211,14 @@ class Trainer:
 
     def _update(self, count: int) -> None:
         """Let the optimizer step on the gradients of ``count`` batches."""
-        optimizer, parameters = self.state.optimizer, [p for p in self.model.parameters() if p.grad is not None]
+        optimizer = self.state.optimizer
         if count < self.accumulate or self.clip_grad_norm is not None:
             self.scaler.unscale_(optimizer)
         if count < self.accumulate:  # the last, smaller group of an epoch
-            for p in parameters:
+            for p in (p for p in self.model.parameters() if p.grad is not None):
                 p.grad.mul_(self.accumulate / count)
         if self.clip_grad_norm is not None:
-            dv.nn.utils.clip_grad_norm_(parameters, self.clip_grad_norm)
+            dv.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.scaler.step(optimizer)
         self.scaler.update()
         if self.state.scheduler is not None and self.schedule_every == "step":
