@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import first_step, growth, memory, overhead, training, winograd
+from benchmarks import first_step, growth, loading, memory, overhead, training, winograd
 
 PARTS = {
     "overhead": lambda: overhead.main([]), "training": lambda: training.main([]), "memory": lambda: memory.main([]),
     "first_step": lambda: first_step.main(), "winograd": lambda: winograd.main([]), "growth": lambda: growth.main([]),
+    "loading": lambda: loading.main([]),
     "peers": lambda: training.main(["--columns", "jax,tinygrad"]),
 }  # fmt: skip
 USUAL = ("overhead", "training", "memory", "first_step")

@@ -264,10 +264,11 @@ def current(generator: Generator | None = None) -> Generator:
 
 
 @contextmanager
-def thread_generator(seed: int) -> Iterator[Generator]:
-    """Give this thread a generator of its own within the block."""
-    before, _THREAD.generator = _THREAD.generator, Generator().manual_seed(seed)
+def thread_generator(source: int | Generator) -> Iterator[Generator]:
+    """Give this thread a generator of its own within the block: one with this seed, or the one given."""
+    made = source if isinstance(source, Generator) else Generator().manual_seed(source)
+    before, _THREAD.generator = _THREAD.generator, made
     try:
-        yield _THREAD.generator
+        yield made
     finally:
         _THREAD.generator = before

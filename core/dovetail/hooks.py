@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["HOOKS", "HOOK_API", "Hook", "hookimpl", "hookspec"]
 
 #: The version of everything in this file, apart from the package's own version. A new hook or argument raises the minor number.
-HOOK_API = (1, 1)
+HOOK_API = (1, 2)
 
 #: What a registration hook returns: key → fields, as in the manifest's table of that kind.
 Rows = dict[str, dict[str, Any]]
@@ -39,6 +39,7 @@ Rows = dict[str, dict[str, Any]]
 SKIP = "the plugin is marked failed and all of its answer is left out; the others are not touched"
 RAISE = "the exception goes to the caller, with a note that names the plugin, the hook and how to switch the plugin off"
 FORMAT = "a FormatError for this file, caused by the exception; one that is a FormatError already passes as it is"
+WORKER = "the worker loads nothing: the exception comes out of the loader where its first batch was due, with a note that names the plugin"
 CHECK = "a failed check with the exception as its text; the other checks go on"
 
 
@@ -171,6 +172,11 @@ def save_weights(format: str, path: str, tensors: dict[str, Any], metadata: dict
 @_hook(since="1.1", first_result=True, on_error=RAISE, claim="collates")
 def collate(samples: list[Any]) -> Any:
     """Make a batch of samples of a claimed element type, which ``default_collate`` does not know: return the batch."""
+
+
+@_hook(since="1.2", on_error=WORKER)
+def worker_init(worker_id: int, num_workers: int, seed: int) -> None:
+    """Prepare a worker process of a DataLoader, before its ``worker_init_fn``; ``seed`` is what its random numbers start from."""
 
 
 @_hook(since="1.1", on_error=CHECK)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import warnings
 from collections import OrderedDict, UserList, deque, namedtuple
 
@@ -142,6 +144,148 @@ def test_workers_draw_the_same_numbers(persistent):
         options = {"multiprocessing_context": "fork"} if lib is torch else {}
         loader = module.DataLoader(_Noise(lib), 2, shuffle=True, num_workers=2, persistent_workers=persistent, **options)
         return [[plain(b) for b in loader] for _ in range(2)], lib.rand(1)
+
+    agree(call)
+
+
+class _Draws:
+    """Python's and NumPy's numbers, whose seeds depend on the worker too."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return random.random(), np.random.rand(), np.random.randint(1000)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_workers_seed_python_and_numpy_alike(seed):
+    def call(module, lib):
+        lib.manual_seed(seed)
+        return list(module.DataLoader(_Draws(), batch_size=None, num_workers=2, multiprocessing_context="fork"))
+
+    agree(call)
+
+
+class _Asks:
+    def __init__(self, module):
+        self.module = module
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        info = self.module.get_worker_info()
+        return info.id, info.num_workers, info.seed, info.dataset is self, info.worker_method, info.rng
+
+
+def test_workers_know_the_same_of_themselves():
+    def call(module, lib):
+        lib.manual_seed(4)
+        return list(module.DataLoader(_Asks(module), batch_size=None, num_workers=2, multiprocessing_context="fork", collate_fn=list))
+
+    agree(call)
+
+
+class _Raises:
+    def __init__(self, make):
+        self.make = make
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        if index == 1:
+            raise self.make()
+        return index
+
+
+class _Message(Exception):
+    def __init__(self, message=""):
+        self.message = message
+        super().__init__(message)
+
+
+class _Two(Exception):
+    def __init__(self, a, b):
+        super().__init__(a, b)
+
+
+ERRORS = [
+    lambda: ValueError("bad"),
+    lambda: KeyError("bad"),
+    lambda: IndexError(3),
+    lambda: _Two(1, 2),
+    lambda: OSError(2, "gone", "f"),
+    _Message,
+]
+
+
+@pytest.mark.parametrize("make", ERRORS, ids=lambda make: type(make()).__name__)
+def test_errors_of_workers_have_the_same_class_and_text(make):
+    told = []
+    for module, _ in SIDES:
+        steps = iter(module.DataLoader(_Raises(make), num_workers=1, multiprocessing_context="fork"))
+        next(steps)
+        with pytest.raises(Exception) as caught:  # noqa: B017, PT011 - which is what is compared
+            next(steps)
+        lines = [line for line in str(caught.value).splitlines() if "File" not in line and not line.startswith("    ")]
+        told.append((type(caught.value), [line for line in lines if "DataLoader: at index" not in line], [b.item() for b in steps]))
+    assert told[0] == told[1]
+
+
+def test_a_worker_that_dies_is_told_in_the_same_words():
+    for module, _ in SIDES:
+        with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid\(s\) \d+\) exited unexpectedly"):
+            list(module.DataLoader(_Raises(lambda: os._exit(1)), num_workers=1, multiprocessing_context="fork"))
+
+
+@pytest.mark.parametrize("context", ["no", 3, "fork", "spawn", None])
+def test_contexts_are_refused_alike(context):
+    agree(lambda module, lib: module.DataLoader("ab", num_workers=1, multiprocessing_context=context) and None)
+    agree(lambda module, lib: setattr(module.DataLoader("ab", num_workers=1), "multiprocessing_context", context))
+    agree(lambda module, lib: setattr(module.DataLoader("ab"), "multiprocessing_context", context))
+
+
+@pytest.mark.parametrize("options", [{"num_workers": 500}, {"pin_memory": True}], ids=str)
+def test_warnings_have_the_same_words(options):
+    told = []
+    for module, _ in SIDES:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            loader = module.DataLoader([1], **options)
+            if "pin_memory" in options:
+                list(loader)
+        told.append(str(seen[0].message))
+    assert told[1].startswith(told[0])
+
+
+@pytest.mark.parametrize(
+    "options", [{"in_order": False}, {"prefetch_factor": 1}, {"persistent_workers": True}, {"worker_init_fn": id}], ids=str
+)
+def test_options_of_workers(options):
+    def call(module, lib):
+        loader = module.DataLoader(range(12), 3, num_workers=2, multiprocessing_context="fork", **options)
+        return [sorted(plain(b) for b in loader) for _ in range(2)], len(loader), loader.prefetch_factor
+
+    agree(call)
+
+
+def shared_stream(module, n):
+    class Stream(module.IterableDataset):
+        def __iter__(self):
+            info = module.get_worker_info()
+            return iter(range(info.id, n, info.num_workers))
+
+    return Stream()
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 3}, {"batch_size": 3, "drop_last": True}, {"batch_size": None}], ids=str)
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_streams_of_workers(workers, options):
+    def call(module, lib):
+        loader = module.DataLoader(shared_stream(module, 17), num_workers=workers, multiprocessing_context="fork", **options)
+        return sorted(str(plain(b)) for b in loader)
 
     agree(call)
 

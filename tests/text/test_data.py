@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import dovetail as dv
@@ -147,3 +149,19 @@ def test_bleu():
         data.bleu_score([["a"]], [[["b"]]], max_n=3)
     with pytest.raises(AssertionError, match="The length of candidate and reference corpus should be the same"):
         data.bleu_score([["a"]], [])
+
+
+def test_tokenizers_of_worker_processes_are_told_to_use_one_thread(monkeypatch):
+
+    class Asks:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return os.environ.get("TOKENIZERS_PARALLELISM")
+
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    assert list(DataLoader(Asks(), batch_size=None, num_workers=2)) == ["false", "false"]
+    assert "TOKENIZERS_PARALLELISM" not in os.environ
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")  # who says so himself has it
+    assert list(DataLoader(Asks(), batch_size=None, num_workers=1)) == ["true", "true"]

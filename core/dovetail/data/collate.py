@@ -110,6 +110,8 @@ def _numpy(batch: Any) -> Any:
     if first.dtype.kind in "SUO":
         raise _unknown(first.dtype)
     if isinstance(first, np.ndarray):
+        if first.ndim and all(type(b) is np.ndarray and b.dtype == first.dtype and b.shape == first.shape for b in batch):
+            return as_tensor(np.concatenate(batch).reshape(len(batch), *first.shape))
         return _stack([as_tensor(b) for b in batch])
     return as_tensor(np.array(batch))
 

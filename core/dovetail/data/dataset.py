@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..errors import AssertedError, RangeError, UnsupportedError, ValueRangeError
+from ..tensor import Tensor
 
 __all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset", "random_split"]
 
@@ -113,6 +114,15 @@ def several(dataset: Any, indices: list[Any]) -> Any:
     """Some samples of a dataset, all at once where it can."""
     many = getattr(dataset, "__getitems__", None)
     return many(indices) if callable(many) else [dataset[i] for i in indices]
+
+
+def whole_batch(dataset: Any, indices: Any) -> list[Any] | None:
+    """What `default_collate` makes of these samples, taken from the tensors at once; None where a dataset is not of tensors alone."""
+    while type(dataset) is Subset:
+        indices, dataset = [dataset.indices[i] for i in indices], dataset.dataset
+    if type(dataset) is not TensorDataset or not indices or not all(type(i) is int for i in indices):
+        return None
+    return [t[indices] for t in dataset.tensors] if all(type(t) is Tensor for t in dataset.tensors) else None
 
 
 class ConcatDataset(Dataset[T_co]):

@@ -1,34 +1,41 @@
-"""DataLoader: batches from a dataset, in line or by worker threads, in the order of the sampler."""
+"""DataLoader: batches from a dataset, in line or by workers, in the order of the sampler."""
 
 from __future__ import annotations
 
-import copy
 import itertools
+import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ..errors import AssertedError, TypeMismatch, ValueRangeError
+from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
-from .workers import Fetcher, ThreadPool, WorkerInfo, get_worker_info
+from .fetch import get_worker_info
+from .passes import Ahead, InLine
+from .progress import Progress, begin, parts
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info"]
 
+T_co = TypeVar("T_co", covariant=True)
 _FIXED = {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
 
 
-class DataLoader:
+class DataLoader(Generic[T_co]):
     """Iterate over a dataset in batches; arguments as PyTorch's.
 
-    Worker processes are to come: ``num_workers > 0`` starts that many threads and says so in a warning. Each has a shallow
-    copy of the dataset and random numbers of its own, those of PyTorch's worker of that number. Batches come out in the
-    sampler's order whatever the number of workers. ``pin_memory`` has no effect.
+    ``num_workers`` processes load ahead, each with a copy of the dataset and PyTorch's random numbers of the worker of that number. Batches
+    come out in the sampler's order whatever the number of workers. ``multiprocessing_context`` is a start method or a context;
+    "thread" makes the workers threads of this process. ``pin_memory`` has no effect.
 
-    Raises a ValueError for options that exclude each other. What a dataset raises in a worker comes out unchanged where
-    its batch was due, with a note that names worker and indices; a WorkerError (RuntimeError) after ``timeout`` seconds.
+    With ``sample_seed`` the random numbers of a sample are a function of (sample_seed, epoch, index), and the order one of (sample_seed,
+    epoch): the same samples for any number of workers. The loader counts its passes as epochs; `set_epoch` says another.
+
+    Raises a ValueError for options that exclude each other. What a dataset raises in a worker comes out where its batch was due, with
+    PyTorch's text and a note that names worker and indices; a WorkerError (RuntimeError) says that a worker died, or that nothing
+    came for ``timeout`` seconds.
 
     >>> import dovetail as dv
     >>> loader = DataLoader(dv.arange(5), batch_size=2)
@@ -43,11 +50,11 @@ class DataLoader:
         batch_sampler: Iterable[Any] | None = None, num_workers: int = 0, collate_fn: Callable[[Any], Any] | None = None,
         pin_memory: bool = False, drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], None] | None = None,
         multiprocessing_context: Any = None, generator: Any = None, *, prefetch_factor: int | None = None,
-        persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
+        persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True, sample_seed: int | None = None,
     ) -> None:  # fmt: skip
         self.dataset, self.num_workers, self.timeout, self.generator = dataset, num_workers, timeout, generator
         self.pin_memory, self.worker_init_fn, self.persistent_workers = pin_memory, worker_init_fn, persistent_workers
-        self.multiprocessing_context, self.pin_memory_device, self.in_order = multiprocessing_context, pin_memory_device, in_order
+        self.pin_memory_device, self.in_order, self.sample_seed = pin_memory_device, in_order, sample_seed
         self._iterable = isinstance(dataset, IterableDataset)
         self._check_workers(prefetch_factor)
         self._check_sampling(shuffle, sampler, batch_sampler, batch_size, drop_last)
@@ -62,23 +69,34 @@ class DataLoader:
         self._auto = batch_sampler is not None  # whether the loader makes batches itself
         self._index_sampler: Any = batch_sampler if self._auto else sampler
         self.collate_fn = collate_fn or (default_collate if self._auto else default_convert)
-        self._iterator: _Threaded | None = None
+        self.multiprocessing_context = multiprocessing_context
+        self._iterator: Ahead | None = None
         self._stated: int | None = None  # what len() said of a stream, which then turns out to be true or not
+        self._epoch = 0  # of the next pass
+        self._progress: Progress | None = None  # of the latest pass
+        self._resumed: Progress | None = None  # what the next pass goes on with
         self._made = True
 
     def _check_workers(self, prefetch: int | None) -> None:
-        n, context = self.num_workers, self.multiprocessing_context
+        n = self.num_workers
         _refuse(n < 0, f"num_workers option should be non-negative, got {n}", "use num_workers=0 to load in line")
         _refuse(self.timeout < 0, f"timeout option should be non-negative, got {self.timeout}")
         what = f"prefetch_factor option could only be specified in multiprocessing, got {prefetch}"
         _refuse(n == 0 and prefetch is not None, what, "let num_workers > 0")
         _refuse(prefetch is not None and prefetch < 0, f"prefetch_factor option should be non-negative, got {prefetch}")
         _refuse(self.persistent_workers and n == 0, "persistent_workers option needs num_workers > 0")
-        what = "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers=0"
-        _refuse(context is not None and n == 0, what)
+        both = self.sample_seed is not None and self.generator is not None
+        _refuse(both, "sample_seed and generator would both decide the order", "give one of the two")
         if self.worker_init_fn is not None and not callable(self.worker_init_fn):
             what = f"worker_init_fn is {type(self.worker_init_fn).__name__}"
             raise TypeMismatch("DataLoader", what, "expected a function of the worker's id")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or n
+        if n > cores:
+            warnings.warn(
+                f"This DataLoader will create {n} worker processes in total. Our suggested max number of worker in current system is "
+                f"{cores}, which is smaller than what this DataLoader is going to create.",
+                stacklevel=3,
+            )
 
     def _check_sampling(self, shuffle: Any, sampler: Any, batch_sampler: Any, batch_size: Any, drop_last: bool) -> None:
         for name, value in (("sampler", sampler), ("batch_sampler", batch_sampler), ("shuffle", shuffle or None)):
@@ -99,22 +117,21 @@ class DataLoader:
     def __setattr__(self, name: str, value: Any) -> None:
         fixed = self._made and name in _FIXED
         _refuse(fixed, f"{name} attribute should not be set after DataLoader is initialized", "make another DataLoader")
+        if name == "multiprocessing_context" and value is not None:
+            value = _context(value, self.num_workers)
         object.__setattr__(self, name, value)
 
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory:
-            warnings.warn("DataLoader: pin_memory has no effect, batches stay in ordinary memory", stacklevel=2)
+            what = "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."
+            warnings.warn(what, stacklevel=2)
         if self.num_workers == 0:
-            return _InLine(self)
-        if self._iterator is not None:
-            self._iterator.restart()
+            return InLine(self)
+        if self._iterator is not None and self._iterator.failed is None:
+            self._iterator.restart(self)
             return self._iterator
-        warnings.warn(
-            f"DataLoader: num_workers={self.num_workers} starts threads; worker processes are not available yet, so pure-Python "
-            "transforms do not run in parallel",
-            stacklevel=2,
-        )
-        made = _Threaded(self)
+        self._iterator = None
+        made = Ahead(self)
         if self.persistent_workers:
             self._iterator = made
         return made
@@ -127,110 +144,66 @@ class DataLoader:
             return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next pass is, for ``sample_seed`` and for samplers that have a `set_epoch`."""
+        self._epoch = epoch
+        for part in parts(self):
+            if hasattr(part, "set_epoch"):
+                part.set_epoch(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the latest pass is, in plain values and tensors: give it to `load_state_dict` of such a loader to go on there.
+
+        Raises an UnsupportedError where batches come out of order.
+
+        >>> import dovetail as dv
+        >>> loader, again = (DataLoader(dv.arange(5), batch_size=2, shuffle=True) for _ in range(2))
+        >>> steps = iter(loader)
+        >>> _ = next(steps)
+        >>> again.load_state_dict(loader.state_dict())
+        >>> [b.tolist() for b in again] == [b.tolist() for b in steps]
+        True
+        """
+        if not self.in_order and self.num_workers:
+            raise UnsupportedError("DataLoader.state_dict", "with in_order=False what is left is not known", "", "use in_order=True")
+        latest = self._resumed or self._progress or Progress(self._epoch - 1, self.num_workers, done=True)
+        return latest.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next pass be the rest of the one that `state_dict` tells of: samples that were given are not loaded again.
+
+        Exact for the order of a map-style dataset with any number of workers, and for its random numbers where the loader has a
+        ``sample_seed``. A stream goes on by its own ``load_state_dict``, or is read again up to there, with as many workers as before.
+        Raises a TypeError or a ValueError for a state that is none, or of another loader.
+        """
+        self._resumed = Progress.of(state_dict, self)
+        self._epoch = self._resumed.epoch
+
+    def _new_pass(self, seed: int | None = None) -> tuple[Progress, Iterator[Any]]:
+        """Begin a pass, or the rest of one: what is known of it, and its requests."""
+        resumed, self._resumed = self._resumed, None
+        self._progress, steps = begin(self, resumed, seed)
+        self._epoch = self._progress.epoch + 1
+        return self._progress, steps
+
 
 def _refuse(wrong: Any, what: str, remedy: str = "") -> None:
     if wrong:
         raise ValueRangeError("DataLoader", what, "", remedy)
 
 
-class _Pass:
-    """One pass over the data."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        self._loader, self._given = loader, 0
-        self._make = partial(Fetcher, auto=loader._auto, collate=loader.collate_fn, drop_last=loader.drop_last)
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def _hand_out(self, value: Any) -> Any:
-        """Count a batch, and say so when a stream goes on for longer than its length."""
-        loader, self._given = self._loader, self._given + 1
-        if loader._stated is not None and self._given > loader._stated:
-            hint = "; with several workers, let __iter__ ask get_worker_info() for its share" if loader.num_workers else ""
-            warnings.warn(
-                f"DataLoader: the length of IterableDataset {loader.dataset} was reported to be {loader._stated} (by len(dataloader)), "
-                f"but {self._given} samples have been fetched{hint}",
-                stacklevel=3,
-            )
+def _context(value: Any, workers: int) -> Any:
+    """A context of multiprocessing by its name or as it is, or "thread"."""
+    what = f"multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers={workers}"
+    _refuse(workers == 0, what)
+    if value == "thread":
         return value
-
-
-class _InLine(_Pass):
-    """Load in the caller's thread."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        if loader.timeout:
-            raise AssertedError("DataLoader", f"timeout is {loader.timeout}", "loading in line requires timeout == 0")
-        super().__init__(loader)
-        self._steps = iter(loader._index_sampler)
-        draw_seed(loader.generator)  # nobody here needs it, but PyTorch draws it
-        self._fetch = self._make(loader.dataset)
-
-    def __next__(self) -> Any:
-        return self._hand_out(self._fetch(next(self._steps)))
-
-
-class _Threaded(_Pass):
-    """Load by worker threads, a few batches ahead, handing them out in order."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        super().__init__(loader)
-        seed = draw_seed(loader.generator)
-        infos = [WorkerInfo(i, loader.num_workers, seed + i, _copied(loader.dataset)) for i in range(loader.num_workers)]
-        self._pool = ThreadPool(infos, loader.worker_init_fn, self._make)
-        self._sent = 0
-        self._begin()
-
-    def restart(self) -> None:
-        """Begin another pass with the same threads; what the last one left undone is dropped."""
-        self._pool.restart(self._sent)
-        self._begin()
-
-    def _begin(self) -> None:
-        loader = self._loader
-        self._steps = iter(loader._index_sampler)
-        self._turns = itertools.cycle(range(loader.num_workers))
-        self._active = set(range(loader.num_workers))
-        self._first = self._due = self._sent  # requests are numbered through all passes
-        self._given = 0
-        for _ in range((loader.prefetch_factor or 1) * loader.num_workers):
-            self._send()
-
-    def _send(self) -> None:
-        """Give the next request to the next worker whose stream has not ended."""
-        if self._active:
-            for request in itertools.islice(self._steps, 1):
-                worker = next(w for w in self._turns if w in self._active)
-                self._pool.send(worker, self._sent, request)
-                self._sent += 1
-
-    def __next__(self) -> Any:
-        while self._due < self._sent:
-            worker, kind, value = self._pool.receive(self._due, self._loader.timeout)
-            self._due += 1
-            if kind != "end" or worker in self._active:
-                self._active -= {worker} if kind == "end" else set()
-                self._send()
-            if kind == "error":
-                raise value
-            if kind == "batch":
-                return self._hand_out(value)
-        if not self._loader.persistent_workers:
-            self._pool.stop()
-        raise StopIteration
-
-    def __del__(self) -> None:
-        if hasattr(self, "_pool"):
-            self._pool.stop()
-
-
-def _copied(dataset: Any) -> Any:
-    """A worker's own dataset: what it sets on it stays with it, what the dataset holds is shared."""
-    try:
-        return copy.copy(dataset)
-    except Exception:  # a dataset that cannot be copied is shared
-        return dataset
+    if isinstance(value, str):
+        known = multiprocessing.get_all_start_methods()
+        what = f"multiprocessing_context option should specify a valid start method in {known!r}, but got multiprocessing_context={value!r}"
+        _refuse(value not in known, what, "or 'thread', for threads")
+        return multiprocessing.get_context(value)
+    if not isinstance(value, multiprocessing.context.BaseContext):
+        what = "multiprocessing_context option should be a valid context object or a string specifying the start method"
+        raise TypeMismatch("DataLoader", what, f"but got multiprocessing_context={value}")
+    return value

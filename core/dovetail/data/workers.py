@@ -1,162 +1,206 @@
-"""Fetching samples, and the threads that do it ahead of time. Worker processes will take ThreadPool's place here."""
+"""The life of a worker: requests come in, batches and errors go out, until None arrives or the main process is gone."""
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import queue
+import random
+import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from ..errors import WorkerError
-from .dataset import IterableDataset, several
+from ..errors import DovetailError, WorkerError
+from ..generator import default_generator
+from ..ops.info import set_num_threads
+from ..plugins.manager import get_manager
+from .fetch import Fetcher, WorkerInfo, set_worker_info
+from .shared import Sender
 
-__all__ = ["Fetcher", "ThreadPool", "WorkerInfo", "get_worker_info"]
+__all__ = ["STACK", "Failure", "Inbox", "Task", "can_go", "process", "serve"]
+
+STACK: Any = getattr(signal, "SIGUSR1", None)  # the main process asks for the Python stack of a worker that hangs
 
 
 @dataclass
-class WorkerInfo:
-    """What a worker knows of itself: its number, how many there are, its seed, the dataset."""
+class Task:
+    """What all workers of a loader are told at their start."""
 
-    id: int
-    num_workers: int
-    seed: int
     dataset: Any
+    make: Callable[..., Fetcher]
+    init: Callable[[int], None] | None
+    seed: int
+    num_workers: int
+    environ: dict[str, str] = field(default_factory=dict)
 
 
-class _Local(threading.local):
-    info: WorkerInfo | None = None
+class Inbox:
+    """Requests as (number, kind, what); those of an earlier pass, with numbers below `first`, are passed over."""
+
+    def __init__(self) -> None:
+        self.first: float = 0
+        self.queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def put(self, message: Any) -> None:
+        """Add a request; "begin" makes those before it void, None all of them."""
+        if message is None or message[1] == "begin":
+            self.first = float("inf") if message is None else message[0]
+        self.queue.put(message)
+
+    def __iter__(self) -> Iterator[tuple[int, str, Any]]:
+        while (message := self.queue.get()) is not None:
+            if message[0] >= self.first:
+                yield message
 
 
-_LOCAL = _Local()
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a loader's worker, what it is; elsewhere None.
-
-    >>> get_worker_info() is None
-    True
-    """
-    return _LOCAL.info
-
-
-class Fetcher:
-    """Turns one request of the sampler into a batch (or a sample, without batching)."""
-
-    def __init__(self, dataset: Any, auto: bool, collate: Callable[[Any], Any], drop_last: bool) -> None:
-        self.dataset, self.auto, self.collate, self.drop_last = dataset, auto, collate, drop_last
-        self.stream = iter(dataset) if isinstance(dataset, IterableDataset) else None
-        self.ended = False
-
-    def __call__(self, request: Any) -> Any:
-        """Load and collate. Raises StopIteration at the end of a stream."""
-        if self.stream is not None:
-            return self._next(request)
-        if not self.auto:
-            return self.collate(self.dataset[request])
-        return self.collate(several(self.dataset, request))
-
-    def _next(self, request: Any) -> Any:
-        if self.ended:
-            raise StopIteration
-        if not self.auto:
-            return self.collate(next(self.stream))  # type: ignore[arg-type]
-        batch: list[Any] = []
-        for _ in request:
-            try:
-                batch.append(next(self.stream))  # type: ignore[arg-type]
-            except StopIteration:
-                self.ended = True
-                break
-        if not batch or (self.ended and self.drop_last and len(batch) < len(request)):
-            raise StopIteration
-        return self.collate(batch)
-
-
-class ThreadPool:
-    """Worker threads with a queue each, and one place where results wait for their turn."""
-
-    def __init__(self, infos: list[WorkerInfo], init: Callable[[int], None] | None, make: Callable[[Any], Fetcher]) -> None:
-        self.infos, self.init, self.make = infos, init, make
-        self.first: float = 0  # requests with lower numbers are of an earlier pass: nobody waits for them
-        self.waiting: dict[int, Any] = {}
-        self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.requests: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in infos]
-        for info in infos:
-            threading.Thread(target=_work, args=(self, info), daemon=True, name=f"dovetail-loader-{info.id}").start()
-
-    def restart(self, first: int) -> None:
-        """Begin another pass with the same threads, whose requests are numbered from `first`."""
-        self.first = first
-        self.waiting.clear()
-        for inbox in self.requests:
-            inbox.put((first, "restart", None))
-
-    def send(self, worker: int, number: int, request: Any) -> None:
-        """Ask a worker for a batch."""
-        self.requests[worker].put((number, "fetch", request))
-
-    def receive(self, number: int, timeout: float) -> tuple[int, str, Any]:
-        """Wait for a result by its number: (worker, "batch", "end" of its stream or "error", the value).
-
-        Raises a WorkerError when nothing comes for `timeout` seconds.
-        """
-        while number not in self.waiting:
-            try:
-                got, *result = self.results.get(timeout=timeout or None)
-            except queue.Empty:
-                what = f"DataLoader timed out after {timeout} seconds"
-                remedy = "raise timeout=, or look at what the dataset waits for"
-                raise WorkerError("DataLoader", what, f"batch {number - int(self.first)} has not come", remedy) from None
-            if got >= self.first:
-                self.waiting[got] = tuple(result)
-        return self.waiting.pop(number)
-
-    def stop(self) -> None:
-        """Let the threads end; requests that they have not begun are dropped."""
-        self.first = float("inf")
-        for inbox in self.requests:
-            inbox.put(None)
-
-
-def _work(pool: ThreadPool, info: WorkerInfo) -> None:
-    """The life of a worker thread: its own random stream, then requests until None arrives."""
-    from ..generator import thread_generator
-
-    _LOCAL.info = info
-    inbox = pool.requests[info.id]
-    fetch: Fetcher | None = None
-    failed: BaseException | None = None
-    with thread_generator(info.seed):
+def serve(inbox: Inbox, put: Callable[..., None], task: Task, info: WorkerInfo, failed: Exception | None = None) -> None:
+    """Answer each request by (number, worker, "batch", "end" of its stream or "error", value, where the stream is)."""
+    set_worker_info(info)
+    try:
+        if task.init is not None and failed is None:
+            task.init(info.id)
+    except Exception as error:
+        failed = error
+    fetch, first, broken = None, None, ""
+    began: tuple[Any, Any] = (0, None)
+    for number, kind, request in inbox:
+        if kind == "begin":
+            fetch, began = None, request
+            continue
         try:
-            if pool.init is not None:
-                pool.init(info.id)
-        except BaseException as error:
-            failed = error
-        while (message := inbox.get()) is not None:
-            number, kind, request = message
-            if kind == "restart":
-                fetch = None
-            elif number >= pool.first:
-                try:
-                    if failed is not None:
-                        raise failed
-                    fetch = fetch or pool.make(info.dataset)
-                    result = ("batch", fetch(request))
-                except BaseException as error:
-                    ended = isinstance(error, StopIteration) and fetch is not None and fetch.stream is not None
-                    result = ("end", None) if ended else ("error", _noted(error, info.id, request))
-                pool.results.put((number, info.id, *result))
-                del result
+            if failed is not None:  # the error itself comes out once: kept here, it would keep the frames of who caught it
+                first, failed = failed, None
+                broken = repr(first)
+                raise first
+            if broken:
+                raise WorkerError("DataLoader", f"worker {info.id} could not begin", broken)
+            fetch = fetch or task.make(info.dataset, epoch=began[0], state=began[1])
+            value = fetch(request) if kind == "fetch" else fetch.skip(request)
+            result = ("batch", value, fetch.state())
+            del value
+        except Exception as error:
+            first = None
+            ended = isinstance(error, StopIteration) and fetch is not None and fetch.stream is not None
+            result = ("end", None, None) if ended else ("error", _failure(error, info, request), None)
+        try:
+            put(number, info.id, *result)
+        except ConnectionError:  # nobody listens any more
+            return
+        except Exception as error:  # a batch that cannot be pickled
+            put(number, info.id, "error", _failure(error, info, request), None)
+        del result
 
 
-def _noted(error: BaseException, worker: int, request: Any) -> BaseException:
-    """The error with a note of where it happened; what would end a process becomes a WorkerError."""
-    where = f"in DataLoader worker thread {worker}, at indices {request}"
-    if not isinstance(error, Exception):
-        made = WorkerError("DataLoader", f"worker thread {worker} ended by {type(error).__name__} {error}", f"at indices {request}")
-        made.__cause__ = error
-        return made
-    if where not in getattr(error, "__notes__", ()):
-        error.add_note(where)
-    return error
+@dataclass
+class Failure:
+    """An error of a worker process on its way: the nearest class that can be sent, its attributes, PyTorch's text, and where it was."""
+
+    kind: type
+    text: str
+    fields: dict[str, Any]
+    note: str
+
+    def rebuilt(self) -> Exception:
+        """The error again, with the text that PyTorch gives it; a RuntimeError where its class takes no text."""
+        text = _Plain(self.text) if self.kind is KeyError else self.text
+        try:
+            error = self.kind(message=text) if getattr(self.kind, "message", None) else self.kind(text)
+        except Exception:
+            error = RuntimeError(text)
+            if issubclass(self.kind, DovetailError):  # one of ours keeps its class and what it knows, as the path of a file
+                error = self.kind.__new__(self.kind, text)
+                error.__dict__.update(self.fields)
+        error.add_note(self.note)
+        return error  # type: ignore[no-any-return]
+
+
+class _Plain(str):
+    """A text that KeyError shows as it is."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _failure(error: Exception, info: WorkerInfo, request: Any) -> Exception | Failure:
+    """The error of a thread with a note of where it was; a process sends what it needs to be made again."""
+    thread = info.worker_method == "thread"
+    note = f"in DataLoader worker {'thread' if thread else 'process'} {info.id}, at indices {request}"
+    if thread:
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+        return error
+    text = f"Caught {type(error).__name__} in DataLoader worker process {info.id}.\nOriginal {''.join(traceback.format_exception(error))}"
+    kind = next(kind for kind in type(error).__mro__ if can_go(kind))
+    return Failure(kind, text, vars(error) if can_go(vars(error)) else {}, note)
+
+
+def can_go(value: Any) -> bool:
+    """Whether a value can be sent to another process."""
+    try:
+        ForkingPickler.dumps(value)
+    except Exception:
+        return False
+    return True
+
+
+def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) -> None:
+    """The main function of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's; it ends this one
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for end in others:  # of other workers, which a fork has here too
+        end.close()
+    faulthandler.enable(stacks.fileno(), all_threads=False)
+    if STACK is not None:
+        faulthandler.register(STACK, stacks.fileno(), all_threads=False)
+    os.write(stacks.fileno(), b"\n")  # from now on it can be asked
+    os.environ.update(task.environ)
+    set_num_threads(1)
+    _seed(task.seed, worker)
+    inbox, sender = Inbox(), Sender(line)
+    threading.Thread(target=_listen, args=(line, inbox, sender), daemon=True, name="dovetail-loader-listens").start()
+    info = WorkerInfo(worker, task.num_workers, task.seed + worker, task.dataset)
+    serve(inbox, sender, task, info, _tell_plugins(info))
+
+
+def _seed(base: int, worker: int) -> None:
+    """The streams of PyTorch's worker of this number: Dovetail's, Python's and NumPy's."""
+    import numpy.random as numpy_random
+
+    default_generator.manual_seed(base + worker)
+    random.seed(base + worker)
+    words = numpy_random.SeedSequence([worker, base & 0xFFFFFFFF, base >> 32, 0])
+    numpy_random.seed(words.generate_state(4))
+
+
+def _tell_plugins(info: WorkerInfo) -> Exception | None:
+    """Call the hook; with its error the worker answers every request."""
+    try:
+        manager = get_manager()
+        if any("worker_init" in plugin.implements for plugin in manager.catalogue.usable):  # else pluggy need not be imported
+            manager.call("worker_init", worker_id=info.id, num_workers=info.num_workers, seed=info.seed)
+    except Exception as error:
+        return error
+    return None
+
+
+def _listen(line: Any, inbox: Inbox, sender: Sender) -> None:
+    """Take requests as they come, so that the main process never waits to send one, and end the process when the main one is gone."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))  # they are for the main thread
+    parent = os.getppid()
+    try:
+        while os.getppid() == parent:
+            if line.poll(0.5):
+                message, freed = line.recv()
+                sender.free.extend(freed)
+                inbox.put(message)
+                if message is None:
+                    return
+    except (EOFError, OSError):
+        pass
+    os._exit(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 from dovetail.hooks import hookimpl
 
-__all__ = ["build_dataset", "build_model", "collate", "doctor"]
+__all__ = ["build_dataset", "build_model", "collate", "doctor", "worker_init"]
 
 
 @hookimpl
@@ -73,3 +73,9 @@ def build_model(entry: Any, config: dict[str, Any], weights: Any) -> Any:
     model = getattr(models, architecture).from_pretrained(weights, **config)
     config.update(asdict(model.config))  # so that a file of the model alone builds it again
     return model
+
+
+@hookimpl
+def worker_init() -> None:
+    """Tokenizers of a worker process keep to its one thread: the pool of their threads does not survive a fork, and N workers fill N cores."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -154,7 +154,7 @@ def test_other_errors():
 
 
 def test_pin_memory_says_that_it_has_no_effect():
-    with pytest.warns(UserWarning, match="pin_memory has no effect"):
+    with pytest.warns(UserWarning, match="then device pinned memory won.t be used"):
         assert values(DataLoader(range(2), 2, pin_memory=True)) == [[0, 1]]
 
 

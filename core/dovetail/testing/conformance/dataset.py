@@ -6,7 +6,6 @@ The fixture is called with an empty folder, writes small files of the true forma
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass
@@ -112,8 +111,7 @@ def workers_change_nothing(subject: Subject) -> None:
     def batches(dataset: Any, workers: int) -> list[Any]:
         return [batch for batch, _ in zip(DataLoader(dataset, batch_size=4, num_workers=workers, collate_fn=list), range(3), strict=False)]
 
-    with opened(subject) as dataset, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "DataLoader: num_workers")  # that its workers are threads is no matter here
+    with opened(subject) as dataset:
         one, two = batches(dataset, 0), batches(dataset, 2)
     assert _equal(one, two), "the batches differ between 0 and 2 workers"
 

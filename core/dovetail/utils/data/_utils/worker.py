@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ....data.workers import WorkerInfo, get_worker_info
+from ....data.fetch import WorkerInfo, get_worker_info
 
 __all__ = ["WorkerInfo", "get_worker_info"]
