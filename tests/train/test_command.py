@@ -90,6 +90,16 @@ def test_another_folder_goes_on_from_a_checkpoint(folder):
     assert "step-000000033.dvt" in run("run.toml", "--set", "out=other", "--resume", "auto", *sets, status=2)
 
 
+def test_the_number_of_workers_may_change(folder):
+    small = ("--quiet", "--set", "epochs=2", "--set", "checkpoints.keep=9")
+    run("run.toml", *small, "--set", "out=whole")
+    run("run.toml", *small, "--set", "out=two", "--set", "workers=2")
+    run("run.toml", *small, "--set", "out=one", "--set", "workers=1", "--resume", "two/checkpoints/step-000000006.dvt")
+    wanted = lines(folder / "whole")
+    note("R8", "dovetail train: 0 workers, 2, and 1 after 2, the same metrics", "2/2", "all")
+    assert lines(folder / "two") == wanted and lines(folder / "one") == [row for row in wanted if row["step"] > 6]
+
+
 def test_a_run_goes_back_to_an_earlier_checkpoint(folder):
     run("run.toml", "--quiet", "--set", "checkpoints.keep=9")
     out = folder / "run-digits"

@@ -182,12 +182,11 @@ class _Builder:
         stream = isinstance(dataset, IterableDataset)
         if transforms:
             dataset = _MappedStream(dataset, transforms) if stream else Mapped(dataset, transforms)
-        learn = table == "train"
+        learn, workers = table == "train", values["workers"]
         options = {
-            "shuffle": True if learn and not stream else None,
-            "num_workers": values["workers"],
-            "drop_last": learn and values["drop_last"],
-        }
+            "shuffle": True if learn and not stream else None, "drop_last": learn and values["drop_last"], "num_workers": workers,
+            "persistent_workers": workers > 0, "sample_seed": values["seed"],  # the same samples for any number of workers
+        }  # fmt: skip
         return self.guarded((table,), lambda: DataLoader(dataset, values["batch_size"], **options))
 
     def schedule(self, optimizer: Any, steps: int | None) -> tuple[Any, str]:

@@ -130,6 +130,8 @@ class Trainer:
         batches = self.valid if batches is None else batches
         if batches is None:
             raise ValueRangeError("Trainer.evaluate", "there are no batches", "expected some, here or as valid of the trainer")
+        if hasattr(batches, "set_epoch"):
+            batches.set_epoch(self.state.epoch)
         found = Evaluation(self.metrics)
         was = self.model.training
         self.model.eval()
