@@ -56,7 +56,7 @@ def test_it_writes_what_the_page_says(folder):
     said = run("run.toml", "--set", "log.curves=true")
     out = folder / "run-digits"
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["best.safetensors", "checkpoints", "config.toml", "curves.png", "metrics.jsonl", "model.safetensors"]
+    assert names == [".lock", "best.safetensors", "checkpoints", "config.toml", "curves.png", "metrics.jsonl", "model.safetensors"]
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
     rows = lines(out)
     assert [row["step"] for row in rows if row["kind"] == "step"] == list(range(1, 34))
@@ -88,6 +88,39 @@ def test_another_folder_goes_on_from_a_checkpoint(folder):
     assert "there is no checkpoint" in run("run.toml", "--resume", "nowhere", *sets, status=2)
     (folder / "other" / "checkpoints" / "step-000000033.dvt").write_bytes(b"damaged")
     assert "step-000000033.dvt" in run("run.toml", "--set", "out=other", "--resume", "auto", *sets, status=2)
+
+
+def test_two_processes_do_not_train_into_one_folder(folder):
+    process = start("--quiet", "--set", "epochs=1000")
+    wait_for(folder / "run-digits" / "metrics.jsonl", 1)
+    second = start("--quiet", "--resume", "auto", "--set", "epochs=1000")
+    assert "another process trains into this folder" in second.communicate(timeout=60)[0] and second.returncode == 2
+    process.kill()
+    process.communicate(timeout=30)
+    third = start("--quiet", "--resume", "auto", "--set", "epochs=1000")
+    wait_for(folder / "run-digits" / "metrics.jsonl", 20)
+    third.send_signal(signal.SIGTERM)
+    said = third.communicate(timeout=60)[0]
+    assert third.returncode == 75, said
+
+
+def test_weights_of_a_run_begin_another(folder):
+    run("run.toml", "--quiet", "--set", "epochs=1")
+    file = "model.weights_file=run-digits/model.safetensors"
+    run(
+        "run.toml",
+        "--quiet",
+        "--set",
+        "out=other",
+        "--set",
+        file,
+        "--set",
+        "optimizer.lr=0.0",
+        "--set",
+        "schedule={name='StepLR', step_size=1}",
+    )
+    first, second = (dv.load(folder / name / "model.safetensors").state_dict() for name in ("run-digits", "other"))
+    assert all(dv.equal(first[name], second[name]) for name in first if "running" not in name and "num_batches" not in name)
 
 
 def test_the_number_of_workers_may_change(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -10,7 +11,7 @@ import dovetail as dv
 from dovetail import nn
 from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError, WorkerError
 from dovetail.utils.data import DataLoader, TensorDataset
-from dovetail_train import Trainer
+from dovetail_train import EarlyStopping, MetricsFile, Trainer
 from tests.support.figures import note
 
 from .conftest import Net, Noisy, make, weights
@@ -216,6 +217,16 @@ def test_what_does_not_fit_is_refused(tmp_path):
     dv.save({"w": dv.ones(1)}, tmp_path / "step-000000001.dvt")
     with pytest.raises(FormatError, match=r"step-000000001.dvt: is no checkpoint of a training"):
         make(checkpoints=tmp_path).fit("auto")
+
+
+def test_a_loss_that_is_not_a_number_is_told_once_and_never_the_best(tmp_path):
+    trainer = make(checkpoints=tmp_path, epochs=3, callbacks=[EarlyStopping(patience=2), MetricsFile(tmp_path / "metrics.jsonl", 1)])
+    trainer.loss = lambda output, target: (output - target).sum() * float("nan")
+    with pytest.warns(RuntimeWarning, match=r"Trainer: the loss is nan in step 1, epoch 1; detect_anomaly\(\) names the op") as told:
+        state = trainer.fit()
+    assert len(told) == 1 and state.ended == "stopped" and state.epoch == 2 and not (tmp_path / "best.dvt").exists()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows[0]["train_loss"] == rows[-1]["valid_loss"] == "nan"
 
 
 def test_what_cannot_be_watched_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
 import re
@@ -133,6 +134,8 @@ class Checkpoints:
         if not results:
             return None
         value = watched(self.best, results)
+        if math.isnan(value):
+            return None
         if self.best_value is None or (value < self.best_value if self.mode == "min" else value > self.best_value):
             return value
         return None

@@ -137,13 +137,12 @@ class _Builder:
 
     def model(self) -> Any:
         fields = self.values["model"]
-        weights: Any = fields.get("weights")
-        if "weights_file" in fields:
-            path = Path(fields["weights_file"])
-            weights = self.guarded(("model", "weights_file"), lambda: dv.load(path))
         entry, options = self.found["model",], _options("model", fields)
         check_options(self.config, ("model",), entry.load(), options, {"weights"})
-        return self.guarded(("model",), lambda: models.create(entry.key, weights=weights, **options))
+        model = self.guarded(("model",), lambda: models.create(entry.key, weights=fields.get("weights"), **options))
+        if "weights_file" in fields:  # a state dict, or a module of this kind
+            self.guarded(("model", "weights_file"), lambda: dv.load(Path(fields["weights_file"]), into=model))
+        return model
 
     def dataset(self, table: str) -> Any:
         fields, entry = self.values[table], self.found.get((table,), self.found["train",])

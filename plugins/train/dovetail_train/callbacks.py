@@ -21,7 +21,8 @@ class MetricsFile:
     """Write a file of JSON lines: ``{"kind": "step", …}`` every ``every`` steps, and ``{"kind": "epoch", …}`` for each epoch.
 
     All numbers are the same for the same training, but for ``seconds``. A training that is continued goes on behind the last line that its
-    checkpoint knows of: what an interrupted one wrote later is cut off, so no line is there twice.
+    checkpoint knows of: what an interrupted one wrote later is cut off, so no line is there twice. JSON has no NaN and no infinity: they
+    are the strings ``"nan"``, ``"inf"`` and ``"-inf"``.
     """
 
     def __init__(self, path: str | os.PathLike[str], every: int = 20) -> None:
@@ -76,7 +77,7 @@ class MetricsFile:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are written as strings."""
+    """The same with NaN and infinities as strings."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
@@ -110,7 +111,8 @@ class EarlyStopping:
     def epoch_end(self, state: Any) -> None:
         """Compare the epoch's result with the best one."""
         value = watched(self.monitor, state.metrics)
-        better = math.isnan(self.best) or (value < self.best if self.mode == "min" else value > self.best)
+        first = math.isnan(self.best) and not math.isnan(value)
+        better = first or (value < self.best if self.mode == "min" else value > self.best)
         self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
         state.stop = state.stop or self.waited >= self.patience
 

@@ -7,11 +7,12 @@ import itertools
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from dovetail.errors import DovetailError, FormatError, ValueRangeError
+from dovetail.io.atomic import fcntl, replacing
 
 __all__ = ["train"]
 
@@ -108,7 +109,7 @@ def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
     from ._signals import AGAIN
 
     try:
-        trainer, out, path = _prepare(config, sets, resume, quiet)
+        trainer, out, path, lock = _prepare(config, sets, resume, quiet)
     except (DovetailError, OSError) as error:
         raise _Wrong(_text(error)) from error
     try:
@@ -121,6 +122,7 @@ def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         raise click.ClickException(f"{type(error).__name__}: {_text(error)}{notes}") from error
     _finish(trainer, out, state)
+    lock.close()
 
 
 def _stopped(trainer: Any, out: Path, code: int) -> int:
@@ -130,8 +132,8 @@ def _stopped(trainer: Any, out: Path, code: int) -> int:
     return code
 
 
-def _prepare(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> tuple[Any, Path, Path | None]:
-    """The trainer, its folder with the resolved configuration in it, and the checkpoint to begin with."""
+def _prepare(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> tuple[Any, Path, Path | None, IO[str]]:
+    """The trainer, its folder with the resolved configuration in it, the checkpoint to begin with, and the lock of the folder."""
     from .build import build
     from .callbacks import Progress
 
@@ -146,8 +148,23 @@ def _prepare(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> t
         _compare(found.values, path.parent.parent / "config.toml")
         trainer.checkpoints.load(path)  # a damaged one is found before anything is written
     out.mkdir(parents=True, exist_ok=True)
+    lock = _locked(out)
     _write(out / "config.toml", found.values)
-    return trainer, out, path
+    return trainer, out, path, lock
+
+
+def _locked(out: Path) -> IO[str]:
+    """Take the folder for this process alone; the system gives it back when the process ends, however it does."""
+    file = open(out / ".lock", "w", encoding="utf-8")  # noqa: SIM115
+    if fcntl is not None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of this process, not of workers that it forks
+        except (BlockingIOError, PermissionError):
+            file.close()
+            raise ValueRangeError(f"out: {out}", "another process trains into this folder", "expected one of its own") from None
+        except OSError:  # a file system without locks
+            pass
+    return file
 
 
 def _holds(out: Path) -> bool:
@@ -191,8 +208,6 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def _write(path: Path, values: dict[str, Any]) -> None:
     import tomli_w
-
-    from dovetail.io.atomic import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(f"# The configuration of this run, with all that was left open.\n\n{tomli_w.dumps(values)}", encoding="utf-8")

@@ -89,6 +89,7 @@ class Trainer:
         self.scaler = dv.amp.GradScaler(place, enabled=amp == "float16")
         self._autocast = (lambda: dv.autocast(place, dtype=_AMP[amp])) if amp else nullcontext
         self._position, self._signals, self._saved_at = Position(), Signals(False), -1
+        self._told = False  # that the loss is not finite
 
     # ---------------------------------------------------------------------------------------------- what one calls
 
@@ -207,6 +208,10 @@ class Trainer:
         self._update(count)
         state.epoch_over = count < self.accumulate
         state.train_loss = sums / samples if samples else math.nan
+        if not math.isfinite(state.train_loss) and not self._told:
+            self._told = True
+            what = f"Trainer: the loss is {state.train_loss} in step {state.step + 1}, epoch {state.epoch + 1}"
+            warnings.warn(f"{what}; detect_anomaly() names the op that made it", RuntimeWarning, stacklevel=2)
         state.loss_sum, state.loss_samples = state.loss_sum + sums, state.loss_samples + samples
         state.step, state.batch, state.samples = state.step + 1, state.batch + count, state.samples + samples
         return True
