@@ -201,5 +201,7 @@ def _check_bounds(where: str, dtype: np.dtype, first: int, last: int) -> None:
         least, most = int(np.iinfo(dtype).min), min(int(np.iinfo(dtype).max), _HIGHEST)
     else:
         raise DtypeError(where, f"dtype is {dtype}", "expected bool, an integer or a floating type")
+    if least <= first <= last <= most:  # and no text is formed
+        return
     for name, value in (("low", first), ("the largest value", last)):
         demand(least <= value <= most, where, f"{name} is {value}", f"expected {least} to {most}, which {dtype} can hold")

@@ -34,8 +34,8 @@ def uniform(gen: Generator, shape: Shape, dtype: Any = np.float32, low: float = 
         out = fma(uniform53(gen, size_of(shape)), high - low, low)
     else:
         out = _stretch(gen, size_of(shape), np.float32(low), np.float32(high)).astype(dtype, copy=False)
-    top, bottom = (np.asarray(value, np.float32 if dtype.itemsize == 2 else dtype).astype(dtype) for value in (high, low))
-    out[out == top] = bottom  # the rounding may have reached the open end
+    kind, exact = dtype.type, np.float32 if dtype.itemsize == 2 else dtype.type
+    out[out == kind(exact(high))] = kind(exact(low))  # the rounding may have reached the open end
     return out.reshape(shape)
 
 
@@ -102,6 +102,8 @@ def _stretch(gen: Generator, count: int, low: np.float32, high: np.float32) -> n
 
 def _check_interval(dtype: np.dtype, low: float, high: float) -> None:
     limit = largest(dtype)
+    if -limit <= low <= high <= limit and high - low <= limit:  # and no text is formed
+        return
     for name, value in (("low", low), ("high", high)):
         demand(abs(value) <= limit, "uniform", f"{name} is {value}", f"expected a number that {dtype} can hold")
     demand(low <= high, "uniform", f"low is {low} and high is {high}", "expected low <= high")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 import dovetail
-from dovetail import Tensor
-from dovetail.random import default_generator
+from dovetail import Tensor, random_streams
+from dovetail.generator import current
 from dovetail.random_streams.rejection import standard_gamma
 
 __all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
@@ -16,23 +16,23 @@ __all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
 
 def uniform(low: float, high: float) -> float:
     """A number from ``low`` to ``high``, in float32."""
-    return dovetail.empty(1).uniform_(low, high).item()
+    return float(random_streams.uniform(current(), (1,), np.float32, low, high)[0])
 
 
 def whole(low: int, high: int) -> int:
     """A whole number from ``low`` to ``high - 1``."""
-    return int(dovetail.randint(low, high, size=(1,)).item())
+    return int(random_streams.randint(current(), low, high, 1)[0])
 
 
 def happens(p: float) -> bool:
     """True with probability ``p``."""
-    return dovetail.rand(1).item() < p
+    return float(random_streams.uniform(current(), (1,))[0]) < p
 
 
 def dirichlet(concentration: Sequence[float], rows: int = 1) -> Tensor:
     """Rows of float32 shares that add up to 1: the stream of PyTorch's Dirichlet distribution."""
     alpha = np.tile(np.asarray(concentration, np.float32), (rows, 1)).astype(np.float64)
-    drawn = standard_gamma(default_generator, alpha)
+    drawn = standard_gamma(current(), alpha)
     return dovetail.from_numpy((drawn / drawn.sum(-1, keepdims=True)).astype(np.float32))
 
 
