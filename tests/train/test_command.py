@@ -92,13 +92,14 @@ def test_another_folder_goes_on_from_a_checkpoint(folder):
 
 def test_two_processes_do_not_train_into_one_folder(folder):
     process = start("--quiet", "--set", "epochs=1000")
-    wait_for(folder / "run-digits" / "metrics.jsonl", 1)
+    wait_for(folder / "run-digits" / "metrics.jsonl", 4)  # the first checkpoint is there
     second = start("--quiet", "--resume", "auto", "--set", "epochs=1000")
     assert "another process trains into this folder" in second.communicate(timeout=60)[0] and second.returncode == 2
     process.kill()
     process.communicate(timeout=30)
+    (folder / "run-digits" / "metrics.jsonl").unlink()
     third = start("--quiet", "--resume", "auto", "--set", "epochs=1000")
-    wait_for(folder / "run-digits" / "metrics.jsonl", 20)
+    wait_for(folder / "run-digits" / "metrics.jsonl", 1)
     third.send_signal(signal.SIGTERM)
     said = third.communicate(timeout=60)[0]
     assert third.returncode == 75, said
