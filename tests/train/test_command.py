@@ -157,6 +157,12 @@ def test_a_dry_run_writes_nothing_and_a_list_has_all_names(folder):
     )
 
 
+def test_without_matplotlib_there_are_no_curves(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = run("run.toml", "--set", "epochs=1", "--set", "log.curves=true", "--quiet")
+    assert 'no curves will be drawn; pip install "dovetail-train[curves]"' in said and not (folder / "run-digits" / "curves.png").exists()
+
+
 @pytest.mark.filterwarnings("ignore:mse_loss")
 def test_an_error_while_training_is_told_and_ends_with_1(folder):
     text = SMALL.replace('name = "CrossEntropyLoss"\nlabel_smoothing = 0.1', 'name = "MSELoss"')
