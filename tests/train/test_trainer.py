@@ -74,7 +74,8 @@ def test_it_goes_on_bit_for_bit_from_any_step(tmp_path, accumulate, workers):
     assert right == whole.state.step - 1
 
 
-def test_a_signal_in_an_evaluation_leaves_no_trace_of_it(tmp_path):
+@pytest.mark.parametrize("worker", [False, True])
+def test_a_signal_in_an_evaluation_leaves_no_trace_of_it(tmp_path, worker):
     whole = make(checkpoints=tmp_path / "whole")
     wanted = whole.fit().history
     first = make(checkpoints=tmp_path / "cut")
@@ -83,6 +84,9 @@ def test_a_signal_in_an_evaluation_leaves_no_trace_of_it(tmp_path):
     def disturbed():
         if first.state.epoch == 1:
             first._signals.caught = "SIGTERM"
+            if worker:
+                dv.rand(3)
+                raise WorkerError("DataLoader", "a worker died of SIGTERM")
         return evaluate()
 
     first.evaluate = disturbed
@@ -209,6 +213,11 @@ def test_what_does_not_fit_is_refused(tmp_path):
         Trainer(model, nn.MSELoss(), dv.optim.LBFGS(model.parameters()), [])
     trainer = Trainer(model, nn.MSELoss(), dv.optim.SGD(model.parameters(), lr=0.1), [dv.ones(2, 1)])
     with pytest.raises(TypeMismatch, match=r"Trainer: a batch is a Tensor; expected a batch \(input, target\).*override Trainer.compute"):
+        trainer.fit()
+    trainer.train = []
+    with pytest.raises(
+        ValueRangeError, match=r"Trainer.fit: there are no batches to learn from; expected at least one; is the dataset empty"
+    ):
         trainer.fit()
     with pytest.raises(ValueRangeError, match=r'resume is "auto" and there is no folder'):
         trainer.fit("auto")

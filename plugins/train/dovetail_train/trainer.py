@@ -71,15 +71,9 @@ class Trainer:
         _check_optimizer(optimizer)
         self.device = dv.device(device) if device is not None else None
         self.model, self.loss, self.train, self.valid = model if self.device is None else model.to(self.device), loss, train, valid
-        self.schedule_every, self.seed, self.clip_grad_norm, self.accumulate, self.amp = (
-            schedule_every,
-            seed,
-            clip_grad_norm,
-            accumulate,
-            amp,
-        )
+        self.schedule_every, self.seed, self.clip_grad_norm = schedule_every, seed, clip_grad_norm
+        self.accumulate, self.save_every = accumulate, save_every
         self.monitor = monitor or ("train_loss" if valid is None else "valid_loss")
-        self.save_every = save_every
         self.checkpoints = None if checkpoints is None else Checkpoints(checkpoints, keep, self.monitor, mode)
         self.metrics = dict(metrics or {})
         batches = length(train)
@@ -186,6 +180,8 @@ class Trainer:
                 if self._signals.caught and self.accumulate == 1:
                     return  # a signal to all processes ended the workers before this one took notice
                 raise
+            if not state.batch:
+                raise ValueRangeError("Trainer.fit", "there are no batches to learn from", "expected at least one", "is the dataset empty?")
             state.epoch_over = True
         try:
             self._end_epoch()
@@ -242,9 +238,11 @@ class Trainer:
         if self.valid is not None:
             try:
                 results |= {f"valid_{name}": value for name, value in self.evaluate().items()}
-            except Interrupted:
+            except (Interrupted, WorkerError):
+                if not self._signals.caught:
+                    raise
                 set_rng_state(rng)  # as if the evaluation had not begun
-                raise
+                raise Interrupted from None
         self._schedule(results)
         state.metrics = results
         state.history.append({"epoch": state.epoch + 1, "step": state.step, **results})
@@ -271,7 +269,7 @@ class Trainer:
         return {
             "kind": "dovetail-train", "version": 1, "model": self.model.state_dict(), "optimizer": state.optimizer.state_dict(),
             "scheduler": None if state.scheduler is None else state.scheduler.state_dict(), "scaler": self.scaler.state_dict(),
-            "position": self._position.state_dict(self.train), "state": state.state_dict(), "accumulate": self.accumulate,
+            "position": self._position.state_dict(self.train), "state": state.state_dict(),
             "callbacks": [c.state_dict() if hasattr(c, "state_dict") else None for c in self.listeners.callbacks],
         }  # fmt: skip
 
