@@ -127,7 +127,7 @@ class _Side:
 
 
 def _rounds(case: str, count: int, folder: str, rounds: int) -> Iterator[tuple[float, float, float]]:
-    """Seconds of ours and of theirs, and the memory of our workers, round by round; the first, with the start of the workers, is left out."""
+    """Seconds of ours and of theirs, and the memory of our workers, round by round; the first, with workers starting, is left out."""
     ours, theirs = (_Side(framework, case, count, folder) for framework in ("dovetail", "torch"))
     for at in range(rounds + 1):
         (mine, memory), (other, _) = ours.epoch(), theirs.epoch()

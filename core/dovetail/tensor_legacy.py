@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import mmap
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
 from .ops._dims import sizes_of
 from .ops._refuse import type_name
-from .ops.create import empty
+from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
 from .ops.memory import sum_to
 from .size import Size
@@ -160,12 +161,24 @@ class LegacyMethods:
         return self
 
     def share_memory_(self: Any) -> Any:
-        """Itself: workers are threads, which share all memory."""
+        """Move its memory to where forked processes share it, and return it. Views that were made before keep the old memory.
+
+        >>> import dovetail as dv
+        >>> dv.ones(2).share_memory_().is_shared()
+        True
+        """
+        if not self.is_shared():
+            shared = np.ndarray(self._a.shape, self._a.dtype, mmap.mmap(-1, max(self._a.nbytes, 1)))
+            shared[...] = self._a
+            self.data = from_numpy(shared)
         return self
 
     def is_shared(self: Any) -> bool:
-        """Whether other processes see its memory: those of a GPU's, as in PyTorch."""
-        return bool(self.is_cuda)
+        """Whether other processes see its memory: that of a GPU, of `share_memory_`, of a batch from a loader's worker process."""
+        owner = self._a
+        while isinstance(owner, np.ndarray | memoryview):
+            owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+        return bool(self.is_cuda) or isinstance(owner, mmap.mmap)
 
     def sum_to_size(self: Any, *size: Any) -> Any:
         """Sum over what broadcasting from this size would repeat. Raises a ShapeError (RuntimeError) for a size that does not fit."""

@@ -187,10 +187,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
             "T.ones(2).__torch_dispatch__ is None",
         )
     },
-    ("protocol_conversions.share_memory_", "x.detach().share_memory_().is_shared()"): (
-        "differs",
-        "the loader's workers are threads, which see all memory: nothing is moved to shared memory",
-    ),
     ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
     ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
     **{
@@ -221,10 +217,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("save_load.serialization.skip_data", "with T.serialization.skip_data():\n    r = 3\nout = r"): (
         "refused",
         "files without their data are not written",
-    ),
-    ("module_protocol.share_memory", "n = net()\nout = n.share_memory().a.weight.is_shared()"): (
-        "differs",
-        "the loader's workers are threads, which see all memory: nothing is moved to shared memory",
     ),
     **{
         ("save_load.hub.load", _HUB + sample): ("refused", "it would run a repository's code, which no hash vouches for")

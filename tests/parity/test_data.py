@@ -227,7 +227,7 @@ def test_errors_of_workers_have_the_same_class_and_text(make):
     for module, _ in SIDES:
         steps = iter(module.DataLoader(_Raises(make), num_workers=1, multiprocessing_context="fork"))
         next(steps)
-        with pytest.raises(Exception) as caught:  # noqa: B017, PT011 - which is what is compared
+        with pytest.raises(Exception) as caught:
             next(steps)
         lines = [line for line in str(caught.value).splitlines() if "File" not in line and not line.startswith("    ")]
         told.append((type(caught.value), [line for line in lines if "DataLoader: at index" not in line], [b.item() for b in steps]))

@@ -6,10 +6,11 @@ import hashlib
 import operator
 import random
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ..generator import Generator, thread_generator
 from .collate import default_collate
@@ -78,6 +79,8 @@ class Fetcher:
     ) -> None:  # fmt: skip
         self.dataset, self.auto, self.collate, self.drop_last = dataset, auto, collate, drop_last
         self.seed, self.epoch, self.ended, self.read = seed, epoch, False, 0
+        info = get_worker_info()
+        self.worker, self.alone = (0, True) if info is None else (info.id, info.worker_method != "thread")
         if state is not None:
             self.read = state["read"]
             dataset.load_state_dict(state["dataset"])
@@ -87,8 +90,14 @@ class Fetcher:
         """Load and collate. Raises StopIteration at the end of a stream."""
         if self.seed is None:
             return self._batch(request, None)
-        with _own_streams() as generator:
-            return self._batch(request, generator)
+        kept = random.getstate(), np.random.get_state()
+        with thread_generator(0) as generator:
+            try:
+                return self._batch(request, generator)
+            finally:  # the streams of Python and NumPy go on as if nothing had been drawn
+                if self.alone:
+                    random.setstate(kept[0])
+                    np.random.set_state(kept[1])
 
     def state(self) -> Any:
         """Where the stream is, if the dataset can say so."""
@@ -101,10 +110,9 @@ class Fetcher:
         self._read(request, None) if self.auto else next(self.stream)  # type: ignore[arg-type]
 
     def _batch(self, request: Any, generator: Generator | None) -> Any:
-        if self.stream is None and self.auto and generator is None and self.collate is default_collate:
-            whole = whole_batch(self.dataset, request)
-            if whole is not None:
-                return whole
+        quick = self.stream is None and self.auto and generator is None and self.collate is default_collate
+        if quick and (whole := whole_batch(self.dataset, request)) is not None:
+            return whole
         if self.stream is not None:
             data = self._read(request, generator)
         elif self.auto:
@@ -160,29 +168,9 @@ class Fetcher:
 
     def _reseed(self, generator: Generator, what: str, key: Any) -> None:
         """Restart the random numbers of Dovetail, Python and NumPy; a thread's only Dovetail's, as the others belong to all threads."""
-        info = get_worker_info()
-        if self.stream is not None:
-            key = (0 if info is None else info.id, self.read)
+        key = key if self.stream is None else (self.worker, self.read)
         seed = seed_of(self.seed, self.epoch, what, key)  # type: ignore[arg-type]
         generator.manual_seed(seed)
-        if info is None or info.worker_method != "thread":
-            import numpy.random as numpy_random
-
+        if self.alone:
             random.seed(seed)
-            numpy_random.seed(seed & 0xFFFFFFFF)
-
-
-@contextmanager
-def _own_streams() -> Iterator[Generator]:
-    """A generator of one's own within the block; the streams of Python and NumPy go on after it as if nothing had been drawn."""
-    import numpy.random as numpy_random
-
-    kept = random.getstate(), numpy_random.get_state()
-    with thread_generator(0) as generator:
-        try:
-            yield generator
-        finally:
-            info = get_worker_info()
-            if info is None or info.worker_method != "thread":
-                random.setstate(kept[0])
-                numpy_random.set_state(kept[1])
+            np.random.seed(seed & 0xFFFFFFFF)

@@ -127,7 +127,7 @@ class Ahead(Pass):
                 self._active -= {worker} if kind == "end" else set()
                 self._send()
             if kind == "error":
-                raise value if isinstance(value, BaseException) else value.rebuilt()
+                raise value
             if kind == "batch" and self._skips:
                 self._skips -= 1
             elif kind == "batch":

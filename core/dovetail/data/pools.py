@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 import weakref
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -19,13 +19,13 @@ from .. import plugins
 from ..generator import thread_generator
 from .fetch import WorkerInfo
 from .shared import Receiver
-from .workers import STACK, Inbox, Task, can_go, process, serve
+from .workers import STACK, Inbox, Task, can_go, process, rebuilt, serve
 
 __all__ = ["ProcessPool", "ThreadPool", "start_method"]
 
 TICK = 0.5  # seconds between looks at whether all workers live, where no message comes
 PATIENCE = 1.0  # seconds that workers have to finish what they do when they are to end
-HARMLESS = {"dovetail", "tqdm", "tensorboardX"}  # packages whose threads only sleep or write files: forking beside them is safe
+HARMLESS = {"tqdm", "tensorboardX"}  # packages whose threads only sleep or write files: forking beside them, as beside our own, is safe
 _ENDS: weakref.WeakSet[Any] = weakref.WeakSet()  # the main process's ends of all connections, which forked workers close
 
 
@@ -87,10 +87,9 @@ class ProcessPool:
             stack, stack_in = context.Pipe(duplex=False)
             _ENDS.update((ours, stack))
             others = list(_ENDS) if method == "fork" else []
-            made = context.Process(
-                target=process, args=(theirs, stack_in, others, task, worker), daemon=True, name=f"dovetail-loader-{worker}"
-            )
-            with _interrupts_later(method), _explained(method):
+            args = (theirs, stack_in, others, task, worker)
+            made = context.Process(target=process, args=args, daemon=True, name=f"dovetail-loader-{worker}")
+            with _starting(method):
                 made.start()
             theirs.close()
             stack_in.close()
@@ -107,7 +106,8 @@ class ProcessPool:
         """The next result, or None when none has come after so many seconds; of a worker that died, (None, worker, "dead", how, None)."""
         for line in wait(list(self.workers), timeout):
             try:
-                return self.receivers[self.workers[line]]()
+                *head, kind, value, state = self.receivers[self.workers[line]]()
+                return *head, kind, rebuilt(*value) if kind == "error" else value, state
             except (EOFError, OSError):
                 return self._dead(self.workers.pop(line))
             except Exception as error:
@@ -179,28 +179,20 @@ def _stop(pid: int, receivers: list[Receiver], processes: list[Any]) -> None:
 
 
 @contextmanager
-def _interrupts_later(method: str) -> Iterator[None]:
-    """Ctrl-C while a worker starts is the main process's, once it has started."""
+def _starting(method: str) -> Iterator[None]:
+    """Ctrl-C while a worker starts comes to the main process, after it; an error says what is sent to workers."""
     mask = getattr(signal, "pthread_sigmask", None) if method != "forkserver" else None
     before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
     try:
         yield
+    except Exception as error:
+        if method != "fork":
+            what = f"DataLoader: workers that start by {method!r} are sent dataset, collate_fn and worker_init_fn by pickle"
+            error.add_note(f"{what}: define them at the top of a module, or pass multiprocessing_context='fork'")
+        raise
     finally:
         if mask:
             mask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _explained(method: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if method != "fork":
-            error.add_note(
-                f"DataLoader: workers that start by {method!r} are sent dataset, collate_fn and worker_init_fn by pickle: define them at the "
-                "top of a module, or pass multiprocessing_context='fork'"
-            )
-        raise
 
 
 def start_method(task: Task) -> str:
@@ -212,12 +204,9 @@ def start_method(task: Task) -> str:
     if not sys.platform.startswith("linux") or method not in (None, "fork"):
         return method or multiprocessing.get_context().get_start_method()
     mine = (threading.main_thread(), threading.current_thread())
-    others = [t for t in threading.enumerate() if t not in mine and not _harmless(t)]
-    return "forkserver" if others and _guarded() and can_go((task.dataset, task.make, task.init)) else "fork"
-
-
-def _harmless(thread: threading.Thread) -> bool:
-    return thread.name.startswith("dovetail") or type(thread).__module__.partition(".")[0] in HARMLESS
+    others = [t for t in threading.enumerate() if t not in mine and not t.name.startswith("dovetail")]
+    risky = any(type(t).__module__.partition(".")[0] not in HARMLESS for t in others)
+    return "forkserver" if risky and _guarded() and can_go((task.dataset, task.make, task.init)) else "fork"
 
 
 def _guarded() -> bool:

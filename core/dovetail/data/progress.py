@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,16 +62,14 @@ class Progress:
 
 def parts(loader: Any) -> list[Any]:
     """The samplers that a loader asks, from the outside in."""
-    found = [loader._index_sampler]
-    if hasattr(found[0], "sampler"):
-        found.append(found[0].sampler)
-    return found
+    outer = loader._index_sampler
+    return [outer, outer.sampler] if hasattr(outer, "sampler") else [outer]
 
 
 def begin(loader: Any, resumed: Progress | None, seed: int | None) -> tuple[Progress, Iterator[Any]]:
     """Begin a pass, or go on with one: what is known of it, and the requests that are left. `seed` is that of workers that run already."""
-    sources = [current(loader.generator)]
-    sources += [g for g in (getattr(part, "generator", None) for part in parts(loader)) if g is not None and g not in sources]
+    mentioned = [loader.generator, *(getattr(part, "generator", None) for part in parts(loader))]
+    sources = list(dict.fromkeys([current(), *(g for g in mentioned if g is not None)]))
     if resumed is None or not resumed.generators:
         progress = resumed or Progress(loader._epoch, loader.num_workers)
         progress.generators = [source._get_state_array() for source in sources]
@@ -80,29 +79,21 @@ def begin(loader: Any, resumed: Progress | None, seed: int | None) -> tuple[Prog
     if len(sources) != len(resumed.generators):
         what = f"the state has {len(resumed.generators)} generators, the loader has {len(sources)}"
         raise ValueRangeError("load_state_dict", what, "", "make the loader with the same sampler and generator")
-    own = current()
-    kept = own._get_state_array()  # is the program's, which restores it by itself
+    kept = sources[0]._get_state_array()  # of the program's generator, which the program restores itself
     try:
         for source, state in zip(sources, resumed.generators, strict=True):
             source._set_state_array(state)
         steps = _steps(loader, resumed.epoch)
         if resumed.drew:
             draw_seed(loader.generator)
-        if not loader._iterable:
-            _skip(steps, resumed.given)
+        again = 0 if loader._iterable else sum(1 for _ in itertools.islice(steps, resumed.given))
     finally:
-        own._set_state_array(kept)
+        sources[0]._set_state_array(kept)
+    if not loader._iterable and again < resumed.given:
+        what = f"the state is of a pass with {resumed.given} batches given, this one has {again}"
+        raise ValueRangeError("load_state_dict", what, "", "use the same dataset and batch_size")
     resumed.workers = loader.num_workers
     return resumed, steps
-
-
-def _skip(steps: Iterator[Any], count: int) -> None:
-    for at in range(count):
-        try:
-            next(steps)
-        except StopIteration:
-            what = f"the state is of a pass with {count} batches given, this one has {at}"
-            raise ValueRangeError("load_state_dict", what, "", "use the same dataset and batch_size") from None
 
 
 def _steps(loader: Any, epoch: int) -> Iterator[Any]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+import numpy as np
+
 from ..errors import DovetailError, WorkerError
 from ..generator import default_generator
 from ..ops.info import set_num_threads
@@ -21,7 +23,7 @@ from ..plugins.manager import get_manager
 from .fetch import Fetcher, WorkerInfo, set_worker_info
 from .shared import Sender
 
-__all__ = ["STACK", "Failure", "Inbox", "Task", "can_go", "process", "serve"]
+__all__ = ["STACK", "Inbox", "Task", "can_go", "process", "rebuilt", "serve"]
 
 STACK: Any = getattr(signal, "SIGUSR1", None)  # the main process asks for the Python stack of a worker that hangs
 
@@ -57,65 +59,47 @@ class Inbox:
                 yield message
 
 
-def serve(inbox: Inbox, put: Callable[..., None], task: Task, info: WorkerInfo, failed: Exception | None = None) -> None:
+def serve(inbox: Inbox, put: Callable[..., None], task: Task, info: WorkerInfo) -> None:
     """Answer each request by (number, worker, "batch", "end" of its stream or "error", value, where the stream is)."""
     set_worker_info(info)
+    fetch, failed, why, began = None, None, "", (0, None)
     try:
-        if task.init is not None and failed is None:
-            task.init(info.id)
+        _prepare(task, info)
     except Exception as error:
         failed = error
-    fetch, first, broken = None, None, ""
-    began: tuple[Any, Any] = (0, None)
     for number, kind, request in inbox:
         if kind == "begin":
             fetch, began = None, request
             continue
         try:
-            if failed is not None:  # the error itself comes out once: kept here, it would keep the frames of who caught it
-                first, failed = failed, None
-                broken = repr(first)
-                raise first
-            if broken:
-                raise WorkerError("DataLoader", f"worker {info.id} could not begin", broken)
+            if failed is not None:
+                raise failed
             fetch = fetch or task.make(info.dataset, epoch=began[0], state=began[1])
             value = fetch(request) if kind == "fetch" else fetch.skip(request)
             result = ("batch", value, fetch.state())
             del value
         except Exception as error:
-            first = None
             ended = isinstance(error, StopIteration) and fetch is not None and fetch.stream is not None
-            result = ("end", None, None) if ended else ("error", _failure(error, info, request), None)
+            result = ("end", None, None) if ended else ("error", _told(error, info, request), None)
+            if error is failed:  # it comes out once: kept here, it would keep the frames of who caught it
+                why = why or repr(error)
+                failed = WorkerError("DataLoader", f"worker {info.id} could not begin", why)
         try:
             put(number, info.id, *result)
         except ConnectionError:  # nobody listens any more
             return
         except Exception as error:  # a batch that cannot be pickled
-            put(number, info.id, "error", _failure(error, info, request), None)
+            put(number, info.id, "error", _told(error, info, request), None)
         del result
 
 
-@dataclass
-class Failure:
-    """An error of a worker process on its way: the nearest class that can be sent, its attributes, PyTorch's text, and where it was."""
-
-    kind: type
-    text: str
-    fields: dict[str, Any]
-    note: str
-
-    def rebuilt(self) -> Exception:
-        """The error again, with the text that PyTorch gives it; a RuntimeError where its class takes no text."""
-        text = _Plain(self.text) if self.kind is KeyError else self.text
-        try:
-            error = self.kind(message=text) if getattr(self.kind, "message", None) else self.kind(text)
-        except Exception:
-            error = RuntimeError(text)
-            if issubclass(self.kind, DovetailError):  # one of ours keeps its class and what it knows, as the path of a file
-                error = self.kind.__new__(self.kind, text)
-                error.__dict__.update(self.fields)
-        error.add_note(self.note)
-        return error  # type: ignore[no-any-return]
+def _prepare(task: Task, info: WorkerInfo) -> None:
+    """What plugins do in a worker process, then what the program does."""
+    manager = get_manager() if info.worker_method != "thread" else None
+    if manager and any("worker_init" in plugin.implements for plugin in manager.catalogue.usable):  # else pluggy need not be imported
+        manager.call("worker_init", worker_id=info.id, num_workers=info.num_workers, seed=info.seed)
+    if task.init is not None:
+        task.init(info.id)
 
 
 class _Plain(str):
@@ -125,17 +109,30 @@ class _Plain(str):
     __repr__ = str.__str__
 
 
-def _failure(error: Exception, info: WorkerInfo, request: Any) -> Exception | Failure:
-    """The error of a thread with a note of where it was; a process sends what it needs to be made again."""
-    thread = info.worker_method == "thread"
-    note = f"in DataLoader worker {'thread' if thread else 'process'} {info.id}, at indices {request}"
-    if thread:
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+def _told(error: Exception, info: WorkerInfo, request: Any) -> Any:
+    """The error of a thread with a note of where it was; of a process what `rebuilt` needs: the nearest class that can be sent,
+    PyTorch's text, attributes, and the note."""
+    note = f"in DataLoader worker {'thread' if info.worker_method == 'thread' else 'process'} {info.id}, at indices {request}"
+    if info.worker_method == "thread":
+        error.add_note(note)
         return error
     text = f"Caught {type(error).__name__} in DataLoader worker process {info.id}.\nOriginal {''.join(traceback.format_exception(error))}"
     kind = next(kind for kind in type(error).__mro__ if can_go(kind))
-    return Failure(kind, text, vars(error) if can_go(vars(error)) else {}, note)
+    return kind, text, vars(error) if can_go(vars(error)) else {}, note
+
+
+def rebuilt(kind: Any, text: str, fields: dict[str, Any], note: str) -> Exception:
+    """The error of a process again, with the text that PyTorch gives it; a RuntimeError where its class takes no text."""
+    text = _Plain(text) if kind is KeyError else text
+    try:
+        error = kind(message=text) if getattr(kind, "message", None) else kind(text)
+    except Exception:
+        error = RuntimeError(text)
+        if issubclass(kind, DovetailError):  # one of ours keeps its class and what it knows, as the path of a file
+            error = kind.__new__(kind, text)
+            error.__dict__.update(fields)
+    error.add_note(note)
+    return error  # type: ignore[no-any-return]
 
 
 def can_go(value: Any) -> bool:
@@ -148,7 +145,7 @@ def can_go(value: Any) -> bool:
 
 
 def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) -> None:
-    """The main function of a worker process."""
+    """The main function of a worker process. Its random streams are those of PyTorch's worker of this number."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's; it ends this one
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -160,47 +157,27 @@ def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) 
     os.write(stacks.fileno(), b"\n")  # from now on it can be asked
     os.environ.update(task.environ)
     set_num_threads(1)
-    _seed(task.seed, worker)
+    default_generator.manual_seed(task.seed + worker)
+    random.seed(task.seed + worker)
+    np.random.seed(np.random.SeedSequence([worker, task.seed & 0xFFFFFFFF, task.seed >> 32, 0]).generate_state(4))
     inbox, sender = Inbox(), Sender(line)
     threading.Thread(target=_listen, args=(line, inbox, sender), daemon=True, name="dovetail-loader-listens").start()
-    info = WorkerInfo(worker, task.num_workers, task.seed + worker, task.dataset)
-    serve(inbox, sender, task, info, _tell_plugins(info))
-
-
-def _seed(base: int, worker: int) -> None:
-    """The streams of PyTorch's worker of this number: Dovetail's, Python's and NumPy's."""
-    import numpy.random as numpy_random
-
-    default_generator.manual_seed(base + worker)
-    random.seed(base + worker)
-    words = numpy_random.SeedSequence([worker, base & 0xFFFFFFFF, base >> 32, 0])
-    numpy_random.seed(words.generate_state(4))
-
-
-def _tell_plugins(info: WorkerInfo) -> Exception | None:
-    """Call the hook; with its error the worker answers every request."""
-    try:
-        manager = get_manager()
-        if any("worker_init" in plugin.implements for plugin in manager.catalogue.usable):  # else pluggy need not be imported
-            manager.call("worker_init", worker_id=info.id, num_workers=info.num_workers, seed=info.seed)
-    except Exception as error:
-        return error
-    return None
+    serve(inbox, sender, task, WorkerInfo(worker, task.num_workers, task.seed + worker, task.dataset))
 
 
 def _listen(line: Any, inbox: Inbox, sender: Sender) -> None:
     """Take requests as they come, so that the main process never waits to send one, and end the process when the main one is gone."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))  # they are for the main thread
-    parent = os.getppid()
+    parent, message = os.getppid(), ()
     try:
-        while os.getppid() == parent:
+        while message is not None and os.getppid() == parent:
             if line.poll(0.5):
                 message, freed = line.recv()
                 sender.free.extend(freed)
                 inbox.put(message)
-                if message is None:
-                    return
-    except (EOFError, OSError):
-        pass
-    os._exit(1)
+    except Exception as error:
+        if not isinstance(error, EOFError | OSError):  # a request that cannot be read
+            traceback.print_exc()
+    if message is not None:
+        os._exit(1)

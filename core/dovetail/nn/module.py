@@ -281,7 +281,9 @@ class Module(_Conversions, _Hooks, _State):
                     n.grad.detach_().zero_()
 
     def share_memory(self) -> Self:
-        """Not needed: processes of Dovetail share memory by the loader."""
+        """Move parameters and buffers to where forked processes share them."""
+        for t in (*self.parameters(), *self.buffers()):
+            t.share_memory_()
         return self
 
     def compile(self, *args: Any, **kwargs: Any) -> None:

@@ -77,5 +77,5 @@ def build_model(entry: Any, config: dict[str, Any], weights: Any) -> Any:
 
 @hookimpl
 def worker_init() -> None:
-    """Tokenizers of a worker process keep to its one thread: the pool of their threads does not survive a fork, and N workers fill N cores."""
+    """Tokenizers of a worker process use no threads: their pool does not survive a fork, and N workers fill N cores."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -33,7 +33,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("how", DEATHS)
 def test_a_death_is_told_at_once(how, method, times, tmp_path):
@@ -104,7 +104,7 @@ def test_the_loader_goes_on_after_a_death(tmp_path):
     assert state["given"] == 3
     whole = DataLoader(range(40), 2, num_workers=2)
     whole.load_state_dict(state)
-    assert [b.tolist() for b in whole][0] == [6, 7]
+    assert next(b.tolist() for b in whole) == [6, 7]
 
 
 def alive(pid):
@@ -114,9 +114,12 @@ def alive(pid):
         return False
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(11, marks=pytest.mark.soak)])
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+ENDS = {signal.SIGKILL: "fork", signal.SIGTERM: "spawn", signal.SIGINT: "forkserver"}  # and by which method outside of the long run
+CELLS = [(end, method, 1) for end, method in ENDS.items()]
+CELLS += [pytest.param(end, method, 12, marks=pytest.mark.soak) for end in ENDS for method in METHODS]
+
+
+@pytest.mark.parametrize(("end", "method", "times"), CELLS)
 def test_nothing_outlives_the_main_process(end, method, times, tmp_path):
     script = tmp_path / "steady.py"
     script.write_text(STEADY)

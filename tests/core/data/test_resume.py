@@ -14,7 +14,7 @@ from tests.support.figures import note
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
 
-WAYS = [(0, None), (1, "fork"), (2, "fork"), (4, "fork"), (2, "thread"), (4, "thread"), (2, "spawn")]
+WAYS = [(0, None), (1, "fork"), (2, "fork"), (4, "fork"), (2, "thread"), (4, "thread"), pytest.param((2, "spawn"), marks=pytest.mark.soak)]
 
 
 class Random(Dataset):

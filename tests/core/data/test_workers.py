@@ -456,3 +456,21 @@ def test_python_s_and_numpy_s_numbers_differ_by_worker():
 
     rows = [row for _ in range(2) for row in DataLoader(Draw(), batch_size=None, num_workers=2)]
     assert len({value for row in rows for value in row}) == 16
+
+
+def test_shared_tensors_are_written_by_workers_and_read_by_all():
+    counts, net = dv.zeros(6).share_memory_(), dv.nn.Linear(2, 1).share_memory()
+    assert counts.is_shared() and net.weight.is_shared() and not dv.ones(1).is_shared() and net.weight.requires_grad
+
+    class Counting(Dataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, index):
+            counts[index] += index
+            return dv.ones(1000)
+
+    batch = next(iter(DataLoader(Counting(), 3, num_workers=2, multiprocessing_context="fork")))
+    list(DataLoader(Counting(), num_workers=2, multiprocessing_context="fork"))
+    assert counts[3:].tolist() == [6, 8, 10] or counts[3:].tolist() == [3, 4, 5]
+    assert counts[:3].tolist() == [0, 2, 4] and batch.is_shared()
