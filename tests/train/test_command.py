@@ -86,8 +86,12 @@ def test_another_folder_goes_on_from_a_checkpoint(folder):
     first, second = (dv.load(folder / name / "model.safetensors").state_dict() for name in ("other", "whole"))
     assert all(dv.equal(first[name], second[name]) for name in first)
     assert "there is no checkpoint" in run("run.toml", "--resume", "nowhere", *sets, status=2)
-    (folder / "other" / "checkpoints" / "step-000000033.dvt").write_bytes(b"damaged")
-    assert "step-000000033.dvt" in run("run.toml", "--set", "out=other", "--resume", "auto", *sets, status=2)
+    last = folder / "other" / "checkpoints" / "step-000000033.dvt"
+    last.write_bytes(last.read_bytes()[:-9] + bytes(9))
+    said = run("run.toml", "--set", "out=other", "--resume", "auto", *sets, status=2)
+    earlier = "an earlier one is other/checkpoints/step-000000030.dvt"
+    assert "step-000000033.dvt" in said and "does not match its checksum" in said and earlier in said
+    run("run.toml", "--set", "out=other", "--resume", "other/checkpoints/step-000000030.dvt", *sets)
 
 
 def test_two_processes_do_not_train_into_one_folder(folder):

@@ -165,7 +165,12 @@ class Checkpoints:
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read one; FormatError for a file that is damaged or is no checkpoint of a training."""
-        value = dv.load(path)
+        try:
+            value = dv.load(path)
+        except FormatError as error:
+            others = [str(one) for one in self.all() if one != path]
+            more = f"; an earlier one is {others[-1]}" if others else ""
+            raise FormatError(path, error.offset, f"{error.reason}{more}") from error
         if not isinstance(value, dict) or value.get("kind") != "dovetail-train":
             raise FormatError(path, None, "is no checkpoint of a training; expected one that a Trainer wrote")
         self.best_value = value["best"]
