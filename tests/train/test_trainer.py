@@ -270,3 +270,14 @@ def test_batches_of_another_form():
     batches = [{"x": dv.randn(4, 2), "y": dv.randn(4, 1)} for _ in range(3)]
     trainer = Named(model, None, dv.optim.SGD(model.parameters(), lr=0.1), batches, batches, device="cpu")
     assert trainer.fit().samples == 12
+
+
+def test_models_that_know_their_loss():
+    dv.manual_seed(0)
+    model = dv.models.create("text/gpt", vocab_size=11, block_size=8, n_layer=1, n_head=2, n_embd=8, dropout=0.0)
+    words = dv.randint(0, 11, (16, 8))
+    data = [{"input_ids": row, "labels": row} for row in words]
+    loader = DataLoader(data, batch_size=4)
+    trainer = Trainer(model, None, dv.optim.AdamW(model.parameters(), lr=0.01), loader, loader, epochs=4)
+    losses = [row["valid_loss"] for row in trainer.fit().history]
+    assert losses == sorted(losses, reverse=True) and losses[0] > losses[-1] and trainer.state.samples == 64

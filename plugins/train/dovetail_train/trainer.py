@@ -34,7 +34,8 @@ class Interrupted(Exception):
 class Trainer:
     """Train ``model`` with batches ``(input, target)`` of ``train``, and evaluate it with those of ``valid`` after each epoch.
 
-    ``loss(model(input), target)`` is minimised; override `compute` for batches of another form. ``scheduler`` steps after each epoch or,
+    ``loss(model(input), target)`` is minimised; with None as ``loss``, batches are dicts, and ``model(**batch).loss`` is, as of Hugging
+    Face's models; override `compute` for batches of another form. ``scheduler`` steps after each epoch or,
     with ``schedule_every="step"``, after each step; ``ReduceLROnPlateau`` is given the result named ``monitor``. ``metrics`` are functions
     of all outputs and targets of ``valid``, or objects with ``reset()``, ``update(output, target)`` and ``compute()``. ``accumulate``
     batches make a step, ``clip_grad_norm`` bounds the norm of its gradient, ``amp`` is ``"bfloat16"`` or ``"float16"``.
@@ -145,6 +146,9 @@ class Trainer:
 
     def compute(self, batch: Any) -> tuple[Any, Any, Any]:
         """The loss of a batch, and the output and target that metrics are given. Override it for batches of another form."""
+        if self.loss is None and isinstance(batch, Mapping):  # Hugging Face's models know their loss
+            output = self.model(**batch)
+            return output.loss, output.logits, batch.get("labels")
         if not isinstance(batch, list | tuple) or len(batch) != 2 or self.loss is None:
             what = f"a batch is {described(batch)}" if self.loss is not None else "loss is None"
             expected = "expected a batch (input, target), and a loss of the model's output and the target"
