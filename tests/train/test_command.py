@@ -223,6 +223,7 @@ def compare_killed_runs(count: int, seed: int) -> tuple[int, list[int]]:
 
 
 def test_a_killed_run_comes_out_as_if_it_had_not_been(folder):
+    Path("run.toml").write_text(SMALL.replace("epochs = 3", "epochs = 2"), encoding="utf-8")
     right, codes = compare_killed_runs(2, 0)
     note("R7", "dovetail train killed by 9 and 15 at random points, continued with --resume auto", f"{right}/2", "all")
     assert right == 2 and {75, -9} & set(codes)

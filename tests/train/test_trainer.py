@@ -206,7 +206,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
         make(schedule_every="batch")
     with pytest.raises(ValueRangeError, match=r"Trainer: accumulate is 0; expected a whole number from 1 on"):
         make(accumulate=0)
-    with pytest.raises(TypeMismatch, match=r"which has none of the methods fit_start, .*; an object, not a class or a function"):
+    with pytest.raises(TypeMismatch, match=r"a callback is <function .*; expected an object with some of the methods fit_start"):
         make(callbacks=[lambda state: None])
     model = nn.Linear(1, 1)
     with pytest.raises(UnsupportedError, match=r"Trainer: LBFGS evaluates the loss .*; write the loop yourself"):
@@ -226,6 +226,41 @@ def test_what_does_not_fit_is_refused(tmp_path):
     dv.save({"w": dv.ones(1)}, tmp_path / "step-000000001.dvt")
     with pytest.raises(FormatError, match=r"step-000000001.dvt: is no checkpoint of a training"):
         make(checkpoints=tmp_path).fit("auto")
+
+
+LINEAR, DATA = nn.Linear(3, 2), TensorDataset(dv.randn(8, 3), dv.zeros(8, dtype=dv.int64))
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind", "text"),
+    [
+        ({"loss": nn.CrossEntropyLoss}, TypeMismatch, r"loss is the class CrossEntropyLoss; expected an object: CrossEntropyLoss\(…\)"),
+        ({"optimizer": dv.optim.SGD}, TypeMismatch, r"optimizer is the class SGD; expected an object"),
+        ({"optimizer": dv.optim.SGD(nn.Linear(3, 2).parameters())}, ValueRangeError, r"none of the model's parameters; .* of this model"),
+        ({"model": lambda x: x}, TypeMismatch, r"model is a function; expected a Module"),
+        ({"loss": "mse"}, TypeMismatch, r"loss is a str; expected a function of output and target"),
+        (
+            {"train": DATA},
+            TypeMismatch,
+            r"train is a TensorDataset, which gives samples; expected batches; DataLoader\(train, batch_size=…\)",
+        ),
+        ({"metrics": [max]}, TypeMismatch, r"metrics is a list; expected a dict of names and functions"),
+        (
+            {"metrics": {"a": "vision/accuracy"}},
+            TypeMismatch,
+            r"metric 'a' is 'vision/accuracy'; .*; plugins.metrics.load\('vision/accuracy'\)",
+        ),
+        ({"callbacks": StopAt(1)}, TypeMismatch, r"callbacks is a StopAt; expected a list of callbacks"),
+        ({"callbacks": [StopAt]}, TypeMismatch, r"a callback is <class .*StopAt'>; expected an object with some of the methods"),
+        ({"seed": "a"}, TypeMismatch, r"seed is 'a'; expected a whole number"),
+        ({"checkpoints": __file__}, ValueRangeError, r"test_trainer.py' is a file; expected a folder"),
+    ],
+)
+def test_parts_of_another_kind_are_refused_at_once(changed, kind, text):
+    parts = {"model": LINEAR, "loss": nn.CrossEntropyLoss(), "optimizer": dv.optim.SGD(LINEAR.parameters()), "train": DataLoader(DATA, 4)}
+    Trainer(**parts)
+    with pytest.raises(kind, match=text):
+        Trainer(**{**parts, **changed})
 
 
 def test_a_loss_that_is_not_a_number_is_told_once_and_never_the_best(tmp_path):

@@ -24,11 +24,13 @@ class Listeners:
 
     def __init__(self, callbacks: Iterable[Any], strict: bool = False) -> None:
         self.strict = strict or os.environ.get("DOVETAIL_STRICT_PLUGINS", "") not in ("", "0")
+        if not isinstance(callbacks, Iterable):
+            raise TypeMismatch("Trainer", f"callbacks is a {type(callbacks).__name__}", "expected a list of callbacks")
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
-            if not any(callable(getattr(callback, event, None)) for event in EVENTS):
-                what = f"a callback is {callback!r}, which has none of the methods {', '.join(EVENTS)}"
-                raise TypeMismatch("Trainer", what, "", "an object, not a class or a function" if callable(callback) else "")
+            if isinstance(callback, type) or not any(callable(getattr(callback, event, None)) for event in EVENTS):
+                what = f"a callback is {callback!r}"
+                raise TypeMismatch("Trainer", what, f"expected an object with some of the methods {', '.join(EVENTS)}")
         self._told: dict[str, list[Callable[..., Any]]] = {event: [] for event in EVENTS}
         self._ours: dict[str, list[Ours]] = {event: [] for event in EVENTS}
         self._failed: set[str] = set()

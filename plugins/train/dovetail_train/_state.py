@@ -112,6 +112,8 @@ class Checkpoints:
     def __init__(self, folder: str | os.PathLike[str], keep: int = 3, best: str = "", mode: str = "min") -> None:
         if keep < 1 or mode not in ("min", "max"):
             raise ValueRangeError("Checkpoints", f"keep is {keep} and mode {mode!r}", 'expected at least 1, and "min" or "max"')
+        if Path(folder).is_file():
+            raise ValueRangeError("Checkpoints", f"{str(folder)!r} is a file", "expected a folder")
         self.folder, self.keep, self.best, self.mode = Path(folder), keep, best, mode
         self.best_value: float | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 import os
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import dovetail as dv
-from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError, WorkerError
+from dovetail.errors import TypeMismatch, ValueRangeError, WorkerError
 
 from ._batches import described, length, moved, size
+from ._checks import check_choices, check_counts, check_parts, check_seed
 from ._listeners import Listeners
 from ._signals import AGAIN, Signals
 from ._state import Checkpoints, Position, rng_state, seed_all, set_rng_state
@@ -67,9 +67,10 @@ class Trainer:
         accumulate: int = 1, amp: str | None = None, callbacks: Iterable[Any] = (), checkpoints: str | os.PathLike[str] | None = None,
         save_every: int | None = None, keep: int = 3, strict: bool = False,
     ) -> None:  # fmt: skip
-        _check(schedule_every=(schedule_every, ("step", "epoch")), amp=(amp, (None, *_AMP)), mode=(mode, ("min", "max")))
-        _check_counts(epochs=epochs, accumulate=accumulate, save_every=save_every, keep=keep)
-        _check_optimizer(optimizer)
+        check_choices(schedule_every=(schedule_every, ("step", "epoch")), amp=(amp, (None, *_AMP)), mode=(mode, ("min", "max")))
+        check_counts(epochs=epochs, accumulate=accumulate, save_every=save_every, keep=keep)
+        check_parts(model, loss, optimizer, scheduler, train, valid, metrics)
+        check_seed(seed)
         self.device = dv.device(device) if device is not None else None
         self.model, self.loss, self.train, self.valid = model if self.device is None else model.to(self.device), loss, train, valid
         self.schedule_every, self.seed, self.clip_grad_norm = schedule_every, seed, clip_grad_norm
@@ -317,22 +318,3 @@ class Trainer:
         path = self.checkpoints.save(self.state.step, self.state_dict(), results)
         self._saved_at = self.state.step
         self.listeners.tell("checkpoint_saved", path=str(path), state=self.state)
-
-
-def _check(**given: tuple[Any, tuple[Any, ...]]) -> None:
-    for name, (value, allowed) in given.items():
-        if value not in allowed:
-            raise ValueRangeError("Trainer", f"{name} is {value!r}", f"expected one of {', '.join(map(repr, allowed))}")
-
-
-def _check_optimizer(optimizer: Any) -> None:
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    if closure is not None and closure.default is closure.empty:
-        what = f"{type(optimizer).__name__} evaluates the loss as often as it likes in a step"
-        raise UnsupportedError("Trainer", what, "expected an optimizer whose step() needs no closure", "write the loop yourself")
-
-
-def _check_counts(**given: Any) -> None:
-    for name, value in given.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < (0 if name == "epochs" else 1)):
-            raise ValueRangeError("Trainer", f"{name} is {value!r}", "expected a whole number from 1 on")
