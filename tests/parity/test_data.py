@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import warnings
 from collections import OrderedDict, UserList, deque, namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -490,3 +493,14 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_calls(name):
     agree(CALLS[name])
+
+
+def test_a_program_of_loaders_prints_the_same():
+    program = Path(__file__).with_name("data_program.py")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
+    told = []
+    for name in ("dovetail", "torch"):
+        done = subprocess.run([sys.executable, program, name], env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout.replace("TypeMismatch", "TypeError").splitlines())
+    assert [line[: len(other)] for line, other in zip(*told, strict=True)] == told[1] and len(told[0]) > 20

@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AssertedError, WorkerError
@@ -27,14 +28,14 @@ class Pass:
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._progress, self._steps = loader._new_pass()
-        self._loader = copy.copy(loader)  # the loader may hold this pass, which must not hold it
+        self._loader = SimpleNamespace(**vars(loader))  # as it is now; the loader may hold this pass, which must not hold it
         self._make = partial(Fetcher, auto=loader._auto, collate=loader.collate_fn, drop_last=loader.drop_last, seed=loader.sample_seed)
 
     def __iter__(self) -> Any:
         return self
 
     def __len__(self) -> int:
-        return len(self._loader)
+        return len(self._loader._index_sampler)
 
     def _hand_out(self, value: Any, worker: int, state: Any) -> Any:
         """Count a batch, and say so when a stream goes on for longer than its length."""
@@ -42,11 +43,8 @@ class Pass:
         self._progress.count(worker, state)
         if loader._stated is not None and given > loader._stated:
             hint = "; with several workers, let __iter__ ask get_worker_info() for its share" if loader.num_workers else ""
-            warnings.warn(
-                f"DataLoader: the length of IterableDataset {loader.dataset} was reported to be {loader._stated} (by len(dataloader)), "
-                f"but {given} samples have been fetched{hint}",
-                stacklevel=3,
-            )
+            what = f"DataLoader: the length of IterableDataset {loader.dataset} was reported to be {loader._stated} (by len(dataloader))"
+            warnings.warn(f"{what}, but {given} samples have been fetched{hint}", stacklevel=3)
         return value
 
     def _stream_state(self, worker: int) -> Any:
@@ -179,7 +177,7 @@ class Ahead(Pass):
             self._pool.stop()
 
 
-def _pool(loader: DataLoader[Any], make: Any, seed: int) -> Any:
+def _pool(loader: SimpleNamespace, make: Any, seed: int) -> Any:
     from . import pools  # the connections of multiprocessing are imported where there are workers
 
     task = pools.Task(loader.dataset, make, loader.worker_init_fn, seed, loader.num_workers)

@@ -151,10 +151,10 @@ def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for end in others:  # of other workers, which a fork has here too
         end.close()
-    faulthandler.enable(stacks.fileno(), all_threads=False)
     if STACK is not None:
+        faulthandler.enable(stacks.fileno(), all_threads=False)
         faulthandler.register(STACK, stacks.fileno(), all_threads=False)
-    os.write(stacks.fileno(), b"\n")  # from now on it can be asked
+        os.write(stacks.fileno(), b"\n")  # from now on it can be asked
     os.environ.update(task.environ)
     set_num_threads(1)
     default_generator.manual_seed(task.seed + worker)
