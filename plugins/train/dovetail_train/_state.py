@@ -106,7 +106,8 @@ def _knows(loader: Any) -> bool:
 class Checkpoints:
     """A folder of checkpoints, the last ``keep`` and the best one; each is written whole or not at all.
 
-    ``best`` names the number among an epoch's results that says which is best, the smallest with ``mode="min"``.
+    ``best`` names the number among an epoch's results that says which is best, the smallest with ``mode="min"``. A Trainer uses `save`,
+    `saved`, `latest`, `best_path`, `load` and `forget_after`; `save` may return before a checkpoint is on disk, `saved` says when it is.
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep: int = 3, best: str = "", mode: str = "min") -> None:
@@ -116,8 +117,9 @@ class Checkpoints:
             raise ValueRangeError("Checkpoints", f"{str(folder)!r} is a file", "expected a folder")
         self.folder, self.keep, self.best, self.mode = Path(folder), keep, best, mode
         self.best_value: float | None = None
+        self._saved: list[Path] = []
 
-    def save(self, step: int, value: dict[str, Any], results: dict[str, Any] | None = None) -> Path:
+    def save(self, step: int, value: dict[str, Any], results: dict[str, Any] | None = None) -> None:
         """Write a checkpoint; with an epoch's ``results`` it may become the best one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         better = self._better(results or {})
@@ -130,7 +132,12 @@ class Checkpoints:
             dv.save(value, self.folder / "best.dvt")
         for old in self.all()[: -self.keep]:
             old.unlink(missing_ok=True)
-        return path
+        self._saved.append(path)
+
+    def saved(self, *, wait: bool = False) -> list[Path]:
+        """Those that came to be on disk since this was asked last; ``wait`` for what is under way."""
+        found, self._saved = self._saved, []
+        return found
 
     def _better(self, results: dict[str, Any]) -> float | None:
         if not results:

@@ -110,6 +110,7 @@ class Trainer:
                 state.ended = self._signals.caught or ("stopped" if state.stop else "done")
                 if state.ended != "done":
                     self._save()
+                self._tell_saved(wait=True)
             except BaseException:
                 state.ended = "error"
                 raise
@@ -236,6 +237,7 @@ class Trainer:
         self.listeners.tell("step_end", state=self.state)
         if self.save_every and self.state.step % self.save_every == 0:
             self._save()
+        self._tell_saved()
 
     def _end_epoch(self) -> None:
         state, rng = self.state, rng_state()
@@ -254,6 +256,7 @@ class Trainer:
         state.epoch, state.batch, state.loss_sum, state.loss_samples, state.epoch_over = state.epoch + 1, 0, 0.0, 0, False
         self.listeners.tell("epoch_end", state=state)
         self._save(results)
+        self._tell_saved()
 
     def _schedule(self, results: dict[str, Any]) -> None:
         scheduler = self.state.scheduler
@@ -315,6 +318,10 @@ class Trainer:
     def _save(self, results: dict[str, Any] | None = None) -> None:
         if self.checkpoints is None or (results is None and self._saved_at == self.state.step):
             return
-        path = self.checkpoints.save(self.state.step, self.state_dict(), results)
+        self.checkpoints.save(self.state.step, self.state_dict(), results)
         self._saved_at = self.state.step
-        self.listeners.tell("checkpoint_saved", path=str(path), state=self.state)
+
+    def _tell_saved(self, *, wait: bool = False) -> None:
+        """Tell of checkpoints that are on disk by now."""
+        for path in self.checkpoints.saved(wait=wait) if self.checkpoints is not None else ():
+            self.listeners.tell("checkpoint_saved", path=str(path), state=self.state)
