@@ -283,7 +283,7 @@ def test_what_cannot_be_watched_is_refused(tmp_path):
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     make(checkpoints=tmp_path, epochs=1).fit()
-    with pytest.raises(ValueRangeError, match="the checkpoint has the state of 0 callbacks and a scheduler; here are 0 and no scheduler"):
+    with pytest.raises(ValueRangeError, match="the checkpoint has the state of a scheduler; here is none; make the trainer as"):
         make(checkpoints=tmp_path, scheduler=None).fit("auto")
     trainer = make(checkpoints=tmp_path / "short", callbacks=[StopAt(5)])
     trainer.fit()
@@ -293,6 +293,19 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
         ValueRangeError, match=r"has 5 batches of this epoch behind it, the data now has 2|a pass with 5 batches given, this one has 2"
     ):
         again.fit("auto")
+
+
+def test_callbacks_may_come_and_go_between_checkpoints(tmp_path):
+    first = make(checkpoints=tmp_path, epochs=2, callbacks=[EarlyStopping(patience=3), EarlyStopping("train_loss", 4)])
+    first.fit()
+    kept = dv.load(tmp_path / "step-000000012.dvt")["callbacks"]
+    assert list(kept) == ["EarlyStopping", "EarlyStopping#2"]
+    stopping = EarlyStopping(patience=3)
+    second = make(checkpoints=tmp_path, epochs=3, callbacks=[MetricsFile(tmp_path / "metrics.jsonl", 1), stopping])
+    with pytest.warns(RuntimeWarning, match="the checkpoint has the state of EarlyStopping#2, which is not here"):
+        second.fit("auto")
+    assert stopping.best == min(row["valid_loss"] for row in second.state.history)
+    assert (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").count('"kind": "step"') == 6
 
 
 def test_batches_of_another_form():

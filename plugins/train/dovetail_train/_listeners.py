@@ -35,6 +35,16 @@ class Listeners:
         self._ours: dict[str, list[Ours]] = {event: [] for event in EVENTS}
         self._failed: set[str] = set()
 
+    def kept(self) -> dict[str, Any]:
+        """The callbacks that have a state to keep, by class; of several of one class, those behind the first have a number."""
+        found: dict[str, Any] = {}
+        for callback in self.callbacks:
+            if hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict"):
+                name = type(callback).__name__
+                same = sum(known.partition("#")[0] == name for known in found)
+                found[f"{name}#{same + 1}" if same else name] = callback
+        return found
+
     def find(self) -> None:
         """Look up who implements what; an event that nobody listens to costs nothing from then on."""
         for event in EVENTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -226,7 +227,8 @@ class _Builder:
             if isinstance(target, type):
                 made[name] = self.guarded(path, partial(target, **options))
             else:
-                check_options(self.config, path, target, options, {"output", "target", "input", "prediction"})
+                outputs_and_targets = set(list(inspect.signature(target).parameters)[:2])
+                check_options(self.config, path, target, options, outputs_and_targets)
                 made[name] = partial(target, **options)
         return made
 

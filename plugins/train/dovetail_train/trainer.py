@@ -278,26 +278,26 @@ class Trainer:
             "kind": "dovetail-train", "version": 1, "model": self.model.state_dict(), "optimizer": state.optimizer.state_dict(),
             "scheduler": None if state.scheduler is None else state.scheduler.state_dict(), "scaler": self.scaler.state_dict(),
             "position": self._position.state_dict(self.train), "state": state.state_dict(),
-            "callbacks": [c.state_dict() if hasattr(c, "state_dict") else None for c in self.listeners.callbacks],
+            "callbacks": {name: callback.state_dict() for name, callback in self.listeners.kept().items()},
         }  # fmt: skip
 
     def load_state_dict(self, value: dict[str, Any]) -> None:
         """Take up a training where `state_dict` was called; model, optimizer, scheduler and callbacks must be made as they were then."""
-        state, kept = self.state, value["callbacks"]
-        callbacks = [c for c in self.listeners.callbacks if hasattr(c, "load_state_dict")]
-        kept = [one for one in kept if one is not None]
-        if len(kept) != len(callbacks) or (value["scheduler"] is None) != (state.scheduler is None):
-            what = f"the checkpoint has the state of {len(kept)} callbacks and {'no' if value['scheduler'] is None else 'a'} scheduler"
-            here = f"here are {len(callbacks)} and {'no' if state.scheduler is None else 'a'} scheduler"
+        state, callbacks = self.state, self.listeners.kept()
+        if (value["scheduler"] is None) != (state.scheduler is None):
+            what = f"the checkpoint has {'no' if value['scheduler'] is None else 'the state of a'} scheduler"
+            here = f"here is {'none' if state.scheduler is None else 'one'}"
             raise ValueRangeError("Trainer.load_state_dict", what, here, "make the trainer as it was made when the training began")
+        if missing := sorted(value["callbacks"].keys() - callbacks.keys()):
+            warnings.warn(f"Trainer: the checkpoint has the state of {', '.join(missing)}, which is not here", RuntimeWarning, stacklevel=3)
         self.model.load_state_dict(value["model"])
         state.optimizer.load_state_dict(value["optimizer"])
         if state.scheduler is not None:
             state.scheduler.load_state_dict(value["scheduler"])
         self.scaler.load_state_dict(value["scaler"])
         state.load_state_dict(value["state"])
-        for callback, one in zip(callbacks, kept, strict=True):
-            callback.load_state_dict(one)
+        for name in callbacks.keys() & value["callbacks"].keys():  # others begin anew
+            callbacks[name].load_state_dict(value["callbacks"][name])
         self._position.load_state_dict(value["position"], within=state.batch > 0 and not state.epoch_over)
         self._saved_at = state.step
 
