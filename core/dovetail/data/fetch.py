@@ -105,10 +105,6 @@ class Fetcher:
             return None
         return {"read": self.read, "dataset": self.dataset.state_dict()}
 
-    def skip(self, request: Any) -> None:
-        """Read what a batch of a stream would take, and drop it."""
-        self._read(request, None) if self.auto else next(self.stream)  # type: ignore[arg-type]
-
     def _batch(self, request: Any, generator: Generator | None) -> Any:
         quick = self.stream is None and self.auto and generator is None and self.collate is default_collate
         if quick and (whole := whole_batch(self.dataset, request)) is not None:
@@ -116,33 +112,23 @@ class Fetcher:
         if self.stream is not None:
             data = self._read(request, generator)
         elif self.auto:
-            data = self._several(request, generator)
+            data = self._samples(request, getattr(self.dataset, "__getitems__", None), generator)
         else:
-            data = self._one(request, generator)
+            data = self._samples([request], None, generator)[0]
         if generator is not None:
             self._reseed(generator, "batch", (request[0] if request else None) if self.auto and self.stream is None else request)
         return self.collate(data)
 
-    def _one(self, index: Any, generator: Generator | None) -> Any:
-        if generator is not None:
-            self._reseed(generator, "sample", index)
-        try:
-            return self.dataset[index]
-        except Exception as error:
-            error.add_note(f"DataLoader: at index {index!r}")
-            raise
-
-    def _several(self, indices: list[Any], generator: Generator | None) -> Any:
+    def _samples(self, indices: list[Any], many: Callable[..., Any] | None, generator: Generator | None) -> Any:
         """Some samples, all at once where the dataset can: with seeds, each by itself."""
-        many = getattr(self.dataset, "__getitems__", None)
-        if generator is None and callable(many):
+        if many and generator is None:
             return many(indices)
         data: list[Any] = []
         try:
             for index in indices:
                 if generator is not None:
                     self._reseed(generator, "sample", index)
-                data.append(many([index])[0] if callable(many) else self.dataset[index])
+                data.append(many([index])[0] if many else self.dataset[index])
         except Exception as error:
             error.add_note(f"DataLoader: at index {indices[len(data)]!r} of {indices}")
             raise

@@ -92,8 +92,8 @@ class DataLoader(Generic[T_co]):
             raise TypeMismatch("DataLoader", what, "expected a function of the worker's id")
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or n
         if n > cores:
-            what = f"This DataLoader will create {n} worker processes in total. Our suggested max number of worker in current system is {cores}"
-            warnings.warn(f"{what}, which is smaller than what this DataLoader is going to create.", stacklevel=3)
+            what = f"This DataLoader will create {n} worker processes in total. Our suggested max number of worker in current system is "
+            warnings.warn(f"{what}{cores}, which is smaller than what this DataLoader is going to create.", stacklevel=3)
 
     def _check_sampling(self, shuffle: Any, sampler: Any, batch_sampler: Any, batch_size: Any, drop_last: bool) -> None:
         for name, value in (("sampler", sampler), ("batch_sampler", batch_sampler), ("shuffle", shuffle or None)):

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AssertedError, WorkerError
+from ..generator import current
 from .fetch import Fetcher
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Pass:
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._progress, self._steps = loader._new_pass()
         self._loader = SimpleNamespace(**vars(loader))  # as it is now; the loader may hold this pass, which must not hold it
+        self._erred = False  # the last batch was an error
         self._make = partial(Fetcher, auto=loader._auto, collate=loader.collate_fn, drop_last=loader.drop_last, seed=loader.sample_seed)
 
     def __iter__(self) -> Any:
@@ -47,6 +49,11 @@ class Pass:
             warnings.warn(f"{what}, but {given} samples have been fetched{hint}", stacklevel=3)
         return value
 
+    def _pass_over(self) -> None:
+        """Who goes on after an error has done with its batch; who does not will find it again."""
+        self._progress.given += self._erred
+        self._erred = False
+
     def _stream_state(self, worker: int) -> Any:
         """Where the stream of a worker is to go on."""
         return self._progress.streams[worker] if self._progress.streams else None
@@ -64,14 +71,19 @@ class InLine(Pass):
             raise AssertedError("DataLoader", f"timeout is {loader.timeout}", "loading in line requires timeout == 0")
         super().__init__(loader)
         self._fetch = self._make(loader.dataset, epoch=self._progress.epoch, state=self._stream_state(0))
-        for _ in range(self._to_skip()):
-            self._fetch.skip(next(self._steps))
+        with current()._fork():  # the program's stream stands after these batches already
+            for _ in range(self._to_skip()):
+                self._fetch(next(self._steps))
 
     def __next__(self) -> Any:
+        self._pass_over()
         try:
             value = self._fetch(next(self._steps))
         except StopIteration:
             self._progress.done = True
+            raise
+        except Exception:
+            self._erred = True
             raise
         return self._hand_out(value, 0, self._fetch.state())
 
@@ -89,6 +101,7 @@ class Ahead(Pass):
     def restart(self, loader: DataLoader[Any]) -> None:
         """Begin another pass with the same workers; what the last one left undone is dropped."""
         self._progress, self._steps = loader._new_pass(self._progress.seed)
+        self._erred = False
         self._begin()
 
     def _begin(self) -> None:
@@ -111,20 +124,21 @@ class Ahead(Pass):
                 worker = next(w for w in self._turns if w in self._active)
             else:
                 worker = min(self._active, key=[w for w, _ in self._flying.values()].count)
-            kind = "skip" if self._sent - self._first < self._to_skip() else "fetch"
             self._flying[self._sent] = worker, request
-            self._pool.send(worker, (self._sent, kind, request))
+            self._pool.send(worker, (self._sent, "fetch", request))
             self._sent += 1
 
     def __next__(self) -> Any:
         if self.failed is not None:
             raise WorkerError("DataLoader", "this pass has ended", self.failed, "begin another one")
+        self._pass_over()
         while self._flying:
             worker, kind, value, state = self._result()
             if kind != "end" or worker in self._active:
                 self._active -= {worker} if kind == "end" else set()
                 self._send()
             if kind == "error":
+                self._erred = True
                 raise value
             if kind == "batch" and self._skips:
                 self._skips -= 1

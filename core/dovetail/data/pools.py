@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -140,26 +140,18 @@ class ProcessPool:
 
     def _written(self, worker: int, patience: float) -> str:
         """What a worker has written of its stacks, once it begins within so many seconds."""
-        text = b""
-        try:
-            while self.stacks[worker].poll(patience):
-                got = os.read(self.stacks[worker].fileno(), 65536)
-                if not got:
-                    break
+        text, pipe = b"", self.stacks[worker]
+        with suppress(OSError):
+            while pipe.poll(patience) and (got := os.read(pipe.fileno(), 65536)):
                 text, patience = text + got, 0.05
-        except OSError:
-            pass
-        if text:
-            self.begun.add(worker)
+        self.begun |= {worker} if text else set()
         return text.decode(errors="replace").strip()
 
 
 def _tell(receiver: Receiver, message: Any) -> None:
     freed = [receiver.freed.popleft() for _ in range(len(receiver.freed))]
-    try:
+    with suppress(OSError):  # it is dead, which `receive` will find
         receiver.line.send((message, freed))
-    except OSError:  # it is dead, which `receive` will find
-        pass
 
 
 def _stop(pid: int, receivers: list[Receiver], processes: list[Any]) -> None:

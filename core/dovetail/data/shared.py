@@ -1,7 +1,7 @@
 """How a batch comes back from a worker process: its arrays through shared memory that has no name, the rest through the connection.
 
 The worker owns the blocks and writes a batch into one that is free; the main process maps it, and the tensors of the batch lie in it.
-When the last of them is gone, the block is free again, and its pages are in place. Nothing outlives the processes: not even /dev/shm knows of it.
+When the last of them is gone, the block is free again, and its pages are in place. Nothing outlives the processes.
 """
 
 from __future__ import annotations

@@ -75,9 +75,7 @@ def serve(inbox: Inbox, put: Callable[..., None], task: Task, info: WorkerInfo) 
             if failed is not None:
                 raise failed
             fetch = fetch or task.make(info.dataset, epoch=began[0], state=began[1])
-            value = fetch(request) if kind == "fetch" else fetch.skip(request)
-            result = ("batch", value, fetch.state())
-            del value
+            result = ("batch", fetch(request), fetch.state())
         except Exception as error:
             ended = isinstance(error, StopIteration) and fetch is not None and fetch.stream is not None
             result = ("end", None, None) if ended else ("error", _told(error, info, request), None)
@@ -147,6 +145,7 @@ def can_go(value: Any) -> bool:
 def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) -> None:
     """The main function of a worker process. Its random streams are those of PyTorch's worker of this number."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's; it ends this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of the program is meant for its main process
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for end in others:  # of other workers, which a fork has here too

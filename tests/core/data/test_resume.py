@@ -114,29 +114,29 @@ def test_samplers_draw_from_the_seed():
 DATA = {"order": lambda: range(21), "samples": Random, "stream": Stream, "stream with a state": Counted}
 
 
-def resumed_everywhere(name, way, other, **options):
-    """At every point of two epochs, another loader goes on with what was left. Returns the number of points."""
+def resumed_everywhere(name, way, other, epochs=2, **options):
+    """At every point of the epochs, another loader goes on with what was left. Returns the number of points."""
     stream = name.startswith("stream")
     options = {"shuffle": not stream or None, **options}
     other = way if stream else other
     points = 0
     dv.manual_seed(0)
     whole = made(way, DATA[name](), **options)
-    epochs, states = [], []
-    for _ in range(2):
-        epochs.append([])  # of more than one batch each
+    seen, states = [], []
+    for epoch in range(epochs):
+        seen.append([])
         for batch in whole:
-            epochs[-1] += rows([batch])
-            states.append((len(epochs) - 1, len(epochs[-1]), whole.state_dict(), dv.get_rng_state()))
+            seen[-1] += rows([batch])
+            states.append((epoch, len(seen[-1]), whole.state_dict(), dv.get_rng_state()))
     for epoch, given, state, rng in states:
         again = made(other, DATA[name](), **options)
         again.load_state_dict(state)
         dv.set_rng_state(rng)
-        assert rows(again) == epochs[epoch][given:], (epoch, given)
-        if epoch == 0:
-            assert rows(again) == epochs[1], given
+        assert rows(again) == seen[epoch][given:], (epoch, given)
+        if epoch == 0 < epochs - 1:
+            assert rows(again) == seen[1], given
         points += 1
-    assert points >= 10
+    assert points >= 5 * epochs
     return points
 
 
@@ -149,6 +149,17 @@ def test_what_is_left_is_what_would_have_come(name, way):
         pytest.skip("see test_samples_do_not_depend_on_the_workers")
     points = resumed_everywhere(name, way, (2, "fork") if way[0] != 2 else (0, None), sample_seed=3)
     note("R7", f"resume of {name} with {way[0]} workers, points", points, "all equal")
+
+
+@pytest.mark.parametrize("way", [(0, None), (2, "fork")], ids=str)
+@pytest.mark.parametrize("name", ["stream", "stream with a state"])
+def test_single_samples_of_streams_go_on(name, way):
+    resumed_everywhere(name, way, way, sample_seed=3, batch_size=None)
+
+
+@pytest.mark.parametrize("way", [(0, None), (1, "fork"), (2, "fork"), (2, "thread")], ids=str)
+def test_a_stream_that_is_read_again_draws_the_same(way):
+    resumed_everywhere("stream", way, way, epochs=1)
 
 
 @pytest.mark.parametrize("way", [(0, None), (2, "fork")], ids=str)
@@ -224,6 +235,32 @@ def test_samples_that_were_given_are_not_loaded_again():
     again.load_state_dict(loader.state_dict())
     loaded.clear()
     assert len(list(again)) == 2 and loaded == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_batch_that_failed_is_found_again_unless_the_program_went_on(workers):
+    class Faulty(Dataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            if index == 2:
+                raise ValueError("bad")
+            return index
+
+    loader = DataLoader(Faulty(), num_workers=workers)
+    steps, given = iter(loader), []
+    for want in (0, 1, None, 3):
+        if want is None:
+            with pytest.raises(ValueError, match="bad"):
+                next(steps)
+        else:
+            assert next(steps).item() == want
+        given.append(loader.state_dict()["given"])
+    assert given == [1, 2, 2, 4]
+    rest = DataLoader(range(5))
+    rest.load_state_dict(loader.state_dict())
+    assert [b.item() for b in rest] == [4]
 
 
 def test_errors():

@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import random
+import signal
 import threading
 import time
 from collections import namedtuple
@@ -474,3 +475,16 @@ def test_shared_tensors_are_written_by_workers_and_read_by_all():
     list(DataLoader(Counting(), num_workers=2, multiprocessing_context="fork"))
     assert counts[3:].tolist() == [6, 8, 10] or counts[3:].tolist() == [3, 4, 5]
     assert counts[:3].tolist() == [0, 2, 4] and batch.is_shared()
+
+
+def test_a_handler_of_the_program_is_not_run_in_workers(tmp_path):
+    """A program that saves a checkpoint on SIGTERM does so once, and its workers end by the signal."""
+    seen = tmp_path / "seen"
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.write_text("ran"))
+    try:
+        loader = DataLoader(Faulty(lambda: os.kill(os.getpid(), signal.SIGTERM)), num_workers=1, multiprocessing_context="fork")
+        with pytest.raises(WorkerError, match="killed by SIGTERM"):
+            list(loader)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not seen.exists()

@@ -16,7 +16,10 @@ __all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
 
 def uniform(low: float, high: float) -> float:
     """A number from ``low`` to ``high``, in float32."""
-    return float(random_streams.uniform(current(), (1,), np.float32, low, high)[0])
+    first, last = np.float32(low), np.float32(high)
+    share = float(random_streams.uniform(current(), (1,))[0])  # times the width it is exact in float64: the sum is rounded once
+    value = np.float32(share * float(last - first) + float(first))
+    return float(first if value == last else value)
 
 
 def whole(low: int, high: int) -> int:

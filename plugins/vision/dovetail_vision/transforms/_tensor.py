@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import dovetail
 from dovetail import Tensor
@@ -20,13 +22,22 @@ _F_PAD_MODES = {"constant": "constant", "edge": "replicate", "reflect": "reflect
 
 def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool) -> Tensor:
     """``(tensor - mean) / std`` along the third dimension from the end."""
-    shift = dovetail.as_tensor(mean, dtype=tensor.dtype, device=tensor.device)
-    scale = dovetail.as_tensor(std, dtype=tensor.dtype, device=tensor.device)
-    if not bool(scale.all()):
-        raise ValueRangeError("normalize", f"std is {std} (as {tensor.dtype})", "expected no zero to divide by")
-    shift = shift.view(-1, 1, 1) if shift.ndim == 1 else shift
-    scale = scale.view(-1, 1, 1) if scale.ndim == 1 else scale
+    if all(isinstance(values, list | tuple) and all(type(part) is float for part in values) for values in (mean, std)):
+        shift, scale = _kept(tuple(mean), tuple(std), tensor.dtype, tensor.device)
+    else:
+        shift, scale = _scales(mean, std, tensor.dtype, tensor.device)
     return tensor.sub_(shift).div_(scale) if inplace else tensor.sub(shift).div(scale)
+
+
+def _scales(mean: Sequence[float], std: Sequence[float], dtype: Any, device: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors that go with an image."""
+    shift, scale = (dovetail.as_tensor(values, dtype=dtype, device=device) for values in (mean, std))
+    if not bool(scale.all()):
+        raise ValueRangeError("normalize", f"std is {std} (as {dtype})", "expected no zero to divide by")
+    return shift.view(-1, 1, 1) if shift.ndim == 1 else shift, scale.view(-1, 1, 1) if scale.ndim == 1 else scale
+
+
+_kept = lru_cache(maxsize=16)(_scales)  # a dataset's numbers are the same for each of its images
 
 
 def crop(img: Tensor, top: int, left: int, height: int, width: int) -> Tensor:

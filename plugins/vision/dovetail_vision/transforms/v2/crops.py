@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import dovetail
@@ -149,7 +150,8 @@ def _range(where: str, name: str, value: Any) -> Any:
     return value
 
 
-def logarithms(ratio: Sequence[float]) -> tuple[float, float]:
+@lru_cache
+def logarithms(ratio: tuple[float, ...]) -> tuple[float, float]:
     """The logarithms of a range, in float32."""
     low, high = dovetail.log(dovetail.tensor([float(part) for part in ratio])).tolist()
     return low, high
@@ -157,7 +159,7 @@ def logarithms(ratio: Sequence[float]) -> tuple[float, float]:
 
 def drawn_ratio(ratio: Sequence[float]) -> float:
     """A ratio, its logarithm drawn evenly."""
-    return dovetail.exp(dovetail.empty(1).uniform_(*logarithms(ratio))).item()
+    return dovetail.exp(dovetail.tensor([uniform(*logarithms(tuple(ratio)))])).item()
 
 
 class RandomResizedCrop(Transform):
