@@ -26,11 +26,12 @@ class MissingFolder(FileNotFoundError, RuntimeError):
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], group: str = "") -> Iterator[Path]:
     """Yield a temporary path beside ``path``; when the block ends well, it takes the place of ``path``.
 
     A new file's mode follows the umask, an old one's is kept; a symbolic link stays one, and its target is replaced.
-    What writers that were killed left behind is removed first. Raises a FileNotFoundError where there is no folder.
+    What writers that were killed left behind is removed first: of this path, or of every path of its ``group``.
+    Raises a FileNotFoundError where there is no folder.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -44,8 +45,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise MissingFolder(errno.ENOENT, "cannot save: there is no such folder", str(target.parent))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot save: the path is a folder; add a file name", str(target))
-    _sweep(target)
-    temporary, fd = _create(target)
+    prefix = f".{(group or target.name)[:200]}."  # a name may have 255 bytes in all
+    _sweep(target, prefix)
+    temporary, fd = _create(target, prefix)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
@@ -78,19 +80,15 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _create(target: Path) -> tuple[Path, int]:
+def _create(target: Path, prefix: str) -> tuple[Path, int]:
     """Make a temporary file, locked for as long as it is being written: the lock goes when its writer is killed."""
     while True:
-        temporary = target.with_name(f"{_prefix(target)}{secrets.token_hex(6)}.tmp")
+        temporary = target.with_name(f"{prefix}{secrets.token_hex(6)}.tmp")
         fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         _lock(fd)
         if temporary.exists():  # else a sweep took it for a left-over before it was locked
             return temporary, fd
         os.close(fd)
-
-
-def _prefix(target: Path) -> str:
-    return f".{target.name[:200]}."  # a name may have 255 bytes in all
 
 
 def _lock(fd: int) -> bool:
@@ -104,9 +102,8 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def _sweep(target: Path) -> None:
-    """Remove temporary files of the same target that nobody is writing."""
-    prefix = _prefix(target)
+def _sweep(target: Path, prefix: str) -> None:
+    """Remove temporary files of the same target, or group, that nobody is writing."""
     with os.scandir(target.parent) as entries:
         names = [e.name for e in entries if e.name.startswith(prefix) and e.name.endswith(".tmp")]
     for name in names:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,11 +19,11 @@ from ..autograd.node import Tensor, wrap
 from ..device import move, to_device
 from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownAttribute, UnknownNameError, ValueRangeError
 from .atomic import replacing
-from .container import checksum, read, write
+from .container import SEAL, checksum, crc32, read, read_mapped, write
 from .formats import claimed_suffix, read_weights, write_weights
 from .tree import pack, refuse_lazy, unpack
 
-__all__ = ["load", "save"]
+__all__ = ["gather", "load", "save", "verify", "write_gathered"]
 
 VERSION = 1
 _IGNORED = {"pickle_module", "pickle_protocol", "_use_new_zipfile_serialization", "_disable_byteorder_record", "encoding"}
@@ -49,12 +48,12 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, **legacy: Any) -> None:
         with replacing(f) as temporary:
             if write_weights(f, temporary, lambda: _tensors(obj, f)):
                 return
-    arrays, metadata = _encode(obj)
+    arrays, text = gather(obj)
     if hasattr(f, "write"):
-        write(f, arrays, metadata)  # type: ignore[arg-type]
+        write_gathered(f, arrays, text)  # type: ignore[arg-type]
         return
     with replacing(f) as temporary, open(temporary, "wb") as file:
-        write(file, arrays, metadata)
+        write_gathered(file, arrays, text)
 
 
 def _tensors(obj: Any, f: Any) -> dict[str, Tensor]:
@@ -72,8 +71,15 @@ def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
             raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {name!r}")
 
 
-def _encode(obj: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """The arrays by name, and the metadata."""
+def write_gathered(file: BinaryIO, arrays: dict[str, Any], text: str) -> None:
+    """Write what `gather` returned, with its checksums."""
+    checks = {"": crc32(text.encode()), **{name: checksum(a) for name, a in arrays.items()}}
+    write(file, arrays, {SEAL: "0" * 8, "dovetail": text, "dovetail.crc32": json.dumps(checks)})
+
+
+def gather(obj: Any, host: Callable[[Any], Any] | None = None) -> tuple[dict[str, Any], str]:
+    """The arrays of a value by name, each as ``host`` gives it in the host's memory, and the tree of the rest as text."""
+    host = host or _host
     from ..nn.module import Module
 
     arrays: dict[str, Any] = {}
@@ -85,7 +91,7 @@ def _encode(obj: Any) -> tuple[dict[str, Any], dict[str, str]]:
         name = seen.get(identity)
         if name is None:
             name = seen[identity] = _free_name(where or "tensor", arrays)
-            arrays[name] = _host(a)
+            arrays[name] = host(a)
         return name
 
     head: dict[str, Any] = {"version": VERSION, "kind": "value"}
@@ -99,9 +105,7 @@ def _encode(obj: Any) -> tuple[dict[str, Any], dict[str, str]]:
             refuse_lazy(t, name)
         obj = obj.state_dict()
     head["tree"] = pack(obj, keep)
-    text = json.dumps(head, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    checks = {name: checksum(a) for name, a in arrays.items()}
-    return arrays, {"dovetail": text, "dovetail.crc32": json.dumps({"": zlib.crc32(text.encode()), **checks})}
+    return arrays, json.dumps(head, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 def _host(a: Any) -> Any:
@@ -127,7 +131,8 @@ def load(
     """Read what `save` wrote, PyTorch's files, or (as a dict of tensors) any safetensors file or file of a format that a plugin reads.
 
     ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. PyTorch's files
-    give what ``torch.load(weights_only=True)`` gives; ``mmap`` maps their tensors, ``encoding`` is that of Python 2's strings in them.
+    give what ``torch.load(weights_only=True)`` gives; ``encoding`` is that of Python 2's strings in them. ``.npz`` gives a dict. ``mmap``
+    maps the tensors: they are read when first used, their checksums are not compared, and writing to them does not change the file.
     Reading never executes anything, so ``weights_only`` has no meaning here: a PyTorch file that needs more than tensors and plain values
     is refused. Raises a FormatError for a file that is not whole, was changed since it was written, or is of another format.
     """
@@ -148,12 +153,15 @@ def load(
     if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
         value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
         return value if into is None else _loaded(into, value)
-    arrays, metadata = read(name, start + bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
+    if mmap:
+        arrays, metadata = read_mapped(name)
+    else:
+        arrays, metadata = read(name, start + bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
     if not any(key.startswith("dovetail") for key in metadata):
         value = {key: move_to(wrap(a)) for key, a in arrays.items()}
         head = {"kind": "value"}
     else:
-        head = _head(name, metadata, arrays)
+        head = _head(name, metadata, arrays, not mmap)
         value = _value(name, head.get("tree"), arrays, move_to)
     if into is not None:
         return _loaded(into, value)
@@ -189,18 +197,36 @@ def _torch(name: str, f: Any, head: bytes, map_location: Any, mmap: Any, encodin
 
     if not hasattr(f, "read"):
         with open(f, "rb") as file:
-            return read_torch(name, file, map_location, bool(mmap), encoding)
+            arrays = _npz(name, file, map_location, head)
+            return read_torch(name, file, map_location, bool(mmap), encoding) if arrays is None else arrays
     if mmap:
         raise ValueRangeError("load", "mmap is set for a stream", "f must be a file path in order to use the mmap argument")
     data = io.BytesIO(head + f.read())
-    value = read_torch(name, data, map_location, False, encoding)
+    arrays = _npz(name, data, map_location, head)
+    value = arrays if arrays is not None else read_torch(name, data, map_location, False, encoding)
     if head[:1] == b"\x80" and data.tell() < len(data.getbuffer()):
         f.seek(data.tell() - len(data.getbuffer()), 2)
     return value
 
 
-def _head(name: str, metadata: dict[str, str], arrays: dict[str, Any]) -> dict[str, Any]:
-    """Check the CRCs and the outer form of the tree."""
+def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Check every byte of a file that `save` wrote and return its head. Raises a FormatError that names the tensor."""
+    name = os.fspath(path)
+    arrays, metadata = read(name, _read(Path(path)))
+    return _head(name, metadata, arrays)
+
+
+def _npz(name: str, file: Any, map_location: Any, head: bytes) -> dict[str, Tensor] | None:
+    """The tensors of a ``.npz``, or None where it is none."""
+    from .npz import read_npz
+
+    found, move_to = read_npz(name, file) if head[:1] == b"P" else None, _mapper(map_location)
+    file.seek(0)
+    return None if found is None else {key: move_to(wrap(a)) for key, a in found.items()}
+
+
+def _head(name: str, metadata: dict[str, str], arrays: dict[str, Any], whole: bool = True) -> dict[str, Any]:
+    """Check the CRCs (without those of the tensors unless ``whole``) and the outer form of the tree."""
     text = metadata.get("dovetail", "")
     try:
         checks = json.loads(metadata.get("dovetail.crc32", "null"))
@@ -208,11 +234,14 @@ def _head(name: str, metadata: dict[str, str], arrays: dict[str, Any]) -> dict[s
         checks = None
     if not isinstance(checks, dict) or set(checks) != {"", *arrays}:
         raise FormatError(name, None, "the checksums in the metadata do not fit the tensors; the file was changed after it was written")
-    if checks[""] != zlib.crc32(text.encode(errors="replace")):
+    if checks[""] != crc32(text.encode(errors="replace")):
         raise FormatError(name, None, "the tree of values does not match its checksum; the file was changed after it was written")
     for key, a in arrays.items():
-        if checks[key] != checksum(a):
+        if whole and checks[key] != checksum(a):
             raise FormatError(name, None, f"tensor {key!r} does not match its checksum; the file was changed after it was written")
+    # files written before 0.2 have no seal; with any other key it is ours no longer
+    if not metadata.keys() <= {SEAL, "dovetail", "dovetail.crc32"} or metadata.get(SEAL) == "":
+        raise FormatError(name, None, "the header does not match its checksum; the file was changed after it was written")
     try:
         head = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -258,7 +258,7 @@ def test_other_readers_can_read_it(tmp_path):
         "w": ("float32", (2, 3)), "i": ("int64", (2,)), "h": ("bool", ()), "e": ("float32", (0,))
     }  # fmt: skip
     with safe_open(tmp_path / "ours", "numpy") as file:
-        assert set(file.metadata()) == {"dovetail", "dovetail.crc32"}
+        assert set(file.metadata()) == {"dovetail", "dovetail.crc32", "dovetail.header"}
     save_file({"w": np.eye(2)}, tmp_path / "theirs", {"format": "np"})
     assert dv.load(tmp_path / "theirs")["w"].tolist() == [[1, 0], [0, 1]]
 
