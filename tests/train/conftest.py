@@ -61,6 +61,11 @@ def weights(trainer: Trainer) -> dict[str, list[Any]]:
     return found
 
 
+def saved(folder: Path, step: int) -> Path:
+    """The last checkpoint of a step; an epoch's last step may have one before the evaluation and one after it."""
+    return max(folder.glob(f"*-step-{step}.dvt"))
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A folder of fake plugins, on the path; ``plugins.reset()`` is called when it is filled, by `ready`."""

@@ -95,7 +95,7 @@ def test_a_status_file_where_the_environment_names_one(tmp_path, monkeypatch):
     monkeypatch.setenv("DOVETAIL_TRAIN_STATUS", str(tmp_path / "status.json"))
     make(epochs=2, checkpoints=tmp_path / "run").fit()
     told = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
-    assert (told["epoch"], told["step"], told["ended"]) == (2, 12, "done") and told["checkpoint"].endswith("step-000000012.dvt")
+    assert (told["epoch"], told["step"], told["ended"]) == (2, 12, "done") and told["checkpoint"].endswith("-step-12.dvt")
     monkeypatch.setenv("DOVETAIL_TRAIN_STATUS", str(tmp_path / "missing" / "status.json"))
     with pytest.warns(RuntimeWarning, match="failed in hook train/fit_start"):
         assert make(epochs=1).fit().ended == "done"

@@ -123,7 +123,7 @@ def compare(folder: Path, runs: int, seed: int) -> tuple[int, list[str]]:
         at, then, place = draw.randrange(1, STEPS + 1), draw.choice(WORKERS), folder / f"{number}"
         with pytest.raises(Killed):
             made(kind, place, workers, 0, KillAt(at)).fit()
-        again = made(kind, place, then, 99 if any(place.glob("step-*")) else 0)  # other first weights, where there is a checkpoint
+        again = made(kind, place, then, 99 if any(place.glob("*-step-*")) else 0)  # other first weights, where there is a checkpoint
         again.fit("auto")
         if outcome(again, place) != wanted[kind]:
             wrong.append(f"{kind}, {workers} workers, killed after step {at}, continued with {then}")

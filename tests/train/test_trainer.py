@@ -14,7 +14,7 @@ from dovetail.utils.data import DataLoader, TensorDataset
 from dovetail_train import EarlyStopping, MetricsFile, Trainer
 from tests.support.figures import note
 
-from .conftest import Net, Noisy, make, weights
+from .conftest import Net, Noisy, make, saved, weights
 
 
 def test_it_is_the_loop_that_one_would_write():
@@ -110,7 +110,7 @@ def test_workers_that_a_signal_ended_first_do_not_fail_the_training(tmp_path):
     trainer.train = Dying([(dv.ones(4, 4), dv.ones(4, 1))] * 3)
     with pytest.raises(SystemExit):
         trainer.fit()
-    assert trainer.state.step == 6 and (tmp_path / "step-000000006.dvt").exists()
+    assert trainer.state.step == 6 and saved(tmp_path, 6).exists()
     trainer.accumulate = 2
     with pytest.raises(WorkerError):
         trainer.fit()
@@ -129,11 +129,14 @@ def test_accumulated_batches_make_the_step_of_a_large_one():
 
 
 def test_the_last_checkpoints_and_the_best_are_kept(tmp_path):
-    trainer = make(checkpoints=tmp_path, keep=2, save_every=4, monitor="valid_loss")
+    trainer = make(checkpoints=tmp_path, keep=2, save_every=5, monitor="valid_loss")
     trainer.fit()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.dvt", "step-000000020.dvt", "step-000000024.dvt"]
-    best = dv.load(tmp_path / "best.dvt")
-    assert best["best"] == min(row["valid_loss"] for row in trainer.state.history) == best["state"]["metrics"]["valid_loss"]
+    best = trainer.checkpoints.best_path()
+    assert {saved(tmp_path, 20), saved(tmp_path, 24), best} == set(tmp_path.iterdir())
+    found = trainer.checkpoints.load(best)
+    assert (
+        found["metrics"]["valid_loss"] == min(row["valid_loss"] for row in trainer.state.history) == found["state"]["metrics"]["valid_loss"]
+    )
 
 
 def test_amp_and_a_plateau(tmp_path):
@@ -192,7 +195,10 @@ def test_callbacks_are_told_in_order_and_of_errors_too(tmp_path):
     log = Log()
     make(callbacks=[log], epochs=1, checkpoints=tmp_path, save_every=4).fit()
     steps = [f"step {i}" for i in range(1, 7)]
-    assert log.calls == ["start 0", *steps[:4], "step-000000004.dvt", *steps[4:], "epoch 1", "step-000000006.dvt", "done"]
+    names = [saved(tmp_path, step).name for step in (4, 6)]  # told of when they are on disk: at this step, or a later one
+    assert [call for call in log.calls if call not in names] == ["start 0", *steps, "epoch 1", "done"]
+    assert [call for call in log.calls if call in names] == names and log.calls.index(names[0]) > log.calls.index("step 4")
+    assert log.calls[-1] == "done"
     log, trainer = Log(), make(epochs=1)
     trainer.listeners.callbacks.append(log)
     trainer.loss = lambda output, target: 1 / 0
@@ -223,8 +229,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
         trainer.fit("auto")
     with pytest.raises(ValueRangeError, match=r"Trainer.evaluate: there are no batches"):
         trainer.evaluate()
-    dv.save({"w": dv.ones(1)}, tmp_path / "step-000000001.dvt")
-    with pytest.raises(FormatError, match=r"step-000000001.dvt: is no checkpoint of a training"):
+    dv.save({"w": dv.ones(1)}, tmp_path / "000001-step-1.dvt")
+    with pytest.raises(FormatError, match=r"000001-step-1.dvt: is no checkpoint of a"):
         make(checkpoints=tmp_path).fit("auto")
 
 
@@ -268,7 +274,7 @@ def test_a_loss_that_is_not_a_number_is_told_once_and_never_the_best(tmp_path):
     trainer.loss = lambda output, target: (output - target).sum() * float("nan")
     with pytest.warns(RuntimeWarning, match=r"Trainer: the loss is nan in step 1, epoch 1; detect_anomaly\(\) names the op") as told:
         state = trainer.fit()
-    assert len(told) == 1 and state.ended == "stopped" and state.epoch == 2 and not (tmp_path / "best.dvt").exists()
+    assert len(told) == 1 and state.ended == "stopped" and state.epoch == 2 and trainer.checkpoints.best_path() is None
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows[0]["train_loss"] == rows[-1]["valid_loss"] == "nan"
 
@@ -298,7 +304,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
 def test_callbacks_may_come_and_go_between_checkpoints(tmp_path):
     first = make(checkpoints=tmp_path, epochs=2, callbacks=[EarlyStopping(patience=3), EarlyStopping("train_loss", 4)])
     first.fit()
-    kept = dv.load(tmp_path / "step-000000012.dvt")["callbacks"]
+    kept = first.checkpoints.load(saved(tmp_path, 12))["callbacks"]
     assert list(kept) == ["EarlyStopping", "EarlyStopping#2"]
     stopping = EarlyStopping(patience=3)
     second = make(checkpoints=tmp_path, epochs=3, callbacks=[MetricsFile(tmp_path / "metrics.jsonl", 1), stopping])

@@ -113,7 +113,7 @@ def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
     except (DovetailError, OSError) as error:
         raise _Wrong(_text(error)) from error
     try:
-        state = trainer.fit(path)
+        _finish(trainer, out, trainer.fit(path))
     except KeyboardInterrupt:
         raise SystemExit(_stopped(trainer, out, AGAIN)) from None
     except SystemExit as end:
@@ -121,7 +121,6 @@ def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
     except (DovetailError, OSError, MemoryError) as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         raise click.ClickException(f"{type(error).__name__}: {_text(error)}{notes}") from error
-    _finish(trainer, out, state)
     lock.close()
 
 

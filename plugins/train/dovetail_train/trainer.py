@@ -13,12 +13,13 @@ from typing import Any
 
 import dovetail as dv
 from dovetail.errors import TypeMismatch, ValueRangeError, WorkerError
+from dovetail.io.checkpoint import rng_state, set_rng
 
 from ._batches import described, length, moved, size
 from ._checks import check_choices, check_counts, check_parts, check_seed
 from ._listeners import Listeners
 from ._signals import AGAIN, Signals
-from ._state import Checkpoints, Position, rng_state, seed_all, set_rng_state
+from ._state import Checkpoints, Position, seed_all
 from .evaluation import Evaluation, watched
 from .state import State
 
@@ -111,8 +112,9 @@ class Trainer:
                 if state.ended != "done":
                     self._save()
                 self._tell_saved(wait=True)
-            except BaseException:
+            except BaseException as error:
                 state.ended = "error"
+                self._settle(error)
                 raise
             finally:
                 self._signals = Signals(False)
@@ -248,7 +250,7 @@ class Trainer:
             except (Interrupted, WorkerError):
                 if not self._signals.caught:
                     raise
-                set_rng_state(rng)  # as if the evaluation had not begun
+                set_rng(rng)  # as if the evaluation had not begun
                 raise Interrupted from None
         self._schedule(results)
         state.metrics = results
@@ -305,8 +307,8 @@ class Trainer:
         """Take up the training of a checkpoint."""
         path = Path(path)
         self.load_state_dict((self.checkpoints or Checkpoints(path.parent)).load(path))
-        if self.checkpoints is not None and path.parent == self.checkpoints.folder:
-            self.checkpoints.forget_after(self.state.step)
+        if self.checkpoints is not None and path.parent.resolve() == self.checkpoints.folder.resolve():
+            self.checkpoints.forget_after(path)
 
     def _to_resume(self, resume: str | os.PathLike[str] | None) -> Path | None:
         if resume != "auto":
@@ -320,6 +322,13 @@ class Trainer:
             return
         self.checkpoints.save(self.state.step, self.state_dict(), results)
         self._saved_at = self.state.step
+
+    def _settle(self, error: BaseException) -> None:
+        """Let a checkpoint that is being written come to be, whatever ended the training."""
+        try:
+            self._tell_saved(wait=True)
+        except Exception as another:
+            error.add_note(f"and a checkpoint could not be written: {another}")
 
     def _tell_saved(self, *, wait: bool = False) -> None:
         """Tell of checkpoints that are on disk by now."""
