@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import platform
@@ -101,8 +102,11 @@ def test_gpu(arguments: list[str]) -> int:
 
 
 def soak(arguments: list[str]) -> int:
-    """run the long tests at full counts (minutes)"""
-    return _python(ensure("test"), "-m", "pytest", "-m", "soak", *arguments)
+    """run the long tests at full counts, and write what they measured into build/reliability.json and docs/reliability.md"""
+    python = ensure("test")
+    code, _ = _figures("reliability", [python, "-m", "pytest", "-q", "-m", "soak or figures", *arguments])
+    _python(python, "-m", "benchmarks.reliability_page")
+    return code
 
 
 def sanitize(arguments: list[str]) -> int:
@@ -118,20 +122,25 @@ def kernels(arguments: list[str]) -> int:
 def ecosystem(arguments: list[str]) -> int:
     """measure the plugin contract: faults, names, releases, the scaffold in fresh environments; into build/ecosystem.json"""
     python = ensure("test", "build")
-    notes, report = ROOT / "build" / "ecosystem.jsonl", ROOT / "build" / "ecosystem.json"
+    return _figures("ecosystem", [python, "-m", "pytest", "-q", "-m", "ecosystem or not ecosystem", "tests/ecosystem", *arguments])[0]
+
+
+def _figures(name: str, command: list[str]) -> tuple[int, list[dict[str, str]]]:
+    """Run tests, and write what they note into ``build/NAME.json``; print it as a table."""
+    notes, report = ROOT / "build" / f"{name}.jsonl", ROOT / "build" / f"{name}.json"
     report.parent.mkdir(exist_ok=True)
     notes.unlink(missing_ok=True)
-    command = [python, "-m", "pytest", "-q", "-m", "ecosystem or not ecosystem", "tests/ecosystem", *arguments]
-    code = subprocess.run(command, cwd=ROOT, env={**os.environ, "DOVETAIL_FIGURES": str(notes)}, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **_ONE_THREAD, "DOVETAIL_FIGURES": str(notes)}, check=False).returncode
     figures = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()] if notes.exists() else []
-    report.write_text(json.dumps({"machine": platform.platform(), "figures": figures}, indent=1), encoding="utf-8")
+    about = {"machine": platform.platform(), "cores": os.cpu_count(), "date": datetime.date.today().isoformat(), "failed": bool(code)}
+    report.write_text(json.dumps({**about, "figures": figures}, indent=1), encoding="utf-8")
     for row in sorted({figure["row"] for figure in figures}):
         mine = [figure for figure in figures if figure["row"] == row]
         shown = mine if len(mine) < 20 else [{"what": f"{len(mine)} cases", "value": mine[0]["value"], "bar": mine[0]["bar"]}]
         for figure in shown:
             print(f"{row:9} {figure['what']:70} {figure['value']!s:>14}   bar: {figure['bar']}")
     print(f"written to {report.relative_to(ROOT)}")
-    return code
+    return code, figures
 
 
 def clean(arguments: list[str]) -> int:

@@ -88,7 +88,8 @@ class Checkpointer:
     ``save`` copies the state (one copy, into memory that is used again) and returns; a thread writes it with checksums, crash-safe: a kill
     at any moment leaves every earlier checkpoint, and the new one whole or absent. The newest ``keep`` stay (None: all), and the one whose
     metric ``best`` is the smallest (``mode="max"``: the largest). ``on_saved(path, state)`` is called in that thread once the file is safe
-    on disk. An error of the thread is raised by the next `save`, `wait` or `close`. Use it as a context manager, or call `close` at the end.
+    on disk. An error of the thread is raised by the next `save`, `wait` or `close`.
+    Use it as a context manager, or call `close` at the end.
 
     >>> import dovetail as dv, tempfile
     >>> model = dv.nn.Linear(2, 1)
@@ -163,7 +164,7 @@ class Checkpointer:
             raise ValueRangeError("Checkpointer.save", f"step is {step}", "expected 0 or more")
         self._copies.start()
         tree = {name: value.state_dict() if hasattr(value, "state_dict") else value for name, value in state.items()}
-        whole = {"step": step, "metrics": {k: float(v) for k, v in (metrics or {}).items()}, "rng": rng_state(), "state": tree}
+        whole = {"step": step, "metrics": {k: float(v) for k, v in (metrics or {}).items()}, "state": tree, "rng": rng_state()}
         arrays, text = gather(whole, self._copies)
         path = self.dir / f"{number:06d}-step-{step}.dvt"
         self._thread = threading.Thread(target=self._write, args=(path, arrays, text, state), name="dovetail checkpoint")

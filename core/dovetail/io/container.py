@@ -92,25 +92,25 @@ def read(name: str, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def read_header(path: str) -> tuple[dict[str, Any], dict[str, str], int]:
-    """Return the header of a file, its metadata, and where its arrays begin, without reading those."""
-    with open(path, "rb") as file:
-        length = _header_length(path, file.read(9), os.fstat(file.fileno()).st_size)
-        file.seek(8)
-        text = file.read(length)
-    header = _checked(path, lambda: dict(json.loads(text)))
-    return header, _metadata(header, text), 8 + length
-
-
-def read_mapped(path: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """As `read`, of arrays that are read from the file when they are first used; what is written to them stays out of the file."""
+    """Return the header of a file, its metadata, and where its arrays begin, without reading those. Raises a FormatError as `read` does."""
     from safetensors import safe_open
 
     def package() -> None:
         with safe_open(path, "np"):
             pass
 
-    header, metadata, at = read_header(path)
+    with open(path, "rb") as file:
+        length = _header_length(path, file.read(9), os.fstat(file.fileno()).st_size)
+        file.seek(8)
+        text = file.read(length)
     _checked(path, package)
+    header = _checked(path, lambda: json.loads(text))
+    return header, _metadata(header, text), 8 + length
+
+
+def read_mapped(path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """As `read`, of arrays that are read from the file when they are first used; what is written to them stays out of the file."""
+    header, metadata, at = read_header(path)
     with open(path, "rb") as file:
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     arrays = {}

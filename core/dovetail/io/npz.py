@@ -61,7 +61,7 @@ def _array(name: str, archive: Any, member: Any) -> Any:
         if 8 + width + length + count != member.file_size:
             raise FormatError(name, None, f"array {member.filename!r} of shape {shape} does not have the size that its archive says")
         a = np.empty(count, np.uint8)
-        if stream.readinto(memoryview(a)) != count or stream.read(1):  # which compares the CRC-32 too
+        if stream.readinto(a.data) != count or stream.read(1):  # which compares the CRC-32 too
             raise EOFError(f"array {member.filename!r} ends early")
     a = a.view(kind).reshape(shape[::-1] if match[2] == "True" else shape)
     return np.ascontiguousarray(a.T if match[2] == "True" else a, kind.newbyteorder("=")).reshape(shape)

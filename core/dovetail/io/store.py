@@ -213,7 +213,9 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Check every byte of a file that `save` wrote and return its head. Raises a FormatError that names the tensor."""
     name = os.fspath(path)
     arrays, metadata = read(name, _read(Path(path)))
-    return _head(name, metadata, arrays)
+    if not any(key.startswith("dovetail") for key in metadata):
+        raise FormatError(path, None, "has no checksums; dovetail.save did not write it")
+    return {**_head(name, metadata, arrays), "sealed": SEAL in metadata}
 
 
 def _npz(name: str, file: Any, map_location: Any, head: bytes) -> dict[str, Tensor] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import errno
+import io
 import os
 import random
 import resource
@@ -82,6 +82,7 @@ def test_random_numbers_go_on(tmp_path):
     assert draw() != expected
 
 
+@pytest.mark.figures
 def test_a_change_after_the_call_is_not_in_the_file(tmp_path):
     """R6: the parameters change while the thread has not yet begun to write."""
     cases, held = 200, threading.Event()
@@ -113,6 +114,7 @@ def test_a_change_after_the_call_is_not_in_the_file(tmp_path):
     assert right == cases
 
 
+@pytest.mark.figures
 def test_the_call_takes_the_time_of_a_copy(tmp_path):
     value = dv.ones(4_000_000)
     other, run = value.numpy().copy(), Checkpointer(tmp_path, keep=1)
@@ -158,6 +160,7 @@ POINTS = [(kind, at) for kind in ("ENOSPC", "EIO", "EROFS", "EDQUOT") for at in 
 ]
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("kind, at", POINTS)
 def test_a_failing_disk_leaves_the_old_one(tmp_path, monkeypatch, kind, at):
     """R3."""
@@ -176,7 +179,7 @@ def test_a_failing_disk_leaves_the_old_one(tmp_path, monkeypatch, kind, at):
         elif at.__class__ is str:
             patch.setattr(atomic.os, at, fail)
         else:
-            patch.setattr(checkpoint, "open", lambda *a: Broken(builtins.open(*a, buffering=0), at, code), raising=False)
+            patch.setattr(checkpoint, "open", lambda *a: Broken(io.FileIO(*a), at, code), raising=False)
         try:
             run.save(state)
             with pytest.raises(OSError):
@@ -258,3 +261,24 @@ def test_mapped(tmp_path):
     (tmp_path / "other").write_bytes((tmp_path / "other").read_bytes()[:-1])
     with pytest.raises(FormatError, match="is not a whole safetensors file"):
         dv.load(tmp_path / "other", mmap=True)
+
+
+def test_the_command(tmp_path):
+    from click.testing import CliRunner
+
+    from dovetail.cli.checkpoint import checkpoint as command
+
+    with Checkpointer(tmp_path) as run:
+        for step in range(2):
+            path = run.save({"w": dv.randn(1000)}, step=step, metrics={"loss": 0.5})
+    ask = lambda *arguments: CliRunner().invoke(command, list(arguments))
+    listed = ask("list", str(tmp_path))
+    assert listed.exit_code == 0 and "000002-step-1.dvt" in listed.output and "loss 0.5" in listed.output
+    assert ask("verify", str(tmp_path)).exit_code == 0
+    data = bytearray(path.read_bytes())
+    data[8 + int.from_bytes(data[:8], "little") + 9] ^= 4
+    path.write_bytes(data)
+    found = ask("verify", str(tmp_path))
+    assert found.exit_code == 1 and "tensor 'state.w' does not match its checksum" in found.output and "every checksum fits" in found.output
+    (tmp_path / "none").mkdir()
+    assert "there is no .dvt file in" in ask("verify", str(tmp_path / "none")).output

@@ -21,6 +21,7 @@ from dovetail.errors import DownloadError, HashMismatch
 from dovetail.io import download as module
 from dovetail.io.download import download
 from tests.core.io.faulty import FAULTS, serve
+from tests.support.figures import note
 
 DATA = random.Random(0).randbytes(400_000)
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -97,10 +98,12 @@ def test_the_status_can_be_asked(server, tmp_path):
         assert caught.value.code == int(script[0])
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("script", [["truncated"], ["truncated dated", "dated"], ["truncated", "truncated", "503"]])
 def test_little_is_fetched_twice(server, tmp_path, script):
     server.script[:] = script
     download(server.url, tmp_path / "w", md5=hashlib.md5(DATA).hexdigest())
+    note("S13", f"fetched after {', '.join(script)}", f"{server.sent / len(DATA):.2f} of the file", "1.1")
     assert server.sent <= 1.1 * len(DATA) and server.requests[1]["Range"] == "bytes=240000-"
 
 
@@ -345,3 +348,6 @@ def test_random_runs(tmp_path):
 def test_a_thousand_random_runs(tmp_path):
     for seed in range(1000):
         one_random_run(random.Random(10_000 + seed), tmp_path)
+    note(
+        "S13", f"random runs with {len(FAULTS)} kinds of answers: the right file, or the old one and a typed error", "1000 of 1000", "1,000"
+    )

@@ -67,6 +67,7 @@ def test_what_is_refused(tmp_path, data, text):
         dv.load(tmp_path / "a.npz")
 
 
+@pytest.mark.figures
 def test_bombs(tmp_path):
     block, path = bytes(1 << 20), tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open("a.npy", "w", force_zip64=True) as stream:

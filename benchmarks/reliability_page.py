@@ -1,0 +1,80 @@
+"""docs/reliability.md from build/reliability.json, which `make soak` writes: `python -m benchmarks.reliability_page`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from benchmarks.record import ROOT
+
+__all__ = ["main", "page"]
+
+ROWS = {
+    "S1": "safetensors files, mutated and made by hand",
+    "S2": "the cost of headers",
+    "S4": "hostile archives",
+    "S6": "mutated `.npz` files",
+    "S7": "mutated and crafted `.pt` files",
+    "S8": "nothing is run by loading",
+    "S10": "a scan of the sources for calls that turn data into code",
+    "S11": "tiny files that declare gigabytes",
+    "S13": "downloads from a server that fails in every way",
+    "R1": "kills while checkpoints are written",
+    "R2": "the order of system calls of every writer",
+    "R3": "disks that are full or fail",
+    "R4": "bit rot",
+    "R5": "the cost of checksums",
+    "R6": "saving in the background",
+    "R7": "resuming bit for bit",
+    "R8": "another number of workers after resuming",
+    "R9": "files of earlier versions",
+    "R10": "dead workers",
+    "R11": "hung workers",
+    "R12": "a main process that is killed",
+    "R14": "20,000 steps",
+    "R16": "where a NaN began",
+    "N1": "gradients against differences",
+    "N2": "wrong input",
+    "N3": "skips and tolerances",
+}
+_HEAD = """# Reliability
+
+What is promised of files, checkpoints, workers and numbers, and what was measured. `make soak` measures it again and writes this page; every
+commit runs a tenth or less of each count.
+
+"""
+
+
+def page(report: dict[str, Any]) -> str:
+    """The page as Markdown: a table of every figure, many cases of one kind in a line."""
+    where = f"Measured on {report['date']}: {report['machine']}, {report['cores']} cores."
+    lines = [
+        f"{where}{' **Some tests failed.**' if report['failed'] else ''}\n",
+        "| bar | what | measured | promised |",
+        "|---|---|---:|---:|",
+    ]
+    figures = report["figures"]
+    order = sorted({figure["row"] for figure in figures}, key=lambda row: (row[0], int("0" + "".join(filter(str.isdigit, row)))))
+    for row in order:
+        mine = [figure for figure in figures if figure["row"] == row]
+        if len({(figure["value"], figure["bar"]) for figure in mine}) == 1 < len(mine):
+            mine = [{**mine[0], "what": f"{len(mine)} cases, all", "row": row}]
+        for figure in mine:
+            cells = (row, f"{ROWS[row]}: {figure['what']}" if row in ROWS else figure["what"], figure["value"], figure["bar"])
+            lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write the page; 1 where nothing was measured."""
+    source = ROOT / "build" / "reliability.json"
+    if not source.exists():
+        print(f"there is no {source.relative_to(ROOT)}; run: make soak", file=sys.stderr)
+        return 1
+    (ROOT / "docs" / "reliability.md").write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,338 @@
+"""Bars for every kind of file: mutated safetensors, costly headers, nothing run, small bombs, old versions, system calls, checksums."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save as pack
+
+import dovetail as dv
+from dovetail import nn
+from dovetail.errors import FormatError
+from dovetail.io.checkpoint import Checkpointer
+from dovetail.io.container import HEADER_LIMIT
+from tests.support.figures import note
+
+GOLDEN = Path(__file__).with_name("golden")
+SEEDS = [
+    pack({"a": np.arange(12, dtype=np.float32).reshape(3, 4), "b": np.ones(3, np.int64), "e": np.ones((0, 2))}, {"made by": "a test"}),
+    pack({f"layer.{i}.weight": np.full((2, 3), i, np.float16) for i in range(20)}),
+    pack({"x": np.array(1.5)}),
+]
+
+
+def headed(text: str | bytes, data: bytes = b"") -> bytes:
+    text = text.encode() if isinstance(text, str) else text
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def structural() -> list[bytes]:
+    """Three hundred files made by hand: types, shapes, offsets, names, lengths."""
+    row = '{"a":{"dtype":%s,"shape":%s,"data_offsets":%s}}'
+    dtypes = ['"F32"', '"F8_E4M3"', '"f32"', '"OBJ"', "null", "3", '""', '["F32"]', '"BF16"', '"BOOL"']
+    shapes = ["[1]", "[-1]", "[1.5]", "[18446744073709551615]", "[4294967296,4294967296]", "null", '"1"', "[]", "[[1]]", "[0]"]
+    offsets = ["[0,4]", "[4,0]", "[-4,0]", "[0,18446744073709551615]", "[1,5]", "[0]", "null", "[0,4,8]", '["0","4"]', "[0,400000000000]"]
+    made = [headed(row % (d, s, o), bytes(4)) for d in dtypes for s, o in zip(shapes, offsets, strict=True)]
+    made += [headed(row % ('"F32"', s, o), bytes(4)) for s in shapes for o in offsets]
+    made += [n.to_bytes(8, "little") + b"{}" for n in (0, 1, 3, 2**31, 2**32, 2**63 - 1, 2**64 - 1, HEADER_LIMIT, HEADER_LIMIT + 1)]
+    made += [headed("{" + "[" * n) for n in (1, 10, 1000, 100_000)] + [headed('{"a":' * n + "1" + "}" * n) for n in (1, 10, 500, 50_000)]
+    made += [headed(f'{{"__metadata__":{m}}}') for m in ("null", "3", "[]", '{"a":1}', '{"a":null}', '"x"', '{"dovetail":"{}"}', '{"":""}')]
+    twice = '"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}'
+    made += [
+        headed(f"{{{twice},{twice}}}", bytes(4)),
+        headed(b'{"\xff\xfe":1}'),
+        headed('{"\\ud800":1}'),
+        headed("{}\0\0"),
+        headed("{},"),
+        headed("[]"),
+    ]
+    draw = random.Random(11)
+    while len(made) < 300:
+        made.append(SEEDS[0][: draw.randrange(len(SEEDS[0]))])
+    return made
+
+
+def mutated(draw: random.Random) -> bytes:
+    data = bytearray(draw.choice(SEEDS))
+    head = 8 + int.from_bytes(data[:8], "little")
+    for _ in range(draw.randint(1, 3)):
+        at = draw.randrange(head if draw.random() < 0.4 else len(data))
+        at = min(at, len(data) - 1)
+        match draw.randrange(5):
+            case 0:
+                data[at] ^= 1 << draw.randrange(8)
+            case 1:
+                data[at : at + 1] = str(draw.choice([0, 9, 2**31, 2**63])).encode()
+            case 2:
+                del data[at : at + draw.randrange(1, 9)]
+            case 3:
+                data[at:at] = data[: draw.randrange(1, 40)]
+            case 4:
+                del data[at:]
+        if not data:
+            return b""
+    if draw.random() < 0.5:  # with a length that fits
+        end = data.rfind(b"}") + 1
+        data[:8] = max(end - 8, 0).to_bytes(8, "little")
+    return bytes(data)
+
+
+def look(data: bytes, path: Path, mapped: bool) -> bool:
+    """Load: True where it was read. What the package refuses is refused, and no other error comes."""
+    start = time.process_time()
+    try:
+        path.write_bytes(data)
+        found = dv.load(path, mmap=True) if mapped else dv.load(io.BytesIO(data))
+        [t.sum() for t in found.values() if isinstance(t, dv.Tensor)] if isinstance(found, dict) else None
+        read = True
+    except FormatError:
+        read = False
+    assert time.process_time() - start < 1
+    if read:
+        deserialize(data)
+    return read
+
+
+@pytest.mark.skipif(os.name == "nt", reason="RLIMIT_AS is POSIX's")
+@pytest.mark.parametrize("cases", [3000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_safetensors_of_every_kind(tmp_path, cases):
+    """S1: in a child with little memory, so that a crash or an allocation is seen."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            size = (
+                int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if os.path.exists("/proc/self/statm") else 0
+            )
+            if size:
+                resource.setrlimit(resource.RLIMIT_AS, (size + (192 << 20), -1))
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            draw, read = random.Random(cases), 0
+            for number, data in enumerate(structural()):
+                for mapped in (True, False):
+                    look(data, tmp_path / "f", mapped), number
+            for number in range(cases):
+                read += look(mutated(draw), tmp_path / "f", number % 8 == 0)
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            assert read > cases // 200 and grown < 64 << 10, (read, grown)
+            what = f"mutations and 300 made by hand: right or FormatError, ≤ 1 s ({read} read, RSS +{grown // 1024} MB)"
+            note("S1", what, f"{cases} of {cases}", "100,000; no other type, no crash")
+            code = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_oracle_refuses_some():
+    refused = 0
+    for data in structural():
+        try:
+            deserialize(data)
+        except (SafetensorError, ValueError):
+            refused += 1
+    assert len(structural()) >= 300 and refused > 200
+
+
+@pytest.mark.figures
+def test_the_cost_of_a_header(tmp_path):
+    """S2."""
+    count = 40_000
+    text = ",".join(f'"tensor.{i:06d}":{{"dtype":"U8","shape":[1],"data_offsets":[{i},{i + 1}]}}' for i in range(count))
+    data = headed("{" + text + "}", bytes(count))
+    (tmp_path / "f").write_bytes(data)
+    code = "import resource, sys, time, dovetail as dv, numpy; from dovetail.io import container, store; import safetensors\n"
+    code += "dv.load(sys.argv[2]); r = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    code += "a, t = r(), time.process_time(); dv.load(sys.argv[1]); print(r() - a, time.process_time() - t)"
+    (tmp_path / "g").write_bytes(SEEDS[0])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, (tmp_path / "f", tmp_path / "g"))],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    grown, seconds = done.stdout.split()
+    times, pace = int(grown) * 1024 / len(data), float(seconds) / (len(data) / 1e7)
+    note("S2", "memory for a header of 2.7 MB, in its bytes", f"{times:.1f}", "10")
+    note("S2", "seconds for 10 MB of header", f"{pace:.2f}", "1")
+    assert times < 30 and pace < 5
+
+
+def sources(folder: Path) -> dict[str, Path]:
+    """One file of every kind that `load` reads."""
+    dv.save({"w": dv.ones(2), "n": (1, 2.5)}, folder / "own.dvt")
+    (folder / "other.safetensors").write_bytes(SEEDS[0])
+    np.savez(folder / "a.npz", w=np.ones(3))
+    np.savez_compressed(folder / "b.npz", w=np.ones(3))
+    with Checkpointer(folder / "run") as run:
+        kept = run.save({"model": nn.Linear(2, 2)})
+    torch = Path(__file__).with_name("torch_files")
+    return {p.name: p for p in (*folder.glob("*.*"), kept, torch / "plain.pth", torch / "plain.legacy.pth", *GOLDEN.glob("*values.dvt"))}
+
+
+WATCHED = ("exec", "compile", "pickle.find_class", "subprocess.Popen", "os.system", "socket.connect", "ctypes.dlopen", "import")
+
+
+@pytest.mark.figures
+def test_nothing_is_run(tmp_path):
+    """S8: of every kind of file, after one load of each."""
+    files, heard = sources(tmp_path), None
+    ways = [(path, mapped) for path in files.values() for mapped in (False, True) if not (mapped and "legacy" in path.name)]
+
+    def listen(event, arguments):
+        if heard is not None and event in WATCHED:
+            heard.append((event, arguments[:1]))
+
+    for path, mapped in ways:
+        dv.load(path, mmap=mapped)
+    sys.addaudithook(listen)
+    heard = []
+    compile("1", "", "eval")
+    assert heard
+    heard.clear()
+    for path, mapped in ways:
+        dv.load(path, mmap=mapped)
+    events, heard = list(heard), None
+    note("S8", f"audit events of {len(WATCHED)} kinds in {len(ways)} loads of {len(files)} files", len(events), "0")
+    assert not events
+
+
+@pytest.mark.figures
+def test_small_files_that_declare_much(tmp_path):
+    """S11: none costs memory or time."""
+    bombs = {}
+    for i, shape in enumerate(["[1000000000]", "[40000,40000]", "[18446744073709551615]", "[1000000000,0,1]"]):
+        for dtype in ("F32", "U8"):
+            bombs[f"safetensors {i} {dtype}"] = headed(
+                f'{{"a":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,4000000000]}}}}', bytes(8)
+            )
+    for n in (2**30, 2**62, HEADER_LIMIT):
+        bombs[f"header {n}"] = n.to_bytes(8, "little") + b"{" + bytes(100)
+    for descr, shape in (
+        ("<f4", "(1000000000,)"),
+        ("|u1", "(40000, 40000)"),
+        ("<f8", "(9999999999999999999,)"),
+        ("<c16", "(1000000, 1000000)"),
+    ):
+        out = io.BytesIO()
+        text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        with zipfile.ZipFile(out, "w") as file:
+            file.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+        bombs[f"npz {shape}"] = out.getvalue()
+    torch = (Path(__file__).with_name("torch_files") / "plain.pth").read_bytes()
+    for at in range(5):
+        place = torch.rfind(b"PK\x01\x02", 0, len(torch) - at * 60)
+        bombs[f"pth {at}"] = torch[: place + 20] + b"\xff\xff\xff\x7f" * 2 + torch[place + 28 :]
+    before, path = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, tmp_path / "bomb"
+    for name, data in bombs.items():
+        path.write_bytes(data)
+        start = time.monotonic()
+        for mapped in (False, True):
+            with pytest.raises(FormatError):
+                dv.load(path, mmap=mapped)
+        assert time.monotonic() - start < 1, name
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    note(
+        "S11",
+        f"files of {max(map(len, bombs.values())):,} bytes at most that declare ≥ 1 GB: refused, RSS +{grown} MB",
+        f"{len(bombs)} of {len(bombs)}",
+        "20",
+    )
+    assert len(bombs) >= 20 and grown < 64
+
+
+@pytest.mark.figures
+def test_files_of_earlier_versions_load():
+    """R9: the files in golden/, written by the versions that they name."""
+    files = sorted(GOLDEN.glob("*.dvt"))
+    for path in files:
+        assert path.stat().st_size < 200_000
+        if "module" in path.name:
+            module = dv.load(path, into=nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
+            assert module[1].num_batches_tracked == 1
+            continue
+        found = dv.load(path)
+        values = found.get("state", found)
+        assert values["epoch"] == 4 and values["model"]["0.weight"].shape == (2, 3) and values["optimizer"]["state"][0]["step"] == 1
+        if "values" in path.name:
+            assert values["rates"] == (0.5, float("inf")) and values["raw"] == b"xy" and values["set"] == {1, 2} and values["é"] is None
+            assert values["z"].tolist() == [1 + 2j] and values["h"].dtype == dv.bfloat16
+    assert {path.name[:3] for path in files} == {"0.1", "0.2"}
+    note("R9", "files of versions 0.1 and 0.2 that load", f"{len(files)} of {len(files)}", "all")
+
+
+@pytest.mark.figures
+def test_every_writer_calls_in_the_same_order(tmp_path, monkeypatch):
+    """R2: file fsync, rename, folder fsync; the mode follows the umask."""
+    from dovetail.io import atomic, pins
+
+    calls: list[str] = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(atomic.os, name, lambda *a, name=name, real=real: (calls.append(name), real(*a))[1])
+    monkeypatch.setenv("DOVETAIL_OFFLINE", "")
+    from dovetail.io.download import download
+
+    (tmp_path / "source").write_bytes(b"x")
+    run = Checkpointer(tmp_path / "run")
+    writers = {
+        "save": lambda: dv.save({"w": dv.ones(2)}, tmp_path / "f"),
+        "Checkpointer": lambda: run.save({"w": dv.ones(2)}, wait=True),
+        "pin": lambda: pins.pin("a/b", "https://x.org/y", "0" * 64, 3, tmp_path / "dovetail.lock"),
+        "download": lambda: download((tmp_path / "source").as_uri(), tmp_path / "copy"),
+    }
+    old = os.umask(0o027)
+    try:
+        for name, write in writers.items():
+            calls.clear()
+            write()
+            assert calls == ["fsync", "replace", "fsync"], name
+    finally:
+        os.umask(old)
+    if os.name != "nt":
+        made = [tmp_path / "f", run.latest(), tmp_path / "dovetail.lock", tmp_path / "copy"]
+        assert [path.stat().st_mode & 0o777 for path in made] == [0o640] * 4
+    note("R2", "writers that call fsync, rename, folder fsync, with the mode of the umask", f"{len(writers)} of {len(writers)}", "100 %")
+
+
+@pytest.mark.parametrize("mb", [20, pytest.param(200, marks=pytest.mark.soak)])
+def test_the_cost_of_checksums(tmp_path, monkeypatch, mb):
+    """R5."""
+    from dovetail.io import container
+
+    state, spent = {f"w{i}": dv.rand(mb * 25_000) for i in range(10)}, [0.0]
+    real = container._bytes
+
+    def timed(a):
+        start = time.perf_counter()
+        found = container.crc32(real(a))
+        spent[0] += time.perf_counter() - start
+        return found
+
+    shares = []
+    for _ in range(3):
+        start = time.perf_counter()
+        dv.save(state, tmp_path / "f")
+        dv.load(tmp_path / "f")
+        whole, spent[0] = time.perf_counter() - start, 0.0
+        for t in state.values():  # what saving and loading each compute once
+            timed(t._a), timed(t._a)
+        shares.append(spent[0] / whole)
+    note("R5", f"share of checksums in the time of saving and loading {mb} MB", f"{min(shares):.1%}", "15 %")
+    assert min(shares) < 0.5
