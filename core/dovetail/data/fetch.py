@@ -7,6 +7,7 @@ import operator
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +59,8 @@ def seed_of(seed: int, epoch: int, what: str, key: Any) -> int:
     >>> seed_of(0, 0, "sample", 1) == seed_of(0, 0, "sample", True + 0), seed_of(0, 0, "sample", 1) == seed_of(0, 1, "sample", 1)
     (True, False)
     """
-    try:
+    with suppress(TypeError):
         key = operator.index(key)  # a sampler may give 3 as NumPy's integer or a tensor
-    except TypeError:
-        pass
     text = repr((int(seed), int(epoch), what, key))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 

@@ -8,6 +8,7 @@ import multiprocessing
 import sys
 import time
 import warnings
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,6 @@ def _short(request: Any) -> str:
 
 def _copied(dataset: Any) -> Any:
     """A thread's own dataset: what it sets on it stays with it, what the dataset holds is shared."""
-    try:
+    with suppress(Exception):
         return copy.copy(dataset)
-    except Exception:  # a dataset that cannot be copied is shared
-        return dataset
+    return dataset  # one that cannot be copied is shared

@@ -46,10 +46,8 @@ class ThreadPool:
 
     def receive(self, timeout: float | None) -> Any:
         """The next result, or None when none has come after so many seconds."""
-        try:
+        with suppress(queue.Empty):
             return self.results.get(timeout=timeout)
-        except queue.Empty:
-            return None
 
     def stack(self, worker: int) -> str:
         """The Python stack of a worker: not asked for, as a debugger shows it for threads."""
@@ -203,8 +201,6 @@ def start_method(task: Task) -> str:
 
 def _guarded() -> bool:
     """Whether the program can be imported by another process: a file that says what it does only where it is the main program."""
-    try:
-        with open(sys.modules["__main__"].__file__ or "", encoding="utf-8") as file:
-            return "__name__" in file.read()
-    except (AttributeError, OSError, ValueError):
-        return False
+    with suppress(AttributeError, OSError, ValueError), open(sys.modules["__main__"].__file__ or "", encoding="utf-8") as file:
+        return "__name__" in file.read()
+    return False

@@ -10,6 +10,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -135,11 +136,10 @@ def rebuilt(kind: Any, text: str, fields: dict[str, Any], note: str) -> Exceptio
 
 def can_go(value: Any) -> bool:
     """Whether a value can be sent to another process."""
-    try:
+    with suppress(Exception):
         ForkingPickler.dumps(value)
-    except Exception:
-        return False
-    return True
+        return True
+    return False
 
 
 def process(line: Any, stacks: Any, others: list[Any], task: Task, worker: int) -> None:

@@ -154,7 +154,7 @@ def test_what_is_left_is_what_would_have_come(name, way):
 @pytest.mark.parametrize("way", [(0, None), (2, "fork")], ids=str)
 @pytest.mark.parametrize("name", ["stream", "stream with a state"])
 def test_single_samples_of_streams_go_on(name, way):
-    resumed_everywhere(name, way, way, sample_seed=3, batch_size=None)
+    resumed_everywhere(name, way, way, epochs=1, sample_seed=3, batch_size=None)
 
 
 @pytest.mark.parametrize("way", [(0, None), (1, "fork"), (2, "fork"), (2, "thread")], ids=str)
@@ -166,6 +166,11 @@ def test_a_stream_that_is_read_again_draws_the_same(way):
 @pytest.mark.parametrize("name", ["order", "stream"])
 def test_the_order_goes_on_without_a_sample_seed(name, way):
     resumed_everywhere("order" if name == "order" else "stream with a state", way, (2, "fork"), sample_seed=None if name == "order" else 1)
+
+
+@pytest.mark.parametrize("name", ["samples", "order", "stream with a state"])
+def test_persistent_workers_go_on_too(name):
+    resumed_everywhere(name, (2, "fork"), (1, "fork"), sample_seed=None if name == "order" else 3, persistent_workers=True)
 
 
 def test_in_line_random_samples_go_on_with_the_program_s_stream():
