@@ -96,6 +96,14 @@ def test_another_folder_goes_on_from_a_checkpoint(folder):
     run("run.toml", "--set", "out=other", "--resume", str(before), *sets)
 
 
+def test_the_core_reads_what_a_run_saved(folder):
+    run("run.toml", "--quiet", "--set", "epochs=1")
+    done = CliRunner().invoke(program, ["checkpoint", "verify", "run-digits/checkpoints"])
+    assert done.exit_code == 0 and done.output.count("every checksum fits") == 3
+    last = saved(folder / "run-digits" / "checkpoints", 11)
+    assert str(dv.io.checkpoint.about(last)["metrics"]["valid_accuracy"])[:8] == str(lines(folder / "run-digits")[-1]["valid_accuracy"])[:8]
+
+
 def test_two_processes_do_not_train_into_one_folder(folder):
     process = start("--quiet", "--set", "epochs=1000")
     wait_for(folder / "run-digits" / "metrics.jsonl", 4)  # the first checkpoint is there
