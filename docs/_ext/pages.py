@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -33,11 +34,20 @@ def _without_guides(text: str) -> str:
     return re.sub(r"```\{toctree\}(?:(?!```).)*\[guides\]\n```\n", "", text, flags=re.S)
 
 
+def _published() -> dict[str, tuple[Any, Any]]:
+    """The hooks that plugins publish, by name: the plugin, and the specification."""
+    from dovetail import plugins
+
+    found = [(plugin, name, target) for plugin in plugins.installed() for name, target in plugin.publishes.items()]
+    return {f"{plugin.name}/{name}": (plugin, plugins.load_target(target, plugin.name)) for plugin, name, target in found}
+
+
 def _table_of_hooks() -> str:
     from dovetail.hooks import HOOKS
 
-    rows = [f"| [`{hook.name}`]({hook.name}.md) | {hook.since} | {_first_line(hook)} |" for hook in HOOKS.values()]
-    toc = "\n".join(HOOKS)
+    rows = [f"| [`{hook.name}`]({hook.name}.md) | {hook.since} | {_first_line(hook.spec)} |" for hook in HOOKS.values()]
+    rows += [f"| [`{name}`]({name}.md) | {plugin.distribution} | {_first_line(spec)} |" for name, (plugin, spec) in _published().items()]
+    toc = "\n".join([*HOOKS, *_published()])
     return "\n| hook | since | |\n|---|---|---|\n" + "\n".join(rows) + f"\n\n```{{toctree}}\n:hidden:\n\n{toc}\n```\n"
 
 
@@ -45,18 +55,29 @@ def _hook_page(name: str) -> str:
     """What the specification of a hook says; docs/hooks/NAME.md holds the example."""
     from dovetail.hooks import HOOKS
 
-    hook = HOOKS[name]
-    signature = str(inspect.signature(hook.spec)).replace("'", "")
-    about = inspect.cleandoc(hook.spec.__doc__ or "").replace("``", "`")
-    answers = "the first answer that is not None" if hook.first_result else "the answers of all plugins, as a list"
-    asked = f"the one plugin that claims it under `[{hook.claim}]`" if hook.claim else "every plugin that implements it"
-    facts = {"since hook API": hook.since, "asked": asked, "the core takes": answers, "when an implementation raises": hook.on_error}
+    if name in HOOKS:
+        hook = HOOKS[name]
+        spec, function = hook.spec, name
+        answers = "the first answer that is not None" if hook.first_result else "the answers of all plugins, as a list"
+        asked = f"the one plugin that claims it under `[{hook.claim}]`" if hook.claim else "every plugin that implements it"
+        facts = {"since hook API": hook.since, "asked": asked, "the core takes": answers, "when an implementation raises": hook.on_error}
+    else:
+        plugin, spec = _published()[name]
+        function = name.replace("/", "_")
+        about = importlib.import_module(spec.__module__)
+        facts = {
+            "published by": plugin.distribution,
+            "asked": "every plugin that implements it",
+            "when an implementation raises": about.ON_ERROR,
+        }
+    signature = str(inspect.signature(spec)).replace("'", "")
+    text = inspect.cleandoc(spec.__doc__ or "").replace("``", "`")
     table = "\n".join(f"| {what} | {text} |" for what, text in facts.items())
-    return f"# {name}\n\n```python\n{name}{signature}\n```\n\n{about}\n\n| | |\n|---|---|\n{table}\n\n## Example\n\n"
+    return f"# {name}\n\n```python\n{function}{signature}\n```\n\n{text}\n\n| | |\n|---|---|\n{table}\n\n## Example\n\n"
 
 
-def _first_line(hook: Any) -> str:
-    return (hook.spec.__doc__ or "").strip().partition("\n")[0].replace("``", "`")
+def _first_line(spec: Any) -> str:
+    return (spec.__doc__ or "").strip().partition("\n")[0].replace("``", "`")
 
 
 def setup(app: Any) -> None:

@@ -33,6 +33,16 @@ dovetail(["listen", "word.wav"])
 """
 
 
+TRAIN = """
+import dovetail as dv
+from dovetail.train import Trainer
+model = dv.nn.Linear(2, 1)
+batches = [(dv.ones(4, 2), dv.zeros(4, 1))] * 5
+Trainer(model, dv.nn.MSELoss(), dv.optim.SGD(model.parameters(), lr=0.1), batches).fit()
+print(dv.io.decode("run.wav").waveform.shape)
+"""
+
+
 @pytest.fixture
 def audio(site: Site) -> Site:
     link(site, AUDIO)
@@ -64,6 +74,12 @@ def test_its_own_tests_pass(audio):
 def test_the_command_says_the_word(audio):
     done = audio.run(LISTEN)
     assert done.returncode == 0 and done.stdout.startswith("down ("), done.stdout + done.stderr
+
+
+def test_it_hears_a_training_by_the_hooks_that_another_plugin_publishes(audio):
+    link(audio, ROOT / "plugins" / "train")
+    done = audio.run(TRAIN, DOVETAIL_AUDIO_TRAINING="run.wav")
+    assert done.returncode == 0 and done.stdout == "dovetail.Size([2000])\n", done.stdout + done.stderr
 
 
 def test_the_example_of_the_readme_runs(audio):

@@ -55,13 +55,21 @@ def installed(name: str) -> Any:
         raise click.ClickException(f"there is no plugin {name!r}; installed: {known}") from None
 
 
+def _written(switches: dict[str, list[str]]) -> str:
+    try:
+        return write_switches(switches)
+    except OSError as error:
+        what = f"the settings cannot be written: {error.strerror}: {error.filename!r}"
+        raise click.ClickException(f"{what}; set DOVETAIL_CONFIG to another folder") from error
+
+
 @click.command()
 @click.argument("name")
 def disable(name: str) -> None:
     """Switch a plugin off, for this user and every project."""
     plugin, switches = installed(name), read_switches()
     switches["disabled"] = sorted({*switches["disabled"], normalise(plugin.name)})
-    click.echo(f"{plugin.label} is switched off (written to {write_switches(switches)}); on again: dovetail plugins enable {plugin.name}")
+    click.echo(f"{plugin.label} is switched off (written to {_written(switches)}); on again: dovetail plugins enable {plugin.name}")
 
 
 @click.command()
@@ -70,7 +78,7 @@ def enable(name: str) -> None:
     """Switch a plugin on again, also one that was left out since its import ended a process."""
     switches = read_switches()
     switches["disabled"] = [other for other in switches["disabled"] if other != normalise(name)]
-    write_switches(switches)
+    _written(switches)
     forget(normalise(name))
     reset()
     plugin = installed(name)
@@ -86,7 +94,7 @@ def trust(folder: str, forbid: bool) -> None:
     """Let the plugin in a project's FOLDER run its code, once the project lists it under [tool.dovetail] plugins."""
     path, switches = os.path.realpath(folder), read_switches()
     switches["trusted"] = sorted({*switches["trusted"], path} - ({path} if forbid else set()))
-    write_switches(switches)
+    _written(switches)
     reset()
     listed = get_manager(strict=False).catalogue.settings.local
     hint = "" if path in listed or forbid else f'; the pyproject.toml here does not list it yet: [tool.dovetail] plugins = ["{folder}"]'

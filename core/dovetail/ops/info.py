@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -198,15 +199,26 @@ def get_default_device() -> Device:
 _settings: dict[str, Any] = {"threads": 0, "precision": "highest", "deterministic": 0}
 
 
+def _cores() -> int:
+    """The cores that this process may use: those of its affinity, within the quota of its control group (Linux, cgroup v2)."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        own = Path("/proc/self/cgroup").read_text().partition("0::")[2].strip()
+        quota, period = map(int, Path(f"/sys/fs/cgroup{own}/cpu.max").read_text().split())
+        return min(count, -(-quota // period))
+    except (OSError, ValueError):  # without a quota it says "max"
+        return count
+
+
 def get_num_threads() -> int:
-    """How many threads native kernels use: what was set, OMP_NUM_THREADS, or the number of cores.
+    """How many threads native kernels use: what was set, OMP_NUM_THREADS, or the number of cores that this process may use.
 
     >>> import dovetail as dv
     >>> dv.get_num_threads() >= 1
     True
     """
     named = os.environ.get("OMP_NUM_THREADS", "")
-    return _settings["threads"] or (int(named) if named.isdecimal() and int(named) else os.cpu_count() or 1)
+    return _settings["threads"] or (int(named) if named.isdecimal() and int(named) else _cores())
 
 
 def set_num_threads(num: int) -> None:

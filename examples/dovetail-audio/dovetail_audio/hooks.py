@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from dovetail.errors import FormatError, ValueRangeError
@@ -67,3 +68,24 @@ def doctor() -> list[tuple[str, bool, str]]:
         except (FormatError, OSError) as error:
             found.append((key, False, str(error)))
     return found
+
+
+_losses: list[float] = []
+
+
+@hookimpl
+def train_step_end(state: Any) -> None:
+    """Note the loss, where DOVETAIL_AUDIO_TRAINING names a file to hear the training from."""
+    if os.environ.get("DOVETAIL_AUDIO_TRAINING"):
+        _losses.append(state.train_loss)
+
+
+@hookimpl
+def train_fit_end() -> None:
+    """Write what the training sounded like."""
+    if _losses:
+        from .files import write
+        from .heard import sound
+
+        write(os.environ["DOVETAIL_AUDIO_TRAINING"], sound(_losses))
+        _losses.clear()

@@ -205,3 +205,17 @@ def test_doctor():
     from dovetail_audio.hooks import doctor
 
     assert [(what, well) for what, well, _ in doctor()] == [("libsndfile", True), ("audio/wav2small@v1", True)]
+
+
+def test_a_training_that_learns_rises(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from dovetail_audio.hooks import train_fit_end, train_step_end
+
+    monkeypatch.setenv("DOVETAIL_AUDIO_TRAINING", str(tmp_path / "run.wav"))
+    for loss in (1.0, 0.5, 0.25, float("nan")):
+        train_step_end(SimpleNamespace(train_loss=loss))
+    train_fit_end()
+    clip = decode(tmp_path / "run.wav")
+    crossings = [int((tone[1:].sign() != tone[:-1].sign()).sum()) for tone in clip.waveform.split(400)]
+    assert clip.rate == 8000 and [round(n / 22) for n in crossings] == [1, 2, 4, 0]

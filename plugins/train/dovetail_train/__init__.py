@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FlopCounterMode", "check_finite", "nonfinite_check", "summary"]
+if TYPE_CHECKING:
+    from .callbacks import Curves, EarlyStopping, MetricsFile, Progress
+    from .flop_counter import FlopCounterMode
+    from .model_summary import summary
+    from .nonfinite import check_finite, nonfinite_check
+    from .state import State
+    from .trainer import Trainer
 
-_HOME = {  # the view inside: imported when a name is first asked for
-    "FlopCounterMode": "flop_counter", "check_finite": "nonfinite", "nonfinite_check": "nonfinite", "summary": "model_summary",
+__all__ = [
+    "Curves", "EarlyStopping", "FlopCounterMode", "MetricsFile", "Progress", "State", "Trainer", "check_finite", "nonfinite_check", "summary",
+]  # fmt: skip
+
+_HOMES = {  # each is imported when a name of it is first asked for
+    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress"), "flop_counter": ("FlopCounterMode",),
+    "model_summary": ("summary",), "nonfinite": ("check_finite", "nonfinite_check"), "state": ("State",), "trainer": ("Trainer",),
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

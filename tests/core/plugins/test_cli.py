@@ -30,7 +30,16 @@ def run():
 
 def plugin_code_imported() -> list[str]:
     """Modules of the fake plugins; real ones may have been imported by other tests of this process."""
-    real = ("dovetail_vision", "dovetail_text", "dovetail_onnx", "dovetail_science", "dovetail_torch", "dovetail_train", "dovetail_cpu", "dovetail_pytest")
+    real = (
+        "dovetail_vision",
+        "dovetail_text",
+        "dovetail_onnx",
+        "dovetail_science",
+        "dovetail_torch",
+        "dovetail_cpu",
+        "dovetail_train",
+        "dovetail_pytest",
+    )
     return [name for name in sys.modules if name.startswith(("dovetail_", "acme")) and not name.startswith(real)]
 
 
