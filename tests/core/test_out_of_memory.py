@@ -1,7 +1,7 @@
 """An allocation that fails is an OutOfMemory that says what was asked for and who holds the rest; afterwards half the batch runs.
 
-Each point runs in forks of this process: under a bound of the address space that is lowered until the whole batch does not fit, and
-without one, for what half the batch gives in a process that never failed.
+Each point runs in forks of a fresh process, which has no freed memory from other tests to use: under a bound of the address space that
+is lowered until the whole batch does not fit, and without one, for what half the batch gives in a process that never failed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import resource
+import subprocess
 import sys
 import traceback
 
@@ -19,6 +20,7 @@ import pytest
 
 import dovetail as dv
 from dovetail.errors import OutOfMemory
+from tests.contracts.sources import ROOT
 from tests.support.figures import note
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and bounds the address space")
@@ -145,7 +147,7 @@ def failing(name: str, room: int) -> dict | None:
 
 
 def forked(function, *args):
-    """What a function returns in a fork of this process."""
+    """What a function returns in a fork of this process, which `fresh` has started."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -178,12 +180,20 @@ def check(name: str) -> dict:
     return said
 
 
+def fresh(name: str) -> dict:
+    """What `check` returns in a process of its own."""
+    code = f"import json; from tests.core.test_out_of_memory import check; print(json.dumps(check({name!r})))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 TENTH = ("exp", "matmul", "conv2d", "backward of mul")
 
 
 @pytest.mark.parametrize("name", [n if n in TENTH else pytest.param(n, marks=pytest.mark.soak) for n in POINTS])
 def test_half_the_batch_runs_after_a_failure(name: str) -> None:
-    said = check(name)
+    said = fresh(name)
     note("R15", f"memory left after a failure in {name}", round(said["grown"], 4), "at most 0.05 of what was there before")
     note("R15", f"bytes asked are named in {name}", said["asked"] is not None, "True")
 
