@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["HOOKS", "HOOK_API", "Hook", "hookimpl", "hookspec"]
 
 #: The version of everything in this file, apart from the package's own version. A new hook or argument raises the minor number.
-HOOK_API = (1, 1)
+HOOK_API = (1, 2)
 
 #: What a registration hook returns: key → fields, as in the manifest's table of that kind.
 Rows = dict[str, dict[str, Any]]
@@ -171,6 +171,14 @@ def save_weights(format: str, path: str, tensors: dict[str, Any], metadata: dict
 @_hook(since="1.1", first_result=True, on_error=RAISE, claim="collates")
 def collate(samples: list[Any]) -> Any:
     """Make a batch of samples of a claimed element type, which ``default_collate`` does not know: return the batch."""
+
+
+@_hook(since="1.2", first_result=True, on_error=RAISE, claim="schemes")
+def fetch(url: str, target: str, sha256: str, size: int | None, progress: bool) -> Any:
+    """Fetch a URL of a claimed scheme (``"hf"`` of ``hf://…``) into the new file ``target``; return True.
+
+    The core hashes what was written, compares it with what was declared, and puts it in place; ``sha256`` is empty where it is not known.
+    """
 
 
 @_hook(since="1.1", on_error=CHECK)

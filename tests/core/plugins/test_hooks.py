@@ -26,12 +26,12 @@ def imported(*packages: str) -> list[str]:
 
 
 def test_every_hook_says_what_it_is():
-    assert hooks.HOOK_API == (1, 1)
+    assert hooks.HOOK_API == (1, 2)
     newer = ["collate", "decode_sample", "doctor", "open_weights", "save_weights"]
-    assert sorted(hooks.HOOKS) == sorted([*(f"register_{kind}" for kind in HOOK_KINDS), "build_model", "build_dataset", *newer])
+    assert sorted(hooks.HOOKS) == sorted([*(f"register_{kind}" for kind in HOOK_KINDS), "build_model", "build_dataset", "fetch", *newer])
     for hook in hooks.HOOKS.values():
         assert hook.spec.__doc__ and hook.spec.__doc__.strip().partition("\n")[0] and hook.on_error
-        assert hook.since == ("1.1" if hook.name in newer else "1.0")
+        assert hook.since == ("1.2" if hook.name == "fetch" else "1.1" if hook.name in newer else "1.0")
         assert hook.first_result is not (hook.name.startswith("register_") or hook.name == "doctor")
 
 
