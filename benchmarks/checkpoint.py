@@ -28,7 +28,7 @@ def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
     width = 1024
     layers = max(1, megabytes * 1_000_000 // (4 * width * width))
     model = nn.Sequential(*(nn.Linear(width, width, bias=False) for _ in range(layers)))
-    optimizer, x = dv.optim.SGD(model.parameters(), 1e-4), dv.randn(128, width)
+    optimizer, x = dv.optim.SGD(model.parameters(), 1e-4), dv.randn(64, width)
     size = sum(p.numel() * 4 for p in model.parameters()) / 2**20
 
     def step() -> None:
@@ -61,7 +61,7 @@ def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
 def main(arguments: list[str]) -> int:
     """Measure, print and note; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(prog="benchmarks checkpoint")
-    for name, value in (("--megabytes", 400), ("--steps", 40), ("--every", 20)):
+    for name, value in (("--megabytes", 400), ("--steps", 20), ("--every", 10)):
         parser.add_argument(name, type=int, default=value)
     found = measure(**vars(parser.parse_args(arguments)))
     met = found["slower"] < SLOWER and found["copies"] < COPIES

@@ -179,6 +179,14 @@ def worker_init(worker_id: int, num_workers: int, seed: int) -> None:
     """Prepare a worker process of a DataLoader, before its ``worker_init_fn``; ``seed`` is what its random numbers start from."""
 
 
+@_hook(since="1.2", first_result=True, on_error=RAISE, claim="schemes")
+def fetch(url: str, target: str, sha256: str, size: int | None, progress: bool) -> Any:
+    """Fetch a URL of a claimed scheme (``"hf"`` of ``hf://…``) into the new file ``target``; return True.
+
+    The core hashes what was written, compares it with what was declared, and puts it in place; ``sha256`` is empty where it is not known.
+    """
+
+
 @_hook(since="1.1", on_error=CHECK)
 def doctor() -> list[tuple[str, bool, str]]:
     """Checks for ``dovetail doctor``: (what was looked at, whether it is well, what was seen or is to be done)."""

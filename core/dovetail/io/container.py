@@ -87,8 +87,9 @@ def read(name: str, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     from safetensors import deserialize
 
     text = data[8 : 8 + _header_length(name, data[:9], len(data))]
+    metadata = _checked(name, lambda: _metadata(dict(json.loads(text)), text))  # and the memory of the rest is free again
     entries = _checked(name, lambda: deserialize(data))
-    return dict(_array(name, key, entry) for key, entry in entries), _metadata(_checked(name, lambda: json.loads(text)), text)
+    return dict(_array(name, key, entry) for key, entry in entries), metadata
 
 
 def read_header(path: str) -> tuple[dict[str, Any], dict[str, str], int]:
@@ -104,8 +105,8 @@ def read_header(path: str) -> tuple[dict[str, Any], dict[str, str], int]:
         file.seek(8)
         text = file.read(length)
     _checked(path, package)
-    header = _checked(path, lambda: json.loads(text))
-    return header, _metadata(header, text), 8 + length
+    header = _checked(path, lambda: dict(json.loads(text)))
+    return header, _checked(path, lambda: _metadata(header, text)), 8 + length
 
 
 def read_mapped(path: str) -> tuple[dict[str, Any], dict[str, str]]:

