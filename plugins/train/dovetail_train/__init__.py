@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FlopCounterMode", "check_finite", "nonfinite_check", "summary"]
+__all__ = ["FlopCounterMode", "check_finite", "draw", "nonfinite_check", "summary"]
 
 _HOME = {  # the view inside: imported when a name is first asked for
-    "FlopCounterMode": "flop_counter", "check_finite": "nonfinite", "nonfinite_check": "nonfinite", "summary": "model_summary",
-}  # fmt: skip
+    "FlopCounterMode": "flop_counter",
+    "check_finite": "nonfinite",
+    "draw": "drawing",
+    "nonfinite_check": "nonfinite",
+    "summary": "model_summary",
+}
 
 
 def __getattr__(name: str) -> Any:
