@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .callbacks import Curves, EarlyStopping, MetricsFile, Progress
+    from .drawing import draw
     from .flop_counter import FlopCounterMode
     from .model_summary import summary
     from .nonfinite import check_finite, nonfinite_check
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 __all__ = [
-    "Curves", "EarlyStopping", "FlopCounterMode", "MetricsFile", "Progress", "State", "Trainer", "check_finite", "nonfinite_check", "summary",
+    "Curves", "EarlyStopping", "FlopCounterMode", "MetricsFile", "Progress", "State", "Trainer", "check_finite", "draw",
+    "nonfinite_check", "summary",
 ]  # fmt: skip
 
 _HOMES = {  # each is imported when a name of it is first asked for
-    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress"), "flop_counter": ("FlopCounterMode",),
-    "model_summary": ("summary",), "nonfinite": ("check_finite", "nonfinite_check"), "state": ("State",), "trainer": ("Trainer",),
+    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress"), "drawing": ("draw",),
+    "flop_counter": ("FlopCounterMode",), "model_summary": ("summary",), "nonfinite": ("check_finite", "nonfinite_check"), "state": ("State",), "trainer": ("Trainer",),
 }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def register_flop_formula(targets: Any, get_raw: bool = False) -> Callable[[Call
     ... def _(input_shape, out_shape=None, **kwargs):
     ...     return input_shape.numel()
     >>> import dovetail as dv
-    >>> with dv.utils.flop_counter.FlopCounterMode(display=False) as counter:
+    >>> with dv.train.FlopCounterMode(display=False) as counter:
     ...     _ = twice(dv.ones(3, 4))
     >>> counter.get_total_flops()
     12

@@ -140,8 +140,8 @@ def summary(
 ) -> Summary:
     """Call a model once, and say of each module what it gives, holds and computes; ``print`` shows a table down to `depth`.
 
-    `input_size` is a shape with the batch, or a list of them, of ones (of `dtypes`); `input_data` a tensor, a tuple of arguments or a dict of
-    keyword arguments; `kwargs` go to the model. A module that is called again is counted once. Mult-adds are those of products and
+    `input_size` is a shape with the batch, or a list of them, of ones (of `dtypes`); `input_data` a tensor, a tuple of arguments or a dict
+    of keyword arguments; `kwargs` go to the model. A module that is called again is counted once. Mult-adds are those of products and
     convolutions. Modes, buffers, hooks, gradients and random numbers are afterwards what they were. Raises a TypeMismatch (TypeError)
     without an input, or for what is no module.
 

@@ -40,9 +40,10 @@ def _wrong(t: Tensor) -> str:
         return ""
     t = t.detach()
     if t.device.type == "cpu" and t.dtype in _PLAIN:
-        a = t.numpy()
-        if isfinite(np.add.reduce(a, axis=None)):  # one pass; a sum that overflows is looked at again
-            return ""
+        a = t.numpy().ravel("K")
+        with np.errstate(all="ignore"):
+            if isfinite(np.dot(a, a)):  # one quick pass; squares that overflow are looked at again
+                return ""
     if t.is_complex():
         return _wrong(t.real) or _wrong(t.imag)
     if bool(t.isfinite().all()):
@@ -66,7 +67,7 @@ class nonfinite_check:
 
     It names the op, the module and the line of the program, and whether the value was made there or came in with an argument. What is
     ``-inf`` on purpose, as in a mask, may pass through; where an op makes it of finite numbers it is reported. Each op costs a pass over
-    its result, so this is for the hunt; `check_finite` is for every step. The error has ``op``, ``module``, ``file``, ``line`` and ``kind``.
+    its result, so this is for the hunt; `check_finite` is for every step. The error has ``op``, ``module``, ``file``, ``line``, ``kind``.
 
     >>> import dovetail as dv
     >>> with nonfinite_check():
@@ -101,7 +102,7 @@ class nonfinite_check:
             if result.requires_grad and not result.is_leaf:
                 place = place or self._place()
                 self.made.setdefault(get_gradient_edge(result).node, place)
-            kind = "" if op.name in _UNSET else _wrong(result)
+            kind = "" if op.name in _UNSET or op.alias == "always" else _wrong(result)  # a view shows what was looked at
             if kind:
                 self._forward(op, args, kind, place or self._place())
         return out
@@ -169,8 +170,9 @@ def check_finite(loss: Any, model: Any = None, step: int | None = None) -> None:
         return
     named = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
     plain = [g.detach().numpy() for _, g in named if g.device.type == "cpu" and g.dtype in _PLAIN]
-    if len(plain) == len(named) and isfinite(sum(float(np.vdot(a, a)) for a in plain)):  # the squared norm, which few steps overflow
-        return
+    with np.errstate(all="ignore"):
+        if len(plain) == len(named) and isfinite(sum(float(np.vdot(a, a)) for a in plain)):  # the squared norm, which few steps overflow
+            return
     bad = [name for name, g in named if _wrong(g)]
     if bad:
         text = f"the gradients of {len(bad)} of {len(named)} parameters are not finite{when}: {', '.join(bad[:5])}"
