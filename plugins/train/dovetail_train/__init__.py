@@ -20,8 +20,8 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {  # each is imported when a name of it is first asked for
-    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress"), "drawing": ("draw",),
-    "flop_counter": ("FlopCounterMode",), "model_summary": ("summary",), "nonfinite": ("check_finite", "nonfinite_check"), "state": ("State",), "trainer": ("Trainer",),
+    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress"), "drawing": ("draw",), "flop_counter": ("FlopCounterMode",),
+    "model_summary": ("summary",), "nonfinite": ("check_finite", "nonfinite_check"), "state": ("State",), "trainer": ("Trainer",),
 }  # fmt: skip
 
 

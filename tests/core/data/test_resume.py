@@ -74,7 +74,9 @@ def rows(batches):
 
 
 @pytest.mark.parametrize("way", WAYS[1:], ids=str)
-@pytest.mark.parametrize("options", [{"shuffle": True}, {"shuffle": True, "collate_fn": masked}, {"batch_size": None}], ids=["shuffled", "collated", "single"])
+@pytest.mark.parametrize(
+    "options", [{"shuffle": True}, {"shuffle": True, "collate_fn": masked}, {"batch_size": None}], ids=["shuffled", "collated", "single"]
+)
 def test_samples_do_not_depend_on_the_workers(way, options):
     all_kinds = way[1] != "thread"  # the streams of `random` and NumPy belong to all threads
     here = made((0, None), Random(all_kinds=all_kinds), sample_seed=5, **options)

@@ -118,7 +118,7 @@ def workers_change_nothing(subject: Subject) -> None:
 
 @check("datasets")
 def resuming_gives_what_was_left(subject: Subject) -> None:
-    """A loader that goes on in the middle of a pass, in another opening, gives the batches that the first one has left, transforms included."""
+    """A loader that goes on in the middle of a pass, in another opening, gives the batches that were left, transforms included."""
     from ...data import DataLoader
 
     def loader(dataset: Any) -> Any:
