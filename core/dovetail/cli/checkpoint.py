@@ -23,8 +23,8 @@ def checkpoint() -> None:
 
 
 def _files(paths: tuple[str, ...]) -> list[Path]:
-    """The files, and those in the folders."""
-    found = [file for path in map(Path, paths) for file in (sorted(path.glob("*.dvt")) if path.is_dir() else [path])]
+    """The files, and those in the folders and below them."""
+    found = [file for path in map(Path, paths) for file in (sorted(path.rglob("*.dvt")) if path.is_dir() else [path])]
     if not found:
         raise click.ClickException(f"there is no .dvt file in {', '.join(paths)}")
     return found
@@ -51,7 +51,7 @@ def list_(paths: tuple[str, ...]) -> None:
 @checkpoint.command()
 @_PATHS
 def verify(paths: tuple[str, ...]) -> None:
-    """Read files, or all .dvt files of folders, and compare every byte with the checksums. Status 1 when one is damaged."""
+    """Read files, or all .dvt files in and below folders, and compare every byte with the checksums. Status 1 when one is damaged."""
     rows: list[tuple[str, ...]] = []
     for file in _files(paths):
         rows.append((os.fspath(file), _size(file), *_verdict(file)))
