@@ -25,8 +25,8 @@ def _peak() -> float:
 
 def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
     """Train ``steps`` steps without and with a save every ``every`` steps, in turns."""
-    width = 1024
-    layers = max(1, megabytes * 1_000_000 // (4 * width * width))
+    width = 4096  # few layers: the gradients of a hundred would vanish
+    layers = max(1, round(megabytes * 1e6 / (4 * width * width)))
     model = nn.Sequential(*(nn.Linear(width, width, bias=False) for _ in range(layers)))
     optimizer, x = dv.optim.SGD(model.parameters(), 1e-4), dv.randn(64, width)
     size = sum(p.numel() * 4 for p in model.parameters()) / 2**20

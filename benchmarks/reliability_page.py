@@ -58,12 +58,19 @@ def page(report: dict[str, Any]) -> str:
     order = sorted({figure["row"] for figure in figures}, key=lambda row: (row[0], int("0" + "".join(filter(str.isdigit, row)))))
     for row in order:
         mine = [figure for figure in figures if figure["row"] == row]
-        if len({(figure["value"], figure["bar"]) for figure in mine}) == 1 < len(mine):
-            mine = [{**mine[0], "what": f"{len(mine)} cases, all", "row": row}]
-        for figure in mine:
+        for figure in _together(mine):
             cells = (row, f"{ROWS[row]}: {figure['what']}" if row in ROWS else figure["what"], figure["value"], figure["bar"])
             lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return _HEAD + "\n".join(lines) + "\n"
+
+
+def _together(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Three or more cases that came out alike, as one."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for figure in figures:
+        groups.setdefault((str(figure["value"]), figure["bar"]), []).append(figure)
+    alike = [group if len(group) < 3 else [{**group[0], "what": f"{len(group)} cases, all"}] for group in groups.values()]
+    return [figure for group in alike for figure in group]
 
 
 def main() -> int:

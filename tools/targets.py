@@ -132,7 +132,12 @@ def _figures(name: str, command: list[str]) -> tuple[int, list[dict[str, str]]]:
     notes.unlink(missing_ok=True)
     code = subprocess.run(command, cwd=ROOT, env={**os.environ, **_ONE_THREAD, "DOVETAIL_FIGURES": str(notes)}, check=False).returncode
     figures = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()] if notes.exists() else []
-    about = {"machine": platform.platform(), "cores": os.cpu_count(), "date": datetime.date.today().isoformat(), "failed": bool(code)}
+    about = {
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "cores": os.cpu_count(),
+        "date": datetime.date.today().isoformat(),
+        "failed": bool(code),
+    }
     report.write_text(json.dumps({**about, "figures": figures}, indent=1), encoding="utf-8")
     for row in sorted({figure["row"] for figure in figures}):
         mine = [figure for figure in figures if figure["row"] == row]

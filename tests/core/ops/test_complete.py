@@ -117,7 +117,7 @@ def test_second_gradients() -> None:
     checked = {row.op for row in ROWS if wants_grad(row) and wants_grad2(row)}
     silent = [row.id for row in ROWS if wants_grad(row) and not wants_grad2(row) and not row.why]
     samples = [row for row in ROWS if wants_grad(row)]
-    note("N1", "rows whose gradient is compared with float64 differences", f"{len(samples)} of {len(ops)} ops", "every op")
+    note("N1", "rows whose gradient is compared with float64 differences", f"{len(samples)} rows, {len(ops)} ops", "every op")
     note("N1", "ops whose second gradient is", f"{len(checked)} of {len(ops)}", "95 %")
     print(f"second gradients checked for {len(checked)} of {len(ops)} ops; not for: {' '.join(sorted(ops - checked)) or 'none'}")
     assert not silent, f"rows with grad2=False and no `why`: {' '.join(silent)}"
