@@ -8,6 +8,7 @@ import random
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,7 @@ class Checkpointer:
         return path
 
     def _write(self, path: Path, arrays: dict[str, Any], text: str, state: Mapping[str, Any]) -> None:
+        time.sleep(0.001)  # start() returns once this thread lets the caller run
         try:
             with replacing(path, "checkpoint") as temporary, open(temporary, "wb") as file:
                 write_gathered(file, arrays, text)
