@@ -215,7 +215,7 @@ class Trainer:
         if not math.isfinite(state.train_loss) and not self._told:
             self._told = True
             what = f"Trainer: the loss is {state.train_loss} in step {state.step + 1}, epoch {state.epoch + 1}"
-            warnings.warn(f"{what}; detect_anomaly() names the op that made it", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{what}; dovetail.train.nonfinite_check() names the op that made it", RuntimeWarning, stacklevel=2)
         state.loss_sum, state.loss_samples = state.loss_sum + sums, state.loss_samples + samples
         state.step, state.batch, state.samples = state.step + 1, state.batch + count, state.samples + samples
         return True
