@@ -272,7 +272,9 @@ def test_parts_of_another_kind_are_refused_at_once(changed, kind, text):
 def test_a_loss_that_is_not_a_number_is_told_once_and_never_the_best(tmp_path):
     trainer = make(checkpoints=tmp_path, epochs=3, callbacks=[EarlyStopping(patience=2), MetricsFile(tmp_path / "metrics.jsonl", 1)])
     trainer.loss = lambda output, target: (output - target).sum() * float("nan")
-    with pytest.warns(RuntimeWarning, match=r"Trainer: the loss is nan in step 1, epoch 1; dovetail.train.nonfinite_check\(\) names") as told:
+    with pytest.warns(
+        RuntimeWarning, match=r"Trainer: the loss is nan in step 1, epoch 1; dovetail.train.nonfinite_check\(\) names"
+    ) as told:
         state = trainer.fit()
     assert len(told) == 1 and state.ended == "stopped" and state.epoch == 2 and trainer.checkpoints.best_path() is None
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]

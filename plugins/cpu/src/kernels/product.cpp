@@ -11,8 +11,8 @@ namespace {
 
 constexpr long K_BLOCK = 256;  // of the summed dimension at a time: a panel of B then fits the first cache
 constexpr long ROW_BLOCK = TILE_ROWS * 8;
-constexpr double SMALL = 4e6;  // multiplications that are not worth a second thread
-constexpr long THIN = 4;  // so few rows are products of vectors, bound by reading B
+constexpr double SMALL = 2.5e6;  // multiplications that are not worth a second thread
+constexpr long THIN = 4;         // so few rows are products of vectors, bound by reading B
 
 // One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
 template <class T, int ROWS, int VECTORS, bool ACROSS>
@@ -135,6 +135,18 @@ template <class T> void block(long m, long n, long k, const Matrix<T>& a, const 
     }
 }
 
+// A part of A that is read more than once, in steps of a power of two that the cache cannot hold, is copied; else it is as it lies.
+template <class T> static Matrix<T> gathered(const Matrix<T>& part, long height, long depth, long width) {
+    const bool across = part.row == 1 && part.column != 1;
+    if (width <= TILE_COLUMNS<T> || !(across || part.row * long(sizeof(T)) % 2048 == 0)) return part;
+    const long lines = across ? depth : height, each = across ? height : depth;
+    const long stride = (each + 15) / 16 * 16 + 16;
+    T* copy = scratch<T>(SLOT_A, lines * stride);
+    for (long l = 0; l < lines; l++)
+        std::memcpy(copy + l * stride, part.p + l * (across ? part.column : part.row), sizeof(T) * size_t(each));
+    return across ? Matrix<T>{copy, 1, stride} : Matrix<T>{copy, stride, 1};
+}
+
 template <class T>
 void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
     constexpr long N = TILE_COLUMNS<T>;
@@ -154,17 +166,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
         const long steps = std::max((k + K_BLOCK - 1) / K_BLOCK, 1L);
         for (long s = 0; s < steps; s++) {
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
-            Matrix<T> part{a.p + i * a.row + p * a.column, a.row, a.column};
-            const bool across = a.row == 1 && a.column != 1;
-            // Read more than once, in steps of a power of two that the cache cannot hold: gather it.
-            if (width > N && (across || a.row * long(sizeof(T)) % 2048 == 0)) {
-                const long lines = across ? depth : height, each = across ? height : depth;
-                const long stride = (each + 15) / 16 * 16 + 16;
-                T* copy = scratch<T>(SLOT_A, lines * stride);
-                for (long l = 0; l < lines; l++)
-                    std::memcpy(copy + l * stride, part.p + l * (across ? a.column : a.row), sizeof(T) * size_t(each));
-                part = across ? Matrix<T>{copy, 1, stride} : Matrix<T>{copy, stride, 1};
-            }
+            const Matrix<T> part = gathered<T>({a.p + i * a.row + p * a.column, a.row, a.column}, height, depth, width);
             const Panels<T> right{b.p + from * b.panel + p * b.row, b.row, b.panel};
             block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0);
         }
@@ -209,6 +211,27 @@ template <class T> static void turn(const T* from, long rows, long columns, T* t
     });
 }
 
+// For few rows: each thread takes columns of C and packs those of B that it needs, so that nobody waits for another's packing.
+template <class T>
+static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
+    constexpr long N = TILE_COLUMNS<T>;
+    const long panels = panels_of<T>(n), workers = threads();
+    const double work = double(m) * n * k;
+    const long chunks = work < SMALL ? 1 : work < SMALL * double(workers) ? workers : std::min(panels, 2 * workers);
+    parallel(chunks, [&](long t, int) {
+        const long from = panels * t / chunks, to = panels * (t + 1) / chunks, j = from * N, width = std::min(n, to * N) - j;
+        const long steps = std::max((k + K_BLOCK - 1) / K_BLOCK, 1L);
+        T* packed = scratch<T>(SLOT_B, panels_size<T>((k + steps - 1) / steps, width));
+        for (long s = 0; s < steps; s++) {
+            const long p = k * s / steps, depth = k * (s + 1) / steps - p;
+            pack<T>({b.p + p * b.row + j * b.column, b.row, b.column}, depth, width, packed, 0, to - from);
+            const Matrix<T> part = gathered<T>({a.p + p * a.column, a.row, a.column}, m, depth, width);
+            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0);
+        }
+        finish_rows(m, width, c + j, ldc, finish, 0, j);
+    });
+}
+
 template <class T>
 void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
     constexpr long N = TILE_COLUMNS<T>;
@@ -230,6 +253,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         product(m, n, k, a, Panels<T>{b.p, b.row, N}, c, ldc, add, finish);
         return;
     }
+    if (m <= ROW_BLOCK && panels_of<T>(n) >= 2 * threads()) return by_columns(m, n, k, a, b, c, ldc, add, finish);
     // B is packed a part of the summed dimension at a time: the part is still in cache when it is multiplied.
     const long panels = panels_of<T>(n), steps = std::max((k + K_BLOCK - 1) / K_BLOCK, 1L);
     const Temporary<T> packed(panels_size<T>((k + steps - 1) / steps, n));
