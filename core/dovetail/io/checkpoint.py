@@ -83,6 +83,26 @@ class _Copies:
         self.at = 0
 
 
+class _Parts:
+    """Writes part by part to the disk and lets go of what is written: a large file takes no memory from the training, nor its data from the cache."""
+
+    size = 1 << 23
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.waiting = file, 0
+
+    def write(self, data: Any) -> None:
+        for at in range(0, len(data), self.size):
+            part = data[at : at + self.size]
+            self.file.write(part)
+            self.waiting += len(part)
+            if self.waiting >= self.size and hasattr(os, "posix_fadvise"):
+                self.file.flush()
+                os.fdatasync(self.file.fileno())
+                os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                self.waiting = 0
+
+
 class Checkpointer:
     """Save what a training consists of into numbered files of a folder, while it goes on.
 
@@ -178,7 +198,7 @@ class Checkpointer:
         time.sleep(0.001)  # start() returns once this thread lets the caller run
         try:
             with replacing(path, "checkpoint") as temporary, open(temporary, "wb") as file:
-                write_gathered(file, arrays, text)
+                write_gathered(_Parts(file), arrays, text)
             self._rotate()
             if self.on_saved is not None:
                 self.on_saved(path, state)
