@@ -84,7 +84,7 @@ class _Copies:
 
 
 class _Parts:
-    """Writes part by part to the disk and lets go of what is written: a large file takes no memory from the training, nor its data from the cache."""
+    """Writes part by part to the disk, and lets go of what is written: a large file takes neither fresh memory nor the cache of others."""
 
     size = 1 << 23
 
