@@ -488,3 +488,14 @@ def test_a_handler_of_the_program_is_not_run_in_workers(tmp_path):
     finally:
         signal.signal(signal.SIGTERM, before)
     assert not seen.exists()
+
+
+def test_batches_come_through_the_pipe_where_there_is_no_shared_memory(monkeypatch):
+    """As on systems without memfd."""
+    from dovetail.data import shared
+
+    data = dv.arange(240_000, dtype=dv.float32).reshape(6, 40_000)
+    monkeypatch.setattr(shared, "SHARED", False)
+    for _ in range(2):
+        batches = list(DataLoader(TensorDataset(data), batch_size=2, num_workers=2))
+        assert [b[0].tolist() for b in batches] == [data[i : i + 2].tolist() for i in (0, 2, 4)]
