@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import dovetail as dv
 from dovetail import plugins
 from dovetail.cli.main import dovetail as program
 
@@ -80,8 +81,14 @@ def bare_packages(tmp_path_factory) -> dict[str, str]:
     return twins
 
 
+@pytest.fixture(scope="session")
+def real_kernels() -> None:
+    """Kernels are installed once, at the first op of a process: were it one of a test here, later tests would miss the real ones."""
+    dv.ones(1) + 1
+
+
 @pytest.fixture(autouse=True)
-def quiet_environment(tmp_path, monkeypatch, bare_packages):
+def quiet_environment(tmp_path, monkeypatch, bare_packages, real_kernels):
     """No plugin of the machine, no cache or settings of the user; registries and imports are undone afterwards."""
     for name in [name for name in os.environ if name.startswith("DOVETAIL_")]:
         monkeypatch.delenv(name)
