@@ -32,7 +32,8 @@ PATHS = {  # what a person reads to understand the core, each at most PATH_CEILI
     "how backward() works": ("autograd/node.py", "autograd/engine.py"),
     "how an op reaches a kernel": ("ops/_op.py", "ops/_call.py", "ops/kernels.py"),
     "how a plugin is found and called": ("plugins/scan.py", "plugins/catalogue.py", "plugins/manager.py"),
-    "how a batch is loaded": ("data/passes.py", "data/fetch.py", "data/workers.py"),
+    "how a batch is loaded": ("data/loader.py", "data/passes.py", "data/fetch.py"),
+    "how worker processes load": ("data/pools.py", "data/workers.py", "data/shared.py"),
 }
 PATH_CEILING = 500
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"

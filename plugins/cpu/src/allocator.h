@@ -1,6 +1,7 @@
 // Memory that is kept for the next array of its size instead of going back to the system.
 #pragma once
 #include <cstddef>
+#include <cstdio>
 #include <new>
 
 namespace dovetail {
@@ -14,15 +15,24 @@ struct MemoryStatistics {
 void* allocate(size_t bytes, bool array = true);
 void release(void* p, size_t bytes, bool array = true);
 
+// There is no more memory; Python sees a MemoryError with this text.
+class NoMemory : public std::bad_alloc {
+    char text[48];
+
+  public:
+    explicit NoMemory(size_t bytes) { std::snprintf(text, sizeof text, "cannot allocate %zu bytes", bytes); }
+    const char* what() const noexcept override { return text; }
+};
+
 // Room for one call, returned at its end: for what grows with the arguments and so should not stay, as scratch memory does.
-// Raises std::bad_alloc, which Python sees as a MemoryError.
+// Raises NoMemory.
 template <class T> class Temporary {
     size_t bytes;
     T* p;
 
   public:
     explicit Temporary(long count) : bytes(sizeof(T) * size_t(count)), p(static_cast<T*>(allocate(bytes, false))) {
-        if (!p) throw std::bad_alloc();
+        if (!p) throw NoMemory(bytes);
     }
     ~Temporary() { release(p, bytes, false); }
     Temporary(const Temporary&) = delete;

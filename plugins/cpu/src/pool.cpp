@@ -1,6 +1,8 @@
 // A small thread pool: workers spin for a moment after a job, as the next one usually follows at once, then sleep.
 #include "pool.h"
 
+#include "allocator.h"
+
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -36,7 +38,7 @@ void relax() {
 
 struct Pool {
     std::vector<std::thread> workers;
-    std::atomic<uint32_t> job{0};  // counts the jobs; workers wait for it to change
+    std::atomic<uint32_t> job{0};   // counts the jobs; workers wait for it to change
     std::atomic<uint32_t> gate{0};  // OPEN while there is a job to join, and how many workers are inside
     std::atomic<int> sleeping{0};
     std::atomic<long> next{0};  // the next index to take
@@ -179,7 +181,7 @@ void* scratch_bytes(int slot, size_t bytes) {
         block.p = std::aligned_alloc(64, block.size);
         if (!block.p) {
             block.size = 0;
-            throw std::bad_alloc();
+            throw NoMemory(bytes);
         }
     }
     return block.p;

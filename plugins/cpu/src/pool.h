@@ -36,7 +36,7 @@ template <class F> void parallel_range(long count, long grain, F&& task) {
 
 // Memory of this thread that lasts until its next use, 64-byte aligned, for what has a bounded size: what grows with the
 // arguments is Temporary (allocator.h). A slot for each thing that is needed at one time.
-enum Slot { SLOT_A, SLOT_B, SLOT_1, SLOT_2, SLOT_3, SLOT_4, SLOT_5 };
+enum Slot { SLOT_A, SLOT_1, SLOT_2, SLOT_3, SLOT_4, SLOT_5 };
 void* scratch_bytes(int slot, size_t bytes);
 template <class T> T* scratch(int slot, long count) { return static_cast<T*>(scratch_bytes(slot, sizeof(T) * (size_t)count)); }
 

@@ -221,7 +221,7 @@ static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<
     parallel(chunks, [&](long t, int) {
         const long from = panels * t / chunks, to = panels * (t + 1) / chunks, j = from * N, width = std::min(n, to * N) - j;
         const long steps = std::max((k + K_BLOCK - 1) / K_BLOCK, 1L);
-        T* packed = scratch<T>(SLOT_B, panels_size<T>((k + steps - 1) / steps, width));
+        const Temporary<T> packed(panels_size<T>((k + steps - 1) / steps, width));
         for (long s = 0; s < steps; s++) {
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             pack<T>({b.p + p * b.row + j * b.column, b.row, b.column}, depth, width, packed, 0, to - from);
