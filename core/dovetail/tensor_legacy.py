@@ -15,6 +15,7 @@ from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
 from .ops._dims import sizes_of
+from .ops._live import owner
 from .ops._refuse import type_name
 from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
@@ -175,10 +176,8 @@ class LegacyMethods:
 
     def is_shared(self: Any) -> bool:
         """Whether other processes see its memory: that of a GPU, of `share_memory_`, of a batch from a loader's worker process."""
-        owner = self._a
-        while isinstance(owner, np.ndarray | memoryview):
-            owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
-        return bool(self.is_cuda) or isinstance(owner, mmap.mmap)
+        found = owner(self._a)
+        return bool(self.is_cuda) or isinstance(getattr(found, "obj", found), mmap.mmap)
 
     def sum_to_size(self: Any, *size: Any) -> Any:
         """Sum over what broadcasting from this size would repeat. Raises a ShapeError (RuntimeError) for a size that does not fit."""

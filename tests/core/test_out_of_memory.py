@@ -197,6 +197,7 @@ def test_half_the_batch_runs_after_a_failure(name: str) -> None:
     said = json.loads(done.stdout.splitlines()[-1])
     note("R15", f"memory left after a failure in {name}", round(said["grown"], 4), "at most 0.05 of what was there before")
     note("R15", f"bytes asked are named in {name}", said["asked"] is not None, "True")
+    assert said["asked"], said
 
 
 def test_what_is_said() -> None:

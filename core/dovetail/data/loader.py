@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
+from ..ops.info import usable_cores
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import get_worker_info
@@ -90,8 +90,7 @@ class DataLoader(Generic[T_co]):
         if self.worker_init_fn is not None and not callable(self.worker_init_fn):
             what = f"worker_init_fn is {type(self.worker_init_fn).__name__}"
             raise TypeMismatch("DataLoader", what, "expected a function of the worker's id")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or n
-        if n > cores:
+        if n > (cores := usable_cores()):
             what = f"This DataLoader will create {n} worker processes in total. Our suggested max number of worker in current system is "
             warnings.warn(f"{what}{cores}, which is smaller than what this DataLoader is going to create.", stacklevel=3)
 

@@ -59,7 +59,7 @@ def _bytes(a: Any) -> Any:
 
 
 def crc32(data: Any, start: int = 0) -> int:
-    """zlib's CRC-32, by the processor's instructions for it where the package isal is installed (six times as fast)."""
+    """zlib's CRC-32, by the processor's instructions for it where the package isal is installed."""
     try:
         from isal.isal_zlib import crc32 as quick
     except ImportError:

@@ -199,7 +199,7 @@ def get_default_device() -> Device:
 _settings: dict[str, Any] = {"threads": 0, "precision": "highest", "deterministic": 0}
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """The cores that this process may use: those of its affinity, within the quota of its control group (Linux, cgroup v2)."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -218,7 +218,7 @@ def get_num_threads() -> int:
     True
     """
     named = os.environ.get("OMP_NUM_THREADS", "")
-    return _settings["threads"] or (int(named) if named.isdecimal() and int(named) else _cores())
+    return _settings["threads"] or (int(named) if named.isdecimal() and int(named) else usable_cores())
 
 
 def set_num_threads(num: int) -> None:

@@ -102,11 +102,14 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     def inside(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True  # learning rate schedulers look at it
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
-        if not (before or after or _BEFORE or _AFTER):
-            try:
+        try:
+            if not (before or after or _BEFORE or _AFTER):
                 return step(self, *args, **kwargs)
-            except MemoryError as error:
-                raise late.exhausted(f"{type(self).__name__}.step", error) from None
+            return between(self, before, after, args, kwargs)
+        except MemoryError as error:
+            raise late.exhausted(f"{type(self).__name__}.step", error) from None
+
+    def between(self: Optimizer, before: Any, after: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = (self, *args)
         for hook in chain(list(_BEFORE.values()), list(before.values())):
             new = hook(self, args, kwargs)

@@ -16,7 +16,7 @@ KIND_NAMES = (
 #: The kinds whose keys are not in a namespace, so that two plugins can claim the same one.
 CLAIMS = {"formats", "devices", "kernels", "lowerings", "commands", "collates", "schemes", "namespaces"}
 
-#: The kinds that have a registration hook; the other three are read from manifests alone.
+#: The kinds that have a registration hook; the others are read from manifests alone.
 HOOK_KINDS = tuple(name for name in KIND_NAMES if name not in ("collates", "schemes", "namespaces", "aliases"))
 
 

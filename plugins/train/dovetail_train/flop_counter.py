@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from dovetail import Tensor, nn
-from dovetail.autograd.engine import late
-from dovetail.autograd.modes import STATE, observing
+from dovetail.autograd.modes import STATE
 from dovetail_train.flop_formulas import FORMULAS, Name, attention_flop, named, of_shapes, register_flop_formula
 from dovetail_train.flop_lowering import FUSED, lowered
-from dovetail_train.modules import Modules
+from dovetail_train.modules import Watching
 
 __all__ = ["FlopCounterMode", "attention_flop", "register_flop_formula"]
 
@@ -21,7 +19,7 @@ _SUFFIXES = ("", "K", "M", "B", "T")
 Count = tuple[str, int]
 
 
-class FlopCounterMode:
+class FlopCounterMode(Watching):
     """Count the floating-point operations of what runs inside, forward and backward, and print a table at the end.
 
     Products and convolutions are counted, as in PyTorch: not what works element by element, nor what `mv` and `dot` do. As in PyTorch on
@@ -46,24 +44,17 @@ class FlopCounterMode:
         own = {named(k): v if getattr(v, "_get_raw", False) else of_shapes(v) for k, v in (custom_mapping or {}).items()}
         self.flop_registry: dict[str, Callable[..., int]] = {**FORMULAS, **own}
 
-    def __enter__(self) -> FlopCounterMode:
+    def __enter__(self) -> Self:
         self.flop_counts.clear()
-        self.made: Any = weakref.WeakKeyDictionary()  # node of the graph -> the modules in which it was made
         self.waiting: dict[int, list[Count]] = defaultdict(list)  # backward -> what ran in it since its last node
         self.hidden: set[int] = set()  # weights of the LSTM layers that oneDNN would run
         self.uncounted: set[str] = set()
-        self.modules = Modules().__enter__()
-        self.watch = observing(self._observe)
-        self.watch.__enter__()
-        self.before, late.inspect = late.inspect, self._node
-        return self
+        return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
-        late.inspect = self.before
+        super().__exit__(*error)
         for waiting in self.waiting.values():
             self._add({"Global"}, waiting)
-        self.watch.__exit__(None, None, None)
-        self.modules.__exit__()
         if self.uncounted:
             names = ", ".join(sorted(self.uncounted))
             what = f"FlopCounterMode: PyTorch has no formula for {names}, which ran: give one as custom_mapping"
@@ -78,7 +69,7 @@ class FlopCounterMode:
         for result in out if isinstance(out, tuple | list) else (out,) if parents else ():
             node = result.grad_fn if parents and isinstance(result, Tensor) and result.requires_grad else None
             if node is not None:
-                self.made.setdefault(node, parents)
+                self.made.setdefault(node, parents)  # the modules in which it was made
         if STATE.walk is not None and not parents:
             self.waiting[id(STATE.walk)] += found
         else:
@@ -113,8 +104,6 @@ class FlopCounterMode:
 
     def _node(self, node: Any, grads: Any) -> None:
         """A node of the graph has run: what came since the one before it belongs to the modules that made it."""
-        if self.before is not None:
-            self.before(node, grads)
         waiting = self.waiting.pop(id(STATE.walk), [])
         if waiting and getattr(getattr(node.plan, "op", None), "name", "") in ("matmul", "addmm"):
             waiting = _of_vectors(node, waiting)

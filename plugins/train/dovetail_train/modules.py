@@ -1,13 +1,17 @@
-"""Which modules are running, by name: for counters and checks that watch ops."""
+"""What counters and checks stand on: ops and nodes of the graph as they run, and the modules in which they do."""
 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-__all__ = ["Modules"]
+from dovetail.autograd.engine import late
+from dovetail.autograd.modes import observing
+
+__all__ = ["Modules", "Watching"]
 
 
 class Modules:
@@ -53,3 +57,34 @@ class Modules:
     def parents(self) -> set[str]:
         """The names of all that run."""
         return {self.name(module) for module in self.running}
+
+
+class Watching:
+    """While the block runs, `_observe` runs each op of this thread, and `_node` is told of each node of the graph that has run.
+
+    ``made`` is for what a subclass notes of nodes, for as long as they live; ``modules`` says which modules are running.
+    """
+
+    def __enter__(self) -> Self:
+        self.made: Any = weakref.WeakKeyDictionary()
+        self.modules = Modules().__enter__()
+        self.watch = observing(self._observe)
+        self.watch.__enter__()
+        self.before, late.inspect = late.inspect, self._inspected
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        late.inspect = self.before
+        self.watch.__exit__(None, None, None)
+        self.modules.__exit__()
+
+    def _inspected(self, node: Any, grads: Any) -> None:
+        if self.before is not None:
+            self.before(node, grads)
+        self._node(node, grads)
+
+    def _observe(self, op: Any, args: Any, run: Callable[[], Any]) -> Any:
+        raise NotImplementedError
+
+    def _node(self, node: Any, grads: Any) -> None:
+        raise NotImplementedError

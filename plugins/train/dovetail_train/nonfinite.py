@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
 from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
@@ -13,11 +12,10 @@ import numpy as np
 
 import dovetail
 from dovetail import Tensor
-from dovetail.autograd.engine import late
 from dovetail.autograd.graph import get_gradient_edge
-from dovetail.autograd.modes import STATE, observing
+from dovetail.autograd.modes import STATE
 from dovetail.errors import NonFiniteError
-from dovetail_train.modules import Modules
+from dovetail_train.modules import Watching
 
 __all__ = ["check_finite", "nonfinite_check"]
 
@@ -67,7 +65,7 @@ def _line() -> tuple[str, int]:
     return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("?", 0)
 
 
-class nonfinite_check:
+class nonfinite_check(Watching):
     """Inside, the first op that makes a NaN or an infinity, forward or backward, is a NonFiniteError that says where.
 
     It names the op, the module and the line of the program, and whether the value was made there or came in with an argument. What is
@@ -81,19 +79,6 @@ class nonfinite_check:
     dovetail.errors.NonFiniteError: log: the result holds -inf, made here of finite arguments, in no module, at ...
     """
 
-    def __enter__(self) -> nonfinite_check:
-        self.made: Any = weakref.WeakKeyDictionary()  # node of the graph -> where its op was called
-        self.modules = Modules().__enter__()
-        self.watch = observing(self._observe)
-        self.watch.__enter__()
-        self.before, late.inspect = late.inspect, self._node
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        late.inspect = self.before
-        self.watch.__exit__(None, None, None)
-        self.modules.__exit__()
-
     def _place(self) -> Place:
         running = self.modules.running
         return (self.modules.name(running[-1]) if running else "", *_line())
@@ -106,7 +91,7 @@ class nonfinite_check:
         for result in _tensors(out):
             if result.requires_grad and not result.is_leaf:
                 place = place or self._place()
-                self.made.setdefault(get_gradient_edge(result).node, place)
+                self.made.setdefault(get_gradient_edge(result).node, place)  # where its op was called
             kind = "" if op.name in _UNSET or op.alias == "always" else _wrong(result)  # a view shows what was looked at
             if kind:
                 self._forward(op, args, kind, place or self._place())
@@ -136,8 +121,6 @@ class nonfinite_check:
         return ""
 
     def _node(self, node: Any, grads: Any) -> None:
-        if self.before is not None:
-            self.before(node, grads)
         for at, g in enumerate(grads):
             if g is not None and node.edges[at] is not None and isinstance(g, Tensor):
                 kind = _wrong(g)
