@@ -1,4 +1,4 @@
-"""Converting complex tensors: the real part, silently and in memory of its own."""
+"""Converting complex tensors: the real part, silently and in memory of its own; how quotients of half precision are rounded."""
 
 from __future__ import annotations
 
@@ -32,3 +32,16 @@ def test_the_gradient_is_real() -> None:
     z = dv.tensor([1 + 2j], requires_grad=True)
     z.to(dv.float32).sum().backward()
     assert z.grad.tolist() == [1 + 0j]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "mode", "stepwise", "by_number"),
+    [(5.42578125, 0.005252838134765625, "trunc", 1033, 1032), (-11.4140625, -0.006580352783203125, "floor", 1735, 1734)],
+)
+def test_rounded_quotients_of_half_precision(a, b, mode, stepwise, by_number):
+    """As PyTorch computes them: each step is rounded for two tensors, and float32 is used where the divisor is one number."""
+    x, y = dv.tensor([a], dtype=dv.float16), dv.tensor([b], dtype=dv.float16)
+    assert dv.div(x, y, rounding_mode=mode).tolist() == x.clone().div_(y, rounding_mode=mode).tolist() == [stepwise]
+    assert dv.div(x, b, rounding_mode=mode).tolist() == dv.div(x, y[0], rounding_mode=mode).tolist() == [by_number]
+    if mode == "floor":
+        assert (x // y).tolist() == [stepwise] and (x // b).tolist() == [by_number]

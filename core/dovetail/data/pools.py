@@ -147,7 +147,7 @@ class ProcessPool:
 
 
 def _tell(receiver: Receiver, message: Any) -> None:
-    freed = [receiver.freed.popleft() for _ in range(len(receiver.freed))]
+    freed = [getattr(one, "number", one) for one in (receiver.freed.popleft() for _ in range(len(receiver.freed)))]
     with suppress(OSError):  # it is dead, which `receive` will find
         receiver.line.send((message, freed))
 

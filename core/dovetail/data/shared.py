@@ -85,14 +85,20 @@ class Sender:
         return self.made, file, gone
 
 
+class _Held(weakref.ref[Any]):
+    """A reference to a batch's memory that knows the number of the block."""
+
+    number = 0
+
+
 class Receiver:
     """The main process's end: blocks by number, which of them are in use, and which the worker can have back."""
 
     def __init__(self, line: Any) -> None:
         self.line = line
         self.blocks: dict[int, mmap.mmap] = {}
-        self.used: dict[int, weakref.ref[Any]] = {}
-        self.freed: deque[int] = deque()
+        self.used: dict[int, _Held] = {}
+        self.freed: deque[Any] = deque()  # numbers, and references that know theirs
 
     def __call__(self) -> Any:
         """The next message. Raises an EOFError or an OSError when the worker is gone."""
@@ -116,6 +122,6 @@ class Receiver:
             block = block[:filled].copy()
             self.freed.append(number)
         else:
-            free = self.freed.append
-            self.used[number] = weakref.ref(block, lambda _: free(number))
+            self.used[number] = _Held(block, self.freed.append)  # no Python code runs in it, in which Ctrl-C would be lost
+            self.used[number].number = number
         return block
