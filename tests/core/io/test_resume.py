@@ -180,7 +180,9 @@ def test_training_goes_on_bit_for_bit(tmp_path, kind, points):
     for seed in range(points):
         upto, folder = draw.randint(2, 12), tmp_path / f"{seed}"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        killed = subprocess.run([sys.executable, "-c", TRAINER, str(folder), kind, str(seed), str(upto)], env=environment, check=False)
+        killed = subprocess.run(
+            [sys.executable, "-c", TRAINER, str(folder), kind, str(seed), str(upto)], env=environment, check=False, timeout=120
+        )
         assert killed.returncode == -signal.SIGKILL
         state, step = training(kind, seed + 1000)  # other weights, other random numbers
         at = Checkpointer(folder).restore(state)["step"]
