@@ -142,7 +142,7 @@ class GoogLeNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(1024, num_classes)
-        if init_weights is not False:
+        if init_weights is None or init_weights:
             initialise(self, truncated(0.01), truncated(0.01), zeroed=())
 
     def _forward(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:

@@ -205,7 +205,7 @@ class Inception3(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
-        if init_weights is not False:
+        if init_weights is None or init_weights:
             special = {m: truncated(float(m.stddev)) for m in self.modules() if hasattr(m, "stddev")}
             initialise(self, truncated(0.1), truncated(0.1), special, zeroed=())
 
