@@ -92,7 +92,6 @@ RESULTS = [
     ("mobilenet_v2", 40, {"width_mult": 0.35, "dropout": 0.0, "norm": lambda nn: lambda c: nn.GroupNorm(4, c)}),
     ("mobilenet_v3_small", 40, {"dropout": 0.0}),
     ("mobilenet_v3_large", 40, {"dropout": 0.0, "dilated": True, "reduced_tail": True, "width_mult": 0.5}),
-    ("vgg11", 32, {"dropout": 0.0}),
     ("vgg11_bn", 32, {"dropout": 0.0}),
     ("alexnet", 64, {"dropout": 0.0}),
     ("squeezenet1_0", 32, {"dropout": 0.0}),
@@ -101,8 +100,7 @@ RESULTS = [
     ("DenseNet", 40, {"growth_rate": 4, "block_config": (2, 1), "num_init_features": 8, "memory_efficient": True}),
     ("shufflenet_v2_x0_5", 40, {}),
     ("mnasnet0_5", 40, {"dropout": 0.0}),
-    ("regnet_y_400mf", 40, {"stem_width": 8}),
-    ("regnet_x_400mf", 40, {"norm": lambda nn: lambda c: nn.GroupNorm(8, c)}),
+    ("regnet_y_400mf", 32, {"stem_width": 8}),
     ("googlenet", 32, {"dropout": 0.0, "dropout_aux": 0.0, "init_weights": False, "transform_input": True}),
 ]
 
@@ -155,15 +153,14 @@ def test_parts_of_ones_own():
     assert ours.GoogLeNetOutputs._fields == theirs.GoogLeNetOutputs._fields and ours._InceptionOutputs is ours.InceptionOutputs
 
 
-FLOAT32 = """mobilenet_v2 mobilenet_v3_small mobilenet_v3_large vgg16 squeezenet1_0 densenet121 shufflenet_v2_x1_0 mnasnet1_0 regnet_x_800mf
-regnet_y_800mf""".split()
+FLOAT32 = "mobilenet_v2 mobilenet_v3_large vgg11 squeezenet1_0 densenet121 shufflenet_v2_x1_0 mnasnet1_0 regnet_x_400mf".split()
 
 
 @pytest.mark.parametrize("name", FLOAT32)
 def test_results_in_float32(thin, name):
     torch.manual_seed(0)
     mine, other = quietly(twins, name)
-    x = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((2, 3, 48, 48)).astype(np.float32)
     with dv.no_grad(), torch.no_grad():
         got, want = mine.eval()(dv.from_numpy(x)).numpy(), other.eval()(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
