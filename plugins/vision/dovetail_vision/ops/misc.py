@@ -1,4 +1,4 @@
-"""Layers that vision models are built of, by the names of torchvision's ``ops``."""
+"""Small blocks that vision models are built of."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from typing import Any
 
 import dovetail
 from dovetail import Tensor, nn
-from dovetail.errors import ValueRangeError
-from dovetail.nn import functional as F
 
-__all__ = [
-    "MLP", "Conv2dNormActivation", "DropBlock2d", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation", "StochasticDepth", "drop_block2d",
-    "stochastic_depth",
-]  # fmt: skip
+__all__ = ["MLP", "Conv2dNormActivation", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation"]
 
 Layer = Callable[..., nn.Module]
 
@@ -144,90 +139,3 @@ class FrozenBatchNorm2d(nn.Module):
 
 def _without_count(module: Any, state_dict: Any, prefix: str, *_: Any) -> None:
     state_dict.pop(prefix + "num_batches_tracked", None)
-
-
-def _check_chance(where: str, p: float) -> None:
-    if p < 0.0 or p > 1.0:
-        raise ValueRangeError(where, f"p is {p}", "expected 0 to 1")
-
-
-def stochastic_depth(input: Tensor, p: float, mode: str, training: bool = True) -> Tensor:
-    """Zero the whole input ("batch") or single samples of it ("row") with probability ``p``, and scale the rest by ``1 / (1 - p)``.
-
-    Source: https://arxiv.org/abs/1603.09382.
-
-    >>> stochastic_depth(dovetail.ones(2), 0.5, "row", training=False)
-    tensor([1., 1.])
-    """
-    _check_chance("stochastic_depth", p)
-    if mode not in ("batch", "row"):
-        raise ValueRangeError("stochastic_depth", f"mode is {mode!r}", 'expected "batch" or "row"')
-    if not training or p == 0.0:
-        return input
-    rows = input.shape[0] if mode == "row" else 1
-    kept = dovetail.empty([rows] + [1] * (input.ndim - 1), dtype=input.dtype, device=input.device).bernoulli_(1.0 - p)
-    return input * (kept.div_(1.0 - p) if p < 1.0 else kept)
-
-
-class StochasticDepth(nn.Module):
-    """``stochastic_depth`` while training, for the branch of a residual block.
-
-    >>> StochasticDepth(0.2, "row").eval()(dovetail.ones(2))
-    tensor([1., 1.])
-    """
-
-    def __init__(self, p: float, mode: str) -> None:
-        super().__init__()
-        self.p = p
-        self.mode = mode
-
-    def forward(self, input: Tensor) -> Tensor:
-        return stochastic_depth(input, self.p, self.mode, self.training)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p}, mode={self.mode})"
-
-
-def drop_block2d(input: Tensor, p: float, block_size: int, inplace: bool = False, eps: float = 1e-6, training: bool = True) -> Tensor:
-    """Zero random squares of ``(N, C, H, W)``, a share ``p`` of it, and scale the rest: https://arxiv.org/abs/1810.12890.
-
-    >>> drop_block2d(dovetail.ones(1, 1, 8, 8), 0.0, 3).sum().item()
-    64.0
-    """
-    _check_chance("drop_block2d", p)
-    if input.ndim != 4:
-        raise ValueRangeError("drop_block2d", f"input has {input.ndim} dimensions", "expected (N, C, H, W)")
-    if not training or p == 0.0:
-        return input
-    count, channels, height, width = input.shape
-    size = min(block_size, width, height)
-    if size % 2 == 0:
-        raise ValueRangeError("drop_block2d", f"block_size is {size}", "expected an odd number")
-    free = (height - size + 1, width - size + 1)
-    share = p * height * width / (size**2 * free[0] * free[1])
-    centres = dovetail.empty(count, channels, *free, dtype=input.dtype, device=input.device).bernoulli_(share)
-    dropped = F.max_pool2d(F.pad(centres, [size // 2] * 4), size, stride=1, padding=size // 2)
-    kept = 1 - dropped
-    scale = kept.numel() / (eps + kept.sum())
-    return input.mul_(kept).mul_(scale) if inplace else input * kept * scale
-
-
-class DropBlock2d(nn.Module):
-    """``drop_block2d`` while training.
-
-    >>> DropBlock2d(0.1, 3).eval()(dovetail.ones(1, 1, 8, 8)).sum().item()
-    64.0
-    """
-
-    def __init__(self, p: float, block_size: int, inplace: bool = False, eps: float = 1e-6) -> None:
-        super().__init__()
-        self.p = p
-        self.block_size = block_size
-        self.inplace = inplace
-        self.eps = eps
-
-    def forward(self, input: Tensor) -> Tensor:
-        return drop_block2d(input, self.p, self.block_size, self.inplace, self.eps, self.training)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p}, block_size={self.block_size}, inplace={self.inplace})"
