@@ -8,46 +8,67 @@ from typing import Any
 import dovetail
 from dovetail import Tensor, nn
 
-__all__ = ["MLP", "Conv2dNormActivation", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation"]
+__all__ = ["MLP", "Conv2dNormActivation", "Conv3dNormActivation", "ConvNormActivation", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation"]
 
 Layer = Callable[..., nn.Module]
+Sizes = int | Sequence[int]
 
 
-def _pair(value: int | Sequence[int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+class ConvNormActivation(nn.Sequential):
+    """Convolution, normalization, activation, of 2 or 3 dimensions: the base of `Conv2dNormActivation` and `Conv3dNormActivation`."""
+
+    _conv: Layer = nn.Conv2d
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Sizes = 3, stride: Sizes = 1, padding: Sizes | str | None = None,
+        groups: int = 1, norm_layer: Layer | None = nn.BatchNorm2d, activation_layer: Layer | None = nn.ReLU, dilation: Sizes = 1,
+        inplace: bool | None = True, bias: bool | None = None,
+    ) -> None:  # fmt: skip
+        if padding is None:
+            padding = _same_size(kernel_size, dilation)
+        bias = norm_layer is None if bias is None else bias
+        conv = self._conv(in_channels, out_channels, kernel_size, stride, padding, dilation=dilation, groups=groups, bias=bias)
+        layers: list[nn.Module] = [conv] if norm_layer is None else [conv, norm_layer(out_channels)]
+        if activation_layer is not None:
+            layers.append(activation_layer(**({} if inplace is None else {"inplace": inplace})))
+        super().__init__(*layers)
+        self.out_channels = out_channels
 
 
-class Conv2dNormActivation(nn.Sequential):
+def _same_size(kernel_size: Sizes, dilation: Sizes) -> Sizes:
+    """The padding that keeps the size at stride 1."""
+    if isinstance(kernel_size, int) and isinstance(dilation, int):
+        return (kernel_size - 1) // 2 * dilation
+    dims = len(dilation) if isinstance(kernel_size, int) else len(kernel_size)  # type: ignore[arg-type]
+    sizes, steps = ((value,) * dims if isinstance(value, int) else value for value in (kernel_size, dilation))
+    return tuple((size - 1) // 2 * step for size, step in zip(sizes, steps, strict=True))
+
+
+class Conv2dNormActivation(ConvNormActivation):
     """Convolution, normalization, activation; ``padding=None`` keeps the size at stride 1, ``bias=None`` has one without normalization.
 
     >>> Conv2dNormActivation(3, 8, stride=2)(dovetail.zeros(1, 3, 8, 8)).shape
     dovetail.Size([1, 8, 4, 4])
     """
 
+
+class Conv3dNormActivation(ConvNormActivation):
+    """The same for videos (N, C, T, H, W).
+
+    >>> Conv3dNormActivation(3, 8, stride=2)(dovetail.zeros(1, 3, 4, 8, 8)).shape
+    dovetail.Size([1, 8, 2, 4, 4])
+    """
+
+    _conv = nn.Conv3d
+
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Sequence[int] = 3,
-        stride: int | Sequence[int] = 1,
-        padding: int | Sequence[int] | str | None = None,
-        groups: int = 1,
-        norm_layer: Layer | None = nn.BatchNorm2d,
-        activation_layer: Layer | None = nn.ReLU,
-        dilation: int | Sequence[int] = 1,
-        inplace: bool | None = True,
-        bias: bool | None = None,
-    ) -> None:
-        if padding is None:
-            sides = tuple((size - 1) // 2 * step for size, step in zip(_pair(kernel_size), _pair(dilation), strict=True))
-            padding = sides[0] if isinstance(kernel_size, int) and isinstance(dilation, int) else sides
-        bias = norm_layer is None if bias is None else bias
-        conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation=dilation, groups=groups, bias=bias)  # type: ignore[arg-type]
-        layers: list[nn.Module] = [conv] if norm_layer is None else [conv, norm_layer(out_channels)]
-        if activation_layer is not None:
-            layers.append(activation_layer(**({} if inplace is None else {"inplace": inplace})))
-        super().__init__(*layers)
-        self.out_channels = out_channels
+        self, in_channels: int, out_channels: int, kernel_size: Sizes = 3, stride: Sizes = 1, padding: Sizes | str | None = None,
+        groups: int = 1, norm_layer: Layer | None = nn.BatchNorm3d, activation_layer: Layer | None = nn.ReLU, dilation: Sizes = 1,
+        inplace: bool | None = True, bias: bool | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, groups, norm_layer, activation_layer, dilation, inplace, bias
+        )
 
 
 class SqueezeExcitation(nn.Module):
