@@ -20,6 +20,7 @@ from dovetail.errors import TypeMismatch, UnknownNameError, ValueRangeError
 __all__ = ["Weights", "WeightsEnum", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models", "register_model"]
 
 M = TypeVar("M", bound=Callable[..., nn.Module])
+N = TypeVar("N", bound=nn.Module)
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
@@ -98,10 +99,21 @@ class WeightsEnum(Enum):
 
 def weights_enum(name: str, model: str, module: str) -> type[WeightsEnum]:
     """The enum of the manifest's weights of ``model``; a variant ``imagenet1k_v1`` becomes the member ``IMAGENET1K_V1``."""
-    rows = [weights.get(key) for key in weights.list(f"{model}@*")]
+    rows = [weights.get(key) for key in sorted(weights.list(f"{model}@*"), key=lambda key: (len(key), key))]  # V2 before SWAG_…_V1
     members = [(row.key.partition("@")[2].upper(), from_row(row)) for row in rows]
     members += [("DEFAULT", value) for row, (_, value) in zip(rows, members, strict=True) if row.default or len(rows) == 1]
     return WeightsEnum(name, members, module=module)  # type: ignore[return-value]
+
+
+def lazy_enums(module: str, enums: dict[str, str]) -> Callable[[str], Any]:
+    """What is the ``__getattr__`` of a family: its enums, by name and model, are made from the manifest when they are first asked for."""
+
+    def __getattr__(name: str) -> Any:
+        if name not in enums:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return vars(import_module(module)).setdefault(name, weights_enum(name, f"vision/{enums[name]}", module))
+
+    return __getattr__
 
 
 def from_row(row: Any) -> Weights:
@@ -110,16 +122,18 @@ def from_row(row: Any) -> Weights:
     megabytes = {"_file_size": round(row.bytes / 2**20, 3)} if row.bytes else {}
     about = {
         "min_size": tuple(meta.get("min_size", (1, 1))),
-        "categories": _categories(meta["categories"]) if "categories" in meta else [],
-        "num_params": plugins.models.get(row.model).params,
+        "categories": _categories(meta["categories"]) if "categories" in meta else None,
+        "num_params": meta.get("num_params") or plugins.models.get(row.model).params,
         "recipe": meta.get("recipe"),
         "_metrics": {meta.get("dataset", ""): row.metrics or {}},
         "_ops": meta.get("ops"),
         "_file_size": meta.get("file_size"),
         **megabytes,
         "_docs": row.summary or "",
+        **({"license": meta["license"]} if "license" in meta else {}),
     }
-    prepare = partial(plugins.transforms.load(row.transforms), **(row.transforms_config or {})) if row.transforms else nn.Identity
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in (row.transforms_config or {}).items()}
+    prepare = partial(plugins.transforms.load(row.transforms), **settings) if row.transforms else nn.Identity
     return Weights(row.url or row.file or "", prepare, about, row.key)
 
 
@@ -186,6 +200,8 @@ def _by_name(builder: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dic
 
 def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str) -> WeightsEnum | None:
     """What ``pretrained=True`` means: the first weights that there were."""
+    if pretrained and "IMAGENET1K_V1" not in enum.__members__:
+        raise ValueRangeError(builder, f"{name} is {pretrained!r}", f"it has no weights of that time, but {', '.join(enum.__members__)}")
     chosen = enum["IMAGENET1K_V1"] if pretrained else None
     text = f"{builder}: {name}={pretrained!r} is deprecated since torchvision 0.13; it means weights={chosen!r}"
     warnings.warn(text + (f"; the best ones are {enum.__name__}.DEFAULT" if chosen else ""), stacklevel=3)
@@ -194,10 +210,18 @@ def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str) -
 
 def with_classes(kwargs: dict[str, Any], chosen: Any) -> dict[str, Any]:
     """Set ``num_classes`` to what the weights have; a ValueError when another is given."""
-    count = len(chosen.meta["categories"])
+    count = len(chosen.meta["categories"] or ())
     if count and kwargs.setdefault("num_classes", count) != count:
         raise ValueRangeError("weights", f"num_classes is {kwargs['num_classes']}", f"{chosen!r} has {count} classes", "leave it out")
     return kwargs
+
+
+def build(weights: Any, progress: bool, model: Callable[..., N], /, *args: Any, **kwargs: Any) -> N:
+    """``model(*args, **kwargs)`` with the classes of ``weights`` and their values, where there are any."""
+    built = model(*args, **(kwargs if weights is None else with_classes(kwargs, weights)))
+    if weights is not None:
+        built.load_state_dict(weights.get_state_dict(progress=progress, check_hash=True))
+    return built
 
 
 def _all_builders() -> dict[str, Callable[..., nn.Module]]:

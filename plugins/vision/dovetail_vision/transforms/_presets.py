@@ -8,7 +8,7 @@ import dovetail
 from dovetail import Tensor, nn
 
 from . import functional as F
-from ._interpolation import InterpolationMode
+from ._interpolation import InterpolationMode, interpolation_mode
 
 __all__ = ["ImageClassification"]
 
@@ -33,7 +33,7 @@ class ImageClassification(nn.Module):
         super().__init__()
         self.crop_size, self.resize_size = [crop_size], [resize_size]
         self.mean, self.std = list(mean), list(std)
-        self.interpolation, self.antialias = interpolation, antialias
+        self.interpolation, self.antialias = interpolation_mode("ImageClassification", interpolation, names=True), antialias
 
     def forward(self, img: Image.Image | Tensor) -> Tensor:
         img = F.resize(img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias)
