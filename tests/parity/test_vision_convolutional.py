@@ -17,7 +17,7 @@ from tests.parity.test_vision_models import exact, quietly, theirs, twins
 
 pytestmark = pytest.mark.parity
 
-FAMILIES = ["mobilenetv2", "mobilenetv3", "vgg"]
+FAMILIES = ["mobilenetv2", "mobilenetv3", "vgg", "alexnet", "squeezenet", "densenet", "googlenet", "inception"]
 BUILDERS = sorted(name for name in ours.list_models(module=ours) if ours._HOME[name] in FAMILIES)
 ENUMS = sorted(name for family in FAMILIES for name in ours.FAMILIES[family] if name.endswith("_Weights"))
 CLASSES = sorted(name for family in FAMILIES for name in ours.FAMILIES[family] if name[0].isupper() and not name.endswith("_Weights"))
@@ -72,7 +72,7 @@ def thin(monkeypatch):
         monkeypatch.setattr(nn, "Linear", Linear)
 
 
-SEEDED = ["mobilenet_v2", "mobilenet_v3_small", "vgg11_bn"]
+SEEDED = ["mobilenet_v2", "mobilenet_v3_small", "vgg11_bn", "alexnet", "squeezenet1_1", "densenet121", "googlenet", "inception_v3"]
 
 
 @pytest.mark.parametrize("name", SEEDED)
@@ -88,25 +88,68 @@ def test_one_seed_gives_the_same_initial_weights(thin, name):
 
 
 RESULTS = [
-    ("mobilenet_v2", {"dropout": 0.0}),
-    ("mobilenet_v2", {"width_mult": 0.35, "dropout": 0.0, "norm": lambda nn: lambda c: nn.GroupNorm(4, c)}),
-    ("mobilenet_v3_small", {"dropout": 0.0}),
-    ("mobilenet_v3_large", {"dropout": 0.0, "dilated": True, "reduced_tail": True, "width_mult": 0.5}),
-    ("vgg11", {"dropout": 0.0}),
-    ("vgg11_bn", {"dropout": 0.0}),
+    ("mobilenet_v2", 40, {"dropout": 0.0}),
+    ("mobilenet_v2", 40, {"width_mult": 0.35, "dropout": 0.0, "norm": lambda nn: lambda c: nn.GroupNorm(4, c)}),
+    ("mobilenet_v3_small", 40, {"dropout": 0.0}),
+    ("mobilenet_v3_large", 40, {"dropout": 0.0, "dilated": True, "reduced_tail": True, "width_mult": 0.5}),
+    ("vgg11", 32, {"dropout": 0.0}),
+    ("vgg11_bn", 32, {"dropout": 0.0}),
+    ("alexnet", 64, {"dropout": 0.0}),
+    ("squeezenet1_0", 32, {"dropout": 0.0}),
+    ("squeezenet1_1", 32, {"dropout": 0.0}),
+    ("DenseNet", 40, {"growth_rate": 4, "block_config": (2, 3, 2, 1), "num_init_features": 8, "bn_size": 2}),
+    ("DenseNet", 40, {"growth_rate": 4, "block_config": (2, 1), "num_init_features": 8, "memory_efficient": True}),
+    ("googlenet", 32, {"dropout": 0.0, "dropout_aux": 0.0, "init_weights": False, "transform_input": True}),
 ]
 
 
-@pytest.mark.parametrize("name, config", RESULTS)
-def test_results_and_gradients(thin, name, config):
+@pytest.mark.parametrize("name, size, config", RESULTS)
+def test_results_and_gradients(thin, name, size, config):
     torch.manual_seed(0)
     mine, other = quietly(twins, name, num_classes=3, **config)
-    shape = (2, 3, 32, 32) if name.startswith("vgg") else (4, 3, 40, 40)
-    exact(mine, other, False, shape)
-    exact(mine, other, True, shape)
+    exact(mine, other, False, (2, 3, size, size))
+    exact(mine, other, True, (4, 3, size, size))
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "vgg16"])
+#: Class, arguments and the size of the images.
+BLOCKS = [
+    ("InceptionA", (8, 5), 9), ("InceptionB", (8,), 9), ("InceptionC", (8, 12), 9), ("InceptionD", (8,), 9), ("InceptionE", (8,), 9),
+    ("InceptionAux", (8, 3), 17),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, args, size", BLOCKS)
+def test_blocks_of_inception(name, args, size):
+    torch.manual_seed(0)
+    other = getattr(theirs.inception, name)(*args)
+    mine = getattr(ours.inception, name)(*args)
+    mine.load_state_dict({key: dv.from_numpy(t.numpy().copy()) for key, t in other.state_dict().items()})
+    exact(mine, other, True, (2, 8, size, size))
+
+
+def test_parts_of_ones_own():
+    """Blocks and activations that a program brings are called as torchvision calls them."""
+
+    def inception(package, nn):
+        def head(channels, classes):
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+        m = package.inception
+        blocks = [m.BasicConv2d, m.InceptionA, m.InceptionB, m.InceptionC, m.InceptionD, m.InceptionE, head]
+        return package.Inception3(3, inception_blocks=blocks, init_weights=False, dropout=0.0, transform_input=True)
+
+    mine, other = inception(ours, dv.nn), inception(theirs, torch.nn)
+    mine.load_state_dict({key: dv.from_numpy(t.numpy().copy()) for key, t in other.state_dict().items()})
+    x = np.random.default_rng(0).standard_normal((2, 3, 75, 75)).astype(np.float32)
+    with dv.no_grad(), torch.no_grad():
+        got, want = mine.eval()(dv.from_numpy(x)), other.eval()(torch.from_numpy(x))
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-4, atol=1e-5)
+        got, want = mine.train()(dv.from_numpy(x)), other.train()(torch.from_numpy(x))
+    assert type(got).__name__ == type(want).__name__ == "InceptionOutputs" and got._fields == want._fields
+    assert ours.GoogLeNetOutputs._fields == theirs.GoogLeNetOutputs._fields and ours._InceptionOutputs is ours.InceptionOutputs
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "vgg16", "squeezenet1_0", "densenet121"])
 def test_results_in_float32(thin, name):
     torch.manual_seed(0)
     mine, other = quietly(twins, name)
@@ -140,6 +183,9 @@ REFUSED = [
     lambda m: m.mobilenet_v2(weights="DEFAULT", num_classes=4),
     lambda m: m.mobilenet_v2(no_such=1),
     lambda m: m.vgg11(weights="IMAGENET1K_FEATURES"),
+    lambda m: m.SqueezeNet("1_2"),
+    lambda m: m.GoogLeNet(blocks=[None]),
+    lambda m: m.Inception3(inception_blocks=[None] * 6),
 ]
 
 

@@ -47,10 +47,11 @@ def run(model, package, dtype: str, train: bool, shape=(4, 3, 40, 40)):
     model = model.to(getattr(package, dtype)).train(train)
     x = package.tensor(np.random.default_rng(0).standard_normal(shape).astype(dtype), requires_grad=True)
     out = model(x)
+    outs = list(out) if isinstance(out, tuple) else [out]
     for p in model.parameters():
         p.grad = None
-    (out * out).sum().backward()
-    tensors = [out, x.grad, *(p.grad for p in model.parameters()), *model.buffers()]
+    sum((out * out).sum() for out in outs).backward()
+    tensors = [*outs, x.grad, *(p.grad for p in model.parameters() if p.grad is not None), *model.buffers()]
     return [t.detach().numpy() for t in tensors]
 
 

@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import Any
 
 from ._api import Weights, WeightsEnum, get_model, get_model_builder, get_model_weights, get_weight, list_models, register_model
+from .alexnet import alexnet  # at once, as the next three: the builder, not the module of its name, is what the name stands for
 from .digits_cnn import DigitsCNN, digits_cnn
 from .digits_resnet import DigitsResNet, digits_resnet
+from .googlenet import googlenet
 
 #: Module → the names that it gives.
 FAMILIES: dict[str, list[str]] = {
@@ -25,6 +27,14 @@ FAMILIES: dict[str, list[str]] = {
         "VGG", "VGG11_Weights", "VGG11_BN_Weights", "VGG13_Weights", "VGG13_BN_Weights", "VGG16_Weights", "VGG16_BN_Weights",
         "VGG19_Weights", "VGG19_BN_Weights", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
     ],
+    "alexnet": ["AlexNet", "AlexNet_Weights", "alexnet"],
+    "squeezenet": ["SqueezeNet", "SqueezeNet1_0_Weights", "SqueezeNet1_1_Weights", "squeezenet1_0", "squeezenet1_1"],
+    "densenet": [
+        "DenseNet", "DenseNet121_Weights", "DenseNet161_Weights", "DenseNet169_Weights", "DenseNet201_Weights", "densenet121",
+        "densenet161", "densenet169", "densenet201",
+    ],
+    "googlenet": ["GoogLeNet", "GoogLeNetOutputs", "GoogLeNet_Weights", "_GoogLeNetOutputs", "googlenet"],
+    "inception": ["Inception3", "InceptionOutputs", "Inception_V3_Weights", "_InceptionOutputs", "inception_v3"],
 }  # fmt: skip
 #: Packages beside them, each with families of its own.
 PACKAGES = ("segmentation",)

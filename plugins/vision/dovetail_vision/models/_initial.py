@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dovetail import Tensor, nn
 
-__all__ = ["fan_out", "initialise", "normal"]
+__all__ = ["fan_out", "initialise", "normal", "truncated"]
 
 Draw = Callable[[Tensor], Any]
 
@@ -32,10 +32,26 @@ def normal(std: float) -> Draw:
     return lambda weight: nn.init.normal_(weight, 0.0, std)
 
 
-def initialise(model: nn.Module, conv: Draw, linear: Draw | None = None, own: Callable[[nn.Module], Draw | None] | None = None) -> None:
-    """Draw the weights of convolutions by ``conv`` and of linear layers by ``linear``, set biases to 0 and normalizations to 1 and 0.
+def truncated(std: float) -> Draw:
+    """Normal numbers of this deviation, none of them beyond 2.
 
-    ``linear=None`` leaves their weights. ``own`` may give another draw for a layer.
+    >>> from dovetail import zeros
+    >>> truncated(5.0)(zeros(4, 9)).abs().max().item() <= 2
+    True
+    """
+    return lambda weight: nn.init.trunc_normal_(weight, 0.0, std, -2, 2)
+
+
+def initialise(
+    model: nn.Module,
+    conv: Draw,
+    linear: Draw | None = None,
+    own: Mapping[nn.Module, Draw] | None = None,
+    zeroed: tuple[type[nn.Module], ...] = (nn.Conv2d, nn.Linear),
+) -> None:
+    """Draw the weights of convolutions by ``conv``, of linear layers by ``linear`` (None leaves them), of the layers in ``own`` as it says.
+
+    Biases of the kinds in ``zeroed`` become 0; normalizations become 1 and 0.
 
     >>> layer = nn.Linear(2, 2)
     >>> initialise(layer, fan_out)
@@ -45,10 +61,10 @@ def initialise(model: nn.Module, conv: Draw, linear: Draw | None = None, own: Ca
     """
     for m in model.modules():
         if isinstance(m, nn.Conv2d | nn.Linear):
-            draw = (own and own(m)) or (conv if isinstance(m, nn.Conv2d) else linear)
+            draw = (own or {}).get(m, conv if isinstance(m, nn.Conv2d) else linear)
             if draw is not None:
                 draw(m.weight)
-            if m.bias is not None:
+            if m.bias is not None and isinstance(m, zeroed):
                 nn.init.zeros_(m.bias)
         elif isinstance(m, nn.BatchNorm2d | nn.GroupNorm):
             nn.init.ones_(m.weight)
