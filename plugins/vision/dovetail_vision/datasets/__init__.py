@@ -7,9 +7,10 @@ from .digits import Digits
 from .fakedata import FakeData
 from .folder import DatasetFolder, ImageFolder
 from .mnist import EMNIST, KMNIST, MNIST, QMNIST, FashionMNIST
+from .shapes import Shapes
 from .vision import StandardTransform, VisionDataset
 
 __all__ = [
     "CIFAR10", "CIFAR100", "DatasetFolder", "Digits", "EMNIST", "FakeData", "FashionMNIST", "ImageFolder", "KMNIST", "MNIST", "QMNIST",
-    "StandardTransform", "VisionDataset",
+    "Shapes", "StandardTransform", "VisionDataset",
 ]  # fmt: skip
