@@ -100,9 +100,9 @@ REFUSED = [
     (
         lambda: v2.RandomCrop(2)(IMAGE, PIXELS[:, :4], IMAGE.resize((3, 3))),
         ValueRangeError,
-        r"the sample has images of \[\(3, 3\), \(8, 9\)\]",
+        r"the sample has parts of \[\(3, 3\), \(8, 9\)\]; expected one \(H, W\) for all",
     ),
-    (lambda: v2.RandomCrop(2)("cat"), TypeMismatch, "transform: there is no image in the sample; expected a PIL image or a tensor"),
+    (lambda: v2.RandomCrop(2)("cat"), TypeMismatch, "transform: there is no image or video in the sample; expected a PIL image"),
     (
         lambda: v2.Normalize([0.5], [0.5])(IMAGE),
         TypeMismatch,
@@ -149,7 +149,7 @@ REFUSED = [
         ValueRangeError,
         "pad: padding_mode is 'edge' and fill is .*; a fill a channel goes with",
     ),
-    (lambda: F.clamp_bounding_boxes, UnknownAttribute, "there is no clamp_bounding_boxes; images .* are what it has functions for"),
+    (lambda: F.clamp_boxes, UnknownAttribute, "there is no clamp_boxes; expected a function of torchvision.transforms.v2.functional"),
 ]
 
 

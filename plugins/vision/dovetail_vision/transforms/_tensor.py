@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 import dovetail
 from dovetail import Tensor
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
@@ -131,6 +133,7 @@ def _bytes_resized(img: Tensor, height: int, width: int, mode: str, antialias: b
 def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:
     for dim, new in ((-2, height), (-1, width)):
         old = img.shape[dim]
-        rows = [min(int((i + offset) * old / new), old - 1) for i in range(new)]
-        img = img.index_select(dim, dovetail.tensor(rows, device=img.device))
+        step = np.float32(old) / np.float32(new)  # in float32, as PyTorch counts
+        rows = np.minimum(((np.arange(new, dtype=np.float32) + np.float32(offset)) * step).astype(np.int64), old - 1)
+        img = img.index_select(dim, dovetail.from_numpy(rows).to(img.device))
     return img
