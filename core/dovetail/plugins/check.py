@@ -102,6 +102,7 @@ def look_around() -> list[Check]:
     checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
     for plugin in manager.catalogue.plugins:
         checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
+        checks += [(f"plugin {plugin.name}: note", True, note) for note in plugin.notes]
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
     for kind, about in KINDS.items():
         if about.claim:

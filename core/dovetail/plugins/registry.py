@@ -155,11 +155,8 @@ def installer_of(key: str, *, namespace: bool = False) -> str:
             return f"pip install {about['distribution']} ({about['summary']})"
         if brings and not installed[plugin].usable:
             return f"plugin {installed[plugin].label} is {installed[plugin].state}: {installed[plugin].reason}"
-    return (
-        f"keys {owner}/… belong to the distribution dovetail-{owner} (or {owner}), which is not installed"
-        if slash and owner not in installed
-        else ""
-    )
+    known = not slash or owner in installed
+    return "" if known else f"keys {owner}/… belong to the distribution dovetail-{owner} (or {owner}), which is not installed"
 
 
 def _outside() -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.machinery import PathFinder, all_suffixes
+from itertools import takewhile
 from typing import Any
 
 from .cache import Cache, Stamp, stamp
@@ -98,16 +100,11 @@ def _metadata_file(metadata: str) -> str:
 
 def _headers(metadata: str) -> dict[str, str]:
     headers: dict[str, str] = {}
-    try:
-        with open(_metadata_file(metadata), encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if not line.strip():
-                    break
-                key, colon, value = line.partition(":")
-                if colon:
-                    headers.setdefault(key.strip().lower(), value.strip())
-    except OSError:
-        pass
+    with suppress(OSError), open(_metadata_file(metadata), encoding="utf-8", errors="replace") as file:
+        for line in takewhile(str.strip, file):
+            key, colon, value = line.partition(":")
+            if colon:
+                headers.setdefault(key.strip().lower(), value.strip())
     return headers
 
 
