@@ -7,7 +7,10 @@ from typing import Any
 
 #: Module → what of it is here.
 _WHERE = {
+    "caltech": "Caltech101 Caltech256",
+    "celeba": "CelebA",
     "cifar": "CIFAR10 CIFAR100",
+    "cityscapes": "Cityscapes",
     "clevr": "CLEVRClassification",
     "coco": "CocoCaptions CocoDetection",
     "country211": "Country211",
@@ -15,16 +18,29 @@ _WHERE = {
     "dtd": "DTD",
     "eurosat": "EuroSAT",
     "fakedata": "FakeData",
+    "fer2013": "FER2013",
     "fgvc_aircraft": "FGVCAircraft",
+    "flickr": "Flickr8k Flickr30k",
     "flowers102": "Flowers102",
     "folder": "DatasetFolder ImageFolder",
     "food101": "Food101",
     "gtsrb": "GTSRB",
+    "imagenet": "ImageNet",
     "imagenette": "Imagenette",
+    "inaturalist": "INaturalist",
+    "kitti": "Kitti",
+    "lfw": "LFWPairs LFWPeople",
+    "lsun": "LSUN LSUNClass",
     "mnist": "EMNIST FashionMNIST KMNIST MNIST QMNIST",
+    "moving_mnist": "MovingMNIST",
+    "omniglot": "Omniglot",
     "oxford_iiit_pet": "OxfordIIITPet",
+    "pcam": "PCAM",
+    "phototour": "PhotoTour",
+    "places365": "Places365",
     "rendered_sst2": "RenderedSST2",
     "sbd": "SBDataset",
+    "sbu": "SBU",
     "semeion": "SEMEION",
     "stanford_cars": "StanfordCars",
     "stl10": "STL10",
@@ -33,15 +49,18 @@ _WHERE = {
     "usps": "USPS",
     "vision": "StandardTransform VisionDataset",
     "voc": "VOCDetection VOCSegmentation",
+    "widerface": "WIDERFace",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
 _MODULES = {*_WHERE, "samplers", "tiny", "utils"}
 
 __all__ = [
-    "CIFAR10", "CIFAR100", "CLEVRClassification", "CocoCaptions", "CocoDetection", "Country211", "DTD", "DatasetFolder", "Digits",
-    "EMNIST", "EuroSAT", "FGVCAircraft", "FakeData", "FashionMNIST", "Flowers102", "Food101", "GTSRB", "ImageFolder", "Imagenette",
-    "KMNIST", "MNIST", "OxfordIIITPet", "QMNIST", "RenderedSST2", "SBDataset", "SEMEION", "STL10", "SUN397", "SVHN",
-    "StandardTransform", "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset",
+    "CIFAR10", "CIFAR100", "CLEVRClassification", "Caltech101", "Caltech256", "CelebA", "Cityscapes", "CocoCaptions", "CocoDetection",
+    "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "EuroSAT", "FER2013", "FGVCAircraft", "FakeData", "FashionMNIST",
+    "Flickr30k", "Flickr8k", "Flowers102", "Food101", "GTSRB", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "KMNIST",
+    "Kitti", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour",
+    "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "StandardTransform",
+    "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace",
 ]  # fmt: skip
 
 

@@ -72,9 +72,11 @@ def read_text(path: Place, how: str = FETCH, most: int = _LARGEST) -> str:
     return text
 
 
-def lines(path: Place, how: str = FETCH) -> list[str]:
-    """The lines of a text file, without their ends."""
+def lines(path: Place, how: str = FETCH, *, empty: bool = False) -> list[str]:
+    """The lines of a text file, without their ends; DamagedFile where there is none, unless a file may be ``empty``."""
     text = read_text(path, how).split("\n")
+    if not empty and text == [""]:
+        raise DamagedFile(path, None, "is empty; fetch it again")
     return text[:-1] if text[-1] == "" else text
 
 
@@ -89,7 +91,10 @@ def read_csv(path: Place, how: str = FETCH, **options: Any) -> list[dict[str, st
     """The rows of a table whose first line names its columns; ``options`` are those of ``csv.DictReader``."""
     text = read_text(path, how)
     with parsed(path, "a table with named columns"):
-        return list(csv.DictReader(text.splitlines(), **options))
+        rows = list(csv.DictReader(text.splitlines(), **options))
+        if not rows:
+            raise ValueError("there is no row")
+        return rows
 
 
 class _Elements(ElementTree.TreeBuilder):

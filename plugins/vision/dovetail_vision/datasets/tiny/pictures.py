@@ -10,14 +10,33 @@ import numpy as np
 from .make import photo, text
 
 __all__ = [
-    "clevr", "country211", "dtd", "eurosat", "fgvc_aircraft", "flowers102", "food101", "gtsrb", "imagenette", "oxford_iiit_pet",
-    "rendered_sst2", "stanford_cars", "sun397",
+    "caltech101", "caltech256", "clevr", "country211", "dtd", "eurosat", "fgvc_aircraft", "flowers102", "food101", "gtsrb", "imagenette",
+    "inaturalist", "inaturalist_2018", "omniglot", "oxford_iiit_pet", "places365", "rendered_sst2", "stanford_cars", "sun397",
 ]  # fmt: skip
 
 
 def _tree(folder: Path, *names: str) -> None:
     for number, name in enumerate(names):
         photo(folder / name, number)
+
+
+def caltech101(folder: Path) -> None:
+    """Two classes and the background, with the outlines in MATLAB files."""
+    from scipy.io import savemat
+
+    base = folder / "caltech101"
+    names = ("Faces/image_0001.jpg", "Faces/image_0002.jpg", "ant/image_0001.jpg", "BACKGROUND_Google/image_0001.jpg")
+    _tree(base / "101_ObjectCategories", *names)
+    for number, name in enumerate(("Faces_2/annotation_0001", "Faces_2/annotation_0002", "ant/annotation_0001")):
+        path = base / "Annotations" / f"{name}.mat"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        outline = np.random.RandomState(number).rand(2, 5 + number)
+        savemat(path, {"box_coord": np.array([[1, 6, 1, 8]], np.uint16), "obj_contour": outline})
+
+
+def caltech256(folder: Path) -> None:
+    """Two classes."""
+    _tree(folder / "caltech256" / "256_ObjectCategories", "001.ak47/001_0001.jpg", "001.ak47/001_0002.jpg", "002.flag/002_0001.jpg")
 
 
 def clevr(folder: Path) -> None:
@@ -94,6 +113,33 @@ def imagenette(folder: Path) -> None:
     _tree(base / "val", "n01440764/n01440764_1.JPEG", "n03028079/n03028079_2.JPEG")
 
 
+def inaturalist(folder: Path) -> None:
+    """Two animals and a plant, as in 2021."""
+    animals = "Animalia_Chordata_Aves_Passeriformes"
+    names = (
+        f"00000_{animals}_Corvidae_Corvus_corax/a.jpg",
+        f"00000_{animals}_Corvidae_Corvus_corax/b.jpg",
+        "00001_Plantae_Tracheophyta_Liliopsida_Poales_Poaceae_Poa_annua/c.jpg",
+        f"00002_{animals}_Paridae_Parus_major/d.jpg",
+    )
+    _tree(folder / "2021_train", *names)
+
+
+def inaturalist_2018(folder: Path) -> None:
+    """Three species, as in 2018: folders with numbers, below their super-category."""
+    _tree(folder / "2018", "Aves/2/a.jpg", "Aves/0/b.jpg", "Plantae/1/c.jpg")
+    _tree(folder / "2017", "Aves/Corvus corax/a.jpg", "Aves/Parus major/b.jpg", "Plantae/Poa annua/c.jpg")
+
+
+def omniglot(folder: Path) -> None:
+    """Three characters of two alphabets in the background set, one to evaluate."""
+    base = folder / "omniglot-py"
+    names = ("Greek/character01/0394_01.png", "Greek/character01/0394_02.png", "Greek/character02/0395_01.png")
+    for number, name in enumerate((*names, "Korean/character01/0540_01.png")):
+        photo(base / "images_background" / name, number, (7, 7), "L", 2)
+    photo(base / "images_evaluation" / "Oriya" / "character01" / "1100_01.png", 9, (7, 7), "L", 2)
+
+
 def oxford_iiit_pet(folder: Path) -> None:
     """A cat and two dogs, with their trimaps."""
     base = folder / "oxford-iiit-pet"
@@ -103,6 +149,18 @@ def oxford_iiit_pet(folder: Path) -> None:
         photo(base / "annotations" / "trimaps" / f"{name}.png", number, mode="L", most=4)
     text(base / "annotations" / "trainval.txt", *(f"{name} {numbers}" for name, numbers in rows))
     text(base / "annotations" / "test.txt", f"{rows[1][0]} {rows[1][1]}")
+
+
+def places365(folder: Path) -> None:
+    """Two scenes in the small size: two images to train on, two to validate, one to test on."""
+    train, val = ("a/airfield/00000001.jpg", "c/corn_field/00000002.jpg"), ("Places365_val_00000001.jpg", "Places365_val_00000002.jpg")
+    _tree(folder / "data_256_standard", *train)
+    _tree(folder / "val_256", *val)
+    _tree(folder / "test_256", "Places365_test_00000001.jpg")
+    text(folder / "categories_places365.txt", "/a/airfield 0", "/c/corn_field 1")
+    text(folder / "places365_train_standard.txt", *(f"/{name} {label}" for label, name in enumerate(train)))
+    text(folder / "places365_val.txt", f"{val[0]} 1", f"{val[1]} 0")
+    text(folder / "places365_test.txt", "Places365_test_00000001.jpg")
 
 
 def rendered_sst2(folder: Path) -> None:
