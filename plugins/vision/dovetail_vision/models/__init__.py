@@ -52,6 +52,8 @@ FAMILIES: dict[str, list[str]] = {
         "regnet_x_16gf", "regnet_x_32gf",
     ],
 }  # fmt: skip
+#: Packages beside them, each with families of its own.
+PACKAGES = ("segmentation",)
 _HOME = {name: family for family, names in FAMILIES.items() for name in names}
 __all__ = [  # noqa: PLE0604
     "DigitsCNN", "DigitsResNet", "Weights", "WeightsEnum", "digits_cnn", "digits_resnet", "get_model", "get_model_builder",
@@ -60,7 +62,7 @@ __all__ = [  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name in FAMILIES or name == "mobilenet":
+    if name in FAMILIES or name in PACKAGES or name == "mobilenet":
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

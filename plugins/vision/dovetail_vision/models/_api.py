@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -158,25 +159,28 @@ def register_model(name: str | None = None) -> Callable[[M], M]:
     return register
 
 
-def takes_weights(enum: str) -> Callable[[M], M]:
+def takes_weights(enum: str, backbone: str = "") -> Callable[[M], M]:
     """Register a builder whose ``weights`` are members of ``enum``, an attribute of its module that is made when it is first asked for.
 
-    The builder gets a member, `Weights` or None; names, entries of the registry and the old ``pretrained`` are settled here.
+    The builder gets a member, `Weights` or None; names, entries of the registry and the old ``pretrained`` are settled here; and likewise
+    ``weights_backbone``, where ``backbone`` is an enum of classifiers, with ``pretrained_backbone``.
     """
 
     def wrap(fn: M) -> M:
+        allowed = [name for name, p in inspect.signature(fn).parameters.items() if p.kind is p.KEYWORD_ONLY]
+
         @functools.wraps(fn)
         def build(*args: Any, **kwargs: Any) -> nn.Module:
-            kwargs = _by_name(fn.__name__, args, kwargs)
+            kwargs = _by_name(fn.__name__, allowed, args, kwargs)
             given = kwargs.get("weights")
             if hasattr(given, "plugin") and hasattr(given, "fields"):  # what models.create gives: a row of any plugin
                 kwargs["weights"] = from_row(given)
-            elif "pretrained" in kwargs and "weights" not in kwargs:
-                kwargs["weights"] = _legacy(fn.__name__, kwargs.pop("pretrained"), members(), "pretrained")
-            elif not (given is None or isinstance(given, WeightsEnum | str)):
-                kwargs["weights"] = _legacy(fn.__name__, given, members(), "weights")
-            elif given is not None:
-                kwargs["weights"] = members().verify(given)
+            else:
+                _settle(fn.__name__, kwargs, "weights", "pretrained", members)
+            if backbone:
+                _settle(
+                    fn.__name__, kwargs, "weights_backbone", "pretrained_backbone", lambda: getattr(import_module(__package__), backbone)
+                )
             return fn(**kwargs)
 
         def members() -> type[WeightsEnum]:
@@ -188,21 +192,33 @@ def takes_weights(enum: str) -> Callable[[M], M]:
     return wrap
 
 
-def _by_name(builder: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """``weights`` and ``progress`` by position, which torchvision still takes, with a warning."""
-    named = dict(zip(("weights", "progress"), args, strict=False))
-    if len(args) > 2:
-        raise TypeMismatch(builder, f"it got {len(args)} positional arguments", "expected weights and progress at most")
+def _by_name(builder: str, allowed: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by position, which torchvision still takes, with a warning."""
+    named = dict(zip(allowed, args, strict=False))
+    if len(args) > len(allowed):
+        raise TypeMismatch(builder, f"it got {len(args)} positional arguments", f"expected {', '.join(allowed)} at most")
     if named:
         warnings.warn(f"{builder}: {' and '.join(named)} by position is deprecated since torchvision 0.13; write the name", stacklevel=3)
     return {**kwargs, **named}
 
 
+def _settle(builder: str, kwargs: dict[str, Any], name: str, old: str, members: Callable[[], type[WeightsEnum]]) -> None:
+    """Put a member of the enum, or None, in the place of its name or of what was ``old``."""
+    given = kwargs.get(name)
+    if old in kwargs and name not in kwargs:
+        kwargs[name] = _legacy(builder, kwargs.pop(old), members(), old)
+    elif not (given is None or isinstance(given, WeightsEnum | str)):
+        kwargs[name] = _legacy(builder, given, members(), name)
+    elif given is not None:
+        kwargs[name] = members().verify(given)
+
+
 def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str) -> WeightsEnum | None:
     """What ``pretrained=True`` means: the first weights that there were."""
-    if pretrained and "IMAGENET1K_V1" not in enum.__members__:
+    first = next((name for name in ("IMAGENET1K_V1", "COCO_V1", "COCO_WITH_VOC_LABELS_V1") if name in enum.__members__), None)
+    if pretrained and first is None:
         raise ValueRangeError(builder, f"{name} is {pretrained!r}", f"it has no weights of that time, but {', '.join(enum.__members__)}")
-    chosen = enum["IMAGENET1K_V1"] if pretrained else None
+    chosen = enum[first] if pretrained and first else None
     text = f"{builder}: {name}={pretrained!r} is deprecated since torchvision 0.13; it means weights={chosen!r}"
     warnings.warn(text + (f"; the best ones are {enum.__name__}.DEFAULT" if chosen else ""), stacklevel=3)
     return chosen
@@ -225,8 +241,10 @@ def build(weights: Any, progress: bool, model: Callable[..., N], /, *args: Any, 
 
 
 def _all_builders() -> dict[str, Callable[..., nn.Module]]:
-    for family in import_module(__package__).FAMILIES:
-        import_module(f"{__package__}.{family}")
+    models = import_module(__package__)
+    for package in (models, *(import_module(f"{__package__}.{name}") for name in models.PACKAGES)):
+        for family in package.FAMILIES:
+            import_module(f"{package.__name__}.{family}")
     return _BUILDERS
 
 
@@ -286,7 +304,9 @@ def get_weight(name: str) -> WeightsEnum:
     enum, dot, member = name.partition(".")
     if not dot or "." in member:
         raise ValueRangeError("get_weight", f"name is {name!r}", 'expected "ResNet50_Weights.DEFAULT" or the like')
-    found = getattr(import_module(__package__), enum, None)
+    models = import_module(__package__)
+    homes = (models, *(import_module(f"{__package__}.{package}") for package in models.PACKAGES))
+    found = next((getattr(home, enum) for home in homes if hasattr(home, enum)), None)
     if not (isinstance(found, type) and issubclass(found, WeightsEnum)):
         raise ValueRangeError("get_weight", f"there is no enum {enum!r}", "expected one of dovetail_vision.models")
     return found.verify(member)
