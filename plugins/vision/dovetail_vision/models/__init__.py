@@ -35,6 +35,28 @@ FAMILIES: dict[str, list[str]] = {
     ],
     "googlenet": ["GoogLeNet", "GoogLeNetOutputs", "GoogLeNet_Weights", "_GoogLeNetOutputs", "googlenet"],
     "inception": ["Inception3", "InceptionOutputs", "Inception_V3_Weights", "_InceptionOutputs", "inception_v3"],
+    "efficientnet": [
+        "EfficientNet", "EfficientNet_B0_Weights", "EfficientNet_B1_Weights", "EfficientNet_B2_Weights", "EfficientNet_B3_Weights",
+        "EfficientNet_B4_Weights", "EfficientNet_B5_Weights", "EfficientNet_B6_Weights", "EfficientNet_B7_Weights",
+        "EfficientNet_V2_L_Weights", "EfficientNet_V2_M_Weights", "EfficientNet_V2_S_Weights", "efficientnet_b0", "efficientnet_b1",
+        "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+        "efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s",
+    ],
+    "convnext": [
+        "ConvNeXt", "ConvNeXt_Base_Weights", "ConvNeXt_Large_Weights", "ConvNeXt_Small_Weights", "ConvNeXt_Tiny_Weights",
+        "convnext_base", "convnext_large", "convnext_small", "convnext_tiny",
+    ],
+    "vision_transformer": [
+        "VisionTransformer", "ViT_B_16_Weights", "ViT_B_32_Weights", "ViT_L_16_Weights", "ViT_L_32_Weights", "ViT_H_14_Weights",
+        "vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14",
+    ],
+    "swin_transformer": [
+        "SwinTransformer", "Swin_B_Weights", "Swin_S_Weights", "Swin_T_Weights", "Swin_V2_B_Weights", "Swin_V2_S_Weights",
+        "Swin_V2_T_Weights", "swin_b", "swin_s", "swin_t", "swin_v2_b", "swin_v2_s", "swin_v2_t",
+    ],
+    "maxvit": [
+        "MaxVit", "MaxVit_T_Weights", "maxvit_t",
+    ],
 }  # fmt: skip
 #: Packages beside them, each with families of its own.
 PACKAGES = ("segmentation",)
