@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import sys
+import zlib
 from typing import Any
 
 import pytest
@@ -27,9 +29,26 @@ pytestmark = pytest.mark.parity
 theirs = torchvision().datasets
 
 
+def decoded(path: str) -> Any:
+    """The values of a PNG of 16 bits, of which only the filters 0 and 2 occur."""
+    with open(path, "rb") as file:
+        data = file.read()
+    width, height = struct.unpack(">II", data[16:24])
+    rows = np.frombuffer(zlib.decompress(data[data.index(b"IDAT") + 4 :]), np.uint8).reshape(height, 1 + 6 * width)
+    assert set(rows[:, 0].tolist()) <= {0, 2}
+    out = rows[:, 1:].astype(np.uint64)
+    for y in range(1, height):
+        out[y] += out[y - 1] * (rows[y, 0] == 2)
+    values = (out % 256).astype(np.uint8).view(">u2").astype(np.int32).reshape(height, width, 3)
+    return torch.from_numpy(values.transpose(2, 0, 1).copy()).to(torch.uint16)
+
+
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
-    """torchvision's checks of MD5 and its unsorted listings, out of the way."""
+    """torchvision's checks of MD5 and its unsorted listings, out of the way; its compiled PNG reader, which is not there, replaced."""
+    flow = sys.modules["torchvision.datasets._optical_flow"]
+    monkeypatch.setattr(flow, "read_file", lambda path: path)
+    monkeypatch.setattr(flow, "decode_png", decoded)
     listed = os.listdir
     monkeypatch.setattr(os, "listdir", lambda *path: sorted(listed(*path)))
     for name, module in list(sys.modules.items()):
@@ -66,7 +85,7 @@ PUBLIC = (
 ABOUT = (
     PUBLIC + "ids images masks annotations split image_set year mode num_classes attr_names attr identity bbox landmarks_align "
     "index y all_categories categories_map imgs photos captions variant images_dir pair_names train loader_ file_list lens means stds "
-    "_labels _samples _image_files _split _images _segs _bin_labels _annotation_level _image_list _flow_list"
+    "_labels _samples _image_files _split _images _segs _bin_labels _disparities _annotation_level _image_list _flow_list"
 ).split()
 
 C: list[tuple[str, str, list[dict[str, Any]]]] = [
@@ -116,6 +135,21 @@ C: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("Places365", "places365", [{"small": True, "split": split} for split in ("train-standard", "val", "test")]),
     ("SBU", "sbu", [{"download": False}]),
     ("WIDERFace", "widerface", [{}, {"split": "val"}, {"split": "test"}]),
+    ("Sintel", "sintel", [{}, {"pass_name": "both"}, {"split": "test"}]),
+    ("KittiFlow", "kitti_flow", [{}, {"split": "test"}]),
+    ("FlyingChairs", "flying_chairs", [{}, {"split": "val"}]),
+    ("FlyingThings3D", "flying_things", [{}, {"pass_name": "both", "camera": "both"}, {"camera": "right", "pass_name": "final"}]),
+    ("HD1K", "hd1k", [{}, {"split": "test"}]),
+    ("CarlaStereo", "carla_stereo", [{}]),
+    ("Kitti2012Stereo", "kitti_stereo", [{}, {"split": "test"}]),
+    ("Kitti2015Stereo", "kitti_stereo", [{}, {"split": "test"}]),
+    ("Middlebury2014Stereo", "middlebury_stereo", [{}, {"calibration": "both"}, {"split": "test", "calibration": None}]),
+    ("CREStereo", "cre_stereo", [{}]),
+    ("FallingThingsStereo", "falling_things_stereo", [{}, {"variant": "both"}, {"variant": "mixed"}]),
+    ("SceneFlowStereo", "scene_flow_stereo", [{"variant": "Monkaa", "pass_name": "both"}, {}, {"variant": "Driving"}]),
+    ("SintelStereo", "sintel_stereo", [{}, {"pass_name": "both"}]),
+    ("InStereo2k", "in_stereo_2k", [{}, {"split": "test"}]),
+    ("ETH3DStereo", "eth3d_stereo", [{}, {"split": "test"}]),
 ]
 #: What torchvision asks for beside the files that it reads: what they came in, and the other parts.
 ALSO = [
@@ -136,6 +170,7 @@ def opened(module: Any, name: str, root: Any, options: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name, write, cases", C, ids=[f"{case[0]}-{i}" for i, case in enumerate(C)])
 def test_samples(tmp_path, monkeypatch, name, write, cases):
+    monkeypatch.setattr(tiny.pairs, "FILTERS", (0, 2))  # which `decoded` knows
     if name.startswith("Coco"):
         pytest.importorskip("pycocotools")
     getattr(tiny, write)(tmp_path)
@@ -187,7 +222,7 @@ def test_missing_files(tmp_path, name, write, cases):
 def test_a_bad_split(tmp_path, name, write, cases):
     parameters = [
         key
-        for key in ("split", "image_set", "mode", "target_types", "target_type", "year")
+        for key in "split image_set mode target_types target_type year version pass_name camera variant calibration".split()
         if key in getattr(ours, name).__init__.__annotations__
     ]
     for key in parameters:

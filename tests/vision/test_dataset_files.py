@@ -182,6 +182,21 @@ OPENED = [
     ("Places365", "places365", {"small": True, "verify": False}),
     ("SBU", "sbu", {"download": False}),
     ("WIDERFace", "widerface", {}),
+    ("Sintel", "sintel", {}),
+    ("KittiFlow", "kitti_flow", {}),
+    ("FlyingChairs", "flying_chairs", {}),
+    ("FlyingThings3D", "flying_things", {}),
+    ("HD1K", "hd1k", {}),
+    ("CarlaStereo", "carla_stereo", {}),
+    ("Kitti2012Stereo", "kitti_stereo", {}),
+    ("Kitti2015Stereo", "kitti_stereo", {}),
+    ("Middlebury2014Stereo", "middlebury_stereo", {}),
+    ("CREStereo", "cre_stereo", {}),
+    ("FallingThingsStereo", "falling_things_stereo", {}),
+    ("SceneFlowStereo", "scene_flow_stereo", {"variant": "Monkaa"}),
+    ("SintelStereo", "sintel_stereo", {}),
+    ("InStereo2k", "in_stereo_2k", {}),
+    ("ETH3DStereo", "eth3d_stereo", {}),
 ]
 NAMES = [f"{name}-{i}" for i, (name, _, _) in enumerate(OPENED)]
 
@@ -215,6 +230,8 @@ def test_each_file_missing_or_damaged_is_a_typed_error(tmp_path, name, write, op
 @pytest.mark.parametrize("name, write, options", OPENED, ids=NAMES)
 def test_transforms_are_applied_and_indices_end(tmp_path, name, write, options):
     getattr(tiny, write)(tmp_path)
+    if write in tiny.pairs.__all__:
+        pytest.skip("its transforms take other arguments")
     given = datasets.VisionDataset.__init__.__annotations__.keys() & getattr(datasets, name).__init__.__annotations__.keys()
     seen = []
     if "transforms" in given:

@@ -7,6 +7,9 @@ from typing import Any
 
 #: Module → what of it is here.
 _WHERE = {
+    "_optical_flow": "FlyingChairs FlyingThings3D HD1K KittiFlow Sintel",
+    "_stereo_matching": "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo InStereo2k Kitti2012Stereo Kitti2015Stereo "
+    "Middlebury2014Stereo SceneFlowStereo SintelStereo",
     "caltech": "Caltech101 Caltech256",
     "celeba": "CelebA",
     "cifar": "CIFAR10 CIFAR100",
@@ -55,11 +58,13 @@ _MODULE = {name: module for module, names in _WHERE.items() for name in names.sp
 _MODULES = {*_WHERE, "samplers", "tiny", "utils"}
 
 __all__ = [
-    "CIFAR10", "CIFAR100", "CLEVRClassification", "Caltech101", "Caltech256", "CelebA", "Cityscapes", "CocoCaptions", "CocoDetection",
-    "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "EuroSAT", "FER2013", "FGVCAircraft", "FakeData", "FashionMNIST",
-    "Flickr30k", "Flickr8k", "Flowers102", "Food101", "GTSRB", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "KMNIST",
-    "Kitti", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour",
-    "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "StandardTransform",
+    "CIFAR10", "CIFAR100", "CLEVRClassification", "CREStereo", "Caltech101", "Caltech256", "CarlaStereo", "CelebA", "Cityscapes",
+    "CocoCaptions", "CocoDetection", "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "ETH3DStereo", "EuroSAT", "FER2013",
+    "FGVCAircraft", "FakeData", "FallingThingsStereo", "FashionMNIST", "Flickr30k", "Flickr8k", "Flowers102", "FlyingChairs",
+    "FlyingThings3D", "Food101", "GTSRB", "HD1K", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "InStereo2k", "KMNIST",
+    "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST",
+    "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour", "Places365", "QMNIST", "RenderedSST2",
+    "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo", "Sintel", "SintelStereo", "StandardTransform",
     "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace",
 ]  # fmt: skip
 
