@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 import sys
+import types
 import zlib
 from typing import Any
 
@@ -20,13 +21,15 @@ pytest.importorskip("PIL")
 import numpy as np
 from PIL import Image
 
+import dovetail
 from dovetail_vision import datasets as ours
-from dovetail_vision.datasets import tiny
+from dovetail_vision.datasets import _video, tiny
 from tests.parity.torchvision_oracle import torchvision
 
 pytestmark = pytest.mark.parity
 
 theirs = torchvision().datasets
+import torchvision.datasets.samplers
 
 
 def decoded(path: str) -> Any:
@@ -156,6 +159,14 @@ ALSO = [
     "omniglot-py/images_background.zip", "omniglot-py/images_evaluation.zip", "lfw-py/lfw-funneled.tgz", "celeba/img_align_celeba.zip",
     "widerface/WIDER_val/x",
 ]  # fmt: skip
+VIDEOS: list[tuple[str, str, dict[str, Any]]] = [
+    ("UCF101", "ucf101", {"annotation_path": "lists"}),
+    ("UCF101", "ucf101", {"annotation_path": "lists", "train": False, "output_format": "TCHW"}),
+    ("UCF101", "ucf101", {"annotation_path": "lists", "fold": 2, "frame_rate": 5}),
+    ("UCF101", "ucf101", {"annotation_path": "lists", "frame_rate": 7}),
+    ("HMDB51", "hmdb51", {"annotation_path": "lists"}),
+    ("Kinetics", "kinetics", {"split": "val"}),
+]
 UNSORTED = {"SUN397"}  # torchvision's order there is that of the disk
 
 
@@ -197,6 +208,51 @@ def test_samples(tmp_path, monkeypatch, name, write, cases):
                 found = getattr(mine, about)
                 assert not isinstance(found, property), about
                 same(_plain(found), _plain(getattr(yours, about)), about)
+
+
+class _Decoder:
+    """Stands in for torchcodec's: the frames that the tiny sets were made of, without sound."""
+
+    def __init__(self, path: str, dimension_order: str = "NHWC") -> None:
+        times, rate = _video.read_times(path)
+        frames = _video.read_frames(path, 0, len(times))
+        self.frames = torch.from_numpy(frames if dimension_order == "NHWC" else frames.transpose(0, 3, 1, 2).copy())
+        self.metadata = types.SimpleNamespace(num_frames=len(times), average_fps=rate)
+
+    def get_frames_at(self, indices: list[int]) -> Any:
+        return types.SimpleNamespace(data=self.frames[indices])
+
+
+@pytest.mark.parametrize("name, write, options", VIDEOS, ids=[f"{case[0]}-{i}" for i, case in enumerate(VIDEOS)])
+def test_videos(tmp_path, monkeypatch, name, write, options):
+    pytest.importorskip("av")
+    codec = types.SimpleNamespace(decoders=types.SimpleNamespace(VideoDecoder=_Decoder))
+    monkeypatch.setattr(sys.modules["torchvision.datasets.video_utils"], "_get_torchcodec", lambda: codec)
+    getattr(tiny, write)(tmp_path)
+    options = {**options, "frames_per_clip": 3, "step_between_clips": 2}
+    root = tmp_path if name == "Kinetics" else tmp_path / "videos"
+    if "annotation_path" in options:
+        options["annotation_path"] = str(tmp_path / "lists")
+    mine, yours = getattr(ours, name)(str(root), **options), getattr(theirs, name)(str(root), **options)
+    assert len(mine) == len(yours) > 0 and repr(mine) == repr(yours) and mine.samples == yours.samples and mine.classes == yours.classes
+    for i in range(len(yours)):
+        (video, _, label), (their_video, _, their_label) = mine[i], yours[i]
+        same(video, their_video)
+        assert label == their_label
+    same(mine.metadata, yours.metadata)
+    for sampler in ("UniformClipSampler", "RandomClipSampler"):
+        torch.manual_seed(3), dovetail.manual_seed(3)
+        a, b = (getattr(module.samplers, sampler)(data.video_clips, 2) for module, data in ((ours, mine), (theirs, yours)))
+        assert list(a) == list(b) and len(a) == len(b)
+
+
+def test_shares_of_clips():
+    for count, replicas, size, shuffle in ((14, 4, 1, False), (14, 4, 2, False), (14, 4, 2, True), (12, 3, 3, True)):
+        for rank in range(replicas):
+            a, b = (module.samplers.DistributedSampler(range(count), replicas, rank, shuffle, size) for module in (ours, theirs))
+            assert list(a) == list(b) and len(a) == len(b)
+            a.set_epoch(5), b.set_epoch(5)
+            assert list(a) == list(b)
 
 
 def _plain(value: Any) -> Any:

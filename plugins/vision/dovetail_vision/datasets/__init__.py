@@ -28,9 +28,11 @@ _WHERE = {
     "folder": "DatasetFolder ImageFolder",
     "food101": "Food101",
     "gtsrb": "GTSRB",
+    "hmdb51": "HMDB51",
     "imagenet": "ImageNet",
     "imagenette": "Imagenette",
     "inaturalist": "INaturalist",
+    "kinetics": "Kinetics",
     "kitti": "Kitti",
     "lfw": "LFWPairs LFWPeople",
     "lsun": "LSUN LSUNClass",
@@ -49,23 +51,24 @@ _WHERE = {
     "stl10": "STL10",
     "sun397": "SUN397",
     "svhn": "SVHN",
+    "ucf101": "UCF101",
     "usps": "USPS",
     "vision": "StandardTransform VisionDataset",
     "voc": "VOCDetection VOCSegmentation",
     "widerface": "WIDERFace",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
-_MODULES = {*_WHERE, "samplers", "tiny", "utils"}
+_MODULES = {*_WHERE, "samplers", "tiny", "utils", "video_utils"}
 
 __all__ = [
     "CIFAR10", "CIFAR100", "CLEVRClassification", "CREStereo", "Caltech101", "Caltech256", "CarlaStereo", "CelebA", "Cityscapes",
     "CocoCaptions", "CocoDetection", "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "ETH3DStereo", "EuroSAT", "FER2013",
     "FGVCAircraft", "FakeData", "FallingThingsStereo", "FashionMNIST", "Flickr30k", "Flickr8k", "Flowers102", "FlyingChairs",
-    "FlyingThings3D", "Food101", "GTSRB", "HD1K", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "InStereo2k", "KMNIST",
-    "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST",
-    "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour", "Places365", "QMNIST", "RenderedSST2",
-    "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo", "Sintel", "SintelStereo", "StandardTransform",
-    "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace",
+    "FlyingThings3D", "Food101", "GTSRB", "HD1K", "HMDB51", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "InStereo2k",
+    "KMNIST", "Kinetics", "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass",
+    "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour", "Places365", "QMNIST",
+    "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo", "Sintel", "SintelStereo",
+    "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace",
 ]  # fmt: skip
 
 
