@@ -29,6 +29,7 @@ _WHERE = {
     "food101": "Food101",
     "gtsrb": "GTSRB",
     "hmdb51": "HMDB51",
+    "hub": "HFDataset HFIterableDataset hf",
     "imagenet": "ImageNet",
     "imagenette": "Imagenette",
     "inaturalist": "INaturalist",
@@ -64,11 +65,12 @@ __all__ = [
     "CIFAR10", "CIFAR100", "CLEVRClassification", "CREStereo", "Caltech101", "Caltech256", "CarlaStereo", "CelebA", "Cityscapes",
     "CocoCaptions", "CocoDetection", "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "ETH3DStereo", "EuroSAT", "FER2013",
     "FGVCAircraft", "FakeData", "FallingThingsStereo", "FashionMNIST", "Flickr30k", "Flickr8k", "Flowers102", "FlyingChairs",
-    "FlyingThings3D", "Food101", "GTSRB", "HD1K", "HMDB51", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "InStereo2k",
-    "KMNIST", "Kinetics", "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass",
-    "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour", "Places365", "QMNIST",
-    "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo", "Sintel", "SintelStereo",
-    "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace",
+    "FlyingThings3D", "Food101", "GTSRB", "HD1K", "HFDataset", "HFIterableDataset", "HMDB51", "INaturalist", "ImageFolder",
+    "ImageNet", "Imagenette", "InStereo2k", "KMNIST", "Kinetics", "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow",
+    "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM",
+    "PhotoTour", "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo",
+    "Sintel", "SintelStereo", "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation",
+    "VisionDataset", "WIDERFace", "hf",
 ]  # fmt: skip
 
 
