@@ -48,6 +48,7 @@ _WHERE = {
     "sbd": "SBDataset",
     "sbu": "SBU",
     "semeion": "SEMEION",
+    "shapes": "Shapes",
     "stanford_cars": "StanfordCars",
     "stl10": "STL10",
     "sun397": "SUN397",
@@ -69,7 +70,7 @@ __all__ = [
     "ImageNet", "Imagenette", "InStereo2k", "KMNIST", "Kinetics", "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow",
     "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM",
     "PhotoTour", "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo",
-    "Sintel", "SintelStereo", "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation",
+    "Shapes", "Sintel", "SintelStereo", "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation",
     "VisionDataset", "WIDERFace", "hf",
 ]  # fmt: skip
 

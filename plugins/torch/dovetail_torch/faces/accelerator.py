@@ -7,10 +7,10 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from . import cuda
-from .absent import answers
-from .device import Device, cupy
-from .dtypes import TYPES
+from dovetail import cuda
+from dovetail.absent import answers
+from dovetail.device import Device, cupy
+from dovetail.dtypes import TYPES
 
 __all__ = [
     "Graph", "current_accelerator", "current_device_idx", "current_device_index", "device_count", "device_index", "empty_cache",
@@ -19,7 +19,7 @@ __all__ = [
     "reset_peak_memory_stats", "set_device_idx", "set_device_index", "synchronize",
 ]  # fmt: skip
 
-_, __getattr__, __dir__ = answers(__name__)
+_, __getattr__, __dir__ = answers("dovetail.accelerator", home=__name__)
 is_available, device_count = cuda.is_available, cuda.device_count
 current_device_index = current_device_idx = cuda.current_device
 set_device_index = set_device_idx = cuda.set_device
@@ -45,7 +45,7 @@ def get_device_module(device: Any = None) -> Any:
     True
     """
     kind = Device(device).type if device is not None else "cuda" if is_available() else "cpu"
-    return importlib.import_module(f"{__package__}.{kind}")
+    return importlib.import_module(f"dovetail.{kind}")
 
 
 def device_index(device: int | None) -> Any:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .absent import answers
+from dovetail.absent import answers
 
-__all__, __getattr__, __dir__ = answers(__name__)
+__all__, __getattr__, __dir__ = answers("dovetail.xpu", home=__name__)

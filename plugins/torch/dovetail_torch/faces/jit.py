@@ -12,11 +12,11 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from .absent import answers
-from .errors import UnsupportedError
-from .nn.module import Module
+from dovetail.absent import answers
+from dovetail.errors import UnsupportedError
+from dovetail.nn import Module
 
-_NAMES, __getattr__, __dir__ = answers(__name__)
+_NAMES, __getattr__, __dir__ = answers("dovetail.jit", home=__name__)
 __all__ = [  # noqa: PLE0604
     "Attribute", "CompilationUnit", "Error", "Final", "ScriptFunction", "ScriptModule", "annotate", "freeze", "ignore", "isinstance",
     "load", "optimize_for_inference", "save", *_NAMES,

@@ -8,14 +8,11 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
-from ..autograd.modes import no_grad
-from ..autograd.node import Tensor
-from ..dtypes import int64
-from ..errors import AssertedError
-from ..nn.module import Module
-from ..ops.create import zeros
-from .lr_scheduler._base import LRScheduler, annealing, per_group
-from .optimizer import check, number
+from dovetail import Tensor, int64, no_grad, zeros
+from dovetail.errors import AssertedError
+from dovetail.nn import Module
+from dovetail.optim.lr_scheduler import LRScheduler, annealing, per_group
+from dovetail.optim.optimizer import check, number
 
 __all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "update_bn"]
 

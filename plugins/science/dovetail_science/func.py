@@ -10,17 +10,14 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .autograd.derivatives import jacobian
-from .autograd.functional import grad as _grad
-from .autograd.functional import weighted
-from .autograd.modes import STATE, enable_grad
-from .autograd.node import CLASSES, Leaf, Tensor, reached
-from .errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
-from .generator import default_generator
-from .graph.graph import mapped
-from .nn.utils import stateless
-from .ops.create import zeros_like
-from .ops.join import stack
+from dovetail import Tensor, default_generator, enable_grad, is_grad_enabled, stack, zeros_like
+from dovetail.autograd.functional import grad as _grad
+from dovetail.autograd.functional import jacobian, weighted
+from dovetail.autograd.node import reached
+from dovetail.errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.graph.graph import mapped
+from dovetail.graph.raw import CLASSES, Leaf
+from dovetail.nn.utils import stateless
 
 __all__ = [
     "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
@@ -54,7 +51,7 @@ def _fresh(where: str, tree: Any) -> Any:
 def _settled(tree: Any, own: list[Tensor]) -> Any:
     """The results, cut from the graph where only the transform's own inputs asked for one."""
     mine = {t._n for t in own}
-    keep = bool(STATE.word & 1)
+    keep = is_grad_enabled()
 
     def one(t: Any) -> Any:
         if t.__class__ not in CLASSES or not t.requires_grad:
