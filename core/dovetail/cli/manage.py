@@ -135,12 +135,15 @@ def new(name: str, kinds: str, out: Path | None) -> None:
 
 
 @click.command()
+@click.option("--quick", is_flag=True, help="Leave out the import of each plugin in a process of its own.")
 @_JSON
-def doctor(as_json: bool) -> None:
-    """Look at the installation: versions, folders, plugins, who answers for what, and what plugins check themselves."""
+def doctor(quick: bool, as_json: bool) -> None:
+    """Look at the installation: versions, folders, plugins, what their imports do, who answers for what, and what they check themselves."""
     from ..plugins.check import look_around
+    from ..testing.conformance.plugin import look_at_imports
 
-    _report(look_around(), as_json)
+    imports = [] if quick else look_at_imports(get_manager(strict=False).catalogue.usable)
+    _report(look_around() + imports, as_json)
 
 
 @click.command()
