@@ -19,7 +19,7 @@ from .ops._live import owner
 from .ops._refuse import type_name
 from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
-from .ops.memory import sum_to
+from .ops.memory import alias, sum_to
 from .size import Size
 
 __all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
@@ -207,9 +207,9 @@ class LegacyMethods:
         """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""
         if not issubclass(cls, Tensor):
             raise TypeMismatch("as_subclass", f"cls must be a type of tensor (got {cls.__name__})")
-        out: Any = wrap(self._a, None if self.is_leaf else self._n, self._v)
+        out: Any = wrap(self._a, None, self._v) if self._n is None else alias(self)
         out.__class__ = cls
-        return out.requires_grad_(self.requires_grad)
+        return out
 
     def is_set_to(self: Any, tensor: Any) -> bool:
         """Whether another tensor is the same view of the same memory."""
