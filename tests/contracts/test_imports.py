@@ -18,6 +18,7 @@ SPINE = (
     "errors",
     "size",
     "dtypes",
+    "memoryless",  # arrays of the device meta
     "device",
     "generator",
     "random_streams",

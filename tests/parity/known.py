@@ -62,7 +62,6 @@ _DRAWN = "PyTorch has no derivative of a draw; Dovetail's is zero, as of PyTorch
 _IN_PLACE = "PyTorch's in-place form changes what its own gradient needs, and so has none; Dovetail has one"
 _COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a conversion is refused"
 _COMPLEX = "not for complex numbers, and says so"
-_META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
 _NEEDED = "PyTorch changes in place what its own gradient needs, and so has none; Dovetail has one"
 _ZEROS = "where a result does not depend on an input, Dovetail has no gradient by it, and PyTorch one of zeros"
@@ -103,8 +102,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         for sample in ("2 % pos", "0.5 % pos", "True % pos", "pos.__rmod__(3)", "2.5 % s", "2 % z", "2 % x")
     },
     ("protocol_operators.__rpow__", "True ** pos"): ("bug", "PyTorch's gradient of True to a power fails inside; it is zero"),
-    ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').is_meta"): ("refused", _META),
-    ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').shape"): ("refused", _META),
     ("elementwise.logaddexp", "T.logaddexp(c, c)"): ("refused", _COMPLEX),
     ("elementwise.logaddexp", "T.logaddexp(x, c)"): ("refused", _COMPLEX),
     ("reductions.logcumsumexp", "c.logcumsumexp(0)"): ("refused", _COMPLEX),
@@ -192,18 +189,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     **{
         (f"linalg_core.{sample[2 : sample.index('(')]}", sample): ("refused", "PyTorch has removed it and says so; it is not here")
         for sample in ("T.lstsq(v, m)", "T.eig(m)", "T.solve(v[:, None], m)", "T.symeig(m)", "T.matrix_rank(m)")
-    },
-    ("protocol_info.device", "T.device('meta').type"): ("refused", _META),
-    **{
-        ("module_protocol.meta_device", sample): ("refused", _META)
-        for sample in (
-            "nn.Linear(3, 2, device='meta').weight.is_meta",
-            "nn.Linear(3, 2, device='meta').weight.shape",
-            "nn.Linear(3, 2, device='meta').to_empty(device='cpu').weight.shape",
-            "with T.device('meta'):\n    l = nn.Linear(3, 2)\nout = l.weight.device.type, l.weight.shape",
-            "l = nn.Linear(3, 2, device='meta')\nl.load_state_dict({'weight': T.ones(2, 3), 'bias': T.ones(2)}, assign=True)\n"
-            "out = l(x.detach().float())",
-        )
     },
     **{
         (f"optim.{name}", f"optim.{name}([nn.Parameter(T.ones(2, 2))], lr=0.1, differentiable=True)"): ("refused", _RECORDED)
