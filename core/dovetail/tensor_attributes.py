@@ -183,12 +183,8 @@ class Attributes:
         return self.flip(0) if self._a.ndim else self
 
     def __format__(self: Any, spec: str) -> str:
-        # a parameter shows as itself
-        return (
-            format(self.item(), spec)
-            if self._a.ndim == 0 and self.__class__ is Tensor and not self.is_meta
-            else object.__format__(self, spec)
-        )
+        number = self._a.ndim == 0 and self.__class__ is Tensor and not self.is_meta  # a parameter shows as itself
+        return format(self.item(), spec) if number else object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return text(self)  # type: ignore[arg-type]

@@ -209,12 +209,8 @@ def _plan(
         errors.append(f'While copying the parameter named "{key}": Cannot copy out of meta tensor; no data!')
         return
     elif not assign and target.is_meta and not value.is_meta:
-        text = (
-            f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model, which is a no-op. "
-        )
-        warnings.warn(
-            f"{text}(Did you mean to pass `assign=True` to take the checkpoint's tensors in place of the module's?)", stacklevel=4
-        )
+        text = f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model"
+        warnings.warn(f"{text}, which is a no-op. (Did you mean to pass `assign=True` to take what is in the checkpoint?)", stacklevel=4)
 
     def write() -> None:
         if assign and name in module._parameters:
