@@ -74,6 +74,7 @@ def without(value: Any) -> Any:
 
 def _refused(what: str) -> Any:
     def refuse(self: Any, *_: Any, **__: Any) -> Any:
+        """Always an UnsupportedError (NotImplementedError)."""
         raise UnsupportedError("meta", what, "", "make the tensor on the CPU, or give the module memory with to_empty")
 
     return refuse
