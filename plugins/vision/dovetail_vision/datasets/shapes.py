@@ -36,7 +36,7 @@ def _cross(arm: float = 0.33) -> Array:
 
 #: The outlines (corners, 2), inside the circle of radius 1.
 _OUTLINES = {
-    "circle": _turned([1.0] * 48),
+    "circle": _turned([1.0] * 24),
     "square": _turned([1.0] * 4),
     "triangle": _turned([1.0] * 3),
     "star": _turned([1.0, 0.42] * 5),
@@ -85,7 +85,7 @@ def _placed(draw: np.random.RandomState, size: int, count: int) -> Iterator[tupl
     behind: list[tuple[Array, float]] = []
     names = list(_OUTLINES)
     for _ in range(20 * count):
-        kind, radius, angle = draw.randint(len(names)), draw.uniform(size / 12, size / 4.5), draw.uniform(0, 2 * math.pi)
+        kind, radius, angle = draw.randint(len(names)), draw.uniform(size / 9, size / 4.2), draw.uniform(0, 2 * math.pi)
         turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         corners = radius * _OUTLINES[names[kind]] @ turn + draw.uniform(radius, size - radius, 2)
         share = _coverage(corners, size)
@@ -116,7 +116,7 @@ class Shapes(VisionDataset):
     >>> shapes = Shapes(split="test")
     >>> image, target = shapes[0]
     >>> len(shapes), image.size, [shapes.categories[label] for label in target["labels"]]
-    (500, (96, 96), ['square', 'cross', 'square', 'square', 'triangle'])
+    (500, (96, 96), ['square', 'cross', 'square', 'star', 'circle'])
     >>> target["boxes"].shape, target["masks"].shape
     (dovetail.Size([5, 4]), dovetail.Size([5, 96, 96]))
     """
