@@ -53,7 +53,7 @@ FAMILIES: dict[str, list[str]] = {
     ],
 }  # fmt: skip
 #: Packages beside them, each with families of its own.
-PACKAGES = ("segmentation",)
+PACKAGES = ("detection", "segmentation")
 _HOME = {name: family for family, names in FAMILIES.items() for name in names}
 __all__ = [  # noqa: PLE0604
     "DigitsCNN", "DigitsResNet", "Weights", "WeightsEnum", "digits_cnn", "digits_resnet", "get_model", "get_model_builder",
