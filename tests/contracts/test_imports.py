@@ -50,10 +50,6 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "cpu": ("ops", ("absent", "cuda", "plugins")),  # what dovetail-cpu offers is there too
     "cpu.amp": ("ops", ("amp",)),
     "cuda": ("tensor_legacy", ("absent", "cpu")),
-    "mps": ("errors", ("absent",)),
-    "mtia": ("errors", ("absent",)),
-    "xpu": ("errors", ("absent",)),
-    "accelerator": ("ops", ("absent", "cuda")),
     "compiler": ("nn", ("absent",)),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
@@ -62,9 +58,7 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "return_types": ("ops", ("linalg",)),
     "fft": ("ops", ()),
     "linalg": ("ops", ()),
-    "jit": ("nn", ("absent",)),
     "types": ("tensor", ()),
-    "func": ("nn", ("graph",)),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),
@@ -84,6 +78,7 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "nn.parameter"),
     ("io.torch_values", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
+    ("optim", "plugins.namespaces"),  # swa_utils, which a plugin brings
     ("ops._override", "plugins.namespaces"),  # what the core has of sparse tensors comes from the plugin of that namespace
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
     ("plugins.check", "dovetail"),  # its version

@@ -82,8 +82,12 @@ sparse_coo: memory.layout
 sparse_csc: memory.layout
 sparse_csr: memory.layout
 strided: memory.layout
+accelerator: Any
 distributed: Any
 distributions: Any
+jit: Any
+mps: Any
+mtia: Any
 onnx: Any
 profiler: Any
 signal: Any
@@ -91,6 +95,7 @@ sparse: Any
 special: Any
 text: Any
 vision: Any
+xpu: Any
 clear_autocast_cache: Any
 cudnn_is_acceptable: Any
 has_cuda: Any

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import PluginError
 from ..hooks import HOOK_API, HOOKS
-from .bridge import implementations, plain
+from .bridge import implementations, outdated, plain, unfit
 from .cache import Cache, cache_folder
 from .catalogue import Plugin, advance
 from .kinds import KINDS
@@ -47,10 +47,9 @@ def _in_folder(folder: str) -> list[Plugin]:
 
 
 def _fits(plugin: Plugin, api: tuple[int, int]) -> Check:
-    from .manifest import read
+    from .manifest import read_file
 
-    with open(plugin.path, "rb") as file:
-        reading = read(plugin.path, file.read(), plugin.distribution, api)
+    reading = read_file(plugin.path, plugin.distribution, api)
     text = ".".join(map(str, api))
     seen = {"ready": f"its range {reading['api']} holds {text}", "incompatible": f"its range {reading['api']} does not hold {text}"}
     return f"{plugin.name}: hook API {text}", reading["state"] == "ready", str(seen.get(reading["state"], reading["reason"]))
@@ -87,11 +86,12 @@ def _hook(plugin: Plugin, hook: str, function: Any) -> Check:
     if hook not in HOOKS:
         return what, True, "published by another plugin"
     known, asked = (list(inspect.signature(f).parameters) for f in (HOOKS[hook].spec, function))
+    if wrong := unfit(function, hook):
+        return what, False, wrong
     if unknown := [name for name in asked if name not in known]:
         return what, False, f"it asks for {', '.join(unknown)}; expected some of {', '.join(known) or 'no argument'}"
-    deprecated = HOOKS[hook].deprecated
-    old = deprecated if isinstance(deprecated, str) else "; ".join(f"{name}: {deprecated[name]}" for name in asked if name in deprecated)
-    return what, not old, f"deprecated: {old}" if old else f"({', '.join(asked)})"
+    old = "; ".join(outdated(function, hook))
+    return what, not old, old or f"({', '.join(asked)})"
 
 
 def look_around() -> list[Check]:
@@ -102,6 +102,7 @@ def look_around() -> list[Check]:
     checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
     for plugin in manager.catalogue.plugins:
         checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
+        checks += [(f"plugin {plugin.name}: note", True, note) for note in plugin.notes]
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
     for kind, about in KINDS.items():
         if about.claim:

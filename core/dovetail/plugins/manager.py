@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NameClashError, PluginError, UnknownNameError
 from ..hooks import HOOKS
-from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy, parameters, plain, publish
+from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy, parameters, plain, publish, unfit
 from .catalogue import Catalogue, Plugin, discover
 from .crumbs import importing
 from .names import namespace_of, normalise
@@ -176,6 +176,8 @@ class Manager:
         implementation = self._modules[plugin.name].get(plain(hook))
         if implementation is None:
             raise LookupError(f"{plugin.module} has no @hookimpl {plain(hook)}, which its manifest lists")
+        if wrong := unfit(implementation, hook):
+            raise TypeError(wrong)
         name = f"{plugin.name}:{hook}"
         with self._lock:
             if not self.pluggy.has_plugin(name):

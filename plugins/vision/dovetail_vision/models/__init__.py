@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import Any
 
 from ._api import Weights, WeightsEnum, get_model, get_model_builder, get_model_weights, get_weight, list_models, register_model
+from .alexnet import alexnet  # at once, as the next three: the builder, not the module of its name, is what the name stands for
 from .digits_cnn import DigitsCNN, digits_cnn
 from .digits_resnet import DigitsResNet, digits_resnet
+from .googlenet import googlenet
 
 #: Module → the names that it gives.
 FAMILIES: dict[str, list[str]] = {
@@ -16,8 +18,26 @@ FAMILIES: dict[str, list[str]] = {
         "wide_resnet50_2", "wide_resnet101_2", "ResNet18_Weights", "ResNet34_Weights", "ResNet50_Weights", "ResNet101_Weights",
         "ResNet152_Weights", "ResNeXt50_32X4D_Weights", "ResNeXt101_32X8D_Weights", "ResNeXt101_64X4D_Weights", "Wide_ResNet50_2_Weights",
         "Wide_ResNet101_2_Weights",
-    ]
+    ],
+    "mobilenetv2": ["MobileNetV2", "MobileNet_V2_Weights", "mobilenet_v2"],
+    "mobilenetv3": [
+        "MobileNetV3", "MobileNet_V3_Large_Weights", "MobileNet_V3_Small_Weights", "mobilenet_v3_large", "mobilenet_v3_small",
+    ],
+    "vgg": [
+        "VGG", "VGG11_Weights", "VGG11_BN_Weights", "VGG13_Weights", "VGG13_BN_Weights", "VGG16_Weights", "VGG16_BN_Weights",
+        "VGG19_Weights", "VGG19_BN_Weights", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
+    ],
+    "alexnet": ["AlexNet", "AlexNet_Weights", "alexnet"],
+    "squeezenet": ["SqueezeNet", "SqueezeNet1_0_Weights", "SqueezeNet1_1_Weights", "squeezenet1_0", "squeezenet1_1"],
+    "densenet": [
+        "DenseNet", "DenseNet121_Weights", "DenseNet161_Weights", "DenseNet169_Weights", "DenseNet201_Weights", "densenet121",
+        "densenet161", "densenet169", "densenet201",
+    ],
+    "googlenet": ["GoogLeNet", "GoogLeNetOutputs", "GoogLeNet_Weights", "_GoogLeNetOutputs", "googlenet"],
+    "inception": ["Inception3", "InceptionOutputs", "Inception_V3_Weights", "_InceptionOutputs", "inception_v3"],
 }  # fmt: skip
+#: Packages beside them, each with families of its own.
+PACKAGES = ("segmentation",)
 _HOME = {name: family for family, names in FAMILIES.items() for name in names}
 __all__ = [  # noqa: PLE0604
     "DigitsCNN", "DigitsResNet", "Weights", "WeightsEnum", "digits_cnn", "digits_resnet", "get_model", "get_model_builder",
@@ -26,6 +46,8 @@ __all__ = [  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name in FAMILIES or name in PACKAGES or name == "mobilenet":
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,198 @@
+"""The convolutional classifiers other than ResNet beside torchvision's: names, initial weights, results, gradients, weights, refusals."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("PIL")
+
+import numpy as np
+
+import dovetail as dv
+import dovetail_vision.models as ours
+from tests.parity.test_vision_models import exact, quietly, theirs, twins
+
+pytestmark = pytest.mark.parity
+
+FAMILIES = ["mobilenetv2", "mobilenetv3", "vgg", "alexnet", "squeezenet", "densenet", "googlenet", "inception"]
+BUILDERS = sorted(name for name in ours.list_models(module=ours) if ours._HOME[name] in FAMILIES)
+ENUMS = sorted(name for family in FAMILIES for name in ours.FAMILIES[family] if name.endswith("_Weights"))
+CLASSES = sorted(name for family in FAMILIES for name in ours.FAMILIES[family] if name[0].isupper() and not name.endswith("_Weights"))
+
+
+def parts(model) -> list:
+    """Kinds and names of all modules, names, shapes and types of all tensors."""
+    tensors = [(key, tuple(t.shape), str(t.dtype).partition(".")[2]) for key, t in model.state_dict().items()]
+    return [(name, type(m).__name__) for name, m in model.named_modules()] + tensors + [repr(model)]
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Memory that nothing writes to costs nothing: no initial weights are drawn here."""
+    for name in dir(dv.nn.init):
+        if name.endswith("_") and not name.startswith("_"):
+            monkeypatch.setattr(dv.nn.init, name, lambda tensor, *args, **kwargs: tensor)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_names_and_shapes(undrawn, name):
+    mine = quietly(getattr(ours, name))
+    with torch.device("meta"):
+        other = quietly(getattr(theirs, name))
+    assert parts(mine) == parts(other)
+    count = sum(p.numel() for p in mine.parameters())
+    assert count == sum(p.numel() for p in other.parameters()) == dv.plugins.models.get(f"vision/{name}").params
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_signatures_of_builders(name):
+    mine, other = (inspect.signature(getattr(package, name)).parameters for package in (ours, theirs))
+    assert list(mine) == list(other) and ours.get_model_weights(name).__name__ == theirs.get_model_weights(name).__name__
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_signatures_of_classes(name):
+    mine, other = (inspect.signature(getattr(package, name)).parameters.values() for package in (ours, theirs))
+    kept = [(p.name, p.default if isinstance(p.default, int | float | str | tuple | None) else "", p.kind) for p in other]
+    assert [(p.name, p.default if isinstance(p.default, int | float | str | tuple | None) else "", p.kind) for p in mine] == kept
+
+
+@pytest.fixture
+def thin(monkeypatch):
+    """Linear layers of 8 where they would be of 4096: the true ones of VGG and AlexNet have up to 120 million weights."""
+    for nn in (dv.nn, torch.nn):
+
+        class Linear(nn.Linear):
+            def __init__(self, in_features, out_features, **kwargs):
+                super().__init__(*(8 if size == 4096 else size for size in (in_features, out_features)), **kwargs)
+
+        monkeypatch.setattr(nn, "Linear", Linear)
+
+
+SEEDED = ["mobilenet_v2", "mobilenet_v3_small", "vgg11_bn", "alexnet", "squeezenet1_1", "densenet121", "googlenet", "inception_v3"]
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_one_seed_gives_the_same_initial_weights(thin, name):
+    dv.manual_seed(3)
+    mine = quietly(getattr(ours, name), num_classes=5)
+    torch.manual_seed(3)
+    other = quietly(getattr(theirs, name), num_classes=5)
+    want = other.state_dict()
+    for key, value in mine.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), want[key].numpy(), err_msg=key)
+    assert dv.rand(1).item() == torch.rand(1).item()
+
+
+RESULTS = [
+    ("mobilenet_v2", 40, {"dropout": 0.0}),
+    ("mobilenet_v2", 40, {"width_mult": 0.35, "dropout": 0.0, "norm": lambda nn: lambda c: nn.GroupNorm(4, c)}),
+    ("mobilenet_v3_small", 40, {"dropout": 0.0}),
+    ("mobilenet_v3_large", 40, {"dropout": 0.0, "dilated": True, "reduced_tail": True, "width_mult": 0.5}),
+    ("vgg11", 32, {"dropout": 0.0}),
+    ("vgg11_bn", 32, {"dropout": 0.0}),
+    ("alexnet", 64, {"dropout": 0.0}),
+    ("squeezenet1_0", 32, {"dropout": 0.0}),
+    ("squeezenet1_1", 32, {"dropout": 0.0}),
+    ("DenseNet", 40, {"growth_rate": 4, "block_config": (2, 3, 2, 1), "num_init_features": 8, "bn_size": 2}),
+    ("DenseNet", 40, {"growth_rate": 4, "block_config": (2, 1), "num_init_features": 8, "memory_efficient": True}),
+    ("googlenet", 32, {"dropout": 0.0, "dropout_aux": 0.0, "init_weights": False, "transform_input": True}),
+]
+
+
+@pytest.mark.parametrize("name, size, config", RESULTS)
+def test_results_and_gradients(thin, name, size, config):
+    torch.manual_seed(0)
+    mine, other = quietly(twins, name, num_classes=3, **config)
+    exact(mine, other, False, (2, 3, size, size))
+    exact(mine, other, True, (4, 3, size, size))
+
+
+#: Class, arguments and the size of the images.
+BLOCKS = [
+    ("InceptionA", (8, 5), 9), ("InceptionB", (8,), 9), ("InceptionC", (8, 12), 9), ("InceptionD", (8,), 9), ("InceptionE", (8,), 9),
+    ("InceptionAux", (8, 3), 17),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, args, size", BLOCKS)
+def test_blocks_of_inception(name, args, size):
+    torch.manual_seed(0)
+    other = getattr(theirs.inception, name)(*args)
+    mine = getattr(ours.inception, name)(*args)
+    mine.load_state_dict({key: dv.from_numpy(t.numpy().copy()) for key, t in other.state_dict().items()})
+    exact(mine, other, True, (2, 8, size, size))
+
+
+def test_parts_of_ones_own():
+    """Blocks and activations that a program brings are called as torchvision calls them."""
+
+    def inception(package, nn):
+        def head(channels, classes):
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+        m = package.inception
+        blocks = [m.BasicConv2d, m.InceptionA, m.InceptionB, m.InceptionC, m.InceptionD, m.InceptionE, head]
+        return package.Inception3(3, inception_blocks=blocks, init_weights=False, dropout=0.0, transform_input=True)
+
+    mine, other = inception(ours, dv.nn), inception(theirs, torch.nn)
+    mine.load_state_dict({key: dv.from_numpy(t.numpy().copy()) for key, t in other.state_dict().items()})
+    x = np.random.default_rng(0).standard_normal((2, 3, 75, 75)).astype(np.float32)
+    with dv.no_grad(), torch.no_grad():
+        got, want = mine.eval()(dv.from_numpy(x)), other.eval()(torch.from_numpy(x))
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-4, atol=1e-5)
+        got, want = mine.train()(dv.from_numpy(x)), other.train()(torch.from_numpy(x))
+    assert type(got).__name__ == type(want).__name__ == "InceptionOutputs" and got._fields == want._fields
+    assert ours.GoogLeNetOutputs._fields == theirs.GoogLeNetOutputs._fields and ours._InceptionOutputs is ours.InceptionOutputs
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "vgg16", "squeezenet1_0", "densenet121"])
+def test_results_in_float32(thin, name):
+    torch.manual_seed(0)
+    mine, other = quietly(twins, name)
+    x = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)
+    with dv.no_grad(), torch.no_grad():
+        got, want = mine.eval()(dv.from_numpy(x)).numpy(), other.eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENUMS)
+def test_enums_say_the_same(name):
+    mine, other = getattr(ours, name), getattr(theirs, name)
+    assert list(mine.__members__) == list(other.__members__)
+    for key, want in other.__members__.items():
+        got = mine[key]
+        assert (got.name, repr(got), got.url) == (want.name, repr(want), want.url)
+        assert {**got.transforms.keywords, "interpolation": 0} == {**want.transforms.keywords, "interpolation": 0}
+        assert repr({**got.meta, "_docs": ""}) == repr({key: "" if key == "_docs" else want.meta.get(key) for key in got.meta})
+        assert set(want.meta) - set(got.meta) == set() and repr(got.transforms()) == repr(want.transforms())
+        assert got.value.key.startswith("vision/") and dv.weights.get(got.value.key).sha256_prefix in want.url
+
+
+REFUSED = [
+    lambda m: m.MobileNetV2(inverted_residual_setting=[]),
+    lambda m: m.MobileNetV2(inverted_residual_setting=[[1, 2, 3]]),
+    lambda m: m.mobilenetv2.InvertedResidual(8, 8, 3, 6),
+    lambda m: m.MobileNetV3([], 8),
+    lambda m: m.MobileNetV3([(16, 3, 16, 16, True, "RE", 2, 1)], 8),
+    lambda m: m.mobilenetv3._mobilenet_v3_conf("mobilenet_v3_medium"),
+    lambda m: m.mobilenetv3.InvertedResidual(m.mobilenetv3.InvertedResidualConfig(8, 3, 8, 8, True, "RE", 3, 1, 1.0), None),
+    lambda m: m.mobilenet_v2(weights="DEFAULT", num_classes=4),
+    lambda m: m.mobilenet_v2(no_such=1),
+    lambda m: m.vgg11(weights="IMAGENET1K_FEATURES"),
+    lambda m: m.SqueezeNet("1_2"),
+    lambda m: m.GoogLeNet(blocks=[None]),
+    lambda m: m.Inception3(inception_blocks=[None] * 6),
+]
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_refusals_are_of_their_kind(number):
+    with pytest.raises(Exception) as want:
+        quietly(REFUSED[number], theirs)
+    builtin = next(kind for kind in want.type.__mro__ if kind.__module__ == "builtins")
+    with pytest.raises(builtin):
+        quietly(REFUSED[number], ours)
