@@ -51,6 +51,7 @@ _WHERE = {
     "vision": "StandardTransform VisionDataset",
     "voc": "VOCDetection VOCSegmentation",
     "widerface": "WIDERFace",
+    "wrapped": "wrap_dataset_for_transforms_v2",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
 _MODULES = {*_WHERE, "samplers", "tiny", "utils"}
@@ -61,7 +62,7 @@ __all__ = [
     "Flickr30k", "Flickr8k", "Flowers102", "Food101", "GTSRB", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "KMNIST",
     "Kitti", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour",
     "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "Shapes", "StandardTransform",
-    "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace",
+    "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace", "wrap_dataset_for_transforms_v2",
 ]  # fmt: skip
 
 
