@@ -58,6 +58,7 @@ _WHERE = {
     "vision": "StandardTransform VisionDataset",
     "voc": "VOCDetection VOCSegmentation",
     "widerface": "WIDERFace",
+    "wrapped": "wrap_dataset_for_transforms_v2",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
 _MODULES = {*_WHERE, "samplers", "tiny", "utils", "video_utils"}
@@ -71,7 +72,7 @@ __all__ = [
     "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM",
     "PhotoTour", "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo",
     "Shapes", "Sintel", "SintelStereo", "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation",
-    "VisionDataset", "WIDERFace", "hf",
+    "VisionDataset", "WIDERFace", "hf", "wrap_dataset_for_transforms_v2",
 ]  # fmt: skip
 
 
