@@ -25,8 +25,8 @@ _NAMES = {
 }  # fmt: skip
 #: The metadata's key for the CRC-32 of the header; eight digits, which count as zeros in it.
 SEAL = "dovetail.header"
-_ENTRY = {"dtype", "shape", "data_offsets"}
-_TYPES = {code: name for name, code in _NAMES.items()}
+_TYPES = {code: np.dtype(name) for name, code in _NAMES.items() if name != "bfloat16"}
+_INTEGERS = {int}
 # The format has no complex128: its numbers are kept as pairs, under a name that says so.
 _PAIRS = "#complex128"
 
@@ -144,10 +144,11 @@ def _compact(pairs: list[tuple[str, Any]]) -> Any:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name is in its header twice")
-    if found.keys() == _ENTRY and found["dtype"].__class__ is str and found["shape"].__class__ is found["data_offsets"].__class__ is list:
-        numbers = (*found["data_offsets"], *found["shape"])
-        if len(found["data_offsets"]) == 2 and len(numbers) <= 66 and {*map(type, numbers)} == {int}:
-            return _kind(found["dtype"]), *numbers
+    code, shape, ends = found.get("dtype"), found.get("shape"), found.get("data_offsets")
+    if code.__class__ is str and shape.__class__ is ends.__class__ is list and len(pairs) == 3 and len(ends) == 2 and len(shape) <= 64:
+        numbers = (*ends, *shape)
+        if {*map(type, numbers)} == _INTEGERS:
+            return _kind(code), *numbers
     return found
 
 
@@ -158,7 +159,7 @@ def _placed(name: str, header: dict[str, Any], size: int) -> list[Any]:
     at, entries = 0, sorted(header.items(), key=lambda row: row[1][1:3])
     for key, (kind, start, end, *shape) in entries:
         if kind.__class__ is str:
-            raise FormatError(name, None, f"tensor {key!r} has the element type {kind}; expected one of {', '.join(_TYPES)}")
+            raise FormatError(name, None, f"tensor {key!r} has the element type {kind}; expected one of {', '.join(_NAMES.values())}")
         if start != at or end - start != math.prod(shape) * kind.itemsize:
             raise ValueError(f"tensor {key!r} does not lie where it should")
         at = end
@@ -189,4 +190,4 @@ def _kind(code: str) -> Any:
         from ..dtypes import bfloat16_dtype
 
         return bfloat16_dtype().np
-    return np.dtype(_TYPES[code]) if code in _TYPES else code
+    return _TYPES.get(code, code)

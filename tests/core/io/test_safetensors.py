@@ -178,10 +178,10 @@ def test_files_of_every_kind(tmp_path, cases):
     """S1."""
 
     def check() -> None:
-        made, theirs, read = Counter(), Counter(), Counter()
+        made, theirs, read, before = Counter(), Counter(), Counter(), peak()
         for data in structural():
             assert look(data, tmp_path / "f", True) == look(data, tmp_path / "f", False)
-        before, draw = peak(), random.Random(cases)
+        draw = random.Random(cases)
         for number in range(cases):
             kind, data = mutated(draw)
             made[kind] += 1
@@ -197,7 +197,7 @@ def test_files_of_every_kind(tmp_path, cases):
         for kind in KINDS:
             what = f"of the mutations, {kind} ({made[kind]:,}): read, by the package"
             note("S1", what, f"{read[kind]:,}, {theirs[kind]:,}", "none that the package refuses")
-        note("S1", "memory that the mutations took", f"+{grown // 1024} MB", "2 × file + 64 MB")
+        note("S1", "memory that all of these took", f"+{grown // 1024} MB", "2 × file + 64 MB")
 
     alone(check)
 
