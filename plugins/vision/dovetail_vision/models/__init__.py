@@ -73,6 +73,7 @@ FAMILIES: dict[str, list[str]] = {
         "regnet_y_32gf", "regnet_y_128gf", "regnet_x_400mf", "regnet_x_800mf", "regnet_x_1_6gf", "regnet_x_3_2gf", "regnet_x_8gf",
         "regnet_x_16gf", "regnet_x_32gf",
     ],
+    "shapes": ["TinyResNet", "shapes_detector", "shapes_segmenter"],
 }  # fmt: skip
 #: Packages beside them, each with families of its own.
 PACKAGES = ("detection", "segmentation")
