@@ -7,6 +7,7 @@ from typing import Any
 
 #: Module → what of it is here.
 _WHERE = {
+    "_wrapping": "wrap_dataset_for_transforms_v2",
     "_optical_flow": "FlyingChairs FlyingThings3D HD1K KittiFlow Sintel",
     "_stereo_matching": "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo InStereo2k Kitti2012Stereo Kitti2015Stereo "
     "Middlebury2014Stereo SceneFlowStereo SintelStereo",
@@ -71,7 +72,7 @@ __all__ = [
     "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM",
     "PhotoTour", "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo",
     "Shapes", "Sintel", "SintelStereo", "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation",
-    "VisionDataset", "WIDERFace", "hf",
+    "VisionDataset", "WIDERFace", "hf", "wrap_dataset_for_transforms_v2",
 ]  # fmt: skip
 
 
