@@ -7,7 +7,6 @@ from typing import Any
 
 #: Module → what of it is here.
 _WHERE = {
-    "_wrapping": "wrap_dataset_for_transforms_v2",
     "_optical_flow": "FlyingChairs FlyingThings3D HD1K KittiFlow Sintel",
     "_stereo_matching": "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo InStereo2k Kitti2012Stereo Kitti2015Stereo "
     "Middlebury2014Stereo SceneFlowStereo SintelStereo",
@@ -59,6 +58,7 @@ _WHERE = {
     "vision": "StandardTransform VisionDataset",
     "voc": "VOCDetection VOCSegmentation",
     "widerface": "WIDERFace",
+    "wrapped": "wrap_dataset_for_transforms_v2",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
 _MODULES = {*_WHERE, "samplers", "tiny", "utils", "video_utils"}

@@ -1,84 +1,95 @@
-"""Masks from COCO's segmentations: polygons and run lengths, pixel for pixel as pycocotools draws them."""
+"""Masks of COCO's annotations: polygons, and runs of pixels, plain or packed into text; pycocotools is not needed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dovetail.errors import ValueRangeError
 
-__all__ = ["coco_mask"]
+__all__ = ["mask_of"]
 
-_SCALE = 5  # outlines are followed on a grid this much finer
+_FINER = 5  # the border is followed in fifths of a pixel
 
 
-def coco_mask(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """A uint8 array ``(H, W)`` of 0 and 1 from a list of polygons ``[x, y, x, y, …]``, whose union it is, or a dict of run lengths.
+def _border(xy: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a polygon's border, in fifths of a pixel, one step along the longer side at a time."""
+    corners = (_FINER * np.asarray(xy, np.float64).reshape(-1, 2) + 0.5).astype(np.int64)
+    us, vs = [], []
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, 0), strict=True):
+        across, down = abs(x1 - x0), abs(y1 - y0)
+        flip = x0 > x1 if across >= down else y0 > y1
+        if flip:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        steps = np.arange(max(across, down) + 1)
+        steps = steps[::-1] if flip else steps
+        if across >= down:
+            slope = (y1 - y0) / across if across else 0.0
+            us.append(steps + x0)
+            vs.append((y0 + slope * steps + 0.5).astype(np.int64))
+        else:
+            us.append((x0 + (x1 - x0) / down * steps + 0.5).astype(np.int64))
+            vs.append(steps + y0)
+    return np.concatenate(us), np.concatenate(vs)
 
-    The "counts" of a dict are numbers, or the text that pycocotools packs them into. Raises a ValueRangeError for anything else.
 
-    Source: https://github.com/cocodataset/cocoapi, common/maskApi.c.
+def _polygon(xy: Sequence[float], height: int, width: int) -> np.ndarray:
+    """A filled polygon: down each column of pixels it begins and ends where the border crosses the column's middle."""
+    u, v = _border(xy)
+    crossing = u[1:] != u[:-1]
+    x = (np.minimum(u[1:], u[:-1])[crossing] + 0.5) / _FINER - 0.5
+    y = (np.minimum(v[1:], v[:-1])[crossing] + 0.5) / _FINER - 0.5
+    kept = (x == np.floor(x)) & (x >= 0) & (x <= width - 1)
+    at = x[kept].astype(np.int64) * height + np.ceil(np.clip(y[kept], 0, height)).astype(np.int64)
+    changes = np.bincount(at, minlength=height * width + 1)[: height * width]
+    return (np.cumsum(changes) % 2).astype(np.uint8).reshape(width, height).T
 
-    >>> coco_mask([[1, 0, 3, 0, 3, 2, 1, 2]], 3, 4).tolist()
-    [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-    >>> coco_mask({"counts": [1, 2, 3], "size": [2, 3]}, 2, 3).tolist()
-    [[0, 1, 0], [1, 0, 0]]
+
+def _unpacked(text: str) -> list[int]:
+    """The lengths of runs in COCO's text: five bits a character from 48 on, and from the third run on differences to the last but one."""
+    runs: list[int] = []
+    at = 0
+    while at < len(text):
+        value, shift, more = 0, 0, True
+        while more:
+            bits = ord(text[at]) - 48
+            value |= (bits & 31) << shift
+            more, at, shift = bool(bits & 32), at + 1, shift + 5
+            if not more and bits & 16:
+                value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+    return runs
+
+
+def _runs(counts: Any, height: int, width: int) -> np.ndarray:
+    counts = counts.decode() if isinstance(counts, bytes) else counts
+    try:
+        runs = np.asarray(_unpacked(counts) if isinstance(counts, str) else counts, np.int64)
+        if runs.min(initial=0) < 0 or runs.sum() != height * width:
+            raise ValueError(f"they add up to {runs.sum()}")
+    except (IndexError, ValueError, OverflowError, TypeError) as error:
+        what = f"the runs of a mask do not cover {height} × {width} pixels ({error})"
+        raise ValueRangeError("segmentation", what, "expected runs of 0 and 1, column by column") from None
+    return np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8).reshape(width, height).T
+
+
+def mask_of(segmentation: Any, canvas_size: tuple[int, int]) -> np.ndarray:
+    """An annotation's "segmentation" as a mask ``(H, W)`` of 0 and 1: a list of polygons, or a dict with "counts".
+
+    Raises a ValueRangeError (ValueError) for anything else. Source: https://cocodataset.org/#format-data.
+
+    >>> mask_of([[1, 1, 4, 1, 4, 3, 1, 3]], (4, 5)).tolist()
+    [[0, 0, 0, 0, 0], [0, 1, 1, 1, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]]
     """
-    if isinstance(segmentation, dict):
-        return _runs(segmentation)
-    if not isinstance(segmentation, list):
-        raise ValueRangeError("coco_mask", f"segmentation is {type(segmentation)}", "COCO segmentation expected to be a dict or a list")
+    height, width = canvas_size
+    if isinstance(segmentation, dict) and "counts" in segmentation:
+        return _runs(segmentation["counts"], height, width)
+    if not isinstance(segmentation, list) or not all(isinstance(xy, list) and len(xy) >= 6 for xy in segmentation):
+        what = f"it is {type(segmentation).__name__}"
+        raise ValueRangeError("segmentation", what, "expected a list of polygons [x, y, x, y, …], or a dict with counts")
     out = np.zeros((height, width), np.uint8)
-    for polygon in segmentation:
-        out |= _polygon(np.asarray(polygon, np.float64).reshape(-1, 2), height, width)
+    for xy in segmentation:
+        out |= _polygon(xy, height, width)
     return out
-
-
-def _polygon(corners: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Inside is where an odd number of borders lie above, in columns from left to right."""
-    points = (_SCALE * corners + 0.5).astype(np.int64)
-    x, y = np.concatenate([_edge(*a, *b) for a, b in zip(points, np.roll(points, -1, 0), strict=True)], 1)
-    turns = np.flatnonzero(x[1:] != x[:-1]) + 1
-    column = (np.minimum(x[turns], x[turns - 1]) + 0.5) / _SCALE - 0.5
-    row = np.ceil(np.clip((np.minimum(y[turns], y[turns - 1]) + 0.5) / _SCALE - 0.5, 0, height)).astype(np.int64)
-    kept = (column == np.floor(column)) & (column >= 0) & (column <= width - 1)
-    borders = np.bincount(column[kept].astype(np.int64) * height + row[kept], minlength=height * width + 1)
-    return (np.cumsum(borders)[: height * width] % 2).astype(np.uint8).reshape(width, height).T
-
-
-def _edge(xs: int, ys: int, xe: int, ye: int) -> np.ndarray:
-    """Every point of the finer grid from one corner to the next, ``(2, N)``."""
-    dx, dy = abs(xe - xs), abs(ye - ys)
-    steep = dx < dy
-    if flipped := (ys > ye if steep else xs > xe):
-        xs, ys, xe, ye = xe, ye, xs, ys
-    t = np.arange(max(dx, dy) + 1)
-    t = t[::-1] if flipped else t
-    if steep:
-        return np.stack([(xs + (xe - xs) / dy * t + 0.5).astype(np.int64), ys + t])
-    return np.stack([xs + t, (ys + ((ye - ys) / dx if dx else 0) * t + 0.5).astype(np.int64)])
-
-
-def _runs(segmentation: dict[str, Any]) -> np.ndarray:
-    height, width = segmentation["size"]
-    counts = segmentation["counts"]
-    counts = np.asarray(_unpacked(counts) if isinstance(counts, str | bytes) else counts, np.int64)
-    if (len(counts) and counts.min() < 0) or counts.sum() != height * width:
-        raise ValueRangeError("coco_mask", f"run lengths of {counts.sum():,} pixels", f"expected {height * width:,} for {height} × {width}")
-    return np.repeat(np.arange(len(counts)) % 2, counts).astype(np.uint8).reshape(width, height).T
-
-
-def _unpacked(text: str | bytes) -> list[int]:
-    """Numbers of five bits a letter, the sixth saying that more follow; from the fourth on, differences to the last but one."""
-    found: list[int] = []
-    value = shift = 0
-    for letter in text.encode() if isinstance(text, str) else text:
-        bits = letter - 48
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if not bits & 0x20:
-            value -= (1 << shift) if bits & 0x10 else 0
-            found.append(value + (found[-2] if len(found) > 2 else 0))
-            value = shift = 0
-    return found
