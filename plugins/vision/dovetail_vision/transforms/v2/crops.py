@@ -133,7 +133,7 @@ class RandomCrop(Transform):
         if height < new_height or width < new_width:
             what = f"size is {(new_height, new_width)} but the image is {(height, width)}"
             raise ValueRangeError("RandomCrop", what, "expected an image at least as large", "pad_if_needed=True pads it")
-        place = [int(dovetail.randint(0, extra + 1, size=())) if extra else 0 for extra in (height - new_height, width - new_width)]
+        place = [whole(0, extra + 1) if extra else 0 for extra in (height - new_height, width - new_width)]
         cut = (height, width) != (new_height, new_width)
         return {"padding": [left, top, right, bottom], "box": (*place, new_height, new_width) if cut else None}
 
