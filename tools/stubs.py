@@ -83,7 +83,7 @@ FREE: dict[str, list[tuple[str, str]]] = {
 
 _FACTORED = "cholesky_ex eig eigh inv_ex lstsq lu lu_factor lu_factor_ex qr slogdet solve_ex svd".split()
 _BY_PLUGINS = (  # no checker knows which are installed
-    "accelerator distributed distributions jit mps mtia onnx profiler signal sparse special text vision xpu".split()
+    "accelerator distributed distributions jit mps mtia onnx overrides profiler signal sparse special text vision xpu".split()
 )
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift lt le gt ge shift".split()
 _BUILTIN = {"int", "float", "bool", "str", "complex"}

@@ -18,6 +18,7 @@ SPINE = (
     "errors",
     "size",
     "dtypes",
+    "memoryless",  # arrays of the device meta
     "device",
     "generator",
     "random_streams",
@@ -71,6 +72,8 @@ FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 LAZY: set[tuple[str, str]] = {
     ("autograd", "absent"),  # what to use in place of a module that is not here
     ("autograd", "plugins.namespaces"),  # modules that plugins bring
+    ("linalg", "absent"),  # functions that a plugin brings
+    ("nn.functional", "absent"),
     ("autograd.functional", "autograd.derivatives"),  # PyTorch's path of jacobian and its kin, which need ops
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
     ("io.store", "models"),  # a saved module is built again by its registry key

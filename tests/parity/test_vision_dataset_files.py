@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import sys
+import types
+import zlib
 from typing import Any
 
 import pytest
@@ -18,18 +21,37 @@ pytest.importorskip("PIL")
 import numpy as np
 from PIL import Image
 
+import dovetail
 from dovetail_vision import datasets as ours
-from dovetail_vision.datasets import tiny
+from dovetail_vision.datasets import _video, tiny
 from tests.parity.torchvision_oracle import torchvision
 
 pytestmark = pytest.mark.parity
 
 theirs = torchvision().datasets
+import torchvision.datasets.samplers
+
+
+def decoded(path: str) -> Any:
+    """The values of a PNG of 16 bits, of which only the filters 0 and 2 occur."""
+    with open(path, "rb") as file:
+        data = file.read()
+    width, height = struct.unpack(">II", data[16:24])
+    rows = np.frombuffer(zlib.decompress(data[data.index(b"IDAT") + 4 :]), np.uint8).reshape(height, 1 + 6 * width)
+    assert set(rows[:, 0].tolist()) <= {0, 2}
+    out = rows[:, 1:].astype(np.uint64)
+    for y in range(1, height):
+        out[y] += out[y - 1] * (rows[y, 0] == 2)
+    values = (out % 256).astype(np.uint8).view(">u2").astype(np.int32).reshape(height, width, 3)
+    return torch.from_numpy(values.transpose(2, 0, 1).copy()).to(torch.uint16)
 
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
-    """torchvision's checks of MD5 and its unsorted listings, out of the way."""
+    """torchvision's checks of MD5 and its unsorted listings, out of the way; its compiled PNG reader, which is not there, replaced."""
+    flow = sys.modules["torchvision.datasets._optical_flow"]
+    monkeypatch.setattr(flow, "read_file", lambda path: path)
+    monkeypatch.setattr(flow, "decode_png", decoded)
     listed = os.listdir
     monkeypatch.setattr(os, "listdir", lambda *path: sorted(listed(*path)))
     for name, module in list(sys.modules.items()):
@@ -66,7 +88,7 @@ PUBLIC = (
 ABOUT = (
     PUBLIC + "ids images masks annotations split image_set year mode num_classes attr_names attr identity bbox landmarks_align "
     "index y all_categories categories_map imgs photos captions variant images_dir pair_names train loader_ file_list lens means stds "
-    "_labels _samples _image_files _split _images _segs _bin_labels _annotation_level _image_list _flow_list"
+    "_labels _samples _image_files _split _images _segs _bin_labels _disparities _annotation_level _image_list _flow_list"
 ).split()
 
 C: list[tuple[str, str, list[dict[str, Any]]]] = [
@@ -116,12 +138,35 @@ C: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("Places365", "places365", [{"small": True, "split": split} for split in ("train-standard", "val", "test")]),
     ("SBU", "sbu", [{"download": False}]),
     ("WIDERFace", "widerface", [{}, {"split": "val"}, {"split": "test"}]),
+    ("Sintel", "sintel", [{}, {"pass_name": "both"}, {"split": "test"}]),
+    ("KittiFlow", "kitti_flow", [{}, {"split": "test"}]),
+    ("FlyingChairs", "flying_chairs", [{}, {"split": "val"}]),
+    ("FlyingThings3D", "flying_things", [{}, {"pass_name": "both", "camera": "both"}, {"camera": "right", "pass_name": "final"}]),
+    ("HD1K", "hd1k", [{}, {"split": "test"}]),
+    ("CarlaStereo", "carla_stereo", [{}]),
+    ("Kitti2012Stereo", "kitti_stereo", [{}, {"split": "test"}]),
+    ("Kitti2015Stereo", "kitti_stereo", [{}, {"split": "test"}]),
+    ("Middlebury2014Stereo", "middlebury_stereo", [{}, {"calibration": "both"}, {"split": "test", "calibration": None}]),
+    ("CREStereo", "cre_stereo", [{}]),
+    ("FallingThingsStereo", "falling_things_stereo", [{}, {"variant": "both"}, {"variant": "mixed"}]),
+    ("SceneFlowStereo", "scene_flow_stereo", [{"variant": "Monkaa", "pass_name": "both"}, {}, {"variant": "Driving"}]),
+    ("SintelStereo", "sintel_stereo", [{}, {"pass_name": "both"}]),
+    ("InStereo2k", "in_stereo_2k", [{}, {"split": "test"}]),
+    ("ETH3DStereo", "eth3d_stereo", [{}, {"split": "test"}]),
 ]
 #: What torchvision asks for beside the files that it reads: what they came in, and the other parts.
 ALSO = [
     "omniglot-py/images_background.zip", "omniglot-py/images_evaluation.zip", "lfw-py/lfw-funneled.tgz", "celeba/img_align_celeba.zip",
     "widerface/WIDER_val/x",
 ]  # fmt: skip
+VIDEOS: list[tuple[str, str, dict[str, Any]]] = [
+    ("UCF101", "ucf101", {"annotation_path": "lists"}),
+    ("UCF101", "ucf101", {"annotation_path": "lists", "train": False, "output_format": "TCHW"}),
+    ("UCF101", "ucf101", {"annotation_path": "lists", "fold": 2, "frame_rate": 5}),
+    ("UCF101", "ucf101", {"annotation_path": "lists", "frame_rate": 7}),
+    ("HMDB51", "hmdb51", {"annotation_path": "lists"}),
+    ("Kinetics", "kinetics", {"split": "val"}),
+]
 UNSORTED = {"SUN397"}  # torchvision's order there is that of the disk
 
 
@@ -136,6 +181,7 @@ def opened(module: Any, name: str, root: Any, options: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name, write, cases", C, ids=[f"{case[0]}-{i}" for i, case in enumerate(C)])
 def test_samples(tmp_path, monkeypatch, name, write, cases):
+    monkeypatch.setattr(tiny.pairs, "FILTERS", (0, 2))  # which `decoded` knows
     if name.startswith("Coco"):
         pytest.importorskip("pycocotools")
     getattr(tiny, write)(tmp_path)
@@ -164,6 +210,51 @@ def test_samples(tmp_path, monkeypatch, name, write, cases):
                 same(_plain(found), _plain(getattr(yours, about)), about)
 
 
+class _Decoder:
+    """Stands in for torchcodec's: the frames that the tiny sets were made of, without sound."""
+
+    def __init__(self, path: str, dimension_order: str = "NHWC") -> None:
+        times, rate = _video.read_times(path)
+        frames = _video.read_frames(path, 0, len(times))
+        self.frames = torch.from_numpy(frames if dimension_order == "NHWC" else frames.transpose(0, 3, 1, 2).copy())
+        self.metadata = types.SimpleNamespace(num_frames=len(times), average_fps=rate)
+
+    def get_frames_at(self, indices: list[int]) -> Any:
+        return types.SimpleNamespace(data=self.frames[indices])
+
+
+@pytest.mark.parametrize("name, write, options", VIDEOS, ids=[f"{case[0]}-{i}" for i, case in enumerate(VIDEOS)])
+def test_videos(tmp_path, monkeypatch, name, write, options):
+    pytest.importorskip("av")
+    codec = types.SimpleNamespace(decoders=types.SimpleNamespace(VideoDecoder=_Decoder))
+    monkeypatch.setattr(sys.modules["torchvision.datasets.video_utils"], "_get_torchcodec", lambda: codec)
+    getattr(tiny, write)(tmp_path)
+    options = {**options, "frames_per_clip": 3, "step_between_clips": 2}
+    root = tmp_path if name == "Kinetics" else tmp_path / "videos"
+    if "annotation_path" in options:
+        options["annotation_path"] = str(tmp_path / "lists")
+    mine, yours = getattr(ours, name)(str(root), **options), getattr(theirs, name)(str(root), **options)
+    assert len(mine) == len(yours) > 0 and repr(mine) == repr(yours) and mine.samples == yours.samples and mine.classes == yours.classes
+    for i in range(len(yours)):
+        (video, _, label), (their_video, _, their_label) = mine[i], yours[i]
+        same(video, their_video)
+        assert label == their_label
+    same(mine.metadata, yours.metadata)
+    for sampler in ("UniformClipSampler", "RandomClipSampler"):
+        torch.manual_seed(3), dovetail.manual_seed(3)
+        a, b = (getattr(module.samplers, sampler)(data.video_clips, 2) for module, data in ((ours, mine), (theirs, yours)))
+        assert list(a) == list(b) and len(a) == len(b)
+
+
+def test_shares_of_clips():
+    for count, replicas, size, shuffle in ((14, 4, 1, False), (14, 4, 2, False), (14, 4, 2, True), (12, 3, 3, True)):
+        for rank in range(replicas):
+            a, b = (module.samplers.DistributedSampler(range(count), replicas, rank, shuffle, size) for module in (ours, theirs))
+            assert list(a) == list(b) and len(a) == len(b)
+            a.set_epoch(5), b.set_epoch(5)
+            assert list(a) == list(b)
+
+
 def _plain(value: Any) -> Any:
     """Attributes as lists and texts: where torchvision has a path, a tuple or a keys view, the kind of it is not promised."""
     if isinstance(value, list | tuple):
@@ -187,7 +278,7 @@ def test_missing_files(tmp_path, name, write, cases):
 def test_a_bad_split(tmp_path, name, write, cases):
     parameters = [
         key
-        for key in ("split", "image_set", "mode", "target_types", "target_type", "year")
+        for key in "split image_set mode target_types target_type year version pass_name camera variant calibration".split()
         if key in getattr(ours, name).__init__.__annotations__
     ]
     for key in parameters:

@@ -182,6 +182,21 @@ OPENED = [
     ("Places365", "places365", {"small": True, "verify": False}),
     ("SBU", "sbu", {"download": False}),
     ("WIDERFace", "widerface", {}),
+    ("Sintel", "sintel", {}),
+    ("KittiFlow", "kitti_flow", {}),
+    ("FlyingChairs", "flying_chairs", {}),
+    ("FlyingThings3D", "flying_things", {}),
+    ("HD1K", "hd1k", {}),
+    ("CarlaStereo", "carla_stereo", {}),
+    ("Kitti2012Stereo", "kitti_stereo", {}),
+    ("Kitti2015Stereo", "kitti_stereo", {}),
+    ("Middlebury2014Stereo", "middlebury_stereo", {}),
+    ("CREStereo", "cre_stereo", {}),
+    ("FallingThingsStereo", "falling_things_stereo", {}),
+    ("SceneFlowStereo", "scene_flow_stereo", {"variant": "Monkaa"}),
+    ("SintelStereo", "sintel_stereo", {}),
+    ("InStereo2k", "in_stereo_2k", {}),
+    ("ETH3DStereo", "eth3d_stereo", {}),
 ]
 NAMES = [f"{name}-{i}" for i, (name, _, _) in enumerate(OPENED)]
 
@@ -215,6 +230,8 @@ def test_each_file_missing_or_damaged_is_a_typed_error(tmp_path, name, write, op
 @pytest.mark.parametrize("name, write, options", OPENED, ids=NAMES)
 def test_transforms_are_applied_and_indices_end(tmp_path, name, write, options):
     getattr(tiny, write)(tmp_path)
+    if write in tiny.pairs.__all__:
+        pytest.skip("its transforms take other arguments")
     given = datasets.VisionDataset.__init__.__annotations__.keys() & getattr(datasets, name).__init__.__annotations__.keys()
     seen = []
     if "transforms" in given:
@@ -355,11 +372,15 @@ def test_mutated_images_are_read_or_refused(tmp_path, cases):
     seeds = [path.read_bytes() for path in sorted((tmp_path / "seeds").iterdir())]
     draw, refused, path = random.Random(5), 0, tmp_path / "a.png"
     for i in range(cases):
-        path.write_bytes(mutated(seeds[i % len(seeds)], draw))
+        data = mutated(seeds[i % len(seeds)], draw)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                assert folder.default_loader(path).mode == "RGB"
+                if i % 20:
+                    assert _image.decode_image(data, path, "RGB").mode == "RGB"
+                else:
+                    path.write_bytes(data)
+                    assert folder.default_loader(path).mode == "RGB"
         except DecodeError as error:
             assert error.path == path and isinstance(error, OSError)
             refused += 1

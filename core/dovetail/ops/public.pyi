@@ -89,6 +89,7 @@ jit: Any
 mps: Any
 mtia: Any
 onnx: Any
+overrides: Any
 profiler: Any
 signal: Any
 sparse: Any

@@ -120,7 +120,7 @@ class Manager:
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call a behaviour hook, importing first the modules that implement it; ``audio/window`` is one that a plugin publishes."""
         if "/" in hook and hook not in self._needed:
-            self._publish(hook)
+            self.publish(hook)
         self._need(hook)
         return getattr(self.pluggy.hook, plain(hook))(**arguments)
 
@@ -144,7 +144,8 @@ class Manager:
             raise PluginError(f"{hook}({key!r})", f"plugin {plugin.label} is {plugin.state}", plugin.reason, plugin.remedy)
         return attributed(self._modules[plugin.name][hook], plugin, hook)
 
-    def _publish(self, hook: str) -> None:
+    def publish(self, hook: str) -> None:
+        """Make known a hook that a plugin publishes; UnknownNameError when no usable plugin does."""
         owner, _, name = hook.partition("/")
         by_name = {plugin.name: plugin for plugin in self.catalogue.usable}
         if name not in (by_name[owner].publishes if owner in by_name else ()):

@@ -7,6 +7,9 @@ from typing import Any
 
 #: Module → what of it is here.
 _WHERE = {
+    "_optical_flow": "FlyingChairs FlyingThings3D HD1K KittiFlow Sintel",
+    "_stereo_matching": "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo InStereo2k Kitti2012Stereo Kitti2015Stereo "
+    "Middlebury2014Stereo SceneFlowStereo SintelStereo",
     "caltech": "Caltech101 Caltech256",
     "celeba": "CelebA",
     "cifar": "CIFAR10 CIFAR100",
@@ -25,9 +28,12 @@ _WHERE = {
     "folder": "DatasetFolder ImageFolder",
     "food101": "Food101",
     "gtsrb": "GTSRB",
+    "hmdb51": "HMDB51",
+    "hub": "HFDataset HFIterableDataset hf",
     "imagenet": "ImageNet",
     "imagenette": "Imagenette",
     "inaturalist": "INaturalist",
+    "kinetics": "Kinetics",
     "kitti": "Kitti",
     "lfw": "LFWPairs LFWPeople",
     "lsun": "LSUN LSUNClass",
@@ -47,6 +53,7 @@ _WHERE = {
     "stl10": "STL10",
     "sun397": "SUN397",
     "svhn": "SVHN",
+    "ucf101": "UCF101",
     "usps": "USPS",
     "vision": "StandardTransform VisionDataset",
     "voc": "VOCDetection VOCSegmentation",
@@ -54,15 +61,18 @@ _WHERE = {
     "wrapped": "wrap_dataset_for_transforms_v2",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
-_MODULES = {*_WHERE, "samplers", "tiny", "utils"}
+_MODULES = {*_WHERE, "samplers", "tiny", "utils", "video_utils"}
 
 __all__ = [
-    "CIFAR10", "CIFAR100", "CLEVRClassification", "Caltech101", "Caltech256", "CelebA", "Cityscapes", "CocoCaptions", "CocoDetection",
-    "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "EuroSAT", "FER2013", "FGVCAircraft", "FakeData", "FashionMNIST",
-    "Flickr30k", "Flickr8k", "Flowers102", "Food101", "GTSRB", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "KMNIST",
-    "Kitti", "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM", "PhotoTour",
-    "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "Shapes", "StandardTransform",
-    "StanfordCars", "USPS", "VOCDetection", "VOCSegmentation", "VisionDataset", "WIDERFace", "wrap_dataset_for_transforms_v2",
+    "CIFAR10", "CIFAR100", "CLEVRClassification", "CREStereo", "Caltech101", "Caltech256", "CarlaStereo", "CelebA", "Cityscapes",
+    "CocoCaptions", "CocoDetection", "Country211", "DTD", "DatasetFolder", "Digits", "EMNIST", "ETH3DStereo", "EuroSAT", "FER2013",
+    "FGVCAircraft", "FakeData", "FallingThingsStereo", "FashionMNIST", "Flickr30k", "Flickr8k", "Flowers102", "FlyingChairs",
+    "FlyingThings3D", "Food101", "GTSRB", "HD1K", "HFDataset", "HFIterableDataset", "HMDB51", "INaturalist", "ImageFolder",
+    "ImageNet", "Imagenette", "InStereo2k", "KMNIST", "Kinetics", "Kitti", "Kitti2012Stereo", "Kitti2015Stereo", "KittiFlow",
+    "LFWPairs", "LFWPeople", "LSUN", "LSUNClass", "MNIST", "Middlebury2014Stereo", "MovingMNIST", "Omniglot", "OxfordIIITPet", "PCAM",
+    "PhotoTour", "Places365", "QMNIST", "RenderedSST2", "SBDataset", "SBU", "SEMEION", "STL10", "SUN397", "SVHN", "SceneFlowStereo",
+    "Shapes", "Sintel", "SintelStereo", "StandardTransform", "StanfordCars", "UCF101", "USPS", "VOCDetection", "VOCSegmentation",
+    "VisionDataset", "WIDERFace", "hf", "wrap_dataset_for_transforms_v2",
 ]  # fmt: skip
 
 

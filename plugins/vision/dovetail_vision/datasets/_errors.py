@@ -8,7 +8,7 @@ from PIL import UnidentifiedImageError
 
 from dovetail.errors import DecodeError, DovetailError, FormatError, HashMismatch
 
-__all__ = ["DamagedFile", "MissingFiles", "MissingPackage", "OtherFile", "Unreadable", "package"]
+__all__ = ["DamagedFile", "HubError", "MissingFiles", "MissingPackage", "OtherFile", "Unreadable", "package"]
 
 
 class MissingFiles(FormatError, FileNotFoundError):
@@ -25,6 +25,12 @@ class DamagedFile(FormatError, ValueError):
 
 class OtherFile(HashMismatch, ValueError):
     """A file of a dataset whose MD5 is not the published one."""
+
+
+class HubError(DovetailError, OSError):
+    """A dataset that cannot be fetched or opened."""
+
+    __str__ = Exception.__str__
 
 
 class MissingPackage(DovetailError, ImportError, RuntimeError):

@@ -16,7 +16,9 @@ from dovetail.errors import DovetailError
 from ._errors import DamagedFile, MissingFiles, OtherFile
 from ._fetch import md5_of
 
-__all__ = ["FETCH", "intact", "is_intact", "lines", "need", "parsed", "read_csv", "read_json", "read_text", "read_xml", "sorted_names"]
+__all__ = [
+    "FETCH", "beside", "intact", "is_intact", "lines", "need", "parsed", "read_csv", "read_json", "read_text", "read_xml", "sorted_names",
+]  # fmt: skip
 
 FETCH = "You can use download=True to download it"
 _LARGEST = 1 << 31  # bytes of a text file; COCO's largest has 450 MB
@@ -126,6 +128,13 @@ def read_xml(path: Place) -> ElementTree.Element:
             return ElementTree.fromstring(Path(path).read_bytes(), ElementTree.XMLParser(target=_Elements()))
         except ElementTree.ParseError as error:
             raise ValueError(str(error)) from error
+
+
+def beside(root: Place, path: Place) -> str:
+    """A path as it is given or, where nothing is there, below the root."""
+    path = os.path.expanduser(path)
+    below = os.path.join(root, path)
+    return below if os.path.exists(below) and not os.path.exists(path) else path
 
 
 def sorted_names(folder: Place, wanted: Callable[[os.DirEntry[str]], bool] = lambda entry: True) -> list[str]:

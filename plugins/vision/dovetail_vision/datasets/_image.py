@@ -35,7 +35,7 @@ def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Image.I
         raise Unreadable(path, None, f"cannot be read: {error.strerror or error}") from error
 
 
-def decode_image(data: bytes, where: str, mode: str | None = None) -> Image.Image:
+def decode_image(data: bytes, where: str | os.PathLike[str], mode: str | None = None) -> Image.Image:
     """The bytes of an image file; ``where`` says in errors what they are."""
     return _read(io.BytesIO(data), where, mode)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dovetail.errors import ValueRangeError
 
-from ._files import parsed, read_json
+from ._files import beside, parsed, read_json
 from ._image import open_image
 from .vision import Joint, Root, Transform, VisionDataset
 
@@ -94,8 +94,9 @@ class COCO:
 
 
 class CocoDetection(VisionDataset):
-    """Images below ``root`` with the annotations of ``annFile``, in the order of their ids; pycocotools is not needed.
+    """Images below ``root`` with the annotations of ``annFile``, a path or one below ``root``; pycocotools is not needed.
 
+    Samples are in the order of the images' ids.
     A sample is ``(image, target)``: an "RGB" PIL image and the list of its annotations, dicts as in the file, with "bbox" as
     ``[x, y, width, height]`` in pixels. ``coco`` is the index of the file, a :class:`COCO`; ``ids`` are those of the images.
 
@@ -110,7 +111,7 @@ class CocoDetection(VisionDataset):
         self, root: Root, annFile: Root, transform: Transform = None, target_transform: Transform = None, transforms: Joint = None
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)
-        self.coco = COCO(os.path.expanduser(annFile))
+        self.coco = COCO(beside(self.root, annFile))
         with parsed(annFile, "an annotation file of COCO"):
             self.ids = sorted(self.coco.imgs)
 

@@ -6,7 +6,7 @@ import os
 from html.parser import HTMLParser
 from typing import Any
 
-from ._files import lines, parsed, read_text, sorted_names
+from ._files import beside, lines, parsed, read_text, sorted_names
 from .folder import default_loader
 from .vision import Loader, Root, Transform, VisionDataset
 
@@ -77,7 +77,7 @@ class Flickr8k(VisionDataset):
         self, root: Root, ann_file: str, transform: Transform = None, target_transform: Transform = None, loader: Loader = default_loader
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
-        self.ann_file = os.path.expanduser(ann_file)
+        self.ann_file = beside(self.root, ann_file)
         parser = Flickr8kParser(self.root)
         with parsed(self.ann_file, "the web page of Flickr8k's captions, of images that are in root"):
             parser.feed(read_text(self.ann_file, _HOW))
@@ -112,7 +112,7 @@ class Flickr30k(VisionDataset):
         self, root: Root, ann_file: str, transform: Transform = None, target_transform: Transform = None, loader: Loader = default_loader
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
-        self.ann_file = os.path.expanduser(ann_file)
+        self.ann_file = beside(self.root, ann_file)
         self.annotations: dict[str, list[str]] = {}
         with parsed(self.ann_file, "lines of an image with a number and a caption, a tab between them"):
             for line in lines(self.ann_file, _HOW):

@@ -132,6 +132,7 @@ def from_row(row: Any) -> Weights:
         **megabytes,
         "_docs": row.summary or "",
         **({"license": meta["license"]} if "license" in meta else {}),
+        **({"keypoint_names": _categories(meta["keypoint_names"])} if "keypoint_names" in meta else {}),
     }
     settings = {name: tuple(v) if isinstance(v, list) else v for name, v in (row.transforms_config or {}).items()}
     prepare = partial(plugins.transforms.load(row.transforms), **settings) if row.transforms else nn.Identity
@@ -169,7 +170,8 @@ def takes_weights(enum: str, backbone: str = "") -> Callable[[M], M]:
     """Register a builder whose ``weights`` are members of ``enum``, an attribute of its module that is made when it is first asked for.
 
     The builder gets a member, `Weights` or None; names, entries of the registry and the old ``pretrained`` are settled here; and likewise
-    ``weights_backbone``, where ``backbone`` is an enum of classifiers, with ``pretrained_backbone``.
+    ``weights_backbone``, where ``backbone`` is an enum of classifiers, with ``pretrained_backbone``; a member written behind it is what
+    the latter means.
     """
 
     def wrap(fn: M) -> M:
@@ -184,9 +186,9 @@ def takes_weights(enum: str, backbone: str = "") -> Callable[[M], M]:
             else:
                 _settle(fn.__name__, kwargs, "weights", "pretrained", members)
             if backbone:
-                _settle(
-                    fn.__name__, kwargs, "weights_backbone", "pretrained_backbone", lambda: getattr(import_module(__package__), backbone)
-                )
+                classifiers, _, first = backbone.partition(".")
+                below = functools.partial(getattr, import_module(__package__), classifiers)
+                _settle(fn.__name__, kwargs, "weights_backbone", "pretrained_backbone", below, first)
             return fn(**kwargs)
 
         def members() -> type[WeightsEnum]:
@@ -208,23 +210,24 @@ def _by_name(builder: str, allowed: list[str], args: tuple[Any, ...], kwargs: di
     return {**kwargs, **named}
 
 
-def _settle(builder: str, kwargs: dict[str, Any], name: str, old: str, members: Callable[[], type[WeightsEnum]]) -> None:
+def _settle(builder: str, kwargs: dict[str, Any], name: str, old: str, members: Callable[[], type[WeightsEnum]], first: str = "") -> None:
     """Put a member of the enum, or None, in the place of its name or of what was ``old``."""
     given = kwargs.get(name)
     if old in kwargs and name not in kwargs:
-        kwargs[name] = _legacy(builder, kwargs.pop(old), members(), old)
+        kwargs[name] = _legacy(builder, kwargs.pop(old), members(), old, first)
     elif not (given is None or isinstance(given, WeightsEnum | str)):
-        kwargs[name] = _legacy(builder, given, members(), name)
+        kwargs[name] = _legacy(builder, given, members(), name, first)
     elif given is not None:
         kwargs[name] = members().verify(given)
 
 
-def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str) -> WeightsEnum | None:
+def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str, first: str = "") -> WeightsEnum | None:
     """What ``pretrained=True`` means: the first weights that there were."""
-    first = next((name for name in ("IMAGENET1K_V1", "COCO_V1", "COCO_WITH_VOC_LABELS_V1") if name in enum.__members__), None)
-    if pretrained and first is None:
+    usual = (name for name in ("IMAGENET1K_V1", "COCO_V1", "COCO_WITH_VOC_LABELS_V1") if name in enum.__members__)
+    first = first or next(usual, "")
+    if pretrained and not first:
         raise ValueRangeError(builder, f"{name} is {pretrained!r}", f"it has no weights of that time, but {', '.join(enum.__members__)}")
-    chosen = enum[first] if pretrained and first else None
+    chosen = enum[first] if pretrained else None
     text = f"{builder}: {name}={pretrained!r} is deprecated since torchvision 0.13; it means weights={chosen!r}"
     warnings.warn(text + (f"; the best ones are {enum.__name__}.DEFAULT" if chosen else ""), stacklevel=3)
     return chosen

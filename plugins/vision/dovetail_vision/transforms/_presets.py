@@ -10,7 +10,7 @@ from dovetail import Tensor, nn
 from . import functional as F
 from ._interpolation import InterpolationMode, interpolation_mode
 
-__all__ = ["GreyClassification", "ImageClassification", "SemanticSegmentation"]
+__all__ = ["GreyClassification", "ImageClassification", "ObjectDetection", "SemanticSegmentation"]
 
 
 class ImageClassification(nn.Module):
@@ -92,6 +92,24 @@ class SemanticSegmentation(nn.Module):
             f"resize_size={self.resize_size} with interpolation={self.interpolation}. The values are scaled to [0.0, 1.0] and normalized "
             f"with mean={self.mean} and std={self.std}."
         )
+
+
+class ObjectDetection(nn.Module):
+    """Scale to 0..1: a PIL image or a tensor ``(…, C, H, W)`` to float32; detectors resize and normalize by themselves.
+
+    >>> ObjectDetection()(Image.new("RGB", (9, 12))).shape
+    dovetail.Size([3, 12, 9])
+    """
+
+    def forward(self, img: Image.Image | Tensor) -> Tensor:
+        return F.convert_image_dtype(img if isinstance(img, Tensor) else F.pil_to_tensor(img), dovetail.float32)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def describe(self) -> str:
+        """Say in words what is done."""
+        return "Accepts PIL images, and tensors (C, H, W) and (B, C, H, W). The values are scaled to [0.0, 1.0]."
 
 
 class GreyClassification(nn.Module):
