@@ -28,6 +28,7 @@ HEIGHT, WIDTH = 21, 26
 PIXELS = RNG.integers(0, 256, (3, HEIGHT, WIDTH), dtype=np.uint8)
 VIDEO = RNG.random((2, 3, HEIGHT, WIDTH), dtype=np.float32)
 FORMATS = ("XYXY", "XYWH", "CXCYWH", "XYWHR", "CXCYWHR", "XYXYXYXY")
+OFTEN = [format if format in ("XYXY", "CXCYWHR") else pytest.param(format, marks=pytest.mark.soak) for format in FORMATS]
 
 
 def _boxes(format, count=6, reach=8, seed=0):
@@ -153,7 +154,7 @@ VALUES = {
 }
 
 
-def _through(build, format, seed, image, mode="soft", times=4):
+def _through(build, format, seed, image, mode="soft", times=1):
     mine, yours = build(our_v2, our_tensors), build(their_v2, their_tensors)
     dovetail.manual_seed(seed)
     torch.manual_seed(seed)
@@ -164,33 +165,33 @@ def _through(build, format, seed, image, mode="soft", times=4):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", OFTEN)
 @pytest.mark.parametrize("name", GEOMETRY)
 def test_geometry_moves_all_parts_alike(name, format):
     if name in ("RandomIoUCrop", "Compose") and format in FORMATS[3:]:
         pytest.skip("torchvision's RandomIoUCrop takes upright boxes")
-    _through(GEOMETRY[name], format, 10 + FORMATS.index(format), "Image")
+    _through(GEOMETRY[name], format, 10 + FORMATS.index(format), "Image", times=1)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("image", ["PIL", "plain"])
 @pytest.mark.parametrize("name", GEOMETRY)
 def test_geometry_with_pil_images_and_plain_tensors(name, image):
-    _through(GEOMETRY[name], "XYXY", 3, image, times=2)
+    _through(GEOMETRY[name], "XYXY", 3, image, times=1)
 
 
 @pytest.mark.parametrize("mode", ["hard", None])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", OFTEN)
 @pytest.mark.parametrize("name", ["RandomRotation", "RandomAffine", "RandomResizedCrop", "RandomPerspective", "ElasticTransform", "Resize"])
 def test_clamping_modes(name, format, mode):
-    _through(GEOMETRY[name], format, 20, "Image", mode, times=2)
+    _through(GEOMETRY[name], format, 20, "Image", mode, times=1)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", VALUES)
 def test_what_changes_values(name):
     for seed, format in enumerate(["XYXY", "CXCYWH"]):
-        _through(VALUES[name], format, seed, "Image", times=2)
+        _through(VALUES[name], format, seed, "Image", times=1)
 
 
 @pytest.mark.parametrize("old", FORMATS)
@@ -369,3 +370,15 @@ def test_videos_are_mixed_and_augmented():
         for _ in range(4):
             got = build(our_v2)(our_tensors.Image(dovetail.from_numpy(PIXELS)), 3)
             _same(got, build(their_v2)(their_tensors.Image(torch.from_numpy(PIXELS)), 3))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.soak
+@pytest.mark.parametrize("seeds", [20])
+def test_random_samples(seeds):
+    """Every geometric transform on random samples of every format and clamping mode."""
+    for seed in range(100, 100 + seeds):
+        for name, build in GEOMETRY.items():
+            for format in FORMATS[:3] if name in ("RandomIoUCrop", "Compose") else FORMATS:
+                for mode in ("soft", "hard"):
+                    _through(build, format, seed, "Image" if seed % 2 else "PIL", mode, times=1)

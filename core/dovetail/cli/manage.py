@@ -112,6 +112,8 @@ def check(what: str, api: str | None, as_json: bool) -> None:
     major, _, minor = (api or "").partition(".")
     if api and not (major.isdigit() and (minor or "0").isdigit()):
         raise click.BadParameter(f"{api!r} is no version; expected one such as 2.0", param_hint="--api")
+    if not os.path.isdir(what):
+        installed(what)
     _report(check_plugin(what, (int(major), int(minor or 0)) if api else None), as_json)
 
 

@@ -26,7 +26,6 @@ _NAMES = {
 #: The metadata's key for the CRC-32 of the header; eight digits, which count as zeros in it.
 SEAL = "dovetail.header"
 _TYPES = {code: np.dtype(name) for name, code in _NAMES.items() if name != "bfloat16"}
-_INTEGERS = {int}
 # The format has no complex128: its numbers are kept as pairs, under a name that says so.
 _PAIRS = "#complex128"
 
@@ -120,12 +119,10 @@ def read_header(name: str, file: Any, limit: int = HEADER_LIMIT) -> tuple[list[A
     text = file.read(length)
     try:
         header = json.loads(text.decode(), object_pairs_hook=_compact, parse_int=_natural if b"-0" in text else None)
-        metadata = header.pop("__metadata__", None)
-        metadata = {} if metadata is None else metadata
+        metadata = {} if (found := header.pop("__metadata__", None)) is None else found
         if not all(value.__class__ is str for value in metadata.values()):
             raise ValueError("its metadata are not texts")
-        for word in chain(header, metadata, metadata.values()):
-            word.encode()  # half a surrogate pair, which JSON can spell, is no text
+        "".join(chain(header, metadata, metadata.values())).encode()  # half a surrogate pair, which JSON can spell, is no text
         entries = _placed(name, header, size - 8 - length)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(name, None, f"is not a whole safetensors file ({error}); it was cut off or changed") from None
@@ -147,7 +144,7 @@ def _compact(pairs: list[tuple[str, Any]]) -> Any:
     code, shape, ends = found.get("dtype"), found.get("shape"), found.get("data_offsets")
     if code.__class__ is str and shape.__class__ is ends.__class__ is list and len(pairs) == 3 and len(ends) == 2 and len(shape) <= 64:
         numbers = (*ends, *shape)
-        if {*map(type, numbers)} == _INTEGERS:
+        if {*map(type, numbers)} == {int}:
             return _kind(code), *numbers
     return found
 

@@ -10,7 +10,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -148,13 +147,14 @@ def load(
     if foreign is not None:
         value = {key: move_to(t) for key, t in foreign.items()}
         return value if into is None else _loaded(into, value)
-    start = bytes(f.read(9)) if hasattr(f, "read") else _read(Path(f), 9)
-    if not start:
-        raise _EmptyFile(name, 0, "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?")
-    if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
-        value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
-        return value if into is None else _loaded(into, value)
-    with _opened(f, start) as file:
+    with _opened(f) as file:
+        start = file.read(9)
+        if not start:
+            what = "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?"
+            raise _EmptyFile(name, 0, what)
+        if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # a header's length may begin so too
+            value = _torch(name, f, file, start, map_location, mmap, legacy.get("encoding", "utf-8"))
+            return value if into is None else _loaded(into, value)
         arrays, metadata = read(name, file, max_header, bool(mmap))
     if not any(key.startswith("dovetail") for key in metadata):
         head, value = {"kind": "value"}, arrays
@@ -183,40 +183,31 @@ def _loaded(module: Any, state: Any) -> Any:
     return module
 
 
-def _read(path: Path, size: int = -1) -> bytes:
+def _opened(f: Any) -> BinaryIO:
+    """The file, or all that is left of a stream."""
+    if hasattr(f, "read"):
+        return io.BytesIO(f.read())
     try:
-        with open(path, "rb") as file:
-            return file.read(size)
-    except IsADirectoryError:
-        raise FormatError(path, None, "is a folder; expected a file that dovetail.save wrote") from None
-
-
-def _opened(f: Any, start: bytes) -> BinaryIO:
-    """The file, or all of a stream of which ``start`` was read; in one copy where the stream can go back."""
-    if not hasattr(f, "read"):
         return open(f, "rb")
-    if getattr(f, "seekable", bool)():
-        f.seek(-len(start), 1)
-        start = b""
-    return io.BytesIO(start + f.read())
+    except IsADirectoryError:
+        raise FormatError(f, None, "is a folder; expected a file that dovetail.save wrote") from None
 
 
-def _torch(name: str, f: Any, head: bytes, map_location: Any, mmap: Any, encoding: str) -> Any:
+def _torch(name: str, f: Any, file: Any, head: bytes, map_location: Any, mmap: Any, encoding: str) -> Any:
     """The value in one of PyTorch's files. A stream is left behind it, so that several that lie in a row can be read."""
     from .torch_file import read_torch
 
-    with _opened(f, head) as file:
-        arrays = _npz(name, file, map_location, head)
-        value = read_torch(name, file, map_location, bool(mmap), encoding) if arrays is None else arrays
-        if hasattr(f, "read") and head[:1] == b"\x80" and (left := len(file.getbuffer()) - file.tell()):  # type: ignore[attr-defined]
-            f.seek(-left, 2)
-        return value
+    arrays = _npz(name, file, map_location, head)
+    value = read_torch(name, file, map_location, bool(mmap), encoding) if arrays is None else arrays
+    if hasattr(f, "read") and head[:1] == b"\x80" and file.tell() < len(file.getbuffer()):
+        f.seek(file.tell() - len(file.getbuffer()), 2)
+    return value
 
 
 def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Check every byte of a file that `save` wrote and return its head. Raises a FormatError that names the tensor."""
     name = os.fspath(path)
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         arrays, metadata = read(name, file)
     if not any(key.startswith("dovetail") for key in metadata):
         raise FormatError(path, None, "has no checksums; dovetail.save did not write it")

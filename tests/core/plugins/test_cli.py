@@ -196,3 +196,8 @@ def test_new_writes_a_plugin_of_any_distribution(run_cli, tmp_path):
     run_cli("plugins", "new", "tones", "--with", "model", "--distribution", "acme-tones", "--out", str(out))
     assert '[models."acme-tones/mlp"]' in (out / "acme_tones" / "dovetail.toml").read_text()
     assert 'acme-tones = "acme_tones:dovetail.toml"' in (out / "pyproject.toml").read_text()
+
+
+def test_check_says_which_plugins_there_are(site, run_cli):
+    site.model("dovetail-audio")
+    assert "there is no plugin 'adio'; installed: audio" in run_cli("plugins", "check", "adio", status=1)

@@ -168,7 +168,9 @@ for program in programs:
 SLOW = "import os, time\ntime.sleep(30 if 'SLOW' in os.environ else 0)\n" + GOOD
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, *(pytest.param(n, marks=pytest.mark.soak) for n in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_being_killed_from_outside_accuses_nobody(site, process, number, tmp_path):
     """Three processes that are killed at the same import count as one, and one that gets through it clears the plugin."""
     site.model("dovetail-slow", SLOW)

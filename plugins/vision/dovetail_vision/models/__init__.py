@@ -73,6 +73,7 @@ FAMILIES: dict[str, list[str]] = {
         "regnet_y_32gf", "regnet_y_128gf", "regnet_x_400mf", "regnet_x_800mf", "regnet_x_1_6gf", "regnet_x_3_2gf", "regnet_x_8gf",
         "regnet_x_16gf", "regnet_x_32gf",
     ],
+    "shapes": ["TinyResNet", "shapes_detector", "shapes_segmenter"],
 }  # fmt: skip
 #: Packages beside them, each with families of its own.
 PACKAGES = ("detection", "segmentation")
@@ -84,7 +85,7 @@ __all__ = [  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name in FAMILIES or name in PACKAGES or name == "mobilenet":
+    if name in FAMILIES or name in PACKAGES or name in ("feature_extraction", "mobilenet"):
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

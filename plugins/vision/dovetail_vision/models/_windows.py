@@ -60,8 +60,8 @@ def regions(sides: Sequence[int], window: Sequence[int], shift: Sequence[int], d
     """For each place of each window of a rolled picture, which of nine regions it came from: (windows, places).
 
     >>> regions((2, 4), (2, 2), (0, 1))
-    tensor([[0, 0, 0, 0],
-            [1, 2, 1, 2]])
+    tensor([[3, 3, 3, 3],
+            [4, 5, 4, 5]])
     """
     numbers = []
     for side, size, by in zip(sides, window, shift, strict=True):

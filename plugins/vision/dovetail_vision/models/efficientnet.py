@@ -26,7 +26,7 @@ Layer = Callable[..., nn.Module]
 
 
 class _MBConvConfig:
-    """One stage: how far its blocks expand, their kernel, the first one's stride, channels in and out, how many and of what kind they are."""
+    """One stage: how far its blocks expand, their kernel, the stride of the first, channels in and out, how many and of what kind."""
 
     def __init__(
         self, expand_ratio: float, kernel: int, stride: int, input_channels: int, out_channels: int, num_layers: int, block: Layer
