@@ -158,7 +158,7 @@ class Metric(ABC):
 
 
 class Perplexity(Metric):
-    """``exp`` of the mean negative log-likelihood of the tokens: scores (N, L, V) and tokens (N, L); those of ``ignore_index`` do not count.
+    """``exp`` of the mean negative log-likelihood of the tokens: scores (N, L, V), tokens (N, L); those of ``ignore_index`` do not count.
 
     >>> from dovetail import tensor, zeros
     >>> metric = Perplexity()
