@@ -32,6 +32,19 @@ def from_sentencepiece(path: str | os.PathLike[str], **special_tokens: str | Non
     kind = model["trainer"].get(3, 1)
     if kind not in (1, 2):
         raise UnsupportedError("from_sentencepiece", f"{os.fspath(path)} has models of kind {kind}", "expected unigram (1) or BPE (2)")
+    try:
+        return HFTokenizer(_made(model, kind), **{**_unknown_token(model), **special_tokens})
+    except (KeyboardInterrupt, SystemExit, MemoryError, TypeError):
+        raise
+    except BaseException as error:  # the package raises bare Exceptions, and its panics are no Exceptions
+        raise FormatError(path, None, f"its pieces and settings make no tokenizer: {error}") from error
+
+
+def _unknown_token(model: dict[str, Any]) -> dict[str, str]:
+    return {"unk_token": text for text, _, what in model["pieces"] if what == _UNKNOWN}
+
+
+def _made(model: dict[str, Any], kind: int) -> Any:
     tk, pieces = package(), model["pieces"]
     unknown = next((i for i, (_, _, what) in enumerate(pieces) if what == _UNKNOWN), None)
     bytes_too = any(what == _BYTE for _, _, what in pieces)
@@ -48,9 +61,7 @@ def from_sentencepiece(path: str | os.PathLike[str], **special_tokens: str | Non
     tokenizer.decoder = tk.decoders.Sequence(steps if bytes_too else steps[1:])
     tokenizer.add_special_tokens([tk.AddedToken(text, normalized=False, special=True) for text, _, what in pieces if what == _CONTROL])
     tokenizer.add_tokens([tk.AddedToken(text, normalized=False) for text, _, what in pieces if what == _USER])
-    if unknown is not None:
-        special_tokens.setdefault("unk_token", pieces[unknown][0])
-    return HFTokenizer(tokenizer, **special_tokens)
+    return tokenizer
 
 
 def _bpe(tk: Any, pieces: list[tuple[str, float, int]], unknown: int | None, bytes_too: bool) -> Any:
