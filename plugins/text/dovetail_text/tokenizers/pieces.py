@@ -41,7 +41,8 @@ def from_sentencepiece(path: str | os.PathLike[str], **special_tokens: str | Non
 
 
 def _unknown_token(model: dict[str, Any]) -> dict[str, str]:
-    return {"unk_token": text for text, _, what in model["pieces"] if what == _UNKNOWN}
+    found = [text for text, _, what in model["pieces"] if what == _UNKNOWN]
+    return {"unk_token": found[0]} if found else {}
 
 
 def _made(model: dict[str, Any], kind: int) -> Any:
