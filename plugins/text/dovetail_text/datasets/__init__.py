@@ -38,9 +38,10 @@ from .torchtext import (
     YelpReviewFull,
     YelpReviewPolarity,
 )  # fmt: skip
+from .udhr import UDHR
 
 __all__ = [
-    "BlockDataset", "HFDataset", "HFIterableDataset", "PyDoc", "from_files", "hf", "lm_blocks", "AG_NEWS", "AmazonReviewFull",
+    "BlockDataset", "HFDataset", "HFIterableDataset", "PyDoc", "UDHR", "from_files", "hf", "lm_blocks", "AG_NEWS", "AmazonReviewFull",
     "AmazonReviewPolarity", "CC100", "CNNDM", "CoLA", "CoNLL2000Chunking", "DBpedia", "EnWik9", "IMDB", "IWSLT2016", "IWSLT2017",
     "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB", "SogouNews", "UDPOS",
     "WNLI", "WikiText103", "WikiText2", "YahooAnswers", "YelpReviewFull", "YelpReviewPolarity",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
 import os
-from pathlib import Path
-from typing import Any
 
-from dovetail.errors import FormatError, HashMismatch, RangeError, ValueRangeError
+from dovetail.errors import RangeError, ValueRangeError
 from dovetail.utils.data import Dataset
+
+from .shipped import read_shipped
 
 __all__ = ["PyDoc"]
 
-_SHIPPED = Path(__file__).with_name("data")
 _FILE = "pydoc.json.gz"
 _SHA256 = "ef1c22e964a0b2936677e8e936b6cd5a6206628338bb9706dadda51fbf8eae91"
 # Other topics quote each other at length; of these four no more than one line in a hundred is found elsewhere.
@@ -44,7 +40,7 @@ class PyDoc(Dataset):
         if split not in (None, "train", "valid"):
             raise ValueRangeError("PyDoc", f"split is {split!r}", 'expected "train", "valid" or None for both')
         self.root, self.split = root, split
-        topics = _read((_SHIPPED if root is None else Path(root).expanduser()) / _FILE)
+        topics = read_shipped(_FILE, _SHA256, root)
         self.topics = {title: text for title, text in topics.items() if split is None or (title in _VALID) == (split == "valid")}
         self.titles = list(self.topics)
         self.text = "\n".join(self.topics.values())
@@ -61,14 +57,3 @@ class PyDoc(Dataset):
 
     def __repr__(self) -> str:
         return f"PyDoc(split={self.split!r}): {len(self)} topics, {len(self.text):,} characters"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise FormatError(path, None, f"{error.strerror}; leave root out to use the copy that ships with dovetail-text") from error
-    found = hashlib.sha256(packed).hexdigest()
-    if found != _SHA256:
-        raise HashMismatch(path, None, f"SHA-256 is {found}; expected {_SHA256}; reinstall dovetail-text or replace the file")
-    return json.loads(gzip.decompress(packed))
