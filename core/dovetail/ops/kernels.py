@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _call
 from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError
 
 __all__ = ["Kernel", "install", "install_claimed", "remove", "update_table"]
@@ -40,7 +42,7 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
     from ._op import OPS, Impl
 
     record = OPS.get(op)
-    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op == "compile" else None
+    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op in ("compile", "twin") else None
     if table is None:
         raise UnknownNameError("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", "")
     if not isinstance(kernel, Kernel):
@@ -97,6 +99,9 @@ def install_claimed() -> None:
                 install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
             except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
                 left_out.setdefault((claim.plugin, str(error.__cause__ or error)), []).append((claim.op, error))
+        make = update_table("twin").get(("cpu", np.dtype(np.float32)))
+        if make is not None and os.environ.get("DOVETAIL_TWIN") != "0":
+            _call.adopt(make())
         for (plugin, _), found in left_out.items():
             (op, why), others = found[0], f" and {len(found) - 1} other ops" if len(found) > 1 else ""
             what = f"plugin {plugin}: its kernel for {op}{others} was left out, and the reference serves: {why}"

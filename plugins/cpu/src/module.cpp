@@ -23,4 +23,5 @@ NB_MODULE(_native, m) {
     dovetail::bind_product(m);
     dovetail::bind_recurrent(m);
     dovetail::bind_reduce(m);
+    dovetail::bind_twin(m);
 }

@@ -1,0 +1,26 @@
+"""The compiled twin of the core's op calls: handed its parts, it serves `one`, `two` and `dispatch` (``DOVETAIL_TWIN=0`` leaves it out)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dovetail.autograd import engine
+from dovetail.graph import raw
+from dovetail.nn import Parameter
+
+from . import _native
+
+__all__ = ["make"]
+
+
+def make() -> dict[str, Any]:
+    """Give the compiled functions by the names of those that they stand for; none where NumPy hides what it needs."""
+    variable = getattr(raw.hush, "__self__", None)
+    if raw.IGNORE is None or variable is None:
+        return {}
+    return _native.twin({
+        "Tensor": raw.Tensor, "Parameter": Parameter, "Node": raw.Node, "state": raw.STATE, "clock": raw.tick.__self__,
+        "variable": variable, "ignore": raw.IGNORE, "one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "array": raw.array,
+        "afresh": raw.afresh, "share": raw.share, "Leaf": raw.Leaf, "Plan": raw.Plan, "late": engine.late, "go": engine.late.go, "freed": engine.freed,
+        "stale": engine.stale, "after": engine.after, "fitted": engine.fitted,
+    })  # fmt: skip
