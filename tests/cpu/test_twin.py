@@ -14,24 +14,26 @@ import numpy as np
 import pytest
 
 import dovetail as dv
+from dovetail.autograd.engine import late
 from dovetail.graph import raw
-from dovetail.ops import _call
+from dovetail.ops import _call, _viewing
 from dovetail.ops._plan import Plan
+from dovetail.ops.kernels import adopt
 from dovetail.testing.samples.calls import ROWS, flat, function, inputs
 from dovetail.testing.samples.row import Row
 from dovetail_cpu import twin
 
-PYTHON: dict[str, Any] = {"one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "go": raw.Walk.go}
+PYTHON: dict[str, Any] = {"one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "view_of": raw.view_of, "walk": raw.Walk.go, "collect": raw.Walk.finish}
 
 
 @contextmanager
 def served_by(functions: dict[str, Any]) -> Iterator[None]:
-    before = {"one": _call.one, "two": _call.two, "dispatch": _call.dispatch, "go": _call.late.go}
-    _call.adopt(dict(functions))
+    before = {**{name: vars(_call if name in vars(_call) else _viewing).get(name) for name in PYTHON}, "walk": late.walk, "collect": late.collect}
+    adopt(functions)
     try:
         yield
     finally:
-        _call.adopt(before)
+        adopt(before)
 
 
 @pytest.fixture(scope="module")

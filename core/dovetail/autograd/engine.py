@@ -26,7 +26,8 @@ class _Late:
     clone: Callable[[Tensor], Tensor]
     iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
     exhausted: Callable[[str, MemoryError], Exception]
-    go: Callable[[Walk], None]  # `Walk.go`, or its compiled twin
+    walk: Callable[[Walk], None]  # `Walk.go` and `Walk.finish`, or their compiled twins
+    collect: Callable[[Walk, bool, Any], dict[Edge, Tensor]]
     inspect: Callable[[Node, Any], None] | None = None  # looks at the gradients that a node gave; see anomaly.py
 
 
@@ -55,8 +56,8 @@ def run(
         walk = STATE.walk = Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
-        late.go(walk)
-        return walk.finish(accumulate, roots)
+        late.walk(walk)
+        return late.collect(walk, accumulate, roots)
     except MemoryError as error:
         raise late.exhausted("backward", error) from None
     finally:
@@ -210,7 +211,7 @@ class Walk:
                 hook(owner)
 
 
-late.go = Walk.go
+late.walk, late.collect = Walk.go, Walk.finish
 
 
 def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:

@@ -13,16 +13,17 @@ from ..autograd.node import CLASSES, Leaf, Node, Output, Tensor, changed, produc
 from ..dtypes import HALF
 from ..generator import Generator, current
 from ..nn._hooks import GLOBAL, TABLES
-from ..ops._call import array, dispatch, one, two
+from ..ops._call import array, dispatch, finish_many, one, two
 from ..ops._layout import afresh, converted
 from ..ops._op import OPS
 from ..ops._plan import Plan
-from ..ops._prepare import attend, explain, lowered, raised, share, unwrap
+from ..ops._prepare import attend, explain, lowered, note_view, raised, share, unwrap
 from ..ops._quiet import IGNORE, hush, restore
+from ..ops._viewing import view_of
 from ..ops.memory import alias
 
 __all__ = [
     "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan", "Tensor", "Walk",
-    "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "explain", "grad", "hush", "lowered",
-    "observing", "one", "producer", "raised", "restore", "share", "tick", "two", "unwrap", "wrap",
+    "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "explain", "finish_many", "grad", "hush", "lowered", "note_view",
+    "observing", "one", "producer", "raised", "restore", "share", "tick", "two", "unwrap", "view_of", "wrap",
 ]  # fmt: skip

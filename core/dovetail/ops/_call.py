@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.engine import late
 from ..autograd.graph import pack
 from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, SAVING, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
@@ -29,7 +28,7 @@ from ._refuse import flags
 if TYPE_CHECKING:
     from ._op import Impl, Op
 
-__all__ = ["adopt", "array", "dispatch", "general", "one", "operand", "operator", "reflected", "specialise", "two"]
+__all__ = ["array", "dispatch", "general", "one", "operand", "operator", "reflected", "specialise", "two"]
 
 _NDARRAY = np.ndarray
 _SINGLE = np.dtype(np.float32)
@@ -101,7 +100,7 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
     if op.saves:
         out, extras = out[0], out[1:]
     if op.n_outputs != 1:
-        return _finish_many(op, impl, args, raw, out, extras, edges, mask, word)
+        return finish_many(op, impl, args, raw, out, extras, edges, mask, word)
     if out.__class__ is not _NDARRAY:
         out = array(out)
     if op.contiguous and not out.flags.c_contiguous:
@@ -128,7 +127,7 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
     return t
 
 
-def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
+def finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
     """`finish` for an op of several results."""
     out = [o if o.__class__ is _NDARRAY else array(o) for o in out]
     if op.contiguous:
@@ -304,9 +303,3 @@ def two(op: Op, input: Any, other: Any, operator: bool = False) -> Any:
     node.dtype = dtype
     node.seq = tick()
     return t
-
-
-def adopt(made: dict[str, Any]) -> None:
-    """Let compiled twins serve for `one`, `two`, `dispatch` and `Walk.go`: they do the same, or hand the call to these."""
-    late.go = made.pop("go", late.go)
-    globals().update(made)

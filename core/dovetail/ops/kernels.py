@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from . import _call
 from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError
 
 __all__ = ["Kernel", "install", "install_claimed", "remove", "update_table"]
@@ -80,6 +79,16 @@ def remove(op: str, device: str, dtypes: tuple[Any, ...]) -> None:
             record.fast[numpy_type] = record.reference
 
 
+def adopt(made: dict[str, Any]) -> None:
+    """Let compiled twins serve wherever the core calls these functions by name: they do the same, or hand the call to them."""
+    from ..autograd.engine import late
+    from . import _call, _viewing, index
+
+    for home in (vars(_call), vars(_viewing), vars(index)):
+        home.update({name: function for name, function in made.items() if name in home})
+    late.walk, late.collect = made["walk"], made["collect"]
+
+
 _installed = False
 _lock = threading.Lock()
 
@@ -101,7 +110,7 @@ def install_claimed() -> None:
                 left_out.setdefault((claim.plugin, str(error.__cause__ or error)), []).append((claim.op, error))
         make = update_table("twin").get(("cpu", np.dtype(np.float32)))
         if make is not None and os.environ.get("DOVETAIL_TWIN") != "0":
-            _call.adopt(make())
+            adopt(make())
         for (plugin, _), found in left_out.items():
             (op, why), others = found[0], f" and {len(found) - 1} other ops" if len(found) > 1 else ""
             what = f"plugin {plugin}: its kernel for {op}{others} was left out, and the reference serves: {why}"

@@ -1,4 +1,4 @@
-"""The compiled twin of the core's op calls: handed its parts, it serves `one`, `two` and `dispatch` (``DOVETAIL_TWIN=0`` leaves it out)."""
+"""The compiled twin of the core's op calls: handed its parts, it serves calls and backward() (``DOVETAIL_TWIN=0`` leaves it out)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def make() -> dict[str, Any]:
     return _native.twin({
         "Tensor": raw.Tensor, "Parameter": Parameter, "Node": raw.Node, "state": raw.STATE, "clock": raw.tick.__self__,
         "variable": variable, "ignore": raw.IGNORE, "one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "array": raw.array,
-        "afresh": raw.afresh, "share": raw.share, "Leaf": raw.Leaf, "Plan": raw.Plan, "late": engine.late, "go": engine.late.go, "freed": engine.freed,
+        "afresh": raw.afresh, "share": raw.share, "finish_many": raw.finish_many, "note_view": raw.note_view, "view_of": raw.view_of, "Leaf": raw.Leaf, "Plan": raw.Plan, "late": engine.late, "go": raw.Walk.go, "finish": raw.Walk.finish, "freed": engine.freed,
         "stale": engine.stale, "after": engine.after, "fitted": engine.fitted,
     })  # fmt: skip

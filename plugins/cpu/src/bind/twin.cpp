@@ -10,6 +10,15 @@ namespace twin {
 Parts parts;
 Slots at;
 
+Object wrap(Object array, Object box) {
+    static Object nothing = PyTuple_New(0), zero = PyLong_FromLong(0);
+    Ref t(PyBaseObject_Type.tp_new(parts.Tensor, nothing, nullptr)), own(box ? Py_NewRef(box) : PyList_New(4));
+    if (!t || !own) return nullptr;
+    for (int i = 0; !box && i < 4; i++) PyList_SET_ITEM(own.p, i, Py_NewRef(i < 2 ? zero : Py_None));
+    slot(t.p, at.array) = Py_NewRef(array), slot(t.p, at.edge) = Py_NewRef(Py_None), slot(t.p, at.box) = own.give();
+    return t.give();
+}
+
 namespace {
 
 PyTypeObject* native;  // the type of this module's own functions
@@ -90,7 +99,8 @@ struct Call {
 
     bool take();
     Object finish(Ref out);
-    Object record(Object t, Object out, Object* extras, Py_ssize_t more);
+    Object finish_many(Ref out);
+    Object record(Object t, Object out, Object* extras, Py_ssize_t more, bool guarded = true);
 };
 
 // Take the arrays out of the tensors; false where Python must serve the call.
@@ -142,11 +152,12 @@ bool Call::take() {
     return !PyErr_Occurred();
 }
 
-Object Call::record(Object t, Object out, Object* extras, Py_ssize_t more) {
+// Let the result remember its call; not guarded: a view's rule keeps nothing that a change would spoil.
+Object Call::record(Object t, Object out, Object* extras, Py_ssize_t more, bool guarded) {
     Ref rules(PyObject_GetAttr(impl, name.rules));
     if (!rules) return nullptr;
     const char kind = PyArray_DESCR(reinterpret_cast<PyArrayObject*>(out))->kind;
-    if (!mask || !(word & 1) || !PyDict_GET_SIZE(rules.p) || !(kind == 'f' || kind == 'c' || kind == 'V')) return t;
+    if (!mask || !(word & 1) || !PyDict_GET_SIZE(rules.p) || (guarded && !(kind == 'f' || kind == 'c' || kind == 'V'))) return t;
     Ref plans(PyObject_GetAttr(impl, name.plans)), key(PyLong_FromUnsignedLong(mask));
     if (!plans || !key) return nullptr;
     Object found = PyDict_GetItemWithError(plans.p, key.p);
@@ -170,7 +181,7 @@ Object Call::record(Object t, Object out, Object* extras, Py_ssize_t more) {
     Py_ssize_t held = 0;
     Object boxes[MOST];
     for (Py_ssize_t i : keeps.boxed)
-        if (Object v = i < count ? args[i] : i == count ? t : nullptr; v && plain(v)) boxes[held++] = slot(v, at.box);
+        if (Object v = i < count ? args[i] : i == count ? t : nullptr; guarded && v && plain(v)) boxes[held++] = slot(v, at.box);
     Ref box(PyTuple_New(held));
     if (!box) return nullptr;
     for (Py_ssize_t i = 0; i < held; i++) PyTuple_SET_ITEM(box.p, i, Py_NewRef(boxes[i]));
@@ -183,6 +194,27 @@ Object Call::record(Object t, Object out, Object* extras, Py_ssize_t more) {
     slot(node.p, at.dtype) = Py_NewRef(dtype_of(out));
     Py_SETREF(slot(t, at.edge), node.give());
     return t;
+}
+
+Ref tuple_of(Object* items, Py_ssize_t count) {
+    Ref made(PyTuple_New(count));
+    for (Py_ssize_t i = 0; made && i < count; i++) PyTuple_SET_ITEM(made.p, i, Py_NewRef(items[i]));
+    return made;
+}
+
+// `_finish_many`, which is Python's, for an op of several results.
+Object Call::finish_many(Ref out) {
+    Ref extras(PyTuple_New(0));
+    if (known.saves) {
+        Ref whole(PySequence_Tuple(out.p));
+        if (!whole || !PyTuple_GET_SIZE(whole.p)) return nullptr;
+        out = Ref::of(PyTuple_GET_ITEM(whole.p, 0));
+        extras = Ref(PyTuple_GetSlice(whole.p, 1, PyTuple_GET_SIZE(whole.p)));
+    }
+    Ref given = tuple_of(args, count), values = tuple_of(raw, count), ends = tuple_of(edges, arrays);
+    Ref needs(PyLong_FromUnsignedLong(word & 1 ? mask : 0)), mode(PyLong_FromLong(word));
+    if (!extras || !given || !values || !ends || !needs || !mode) return nullptr;
+    return PyObject_CallFunctionObjArgs(parts.finish_many, op, impl, given.p, values.p, out.p, extras.p, ends.p, needs.p, mode.p, nullptr);
 }
 
 // Wrap what the forward returned, and record the call if a gradient may be asked for.
@@ -201,18 +233,13 @@ Object Call::finish(Ref out) {
     if (known.contiguous != Py_False && !PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(out.p)))
         out = Ref(PyObject_CallFunctionObjArgs(parts.afresh, out.p, known.contiguous == Py_True ? Py_False : Py_True, nullptr));
     if (!out || !PyArray_CheckExact(out.p)) return nullptr;
-    static Object nothing = PyTuple_New(0);
-    Ref t(PyBaseObject_Type.tp_new(parts.Tensor, nothing, nullptr)), box(PyList_New(4));
-    if (!t || !box) return nullptr;
-    static Object zero = PyLong_FromLong(0);
-    for (int i = 0; i < 4; i++) PyList_SET_ITEM(box.p, i, Py_NewRef(i < 2 ? zero : Py_None));
-    slot(t.p, at.array) = Py_NewRef(out.p), slot(t.p, at.edge) = Py_NewRef(Py_None), slot(t.p, at.box) = box.give();
+    Ref t(wrap(out.p));
+    if (!t) return nullptr;
     if (known.shares) {
-        Ref given(PyTuple_New(count)), made(PyList_New(1)), word_(PyLong_FromLong(word));
-        if (!given || !made || !word_) return nullptr;
-        for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(given.p, i, Py_NewRef(args[i]));
+        Ref given = tuple_of(args, count), made(PyList_New(1)), mode(PyLong_FromLong(word));
+        if (!given || !made || !mode) return nullptr;
         PyList_SET_ITEM(made.p, 0, Py_NewRef(t.p));
-        if (!Ref(PyObject_CallFunctionObjArgs(parts.share, op, given.p, made.p, word_.p, nullptr))) return nullptr;
+        if (!Ref(PyObject_CallFunctionObjArgs(parts.share, op, given.p, made.p, mode.p, nullptr))) return nullptr;
     }
     return record(t.p, out.p, extras, more) ? t.give() : nullptr;
 }
@@ -248,7 +275,7 @@ Object serve(Call& call, bool& failed) {
         failed = true;
         return nullptr;
     }
-    Object made = call.finish(std::move(out));
+    Object made = call.known.single ? call.finish(std::move(out)) : call.finish_many(std::move(out));
     failed = !made && PyErr_Occurred();
     return made;
 }
@@ -262,7 +289,7 @@ bool matches(std::initializer_list<Object> kinds) {
 // Python's turn: after a failure too, which it meets again and explains.
 template <class Slow> Object served(Object op, Object* args, Py_ssize_t count, Slow&& slow) {
     const Op& about = known(op);
-    const long word = about.single ? word_now() : -1;
+    const long word = word_now();
     if (word == 0 || word == 1) {  // nothing is on besides recording
         Call call{op, about, args, count, word, {}, {}};
         bool failed;
@@ -289,6 +316,36 @@ Object dispatch(Object, Object* args, Py_ssize_t count) {
 }
 
 Object walked(Object, Object* args, Py_ssize_t) { return go(args[0]); }
+Object finished(Object, Object* args, Py_ssize_t) { return finish(args[0], args[1], args[2]); }
+
+// view_of (core/dovetail/ops/_viewing.py): op, input, args, out, word, shares
+Object view_of(Object, Object* given, Py_ssize_t count) {
+    Object op = given[0], input = given[1], args = given[2], out = given[3];
+    if (!plain(input) || !PyArray_CheckExact(out) || !array_of(input)) return PyObject_Vectorcall(parts.view_of, given, size_t(count), nullptr);
+    const Op& about = known(op);
+    const long word = PyLong_AsLong(given[4]);
+    const bool shares = count < 6 || PyObject_IsTrue(given[5]) == 1;
+    Object box = slot(input, at.box), n = slot(input, at.edge);
+    Ref t(wrap(out, shares ? box : nullptr)), rest(PySequence_Tuple(args));
+    if (!t || !rest) return nullptr;
+    const Py_ssize_t more = PyTuple_GET_SIZE(rest.p);
+    if (more >= Call::MOST) return PyObject_Vectorcall(parts.view_of, given, size_t(count), nullptr);
+    Ref all(PyTuple_New(more + 1));
+    if (!all) return nullptr;
+    PyTuple_SET_ITEM(all.p, 0, Py_NewRef(input));
+    for (Py_ssize_t i = 0; i < more; i++) PyTuple_SET_ITEM(all.p, i + 1, Py_NewRef(PyTuple_GET_ITEM(rest.p, i)));
+    if (shares) {
+        Py_XSETREF(slot(t.p, at.view), Py_BuildValue("(OOOOO)", input, op, all.p, Py_None, word ? Py_True : Py_False));
+        if (!slot(t.p, at.view)) return nullptr;
+        const bool frozen = PyFloat_Check(PyList_GET_ITEM(box, 0));  // infinity: made in inference mode
+        if (word && Py_TYPE(n) != parts.Leaf && !frozen && !Ref(PyObject_CallFunctionObjArgs(parts.note_view, box, t.p, nullptr))) return nullptr;
+    }
+    if (n == Py_None || !word) return t.give();
+    Call call{op, about, &PyTuple_GET_ITEM(all.p, 0), more + 1, word, {}, {}};
+    for (Py_ssize_t i = 0; i <= more; i++) call.raw[i] = PyTuple_GET_ITEM(all.p, i);
+    call.raw[0] = slot(input, at.array), call.edges[0] = n, call.arrays = 1, call.mask = 1, call.impl = about.reference;
+    return call.record(t.p, out, nullptr, 0, false) ? t.give() : nullptr;
+}
 
 template <Object (*F)(Object, Object*, Py_ssize_t)> Object guarded(Object self, Object const* args, Py_ssize_t count) {
     try {
@@ -312,16 +369,18 @@ nb::dict make(nb::dict given) {
     auto type = [&](const char* what) { return reinterpret_cast<PyTypeObject*>(take(what)); };
     parts = {type("Tensor"), type("Parameter"), type("Node"), type("Leaf"), type("Plan"), take("state"), take("clock"), take("variable"), take("ignore"),
              take("one"), take("two"), take("dispatch"), take("array"), take("afresh"), take("share"),
-             take("late"), take("go"), take("freed"), take("stale"), take("after"), take("fitted")};
-    at = {offset(parts.Tensor, "_a"), offset(parts.Tensor, "_n"), offset(parts.Tensor, "_v"), offset(parts.Node, "plan"),
+             take("finish_many"), take("note_view"), take("view_of"), take("late"), take("go"), take("finish"), take("freed"), take("stale"), take("after"), take("fitted")};
+    at = {offset(parts.Tensor, "_a"), offset(parts.Tensor, "_n"), offset(parts.Tensor, "_v"), offset(parts.Tensor, "_b"), offset(parts.Node, "plan"),
           offset(parts.Node, "edges"), offset(parts.Node, "saved"), offset(parts.Node, "boxes"), offset(parts.Node, "shape"),
-          offset(parts.Node, "dtype"), offset(parts.Node, "seq"), offset(parts.Leaf, "shape"), offset(parts.Leaf, "dtype")};
+          offset(parts.Node, "dtype"), offset(parts.Node, "seq"), offset(parts.Leaf, "shape"), offset(parts.Leaf, "dtype"), offset(parts.Leaf, "grad"), offset(parts.Leaf, "hooks"), offset(parts.Leaf, "after")};
     auto word = [](const char* text) { return PyUnicode_InternFromString(text); };
     name = {word("forward"), word("rules"), word("plans"), word("plan"), word("shape"), word("dtype"), word("cpu")};
     static PyMethodDef methods[] = {
         {"one", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<one>)), METH_FASTCALL, nullptr},
         {"two", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<two>)), METH_FASTCALL, nullptr},
-        {"go", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<walked>)), METH_FASTCALL, nullptr},
+        {"walk", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<walked>)), METH_FASTCALL, nullptr},
+        {"collect", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<finished>)), METH_FASTCALL, nullptr},
+        {"view_of", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<view_of>)), METH_FASTCALL, nullptr},
         {"dispatch", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&guarded<dispatch>)), METH_FASTCALL, nullptr},
     };
     nb::dict made;

@@ -29,15 +29,15 @@ struct Ref {
 struct Parts {
     PyTypeObject *Tensor, *Parameter, *Node, *Leaf, *Plan;
     Object state, clock, variable, ignore;  // clock: the counter behind `tick`; variable: NumPy's error state
-    Object one, two, dispatch, array, afresh, share;
-    Object late, go, freed, stale, after, fitted;
+    Object one, two, dispatch, array, afresh, share, finish_many, note_view, view_of;
+    Object late, go, finish, freed, stale, after, fitted;
 };
 
 // Where the slots of tensors, nodes and leaves lie.
 struct Slots {
-    Py_ssize_t array, edge, box;
+    Py_ssize_t array, edge, box, view;
     Py_ssize_t plan, edges, saved, boxes, shape, dtype, seq;
-    Py_ssize_t leaf_shape, leaf_dtype;
+    Py_ssize_t leaf_shape, leaf_dtype, leaf_grad, leaf_hooks, leaf_after;
 };
 
 extern Parts parts;
@@ -52,6 +52,9 @@ inline Object array_of(Object tensor) {
     Object a = slot(tensor, at.array);
     return a && PyArray_CheckExact(a) ? a : nullptr;
 }
+
+// A tensor around an array, with a version box of its own unless one is given; null with an error set.
+Object wrap(Object array, Object box = nullptr);
 
 inline Object dtype_of(Object array) { return reinterpret_cast<Object>(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array))); }
 
@@ -79,7 +82,8 @@ struct Plan {
 
 const Plan& known_plan(Object plan);
 
-// Walk.go (core/dovetail/autograd/engine.py), on one walk.
+// Walk.go and Walk.finish (core/dovetail/autograd/engine.py).
 Object go(Object walk);
+Object finish(Object walk, Object accumulate, Object roots);
 
 }  // namespace dovetail::twin

@@ -52,12 +52,8 @@ void read_rule(Object plan, Plan& made) {
 
 // A kept value as a rule sees it: arrays as tensors, plain values as they are; null without an error for what only Python lifts.
 Ref lifted(Object value) {
-    static Object nothing = PyTuple_New(0), box = Py_BuildValue("[iiOO]", 0, 0, Py_None, Py_None);  // rules change nothing: one box for all
-    if (PyArray_CheckExact(value)) {
-        Ref t = must(PyBaseObject_Type.tp_new(parts.Tensor, nothing, nullptr));
-        slot(t.p, at.array) = Py_NewRef(value), slot(t.p, at.edge) = Py_NewRef(Py_None), slot(t.p, at.box) = Py_NewRef(box);
-        return t;
-    }
+    static Object box = Py_BuildValue("[iiOO]", 0, 0, Py_None, Py_None);  // rules change nothing: one box for all
+    if (PyArray_CheckExact(value)) return must(wrap(value, box));
     const bool as_it_is = value == Py_None || PyLong_Check(value) || PyFloat_CheckExact(value) || PyUnicode_CheckExact(value) ||
                           PyTuple_CheckExact(value) || PyArray_DescrCheck(value);
     return as_it_is ? Ref::of(value) : Ref();
@@ -225,6 +221,40 @@ Object go(Object object) {
         walk.visit(node.p);
     }
     return Py_NewRef(Py_None);
+}
+
+// Hand the leaves their gradients. A leaf that has one, or is listened to, is for Python's `collect`; where one has hooks all are Python's.
+Object finish(Object walk, Object accumulate, Object roots) {
+    if (get(walk, "wanted").p != Py_None || accumulate != Py_True || truth(walk, "create_graph"))
+        return PyObject_CallFunctionObjArgs(parts.finish, walk, accumulate, roots, nullptr);
+    Ref taken = must(PySet_New(nullptr)), leaves = get(walk, "leaves"), found = get(walk, "found"), given = items(roots), collect;
+    auto take = [&](Object array) {
+        if (PySet_Add(taken.p, must(PyLong_FromVoidPtr(array)).p)) throw nb::python_error();
+    };
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(given.p); i++)
+        take(get(PyTuple_GET_ITEM(PySequence_Fast_GET_ITEM(given.p, i), 1), "_a").p);
+    Ref pairs = must(PyDict_Items(leaves.p));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs.p); i++) {
+        Object edge = PyTuple_GET_ITEM(PyList_GET_ITEM(pairs.p, i), 0);
+        if (PyDict_GET_SIZE(slot(edge, at.leaf_hooks))) return PyObject_CallFunctionObjArgs(parts.finish, walk, accumulate, roots, nullptr);
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs.p); i++) {
+        Object edge = PyTuple_GET_ITEM(PyList_GET_ITEM(pairs.p, i), 0), g = PyTuple_GET_ITEM(PyList_GET_ITEM(pairs.p, i), 1);
+        Object a = plain(g) ? array_of(g) : nullptr;
+        if (PyDict_SetItem(found.p, edge, g)) throw nb::python_error();
+        if (!a || slot(edge, at.leaf_grad) != Py_None || PyDict_GET_SIZE(slot(edge, at.leaf_after))) {
+            if (!collect) collect = get(walk, "collect");
+            must(PyObject_CallFunctionObjArgs(collect.p, edge, g, taken.p, nullptr));
+            continue;
+        }
+        auto* array = reinterpret_cast<PyArrayObject*>(a);
+        const bool seen = PySet_Contains(taken.p, must(PyLong_FromVoidPtr(a)).p) == 1;
+        const bool mine = !PyArray_BASE(array) && !seen && PyArray_IS_C_CONTIGUOUS(array);
+        Ref own = mine ? Ref::of(a) : must(PyArray_NewCopy(array, NPY_CORDER));
+        Py_SETREF(slot(edge, at.leaf_grad), must(wrap(own.p)).give());
+        take(a);
+    }
+    return found.give();
 }
 
 }  // namespace dovetail::twin
