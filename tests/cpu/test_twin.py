@@ -1,4 +1,4 @@
-"""The compiled twin of an op's call and of backward(): it records the same graph and gives the same gradients as the Python that it stands for."""
+"""The compiled twin of op calls and of backward(): the same graph and the same gradients as the Python that it stands for."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from dovetail.testing.samples.calls import ROWS, flat, function, inputs
 from dovetail.testing.samples.row import Row
 from dovetail_cpu import twin
 
-PYTHON: dict[str, Any] = {"one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "view_of": raw.view_of, "walk": raw.Walk.go, "collect": raw.Walk.finish}
+PYTHON: dict[str, Any] = {
+    "one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "view_of": raw.view_of, "walk": raw.Walk.go, "collect": raw.Walk.finish,
+}  # fmt: skip
 
 
 @contextmanager
 def served_by(functions: dict[str, Any]) -> Iterator[None]:
-    before = {**{name: vars(_call if name in vars(_call) else _viewing).get(name) for name in PYTHON}, "walk": late.walk, "collect": late.collect}
+    homes = {**vars(_viewing), **vars(_call), "walk": late.walk, "collect": late.collect}
+    before = {name: homes[name] for name in PYTHON}
     adopt(functions)
     try:
         yield
@@ -48,7 +51,9 @@ def test_it_serves_where_it_is_built(compiled: dict[str, Any]) -> None:
     assert type(_call.dispatch) is type(compiled["dispatch"])
     code = "import dovetail as dv; dv.ones(1).relu(); from dovetail.ops import _call; print(type(_call.one).__name__)"
     for value, want in (("0", "function"), ("1", "builtin_function_or_method")):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "DOVETAIL_TWIN": value})
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "DOVETAIL_TWIN": value}
+        )
         assert done.stdout.strip() == want
 
 
@@ -114,10 +119,15 @@ def trained(steps: int = 4) -> list[Any]:
     x, y = dv.randn(6, 1, 8, 8), dv.randint(0, 5, (6,))
     told: list[Any] = []
     model[6].weight.register_hook(lambda g: told.append(g._a.copy()))
+
+    def double(g: Any) -> Any:
+        told.append(g._a.copy())
+        return g * 2
+
     for _ in range(steps):
         optimizer.zero_grad()
         h = model(x)
-        h.register_hook(lambda g: told.append(g._a.copy()) or g * 2)
+        h.register_hook(double)
         h.retain_grad()
         loss = dv.nn.functional.cross_entropy(h, y) + (h * h).mean() + h.split(2, dim=1)[0].sum() * 0.1
         loss.backward(retain_graph=True)
@@ -135,21 +145,38 @@ def test_training_with_hooks_and_partial_walks_gives_the_same_bits(compiled: dic
     assert len(found) == len(want) and all(a.tobytes() == b.tobytes() for a, b in zip(found, want, strict=True))
 
 
-FAULTS: dict[str, Any] = {
-    "shapes": lambda: dv.ones(2, 3, requires_grad=True) + dv.ones(4),
-    "product": lambda: dv.ones(2, 3) @ dv.ones(2, 3),
-    "no tensor": lambda: dv.relu("x"),
-    "dimension": lambda: dv.ones(2).sum(3),
-    "twice": lambda: [t.backward() for t in [(dv.ones(2, requires_grad=True).exp()).sum()] * 2],
-    "stale": lambda: (lambda y: [y.mul_(2), y.sum().backward()])(dv.ones(2, requires_grad=True).exp()),
-    "type": lambda: dv.nn.functional.linear(dv.ones(2, 3), dv.ones(2, 3, dtype=dv.float64)),
-    "hook": lambda: (lambda x: [x.register_hook(lambda g: 1), (x * 2).sum().backward()])(dv.ones(2, requires_grad=True)),
-    "interrupt": lambda: (lambda x: [x.register_hook(interrupt), (x * 2).sum().backward()])(dv.ones(2, requires_grad=True)),
-}
+def grown() -> Any:
+    return dv.ones(2, requires_grad=True).exp()
+
+
+def twice() -> None:
+    y = grown().sum()
+    y.backward()
+    y.backward()
+
+
+def stale() -> None:
+    y = grown()
+    y.mul_(2)
+    y.sum().backward()
+
+
+def hooked(hook: Any) -> None:
+    x = dv.ones(2, requires_grad=True)
+    x.register_hook(hook)
+    (x * 2).sum().backward()
 
 
 def interrupt(_: Any) -> None:
     raise KeyboardInterrupt
+
+
+FAULTS: dict[str, Any] = {
+    "shapes": lambda: dv.ones(2, 3, requires_grad=True) + dv.ones(4), "product": lambda: dv.ones(2, 3) @ dv.ones(2, 3),
+    "no tensor": lambda: dv.relu("x"), "dimension": lambda: dv.ones(2).sum(3), "twice": twice, "stale": stale,
+    "type": lambda: dv.nn.functional.linear(dv.ones(2, 3), dv.ones(2, 3, dtype=dv.float64)), "hook": lambda: hooked(lambda g: 1),
+    "interrupt": lambda: hooked(interrupt),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -23,7 +23,8 @@ from ..ops._viewing import view_of
 from ..ops.memory import alias
 
 __all__ = [
-    "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan", "Tensor", "Walk",
-    "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "explain", "finish_many", "grad", "hush", "lowered", "note_view",
-    "observing", "one", "producer", "raised", "restore", "share", "tick", "two", "unwrap", "view_of", "wrap",
+    "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan",
+    "Tensor", "Walk", "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "explain",
+    "finish_many", "grad", "hush", "lowered", "note_view", "observing", "one", "producer", "raised", "restore", "share", "tick", "two",
+    "unwrap", "view_of", "wrap",
 ]  # fmt: skip

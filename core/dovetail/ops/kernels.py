@@ -12,7 +12,9 @@ import numpy as np
 
 from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError
 
-__all__ = ["Kernel", "install", "install_claimed", "remove", "update_table"]
+__all__ = ["WHOLE", "Kernel", "adopt", "install", "install_claimed", "remove", "update_table"]
+
+WHOLE = ("compile", "twin")  # what is no op and no update: the compiler, and the compiled twin of the core's own calls
 
 _updates: dict[str, dict[Any, Callable[..., Any]]] = {}
 
@@ -41,7 +43,7 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
     from ._op import OPS, Impl
 
     record = OPS.get(op)
-    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op in ("compile", "twin") else None
+    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op in WHOLE else None
     if table is None:
         raise UnknownNameError("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", "")
     if not isinstance(kernel, Kernel):

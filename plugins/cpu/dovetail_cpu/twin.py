@@ -19,8 +19,9 @@ def make() -> dict[str, Any]:
     if raw.IGNORE is None or variable is None:
         return {}
     return _native.twin({
-        "Tensor": raw.Tensor, "Parameter": Parameter, "Node": raw.Node, "state": raw.STATE, "clock": raw.tick.__self__,
-        "variable": variable, "ignore": raw.IGNORE, "one": raw.one, "two": raw.two, "dispatch": raw.dispatch, "array": raw.array,
-        "afresh": raw.afresh, "share": raw.share, "finish_many": raw.finish_many, "note_view": raw.note_view, "view_of": raw.view_of, "Leaf": raw.Leaf, "Plan": raw.Plan, "late": engine.late, "go": raw.Walk.go, "finish": raw.Walk.finish, "freed": engine.freed,
+        "Tensor": raw.Tensor, "Parameter": Parameter, "Node": raw.Node, "Leaf": raw.Leaf, "Plan": raw.Plan, "state": raw.STATE,
+        "clock": raw.tick.__self__, "variable": variable, "ignore": raw.IGNORE, "one": raw.one, "two": raw.two, "dispatch": raw.dispatch,
+        "view_of": raw.view_of, "finish_many": raw.finish_many, "array": raw.array, "afresh": raw.afresh, "share": raw.share,
+        "note_view": raw.note_view, "late": engine.late, "go": raw.Walk.go, "finish": raw.Walk.finish, "freed": engine.freed,
         "stale": engine.stale, "after": engine.after, "fitted": engine.fitted,
     })  # fmt: skip

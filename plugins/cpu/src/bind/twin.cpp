@@ -27,61 +27,6 @@ struct Names {
     Object forward, rules, plans, plan, shape, dtype, cpu;
 } name;
 
-// ---------------------------------------------------------------------------------------------------- what is known of an op
-
-enum Kind : unsigned char { OTHER, ARRAY, FIXED, SCALAR };
-
-struct Op {
-    std::vector<Kind> kinds;  // of each parameter
-    std::vector<bool> optional;
-    Py_ssize_t required = 0;
-    Object table, reference, types, fast, name;  // borrowed from the op, which lives as long as the program
-    bool served = false;                        // by this file
-    bool single = false, saves = false, number = false, shares = false;
-    Object contiguous;
-};
-
-std::vector<long> positions(Object op, const char* what) {
-    Ref tuple(PyObject_GetAttrString(op, what)), list(tuple ? PySequence_List(tuple.p) : nullptr);
-    if (!list) throw nb::python_error();
-    std::vector<long> found;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list.p); i++) found.push_back(PyLong_AsLong(PyList_GET_ITEM(list.p, i)));
-    return found;
-}
-
-Op read(Object op) {
-    auto get = [&](const char* what) {
-        Object value = PyObject_GetAttrString(op, what);
-        if (!value) throw nb::python_error();
-        return value;  // kept: a few hundred ops, each read once
-    };
-    Op known;
-    known.kinds.assign(size_t(PyTuple_GET_SIZE(get("params"))), OTHER);
-    known.optional.assign(known.kinds.size(), false);
-    for (long i : positions(op, "arrays")) known.kinds[size_t(i)] = ARRAY;
-    for (long i : positions(op, "fixed")) known.kinds[size_t(i)] = FIXED;
-    for (long i : positions(op, "scalars")) known.kinds[size_t(i)] = SCALAR;
-    for (long i : positions(op, "optional")) known.optional[size_t(i)] = true;
-    known.required = PyLong_AsSsize_t(get("required"));
-    known.table = get("table"), known.reference = get("reference"), known.fast = get("fast"), known.types = get("plain"), known.name = get("name");
-    known.saves = PyTuple_GET_SIZE(get("saves")) > 0;
-    known.single = PyLong_AsLong(get("n_outputs")) == 1;
-    known.contiguous = get("contiguous");
-    known.shares = get("alias") != Py_None;
-    Object strict = get("strict");
-    Ref second(PyLong_FromLong(1));
-    known.number = PyDict_GET_SIZE(known.fast) > 0 && PySet_Contains(strict, second.p) == 0;
-    known.served = PySet_GET_SIZE(get("lists")) == 0 && PyAnySet_Check(known.types);
-    return known;
-}
-
-const Op& known(Object op) {
-    static std::unordered_map<Object, Op> ops;
-    auto found = ops.find(op);
-    if (found == ops.end()) found = ops.emplace(Py_NewRef(op), read(op)).first;
-    return found->second;
-}
-
 // ---------------------------------------------------------------------------------------------------- recording a call
 
 // A call that is being served: its arguments as they came, as arrays, and the tensors among them.
@@ -137,13 +82,15 @@ bool Call::take() {
         case SCALAR:
             if (!PyFloat_CheckExact(x) && !PyLong_CheckExact(x) && !PyBool_Check(x) && x != Py_None) return false;
             break;
-        case OTHER: break;
+        case OTHER:
+            break;
         }
     }
     if (!dtype || PySet_Contains(known.types, dtype) != 1) return false;
     const int type = reinterpret_cast<PyArray_Descr*>(dtype)->type_num;
     if (numbers && type != NPY_FLOAT32 && type != NPY_FLOAT64) return false;
-    if (type != NPY_FLOAT32 && type != NPY_FLOAT64 && type != NPY_INT64 && type != NPY_BOOL) return false;  // half precision has steps of its own
+    if (type != NPY_FLOAT32 && type != NPY_FLOAT64 && type != NPY_INT64 && type != NPY_BOOL)
+        return false;  // half precision has steps of its own
     impl = known.reference;
     if (PyDict_GET_SIZE(known.table)) {
         Ref key(PyTuple_Pack(2, name.cpu, dtype));
@@ -167,7 +114,9 @@ Object Call::record(Object t, Object out, Object* extras, Py_ssize_t more, bool 
     Ref node(parts.Node->tp_alloc(parts.Node, 0));
     Ref saved(PyTuple_New((Py_ssize_t)keeps.picks.size())), edge(PyTuple_New(arrays));
     if (!node || !saved || !edge) return nullptr;
-    auto value = [&](Py_ssize_t i) { return i < count ? raw[i] : i == count ? out : i - count - 1 < more ? extras[i - count - 1] : Py_None; };
+    auto value = [&](Py_ssize_t i) {
+        return i < count ? raw[i] : i == count ? out : i - count - 1 < more ? extras[i - count - 1] : Py_None;
+    };
     for (size_t i = 0; i < keeps.picks.size(); i++) {
         auto [index, what] = keeps.picks[i];
         Object v = value(index), kept;
@@ -294,7 +243,9 @@ template <class Slow> Object served(Object op, Object* args, Py_ssize_t count, S
         Call call{op, about, args, count, word, {}, {}};
         bool failed;
         if (Object made = serve(call, failed)) return made;
-        if (failed && !matches({PyExc_ValueError, PyExc_IndexError, PyExc_TypeError, PyExc_AttributeError, PyExc_OverflowError, PyExc_MemoryError})) return nullptr;
+        if (failed &&
+            !matches({PyExc_ValueError, PyExc_IndexError, PyExc_TypeError, PyExc_AttributeError, PyExc_OverflowError, PyExc_MemoryError}))
+            return nullptr;
         PyErr_Clear();
     }
     return slow();
@@ -321,7 +272,8 @@ Object finished(Object, Object* args, Py_ssize_t) { return finish(args[0], args[
 // view_of (core/dovetail/ops/_viewing.py): op, input, args, out, word, shares
 Object view_of(Object, Object* given, Py_ssize_t count) {
     Object op = given[0], input = given[1], args = given[2], out = given[3];
-    if (!plain(input) || !PyArray_CheckExact(out) || !array_of(input)) return PyObject_Vectorcall(parts.view_of, given, size_t(count), nullptr);
+    if (!plain(input) || !PyArray_CheckExact(out) || !array_of(input))
+        return PyObject_Vectorcall(parts.view_of, given, size_t(count), nullptr);
     const Op& about = known(op);
     const long word = PyLong_AsLong(given[4]);
     const bool shares = count < 6 || PyObject_IsTrue(given[5]) == 1;
@@ -338,7 +290,8 @@ Object view_of(Object, Object* given, Py_ssize_t count) {
         Py_XSETREF(slot(t.p, at.view), Py_BuildValue("(OOOOO)", input, op, all.p, Py_None, word ? Py_True : Py_False));
         if (!slot(t.p, at.view)) return nullptr;
         const bool frozen = PyFloat_Check(PyList_GET_ITEM(box, 0));  // infinity: made in inference mode
-        if (word && Py_TYPE(n) != parts.Leaf && !frozen && !Ref(PyObject_CallFunctionObjArgs(parts.note_view, box, t.p, nullptr))) return nullptr;
+        if (word && Py_TYPE(n) != parts.Leaf && !frozen && !Ref(PyObject_CallFunctionObjArgs(parts.note_view, box, t.p, nullptr)))
+            return nullptr;
     }
     if (n == Py_None || !word) return t.give();
     Call call{op, about, &PyTuple_GET_ITEM(all.p, 0), more + 1, word, {}, {}};
@@ -367,12 +320,14 @@ Py_ssize_t offset(PyTypeObject* type, const char* slot) {
 nb::dict make(nb::dict given) {
     auto take = [&](const char* what) { return nb::object(given[what]).release().ptr(); };
     auto type = [&](const char* what) { return reinterpret_cast<PyTypeObject*>(take(what)); };
-    parts = {type("Tensor"), type("Parameter"), type("Node"), type("Leaf"), type("Plan"), take("state"), take("clock"), take("variable"), take("ignore"),
-             take("one"), take("two"), take("dispatch"), take("array"), take("afresh"), take("share"),
-             take("finish_many"), take("note_view"), take("view_of"), take("late"), take("go"), take("finish"), take("freed"), take("stale"), take("after"), take("fitted")};
-    at = {offset(parts.Tensor, "_a"), offset(parts.Tensor, "_n"), offset(parts.Tensor, "_v"), offset(parts.Tensor, "_b"), offset(parts.Node, "plan"),
-          offset(parts.Node, "edges"), offset(parts.Node, "saved"), offset(parts.Node, "boxes"), offset(parts.Node, "shape"),
-          offset(parts.Node, "dtype"), offset(parts.Node, "seq"), offset(parts.Leaf, "shape"), offset(parts.Leaf, "dtype"), offset(parts.Leaf, "grad"), offset(parts.Leaf, "hooks"), offset(parts.Leaf, "after")};
+    parts = {type("Tensor"),   type("Parameter"),   type("Node"),      type("Leaf"),    type("Plan"),     take("state"), take("clock"),
+             take("variable"), take("ignore"),      take("one"),       take("two"),     take("dispatch"), take("array"), take("afresh"),
+             take("share"),    take("finish_many"), take("note_view"), take("view_of"), take("late"),     take("go"),    take("finish"),
+             take("freed"),    take("stale"),       take("after"),     take("fitted")};
+    at = {offset(parts.Tensor, "_a"),  offset(parts.Tensor, "_n"),  offset(parts.Tensor, "_v"),  offset(parts.Tensor, "_b"),
+          offset(parts.Node, "plan"),  offset(parts.Node, "edges"), offset(parts.Node, "saved"), offset(parts.Node, "boxes"),
+          offset(parts.Node, "shape"), offset(parts.Node, "dtype"), offset(parts.Node, "seq"),   offset(parts.Leaf, "shape"),
+          offset(parts.Leaf, "dtype"), offset(parts.Leaf, "grad"),  offset(parts.Leaf, "hooks"), offset(parts.Leaf, "after")};
     auto word = [](const char* text) { return PyUnicode_InternFromString(text); };
     name = {word("forward"), word("rules"), word("plans"), word("plan"), word("shape"), word("dtype"), word("cpu")};
     static PyMethodDef methods[] = {

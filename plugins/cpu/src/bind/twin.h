@@ -65,6 +65,21 @@ inline long word_now() {
     return word ? PyLong_AsLong(word.p) : -1;
 }
 
+// What is known of an op.
+enum Kind : unsigned char { OTHER, ARRAY, FIXED, SCALAR };
+
+struct Op {
+    std::vector<Kind> kinds;  // of each parameter
+    std::vector<bool> optional;
+    Py_ssize_t required = 0;
+    Object table, reference, types, fast, name;  // borrowed from the op, which lives as long as the program
+    bool served = false;                         // by this file
+    bool single = false, saves = false, number = false, shares = false;
+    Object contiguous;
+};
+
+const Op& known(Object op);
+
 // What a plan (core/dovetail/ops/_plan.py) keeps of arguments and results, and its gradient rule where that is a single one which asks
 // for what is kept, in order.
 struct Plan {
@@ -74,13 +89,23 @@ struct Plan {
     };
     std::vector<Pick> picks;
     std::vector<Py_ssize_t> boxed;
-    Object rule = nullptr;  // null where the plan's own `backward` runs the rules
+    Object rule = nullptr;     // null where the plan's own `backward` runs the rules
     Py_ssize_t position = -1;  // of the array argument that the rule serves, -1 for all
     Py_ssize_t count = 0;      // of array arguments
     bool frees = false;
 };
 
 const Plan& known_plan(Object plan);
+
+// Throws where there is an error instead of a reference.
+inline Ref must(Object owned) {
+    if (!owned) throw nb::python_error();
+    return Ref(owned);
+}
+
+inline Ref get(Object owner, const char* what) { return must(PyObject_GetAttrString(owner, what)); }
+
+inline bool truth(Object owner, const char* what) { return PyObject_IsTrue(get(owner, what).p) == 1; }
 
 // Walk.go and Walk.finish (core/dovetail/autograd/engine.py).
 Object go(Object walk);

@@ -1,6 +1,5 @@
 // The compiled twin of the core's `Walk.go` (core/dovetail/autograd/engine.py): the walk of backward(), newest node first.
 #include <queue>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "twin.h"
@@ -24,31 +23,8 @@ bool same_shape(Object array, Object shape) {
     return true;
 }
 
-Ref must(Object owned) {
-    if (!owned) throw nb::python_error();
-    return Ref(owned);
-}
-
-Ref get(Object owner, const char* what) { return must(PyObject_GetAttrString(owner, what)); }
-
 // A tuple or list of what an iterable gives.
 Ref items(Object iterable) { return must(PySequence_Fast(iterable, "backward: a node's edges, boxes and gradients must be sequences")); }
-
-bool truth(Object owner, const char* what) { return PyObject_IsTrue(get(owner, what).p) == 1; }
-
-// The rule that `_one_rule` of the core would run, where this plan has such a one.
-void read_rule(Object plan, Plan& made) {
-    Ref op = get(plan, "op"), rules = get(plan, "rules"), arrays = get(op.p, "arrays"), lists = get(op.p, "lists"), kept = get(plan, "kept");
-    if (PyList_GET_SIZE(rules.p) != 1 || PySet_GET_SIZE(lists.p)) return;
-    Object rule = PyList_GET_ITEM(rules.p, 0);
-    Ref names = get(rule, "names"), position = get(rule, "position");
-    if (PyTuple_GET_SIZE(names.p) != PyTuple_GET_SIZE(kept.p)) return;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names.p); i++)
-        if (PyUnicode_Compare(PyTuple_GET_ITEM(names.p, i), PyTuple_GET_ITEM(PyTuple_GET_ITEM(kept.p, i), 1))) return;
-    made.rule = get(rule, "function").give();
-    made.count = PyTuple_GET_SIZE(arrays.p);
-    made.position = made.count == 1 ? 0 : position.p == Py_None ? -1 : PyLong_AsSsize_t(position.p);
-}
 
 // A kept value as a rule sees it: arrays as tensors, plain values as they are; null without an error for what only Python lifts.
 Ref lifted(Object value) {
@@ -72,7 +48,8 @@ Ref backward(Object plan, const Plan& about, Object g, Object saved) {
             Ref r = must(PyObject_Vectorcall(about.rule, given, size_t(n + 1), nullptr));
             if (about.position < 0) return r;
             Ref grads = must(PyTuple_New(about.count));
-            for (Py_ssize_t i = 0; i < about.count; i++) PyTuple_SET_ITEM(grads.p, i, i == about.position ? Py_NewRef(r.p) : Py_NewRef(Py_None));
+            for (Py_ssize_t i = 0; i < about.count; i++)
+                PyTuple_SET_ITEM(grads.p, i, i == about.position ? Py_NewRef(r.p) : Py_NewRef(Py_None));
             return grads;
         }
     }
@@ -88,9 +65,14 @@ struct Walk {
     std::unordered_set<Object> summed;  // leaves whose gradient so far is a sum of ours, seen by nobody else
 
     Walk(Object walk, long word)
-        : walk(walk), table(get(walk, "table")), heap(get(walk, "heap")),
-          leaves(get(walk, "leaves")), send(get(walk, "send")), keep(truth(walk, "keep")),
-          special(get(walk, "wanted").p != Py_None), hidden(!(word & OBSERVE)) {}
+        : walk(walk),
+          table(get(walk, "table")),
+          heap(get(walk, "heap")),
+          leaves(get(walk, "leaves")),
+          send(get(walk, "send")),
+          keep(truth(walk, "keep")),
+          special(get(walk, "wanted").p != Py_None),
+          hidden(!(word & OBSERVE)) {}
     ~Walk() {
         for (; !waiting.empty(); waiting.pop()) Py_DECREF(waiting.top().second);
     }
@@ -172,7 +154,8 @@ struct Walk {
         Ref plan = Ref::of(slot(node, at.plan));
         // A node of a user's Function has a plan of its own.
         const Plan* about = Py_TYPE(plan.p) == parts.Plan ? &known_plan(plan.p) : nullptr;
-        Ref grads = about ? backward(plan.p, *about, g.p, saved.p) : must(PyObject_CallFunctionObjArgs(get(plan.p, "backward").p, g.p, saved.p, nullptr));
+        Ref grads = about ? backward(plan.p, *about, g.p, saved.p)
+                          : must(PyObject_CallFunctionObjArgs(get(plan.p, "backward").p, g.p, saved.p, nullptr));
         if (!keep && (about ? about->frees : truth(plan.p, "frees"))) {
             Py_SETREF(slot(node, at.saved), Py_NewRef(Py_None));
             Py_SETREF(slot(node, at.boxes), PyTuple_New(0));
@@ -190,24 +173,6 @@ struct Walk {
 };
 
 }  // namespace
-
-const Plan& known_plan(Object plan) {
-    static std::unordered_map<Object, Plan> plans;
-    auto found = plans.find(plan);
-    if (found != plans.end()) return found->second;
-    Plan made;
-    Ref picks = get(plan, "picks"), boxed = get(plan, "boxed");
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(picks.p); i++) {
-        Object pick = PyTuple_GET_ITEM(picks.p, i), what = PyTuple_GET_ITEM(pick, 1);
-        auto is = [&](const char* word) { return PyUnicode_CompareWithASCIIString(what, word) == 0; };
-        using Pick = Plan::Pick;
-        made.picks.push_back({PyLong_AsSsize_t(PyTuple_GET_ITEM(pick, 0)), is("shape") ? Pick::SHAPE : is("dtype") ? Pick::DTYPE : Pick::VALUE});
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(boxed.p); i++) made.boxed.push_back(PyLong_AsSsize_t(PyTuple_GET_ITEM(boxed.p, i)));
-    made.frees = truth(plan, "frees");
-    read_rule(plan, made);
-    return plans.emplace(Py_NewRef(plan), std::move(made)).first->second;  // kept: its address stays its own
-}
 
 Object go(Object object) {
     const long word = word_now();
