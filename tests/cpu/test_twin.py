@@ -43,8 +43,8 @@ def served_by(functions: dict[str, Any]) -> Iterator[None]:
 def compiled() -> dict[str, Any]:
     dv.ones(1).relu()  # kernels are looked for at the first op
     made = twin.make()
-    assert set(made) == set(PYTHON)
-    return made
+    assert set(made) > set(PYTHON)
+    return {name: made[name] for name in PYTHON}
 
 
 def test_it_serves_where_it_is_built(compiled: dict[str, Any]) -> None:

@@ -21,10 +21,12 @@ from ..ops._prepare import attend, explain, lowered, note_view, raised, share, u
 from ..ops._quiet import IGNORE, hush, restore
 from ..ops._viewing import view_of
 from ..ops.memory import alias
+from ..random_streams._draws import fractions
+from ..random_streams.integers import exchanged
 
 __all__ = [
     "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan",
-    "Tensor", "Walk", "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "explain",
-    "finish_many", "grad", "hush", "lowered", "note_view", "observing", "one", "producer", "raised", "restore", "share", "tick", "two",
-    "unwrap", "view_of", "wrap",
+    "Tensor", "Walk", "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "exchanged",
+    "explain", "finish_many", "fractions", "grad", "hush", "lowered", "note_view", "observing", "one", "producer", "raised", "restore",
+    "share", "tick", "two", "unwrap", "view_of", "wrap",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,8 @@ def remove(op: str, device: str, dtypes: tuple[Any, ...]) -> None:
 def adopt(made: dict[str, Any]) -> None:
     """Let compiled twins serve wherever the core calls these functions by name: they do the same, or hand the call to them."""
     from ..autograd.engine import late
-    from . import _call, _viewing, index
-
-    for home in (vars(_call), vars(_viewing), vars(index)):
+    for module in ("ops._call", "ops._viewing", "ops.index", "random_streams._draws", "random_streams.integers", "random_streams.normal"):
+        home = vars(import_module(f"dovetail.{module}"))
         home.update({name: function for name, function in made.items() if name in home})
     late.walk, late.collect = made["walk"], made["collect"]
 

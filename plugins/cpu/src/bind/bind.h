@@ -18,6 +18,7 @@ void bind_optim(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_pooling(nb::module_& m);
 void bind_product(nb::module_& m);
+void bind_random(nb::module_& m);
 void bind_recurrent(nb::module_& m);
 void bind_reduce(nb::module_& m);
 void bind_twin(nb::module_& m);
