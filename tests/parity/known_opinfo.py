@@ -6,7 +6,6 @@ __all__ = ["ABSENT", "KNOWN"]
 
 _PARTS = "a part of PyTorch's own implementation that programs do not call"
 _JIT = "compiles C++ for a GPU"
-_LDL = "there is no LDL factorization here: use lu_factor, or cholesky"
 _MASKED = "the namespace masked is not there: use masked_fill and the plain function"
 
 # names of entries, or how they begin, that Dovetail does not have
@@ -22,7 +21,6 @@ ABSENT: dict[str, str] = {
     "chalf": "there are no tensors of complex32",
     "hash_tensor": "a checksum of the bytes that no program compares across libraries",
     "jiterator_": _JIT,
-    "linalg.ldl_": _LDL,
     "masked.": _MASKED,
     "max_pool2d_with_indices_backward": _PARTS,
     "native_batch_norm": _PARTS,

@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from typing import Any
 
-__all__ = ["prepare", "torchvision"]
+__all__ = ["plain_nms", "prepare", "torchvision", "with_operators"]
 
 _NAMES = """nms qnms roi_align _roi_align_backward roi_pool _roi_pool_backward ps_roi_align _ps_roi_align_backward
 ps_roi_pool _ps_roi_pool_backward deform_conv2d _deform_conv2d_backward""".split()
@@ -37,3 +37,24 @@ def torchvision() -> Any:
     import torchvision
 
     return torchvision
+
+
+def plain_nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
+    """Non-maximum suppression as it is defined, box by box."""
+    import torch
+
+    kept: list[int] = []
+    for i in scores.argsort(descending=True, stable=True).tolist():
+        ious = torchvision().ops.box_iou(boxes[i : i + 1].detach(), boxes[kept].detach())
+        if not (ious.double() > iou_threshold).any():
+            kept.append(i)
+    return torch.tensor(kept, dtype=torch.int64)
+
+
+def with_operators() -> Any:
+    """torchvision whose detection models run: RoIAlign by its own Python code, uncompiled, and `plain_nms`."""
+    found = torchvision()
+    align = sys.modules["torchvision.ops.roi_align"]
+    align._roi_align = getattr(align._roi_align, "__wrapped__", align._roi_align)
+    found.ops.nms = found.ops.boxes.nms = plain_nms
+    return found

@@ -91,7 +91,7 @@ REFUSED = [
     (lambda: v2.RandomChoice([abs], [1, 2]), ValueRangeError, "RandomChoice: p has 2 numbers for 1 transforms; expected one each"),
     (lambda: v2.Resize(None), ValueRangeError, "Resize: size is None and max_size is None; expected max_size to be an int then"),
     (lambda: v2.Resize(3, "cubic")(PIXELS), ValueRangeError, "resize: interpolation is 'cubic'; expected one of nearest, nearest-exact"),
-    (lambda: v2.Resize(3, "lanczos")(PIXELS), NotImplementedError, "resize: interpolation is 'lanczos'; tensors take nearest"),
+    (lambda: v2.Resize(3, "box")(PIXELS), NotImplementedError, "resize: interpolation is 'box'; tensors take nearest"),
     (
         lambda: v2.RandomCrop(20)(IMAGE),
         ValueRangeError,
@@ -100,9 +100,9 @@ REFUSED = [
     (
         lambda: v2.RandomCrop(2)(IMAGE, PIXELS[:, :4], IMAGE.resize((3, 3))),
         ValueRangeError,
-        r"the sample has images of \[\(3, 3\), \(8, 9\)\]",
+        r"the sample has parts of \[\(3, 3\), \(8, 9\)\]; expected one \(H, W\) for all",
     ),
-    (lambda: v2.RandomCrop(2)("cat"), TypeMismatch, "transform: there is no image in the sample; expected a PIL image or a tensor"),
+    (lambda: v2.RandomCrop(2)("cat"), TypeMismatch, "transform: there is no image or video in the sample; expected a PIL image"),
     (
         lambda: v2.Normalize([0.5], [0.5])(IMAGE),
         TypeMismatch,
@@ -149,7 +149,7 @@ REFUSED = [
         ValueRangeError,
         "pad: padding_mode is 'edge' and fill is .*; a fill a channel goes with",
     ),
-    (lambda: F.clamp_bounding_boxes, UnknownAttribute, "there is no clamp_bounding_boxes; images .* are what it has functions for"),
+    (lambda: F.clamp_boxes, UnknownAttribute, "there is no clamp_boxes; expected a function of torchvision.transforms.v2.functional"),
 ]
 
 

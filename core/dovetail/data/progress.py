@@ -43,7 +43,7 @@ class Progress:
     def state_dict(self) -> dict[str, Any]:
         """Plain values and tensors."""
         if self.done:
-            return {"epoch": self.epoch + 1, "given": 0}
+            return {"epoch": self.epoch + 1, "given": 0, "seed": self.seed}
         kept = {name: getattr(self, name) for name in ("epoch", "given", "workers", "seed", "drew", "turn")}
         return kept | {"generators": [from_numpy(g.copy()) for g in self.generators], "streams": list(self.streams)}
 
@@ -74,7 +74,10 @@ def begin(loader: Any, resumed: Progress | None, seed: int | None) -> tuple[Prog
         progress = resumed or Progress(loader._epoch, loader.num_workers)
         progress.generators = [source._get_state_array() for source in sources]
         steps = _steps(loader, progress.epoch)
-        progress.seed, progress.drew = (draw_seed(loader.generator), True) if seed is None else (seed, False)
+        if seed is None and resumed is not None and loader.persistent_workers:
+            seed = resumed.seed or None  # the workers of the run that stopped would have stayed
+        progress.drew = seed is None or loader.sample_seed is not None  # with it one number is drawn for a pass, however that is loaded
+        progress.seed = draw_seed(loader.generator) if progress.drew else seed
         return progress, steps
     if len(sources) != len(resumed.generators):
         what = f"the state has {len(resumed.generators)} generators, the loader has {len(sources)}"

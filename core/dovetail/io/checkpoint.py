@@ -20,7 +20,7 @@ from ..device import move, to_device
 from ..errors import FormatError, TypeMismatch, ValueRangeError
 from ..ops.random import get_rng_state, set_rng_state
 from .atomic import replacing, sync_folder
-from .container import read_header
+from .container import HEADER_LIMIT, read_header
 from .store import gather, load, write_gathered
 from .tree import unpack
 
@@ -53,11 +53,12 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The step, the metrics and the number of tensors of a checkpoint, from its header alone."""
     import json
 
-    header, metadata, _ = read_header(os.fspath(path))
+    with open(path, "rb") as file:
+        entries, metadata, _ = read_header(os.fspath(path), file)
     try:
         tree = json.loads(metadata["dovetail"])["tree"]
         step, metrics = tree["step"], unpack(tree["metrics"], lambda *_: None)
-        return {"step": int(step), "metrics": dict(metrics), "tensors": len(header) - 1}
+        return {"step": int(step), "metrics": dict(metrics), "tensors": len(entries)}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(path, None, f"is no checkpoint of a Checkpointer ({type(error).__name__}: {error})") from None
 
@@ -246,7 +247,7 @@ class Checkpointer:
         path = self.latest() if path is None else Path(path)
         if path is None:
             return None
-        found = load(path, map_location)
+        found = load(path, map_location, max_header=HEADER_LIMIT)
         try:
             values, step, metrics, numbers = dict(found["state"]), found["step"], found["metrics"], found["rng"]
         except (TypeError, KeyError, ValueError):

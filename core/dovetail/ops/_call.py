@@ -16,6 +16,7 @@ from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, SAVING, STATE
 from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from ..errors import TypeMismatch
+from ..memoryless import Memoryless, without
 from . import _prepare
 from ._autocast import cast_for
 from ._layout import afresh
@@ -87,6 +88,8 @@ def dispatch(op: Op, args: Any) -> Any:
             raise
         finally:
             restore(token)
+        if device == "meta":
+            out = without(out)
         if low:
             out = (_prepare.lowered(out[0], dtype), *out[1:]) if op.saves else _prepare.lowered(out, dtype)
         return finish(op, impl, args, raw, out, edges, mask if word & GRAD else 0, word)
@@ -152,7 +155,7 @@ def finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, 
 
 def array(value: Any) -> Any:
     """Make an array of the scalar that NumPy returns for 0-d results; a CuPy array stays as it is."""
-    return value if hasattr(value, "__cuda_array_interface__") else np.asarray(value)
+    return value if hasattr(value, "__cuda_array_interface__") or value.__class__ is Memoryless else np.asarray(value)
 
 
 def specialise(op: Op) -> Callable[..., Any] | None:

@@ -29,9 +29,7 @@ _INSTEAD = {
     "torch.utils.bottleneck": "use dovetail.profiler, or Python's cProfile",
     "torch.utils.mobile_optimizer": "use dovetail_onnx.export, and a runtime of the device",
     "torchtext.legacy": "use the tokenizers and datasets of dovetail-text, and a DataLoader with a collate_fn",
-    "torchvision.ops": "operators of detection are not there yet",
     "torch._": "this is internal to PyTorch; use a public name",
-    "torchvision.models.detection": "detection models are not there yet",
     "torchvision.models.segmentation": "segmentation models are not there yet",
 }
 

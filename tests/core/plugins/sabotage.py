@@ -124,6 +124,10 @@ HONEST = {
         MODEL,
         NET + "        self.b, self.c = nn.BatchNorm1d(2), nn.Dropout(0.5)\n    def forward(self, x): return self.c(self.b(self.a(x)))\n",
     ),
+    "a model with units at the kink of a ReLU": (
+        MODEL,
+        NET + "        nn.init.zeros_(self.a.bias)\n    def forward(self, x): return dv.relu(self.a(x * (x > 1)))\n",
+    ),
     "a dataset": (
         row("datasets", "example = {}", splits='["train"]'),
         DATA.replace("self.n = 9", "self.n = {'train': 9}.get(split)") + ITEM,

@@ -186,6 +186,23 @@ def test_an_implementation_of_a_hook_whose_publisher_is_missing_is_harmless(site
 
 
 @pytest.mark.parametrize(
+    ("hook", "argument", "well", "text"),
+    [
+        ("audio/window", "name", True, "(name)"),
+        ("audio/window", "nmae", False, "it asks for nmae; expected some of name"),
+        ("audio/widow", "name", False, "no usable plugin publishes this hook; expected one of ['audio/window']"),
+        ("video/window", "name", True, "no usable plugin publishes this hook"),  # the plugin video is not installed here
+    ],
+)
+def test_check_compares_with_what_the_other_plugin_publishes(site, run_cli, hook, argument, well, text):
+    site.add("dovetail-audio", PUBLISHER, code={"specs.py": SPECS})
+    source = HEAD + f"@hookimpl\ndef {hook.replace('/', '_')}({argument}): return 1\n"
+    site.add("dovetail-a", f'hooks = {{ module = "dovetail_a.hooks", implements = ["{hook}"] }}\n', code={"hooks.py": source})
+    said = run_cli("plugins", "check", "a", status=0 if well else 1)
+    assert text in said and f"a: hook {hook} {'well' if well else 'FAILED'}" in said
+
+
+@pytest.mark.parametrize(
     ("deprecated", "text"),
     [
         ("use build_model_2", "hook build_model is deprecated: use build_model_2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from dovetail.errors import TypeMismatch, UnknownNameError, ValueRangeError
 __all__ = ["Weights", "WeightsEnum", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models", "register_model"]
 
 M = TypeVar("M", bound=Callable[..., nn.Module])
+N = TypeVar("N", bound=nn.Module)
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
@@ -98,10 +100,21 @@ class WeightsEnum(Enum):
 
 def weights_enum(name: str, model: str, module: str) -> type[WeightsEnum]:
     """The enum of the manifest's weights of ``model``; a variant ``imagenet1k_v1`` becomes the member ``IMAGENET1K_V1``."""
-    rows = [weights.get(key) for key in weights.list(f"{model}@*")]
+    rows = [weights.get(key) for key in sorted(weights.list(f"{model}@*"), key=lambda key: (len(key), key))]  # V2 before SWAG_…_V1
     members = [(row.key.partition("@")[2].upper(), from_row(row)) for row in rows]
     members += [("DEFAULT", value) for row, (_, value) in zip(rows, members, strict=True) if row.default or len(rows) == 1]
     return WeightsEnum(name, members, module=module)  # type: ignore[return-value]
+
+
+def lazy_enums(module: str, enums: dict[str, str]) -> Callable[[str], Any]:
+    """What is the ``__getattr__`` of a family: its enums, by name and model, are made from the manifest when they are first asked for."""
+
+    def __getattr__(name: str) -> Any:
+        if name not in enums:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return vars(import_module(module)).setdefault(name, weights_enum(name, f"vision/{enums[name]}", module))
+
+    return __getattr__
 
 
 def from_row(row: Any) -> Weights:
@@ -110,17 +123,26 @@ def from_row(row: Any) -> Weights:
     megabytes = {"_file_size": round(row.bytes / 2**20, 3)} if row.bytes else {}
     about = {
         "min_size": tuple(meta.get("min_size", (1, 1))),
-        "categories": _categories(meta["categories"]) if "categories" in meta else [],
-        "num_params": plugins.models.get(row.model).params,
+        "categories": categories_of(meta),
+        "num_params": meta.get("num_params") or plugins.models.get(row.model).params,
         "recipe": meta.get("recipe"),
         "_metrics": {meta.get("dataset", ""): row.metrics or {}},
         "_ops": meta.get("ops"),
         "_file_size": meta.get("file_size"),
         **megabytes,
         "_docs": row.summary or "",
+        **({"license": meta["license"]} if "license" in meta else {}),
+        **({"keypoint_names": _categories(meta["keypoint_names"])} if "keypoint_names" in meta else {}),
     }
-    prepare = partial(plugins.transforms.load(row.transforms), **(row.transforms_config or {})) if row.transforms else nn.Identity
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in (row.transforms_config or {}).items()}
+    prepare = partial(plugins.transforms.load(row.transforms), **settings) if row.transforms else nn.Identity
     return Weights(row.url or row.file or "", prepare, about, row.key)
+
+
+def categories_of(meta: dict[str, Any]) -> list[str] | None:
+    """The names of the classes that a row's ``meta`` gives: a list of them, or the name of one of the lists in ``data/``."""
+    given = meta.get("categories")
+    return _categories(given) if isinstance(given, str) else given
 
 
 @functools.cache
@@ -144,25 +166,29 @@ def register_model(name: str | None = None) -> Callable[[M], M]:
     return register
 
 
-def takes_weights(enum: str) -> Callable[[M], M]:
+def takes_weights(enum: str, backbone: str = "") -> Callable[[M], M]:
     """Register a builder whose ``weights`` are members of ``enum``, an attribute of its module that is made when it is first asked for.
 
-    The builder gets a member, `Weights` or None; names, entries of the registry and the old ``pretrained`` are settled here.
+    The builder gets a member, `Weights` or None; names, entries of the registry and the old ``pretrained`` are settled here; and likewise
+    ``weights_backbone``, where ``backbone`` is an enum of classifiers, with ``pretrained_backbone``; a member written behind it is what
+    the latter means.
     """
 
     def wrap(fn: M) -> M:
+        allowed = [name for name, p in inspect.signature(fn).parameters.items() if p.kind is p.KEYWORD_ONLY]
+
         @functools.wraps(fn)
         def build(*args: Any, **kwargs: Any) -> nn.Module:
-            kwargs = _by_name(fn.__name__, args, kwargs)
+            kwargs = _by_name(fn.__name__, allowed, args, kwargs)
             given = kwargs.get("weights")
             if hasattr(given, "plugin") and hasattr(given, "fields"):  # what models.create gives: a row of any plugin
                 kwargs["weights"] = from_row(given)
-            elif "pretrained" in kwargs and "weights" not in kwargs:
-                kwargs["weights"] = _legacy(fn.__name__, kwargs.pop("pretrained"), members(), "pretrained")
-            elif not (given is None or isinstance(given, WeightsEnum | str)):
-                kwargs["weights"] = _legacy(fn.__name__, given, members(), "weights")
-            elif given is not None:
-                kwargs["weights"] = members().verify(given)
+            else:
+                _settle(fn.__name__, kwargs, "weights", "pretrained", members)
+            if backbone:
+                classifiers, _, first = backbone.partition(".")
+                below = functools.partial(getattr, import_module(__package__), classifiers)
+                _settle(fn.__name__, kwargs, "weights_backbone", "pretrained_backbone", below, first)
             return fn(**kwargs)
 
         def members() -> type[WeightsEnum]:
@@ -174,19 +200,34 @@ def takes_weights(enum: str) -> Callable[[M], M]:
     return wrap
 
 
-def _by_name(builder: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """``weights`` and ``progress`` by position, which torchvision still takes, with a warning."""
-    named = dict(zip(("weights", "progress"), args, strict=False))
-    if len(args) > 2:
-        raise TypeMismatch(builder, f"it got {len(args)} positional arguments", "expected weights and progress at most")
+def _by_name(builder: str, allowed: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by position, which torchvision still takes, with a warning."""
+    named = dict(zip(allowed, args, strict=False))
+    if len(args) > len(allowed):
+        raise TypeMismatch(builder, f"it got {len(args)} positional arguments", f"expected {', '.join(allowed)} at most")
     if named:
         warnings.warn(f"{builder}: {' and '.join(named)} by position is deprecated since torchvision 0.13; write the name", stacklevel=3)
     return {**kwargs, **named}
 
 
-def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str) -> WeightsEnum | None:
+def _settle(builder: str, kwargs: dict[str, Any], name: str, old: str, members: Callable[[], type[WeightsEnum]], first: str = "") -> None:
+    """Put a member of the enum, or None, in the place of its name or of what was ``old``."""
+    given = kwargs.get(name)
+    if old in kwargs and name not in kwargs:
+        kwargs[name] = _legacy(builder, kwargs.pop(old), members(), old, first)
+    elif not (given is None or isinstance(given, WeightsEnum | str)):
+        kwargs[name] = _legacy(builder, given, members(), name, first)
+    elif given is not None:
+        kwargs[name] = members().verify(given)
+
+
+def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str, first: str = "") -> WeightsEnum | None:
     """What ``pretrained=True`` means: the first weights that there were."""
-    chosen = enum["IMAGENET1K_V1"] if pretrained else None
+    usual = (name for name in ("IMAGENET1K_V1", "COCO_V1", "COCO_WITH_VOC_LABELS_V1") if name in enum.__members__)
+    first = first or next(usual, "")
+    if pretrained and not first:
+        raise ValueRangeError(builder, f"{name} is {pretrained!r}", f"it has no weights of that time, but {', '.join(enum.__members__)}")
+    chosen = enum[first] if pretrained else None
     text = f"{builder}: {name}={pretrained!r} is deprecated since torchvision 0.13; it means weights={chosen!r}"
     warnings.warn(text + (f"; the best ones are {enum.__name__}.DEFAULT" if chosen else ""), stacklevel=3)
     return chosen
@@ -194,15 +235,25 @@ def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str) -
 
 def with_classes(kwargs: dict[str, Any], chosen: Any) -> dict[str, Any]:
     """Set ``num_classes`` to what the weights have; a ValueError when another is given."""
-    count = len(chosen.meta["categories"])
+    count = len(chosen.meta["categories"] or ())
     if count and kwargs.setdefault("num_classes", count) != count:
         raise ValueRangeError("weights", f"num_classes is {kwargs['num_classes']}", f"{chosen!r} has {count} classes", "leave it out")
     return kwargs
 
 
+def build(weights: Any, progress: bool, model: Callable[..., N], /, *args: Any, **kwargs: Any) -> N:
+    """``model(*args, **kwargs)`` with the classes of ``weights`` and their values, where there are any."""
+    built = model(*args, **(kwargs if weights is None else with_classes(kwargs, weights)))
+    if weights is not None:
+        built.load_state_dict(weights.get_state_dict(progress=progress, check_hash=True))
+    return built
+
+
 def _all_builders() -> dict[str, Callable[..., nn.Module]]:
-    for family in import_module(__package__).FAMILIES:
-        import_module(f"{__package__}.{family}")
+    models = import_module(__package__)
+    for package in (models, *(import_module(f"{__package__}.{name}") for name in models.PACKAGES)):
+        for family in package.FAMILIES:
+            import_module(f"{package.__name__}.{family}")
     return _BUILDERS
 
 
@@ -262,7 +313,9 @@ def get_weight(name: str) -> WeightsEnum:
     enum, dot, member = name.partition(".")
     if not dot or "." in member:
         raise ValueRangeError("get_weight", f"name is {name!r}", 'expected "ResNet50_Weights.DEFAULT" or the like')
-    found = getattr(import_module(__package__), enum, None)
+    models = import_module(__package__)
+    homes = (models, *(import_module(f"{__package__}.{package}") for package in models.PACKAGES))
+    found = next((getattr(home, enum) for home in homes if hasattr(home, enum)), None)
     if not (isinstance(found, type) and issubclass(found, WeightsEnum)):
         raise ValueRangeError("get_weight", f"there is no enum {enum!r}", "expected one of dovetail_vision.models")
     return found.verify(member)

@@ -8,7 +8,7 @@ from typing import Any
 from dovetail import Tensor, flatten, nn
 from dovetail.errors import UnsupportedError, ValueRangeError
 
-from ._api import Weights, WeightsEnum, takes_weights, weights_enum, with_classes
+from ._api import Weights, WeightsEnum, build, lazy_enums, takes_weights
 
 _ENUMS = {
     "ResNet18_Weights": "resnet18", "ResNet34_Weights": "resnet34", "ResNet50_Weights": "resnet50", "ResNet101_Weights": "resnet101",
@@ -18,15 +18,9 @@ _ENUMS = {
 }  # fmt: skip
 __all__ = ["ResNet", *_ENUMS, *_ENUMS.values()]  # noqa: PLE0604
 
+__getattr__ = lazy_enums(__name__, _ENUMS)
+
 Norm = Callable[..., nn.Module]
-
-
-def __getattr__(name: str) -> Any:
-    """The enums of weights are made from the manifest when they are first asked for."""
-    if name not in _ENUMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = weights_enum(name, f"vision/{_ENUMS[name]}", __name__)
-    return globals()[name]
 
 
 def conv3x3(in_planes: int, out_planes: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -173,10 +167,7 @@ class ResNet(nn.Module):
 def _resnet(
     block: type[BasicBlock | Bottleneck], layers: list[int], weights: WeightsEnum | Weights | None, progress: bool, **kwargs: Any
 ) -> ResNet:
-    model = ResNet(block, layers, **(kwargs if weights is None else with_classes(kwargs, weights)))
-    if weights is not None:
-        model.load_state_dict(weights.get_state_dict(progress=progress, check_hash=True))
-    return model
+    return build(weights, progress, ResNet, block, layers, **kwargs)
 
 
 def _fixed(kwargs: dict[str, Any], **values: int) -> dict[str, Any]:

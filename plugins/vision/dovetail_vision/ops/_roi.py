@@ -1,0 +1,130 @@
+"""What pooling regions of a feature map has in common: regions as rows, bins as weighted cells, and the sum over those cells.
+
+Every kind of average pooling is separable: a bin of the result is a sum of rows of the map times a sum of columns. `Taps` hold, for
+each region and each bin along one side, which cells count and by how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import dovetail
+from dovetail import Tensor
+from dovetail.errors import AssertedError, DtypeError
+from dovetail.extend import Function
+
+__all__ = ["Taps", "as_rois", "box_taps", "pooled", "rounded", "sampled_taps"]
+
+
+class Taps(NamedTuple):
+    """Cells (K, bins, J) that count along one side, and their weights."""
+
+    index: Tensor
+    weight: Tensor
+
+
+def as_rois(where: str, boxes: Tensor | Sequence[Tensor], input: Tensor) -> Tensor:
+    """Boxes as (K, 5), the number of the image first: from a list of (L, 4), one an image, or as they are."""
+    if isinstance(boxes, Tensor):
+        if boxes.ndim != 2 or boxes.shape[1] != 5:
+            raise AssertedError(where, f"boxes has shape {tuple(boxes.shape)}", "expected (K, 5) or a list of (L, 4)")
+        rois = boxes
+    else:
+        for one in boxes:
+            if one.ndim != 2 or one.shape[1] != 4:
+                raise AssertedError(where, f"boxes holds a tensor of shape {tuple(one.shape)}", "expected (L, 4)")
+        numbers = [dovetail.full_like(one[:, :1], i) for i, one in enumerate(boxes)]
+        rois = dovetail.cat((dovetail.cat(numbers), dovetail.cat(list(boxes))), 1)
+    if rois.dtype != input.dtype:
+        raise DtypeError(where, f"input is {input.dtype} and boxes {rois.dtype}", "expected one type")
+    return rois.detach()
+
+
+def rounded(values: Tensor) -> Tensor:
+    """To the next integer, halves away from zero."""
+    return (values.abs() + 0.5).floor() * values.sign()
+
+
+def sampled_taps(start: Tensor, size: Tensor, bins: int, ratio: int, length: int) -> Taps:
+    """Averages of points between cells: ``ratio`` points a bin, evenly spaced, or as many as the bin is wide."""
+    step = (size / bins)[:, None, None]
+    grid = dovetail.full_like(step, ratio) if ratio > 0 else step.ceil()
+    most = int(grid.max().item()) if grid.numel() else 0
+    i, bin = (dovetail.arange(max(n, 0), device=start.device) for n in (most, bins))
+    at = start[:, None, None] + bin[:, None] * step + (i + 0.5) * step / grid
+    live = (at >= -1) & (at <= length) & (i < grid)
+    at = dovetail.where(live, at, 0).clamp(min=0)
+    low = at.long().clamp(max=length - 1)
+    share = dovetail.where(low >= length - 1, 0, at - low)
+    scale = dovetail.where(live, 1 / grid, 0)
+    index, weight = dovetail.cat((low, (low + 1).clamp(max=length - 1)), -1), dovetail.cat(((1 - share) * scale, share * scale), -1)
+    return Taps(index, weight) if ratio > 0 else _merged(index, weight, dovetail.cat((live, live), -1), length)
+
+
+def _merged(index: Tensor, weight: Tensor, live: Tensor, length: int) -> Taps:
+    """Points so dense that they share cells: as many taps as there are cells in the widest bin."""
+    if index.numel() == 0 or not live.any():
+        return Taps(index[..., :0], weight[..., :0])
+    first = dovetail.where(live, index, length).min(-1, keepdim=True).values
+    offset = dovetail.where(live, index - first, 0)
+    width = int(offset.max().item()) + 1
+    weight = dovetail.zeros((*weight.shape[:2], width), dtype=weight.dtype, device=weight.device).scatter_add_(-1, offset, weight)
+    return Taps((first + dovetail.arange(width, device=index.device)).clamp(max=length - 1), weight)
+
+
+def box_taps(low: Tensor, high: Tensor) -> Taps:
+    """Averages of the whole cells from ``low`` to ``high`` - 1, of integers (K, bins); of none the result is 0."""
+    count = (high - low).clamp(min=0)[..., None]
+    i = dovetail.arange(int(count.max().item()) if count.numel() else 0, device=low.device)
+    inside = i < count
+    return Taps(dovetail.where(inside, low[..., None] + i, 0), inside / count.clamp(min=1))
+
+
+def pooled(input: Tensor, image: Tensor, y: Taps, x: Taps, sensitive: bool = False) -> Tensor:
+    """The map (N, C, H, W) summed by the taps of each region: (K, C, PH, PW).
+
+    ``sensitive`` to the position: bin (i, j) has channels of its own, and C / (PH · PW) of them are left.
+    """
+    (n, _, height, width), (ph, pw) = input.shape, (y.index.shape[1], x.index.shape[1])
+    image = image.long()
+    if sensitive:
+        maps = input.reshape(n, -1, ph, pw, height, width).permute(0, 2, 3, 4, 5, 1)
+        shift = dovetail.arange(ph * pw, device=input.device).reshape(ph, pw) * (height * width)
+        first = image * (ph * pw * height)
+    else:
+        maps, shift, first = input.permute(0, 2, 3, 1), dovetail.zeros((1, 1), dtype=dovetail.int64, device=input.device), image * height
+    rows = (first[:, None, None] + y.index) * width
+    out = _Sum.apply(maps.reshape(-1, maps.shape[-1]), rows, x.index, shift, y.weight.to(input.dtype), x.weight.to(input.dtype))
+    return out.permute(0, 3, 1, 2).contiguous()
+
+
+class _Sum(Function):
+    """Rows of a table (R, C), each bin's by weight: (K, PH, PW, C); one pass for each tap, over all regions and bins at once."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, *taps: Tensor) -> Tensor:
+        ctx.save_for_backward(*taps)
+        ctx.table = table.shape
+        rows, columns = taps[:2]
+        shape = (rows.shape[0], rows.shape[1], columns.shape[1])
+        out = dovetail.zeros((shape[0] * shape[1] * shape[2], table.shape[1]), dtype=table.dtype, device=table.device)
+        for at, weight in _cells(*taps):
+            out += table.index_select(0, at).mul_(weight)
+        return out.reshape(*shape, table.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        g = grads[0].reshape(-1, ctx.table[1])
+        out = dovetail.zeros(ctx.table, dtype=g.dtype, device=g.device)
+        for at, weight in _cells(*ctx.saved_tensors):
+            out.index_add_(0, at, g * weight)
+        return (out, *[None] * 5)
+
+
+def _cells(rows: Tensor, columns: Tensor, shift: Tensor, row_weights: Tensor, column_weights: Tensor) -> Any:
+    """For each pair of taps, where each bin reads (M,) and its weight (M, 1)."""
+    for i in range(rows.shape[2]):
+        for j in range(columns.shape[2]):
+            at = rows[:, :, None, i] + columns[:, None, :, j] + shift
+            yield at.reshape(-1), (row_weights[:, :, None, i] * column_weights[:, None, :, j]).reshape(-1, 1)

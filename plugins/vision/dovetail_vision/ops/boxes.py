@@ -1,0 +1,231 @@
+"""Boxes: formats, areas, overlaps, clipping, and suppression of those that overlap a better one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+import dovetail
+from dovetail import Tensor
+from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
+
+from ._box_convert import FROM, ROTATED, STRAIGHT, TO
+from ._checks import upcast
+from ._rotated import rotated_iou
+
+__all__ = [
+    "batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "complete_box_iou", "distance_box_iou",
+    "generalized_box_iou", "masks_to_boxes", "nms", "remove_small_boxes",
+]  # fmt: skip
+
+
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Indices (K,) of the boxes (N, 4), xyxy, that overlap no box of higher score by an IoU above the threshold; best score first.
+
+    Raises a RuntimeError for boxes that are not (N, 4) or scores that are not (N,).
+
+    >>> nms(dovetail.tensor([[0., 0, 10, 10], [0, 0, 9, 10], [20, 0, 30, 10]]), dovetail.tensor([0.6, 0.9, 0.3]), 0.5)
+    tensor([1, 2])
+    """
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ShapeError("nms", f"boxes has shape {tuple(boxes.shape)}", "expected (N, 4)")
+    if scores.ndim != 1 or scores.shape[0] != boxes.shape[0]:
+        raise ShapeError("nms", f"scores has shape {tuple(scores.shape)} for {boxes.shape[0]} boxes", "expected one score a box")
+    x1, y1, x2, y2 = np.ascontiguousarray(upcast(boxes.detach()).cpu().numpy().T)
+    areas = (x2 - x1) * (y2 - y1)
+    order = scores.detach().sort(descending=True, stable=True).indices.cpu().numpy()
+    threshold = np.float64(iou_threshold)  # of its own type: against a plain number float32 would round it
+    kept = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        while order.size:
+            best, order = order[0], order[1:]
+            kept.append(best)
+            width = np.minimum(x2[best], x2[order]) - np.maximum(x1[best], x1[order])
+            height = np.minimum(y2[best], y2[order]) - np.maximum(y1[best], y1[order])
+            inter = width.clip(0) * height.clip(0)
+            order = order[~(inter / (areas[best] + areas[order] - inter) > threshold)]
+    return dovetail.tensor(np.array(kept, np.int64), device=boxes.device)
+
+
+def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    """`nms` among the boxes of the same category: ``idxs`` (N,) holds a number for each box.
+
+    >>> boxes = dovetail.tensor([[0., 0, 10, 10], [0, 0, 9, 10]])
+    >>> batched_nms(boxes, dovetail.tensor([0.6, 0.9]), dovetail.tensor([0, 1]), 0.5)
+    tensor([1, 0])
+    """
+    if boxes.numel() == 0:
+        return dovetail.empty((0,), dtype=dovetail.int64, device=boxes.device)
+    if boxes.numel() <= 4000:  # torchvision's bound; moved apart, boxes of one category cannot meet those of another
+        offsets = idxs.to(boxes.dtype) * (boxes.max() + 1)
+        return nms(boxes + offsets[:, None], scores, iou_threshold)
+    keep = dovetail.zeros(scores.shape, dtype=dovetail.bool, device=boxes.device)
+    for category in idxs.unique().tolist():
+        at = dovetail.where(idxs == category)[0]
+        keep[at[nms(boxes[at], scores[at], iou_threshold)]] = True
+    kept = dovetail.where(keep)[0]
+    return kept[scores[kept].sort(descending=True)[1]]
+
+
+def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
+    """Indices of the boxes, xyxy, whose sides are both at least ``min_size``.
+
+    >>> remove_small_boxes(dovetail.tensor([[0., 0, 5, 5], [0, 0, 5, 1]]), 2)
+    tensor([0])
+    """
+    return dovetail.where((boxes[..., 2] - boxes[..., 0] >= min_size) & (boxes[..., 3] - boxes[..., 1] >= min_size))[0]
+
+
+def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The boxes, xyxy, cut to an image of ``size``, which is height and width.
+
+    >>> clip_boxes_to_image(dovetail.tensor([[-3., 2, 8, 9]]), (6, 10))
+    tensor([[0., 2., 8., 6.]])
+    """
+    height, width = size
+    return dovetail.stack((boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)), boxes.ndim).reshape(boxes.shape)
+
+
+def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
+    """Boxes (..., K) from one format to another: ``xyxy``, ``xywh``, ``cxcywh``, or, turned, ``xywhr``, ``cxcywhr``, ``xyxyxyxy``.
+
+    ``r`` is in degrees, counter-clockwise, and ``x, y`` the corner that is upper left before turning; ``xyxyxyxy`` are the corners
+    clockwise from it. Raises a ValueError for another format, a NotImplementedError between straight and turned ones.
+
+    >>> box_convert(dovetail.tensor([[1., 2, 4, 6]]), "xyxy", "cxcywh")
+    tensor([[2.5000, 4.0000, 3.0000, 4.0000]])
+    """
+    if in_fmt not in FROM or out_fmt not in FROM:
+        raise ValueRangeError("box_convert", f"in_fmt is {in_fmt!r} and out_fmt is {out_fmt!r}", f"expected of {', '.join(FROM)}")
+    if in_fmt == out_fmt:
+        return boxes.clone()
+    if (in_fmt in STRAIGHT) != (out_fmt in STRAIGHT):
+        raise UnsupportedError("box_convert", f"{in_fmt} cannot become {out_fmt}", "expected both straight or both turned")
+    return TO[out_fmt](FROM[in_fmt](boxes))
+
+
+def _straight(where: str, fmt: str, formats: tuple[str, ...] = STRAIGHT) -> None:
+    if fmt not in formats:
+        raise ValueRangeError(where, f"fmt is {fmt!r}", f"expected one of {', '.join(formats)}")
+
+
+def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
+    """The area of each box: (..., 4) to (...).
+
+    >>> box_area(dovetail.tensor([[1., 2, 4, 6]]))
+    tensor([12.])
+    """
+    _straight("box_area", fmt)
+    boxes = upcast(boxes)
+    if fmt == "xyxy":
+        return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+    return boxes[..., 2] * boxes[..., 3]
+
+
+def _corners(boxes: Tensor, fmt: str) -> tuple[Tensor, Tensor]:
+    """Upper left and lower right."""
+    first, second = boxes[..., :2], boxes[..., 2:]
+    if fmt == "xyxy":
+        return first, second
+    return (first, first + second) if fmt == "xywh" else (first - second / 2, first + second / 2)
+
+
+def _overlap(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> tuple[Tensor, Tensor]:
+    """Areas of intersection and union of each pair."""
+    (low1, high1), (low2, high2) = _corners(boxes1, fmt), _corners(boxes2, fmt)
+    sides = dovetail.min(high1[..., None, :], high2[..., None, :, :]) - dovetail.max(low1[..., None, :], low2[..., None, :, :])
+    sides = upcast(sides).clamp(min=0)
+    inter = sides[..., 0] * sides[..., 1]
+    return inter, box_area(boxes1, fmt)[..., None] + box_area(boxes2, fmt)[..., None, :] - inter
+
+
+def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Width and height of the smallest box around each pair."""
+    low = dovetail.min(boxes1[..., None, :2], boxes2[..., None, :, :2])
+    high = dovetail.max(boxes1[..., None, 2:], boxes2[..., None, :, 2:])
+    return upcast(high - low).clamp(min=0)
+
+
+def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
+    """Intersection over union of each pair: (..., N, K) and (..., M, K) to (..., N, M). Formats as in `box_convert`.
+
+    Turned boxes are (N, 5) or (N, 8), and their result has no gradient.
+
+    >>> box_iou(dovetail.tensor([[0., 0, 2, 2]]), dovetail.tensor([[1., 0, 3, 2], [5, 5, 6, 6]]))
+    tensor([[0.3333, 0.0000]])
+    """
+    _straight("box_iou", fmt, STRAIGHT + ROTATED)
+    if fmt in ROTATED:
+        return rotated_iou(*(one if fmt == "cxcywhr" else box_convert(one, fmt, "cxcywhr") for one in (boxes1, boxes2)))
+    inter, union = _overlap(boxes1, boxes2, fmt)
+    return inter / union
+
+
+def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """IoU less the share of the smallest box around the pair that neither covers: https://arxiv.org/abs/1902.09630.
+
+    >>> generalized_box_iou(dovetail.tensor([[0., 0, 2, 2]]), dovetail.tensor([[2., 0, 4, 2], [6, 0, 8, 2]]))
+    tensor([[ 0.0000, -0.5000]])
+    """
+    inter, union = _overlap(boxes1, boxes2)
+    sides = _around(boxes1, boxes2)
+    area = sides[..., 0] * sides[..., 1]
+    return inter / union - (area - union) / area
+
+
+def _distance_iou(boxes1: Tensor, boxes2: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    iou, sides = box_iou(boxes1, boxes2), _around(boxes1, boxes2)
+    diagonal = sides[..., 0] ** 2 + sides[..., 1] ** 2 + eps
+    one, two = (boxes1[..., :2] + boxes1[..., 2:]) / 2, (boxes2[..., :2] + boxes2[..., 2:]) / 2
+    apart = upcast(one[..., None, :] - two[..., None, :, :]) ** 2
+    return iou - (apart[..., 0] + apart[..., 1]) / diagonal, iou
+
+
+def distance_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tensor:
+    """IoU less the squared distance of the centres over that of the corners of the box around both: https://arxiv.org/abs/1911.08287.
+
+    >>> distance_box_iou(dovetail.tensor([[0., 0, 2, 2]]), dovetail.tensor([[0., 0, 2, 2], [2, 0, 4, 2]]))
+    tensor([[ 1.0000, -0.2000]])
+    """
+    return _distance_iou(upcast(boxes1), upcast(boxes2), eps)[0]
+
+
+def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tensor:
+    """`distance_box_iou` less a term of how different the proportions are: https://arxiv.org/abs/1911.08287.
+
+    >>> complete_box_iou(dovetail.tensor([[0., 0, 2, 2]]), dovetail.tensor([[0., 0, 2, 2]]))
+    tensor([[1.]])
+    """
+    boxes1, boxes2 = upcast(boxes1), upcast(boxes2)
+    distance, iou = _distance_iou(boxes1, boxes2, eps)
+    return distance - proportions(slope(boxes1)[..., None], slope(boxes2)[..., None, :], iou, eps)
+
+
+def slope(boxes: Tensor) -> Tensor:
+    """The angle of a box's diagonal, which stands for its proportions."""
+    return ((boxes[..., 2] - boxes[..., 0]) / (boxes[..., 3] - boxes[..., 1])).atan()
+
+
+def proportions(one: Tensor, two: Tensor, iou: Tensor, eps: float) -> Tensor:
+    """What `complete_box_iou` and its loss count for different proportions; the weight of it is held constant."""
+    v = (4 / math.pi**2) * (one - two) ** 2
+    with dovetail.no_grad():
+        weight = v / (1 - iou + v + eps)
+    return weight * v
+
+
+def masks_to_boxes(masks: Tensor) -> Tensor:
+    """The boxes (N, 4), xyxy, around what is not zero in masks (N, H, W): first and last column and row; zeros for an empty mask.
+
+    >>> masks_to_boxes(dovetail.tensor([[[0, 0, 0], [0, 1, 1]]]))
+    tensor([[1., 1., 2., 1.]])
+    """
+    if masks.numel() == 0:
+        return dovetail.zeros((0, 4), dtype=dovetail.float32, device=masks.device)
+    filled = masks.bool()
+    ends = []
+    for line in (filled.any(1), filled.any(2)):  # columns, then rows
+        ends.append((line.float().argmax(1), line.shape[1] - 1 - line.flip(1).float().argmax(1)))
+    (x1, x2), (y1, y2) = ends
+    return dovetail.stack((x1, y1, x2, y2), 1).float() * filled.flatten(1).any(1)[:, None]

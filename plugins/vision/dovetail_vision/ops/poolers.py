@@ -1,0 +1,98 @@
+"""RoIAlign over a pyramid: each region is read from the map that suits its size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import dovetail
+from dovetail import Tensor, nn
+from dovetail.errors import ValueRangeError
+
+from ._checks import pair
+from ._roi import as_rois
+from .boxes import box_area
+from .roi_align import roi_align
+
+__all__ = ["LevelMapper", "MultiScaleRoIAlign"]
+
+
+class LevelMapper:
+    """The level of the pyramid for each box: ``canonical_level + log2(√area / canonical_scale)``, rounded down, less ``k_min``.
+
+    Source: equation 1 of https://arxiv.org/abs/1612.03144.
+
+    >>> LevelMapper(2, 5)([dovetail.tensor([[0., 0, 50, 50], [0, 0, 224, 224]])])
+    tensor([0, 2])
+    """
+
+    def __init__(self, k_min: int, k_max: int, canonical_scale: int = 224, canonical_level: int = 4, eps: float = 1e-6) -> None:
+        self.k_min = k_min
+        self.k_max = k_max
+        self.s0 = canonical_scale
+        self.lvl0 = canonical_level
+        self.eps = eps
+
+    def __call__(self, boxlists: Sequence[Tensor]) -> Tensor:
+        side = dovetail.cat([box_area(boxes) for boxes in boxlists]).sqrt()
+        level = (self.lvl0 + (side / self.s0).log2() + self.eps).floor()
+        return level.clamp(self.k_min, self.k_max).long() - self.k_min
+
+
+class MultiScaleRoIAlign(nn.Module):
+    """Regions read from the maps named in ``featmap_names``, each from the one whose cells suit its size: (K, C, PH, PW).
+
+    Called with maps by name, boxes (L, 4), xyxy, of each image in the image's coordinates, and the images' sizes (height, width).
+    The scales of the maps are taken from the first call. Raises a ValueError without images.
+
+    >>> maps = {"0": dovetail.zeros(1, 4, 16, 16), "1": dovetail.zeros(1, 4, 8, 8)}
+    >>> pool = MultiScaleRoIAlign(["0", "1"], 3, 2)
+    >>> pool(maps, [dovetail.tensor([[0., 0, 20, 20], [0, 0, 60, 60]])], [(64, 64)]).shape
+    dovetail.Size([2, 4, 3, 3])
+    """
+
+    def __init__(
+        self,
+        featmap_names: list[str],
+        output_size: int | Sequence[int],
+        sampling_ratio: int,
+        *,
+        canonical_scale: int = 224,
+        canonical_level: int = 4,
+    ) -> None:
+        super().__init__()
+        self.featmap_names = featmap_names
+        self.sampling_ratio = sampling_ratio
+        self.output_size = pair(output_size)
+        self.scales: list[float] | None = None
+        self.map_levels: LevelMapper | None = None
+        self.canonical_scale = canonical_scale
+        self.canonical_level = canonical_level
+
+    def forward(self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]) -> Tensor:
+        maps = [one for name, one in x.items() if name in self.featmap_names]
+        if self.scales is None or self.map_levels is None:
+            self._set_scales(maps, image_shapes)
+        rois = as_rois("MultiScaleRoIAlign", boxes, maps[0])
+        if len(maps) == 1:
+            return roi_align(maps[0], rois, self.output_size, self.scales[0], self.sampling_ratio)
+        levels = self.map_levels(boxes)
+        places, results = [], []
+        for level, (one, scale) in enumerate(zip(maps, self.scales, strict=False)):
+            places.append(dovetail.where(levels == level)[0])
+            results.append(roi_align(one, rois[places[-1]], self.output_size, scale, self.sampling_ratio))
+        return dovetail.cat(results)[dovetail.cat(places).argsort()]
+
+    def _set_scales(self, maps: list[Tensor], image_shapes: list[tuple[int, int]]) -> None:
+        if not image_shapes:
+            raise ValueRangeError("MultiScaleRoIAlign", "image_shapes is empty", "images list should not be empty")
+        height = max(shape[0] for shape in image_shapes)
+        halvings = [round(math.log2(height / one.shape[-2])) for one in maps]
+        self.scales = [2.0**-k for k in halvings]
+        self.map_levels = LevelMapper(halvings[0], halvings[-1], self.canonical_scale, self.canonical_level)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(featmap_names={self.featmap_names}, output_size={self.output_size}, "
+            f"sampling_ratio={self.sampling_ratio})"
+        )
