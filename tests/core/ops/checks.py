@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 import dovetail as dv
-from dovetail.autograd.functional import grad
 from dovetail.autograd.engine import Walk, late
+from dovetail.autograd.functional import grad
 from dovetail.autograd.node import Leaf, Node, Output, Tensor, leaf, wrap
 from dovetail.testing.samples.calls import flat
 
