@@ -75,23 +75,30 @@ def _hooks(manager: Manager, plugin: Plugin) -> list[Check]:
         return []
     try:
         found = implementations(manager.pluggy, manager.load(plugin.module, plugin))
+        return [_hook(manager, plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
     except PluginError as error:
         return [(f"{plugin.name}: {plugin.module}", False, str(error))]
-    return [_hook(plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
 
 
-def _hook(plugin: Plugin, hook: str, function: Any) -> Check:
+def _hook(manager: Manager, plugin: Plugin, hook: str, function: Any) -> Check:
     what = f"{plugin.name}: hook {hook}"
     if function is None:
         return what, False, f"{plugin.module} has no @hookimpl {plain(hook)}, which the manifest lists"
-    if hook not in HOOKS:
-        return what, True, "published by another plugin"
-    known, asked = (list(inspect.signature(f).parameters) for f in (HOOKS[hook].spec, function))
+    spec, deprecated = (HOOKS[hook].spec, HOOKS[hook].deprecated) if hook in HOOKS else (_published(manager, plugin, hook), {})
+    if spec is None:
+        return what, True, "published by a plugin that is not here"
+    known, asked = (list(inspect.signature(f).parameters) for f in (spec, function))
     if unknown := [name for name in asked if name not in known]:
         return what, False, f"it asks for {', '.join(unknown)}; expected some of {', '.join(known) or 'no argument'}"
-    deprecated = HOOKS[hook].deprecated
     old = deprecated if isinstance(deprecated, str) else "; ".join(f"{name}: {deprecated[name]}" for name in asked if name in deprecated)
     return what, not old, f"deprecated: {old}" if old else f"({', '.join(asked)})"
+
+
+def _published(manager: Manager, plugin: Plugin, hook: str) -> Any:
+    """The specification of a hook that a plugin, perhaps this one, publishes; None where that is not here."""
+    owner, _, name = hook.partition("/")
+    found = [p for p in (plugin, *manager.catalogue.usable) if p.name == owner and name in p.publishes]
+    return manager.load(found[0].publishes[name], found[0]) if found else None
 
 
 def look_around() -> list[Check]:
@@ -100,16 +107,12 @@ def look_around() -> list[Check]:
     for kind in KINDS:
         manager.table(kind)  # so that clashes, and code that fails to register, are among the problems
     checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
-    for plugin in manager.catalogue.plugins:
-        checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
+    ways = ("ready", "active", "disabled")
+    checks += [(f"plugin {plugin.name}", plugin.state in ways, _about(plugin)) for plugin in manager.catalogue.plugins]
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
-    for kind, about in KINDS.items():
-        if about.claim:
-            rows = manager.table(kind).rows
-            checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for key, (plugin, _) in sorted(rows.items())]
-    for answer in manager.call("doctor"):
-        checks += answer
-    return checks
+    claims = [(kind, key, plugin) for kind in KINDS if KINDS[kind].claim for key, (plugin, _) in sorted(manager.table(kind).rows.items())]
+    checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for kind, key, plugin in claims]
+    return checks + [check for answer in manager.call("doctor") for check in answer]
 
 
 def _versions() -> list[Check]:
