@@ -189,7 +189,7 @@ def test_arguments_of_published_hooks_are_checked(site, run_cli):
         site.add(f"dovetail-{name}", manifest, code={"hooks.py": function})
     assert "hook audio/window" in run_cli("plugins", "check", "well")
     assert "it asks for size; expected some of name" in run_cli("plugins", "check", "ill", status=1)
-    assert "published by a plugin that is not here" in run_cli("plugins", "check", "far")
+    assert "no usable plugin publishes this hook" in run_cli("plugins", "check", "far")
     broken = PUBLISHER.replace("publishes", 'module = "dovetail_own.hooks", implements = ["own/window"], publishes')
     code = {"specs.py": SPECS, "hooks.py": f"{HEAD}@hookimpl\ndef own_window(nothing):\n    return None\n"}
     site.add("dovetail-own", broken.replace("dovetail_audio", "dovetail_own"), code=code)
