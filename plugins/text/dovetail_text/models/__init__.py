@@ -5,10 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {
-    "BertConfig": "bert", "BertModel": "bert", "BertForMaskedLM": "bert_heads", "BertForSequenceClassification": "bert_heads",
-    "GPT": "gpt", "GPTConfig": "gpt", "ModelOutput": "output", "PreTrainedModel": "pretrained", "SentenceEncoder": "sentence",
+_FILES = {
+    "bert": ["BertConfig", "BertModel"],
+    "bert_heads": ["BertForMaskedLM", "BertForSequenceClassification"],
+    "gpt": ["GPT", "GPTConfig", "GPT2Config", "GPT2LMHeadModel"],
+    "llama": [
+        "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "Qwen2Config", "Qwen2ForCausalLM",
+    ],
+    "output": ["ModelOutput"],
+    "pretrained": ["PreTrainedModel"],
+    "sentence": ["SentenceEncoder"],
 }  # fmt: skip
+_HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = list(_HOMES)
 

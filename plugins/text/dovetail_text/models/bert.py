@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from dovetail import Tensor, nn
 from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
-from dovetail.nn import functional as F
 
+from .attention import Attention, padding_mask
 from .config import Config, activation, refuse
 from .layers import Embedding, Linear, draw
 from .output import ModelOutput
@@ -105,24 +105,6 @@ class _Embeddings(nn.Module):
         return self.dropout(self.LayerNorm(words + kinds + places))
 
 
-class _SelfAttention(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        size = config.hidden_size
-        self.num_attention_heads = config.num_attention_heads
-        self.query, self.key, self.value = Linear(size, size), Linear(size, size), Linear(size, size)
-        self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
-
-    def forward(self, hidden_states: Tensor, mask: Tensor | None) -> Tensor:
-        shape = hidden_states.shape
-        q, k, v = (
-            part(hidden_states).view(shape[0], shape[1], self.num_attention_heads, shape[2] // self.num_attention_heads).transpose(1, 2)
-            for part in (self.query, self.key, self.value)
-        )
-        drop = self.dropout.p if self.training else 0.0
-        return F.scaled_dot_product_attention(q, k, v, mask, drop).transpose(1, 2).reshape(shape)
-
-
 class _AddAndNorm(nn.Module):
     """``LayerNorm(x + dropout(dense(y)))``."""
 
@@ -139,7 +121,8 @@ class _AddAndNorm(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.self = _SelfAttention(config)
+        names, drop = ("query", "key", "value"), config.attention_probs_dropout_prob
+        self.self = Attention(config.hidden_size, config.num_attention_heads, names, dropout=drop)
         self.output = _AddAndNorm(config, config.hidden_size)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -191,16 +174,6 @@ class _Pooler(nn.Module):
         return self.activation(self.dense(hidden_states[:, 0]))
 
 
-def _allowed(mask: Tensor | None, shape: tuple[int, ...]) -> Tensor | None:
-    """The attention mask (N, L) of ones and zeros as attention takes it, (N, 1, 1, L) of bool; None where nothing is masked."""
-    if mask is None:
-        return None
-    if tuple(mask.shape) != tuple(shape):
-        raise ShapeError("BertModel", f"attention_mask is {tuple(mask.shape)}", f"expected {tuple(shape)} as input_ids")
-    mask = mask != 0
-    return None if bool(mask.all()) else mask[:, None, None, :]
-
-
 class BertModel(BertPreTrainedModel):
     """The encoder: tokens ``(N, L)`` to ``last_hidden_state`` ``(N, L, H)`` and ``pooler_output`` ``(N, H)``.
 
@@ -238,7 +211,7 @@ class BertModel(BertPreTrainedModel):
         if output_attentions:
             raise UnsupportedError("BertModel", "output_attentions is True", "attention is computed without keeping its weights")
         words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        mask = _allowed(attention_mask, words.shape[:2])
+        mask = padding_mask("BertModel", attention_mask, words.shape[:2])
         states = self.encoder(self.embeddings(words, token_type_ids, position_ids), mask)
         out = ModelOutput(
             last_hidden_state=states[-1],
