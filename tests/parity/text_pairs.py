@@ -55,8 +55,8 @@ def close(got, want, atol=ATOL, keep=None):
 
 
 def same_gradients(ours, theirs, atol=3e-5):
-    want = {name: p.grad for name, p in theirs.named_parameters()}
-    got = {name: p.grad for name, p in ours.named_parameters()}
+    want = {name: p.grad for name, p in theirs.named_parameters(remove_duplicate=False)}
+    got = {name: p.grad for name, p in ours.named_parameters(remove_duplicate=False)}
     assert set(got) == set(want)
     for name, grad in want.items():
         if grad is None:

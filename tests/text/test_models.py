@@ -11,8 +11,10 @@ import dovetail as dv
 from dovetail.errors import FormatError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail_text import models
 from dovetail_text.models import GPT, BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel, GPTConfig, ModelOutput
+from dovetail_text.models.distilbert import DistilBertConfig, DistilBertModel
 from dovetail_text.models.llama import LlamaConfig, LlamaForCausalLM, Qwen2Config
 from dovetail_text.models.pretrained import read_weights
+from dovetail_text.models.roberta import RobertaConfig, RobertaModel
 
 BERT = BertConfig(20, 12, 2, 3, 20, num_labels=3)
 SMALL = GPTConfig(20, 8, 2, 2, 12)
@@ -214,6 +216,23 @@ def test_configurations_that_are_not_ours(kind, fields, error, text):
 def test_llamas_that_cannot_be(fields, error, text):
     with pytest.raises(error, match=text):
         LlamaForCausalLM(LlamaConfig(20, 16, 8, 1, **{"num_attention_heads": 2, **fields}))
+
+
+def test_errors_of_the_other_encoders():
+    roberta = RobertaModel(RobertaConfig(20, 12, 1, 3, 20, max_position_embeddings=8))
+    with pytest.raises(ShapeError, match="RobertaModel: the input has 7 tokens; expected 6 at most; truncate it"):
+        roberta(dv.ones(1, 7, dtype=dv.int64))
+    with pytest.raises(ShapeError, match=r"RobertaModel: attention_mask is \(2, 3\); expected \(2, 4\) as input_ids"):
+        roberta(IDS, attention_mask=dv.ones(2, 3))
+    distil = DistilBertModel(DistilBertConfig(20, 8, 1, 2, 12, 20))
+    with pytest.raises(ShapeError, match="DistilBertModel: the input has 9 tokens; expected 8 at most"):
+        distil(dv.ones(1, 9, dtype=dv.int64))
+    with pytest.raises(ValueRangeError, match="DistilBertModel: You must specify exactly one"):
+        distil()
+    with pytest.raises(UnsupportedError, match="DistilBertModel: output_attentions is True"):
+        distil(IDS, output_attentions=True)
+    with pytest.raises(ValueRangeError, match="problem_type is 'ranking'; expected regression, single_label"):
+        BertForSequenceClassification(BertConfig(20, 12, 1, 3, 20, problem_type="ranking"))(IDS, labels=dv.tensor([0, 1]))
 
 
 def test_errors(tmp_path):

@@ -8,12 +8,17 @@ from typing import Any
 _FILES = {
     "bert": ["BertConfig", "BertModel"],
     "bert_heads": ["BertForMaskedLM", "BertForSequenceClassification"],
+    "distilbert": ["DistilBertConfig", "DistilBertForMaskedLM", "DistilBertForSequenceClassification", "DistilBertModel"],
     "gpt": ["GPT", "GPTConfig", "GPT2Config", "GPT2LMHeadModel"],
     "llama": [
         "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "Qwen2Config", "Qwen2ForCausalLM",
     ],
     "output": ["ModelOutput"],
     "pretrained": ["PreTrainedModel"],
+    "roberta": [
+        "RobertaConfig", "RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaModel",
+        "XLMRobertaConfig", "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification", "XLMRobertaModel",
+    ],
     "sentence": ["SentenceEncoder"],
 }  # fmt: skip
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
