@@ -260,5 +260,5 @@ def test_errors(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="expected model.safetensors or pytorch_model.bin"):
         BertModel.from_pretrained(tmp_path)
-    with pytest.raises(AttributeError, match="module 'dovetail_text.models' has no attribute 'T5'"):
-        models.T5
+    with pytest.raises(AttributeError, match="module 'dovetail_text.models' has no attribute 'T6'"):
+        models.T6

@@ -20,6 +20,8 @@ _FILES = {
         "XLMRobertaConfig", "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification", "XLMRobertaModel",
     ],
     "sentence": ["SentenceEncoder"],
+    "t5": ["T5Config"],
+    "t5_models": ["T5EncoderModel", "T5ForConditionalGeneration", "T5Model"],
 }  # fmt: skip
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
 

@@ -41,11 +41,13 @@ class KeyValueCache:
                 part[:, :, : self.length] = part[rows][:, :, : self.length]
 
 
-def causal_mask(padding: Tensor | None, length: int, past: int, device: Any = None, window: int | None = None) -> Tensor | None:
+def causal_mask(
+    padding: Tensor | None, length: int, past: int, device: Any = None, window: int | None = None, plain: bool = True
+) -> Tensor | None:  # fmt: skip
     """Which of ``past + length`` tokens each of the last ``length`` may look at, ``(N or 1, 1, length, past + length)`` of bool.
 
     ``padding`` ``(N, past + length)`` is 0 where there is no token; with a ``window`` each token sees that many, itself among them.
-    None where plain causality (or a single new token) says it all.
+    None where plain causality (or a single new token) says it all; with ``plain=False`` only where all is allowed.
 
     >>> causal_mask(None, 2, 1)
     tensor([[[[ True,  True, False],
@@ -54,7 +56,7 @@ def causal_mask(padding: Tensor | None, length: int, past: int, device: Any = No
     if padding is not None and bool((padding != 0).all()):
         padding = None
     narrow = window is not None and past + length > window
-    if padding is None and not narrow and (past == 0 or length == 1):
+    if padding is None and not narrow and ((plain and past == 0) or length == 1):
         return None
     seen = dv.arange(past + length, device=device)
     mask = (seen <= seen[past:, None])[None, None]
