@@ -79,7 +79,8 @@ def hinge_embedding_loss(
     kind = input._a.dtype
     margin = int(margin) if kind.kind in "iu" else margin
     far, near = ((target != sign).type_as(input) for sign in (1, -1))
-    return reduced((margin - input).clamp(min=0) * far + input * near, reduction)
+    gap = input.detach().new_full((), margin) - input  # PyTorch rounds the margin to the input's type
+    return reduced(gap.clamp(min=0) * far + input * near, reduction)
 
 
 def triplet_margin_loss(
