@@ -16,7 +16,8 @@ __all__ = ["FILES", "main", "overloads", "parameters", "written"]
 
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
 HEAD = '"""{}; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""\n\n'
-FILES = ("tensor_methods.pyi", "ops/public.pyi", "nn/functional.pyi", "linalg.pyi", "return_types.pyi")
+PLUGINS = {"func.pyi": "dovetail_science.func", "optim/swa_utils.pyi": "dovetail_train.swa_utils"}  # seen as if they were the core's
+FILES = ("tensor_methods.pyi", "ops/public.pyi", "nn/functional.pyi", "linalg.pyi", "return_types.pyi", *PLUGINS)
 
 TUPLES = {  # made at their first call
     "_lu_with_info": "LU pivots info", "aminmax": "min max", "histogram": "hist bin_edges", "histogramdd": "hist bin_edges",
@@ -81,7 +82,9 @@ FREE: dict[str, list[tuple[str, str]]] = {
 }
 
 _FACTORED = "cholesky_ex eig eigh inv_ex lstsq lu lu_factor lu_factor_ex qr slogdet solve_ex svd".split()
-_BY_PLUGINS = "distributed distributions onnx profiler signal sparse special text vision".split()  # no checker knows which are installed
+_BY_PLUGINS = (  # no checker knows which are installed
+    "accelerator distributed distributions jit mps mtia onnx overrides profiler signal sparse special text vision xpu".split()
+)
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift lt le gt ge shift".split()
 _BUILTIN = {"int", "float", "bool", "str", "complex"}
 _KNOWN = {"tuple", "list", "None", "Tensor", "Any", "object", "dict", "Callable"}
@@ -304,7 +307,8 @@ def _return_types() -> str:
 
 def written() -> dict[str, str]:
     """The texts of the files, by their paths below `core/dovetail`."""
-    return dict(zip(FILES, (_methods(), _public(), _functional(), _linalg(), _return_types()), strict=True))
+    faces = [HEAD.format(f"What {home} brings") + f"from {home} import *\n" for home in PLUGINS.values()]
+    return dict(zip(FILES, (_methods(), _public(), _functional(), _linalg(), _return_types(), *faces), strict=True))
 
 
 def main() -> int:

@@ -26,7 +26,6 @@ from .tensor_legacy import set_default_tensor_type
 if TYPE_CHECKING:
     from . import (
         absent,
-        accelerator,
         amp,
         autograd,
         backends,
@@ -43,11 +42,8 @@ if TYPE_CHECKING:
         hooks,
         hub,
         io,
-        jit,
         linalg,
         models,
-        mps,
-        mtia,
         nn,
         optim,
         plugins,
@@ -58,7 +54,6 @@ if TYPE_CHECKING:
         utils,
         version,
         weights,
-        xpu,
     )  # fmt: skip
     from .amp import GradScaler
     from .cpu.streams import Event, Stream
@@ -75,9 +70,9 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend",
-    "fft", "func", "graph", "hooks", "hub", "io", "jit", "linalg", "models", "mps", "mtia", "nn", "optim", "plugins", "random",
-    "return_types", "testing", "types", "utils", "version", "weights", "xpu",
+    "absent", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend", "fft", "graph",
+    "hooks", "hub", "io", "linalg", "models", "nn", "optim", "plugins", "random", "return_types", "testing", "types", "utils", "version",
+    "weights",
 }  # fmt: skip
 
 _ELSEWHERE = {  # functions and classes that are imported when first used

@@ -43,10 +43,13 @@ def instead(module: str) -> str:
 
 
 @functools.cache
-def answers(module: str, present: Callable[[], bool] = bool) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+def answers(
+    module: str, present: Callable[[], bool] = bool, home: str = ""
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """``__all__``, ``__getattr__`` and ``__dir__`` of a module, with what its table says.
 
     Where ``present()``, as for CUDA with a GPU, functions of the table have no counterpart, and each raises.
+    `home` is the module that has them, where a plugin's serves under that name.
     """
     about = _table()[module.partition(".")[2]]
     values, results, homes = (about.get(kind, {}) for kind in ("constants", "returns", "homes"))
@@ -80,4 +83,4 @@ def answers(module: str, present: Callable[[], bool] = bool) -> tuple[list[str],
         answer.__doc__ = _KINDS.get(kinds[name]) or f"{results[name]!r}, whatever the arguments."
         return answer
 
-    return names, find, lambda: sorted({*names, *homes, *(sys.modules[module].__all__ if "." in module else ())})
+    return names, find, lambda: sorted({*names, *homes, *(sys.modules[home or module].__all__ if "." in module else ())})

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memoryless
 from .errors import DeviceError, NoDevice, TypeMismatch, UnsupportedError
 
 __all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
@@ -34,20 +35,22 @@ def cupy() -> ModuleType:
 
 
 def xp(array: Any) -> Any:
-    """Return the module that computes on this array: ``numpy``, or ``cupy`` for an array on a GPU."""
+    """Return the module that computes on this array: ``numpy``, ``cupy`` for one on a GPU, what stands for NumPy on ``meta``."""
     if array.__class__ is _NDARRAY:
         return np
+    if array.__class__ is memoryless.Memoryless:
+        return memoryless.numpy
     module = sys.modules.get("cupy")
     if module is not None and isinstance(array, module.ndarray):
         return module
     return np
 
 
-_KINDS = frozenset("cpu cuda mps xpu hpu mtia xla vulkan ipu maia privateuseone".split())  # only the first two have tensors here
+_KINDS = frozenset("cpu cuda meta mps xpu hpu mtia xla vulkan ipu maia privateuseone".split())  # the first three have tensors here
 
 
 class Device:
-    """Where a tensor lives: ``device('cpu')``, ``device('cuda')``, ``device('cuda', 1)``.
+    """Where a tensor lives: ``device('cpu')``, ``device('cuda')``, ``device('cuda', 1)``; ``device('meta')`` for no memory at all.
 
     >>> import dovetail as dv
     >>> dv.device("cuda:1").index, dv.device("cpu")
@@ -65,9 +68,6 @@ class Device:
         elif not isinstance(type, str):
             raise TypeMismatch("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'")
         name, _, number = type.partition(":")
-        if name == "meta":
-            what, remedy = "tensors without memory (device 'meta') are not here", "make the module on the CPU and load its weights there"
-            raise UnsupportedError("device", what, "expected 'cpu', 'cuda' or 'cuda:N'", remedy)
         if name not in _KINDS:
             raise DeviceError("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'")
         if number and (not number.isdecimal() or index is not None):
@@ -100,7 +100,7 @@ class Device:
 
 Device.__name__ = Device.__qualname__ = "device"  # as users know it
 Device.__module__ = "dovetail"
-CPU = Device("cpu")
+CPU, META = Device("cpu"), Device("meta")
 
 
 class default:
@@ -114,28 +114,35 @@ def to_device(where: Any) -> Device:
     if where is None:
         return default.device
     where = where if where.__class__ is Device else Device(where)
-    if where.type not in ("cpu", "cuda"):
-        raise DeviceError("device", f"there are no tensors on {where.type!r} here", "expected 'cpu', 'cuda' or 'cuda:N'")
+    if where.type not in ("cpu", "cuda", "meta"):
+        raise DeviceError("device", f"there are no tensors on {where.type!r} here", "expected 'cpu', 'cuda', 'cuda:N' or 'meta'")
     return where
 
 
 def device_of(array: Any) -> Device:
     """Return where this raw array lives."""
-    if array.__class__ is _NDARRAY or xp(array) is np:
+    if array.__class__ is _NDARRAY or (module := xp(array)) is np:
         return CPU
-    return Device("cuda", int(array.device.id))
+    return META if module is memoryless.numpy else Device("cuda", int(array.device.id))
 
 
 def module_for(where: Device) -> Any:
     """Return the array module that makes arrays on this device."""
-    return np if where.type == "cpu" else cupy()
+    return np if where.type == "cpu" else memoryless.numpy if where.type == "meta" else cupy()
 
 
 def move(array: Any, where: Device, copy: bool = False) -> Any:
     """Return the raw array on another device; the same array where it already is, unless ``copy``.
 
-    This is the only way between host and GPU; no operation takes it unasked.
+    This is the only way between host and GPU; no operation takes it unasked. From ``meta`` there is none: an UnsupportedError.
     """
+    if where.type == "meta":
+        if array.__class__ is memoryless.Memoryless:
+            return array.copy() if copy else array
+        return memoryless.mapped(array.shape, array.dtype, array.strides)
+    if array.__class__ is memoryless.Memoryless:
+        text = "Please use Module.to_empty() instead of Module.to() when moving a module from meta to a different device"
+        raise UnsupportedError("to", "Cannot copy out of meta tensor; no data!", "", text)
     if where.type == "cpu":
         if array.__class__ is _NDARRAY or xp(array) is np:
             return array.copy() if copy else array

@@ -2,7 +2,7 @@
 
 | to bring | use |
 |---|---|
-| an op with its gradient | ``@op``, ``Array``, ``Arrays``, ``Fixed``, ``xp`` |
+| an op with its gradient | ``@op``, ``Array``, ``Arrays``, ``Fixed``, ``xp``; ``results`` for several, ``underived`` for none |
 | a faster kernel for an op | ``Kernel``, named in the manifest under ``[kernels.OP]``; ``on_num_threads`` where it has threads |
 | a layer or a model | ``Module``, ``Parameter`` |
 | an optimizer | ``Optimizer``, or ``MultiTensorOptimizer`` with ``@update`` |
@@ -31,6 +31,8 @@ from .hooks import HOOK_API, hookimpl, hookspec
 from .nn import Module, Parameter
 from .ops._op import Array, Arrays, Fixed, op
 from .ops._override import OtherTensor
+from .ops._refuse import underived
+from .ops._results import results
 from .ops.info import on_num_threads
 from .ops.kernels import Kernel
 from .optim import Optimizer
@@ -38,6 +40,6 @@ from .optim._multi import Bunch, MultiTensorOptimizer, update
 
 __all__ = [
     "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Function", "IterableDataset", "Kernel", "Module",
-    "MultiTensorOptimizer", "Optimizer", "OtherTensor", "Parameter", "Sampler", "hookimpl", "hookspec", "on_num_threads", "op", "update",
-    "xp",
+    "MultiTensorOptimizer", "Optimizer", "OtherTensor", "Parameter", "Sampler", "hookimpl", "hookspec", "on_num_threads", "op",
+    "results", "underived", "update", "xp",
 ]  # fmt: skip

@@ -45,8 +45,9 @@ class Attributes:
     itemsize = property(lambda self: int(self._a.itemsize), doc="Bytes per element.")
     nbytes = property(lambda self: int(self._a.nbytes), doc="Bytes of all elements.")
     is_cuda = property(lambda self: device_of(self._a).type == "cuda", doc="Whether it lives on a GPU.")
+    is_meta = property(lambda self: device_of(self._a).type == "meta", doc="Whether it has a shape and a type, but no values.")
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
-    is_sparse = is_sparse_csr = is_quantized = is_meta = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = property(lambda self: False)
+    is_sparse = is_sparse_csr = is_quantized = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = property(lambda self: False)
     layout = property(lambda self: strided)
     real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
     imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
@@ -85,9 +86,9 @@ class Attributes:
         return int(self._a.itemsize)
 
     def data_ptr(self) -> int:
-        """The address of the first element."""
+        """The address of the first element; 0 on the device meta."""
         a = self._a
-        return int(a.ctypes.data if isinstance(a, np.ndarray) else a.data.ptr)
+        return 0 if self.is_meta else int(a.ctypes.data if isinstance(a, np.ndarray) else a.data.ptr)
 
     # --- conversions ----------------------------------------------------------------------------------------------
 
@@ -182,8 +183,8 @@ class Attributes:
         return self.flip(0) if self._a.ndim else self
 
     def __format__(self: Any, spec: str) -> str:
-        # a parameter shows as itself
-        return format(self.item(), spec) if self._a.ndim == 0 and self.__class__ is Tensor else object.__format__(self, spec)
+        number = self._a.ndim == 0 and self.__class__ is Tensor and not self.is_meta  # a parameter shows as itself
+        return format(self.item(), spec) if number else object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return text(self)  # type: ignore[arg-type]
@@ -201,6 +202,8 @@ class Attributes:
     def __dlpack__(self, **options: Any) -> Any:
         if self._n is not None:
             raise BufferError(say("__dlpack__", "Can't export tensors that require gradient", "", "use tensor.detach()"))
+        if self.is_meta:
+            raise BufferError(say("__dlpack__", "Cannot pack tensors on meta"))
         return self._a.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -229,7 +232,7 @@ class Attributes:
     def __reduce_ex__(self, protocol: Any) -> Any:
         a: Any = _STORED(self)  # also of a lazy parameter, which has no readable values yet
         layout: tuple[Any, ...] = ()
-        if isinstance(a, np.ndarray) and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
+        if a.__class__ is np.ndarray and a.strides != np.empty(a.shape, a.dtype).strides:  # pickled arrays lose their strides
             span = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)) // a.itemsize + 1
             a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)
         return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)

@@ -19,7 +19,7 @@ from .ops._live import owner
 from .ops._refuse import type_name
 from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
-from .ops.memory import sum_to
+from .ops.memory import alias, sum_to
 from .size import Size
 
 __all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
@@ -127,7 +127,7 @@ class LegacyMethods:
     def type(self: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
         """Without an argument the name of its legacy type, ``"dovetail.FloatTensor"``; else a conversion."""
         if dtype is None:
-            place = "cuda." if self.is_cuda else ""
+            place = "" if self.is_cpu else f"{self.device.type}."
             return f"dovetail.{place}{_BY_DTYPE.get(self.dtype.name) or type_name(self._a.dtype) + 'Tensor'}"
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
@@ -168,6 +168,8 @@ class LegacyMethods:
         >>> dv.ones(2).share_memory_().is_shared()
         True
         """
+        if self.is_meta:
+            raise DeviceError("share_memory_", "only available on CPU", "got a tensor of the device meta")
         if not self.is_shared():
             shared = np.ndarray(self._a.shape, self._a.dtype, mmap.mmap(-1, max(self._a.nbytes, 1)))
             shared[...] = self._a
@@ -177,7 +179,7 @@ class LegacyMethods:
     def is_shared(self: Any) -> bool:
         """Whether other processes see its memory: that of a GPU, of `share_memory_`, of a batch from a loader's worker process."""
         found = owner(self._a)
-        return bool(self.is_cuda) or isinstance(getattr(found, "obj", found), mmap.mmap)
+        return bool(self.is_cuda) or (not self.is_meta and isinstance(getattr(found, "obj", found), mmap.mmap))
 
     def sum_to_size(self: Any, *size: Any) -> Any:
         """Sum over what broadcasting from this size would repeat. Raises a ShapeError (RuntimeError) for a size that does not fit."""
@@ -207,9 +209,9 @@ class LegacyMethods:
         """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""
         if not issubclass(cls, Tensor):
             raise TypeMismatch("as_subclass", f"cls must be a type of tensor (got {cls.__name__})")
-        out: Any = wrap(self._a, None if self.is_leaf else self._n, self._v)
+        out: Any = wrap(self._a, None, self._v) if self._n is None else alias(self)
         out.__class__ = cls
-        return out.requires_grad_(self.requires_grad)
+        return out
 
     def is_set_to(self: Any, tensor: Any) -> bool:
         """Whether another tensor is the same view of the same memory."""

@@ -127,9 +127,9 @@ def _suffixes(t: Tensor, a: Any, kind: Any) -> list[str]:
     if where != CPU:
         out.append(f"device='{where}'")
     default = get_default_dtype()
-    if not _Options.edgeitems if a.size else a.ndim != 1:
+    if where.type == "meta" or (not _Options.edgeitems if a.size else a.ndim != 1):
         out.append(f"size={tuple(a.shape)}")
-    if kind not in ((default, default.to_complex(), int64, bool_) if a.size else (default,)):
+    if kind not in ((default, default.to_complex(), int64, bool_) if a.size and where.type != "meta" else (default,)):
         out.append(f"dtype={kind!r}")
     if t._n is not None:
         out.append("requires_grad=True" if t._n.__class__ is Leaf else f"grad_fn=<{producer(t._n)[0].name()}>")
@@ -138,9 +138,10 @@ def _suffixes(t: Tensor, a: Any, kind: Any) -> list[str]:
 
 def text(t: Tensor, prefix: str = "tensor(") -> str:
     """Return the repr: the numbers, summarised where there are many, and what else is to be known."""
-    a = move(t._a, CPU)
+    meta = device_of(t._a).type == "meta"
+    a = t._a if meta else move(t._a, CPU)
     indent = len(prefix)
-    out = prefix + (_body(a, indent) if a.size else "[]")
+    out = prefix + ("..." if meta else _body(a, indent) if a.size else "[]")
     at = len(out) - out.rfind("\n") + 1
     for one in _suffixes(t, a, from_numpy_dtype(t._a.dtype)):
         room = len(one.replace("dovetail.", "torch."))  # so that lines break where PyTorch's do

@@ -53,11 +53,13 @@ def path(weights: str | Entry, progress: bool = True) -> Path:
     """
     from .io import pins
     from .io.download import Expected, download
+    from .plugins.bridge import blamed
 
     entry = get(weights) if isinstance(weights, str) else weights
     target = cached(entry)
     if entry.file is not None:
-        Expected(entry.sha256, entry.sha256_prefix, entry.md5, entry.bytes).of(target)
+        with blamed(entry.plugin, f"its file {entry.file!r}"):
+            Expected(entry.sha256, entry.sha256_prefix, entry.md5, entry.bytes).of(target)
         return target
     pinned = None if entry.sha256 else pins.find(entry.key, entry.url, entry.sha256_prefix or "")
     sha256 = pinned[0] if pinned else entry.sha256

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["CORE", "ROOT", "Import", "core_files", "imports", "module_name", "parse", "plugin_files", "relative"]
+__all__ = ["CORE", "ROOT", "Import", "core_files", "example_files", "imports", "module_name", "parse", "plugin_files", "relative"]
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core" / "dovetail"
@@ -22,6 +22,11 @@ def plugin_files() -> list[Path]:
     """Python files of the plugins' packages (folders beside a pyproject.toml that hold an `__init__.py`)."""
     packages = [init.parent for init in ROOT.glob("plugins/*/*/__init__.py")]
     return sorted(path for package in packages for path in package.rglob("*.py"))
+
+
+def example_files() -> list[Path]:
+    """Python files of the example plugins, their tests among them."""
+    return sorted(ROOT.glob("examples/*/**/*.py"))
 
 
 def relative(path: Path) -> str:

@@ -18,6 +18,7 @@ SPINE = (
     "errors",
     "size",
     "dtypes",
+    "memoryless",  # arrays of the device meta
     "device",
     "generator",
     "random_streams",
@@ -50,10 +51,6 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "cpu": ("ops", ("absent", "cuda", "plugins")),  # what dovetail-cpu offers is there too
     "cpu.amp": ("ops", ("amp",)),
     "cuda": ("tensor_legacy", ("absent", "cpu")),
-    "mps": ("errors", ("absent",)),
-    "mtia": ("errors", ("absent",)),
-    "xpu": ("errors", ("absent",)),
-    "accelerator": ("ops", ("absent", "cuda")),
     "compiler": ("nn", ("absent",)),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
@@ -62,9 +59,7 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "return_types": ("ops", ("linalg",)),
     "fft": ("ops", ()),
     "linalg": ("ops", ()),
-    "jit": ("nn", ("absent",)),
     "types": ("tensor", ()),
-    "func": ("nn", ("graph",)),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),
@@ -77,6 +72,8 @@ FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 LAZY: set[tuple[str, str]] = {
     ("autograd", "absent"),  # what to use in place of a module that is not here
     ("autograd", "plugins.namespaces"),  # modules that plugins bring
+    ("linalg", "absent"),  # functions that a plugin brings
+    ("nn.functional", "absent"),
     ("autograd.functional", "autograd.derivatives"),  # PyTorch's path of jacobian and its kin, which need ops
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
     ("io.store", "models"),  # a saved module is built again by its registry key
@@ -84,6 +81,7 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "nn.parameter"),
     ("io.torch_values", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
+    ("optim", "plugins.namespaces"),  # swa_utils, which a plugin brings
     ("ops._override", "plugins.namespaces"),  # what the core has of sparse tensors comes from the plugin of that namespace
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
     ("plugins.check", "dovetail"),  # its version

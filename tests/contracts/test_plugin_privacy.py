@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contracts.sources import parse, plugin_files, relative
+from tests.contracts.sources import ROOT, example_files, parse, plugin_files, relative
 
 TEXT = re.compile(r"dovetail(?:\.\w+)*?\.(?!__\w+__)_\w+[\w.]*")
 
@@ -43,8 +43,15 @@ def findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def test_plugins_use_public_names() -> None:
-    found = [f"{relative(path)}:{line}: {name}" for path in plugin_files() for line, name in findings(parse(path))]
+    found = [f"{relative(path)}:{line}: {name}" for path in plugin_files() + example_files() for line, name in findings(parse(path))]
     assert not found, "\n".join(found)
+
+
+def test_every_plugin_is_looked_at() -> None:
+    looked_at = {path.parent for path in plugin_files() + example_files()}
+    manifests = list(ROOT.glob("plugins/*/*/dovetail.toml")) + list(ROOT.glob("examples/*/*/dovetail.toml"))
+    assert {"dovetail_train", "dovetail_audio"} <= {path.parent.name for path in manifests}
+    assert {path.parent for path in manifests} <= looked_at
 
 
 @pytest.mark.parametrize(

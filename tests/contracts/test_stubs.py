@@ -20,6 +20,7 @@ from tools import stubs
 NAMESPACE = ops.namespace()
 CORE = Path(dv.__file__).parent
 ROOT = Path(__file__).parents[2]
+PATHS = ":".join(map(str, (CORE.parent, ROOT / "plugins/science", ROOT / "plugins/train")))
 
 
 def test_the_files_are_what_the_tool_writes() -> None:
@@ -128,7 +129,7 @@ WRONG = {  # a line, and what a type checker says of it
 def _mypy(folder: Path, text: str) -> str:
     (folder / "program.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", f"--cache-dir={folder}", "--config-file=", "program.py"]
-    done = subprocess.run(command, cwd=folder, env={"MYPYPATH": str(CORE.parent), "PATH": ""}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env={"MYPYPATH": PATHS, "PATH": ""}, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 

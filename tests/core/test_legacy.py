@@ -83,3 +83,14 @@ def test_switches_of_backends_can_be_set() -> None:
         cudnn.benchmark = False
     with pytest.raises(AttributeError):
         dv.backends.cudnn.no_such_switch
+
+
+def test_the_gradient_of_a_tensor_as_a_subclass_reaches_the_tensor() -> None:
+    class Mine(dv.Tensor):
+        pass
+
+    leaf = dv.ones(2, requires_grad=True)
+    mine = leaf.as_subclass(Mine)
+    assert type(mine) is Mine and not mine.is_leaf and mine.data_ptr() == leaf.data_ptr()
+    (mine.as_subclass(dv.Tensor) * 3).sum().backward()
+    assert leaf.grad.tolist() == [3.0, 3.0] and dv.ones(2).as_subclass(Mine).is_leaf

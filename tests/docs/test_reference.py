@@ -44,7 +44,7 @@ def test_every_error_and_tool_for_authors_is_shown() -> None:
 
 def test_what_no_page_names_is_among_the_others() -> None:
     others = {f"{group.prefix}.{name}" for group in reference.groups("others", []) for name in group.names}
-    assert {"dovetail.optim.swa_utils.AveragedModel", "dovetail.utils.hooks.RemovableHandle"} <= others <= SHOWN
+    assert {"dovetail.utils.hooks.RemovableHandle"} <= others <= SHOWN
     assert "dovetail.nn.Linear" not in others and "dovetail.add" not in others
 
 

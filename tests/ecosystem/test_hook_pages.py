@@ -42,6 +42,28 @@ def test_the_example_of_a_hook_runs(site, figure, hook):
     figure("P8", f"the page of {hook}", "its example runs", "every hook")
 
 
+def users() -> dict[str, set[str]]:
+    """Which plugins of this repository use each hook, by rows or by code."""
+    found: dict[str, set[str]] = {hook: set() for hook in (*HOOKS, *PUBLISHED)}
+    for path in (*ROOT.glob("plugins/*/*/dovetail.toml"), *ROOT.glob("examples/*/*/dovetail.toml")):
+        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
+        used = {f"register_{kind}" for kind in manifest} | set(manifest.get("hooks", {}).get("implements", ()))
+        for hook in used & found.keys():
+            found[hook].add("the example" if "examples" in path.parts else path.parent.name)
+    return found
+
+
+def test_the_page_says_who_uses_which_hook(figure):
+    """P8: every hook has a first-party user, or is called reserved."""
+    rows = re.findall(r"^\| ([^|]+) \| (`[^|]+`) \|$", (ROOT / "docs" / "plugins-stability.md").read_text(encoding="utf-8"), re.M)
+    both, alone, reserved = (set(re.findall(r"`([^`]+)`", hooks)) for _, hooks in rows)
+    used = users()
+    assert both | alone | reserved == used.keys() and len(both) + len(alone) + len(reserved) == len(used)
+    assert both == {hook for hook, who in used.items() if "the example" in who and len(who) > 1}
+    assert reserved == {hook for hook, who in used.items() if not who}
+    figure("P8", "hooks with a user of this repository, and those called reserved", f"{len(both | alone)}, {len(reserved)}", "every hook")
+
+
 def test_there_is_no_page_of_a_hook_that_is_gone():
     pages = {path.relative_to(PAGES).with_suffix("").as_posix() for path in PAGES.rglob("*.md")}
     assert pages - {"index"} == {*HOOKS, *PUBLISHED}

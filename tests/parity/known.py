@@ -62,11 +62,9 @@ _DRAWN = "PyTorch has no derivative of a draw; Dovetail's is zero, as of PyTorch
 _IN_PLACE = "PyTorch's in-place form changes what its own gradient needs, and so has none; Dovetail has one"
 _COMPLEX32 = "there are no tensors of complex32; complex64 stands for it, and a conversion is refused"
 _COMPLEX = "not for complex numbers, and says so"
-_META = "device 'meta' is refused: make a module on the CPU and load its weights"
 
 _NEEDED = "PyTorch changes in place what its own gradient needs, and so has none; Dovetail has one"
 _ZEROS = "where a result does not depend on an input, Dovetail has no gradient by it, and PyTorch one of zeros"
-_LDL = "f, p = T.linalg.ldl_factor((m @ m.t()).detach())\n"
 _ASKED = "   @classmethod\n   def __torch_function__(cls, func, types, args=(), kwargs=None):\n"
 _RECORDED = "steps of optimizers are not recorded for gradients"
 _HUB = (
@@ -103,8 +101,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         for sample in ("2 % pos", "0.5 % pos", "True % pos", "pos.__rmod__(3)", "2.5 % s", "2 % z", "2 % x")
     },
     ("protocol_operators.__rpow__", "True ** pos"): ("bug", "PyTorch's gradient of True to a power fails inside; it is zero"),
-    ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').is_meta"): ("refused", _META),
-    ("protocol_attributes.is_meta", "T.empty(2, 3, device='meta').shape"): ("refused", _META),
     ("elementwise.logaddexp", "T.logaddexp(c, c)"): ("refused", _COMPLEX),
     ("elementwise.logaddexp", "T.logaddexp(x, c)"): ("refused", _COMPLEX),
     ("reductions.logcumsumexp", "c.logcumsumexp(0)"): ("refused", _COMPLEX),
@@ -134,21 +130,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         "where the function of vmap returns its argument, PyTorch's result is the tensor itself; Dovetail's is a stack of its parts",
     ),
     **{
-        (f"protocol_linalg.{name}", sample): ("differs", "there is no LDL factorization here: use lu_factor, or cholesky")
-        for name, sample in (
-            ("ldl_factor", "T.linalg.ldl_factor((m @ m.t()).detach()).pivots"),
-            ("ldl_factor", "(T.linalg.ldl_factor((m @ m.t()).detach())[0]).contiguous()"),
-            ("ldl_factor", "T.linalg.ldl_factor(x)"),
-            ("ldl_factor", "T.linalg.ldl_factor(v)"),
-            ("ldl_factor_ex", "T.linalg.ldl_factor_ex((m @ m.t()).detach()).info"),
-            ("ldl_factor_ex", "(T.linalg.ldl_factor_ex((m @ m.t()).detach())[0]).contiguous()"),
-            ("ldl_factor_ex", "T.linalg.ldl_factor_ex(x)"),
-            ("ldl_solve", f"{_LDL}out = (T.linalg.ldl_solve(f, p, x.t().detach())).contiguous()"),
-            ("ldl_solve", f"{_LDL}out = T.linalg.ldl_solve(f, p, v.detach())"),
-            ("ldl_solve", "f, p = T.linalg.ldl_factor(T.eye(3).expand(2, 3, 3))\nout = T.linalg.ldl_solve(f, p, T.ones(2, 3, 1)) + 0"),
-        )
-    },
-    **{
         ("protocol_info.qscheme", sample): ("differs", "there is no quantization yet, and no tensor that has a qscheme")
         for sample in (
             "T.per_tensor_affine",
@@ -173,7 +154,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
             f"class W:\n{_ASKED}       return 7\nout = T.cat([W(), x]), T.sum(W())",
             f"class A(T.Tensor):\n{_ASKED}       return super().__torch_function__(func, types, args, kwargs or {{}})\n"
             "out = type(x.as_subclass(A) + 1).__name__",
-            "T.overrides.is_tensor_like(x)",
         )
     },
     **{
@@ -193,18 +173,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         (f"linalg_core.{sample[2 : sample.index('(')]}", sample): ("refused", "PyTorch has removed it and says so; it is not here")
         for sample in ("T.lstsq(v, m)", "T.eig(m)", "T.solve(v[:, None], m)", "T.symeig(m)", "T.matrix_rank(m)")
     },
-    ("protocol_info.device", "T.device('meta').type"): ("refused", _META),
-    **{
-        ("module_protocol.meta_device", sample): ("refused", _META)
-        for sample in (
-            "nn.Linear(3, 2, device='meta').weight.is_meta",
-            "nn.Linear(3, 2, device='meta').weight.shape",
-            "nn.Linear(3, 2, device='meta').to_empty(device='cpu').weight.shape",
-            "with T.device('meta'):\n    l = nn.Linear(3, 2)\nout = l.weight.device.type, l.weight.shape",
-            "l = nn.Linear(3, 2, device='meta')\nl.load_state_dict({'weight': T.ones(2, 3), 'bias': T.ones(2)}, assign=True)\n"
-            "out = l(x.detach().float())",
-        )
-    },
     **{
         (f"optim.{name}", f"optim.{name}([nn.Parameter(T.ones(2, 2))], lr=0.1, differentiable=True)"): ("refused", _RECORDED)
         for name in ("Adam", "AdamW", "SGD")
@@ -222,19 +190,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         ("save_load.hub.load", _HUB + sample): ("refused", "it would run a repository's code, which no hash vouches for")
         for sample in ("T.hub.load(d, 'tiny', source='local')", "T.hub.load(d, 'tiny', 5, source='local')")
     },
-    (
-        "functional.grouped_mm",
-        "F.grouped_mm(T.arange(512, dtype=T.float32).reshape(16, 32).div(100).to(T.bfloat16), T.ones(2, 32, 16, dtype=T.bfloat16), offs=T.tensor([8, 16], dtype=T.int32))",
-    ): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
-    (
-        "functional.grouped_mm",
-        "F.grouped_mm(T.arange(512, dtype=T.float32).reshape(16, 32).div(100).to(T.bfloat16).reshape(2, 8, 32), T.ones(2, 32, 16, dtype=T.bfloat16))",
-    ): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
-    (
-        "functional.grouped_mm",
-        "F.grouped_mm(T.arange(512, dtype=T.float32).reshape(16, 32).div(100).to(T.bfloat16), T.ones(32, 16, dtype=T.bfloat16))",
-    ): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
-    ("functional.grouped_mm", "F.grouped_mm(x, x)"): ("differs", "it is not there: products of groups are made for bfloat16 on a GPU"),
     ("functional.scaled_grouped_mm", "F.scaled_grouped_mm(x, y)"): (
         "differs",
         "it is not there: scaled products of float8 are made for a GPU",
@@ -351,18 +306,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("other_surfaces.library.register_vmap", "T.library.register_vmap('nowhere::op', lambda a: a)"): (
         "refused",
         "there is no dispatcher to register with",
-    ),
-    (
-        "other_surfaces.overrides.TorchFunctionMode",
-        "seen = []\nclass M(T.overrides.TorchFunctionMode):\n    def __torch_function__(self, func, types, args=(), kwargs=None):\n        seen.append(func.__name__)\n        return func(*args, **(kwargs or {}))\nwith M():\n    r = T.sin(x)\nout = r, seen",
-    ): ("refused", "modes of functions are not there; objects with __torch_function__ are asked"),
-    ("other_surfaces.overrides.TorchFunctionMode", "T.overrides.TorchFunctionMode.__name__"): (
-        "refused",
-        "modes of functions are not there; objects with __torch_function__ are asked",
-    ),
-    ("other_surfaces.overrides.TorchFunctionMode", "T.overrides.is_tensor_like(x), T.overrides.has_torch_function((x,))"): (
-        "refused",
-        "modes of functions are not there; objects with __torch_function__ are asked",
     ),
 }
 

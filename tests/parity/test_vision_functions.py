@@ -224,3 +224,42 @@ def test_errors_are_of_their_kind(case):
         ERRORS[case](theirs.v2, torch.from_numpy(ARRAYS["float32"].copy()))
     with pytest.raises(want.type):
         ERRORS[case](ours.v2, dovetail.from_numpy(ARRAYS["float32"].copy()))
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("antialias", [True, False])
+def test_resized_bytes_are_the_same_bytes(mode, antialias):
+    """Of random sizes up and down: bytes within 1 and nearly all equal, floats to 1e-5; also of crops, batches and wide ratios."""
+    if mode == "lanczos" and not antialias:
+        for t, image in ((ours, dovetail.zeros(1, 4, 4)), (theirs, torch.zeros(1, 4, 4))):
+            with pytest.raises(ValueError, match="antialias=True"):
+                t.v2.functional.resize(image, [2, 2], mode, antialias=False)
+        return
+    rng = np.random.default_rng(7)
+    unequal = total = 0
+    for _ in range(40):
+        height, width, new_height, new_width = rng.integers([1, 1, 1, 2], 120).tolist()  # PyTorch's floats of width 1 are wrong
+        array = rng.integers(0, 256, (2, 3, height + 3, width + 2), dtype=np.uint8)[..., 2:-1, 1:-1]
+        got = ours.v2.functional.resize(dovetail.from_numpy(array), [new_height, new_width], mode, antialias=antialias)
+        want = theirs.v2.functional.resize(torch.from_numpy(array), [new_height, new_width], mode, antialias=antialias)
+        apart = np.abs(got.numpy().astype(int) - want.numpy())
+        assert got.shape == want.shape and apart.max() <= 1
+        unequal, total = unequal + np.count_nonzero(apart), total + apart.size
+        floats = array.astype(np.float32) / 255
+        got = ours.v2.functional.resize(dovetail.from_numpy(floats), [new_height, new_width], mode, antialias=antialias)
+        want = theirs.v2.functional.resize(torch.from_numpy(floats), [new_height, new_width], mode, antialias=antialias)
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=0, atol=1e-5)
+    assert unequal <= total * 1e-3
+
+
+def test_resizing_with_gradients_gives_the_same():
+    array = RNG.random((3, 31, 17), dtype=np.float32)
+    for how in ({"interpolation": "bicubic"}, {"antialias": False}):
+        plain = ours.v2.functional.resize(dovetail.from_numpy(array), [12, 40], **how)
+        traced = dovetail.tensor(array, requires_grad=True)
+        out = ours.v2.functional.resize(traced, [12, 40], **how)
+        np.testing.assert_allclose(out.detach().numpy(), plain.numpy(), rtol=0, atol=1e-5)
+        yours = torch.tensor(array, requires_grad=True)
+        out.square().sum().backward()
+        theirs.v2.functional.resize(yours, [12, 40], **how).square().sum().backward()
+        np.testing.assert_allclose(traced.grad.numpy(), yours.grad.numpy(), rtol=0, atol=1e-4)

@@ -124,6 +124,16 @@ def test_resize_tensor(name, size, interpolation, antialias):
     np.testing.assert_array_equal(got.numpy()[~half_way], want.numpy()[~half_way])
 
 
+@pytest.mark.parametrize("interpolation", MODES[:2])
+def test_nearest_pixels_of_every_size(interpolation):
+    """Places are counted in float32, so that those between two pixels fall to the same one."""
+    for old in (7, 26, 100):
+        mine, yours = _both(np.arange(old, dtype=np.float32).reshape(1, 1, old))
+        for new in range(1, 150):
+            got = ours.Resize((1, new), interpolation)(mine)
+            _same_tensor(got, theirs.Resize((1, new), _their_mode(interpolation))(yours))
+
+
 @pytest.mark.parametrize("padding", [2, [1], (1, 2), [1, 2, 3, 0], (-1, 2, 1, -2)])
 @pytest.mark.parametrize("padding_mode", ["constant", "edge", "reflect", "symmetric"])
 def test_pad(padding, padding_mode):

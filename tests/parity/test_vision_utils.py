@@ -154,3 +154,79 @@ def test_saved_pictures_can_be_opened(tmp_path):
     ours.save_image(dv.rand(3, 4, 4), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (4, 4) and picture.mode == "RGB"
+
+
+@pytest.mark.filterwarnings("ignore:.*font_size")
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"labels": ["a", "bc"], "fill_labels": True},
+        {"labels": ["a", "bc"], "fill_labels": True, "label_background_colors": ["blue", (9, 8, 7)], "label_colors": "white", "width": 3},
+        {"labels": ["a", "b"], "fill": True, "colors": [(250, 0, 0), "lime"], "font_size": 20},
+        {"labels": ["a", "b"], "font": "DejaVuSans.ttf", "font_size": 14, "label_colors": ["red", "blue"]},
+        {"width": 4, "colors": ["red", "blue", "green"]},
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_boxes_of_all_kinds(dtype, options, turned):
+    if "font" in options:
+        font = pytest.importorskip("matplotlib").get_data_path() + "/fonts/ttf/DejaVuSans.ttf"
+        options = options | {"font": font}
+    array = RNG.integers(0, 255, (3, 50, 60), dtype=np.uint8) if dtype == "uint8" else RNG.random((1, 50, 60), dtype=np.float32)
+    boxes = np.array([[4.0, 3, 30, 25], [10, 1, 55, 48]], dtype=np.float32)
+    if turned:
+        boxes = np.array([[10.5, 4, 40, 14, 35, 30, 6, 20], [20, 10, 50, 10, 50, 45, 20, 45]], dtype=np.float32)
+    got = ours.draw_bounding_boxes(dv.from_numpy(array), dv.from_numpy(boxes), **options)
+    want = theirs.draw_bounding_boxes(torch.from_numpy(array), torch.from_numpy(boxes), **options)
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=0, atol=0 if dtype == "uint8" else 1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"colors": "red", "radius": 4},
+        {"colors": (1, 200, 3), "connectivity": [(0, 1), (1, 3), (2, 2)], "width": 1},
+        {"connectivity": [(0, 1), (1, 2), (2, 3)], "visibility": [[1, 0, 1, 1], [1, 1, 1, 0]]},
+        {"visibility": [[[1], [0], [1], [1]], [[0], [0], [0], [1]]], "colors": "#00ff00"},
+    ],
+)
+def test_keypoints(dtype, options):
+    array = RNG.integers(0, 255, (3, 40, 50), dtype=np.uint8) if dtype == "uint8" else RNG.random((3, 40, 50), dtype=np.float32)
+    points = (RNG.random((2, 4, 2)) * [50, 40]).astype(np.float32)
+    seen = options.get("visibility")
+    mine = options | ({"visibility": dv.tensor(seen)} if seen else {})
+    yours = options | ({"visibility": torch.tensor(seen)} if seen else {})
+    got = ours.draw_keypoints(dv.from_numpy(array), dv.from_numpy(points), **mine)
+    want = theirs.draw_keypoints(torch.from_numpy(array), torch.from_numpy(points), **yours)
+    np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=0, atol=0 if dtype == "uint8" else 1e-7)
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 30), (3, 2, 15, 12)])
+def test_flow(shape):
+    flow = (RNG.standard_normal(shape) * 9).astype(np.float32)
+    got, want = ours.flow_to_image(dv.from_numpy(flow)), theirs.flow_to_image(torch.from_numpy(flow))
+    assert got.shape == want.shape and got.dtype == dv.uint8
+    apart = np.abs(got.numpy().astype(int) - want.numpy())
+    assert apart.max() <= 1 and (apart > 0).mean() < 1e-3
+
+
+def test_more_errors_are_of_their_kind():
+    cases = [
+        lambda u, t: u.draw_keypoints("a", t(np.ones((1, 2, 2)))),
+        lambda u, t: u.draw_keypoints(t(np.ones((1, 4, 4))), t(np.ones((1, 2, 2)))),
+        lambda u, t: u.draw_keypoints(t(np.ones((3, 4, 4))), t(np.ones((2, 2)))),
+        lambda u, t: u.draw_keypoints(t(np.ones((3, 4, 4))), t(np.ones((1, 2, 2))), visibility=t(np.ones((1, 3)))),
+        lambda u, t: u.flow_to_image(t(np.ones((2, 3, 3)))),
+        lambda u, t: u.flow_to_image(t(np.ones((3, 3, 3), np.float32))),
+        lambda u, t: u.draw_bounding_boxes(t(np.ones((3, 4, 4))), t(np.ones((2, 4))), colors=(1, 2)),
+        lambda u, t: u.draw_segmentation_masks(t(np.ones((1, 4, 4))), t(np.ones((4, 4), bool))),
+    ]
+    for case in cases:
+        with pytest.raises((TypeError, ValueError)) as want:
+            case(theirs, torch.from_numpy)
+        with pytest.raises(want.type):
+            case(ours, dv.from_numpy)

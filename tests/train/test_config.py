@@ -145,6 +145,26 @@ def test_a_share_of_the_data_is_held_out_by_the_seed(config):
     assert held[0] == held[1] != held[2] and len(held[0]) == 336 and len(trainers[0].train.dataset) == 1010
 
 
+@pytest.mark.parametrize(("place", "roots"), [("", ["here", "here"]), ("valid.root=there", ["here", "there"])])
+def test_the_same_data_lies_in_the_same_place(config, monkeypatch, place, roots):
+    asked = []
+    monkeypatch.setattr("dovetail_train.build.check_options", lambda *arguments: None)
+    monkeypatch.setattr("dovetail.datasets.load", lambda key, root=None, **options: asked.append(root) or [(0, 1)] * 9)
+    build(config(sets=("train.root=here", *([place] if place else []))), write=False)
+    assert asked == roots
+
+
+@pytest.mark.parametrize("table", ["train", "valid"])
+def test_a_dataset_without_samples_is_refused(config, monkeypatch, table):
+    split = {"train": "train", "valid": "test"}[table]
+    monkeypatch.setattr("dovetail.datasets.load", lambda key, split=None, **options: [(0, 1)] * (0 if split == empty else 9))
+    empty = split
+    with pytest.raises(
+        ValueRangeError, match=rf"run.toml:\d+: {table}: the dataset is empty; expected samples; are root and split right\?"
+    ):
+        build(config(), write=False)
+
+
 def test_the_same_seed_builds_the_same_weights(config):
     first, second, other = (build(config(sets=(f"seed={seed}",)), write=False).model.state_dict() for seed in (3, 3, 4))
     assert all(dv.equal(first[name], second[name]) for name in first) and not all(dv.equal(first[name], other[name]) for name in first)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +83,12 @@ class Killed(BaseException):
 
 
 class KillAt:
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, step: int, whole_process: bool = False) -> None:
+        self.step, self.whole_process = step, whole_process
 
     def step_end(self, state: Any) -> None:
+        if state.step == self.step and self.whole_process:
+            os.kill(os.getpid(), signal.SIGKILL)  # while a thread may be writing
         if state.step == self.step:
             raise Killed
 
@@ -140,6 +144,29 @@ def test_killed_trainings_go_on_bit_for_bit(tmp_path):
         "all",
     )
     assert right == 12, wrong
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("runs", [3, pytest.param(30, marks=pytest.mark.soak)])
+def test_a_killed_process_goes_on_bit_for_bit(tmp_path, runs):
+    """SIGKILL, with two workers loading and a checkpoint perhaps half written; then another number of workers."""
+    draw, right = random.Random(runs), 0
+    for number in range(runs):
+        kind, at, folder = list(KINDS)[number % len(KINDS)], draw.randrange(1, STEPS + 1), tmp_path / f"{number}"
+        if (child := os.fork()) == 0:
+            try:
+                made(kind, folder, 2, 0, KillAt(at, whole_process=True)).fit()
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        again = made(kind, folder, draw.choice(WORKERS), 99 if any(folder.glob("*-step-*")) else 0)
+        again.fit("auto")
+        whole = made(kind, tmp_path / f"whole {number}", 0, 0)
+        whole.fit()
+        right += outcome(again, folder) == outcome(whole, tmp_path / f"whole {number}")
+    note("R7", "Trainer, its process killed by SIGKILL with 2 workers, continued with 0 to 4", f"{right} of {runs}", "all")
+    assert right == runs
 
 
 @pytest.mark.soak

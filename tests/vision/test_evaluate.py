@@ -65,8 +65,8 @@ def test_classification():
 
 
 def test_segmentation():
-    data = Shapes(split="test", target_type="semantic", size=10)
-    answers = [scores_of(np.array(data[i][1]), 6) for i in range(10)]
+    data = Shapes(split="test", target_type="semantic", size=16)
+    answers = [scores_of(np.array(data[i][1]), 6) for i in range(16)]
     got = evaluate(Sees(answers, lambda parts: {"out": dv.stack(parts)}), data, batch_size=4, num_classes=6)
     assert got == {"miou": 1.0, "pixel_accuracy": 1.0, "ious": [1.0] * 6}
     answers[0] = scores_of(np.zeros((96, 96)), 6)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import dovetail as dv
 from dovetail import datasets
 from dovetail.errors import RangeError, ValueRangeError
+from dovetail.utils.data import DataLoader
 from dovetail_vision.datasets import Shapes
+from dovetail_vision.transforms import v2
+from dovetail_vision.tv_tensors import BoundingBoxes, Mask
 
 
 def test_a_picture_and_its_targets():
@@ -25,8 +27,9 @@ def test_a_picture_and_its_targets():
             y, x = np.nonzero(mask)
             assert box.tolist() == [x.min(), y.min(), x.max() + 1, y.max() + 1]
         again, classes = maps[i]
-        assert again.tobytes() == image.tobytes() and classes.mode == "L"
-        assert (np.asarray(classes) == (masks * labels[:, None, None]).sum(0)).all()
+        assert again.tobytes() == image.tobytes() and isinstance(classes, Mask) and classes.dtype == dv.uint8
+        assert isinstance(target["boxes"], BoundingBoxes) and isinstance(target["masks"], Mask) and target["boxes"].canvas_size == (96, 96)
+        assert (classes.numpy() == (masks * labels[:, None, None]).sum(0)).all()
         seen |= set(labels.tolist())
     assert seen == {1, 2, 3, 4, 5} and shapes.categories[1:] == ["circle", "square", "triangle", "star", "cross"]
 
@@ -59,7 +62,22 @@ def test_lengths_transforms_and_print():
     assert small[0][0] == (96, 96) and small[0][1] >= 1
     assert Shapes(size=1, transforms=lambda image, target: (target, image))[0][1].size == (96, 96)
     assert repr(Shapes(size=2)) == "Dataset Shapes\n    Number of datapoints: 2\n    Split: Train\n    Targets: instances"
-    assert isinstance(datasets.load("vision/shapes", split="test", target_type="semantic")[0][1], Image.Image)
+    assert isinstance(datasets.load("vision/shapes", split="test", target_type="semantic")[0][1], Mask)
+
+
+def test_transforms_move_boxes_and_masks_with_the_image():
+    flipped = Shapes(size=3, transforms=v2.RandomHorizontalFlip(p=1.0))
+    for (image, target), (mirror, moved) in zip(Shapes(size=3), flipped):
+        assert (np.asarray(mirror) == np.asarray(image)[:, ::-1]).all() and dv.equal(moved["masks"], target["masks"].flip(-1))
+        x1, y1, x2, y2 = target["boxes"].unbind(1)
+        assert dv.equal(moved["boxes"], dv.stack([96 - x2, y1, 96 - x1, y2], 1)) and dv.equal(moved["labels"], target["labels"])
+
+
+def test_batches_from_workers():
+    maps = Shapes(size=6, target_type="semantic", transforms=v2.ToImage())
+    for workers in (0, 2):
+        images, classes = zip(*DataLoader(maps, 3, num_workers=workers), strict=True)
+        assert tuple(images[0].shape) == (3, 3, 96, 96) and dv.equal(classes[1][0], maps[3][1])
 
 
 def test_what_is_refused():

@@ -248,4 +248,4 @@ def changed(box: Box, where: Any = None) -> None:
 
 def is_array(value: Any) -> bool:
     """Whether a kept value is a raw array (NumPy's or CuPy's) and not a plain argument."""
-    return value.__class__ is np.ndarray or (hasattr(value, "__cuda_array_interface__") and hasattr(value, "strides"))
+    return isinstance(value, np.ndarray) or (hasattr(value, "__cuda_array_interface__") and hasattr(value, "strides"))

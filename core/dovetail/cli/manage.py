@@ -112,14 +112,17 @@ def check(what: str, api: str | None, as_json: bool) -> None:
     major, _, minor = (api or "").partition(".")
     if api and not (major.isdigit() and (minor or "0").isdigit()):
         raise click.BadParameter(f"{api!r} is no version; expected one such as 2.0", param_hint="--api")
+    if not os.path.isdir(what):
+        installed(what)
     _report(check_plugin(what, (int(major), int(minor or 0)) if api else None), as_json)
 
 
 @click.command()
 @click.argument("name")
 @click.option("--with", "kinds", default="model,dataset,transform", show_default=True, help="What it brings; 'all' for every kind.")
+@click.option("--distribution", default="", help="The distribution's name, such as acme-audio; dovetail-NAME when left out.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to make; a folder of its name here when left out.")
-def new(name: str, kinds: str, out: Path | None) -> None:
+def new(name: str, kinds: str, distribution: str, out: Path | None) -> None:
     """Write a complete plugin with tests: 'dovetail plugins new audio --with model,dataset'."""
     from ..testing.scaffold import KINDS, write
 
@@ -127,7 +130,7 @@ def new(name: str, kinds: str, out: Path | None) -> None:
     if unknown := sorted(set(chosen) - set(KINDS)):
         raise click.BadParameter(f"there is no kind {', '.join(unknown)}; expected some of {', '.join(KINDS)}", param_hint="--with")
     try:
-        folder = write(name, chosen, out)
+        folder = write(name, chosen, out, distribution)
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{folder} holds a plugin that is ready to use. Next:")
@@ -135,12 +138,15 @@ def new(name: str, kinds: str, out: Path | None) -> None:
 
 
 @click.command()
+@click.option("--quick", is_flag=True, help="Leave out the import of each plugin in a process of its own.")
 @_JSON
-def doctor(as_json: bool) -> None:
-    """Look at the installation: versions, folders, plugins, who answers for what, and what plugins check themselves."""
+def doctor(quick: bool, as_json: bool) -> None:
+    """Look at the installation: versions, folders, plugins, what their imports do, who answers for what, and what they check themselves."""
     from ..plugins.check import look_around
+    from ..testing.conformance.plugin import look_at_imports
 
-    _report(look_around(), as_json)
+    imports = [] if quick else look_at_imports(get_manager(strict=False).catalogue.usable)
+    _report(look_around() + imports, as_json)
 
 
 @click.command()

@@ -1,53 +1,55 @@
-"""The safetensors container: named arrays and a metadata of texts, to and from bytes.
+"""The safetensors container: named arrays and a metadata of texts, to and from files.
 
-Written by us, in one pass over the arrays; read by the safetensors package, whose checks of the header we keep.
+A header is read in one pass, by checks that are stricter than the safetensors package's (docs/decisions/0006-safetensors-header.md).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import mmap
-import os
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import FormatError, ValueRangeError
 
-__all__ = ["SEAL", "checksum", "crc32", "read", "read_header", "read_mapped", "write"]
+__all__ = ["HEADER_ASKED", "HEADER_LIMIT", "SEAL", "checksum", "crc32", "read", "read_header", "write"]
 
-#: The package reads no longer header; neither do we write one.
-HEADER_LIMIT = 100_000_000
+#: The safetensors package reads no longer header; neither do we write or read one. Longer ones than the first are read if asked for.
+HEADER_ASKED, HEADER_LIMIT = 25_000_000, 100_000_000
 _NAMES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32", "uint64": "U64",
     "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64", "complex64": "C64",
 }  # fmt: skip
 #: The metadata's key for the CRC-32 of the header; eight digits, which count as zeros in it.
 SEAL = "dovetail.header"
-_TYPES = {code: name for name, code in _NAMES.items()}
+_TYPES = {code: np.dtype(name) for name, code in _NAMES.items() if name != "bfloat16"}
 # The format has no complex128: its numbers are kept as pairs, under a name that says so.
 _PAIRS = "#complex128"
 
 
 def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
     """Write contiguous host arrays under their names. Raises a ValueError for more metadata than a header holds."""
-    plain = dict(_as_pairs(name, a) for name, a in arrays.items())
-    order = sorted(plain, key=lambda name: -plain[name].itemsize)  # so that every array lies at a multiple of its item's size
+    pairs = [_as_pairs(name, a) for name, a in arrays.items()]
+    pairs.sort(key=lambda pair: -pair[1].itemsize)  # so that every array lies at a multiple of its item's size
     header: dict[str, Any] = {"__metadata__": metadata}
     at = 0
-    for name in order:
-        a = plain[name]
+    for name, a in pairs:
         header[name] = {"dtype": _NAMES[a.dtype.name], "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
         at += a.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
-    text = _sealed(text + b" " * (-len(text) % 8))
+    text += b" " * (-len(text) % 8)
+    place, seal = _seal(text)
+    text = text[:place] + seal + text[place + len(seal) :]
     if len(text) > HEADER_LIMIT:
         what = f"names and plain values take {len(text):,} bytes"
         raise ValueRangeError("save", what, f"expected at most {HEADER_LIMIT:,}", "put long lists of numbers into tensors")
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
-    for name in order:
-        file.write(_bytes(plain[name]))
+    for _, a in pairs:
+        file.write(_bytes(a))
 
 
 def _as_pairs(name: str, a: Any) -> tuple[str, Any]:
@@ -72,75 +74,97 @@ def checksum(a: Any) -> int:
     return crc32(f"{a.dtype.name}{list(a.shape)}".encode(), crc32(_bytes(a)))
 
 
-def _sealed(text: bytes) -> bytes:
-    """A header with its own CRC-32 in the place that is kept for it, if there is one."""
-    mark = f'"{SEAL}":"'.encode()
+def _seal(text: bytes) -> tuple[int, bytes]:
+    """Where a header keeps its own CRC-32, and what that is with zeros in the place; nothing where it has none."""
+    mark, view = f'"{SEAL}":"'.encode(), memoryview(text)
     at = text.find(mark) + len(mark)
     if at < len(mark):
-        return text
-    blank = text[:at] + b"0" * 8 + text[at + 8 :]
-    return blank[:at] + b"%08x" % crc32(blank) + blank[at + 8 :]
+        return 0, b""
+    return at, b"%08x" % crc32(view[at + 8 :], crc32(b"0" * 8, crc32(view[:at])))
 
 
-def read(name: str, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the arrays and the metadata of a file's bytes. Raises a FormatError, which names the file, for anything else."""
-    from safetensors import deserialize
+def read(name: str, file: Any, limit: int = HEADER_LIMIT, mapped: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the arrays and the metadata of an open file. Raises a FormatError, which has the file's name, for one that is not whole.
 
-    text = data[8 : 8 + _header_length(name, data[:9], len(data))]
-    metadata = _checked(name, lambda: _metadata(dict(json.loads(text)), text))  # and the memory of the rest is free again
-    entries = _checked(name, lambda: deserialize(data))
-    return dict(_array(name, key, entry) for key, entry in entries), metadata
-
-
-def read_header(path: str) -> tuple[dict[str, Any], dict[str, str], int]:
-    """Return the header of a file, its metadata, and where its arrays begin, without reading those. Raises a FormatError as `read` does."""
-    from safetensors import safe_open
-
-    def package() -> None:
-        with safe_open(path, "np"):
-            pass
-
-    with open(path, "rb") as file:
-        length = _header_length(path, file.read(9), os.fstat(file.fileno()).st_size)
-        file.seek(8)
-        text = file.read(length)
-    _checked(path, package)
-    header = _checked(path, lambda: dict(json.loads(text)))
-    return header, _checked(path, lambda: _metadata(header, text)), 8 + length
-
-
-def read_mapped(path: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """As `read`, of arrays that are read from the file when they are first used; what is written to them stays out of the file."""
-    header, metadata, at = read_header(path)
-    with open(path, "rb") as file:
-        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    arrays = {}
-    for key, entry in header.items():
-        if key != "__metadata__":
-            start, end = entry["data_offsets"]
-            made = _array(path, key, {**entry, "data": mapped[at + start : at + end]})
-            arrays[made[0]] = made[1]
+    With ``mapped`` the arrays are read from the file when they are first used; what is written to them stays out of the file.
+    """
+    entries, metadata, base = read_header(name, file, limit)
+    memory, arrays = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if mapped else None, {}
+    while entries:  # which makes room for what is read
+        key, (kind, start, _, *shape) = entries.pop()
+        try:
+            a: Any = np.ndarray(shape, kind, memory, base + start if mapped else 0)
+        except (ValueError, OverflowError) as error:
+            raise FormatError(name, None, f"tensor {key!r} of shape {shape} cannot be made ({error})") from None
+        if mapped:
+            a = a if a.ctypes.data % kind.itemsize == 0 else a.copy()
+        elif file.readinto(a) != a.nbytes:
+            raise FormatError(name, base + start, f"ends within tensor {key!r}; it was changed while it was read")
+        if key.endswith(_PAIRS) and kind == np.float64 and shape[-1:] == [2]:
+            key, a = key.removesuffix(_PAIRS), a.view(np.complex128).reshape(shape[:-1])
+        arrays[key] = a
     return arrays, metadata
 
 
-def _checked(name: str, read: Any) -> Any:
-    from safetensors import SafetensorError
+def read_header(name: str, file: Any, limit: int = HEADER_LIMIT) -> tuple[list[Any], dict[str, str], int]:
+    """Return each array's name with type, offsets and shape, the last one first, the metadata, and where the arrays begin.
 
+    Raises as `read` does.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    length = _header_length(name, file.read(9), size, limit)
+    file.seek(8)
+    text = file.read(length)
     try:
-        return read()
-    except (SafetensorError, ValueError, TypeError, RecursionError, OverflowError) as error:
+        header = json.loads(text.decode(), object_pairs_hook=_compact, parse_int=_natural if b"-0" in text else None)
+        metadata = {} if (found := header.pop("__metadata__", None)) is None else found
+        if not all(value.__class__ is str for value in metadata.values()):
+            raise ValueError("its metadata are not texts")
+        "".join(chain(header, metadata, metadata.values())).encode()  # half a surrogate pair, which JSON can spell, is no text
+        entries = _placed(name, header, size - 8 - length)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(name, None, f"is not a whole safetensors file ({error}); it was cut off or changed") from None
-
-
-def _metadata(header: dict[str, Any], text: bytes) -> dict[str, str]:
-    """The metadata; what the header says its CRC is becomes empty where it is another."""
-    metadata = header.get("__metadata__") or {}
-    if SEAL in metadata and _sealed(text) != text:
+    at, seal = _seal(text)
+    if SEAL in metadata and (not at or text[at : at + 8] != seal):
         metadata[SEAL] = ""
-    return metadata
+    return entries, metadata, 8 + length
 
 
-def _header_length(name: str, head: bytes, size: int) -> int:
+def _natural(digits: str) -> int:
+    return int(digits) if digits[0] != "-" else -1
+
+
+def _compact(pairs: list[tuple[str, Any]]) -> Any:
+    """An entry of a header as a tuple, which takes a fifth of a dict's memory; anything else as a dict. No name may be there twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is in its header twice")
+    code, shape, ends = found.get("dtype"), found.get("shape"), found.get("data_offsets")
+    if code.__class__ is str and shape.__class__ is ends.__class__ is list and len(pairs) == 3 and len(ends) == 2 and len(shape) <= 64:
+        numbers = (*ends, *shape)
+        if {*map(type, numbers)} == {int}:
+            return _kind(code), *numbers
+    return found
+
+
+def _placed(name: str, header: dict[str, Any], size: int) -> list[Any]:
+    """The entries, the last one first. Each must lie right behind the one before, and the last one end with the file."""
+    if not all(entry.__class__ is tuple for entry in header.values()):
+        raise ValueError("an entry is not a type, a shape and offsets")
+    at, entries = 0, sorted(header.items(), key=lambda row: row[1][1:3])
+    for key, (kind, start, end, *shape) in entries:
+        if kind.__class__ is str:
+            raise FormatError(name, None, f"tensor {key!r} has the element type {kind}; expected one of {', '.join(_NAMES.values())}")
+        if start != at or end - start != math.prod(shape) * kind.itemsize:
+            raise ValueError(f"tensor {key!r} does not lie where it should")
+        at = end
+    if at != size:
+        raise ValueError(f"its tensors have {at} bytes, and it {size} for them")
+    return entries[::-1]
+
+
+def _header_length(name: str, head: bytes, size: int, limit: int) -> int:
     """The length that the file declares for its header, checked against the file's size."""
     length = int.from_bytes(head[:8], "little")
     if size < 8:
@@ -148,32 +172,18 @@ def _header_length(name: str, head: bytes, size: int) -> int:
     if length > size - 8:
         what = f"declares a header of {length} bytes but has only {size - 8} after it"
         raise FormatError(name, 0, f"{what}; the file is cut off or not safetensors")
-    if length > HEADER_LIMIT:
-        raise FormatError(name, 0, f"declares a header of {length} bytes; at most {HEADER_LIMIT} are read")
+    if length > min(limit, HEADER_LIMIT):
+        remedy = f"; if you trust the file, load it with max_header={length}" if length <= HEADER_LIMIT else ""
+        raise FormatError(name, 0, f"declares a header of {length} bytes; at most {min(limit, HEADER_LIMIT)} are read{remedy}")
     if head[8:9] != b"{":
         raise FormatError(name, 8, "has no header that begins with '{'; expected a safetensors file")
     return length
 
 
-def _array(name: str, key: str, entry: Any) -> tuple[str, Any]:
-    code, shape, data = entry["dtype"], entry["shape"], entry["data"]
-    if code not in _TYPES:
-        raise FormatError(name, None, f"tensor {key!r} has the element type {code}; expected one of {', '.join(_TYPES)}")
-    kind = np.dtype(_TYPES[code]) if code != "BF16" else _bfloat16()
-    try:
-        if data.__class__ is memoryview:
-            a = np.frombuffer(data, kind).reshape(shape)
-            a = a if a.ctypes.data % kind.itemsize == 0 else a.copy()
-        else:
-            a = np.frombuffer(data if data.__class__ is bytearray else bytearray(data), kind).reshape(shape)
-    except (ValueError, OverflowError) as error:
-        raise FormatError(name, None, f"tensor {key!r} of shape {shape} cannot be made ({error})") from None
-    if key.endswith(_PAIRS) and code == "F64" and shape[-1:] == [2]:
-        return key.removesuffix(_PAIRS), a.view(np.complex128).reshape(shape[:-1])
-    return key, a
+def _kind(code: str) -> Any:
+    """The type of a code; the code itself where it is none of ours."""
+    if code == "BF16":
+        from ..dtypes import bfloat16_dtype
 
-
-def _bfloat16() -> Any:
-    from ..dtypes import bfloat16_dtype
-
-    return bfloat16_dtype().np
+        return bfloat16_dtype().np
+    return _TYPES.get(code, code)

@@ -10,7 +10,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..autograd.node import Tensor, wrap
 from ..device import move, to_device
 from ..errors import DovetailError, FormatError, PluginError, TypeMismatch, UnknownAttribute, UnknownNameError, ValueRangeError
 from .atomic import replacing
-from .container import SEAL, checksum, crc32, read, read_mapped, write
+from .container import HEADER_ASKED, SEAL, checksum, crc32, read, write
 from .formats import claimed_suffix, read_weights, write_weights
 from .tree import pack, refuse_lazy, unpack
 
@@ -66,9 +65,8 @@ def _tensors(obj: Any, f: Any) -> dict[str, Tensor]:
 
 def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
     """PyTorch's arguments about pickle have no meaning here and are let pass; any other is a mistake."""
-    for name in legacy:
-        if name not in _IGNORED:
-            raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {name!r}")
+    if other := [name for name in legacy if name not in _IGNORED]:
+        raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {other[0]!r}")
 
 
 def write_gathered(file: Any, arrays: dict[str, Any], text: str) -> None:
@@ -126,13 +124,14 @@ def _free_name(name: str, taken: dict[str, Any]) -> str:
 
 def load(
     f: str | os.PathLike[str] | BinaryIO, map_location: Any = None, pickle_module: Any = None, *,
-    weights_only: bool | None = None, mmap: bool | None = None, into: Any = None, **legacy: Any,
+    weights_only: bool | None = None, mmap: bool | None = None, into: Any = None, max_header: int = HEADER_ASKED, **legacy: Any,
 ) -> Any:  # fmt: skip
     """Read what `save` wrote, PyTorch's files, or (as a dict of tensors) any safetensors file or file of a format that a plugin reads.
 
     ``map_location`` moves tensors to a device; ``into`` gives the tensors to a module of yours, which is returned. PyTorch's files
     give what ``torch.load(weights_only=True)`` gives; ``encoding`` is that of Python 2's strings in them. ``.npz`` gives a dict. ``mmap``
     maps the tensors: they are read when first used, their checksums are not compared, and writing to them does not change the file.
+    A header (names and plain values) of more than ``max_header`` bytes is refused; 100,000,000 can be asked for.
     Reading never executes anything, so ``weights_only`` has no meaning here: a PyTorch file that needs more than tensors and plain values
     is refused. Raises a FormatError for a file that is not whole, was changed since it was written, or is of another format.
     """
@@ -142,30 +141,25 @@ def load(
         raise ValueRangeError("load", "f must be a file path in order to use the mmap argument", f"got {type(f).__name__}")
     name = str(getattr(f, "name", "stream")) if hasattr(f, "read") else os.fspath(f)
     move_to = _mapper(map_location)
-    value: Any
     foreign = None if hasattr(f, "read") else read_weights(f)
     if foreign is not None:
-        value = {key: move_to(t) for key, t in foreign.items()}
-        return value if into is None else _loaded(into, value)
-    start = bytes(f.read(9)) if hasattr(f, "read") else _read(Path(f), 9)
-    if not start:
-        raise _EmptyFile(name, 0, "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?")
-    if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # the length of a safetensors header may begin so too
-        value = _torch(name, f, start, map_location, mmap, legacy.get("encoding", "utf-8"))
-        return value if into is None else _loaded(into, value)
-    if mmap:
-        arrays, metadata = read_mapped(name)
-    else:
-        arrays, metadata = read(name, start + bytes(f.read()) if hasattr(f, "read") else _read(Path(f)))
+        return _loaded(into, {key: move_to(t) for key, t in foreign.items()})
+    with _opened(f) as file:
+        start = file.read(9)
+        if not start:
+            what = "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?"
+            raise _EmptyFile(name, 0, what)
+        if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # a header's length may begin so too
+            return _loaded(into, _torch(name, f, file, start, map_location, mmap, legacy.get("encoding", "utf-8")))
+        arrays, metadata = read(name, file, max_header, bool(mmap))
     if not any(key.startswith("dovetail") for key in metadata):
-        value = {key: move_to(wrap(a)) for key, a in arrays.items()}
-        head = {"kind": "value"}
+        head, value = {"kind": "value"}, arrays
+        for key, a in arrays.items():
+            value[key] = move_to(wrap(a))
     else:
         head = _head(name, metadata, arrays, not mmap)
         value = _value(name, head.get("tree"), arrays, move_to)
-    if into is not None:
-        return _loaded(into, value)
-    return value if head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+    return _loaded(into, value) if into is not None or head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
 
 
 class _EmptyFile(FormatError, EOFError):
@@ -179,40 +173,38 @@ def _place(where: str, f: Any, way: str) -> None:
 
 
 def _loaded(module: Any, state: Any) -> Any:
-    module.load_state_dict(state)
-    return module
+    """The state; where there is a module, that with it."""
+    if module is not None:
+        module.load_state_dict(state)
+    return state if module is None else module
 
 
-def _read(path: Path, size: int = -1) -> bytes:
+def _opened(f: Any) -> BinaryIO:
+    """The file, or all that is left of a stream."""
+    if hasattr(f, "read"):
+        return io.BytesIO(f.read())
     try:
-        with open(path, "rb") as file:
-            return file.read(size)
+        return open(f, "rb")
     except IsADirectoryError:
-        raise FormatError(path, None, "is a folder; expected a file that dovetail.save wrote") from None
+        raise FormatError(f, None, "is a folder; expected a file that dovetail.save wrote") from None
 
 
-def _torch(name: str, f: Any, head: bytes, map_location: Any, mmap: Any, encoding: str) -> Any:
+def _torch(name: str, f: Any, file: Any, head: bytes, map_location: Any, mmap: Any, encoding: str) -> Any:
     """The value in one of PyTorch's files. A stream is left behind it, so that several that lie in a row can be read."""
     from .torch_file import read_torch
 
-    if not hasattr(f, "read"):
-        with open(f, "rb") as file:
-            arrays = _npz(name, file, map_location, head)
-            return read_torch(name, file, map_location, bool(mmap), encoding) if arrays is None else arrays
-    if mmap:
-        raise ValueRangeError("load", "mmap is set for a stream", "f must be a file path in order to use the mmap argument")
-    data = io.BytesIO(head + f.read())
-    arrays = _npz(name, data, map_location, head)
-    value = arrays if arrays is not None else read_torch(name, data, map_location, False, encoding)
-    if head[:1] == b"\x80" and data.tell() < len(data.getbuffer()):
-        f.seek(data.tell() - len(data.getbuffer()), 2)
+    arrays = _npz(name, file, map_location, head)
+    value = read_torch(name, file, map_location, bool(mmap), encoding) if arrays is None else arrays
+    if hasattr(f, "read") and head[:1] == b"\x80" and file.tell() < len(file.getbuffer()):
+        f.seek(file.tell() - len(file.getbuffer()), 2)
     return value
 
 
 def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Check every byte of a file that `save` wrote and return its head. Raises a FormatError that names the tensor."""
     name = os.fspath(path)
-    arrays, metadata = read(name, _read(Path(path)))
+    with _opened(path) as file:
+        arrays, metadata = read(name, file)
     if not any(key.startswith("dovetail") for key in metadata):
         raise FormatError(path, None, "has no checksums; dovetail.save did not write it")
     return {**_head(name, metadata, arrays), "sealed": SEAL in metadata}

@@ -8,6 +8,7 @@ from typing import Any, Self
 from ..autograd.modes import no_grad
 from ..autograd.node import Leaf, Tensor
 from ..errors import TypeMismatch
+from ..ops.create import empty_like
 from ..tensor_attributes import _parse_to
 from .parameter import is_lazy
 
@@ -60,7 +61,7 @@ class _Conversions:
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Move to a device without copying values."""
-        return self._apply(lambda t: t.to(device), recurse=recurse)
+        return self._apply(lambda t: empty_like(t, device=device), recurse=recurse)
 
     def cpu(self) -> Self:
         """Bring it to the CPU."""

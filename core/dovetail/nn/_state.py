@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -204,6 +205,12 @@ def _plan(
         shapes = f"{value.shape} from checkpoint, the shape in current model is {target.shape}."
         errors.append(f"size mismatch for {key}: copying a param with shape {shapes}")
         return
+    elif not assign and value.is_meta and not target.is_meta:
+        errors.append(f'While copying the parameter named "{key}": Cannot copy out of meta tensor; no data!')
+        return
+    elif not assign and target.is_meta and not value.is_meta:
+        text = f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model"
+        warnings.warn(f"{text}, which is a no-op. (Did you mean to pass `assign=True` to take what is in the checkpoint?)", stacklevel=4)
 
     def write() -> None:
         if assign and name in module._parameters:

@@ -5,7 +5,7 @@ A family names in FUNCTIONAL what belongs here; functions of the `dovetail` name
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..ops import FAMILIES, namespace
 from ..ops._guard import guarded, placed
@@ -32,3 +32,11 @@ def _gather() -> dict[str, Any]:
 
 
 globals().update(_gather())
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from ..absent import answers
+
+        return answers(__name__)[1](name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..device import xp
 from ..errors import DtypeError
+from ..memoryless import Memoryless
 from ._refuse import type_name
 
 __all__ = ["add_rows", "broadcast", "check_index", "same_type", "scatter_add", "scatter_at", "scatter_max", "strided"]
@@ -65,6 +66,8 @@ def scatter_at(how: str, target: Any, index: Any, values: Any) -> None:
 
     `how` names the function: add, multiply, maximum or minimum.
     """
+    if target.__class__ is Memoryless:
+        return
     module = xp(target)
     parts = index if index.__class__ is tuple else (index,)
     if module is np and target.flags.c_contiguous and all(_simple(p) for p in parts):

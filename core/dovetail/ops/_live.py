@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd import engine
 from ..autograd.node import CLASSES, Node, is_array
 from ..errors import OutOfMemory
+from ..memoryless import Memoryless
 
 __all__ = ["exhausted", "owner"]
 
@@ -58,7 +59,7 @@ def _held() -> tuple[int, list[str]]:
         kind = type(o)
         if kind in CLASSES or issubclass(kind, Node):
             for a in (getattr(o, "_a", None),) if kind in CLASSES else getattr(o, "saved", None) or ():
-                if is_array(a):
+                if is_array(a) and a.__class__ is not Memoryless:
                     base = owner(a)
                     found.setdefault(id(base), (getattr(base, "nbytes", a.nbytes), base if is_array(base) else a))
         elif issubclass(kind, Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,10 +15,11 @@ from ..device import Device, device_of, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import Generator, current
+from ..memoryless import Memoryless, mapped, without
 from ..random_streams._draws import demand
 from ._live import exhausted
 from ._op import Array, Fixed, op
-from ._prepare import told
+from ._prepare import attend, told
 from ._refuse import not_for, tensors, type_name
 from .convert import finished
 from .inplace import check_writable, write
@@ -43,7 +43,7 @@ def normals(mean: float = 0.0, std: float = 1.0) -> Draw:
     return lambda streams, gen, shape, kind, order: streams.normal(gen, shape, kind, mean, std, not order)
 
 
-def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
+def source(where: Device, generator: Any = None) -> tuple[Any, Any]:
     """The module of streams for a device, and the generator to give its functions first.
 
     On a GPU the numbers are CuPy's own: seeded by ``manual_seed``, but not PyTorch's.
@@ -51,13 +51,24 @@ def source(where: Device, generator: Any = None) -> tuple[ModuleType, Any]:
     if generator is not None and not isinstance(generator, Generator):
         raise TypeMismatch("random", f"generator is {generator!r} ({type(generator).__name__})", "expected a Generator or None")
     if where.type == "cpu":
+        attend(STATE.word)  # a first draw often comes before the first op: parameters
         return random_streams, current(generator)
+    if where.type == "meta":
+        return _Undrawn(), current(Generator())
     if generator is not None:
         what = "Expected a 'cuda' device type for generator but found 'cpu'"
         raise DeviceError("random", what, "tensors on a GPU draw from CuPy's generator", "leave generator out; manual_seed seeds both")
     from . import _random_gpu
 
     return _random_gpu, _random_gpu.stream(where.index)
+
+
+class _Undrawn:
+    """The streams of the device ``meta``: numbers nobody sees, from a generator that is thrown away."""
+
+    def __getattr__(self, name: str) -> Any:
+        stream = getattr(random_streams, name)
+        return lambda *args: without(stream(*(np.ones(a.shape, a.dtype) if a.__class__ is Memoryless else a for a in args)))
 
 
 def demand_floating(where: str, dtype: np.dtype[Any], complex_too: bool = False) -> None:
@@ -128,7 +139,7 @@ def made(
         return fill(where, out if out._a.shape == shape else resize_(out, shape), generator, draw)
     place = to_device(device)
     try:
-        t = finished(draw(*source(place, generator), shape, kind, ()), requires_grad)
+        t = finished(mapped(shape, kind) if place.type == "meta" else draw(*source(place, generator), shape, kind, ()), requires_grad)
     except MemoryError as error:
         raise exhausted(where, error) from None
     if generator is None:
@@ -168,6 +179,9 @@ def fill(name: str, target: Tensor, generator: Any, draw: Draw) -> Tensor:
     """
     word, a = STATE.word, tensor_argument(f"{name}_", "self", target)
     check_writable(name, target, 0, word)
+    if a.__class__ is Memoryless:
+        changed(target._v, f"{name}_")
+        return target
     streams, gen = source(device_of(a), generator)
     try:
         if a.flags.c_contiguous:

@@ -191,7 +191,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
     >>> dv.allclose(dv.tensor([1., 2.]), dv.tensor([1., 2.1]))
     False
     """
-    return bool(isclose(input, other, rtol, atol, equal_nan)._a.all())
+    return bool(isclose(input, other, rtol, atol, equal_nan)._a.all().item())
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
@@ -202,7 +202,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     True
     """
     tensors("equal", input=input, other=other)
-    return input._a.shape == other._a.shape and bool(eq(input, other)._a.all())
+    return input._a.shape == other._a.shape and bool(eq(input, other)._a.all().item())
 
 
 @op(name="isin")

@@ -28,7 +28,7 @@ _TYPES = "float64, float32, float16, complex64, complex128, int64, int32, int16,
 
 def placed(where: Device) -> AbstractContextManager[Any]:
     """A context in which new arrays are made on this device."""
-    if where.type == "cpu" or where.index is None:
+    if where.type != "cuda" or where.index is None:
         return nullcontext()
     return cupy().cuda.Device(where.index)
 

@@ -179,10 +179,11 @@ def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, in
     if x.ndim == 2:
         return m.repeat(m.arange(x.shape[0]), x.shape[1]), x.shape[0]
     starts = offsets._a
-    if starts.size and int(starts[0]) != 0:
+    looked_at = starts.size if starts.__class__ is np.ndarray else 0  # a GPU is not waited for
+    if looked_at and int(starts[0]) != 0:
         text = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
         raise ShapeError(where, text + str(int(starts[0])))
-    if starts.size and int(starts[-1]) > x.size:
+    if looked_at and int(starts[-1]) > x.size:
         raise ShapeError(where, f"offsets[-1] can not be greater than input's length({x.size}) but got offsets[-1] of {int(starts[-1])}")
     bags = len(starts) - 1 if include_last else len(starts)
     return m.searchsorted(starts[:bags], m.arange(x.size), side="right") - 1, bags

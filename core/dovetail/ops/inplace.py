@@ -136,7 +136,7 @@ def check_writable(name: str, target: Tensor, mask: int, word: int) -> None:
     if recording and target._n.__class__ is Leaf:
         what = "a leaf Variable that requires grad is being used in an in-place operation"
         raise GradError(where, what, "", "change it inside no_grad(), or change a clone()")
-    if not getattr(a.flags, "writeable", True) or (a.size > 1 and 0 in a.strides and _overlaps(a)):
+    if (a.__class__ is np.ndarray and not a.flags.writeable) or (a.size > 1 and 0 in a.strides and _overlaps(a)):
         what = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         raise GradError(where, f"{what} (shape {tuple(a.shape)})", "", "clone() the tensor before performing the operation")
     if recording and target._v[0] == float("inf") and not word & INFERENCE:

@@ -53,11 +53,11 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         raise ShapeError("arange", f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise ShapeError("arange", "upper bound and lower bound inconsistent with step sign", f"{start} to {end} by {step}")
-    if kind.kind in "iu":
+    if kind == np.int64:  # of other integers only the values are cut, as PyTorch's
         start, end, step = int(start), int(end), int(step)
-        count = -((start - end) // step)
-    else:
-        count = math.ceil((end - start) / step)
+    count = -((start - end) // step) if kind == np.int64 else math.ceil((end - start) / step)
+    if kind.kind in "iu":
+        start, step = int(start), int(step)
     return _spaced("arange", count, lambda i: start + i * step, kind, options)
 
 

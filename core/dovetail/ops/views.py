@@ -16,7 +16,7 @@ from ._op import Array, op
 from ._refuse import type_name
 from ._reseat import reseating
 from ._viewing import viewing
-from .memory import expand_to
+from .memory import contiguous, expand_to
 
 __all__ = ["broadcast_shapes", "broadcast_tensors", "broadcast_to", "flatten", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"]
 METHODS = (
@@ -253,13 +253,13 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension; a view where that is possible.
+    """All elements in one dimension; a view where they lie in this order, else a copy.
 
     >>> import dovetail as dv
     >>> dv.ones(2, 3).ravel().shape
     dovetail.Size([6])
     """
-    return _reshape(input, (-1,)) if input._a.size else _reshape(input, (0,))
+    return _reshape(contiguous(input), (-1 if input._a.size else 0,))
 
 
 @viewing

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        if name in ("lr_scheduler", "swa_utils"):
+        if name == "lr_scheduler":
             return importlib.import_module(f"{__name__}.{name}")
+        if name == "swa_utils":  # a plugin's module
+            from ..plugins.namespaces import resolve
+
+            return resolve("optim.swa_utils")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

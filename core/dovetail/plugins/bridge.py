@@ -16,7 +16,22 @@ from .names import HOOK_KINDS
 if TYPE_CHECKING:
     import pluggy
 
-__all__ = ["Answers", "attributed", "blamed", "implementations", "manifest_plugin", "new_pluggy", "parameters", "plain", "publish"]
+__all__ = [
+    "Answers",
+    "attributed",
+    "blamed",
+    "implementations",
+    "manifest_plugin",
+    "new_pluggy",
+    "outdated",
+    "parameters",
+    "plain",
+    "publish",
+    "unfit",
+]
+
+
+_YIELDS = 0x2A0  # of a code object's flags: a generator, a coroutine, an asynchronous generator
 
 
 class Answers:
@@ -74,11 +89,19 @@ def implementations(manager: pluggy.PluginManager, module: Any) -> dict[str, Cal
     return {(opts.get("specname") or name): getattr(module, name) for name, opts in options.items() if opts}
 
 
+def unfit(implementation: Any, hook: str) -> str:
+    """Say why a function cannot answer a hook, or nothing: one that yields would be called, and do nothing."""
+    options, yields = implementation.dovetail_impl, implementation.__code__.co_flags & _YIELDS
+    if not yields or options["wrapper"] or options["hookwrapper"] or hook == "doctor":
+        return ""
+    return f"{hook} is a generator or a coroutine; expected a function that returns its answer, or @hookimpl(wrapper=True)"
+
+
 def attributed(implementation: Callable[..., Any], plugin: Plugin, hook: str) -> Callable[..., Any]:
     """Wrap a hook implementation so that its faults carry its plugin's name; pluggy still sees its own arguments and options."""
     options = implementation.dovetail_impl
     where = f"hook {hook}"
-    warn_of_deprecation(implementation, hook)
+    _warn_of_deprecation(implementation, hook)
 
     @functools.wraps(implementation)
     def call(*arguments: Any, **named: Any) -> Any:
@@ -102,7 +125,7 @@ def attributed(implementation: Callable[..., Any], plugin: Plugin, hook: str) ->
     def checks() -> Any:
         try:
             return [(f"{plugin.name}: {what}", bool(well), str(seen)) for what, well, seen in implementation()]
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # a user who stops a check that hangs learns whose it is
             return [(f"{plugin.name}: {where}", False, f"{type(error).__name__}: {error}; {plugin.remedy}")]
 
     if options["wrapper"] or options["hookwrapper"]:
@@ -116,16 +139,19 @@ def parameters(implementation: Any) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
-def warn_of_deprecation(implementation: Callable[..., Any], hook: str) -> None:
-    """Warn, at the implementation's own line, when the hook or an argument that it asks for is on its way out."""
+def outdated(implementation: Callable[..., Any], hook: str) -> list[str]:
+    """Say whether the hook, or which argument that an implementation asks for, is on its way out."""
     deprecated = HOOKS[hook].deprecated if hook in HOOKS else ""
     if isinstance(deprecated, str):
-        texts = [f"hook {hook} is deprecated: {deprecated}"] if deprecated else []
-    else:
-        asked = [name for name in parameters(implementation) if name in deprecated]
-        texts = [f"argument {name!r} of hook {hook} is deprecated: {deprecated[name]}" for name in asked]
+        return [f"hook {hook} is deprecated: {deprecated}"] if deprecated else []
+    asked = [name for name in parameters(implementation) if name in deprecated]
+    return [f"argument {name!r} of hook {hook} is deprecated: {deprecated[name]}" for name in asked]
+
+
+def _warn_of_deprecation(implementation: Callable[..., Any], hook: str) -> None:
+    """Warn at the implementation's own line."""
     code = implementation.__code__
-    for text in texts:
+    for text in outdated(implementation, hook):
         warnings.warn_explicit(text, DeprecationWarning, code.co_filename, code.co_firstlineno, implementation.__module__)
 
 

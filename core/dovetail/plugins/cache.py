@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import zlib
+from contextlib import suppress
 from typing import Any
 
 from ..hooks import HOOK_API
@@ -69,7 +70,7 @@ class Cache:
         self._open()
 
     def _open(self) -> None:
-        try:
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             with open(self.path, "rb") as file:
                 self._first = file.readline()
             header = json.loads(self._first)
@@ -77,18 +78,13 @@ class Cache:
             ours = header["rules"] == self.rules and all(isinstance(scan, list) and len(scan) in (1, 6) for scan in scans.values())
             if ours and all(head.keys() >= _HEAD for head in heads.values()):
                 self.scans, self._heads, self._rows = scans, heads, None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            pass
 
     def _all_rows(self) -> dict[str, bytes]:
         if self._rows is None:
             self._rows = {}
-            try:
-                with open(self.path, "rb") as file:
-                    if file.readline() == self._first:  # else another process has replaced it meanwhile
-                        self._rows = dict(zip(self._heads, file.read().split(b"\n"), strict=False))
-            except OSError:
-                pass
+            with suppress(OSError), open(self.path, "rb") as file:
+                if file.readline() == self._first:  # else another process has replaced it meanwhile
+                    self._rows = dict(zip(self._heads, file.read().split(b"\n"), strict=False))
         return self._rows
 
     def keep_scan(self, path: str, value: list[Any]) -> None:
@@ -130,7 +126,5 @@ class Cache:
                 file.write(text)
             os.replace(draft, self.path)
         except OSError:
-            try:
+            with suppress(OSError):
                 os.unlink(draft)
-            except OSError:
-                pass

@@ -85,10 +85,9 @@ class Plugin:
 
     def _read_again(self) -> dict[str, Any]:
         """Read the manifest itself when the cache has lost its rows; what changed meanwhile in it is for the next process."""
-        from .manifest import read
+        from .manifest import read_file
 
-        with open(self.path, "rb") as file:
-            rows = read(self.path, file.read(), self.distribution, HOOK_API)["rows"]
+        rows = read_file(self.path, self.distribution, HOOK_API)["rows"]
         return {kind: rows[kind] for kind in _NAMED if kind in rows}
 
     def take(self, head: dict[str, Any], rows: Callable[[], dict[str, Any] | None]) -> None:
@@ -106,12 +105,16 @@ class Catalogue:
         self.settings = settings
         self.notices = list(settings.problems)
 
-    def __getitem__(self, name: str) -> Plugin:
-        """Give the plugin of that name; of several, the one that may use it. KeyError when there is none."""
+    def get(self, name: str) -> Plugin | None:
+        """Give the plugin of that name, or None; of several, the one that may use it."""
         same = [plugin for plugin in self.plugins if normalise(plugin.name) == normalise(name)]
-        if not same:
+        return next((plugin for plugin in same if plugin.usable), same[0] if same else None)
+
+    def __getitem__(self, name: str) -> Plugin:
+        """Give the plugin of that name. KeyError when there is none."""
+        if (plugin := self.get(name)) is None:
             raise KeyError(name)
-        return next((plugin for plugin in same if plugin.usable), same[0])
+        return plugin
 
     @property
     def usable(self) -> list[Plugin]:
@@ -143,6 +146,7 @@ def discover(path: list[str] | None = None) -> Catalogue:
             advance(plugin, item, settings, kept, listing)
         except Exception as error:  # whatever is wrong with one plugin stays with it
             plugin.stop("broken", f"{type(error).__name__}: {error}", error)
+        plugin.notes += [f"{path} is another version of it, which does not count; expected one; uninstall both" for path in item.hidden]
     kept.save()
     quarantine(plugins)
     _settle_names(plugins, settings)
@@ -171,10 +175,9 @@ def _read_manifest(plugin: Plugin, kept: Cache) -> None:
     key = [stamp(plugin.path), plugin.distribution]
     head = kept.head(plugin.path, key)
     if head is None:
-        from .manifest import read
+        from .manifest import read_file
 
-        with open(plugin.path, "rb") as file:
-            reading = read(plugin.path, file.read(), plugin.distribution, HOOK_API)
+        reading = read_file(plugin.path, plugin.distribution, HOOK_API)
         rows = reading.pop("rows")
         head = {"key": key, **reading, "kinds": sorted(rows), "claims": {kind: table for kind, table in rows.items() if kind not in _NAMED}}
         kept.keep(plugin.path, head, {kind: table for kind, table in rows.items() if kind in _NAMED})

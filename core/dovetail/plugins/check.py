@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import tempfile
 from typing import Any
 
-from ..errors import PluginError
+from ..errors import PluginError, UnknownNameError
 from ..hooks import HOOK_API, HOOKS
-from .bridge import implementations, plain
+from .bridge import implementations, outdated, parameters, plain, unfit
 from .cache import Cache, cache_folder
 from .catalogue import Plugin, advance
 from .kinds import KINDS
@@ -47,10 +46,9 @@ def _in_folder(folder: str) -> list[Plugin]:
 
 
 def _fits(plugin: Plugin, api: tuple[int, int]) -> Check:
-    from .manifest import read
+    from .manifest import read_file
 
-    with open(plugin.path, "rb") as file:
-        reading = read(plugin.path, file.read(), plugin.distribution, api)
+    reading = read_file(plugin.path, plugin.distribution, api)
     text = ".".join(map(str, api))
     seen = {"ready": f"its range {reading['api']} holds {text}", "incompatible": f"its range {reading['api']} does not hold {text}"}
     return f"{plugin.name}: hook API {text}", reading["state"] == "ready", str(seen.get(reading["state"], reading["reason"]))
@@ -75,23 +73,27 @@ def _hooks(manager: Manager, plugin: Plugin) -> list[Check]:
         return []
     try:
         found = implementations(manager.pluggy, manager.load(plugin.module, plugin))
+        return [_hook(manager, plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
     except PluginError as error:
         return [(f"{plugin.name}: {plugin.module}", False, str(error))]
-    return [_hook(plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
 
 
-def _hook(plugin: Plugin, hook: str, function: Any) -> Check:
+def _hook(manager: Manager, plugin: Plugin, hook: str, function: Any) -> Check:
     what = f"{plugin.name}: hook {hook}"
     if function is None:
         return what, False, f"{plugin.module} has no @hookimpl {plain(hook)}, which the manifest lists"
-    if hook not in HOOKS:
-        return what, True, "published by another plugin"
-    known, asked = (list(inspect.signature(f).parameters) for f in (HOOKS[hook].spec, function))
+    try:
+        if hook not in HOOKS:
+            manager.publish(hook)
+    except (UnknownNameError, PluginError) as error:  # an optional hook of a plugin that is not installed here is no fault
+        return what, manager.catalogue.get(hook.partition("/")[0]) is None, str(error)
+    known, asked = getattr(manager.pluggy.hook, plain(hook)).spec.argnames, parameters(function)
+    if wrong := unfit(function, hook):
+        return what, False, wrong
     if unknown := [name for name in asked if name not in known]:
         return what, False, f"it asks for {', '.join(unknown)}; expected some of {', '.join(known) or 'no argument'}"
-    deprecated = HOOKS[hook].deprecated
-    old = deprecated if isinstance(deprecated, str) else "; ".join(f"{name}: {deprecated[name]}" for name in asked if name in deprecated)
-    return what, not old, f"deprecated: {old}" if old else f"({', '.join(asked)})"
+    old = "; ".join(outdated(function, hook))
+    return what, not old, old or f"({', '.join(asked)})"
 
 
 def look_around() -> list[Check]:
@@ -102,14 +104,11 @@ def look_around() -> list[Check]:
     checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
     for plugin in manager.catalogue.plugins:
         checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
+        checks += [(f"plugin {plugin.name}: note", True, note) for note in plugin.notes]
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
-    for kind, about in KINDS.items():
-        if about.claim:
-            rows = manager.table(kind).rows
-            checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for key, (plugin, _) in sorted(rows.items())]
-    for answer in manager.call("doctor"):
-        checks += answer
-    return checks
+    claims = [(kind, key, plugin) for kind in KINDS if KINDS[kind].claim for key, (plugin, _) in sorted(manager.table(kind).rows.items())]
+    checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for kind, key, plugin in claims]
+    return checks + [check for answer in manager.call("doctor") for check in answer]
 
 
 def _versions() -> list[Check]:

@@ -47,21 +47,16 @@ def _numbers(value: Any) -> bool:
 
 
 _HEX = {digits: _matches(re.compile(f"[0-9a-fA-F]{{{digits}}}")) for digits in (32, 64)}
-_A_TEXT = (_text, "a string")
-_A_SWITCH = (lambda value: isinstance(value, bool), "true or false")
+_SWITCH = (lambda value: isinstance(value, bool), "true or false")
 
 #: Field → (test, what is expected, in words). A field that is not here may hold anything, and is kept.
 FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target": (_matches(_TARGET), 'a string "package.module:name"'),
     "module": (_matches(_MODULE), 'a module\'s name, "package.module"'),
-    "summary": _A_TEXT,
-    "license": _A_TEXT,
-    "paper": _A_TEXT,
-    "citation": _A_TEXT,
-    "tags": (_texts, "a list of strings"),
-    "splits": (_texts, "a list of strings"),
-    "params": (_count, "a whole number, 0 or more"),
-    "bytes": (_count, "a whole number, 0 or more"),
+    **dict.fromkeys(("summary", "license", "paper", "citation", "since", "removed_in"), (_text, "a string")),
+    **dict.fromkeys(("tags", "splits"), (_texts, "a list of strings")),
+    **dict.fromkeys(("params", "bytes"), (_count, "a whole number, 0 or more")),
+    **dict.fromkeys(("default", "onnx"), _SWITCH),
     "url": (_matches(re.compile(r"[a-z][a-z0-9+.-]*://\S+")), 'a URL, "https://…"'),
     "sha256": (_HEX[64], "64 hexadecimal digits"),
     "sha256_prefix": (_matches(re.compile(r"[0-9a-fA-F]{8,63}")), "the first 8 to 63 hexadecimal digits of the SHA-256"),
@@ -70,8 +65,6 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "transforms": (_matches(KEY), 'the key of a transform, "namespace/name"'),
     "transforms_config": (lambda value: isinstance(value, dict), "a table of arguments"),
     "file": (_file, 'the path of a file inside the package, "weights/v1.safetensors"'),
-    "default": _A_SWITCH,
-    "onnx": _A_SWITCH,
     "meta": (lambda value: isinstance(value, dict), "a table"),
     "metrics": (_numbers, "a table of numbers"),
     "magic": (lambda value: _text(value) or _texts(value), "a string or a list of strings"),
@@ -79,8 +72,6 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dtypes": (_dtypes, 'a list of different element types, such as ["float32", "float64"]'),
     "format": (_matches(re.compile("[a-z][a-z0-9_-]*")), 'the name of a graph format, such as "onnx"'),
     "new": (_matches(KEY), 'a key, "namespace/name"'),
-    "since": _A_TEXT,
-    "removed_in": _A_TEXT,
 }
 
 
@@ -100,6 +91,7 @@ class Kind:
 
 _FETCHED = "url sha256 sha256_prefix md5 bytes license"
 _OP: dict[str, Any] = {"key": r"[a-z_]\w*(/\w+)?", "expects": "the name of an op", "repeats": True}
+_SCHEME = r"(?!(https?|file)$)[a-z][a-z0-9+.-]*"
 _NAME: dict[str, Any] = {"key": r"[A-Za-z]\w*", "expects": "a Python name"}
 
 # The target of a namespace is a module, not something in one.
@@ -124,13 +116,7 @@ KINDS: dict[str, Kind] = {
         Kind("lowerings", "target format", "summary", **_OP),
         Kind("commands", "target", "summary", key=r"[a-z][a-z0-9-]*", expects="a lower-case word"),
         Kind("collates", "", "summary", key=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", expects='the full name of a class, "package.module.Class"'),
-        Kind(
-            "schemes",
-            "",
-            "summary",
-            key=r"(?!(https?|file)$)[a-z][a-z0-9+.-]*",
-            expects='the scheme of URLs, "hf", other than http and file',
-        ),
+        Kind("schemes", "", "summary", key=_SCHEME, expects='the scheme of URLs, "hf", other than http and file'),
         _NAMESPACES,
         Kind("aliases", "new", "since removed_in"),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NameClashError, PluginError, UnknownNameError
 from ..hooks import HOOKS
-from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy, parameters, plain, publish
+from .bridge import Answers, attributed, implementations, manifest_plugin, new_pluggy, parameters, plain, publish, unfit
 from .catalogue import Catalogue, Plugin, discover
 from .crumbs import importing
 from .names import namespace_of, normalise
@@ -120,7 +120,7 @@ class Manager:
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call a behaviour hook, importing first the modules that implement it; ``audio/window`` is one that a plugin publishes."""
         if "/" in hook and hook not in self._needed:
-            self._publish(hook)
+            self.publish(hook)
         self._need(hook)
         return getattr(self.pluggy.hook, plain(hook))(**arguments)
 
@@ -144,7 +144,8 @@ class Manager:
             raise PluginError(f"{hook}({key!r})", f"plugin {plugin.label} is {plugin.state}", plugin.reason, plugin.remedy)
         return attributed(self._modules[plugin.name][hook], plugin, hook)
 
-    def _publish(self, hook: str) -> None:
+    def publish(self, hook: str) -> None:
+        """Make known a hook that a plugin publishes; UnknownNameError when no usable plugin does."""
         owner, _, name = hook.partition("/")
         by_name = {plugin.name: plugin for plugin in self.catalogue.usable}
         if name not in (by_name[owner].publishes if owner in by_name else ()):
@@ -176,6 +177,8 @@ class Manager:
         implementation = self._modules[plugin.name].get(plain(hook))
         if implementation is None:
             raise LookupError(f"{plugin.module} has no @hookimpl {plain(hook)}, which its manifest lists")
+        if wrong := unfit(implementation, hook):
+            raise TypeError(wrong)
         name = f"{plugin.name}:{hook}"
         with self._lock:
             if not self.pluggy.has_plugin(name):

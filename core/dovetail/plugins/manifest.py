@@ -8,10 +8,13 @@ from typing import Any
 from .kinds import FIELDS, KINDS, Kind, expand
 from .names import is_module, namespace_of, normalise, reserved_modules
 
-__all__ = ["Reading", "accepts", "check_rows", "line_of", "read"]
+__all__ = ["Reading", "accepts", "check_rows", "line_of", "read", "read_file"]
 
 Reading = dict[str, Any]
 Path = tuple[object, ...]
+
+LARGEST = 1 << 22  # bytes of a manifest: room for some ten thousand rows, parsed in two seconds
+_DEEP = re.compile(rb"(?:\.[\w-]{1,40}){64}")  # a key of so many parts, for which a TOML parser takes its time
 
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\d+)(?:\.(\d+))?\s*")
 
@@ -157,8 +160,10 @@ def _failed(path: str, line: int, field: str, what: str) -> str:
 def _parse(path: str, raw: bytes) -> tuple[str, dict[str, Any], str]:
     import tomllib
 
+    if len(raw) > LARGEST or _DEEP.search(raw):
+        return "", {}, f"{path}: over {LARGEST >> 20} MB, or nested too deeply; expected a plain TOML file, with data in files of its own"
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         return "", {}, _failed(path, line, "", f"byte {error.start} is not UTF-8; expected a TOML file in UTF-8")
@@ -170,6 +175,12 @@ def _parse(path: str, raw: bytes) -> tuple[str, dict[str, Any], str]:
         return text, {}, _failed(path, line, "", f"not valid TOML: {error}")
     except RecursionError:
         return text, {}, _failed(path, 1, "", "nested too deeply; expected a plain TOML file")
+
+
+def read_file(path: str, distribution: str, version: tuple[int, int]) -> Reading:
+    """Check a manifest as ``read`` does."""
+    with open(path, "rb") as file:
+        return read(path, file.read(LARGEST + 1), distribution, version)
 
 
 def read(path: str, raw: bytes, distribution: str, version: tuple[int, int]) -> Reading:

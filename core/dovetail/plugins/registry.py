@@ -20,7 +20,7 @@ class Entry:
     __slots__ = ("fields", "key", "kind", "plugin")
 
     def __init__(self, kind: str, key: str, plugin: Plugin, fields: dict[str, Any]) -> None:
-        self.kind, self.key, self.plugin, self.fields = kind, key, plugin, fields
+        self.kind, self.key, self.plugin, self.fields = kind, key, plugin, dict(fields)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in Entry.__slots__:  # also asked by copy, before there are any
@@ -123,10 +123,7 @@ class Registry:
 
     def _miss(self, key: str) -> NoReturn:
         catalogue = get_manager().catalogue
-        try:
-            owner = catalogue[key.partition("/")[0]] if "/" in key else None
-        except KeyError:
-            owner = None
+        owner = catalogue.get(key.partition("/")[0]) if "/" in key else None
         if owner is not None and not owner.usable:
             kind = NameClashError if "is claimed by" in owner.reason else ManifestError if owner.state == "broken" else PluginError
             remedy = "" if owner.state == "disabled" else owner.remedy
@@ -155,11 +152,8 @@ def installer_of(key: str, *, namespace: bool = False) -> str:
             return f"pip install {about['distribution']} ({about['summary']})"
         if brings and not installed[plugin].usable:
             return f"plugin {installed[plugin].label} is {installed[plugin].state}: {installed[plugin].reason}"
-    return (
-        f"keys {owner}/… belong to the distribution dovetail-{owner} (or {owner}), which is not installed"
-        if slash and owner not in installed
-        else ""
-    )
+    known = not slash or owner in installed
+    return "" if known else f"keys {owner}/… belong to the distribution dovetail-{owner} (or {owner}), which is not installed"
 
 
 def _outside() -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.machinery import PathFinder, all_suffixes
+from itertools import takewhile
 from typing import Any
 
 from .cache import Cache, Stamp, stamp
@@ -17,16 +19,18 @@ __all__ = ["GROUP", "Found", "list_path", "locate", "scan"]
 GROUP = "dovetail.plugins"
 
 _SUFFIXES = all_suffixes()
+_METADATA = (".dist-info", ".egg-info")
 
 
 class Found:
     """One entry point, or a fault (``problem``) in the place of one."""
 
-    __slots__ = ("distribution", "name", "origin", "problem", "value", "version")
+    __slots__ = ("distribution", "hidden", "name", "origin", "problem", "value", "version")
 
     def __init__(self, name: str, value: str, distribution: str, version: str, origin: str, problem: str = "") -> None:
         self.name, self.value, self.problem = name, value, problem
         self.distribution, self.version, self.origin = distribution, version, origin
+        self.hidden: list[str] = []  # metadata of other versions, further along the path
 
 
 Listing = dict[str, set[str] | None]
@@ -47,15 +51,17 @@ def list_path(path: Iterable[str]) -> Listing:
 
 def scan(listing: Listing, cache: Cache) -> list[Found]:
     """Go through the distributions in the folders; as in Python itself, the first of each name counts."""
-    found: list[Found] = []
-    seen: set[str] = set()
+    seen: dict[str, tuple[str, list[Found]]] = {}
     for folder, names in listing.items():
-        for metadata in sorted(name for name in names or () if name.endswith((".dist-info", ".egg-info"))):
-            name = normalise(metadata.rpartition(".")[0].partition("-")[0])
-            if name not in seen and not metadata.startswith("~"):  # what pip leaves of an uninstallation that was broken off
-                seen.add(name)
-                found += _read(name, os.path.join(folder, metadata), cache)
-    return found
+        for metadata in sorted(name for name in names or () if name.endswith(_METADATA) and name[0] != "~"):  # which pip leaves behind
+            stem, _, version = metadata.rpartition(".")[0].partition("-")
+            name = normalise(stem)
+            if name not in seen:
+                seen[name] = version, _read(name, os.path.join(folder, metadata), cache)
+            elif "" != version != seen[name][0] != "":
+                for point in seen[name][1]:
+                    point.hidden.append(os.path.join(folder, metadata))
+    return [point for _, points in seen.values() for point in points]
 
 
 def _read(name: str, metadata: str, cache: Cache) -> list[Found]:
@@ -98,16 +104,11 @@ def _metadata_file(metadata: str) -> str:
 
 def _headers(metadata: str) -> dict[str, str]:
     headers: dict[str, str] = {}
-    try:
-        with open(_metadata_file(metadata), encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if not line.strip():
-                    break
-                key, colon, value = line.partition(":")
-                if colon:
-                    headers.setdefault(key.strip().lower(), value.strip())
-    except OSError:
-        pass
+    with suppress(OSError), open(_metadata_file(metadata), encoding="utf-8", errors="replace") as file:
+        for line in takewhile(str.strip, file):
+            key, colon, value = line.partition(":")
+            if colon:
+                headers.setdefault(key.strip().lower(), value.strip())
     return headers
 
 

@@ -74,8 +74,8 @@ def read_settings() -> Settings:
 
 def lacking(settings: Settings, plugins: list[Plugin]) -> list[str]:
     """What ``require-plugins`` asks for and is not usable, one text each."""
-    found = [(who, _lack(name, versions, plugins)) for name, (versions, who) in settings.required.items()]
-    return [f"{who} requires plugin {lack}" for who, lack in found if lack]
+    required = settings.required.items()
+    return [f"{who} requires plugin {lack}" for name, (versions, who) in required if (lack := _lack(name, versions, plugins))]
 
 
 def _lack(name: str, versions: str, plugins: list[Plugin]) -> str:

@@ -147,7 +147,7 @@ class _Builder:
 
     def dataset(self, table: str) -> Any:
         fields, entry = self.values[table], self.found.get((table,), self.found["train",])
-        if "name" not in fields and "root" in self.values["train"]:
+        if "root" in self.values["train"] and fields.get("name") in (None, self.values["train"]["name"]):  # the same data, the same place
             fields = {"root": self.values["train"]["root"], **fields}
         options = _options(table, fields)
         place = {name: fields[name] for name in ("root", "split") if name in fields}
@@ -180,6 +180,8 @@ class _Builder:
     def _loader(self, table: str, dataset: Any) -> Any:
         values, transforms = self.values, self.transforms((table, "transforms"), self.values[table].get("transforms", ()))
         stream = isinstance(dataset, IterableDataset)
+        if not stream and length(dataset) == 0:
+            raise ValueRangeError(self.config.where(table), "the dataset is empty", "expected samples", "are root and split right?")
         if transforms:
             dataset = _MappedStream(dataset, transforms) if stream else Mapped(dataset, transforms)
         learn, workers = table == "train", values["workers"]

@@ -13,18 +13,11 @@ from dovetail.errors import DecodeError
 
 __all__ = ["decode", "example"]
 
-_FORMATS = {
-    ".png": ("PNG",),
-    ".jpg": ("JPEG", "MPO"),
-    ".jpeg": ("JPEG", "MPO"),
-    ".bmp": ("BMP", "DIB"),
-    ".gif": ("GIF",),
-    ".webp": ("WEBP",),
-}
+_FORMATS = {".png": ("PNG",), ".jpg": ("JPEG",), ".jpeg": ("JPEG",), ".bmp": ("BMP", "DIB"), ".gif": ("GIF",), ".webp": ("WEBP",)}
 
 
 def decode(data: bytes, kind: str, most: int) -> dv.Tensor:
-    """A uint8 tensor (C, H, W): one channel for grey images, four where there is transparency, otherwise three.
+    """A uint8 tensor (C, H, W): one channel for grey images (of 16 bits the upper 8), four where there is transparency, otherwise three.
 
     Raises a DecodeError for bytes that are no whole image of this kind, or of more than ``most`` elements.
 
@@ -38,13 +31,16 @@ def decode(data: bytes, kind: str, most: int) -> dv.Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if any(format not in Image.OPEN for format in _FORMATS[kind]):
+                Image.init()
             with Image.open(io.BytesIO(data), formats=_FORMATS[kind]) as image:
                 mode = "L" if image.mode in ("1", "L", "I", "I;16", "F") else "RGBA" if "A" in image.getbands() else "RGB"
                 elements = image.width * image.height * len(Image.new(mode, (1, 1)).getbands())
                 if elements > most:
                     size = f"{image.width} × {image.height} pixels are {elements:,} elements"
                     raise DecodeError(where, None, f"{size}; at most {most:,} are allowed")
-                array = np.asarray(image.convert(mode))
+                deep = image.mode.startswith("I;16")  # which Pillow would cut off at 255
+                array = (np.asarray(image) >> 8).astype(np.uint8) if deep else np.asarray(image.convert(mode))
     except DecodeError:
         raise
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to

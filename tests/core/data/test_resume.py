@@ -142,6 +142,32 @@ def resumed_everywhere(name, way, other, epochs=2, **options):
     return points
 
 
+def masks(loader, passes):
+    """What a program draws beside its loader, as dropout does; with the states after each batch and each pass."""
+    for _ in range(passes):
+        for _ in loader:
+            yield dv.rand(1).item(), loader.state_dict(), dv.get_rng_state()
+        yield dv.rand(1).item(), loader.state_dict(), dv.get_rng_state()
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("way, stay", [((0, None), False), ((2, "fork"), False), ((2, "fork"), True), ((1, "thread"), True)], ids=str)
+def test_what_the_program_draws_goes_on_too(way, stay, seed):
+    """Also where the workers would have stayed; with a sample_seed it does not depend on the workers at all."""
+    options = {"batch_size": 11, "shuffle": True, "sample_seed": seed, **({"persistent_workers": True} if stay else {})}
+    dv.manual_seed(0)
+    numbers, states, generators = zip(*masks(made(way, **options), 3), strict=True)
+    if seed is not None:
+        dv.manual_seed(0)
+        assert [n for n, *_ in masks(made((0, None), **{**options, "persistent_workers": False}), 3)] == list(numbers)
+    for at in range(6):
+        again = made(way, **options)
+        again.load_state_dict(states[at])
+        dv.set_rng_state(generators[at])
+        rest = [n for n, *_ in masks(again, 3)]
+        assert rest[: 8 - at] == list(numbers[at + 1 :]), at
+
+
 @pytest.mark.parametrize("name", ["samples", "stream", "stream with a state"])
 @pytest.mark.parametrize(
     "way", [(0, None), (1, "fork"), (2, "fork"), (2, "thread"), pytest.param((4, "fork"), marks=pytest.mark.soak)], ids=str
@@ -217,9 +243,9 @@ def test_a_state_is_a_file(tmp_path):
 
 def test_before_and_after_a_pass():
     loader = DataLoader(range(4), 2, shuffle=True, sample_seed=0)
-    assert loader.state_dict() == {"epoch": 0, "given": 0}
+    assert loader.state_dict() == {"epoch": 0, "given": 0, "seed": 0}
     epochs = [rows(loader) for _ in range(3)]
-    assert loader.state_dict() == {"epoch": 3, "given": 0}
+    assert loader.state_dict() == {"epoch": 3, "given": 0, "seed": loader.state_dict()["seed"]}
     again = DataLoader(range(4), 2, shuffle=True, sample_seed=0)
     again.load_state_dict({"epoch": 1, "given": 0})
     assert again.state_dict()["epoch"] == 1 and rows(again) == epochs[1] and rows(again) == epochs[2]

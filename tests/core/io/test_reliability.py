@@ -1,12 +1,9 @@
-"""Bars for every kind of file: mutated safetensors, costly headers, nothing run, small bombs, old versions, system calls, checksums."""
+"""Bars for every kind of file: nothing run, small bombs, old versions, system calls, checksums."""
 
 from __future__ import annotations
 
 import io
 import os
-import random
-import resource
-import subprocess
 import sys
 import time
 import zipfile
@@ -14,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors import SafetensorError, deserialize
-from safetensors.numpy import save as pack
 
 import dovetail as dv
 from dovetail import nn
@@ -24,162 +19,9 @@ from dovetail.io.checkpoint import Checkpointer
 from dovetail.io.container import HEADER_LIMIT
 from tests.support.figures import note
 
+from .measured import SEEDS, headed, peak
+
 GOLDEN = Path(__file__).with_name("golden")
-SEEDS = [
-    pack({"a": np.arange(12, dtype=np.float32).reshape(3, 4), "b": np.ones(3, np.int64), "e": np.ones((0, 2))}, {"made by": "a test"}),
-    pack({f"layer.{i}.weight": np.full((2, 3), i, np.float16) for i in range(20)}),
-    pack({"x": np.array(1.5)}),
-]
-
-
-def peak() -> int:
-    """The peak of this process's memory in kB; ru_maxrss would be that of its parent too."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def headed(text: str | bytes, data: bytes = b"") -> bytes:
-    text = text.encode() if isinstance(text, str) else text
-    return len(text).to_bytes(8, "little") + text + data
-
-
-def structural() -> list[bytes]:
-    """Three hundred files made by hand: types, shapes, offsets, names, lengths."""
-    row = '{"a":{"dtype":%s,"shape":%s,"data_offsets":%s}}'
-    dtypes = ['"F32"', '"F8_E4M3"', '"f32"', '"OBJ"', "null", "3", '""', '["F32"]', '"BF16"', '"BOOL"']
-    shapes = ["[1]", "[-1]", "[1.5]", "[18446744073709551615]", "[4294967296,4294967296]", "null", '"1"', "[]", "[[1]]", "[0]"]
-    offsets = ["[0,4]", "[4,0]", "[-4,0]", "[0,18446744073709551615]", "[1,5]", "[0]", "null", "[0,4,8]", '["0","4"]', "[0,400000000000]"]
-    made = [headed(row % (d, s, o), bytes(4)) for d in dtypes for s, o in zip(shapes, offsets, strict=True)]
-    made += [headed(row % ('"F32"', s, o), bytes(4)) for s in shapes for o in offsets]
-    made += [n.to_bytes(8, "little") + b"{}" for n in (0, 1, 3, 2**31, 2**32, 2**63 - 1, 2**64 - 1, HEADER_LIMIT, HEADER_LIMIT + 1)]
-    made += [headed("{" + "[" * n) for n in (1, 10, 1000, 100_000)] + [headed('{"a":' * n + "1" + "}" * n) for n in (1, 10, 500, 50_000)]
-    made += [headed(f'{{"__metadata__":{m}}}') for m in ("null", "3", "[]", '{"a":1}', '{"a":null}', '"x"', '{"dovetail":"{}"}', '{"":""}')]
-    twice = '"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}'
-    made += [
-        headed(f"{{{twice},{twice}}}", bytes(4)),
-        headed(b'{"\xff\xfe":1}'),
-        headed('{"\\ud800":1}'),
-        headed("{}\0\0"),
-        headed("{},"),
-        headed("[]"),
-    ]
-    draw = random.Random(11)
-    while len(made) < 300:
-        made.append(SEEDS[0][: draw.randrange(len(SEEDS[0]))])
-    return made
-
-
-def mutated(draw: random.Random) -> bytes:
-    data = bytearray(draw.choice(SEEDS))
-    head = 8 + int.from_bytes(data[:8], "little")
-    for _ in range(draw.randint(1, 3)):
-        at = draw.randrange(head if draw.random() < 0.4 else len(data))
-        at = min(at, len(data) - 1)
-        match draw.randrange(5):
-            case 0:
-                data[at] ^= 1 << draw.randrange(8)
-            case 1:
-                data[at : at + 1] = str(draw.choice([0, 9, 2**31, 2**63])).encode()
-            case 2:
-                del data[at : at + draw.randrange(1, 9)]
-            case 3:
-                data[at:at] = data[: draw.randrange(1, 40)]
-            case 4:
-                del data[at:]
-        if not data:
-            return b""
-    if draw.random() < 0.5:  # with a length that fits
-        end = data.rfind(b"}") + 1
-        data[:8] = max(end - 8, 0).to_bytes(8, "little")
-    return bytes(data)
-
-
-def look(data: bytes, path: Path, mapped: bool) -> bool:
-    """Load: True where it was read. What the package refuses is refused, and no other error comes."""
-    start = time.process_time()
-    try:
-        path.write_bytes(data)
-        found = dv.load(path, mmap=True) if mapped else dv.load(io.BytesIO(data))
-        [t.sum() for t in found.values() if isinstance(t, dv.Tensor)] if isinstance(found, dict) else None
-        read = True
-    except FormatError:
-        read = False
-    assert time.process_time() - start < 1
-    if read:
-        deserialize(data)
-    return read
-
-
-@pytest.mark.skipif(os.name == "nt", reason="RLIMIT_AS is POSIX's")
-@pytest.mark.parametrize("cases", [3000, pytest.param(100_000, marks=pytest.mark.soak)])
-def test_safetensors_of_every_kind(tmp_path, cases):
-    """S1: in a child with little memory, so that a crash or an allocation is seen."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            size = (
-                int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if os.path.exists("/proc/self/statm") else 0
-            )
-            if size:
-                resource.setrlimit(resource.RLIMIT_AS, (size + (192 << 20), -1))
-            before = peak()
-            draw, read = random.Random(cases), 0
-            for number, data in enumerate(structural()):
-                for mapped in (True, False):
-                    look(data, tmp_path / "f", mapped), number
-            for number in range(cases):
-                read += look(mutated(draw), tmp_path / "f", number % 8 == 0)
-            grown = peak() - before
-            assert read > cases // 200 and grown < 64 << 10, (read, grown)
-            what = f"mutations and 300 made by hand: right or FormatError, ≤ 1 s ({read} read, RSS +{grown // 1024} MB)"
-            note("S1", what, f"{cases} of {cases}", "100,000; no other type, no crash")
-            code = 0
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def test_the_oracle_refuses_some():
-    refused = 0
-    for data in structural():
-        try:
-            deserialize(data)
-        except (SafetensorError, ValueError):
-            refused += 1
-    assert len(structural()) >= 300 and refused > 200
-
-
-@pytest.mark.figures
-def test_the_cost_of_a_header(tmp_path):
-    """S2."""
-    count = 40_000
-    text = ",".join(f'"tensor.{i:06d}":{{"dtype":"U8","shape":[1],"data_offsets":[{i},{i + 1}]}}' for i in range(count))
-    data = headed("{" + text + "}", bytes(count))
-    (tmp_path / "f").write_bytes(data)
-    code = "import sys, time, dovetail as dv; from tests.core.io.test_reliability import peak\ndv.load(sys.argv[2])\n"
-    code += "a, t = peak(), time.process_time(); dv.load(sys.argv[1]); print(peak() - a, time.process_time() - t)"
-    (tmp_path / "g").write_bytes(SEEDS[0])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, (tmp_path / "f", tmp_path / "g"))],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    grown, seconds = done.stdout.split()
-    times, pace = int(grown) * 1024 / len(data), float(seconds) / (len(data) / 1e7)
-    note("S2", "memory for a header of 2.7 MB, in its bytes", f"{times:.1f}", "10")
-    note("S2", "seconds for 10 MB of header", f"{pace:.2f}", "1")
-    assert times < 30 and pace < 5
 
 
 def sources(folder: Path) -> dict[str, Path]:

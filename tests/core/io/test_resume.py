@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import traceback
 
 import pytest
 
@@ -119,48 +121,74 @@ KINDS = {
 
 
 class Noisy(dv.utils.data.Dataset):
-    """Samples with random augmentation."""
+    """Samples with random augmentation, also from Python's generator."""
 
     def __len__(self):
-        return 20
+        return 22
 
     def __getitem__(self, index):
-        return dv.full((16,), index / 20.0) + 0.1 * dv.randn(16), index % 2
+        return dv.full((16,), index / 20.0) + 0.1 * dv.randn(16) + 0.01 * random.random(), index % 2
 
 
-def training(kind: str, seed: int):
-    """Model, optimizer, scheduler, and a function that trains one step."""
+# How the data are loaded in the run that is killed, and in the one that goes on.
+FOUND = {"sample_seed": 7, "persistent_workers": True}
+LOADERS = {
+    "mlp": ({"num_workers": 2, "sample_seed": 7}, {"num_workers": 2, "sample_seed": 7}),
+    "conv": ({"num_workers": 2, "sample_seed": 7}, {"sample_seed": 7}),
+    "lstm": ({}, {}),  # PyTorch's numbers: in line, from the program's generator
+    "attention": ({"num_workers": 2, **FOUND}, {"num_workers": 1, **FOUND}),
+    "norms": ({"sample_seed": 7}, {"num_workers": 2, "prefetch_factor": 4, "sample_seed": 7}),
+    "float64": ({"num_workers": 2, "in_order": True, **FOUND}, {"num_workers": 4, "sample_seed": 7}),
+}
+
+
+def training(kind: str, seed: int, options=None):
+    """Model, optimizer, scheduler and loader, and the losses of step after step, without an end."""
     dv.manual_seed(seed)
+    random.seed(seed)
     model = KINDS[kind][0]()
     optimizer = KINDS[kind][1](model.parameters())
     scheduler = dv.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40)
-    data, dtype = Noisy(), next(model.parameters()).dtype
+    loader = dv.utils.data.DataLoader(Noisy(), batch_size=5, shuffle=True, **(LOADERS[kind][0] if options is None else options))
+    dtype = next(model.parameters()).dtype
 
-    def step():
-        picked = [data[int(i)] for i in dv.randint(0, 20, (5,))]
-        x, y = dv.stack([x for x, _ in picked]).to(dtype), dv.tensor([y for _, y in picked])
-        loss = nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        scheduler.step()
-        return loss.item()
+    def losses():
+        while True:
+            for x, y in loader:
+                loss = nn.functional.cross_entropy(model(x.to(dtype)), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                yield loss.item()
 
-    return {"model": model, "optimizer": optimizer, "scheduler": scheduler}, step
+    return {"model": model, "optimizer": optimizer, "scheduler": scheduler, "loader": loader}, losses()
 
 
-TRAINER = """
-import os, signal, sys
-from tests.core.io.test_resume import training
-from dovetail.io.checkpoint import Checkpointer
-folder, kind, seed, upto = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-state, step = training(kind, seed)
-run = Checkpointer(folder, keep=2)
-for number in range(1, upto + 1):
-    loss = step()
-    run.save({**state, "losses": loss}, step=number)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+def until_killed(folder: str, kind: str, seed: int, upto: int) -> None:
+    """Train and save after every step; at the step ``upto`` the process kills itself, while the file is being written."""
+    state, losses = training(kind, seed)
+    run, draw = Checkpointer(folder, keep=2), random.Random(upto)
+    for number, loss in enumerate(losses, 1):
+        run.save({**state, "loss": loss}, step=number)
+        if number == upto:
+            time.sleep(draw.choice([0, 0, 0.002, 0.01]))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(fresh: bool, *arguments) -> int:
+    """The status of a process, a new one or a fork of this one, that ran `until_killed`."""
+    if fresh:
+        code = "import sys; from tests.core.io.test_resume import until_killed as run; f, k, s, u = sys.argv[1:]; run(f, k, int(s), int(u))"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment, check=False, timeout=120).returncode
+    if (child := os.fork()) == 0:
+        try:
+            until_killed(*arguments)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def leaves(value):
@@ -172,32 +200,31 @@ def leaves(value):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
-@pytest.mark.parametrize("points", [1, pytest.param(25, marks=pytest.mark.soak)])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("points", [2, pytest.param(25, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_goes_on_bit_for_bit(tmp_path, kind, points):
     """R7: every tensor of model, optimizer and scheduler, the random numbers, and the next 20 losses."""
     draw, right = random.Random(kind), 0
     for seed in range(points):
         upto, folder = draw.randint(2, 12), tmp_path / f"{seed}"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        killed = subprocess.run(
-            [sys.executable, "-c", TRAINER, str(folder), kind, str(seed), str(upto)], env=environment, check=False, timeout=120
-        )
-        assert killed.returncode == -signal.SIGKILL
-        state, step = training(kind, seed + 1000)  # other weights, other random numbers
+        assert killed(points > 2, str(folder), kind, seed, upto) == -signal.SIGKILL
+        state, losses = training(kind, seed + 1000, LOADERS[kind][1])  # other weights, other random numbers
         at = Checkpointer(folder).restore(state)["step"]
         assert upto - 1 <= at <= upto
-        resumed = [step() for _ in range(20)]
-        whole, step = training(kind, seed)
-        expected = [step() for _ in range(at + 20)][at:]
-        same = resumed == expected and all(leaves(state[n].state_dict()) == leaves(whole[n].state_dict()) for n in state)
-        right += same
-    note("R7", f"{kind}: kills after which every tensor and the next 20 losses are the same", f"{right} of {points}", "150 of 150 in all")
+        resumed = list(itertools.islice(losses, 20))
+        whole, losses = training(kind, seed, {k: v for k, v in LOADERS[kind][0].items() if k == "sample_seed"})
+        expected = list(itertools.islice(losses, at, at + 20))
+        del state["loader"]
+        right += resumed == expected and all(leaves(state[n].state_dict()) == leaves(whole[n].state_dict()) for n in state)
+    how = " then ".join(f"{options.get('num_workers', 0)} workers" for options in LOADERS[kind])
+    what = f"{kind}, {how}: kills after which every tensor and the next 20 losses are the same"
+    note("R7", what, f"{right} of {points}", "150 of 150 in all")
     assert right == points
 
 
 def test_a_damaged_newest_one_is_said(tmp_path):
-    state, step = training("mlp", 0)
+    state, losses = training("mlp", 0, {})
     with Checkpointer(tmp_path) as run:
         run.save(state)
         path = run.save(state)
@@ -205,7 +232,7 @@ def test_a_damaged_newest_one_is_said(tmp_path):
     data = bytearray(path.read_bytes())
     data[8 + int.from_bytes(data[:8], "little") + 9] ^= 1
     path.write_bytes(data)
-    step()
+    next(losses)
     changed = leaves(state["model"].state_dict())
     assert changed != before
     with pytest.raises(FormatError, match=r"tensor 'state\..*' does not match its checksum"):

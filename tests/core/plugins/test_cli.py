@@ -189,3 +189,15 @@ def test_the_cores_commands_need_no_plugin_and_no_rich(site, python):
     program += "finally:\n    assert 'rich' not in sys.modules\n"
     assert json.loads(python(program))["plugins"][0]["state"] == "broken"
     assert "Usage: dovetail" in python(f"import sys; sys.argv = ['dovetail', '--help']; {MAIN}")
+
+
+def test_new_writes_a_plugin_of_any_distribution(run_cli, tmp_path):
+    out = tmp_path / "made"
+    run_cli("plugins", "new", "tones", "--with", "model", "--distribution", "acme-tones", "--out", str(out))
+    assert '[models."acme-tones/mlp"]' in (out / "acme_tones" / "dovetail.toml").read_text()
+    assert 'acme-tones = "acme_tones:dovetail.toml"' in (out / "pyproject.toml").read_text()
+
+
+def test_check_says_which_plugins_there_are(site, run_cli):
+    site.model("dovetail-audio")
+    assert "there is no plugin 'adio'; installed: audio" in run_cli("plugins", "check", "adio", status=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_project_inside_the_project(site, project, base, run_cli):
     sys.modules.pop("dovetail_bells", None)
 
 
+GOOD = "import dovetail\ndef net():\n    return dovetail.nn.Identity()\n"
 CRASH = """
 import os, dovetail
 try:
@@ -118,27 +120,96 @@ print(dovetail.models.list(), type(dovetail.models.create("good/net")).__name__)
 """
 
 
-@pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), 11)", "os.kill(os.getpid(), 9)", "os.abort()"])
+@pytest.mark.parametrize("end", ["os.abort()", "import ctypes; ctypes.string_at(0)"])
 def test_a_crash_while_importing_leaves_the_plugin_out_of_the_next_process(site, process, end, run_cli):
     site.model("dovetail-bad", f"import os\n{end}\n")
-    site.model("dovetail-good", "import dovetail\ndef net():\n    return dovetail.nn.Identity()\n")
+    site.model("dovetail-good", GOOD)
     first = process(CRASH)
-    assert first.returncode != 0 and first.stdout == ""
+    assert first.returncode < 0 and first.stdout == ""
     second = process(CRASH)
     assert second.returncode == 0, second.stderr
-    assert "an earlier process ended while it was importing dovetail_bad.models:net" in second.stdout
+    fault = "Aborted" if "abort" in end else "Segmentation fault"
+    assert f"an earlier process ended while it was importing dovetail_bad.models:net ({fault})" in second.stdout
     assert "dovetail plugins enable bad" in second.stdout and "['good/net'] Identity" in second.stdout
     assert "plugin bad (dovetail-bad 0.1.0): an earlier process ended" in second.stderr
+    shown = process("", "-m", "dovetail", "plugins", "info", "bad").stdout
+    assert "dovetail_bad/models.py" in shown and "(most recent call first)" in shown  # the Python stack of the crash
     assert "bad (dovetail-bad 0.1.0) is ready" in run_cli("plugins", "enable", "bad")
+    assert process(CRASH).returncode < 0
+
+
+@pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), 15)"])
+def test_an_end_without_a_crash_counts_when_the_next_process_ends_there_too(site, process, end):
+    site.model("dovetail-bad", f"import os\n{end}\n")
+    site.model("dovetail-good", GOOD)
     assert process(CRASH).returncode != 0
+    for command in ("list", "doctor"):
+        said = " ".join(process("", "-m", "dovetail", "plugins", command).stdout.split())
+        assert "an earlier process ended while it was importing dovetail_bad.models:net; if the next one ends there as well, it" in said
+    assert process(CRASH).returncode != 0
+    third = process(CRASH)
+    assert third.returncode == 0 and "['good/net'] Identity" in third.stdout
+    assert "importing dovetail_bad.models:net, as did the one before, so it is left out" in third.stderr
+
+
+KILLED = """
+import os, signal, subprocess, sys, time
+def start():
+    return subprocess.Popen([sys.executable, "-S", "-c", "import dovetail; dovetail.models.create('slow/net')"], stderr=-3)
+programs = [start() for _ in range(int(sys.argv[2]))]
+importing = os.path.join(os.environ["DOVETAIL_CACHE"], "importing")
+while not os.path.isdir(importing) or sum(os.path.getsize(f) > 0 for f in os.scandir(importing)) < len(programs):
+    time.sleep(0.02)
+for program in programs:
+    program.send_signal(int(sys.argv[1]))
+for program in programs:
+    program.wait()
+"""
+SLOW = "import os, time\ntime.sleep(30 if 'SLOW' in os.environ else 0)\n" + GOOD
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, *(pytest.param(n, marks=pytest.mark.soak) for n in (signal.SIGTERM, signal.SIGHUP))]
+)
+def test_being_killed_from_outside_accuses_nobody(site, process, number, tmp_path):
+    """Three processes that are killed at the same import count as one, and one that gets through it clears the plugin."""
+    site.model("dovetail-slow", SLOW)
+    assert process(KILLED, str(int(number)), "3", SLOW="1").returncode == 0
+    create = "import dovetail; print(type(dovetail.models.create('slow/net')).__name__)"
+    for _ in range(2):
+        done = process(create)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "Identity\n", "")
+    assert list((tmp_path / "cache" / "importing").iterdir()) == []
+    assert process(KILLED, str(int(number)), "1", SLOW="1").returncode == 0
+    assert process(create).stdout == "Identity\n"
+
+
+def test_a_crash_of_another_thread_accuses_nobody(site, process):
+    crash = "import ctypes, threading, time\nthreading.Thread(target=ctypes.string_at, args=(0,)).start()\ntime.sleep(20)\n"
+    site.model(
+        "dovetail-slow",
+        "import os\nif 'SLOW' in os.environ:\n"
+        + "".join(f"    {line}\n" for line in crash.splitlines())
+        + "def net():\n    return Net({})\n",
+    )
+    assert process("import dovetail; dovetail.models.create('slow/net')", SLOW="1").returncode == -signal.SIGSEGV
+    done = process("import dovetail; print(dovetail.models.create('slow/net').config)")
+    assert (done.stdout, done.stderr) == ("{}\n", "")
+
+
+def test_a_program_that_reports_crashes_itself_still_does(site, process):
+    site.model("dovetail-bad", "import os\nos.abort()\n")
+    for _ in range(2):
+        assert "Fatal Python error: Aborted" in process(CRASH, PYTHONFAULTHANDLER="1").stderr
+    assert "as did the one before, so it is left out" in process(CRASH, PYTHONFAULTHANDLER="1").stderr
 
 
 def test_a_new_version_is_tried_again(site, process):
-    site.model("dovetail-bad", "import os\nos._exit(3)\n")
-    assert process(CRASH).returncode == 3
+    site.model("dovetail-bad", "import os\nos.abort()\n")
+    assert process(CRASH).returncode == -signal.SIGABRT
     site.write("dovetail_bad-0.1.0.dist-info/METADATA", "Name: dovetail-bad\nVersion: 0.1.1\n")
-    site.write("dovetail_bad/models.py", "import dovetail\ndef net():\n    return dovetail.nn.Identity()\n")
-    site.model("dovetail-good", "import dovetail\ndef net():\n    return dovetail.nn.Identity()\n")
+    site.write("dovetail_bad/models.py", GOOD)
+    site.model("dovetail-good", GOOD)
     assert "['bad/net', 'good/net'] Identity" in process(CRASH).stdout
 
 

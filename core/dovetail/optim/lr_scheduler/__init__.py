@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._base import LRScheduler
+from ._base import LRScheduler, annealing, per_group
 from ._composed import ChainedScheduler, SequentialLR
 from ._cycles import CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from ._decay import ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiplicativeLR, MultiStepLR, PolynomialLR, StepLR

@@ -12,7 +12,7 @@ from .case import Skip, Subject, check
 
 __all__ = ["built", "same", "tensors_of"]
 
-LARGE = 20_000_000
+LARGE = 6_000_000
 
 
 def built(subject: Subject, seed: int = 0) -> Any:

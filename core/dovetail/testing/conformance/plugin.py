@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -18,25 +19,35 @@ from ...plugins.manager import get_manager
 from ...plugins.registry import registry
 from .case import Skip, Subject, check
 
-__all__ = ["modules_of", "probe"]
+__all__ = ["faults", "look_at_imports", "modules_of", "probe"]
 
-IMPORT_S = 1.0
+IMPORT_S, WAIT_S, ENDS_S = 1.0, 2.0, 60.0
 _PROBE = Path(__file__).with_name("probe.py")
 
 
-def modules_of(subject: Subject) -> list[str]:
+def modules_of(plugin: Any) -> list[str]:
     """Every module that the manifest names."""
-    rows = [fields for kind in KINDS for fields in subject.plugin.rows(kind).values()]
-    targets = [str(row["target"]) for row in rows if "target" in row] + list(subject.plugin.publishes.values())
-    found = {target.partition(":")[0] for target in targets} | ({subject.plugin.module} - {""})
-    return sorted(found) or [subject.plugin.package]
+    rows = [fields for kind in KINDS for fields in plugin.rows(kind).values()]
+    targets = [str(row["target"]) for row in rows if "target" in row] + list(plugin.publishes.values())
+    found = {target.partition(":")[0] for target in targets} | ({plugin.module} - {""})
+    return sorted(found) or [plugin.package]
 
 
 @cache
 def _probed(path: str, modules: tuple[str, ...], package: str) -> dict[str, Any]:
+    found = _probe_once(modules, package)
+    if found["waited"] > WAIT_S:  # a machine that is busy, or a disk that was cold: the quicker of two counts
+        found = min(found, _probe_once(modules, package), key=lambda seen: seen["waited"])
+    return found
+
+
+def _probe_once(modules: tuple[str, ...], package: str) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)}
     command = [sys.executable, str(_PROBE), package, *modules]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=ENDS_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"importing it has not ended after {ENDS_S:.0f} s") from None
     last = done.stdout.strip().rpartition("\n")[2]
     try:
         return json.loads(last)
@@ -46,7 +57,39 @@ def _probed(path: str, modules: tuple[str, ...], package: str) -> dict[str, Any]
 
 def probe(subject: Subject) -> dict[str, Any]:
     """What importing all modules of the manifest does in a fresh process."""
-    return _probed(subject.plugin.path, tuple(modules_of(subject)), subject.plugin.package)
+    return _probed(subject.plugin.path, tuple(modules_of(subject.plugin)), subject.plugin.package)
+
+
+_SAYS = {
+    "error": "it raises {}", "imported_by_listing": "listing imports {}", "printed": "it prints {!r}", "network": "it uses the network: {}",
+    "processes": "it runs another program: {}", "threads": "it leaves threads running: {}", "written": "it writes {}",
+    "changed": "it changes {}", "empty": "{}: a folder without __init__.py",
+}  # fmt: skip
+
+
+def faults(found: dict[str, Any]) -> list[str]:
+    """What an import did that none should do, one text each."""
+    told = [
+        text.format(seen if isinstance(seen, str) else ", ".join(map(str, seen))) for name, text in _SAYS.items() if (seen := found[name])
+    ]
+    if found["seconds"] > IMPORT_S or found["waited"] > WAIT_S:
+        told.append(f"it takes {found['seconds']:.1f} s of the processor and {found['waited']:.1f} s of waiting")
+    return told
+
+
+def look_at_imports(plugins: list[Any]) -> list[tuple[str, bool, str]]:
+    """Import each plugin in a process of its own, and say what that did: (what was looked at, whether it is well, what was seen)."""
+
+    def look(plugin: Any) -> tuple[str, bool, str]:
+        try:
+            wrong = faults(_probed(plugin.path, tuple(modules_of(plugin)), plugin.package))
+        except AssertionError as error:
+            wrong = [str(error)]
+        seen = f"{'; '.join(wrong)}; {plugin.remedy}" if wrong else "nothing but the import"
+        return f"plugin {plugin.name}: what its import does", not wrong, seen
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(look, plugins))
 
 
 @check("")
@@ -81,12 +124,15 @@ def listing_imports_nothing(subject: Subject) -> None:
 def imports_work(subject: Subject) -> None:
     """Every module that the manifest names can be imported in a fresh process."""
     assert not probe(subject)["error"], probe(subject)["error"]
+    assert not probe(subject)["empty"], f"{probe(subject)['empty']}: folders without __init__.py"
 
 
 @check("")
 def imports_are_quick(subject: Subject) -> None:
-    """All its modules together import within a second (of processor time, beyond what the core and other libraries need)."""
-    assert probe(subject)["seconds"] <= IMPORT_S, f"{probe(subject)['seconds']:.2f} s; expected {IMPORT_S} s at most"
+    """All its modules together import within a second of processor time, beyond what the core needs, and wait for nothing."""
+    found = probe(subject)
+    assert found["seconds"] <= IMPORT_S, f"{found['seconds']:.2f} s; expected {IMPORT_S} s at most"
+    assert found["waited"] <= WAIT_S, f"{found['waited']:.2f} s of waiting; expected an import that waits for nothing"
 
 
 @check("")
@@ -121,7 +167,7 @@ def imports_write_no_file(subject: Subject) -> None:
 
 @check("")
 def imports_change_no_global_state(subject: Subject) -> None:
-    """Random states, the default type, the environment, sys.path, the working folder and signal handlers stay as they were."""
+    """Random states, the default type, the environment, sys.path, signal handlers, warnings filters and the like stay as they were."""
     assert not probe(subject)["changed"], f"changed: {', '.join(probe(subject)['changed'])}"
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -34,7 +35,13 @@ def _hook(event: str, arguments: Any) -> None:
 
 
 def _state() -> dict[str, Any]:
+    import faulthandler
+    import gc
+    import locale
+    import logging
+    import multiprocessing
     import random
+    import socket
 
     import numpy as np
 
@@ -50,7 +57,16 @@ def _state() -> dict[str, Any]:
         "os.environ": dict(os.environ),
         "sys.path": list(sys.path),
         "the working folder": os.getcwd(),
-        "signal handlers": {str(number): str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)},
+        "signal handlers": {str(number): str(signal.getsignal(number)) for number in signal.valid_signals()},
+        "faulthandler": faulthandler.is_enabled(),
+        "warnings filters": [row for row in warnings.filters if row[1] is row[3] is None and row[2].__module__ == "builtins"],
+        "the root logger": (logging.root.level, list(map(str, logging.root.handlers))),
+        "the recursion limit": sys.getrecursionlimit(),
+        "the garbage collector": (gc.isenabled(), gc.get_threshold()),
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "the start method of processes": multiprocessing.get_start_method(allow_none=True),
+        "the timeout of sockets": socket.getdefaulttimeout(),
+        "tracing": (str(sys.gettrace()), str(sys.getprofile())),
         "NumPy's error state": np.geterr(),
         "the umask": _umask(),
         "sys.excepthook": str(sys.excepthook),
@@ -81,7 +97,7 @@ def main(package: str, modules: list[str]) -> dict[str, Any]:
     found["imported_by_listing"] = sorted(name for name in sys.modules if name.partition(".")[0] == top)
     before, threads, out = _state(), set(threading.enumerate()), io.StringIO()
     sys.addaudithook(_hook)
-    _watching, start = True, time.process_time()
+    _watching, start, clock = True, time.process_time(), time.perf_counter()
     with redirect_stdout(out), redirect_stderr(out):
         try:
             for module in modules:
@@ -89,8 +105,10 @@ def main(package: str, modules: list[str]) -> dict[str, Any]:
         except (Exception, SystemExit) as error:
             found["error"] = f"{type(error).__name__}: {error}"
     found["seconds"] = time.process_time() - start
+    found["waited"] = time.perf_counter() - clock - found["seconds"]
     _watching = False
     after = _state()
+    found["empty"] = [name for name in modules if name in sys.modules and getattr(sys.modules[name], "__file__", None) is None]
     found |= {name: sorted(set(seen)) for name, seen in WATCHED.items()}
     found["printed"] = out.getvalue()[:500]
     found["threads"] = [thread.name for thread in threading.enumerate() if thread not in threads]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dovetail.errors import DovetailError, FormatError
 
-__all__ = ["PINNED", "extract", "fetch", "fetch_and_extract", "md5_of"]
+__all__ = ["PINNED", "drive", "extract", "fetch", "fetch_and_extract", "md5_of"]
 
 #: MD5, as the publishers and torchvision give it → (SHA-256, bytes), where they are known.
 PINNED: dict[str, tuple[str, int]] = {
@@ -34,6 +34,15 @@ def md5_of(path: str | os.PathLike[str]) -> str:
     """The MD5 of a file: 32 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def drive(file_id: str) -> str:
+    """The address of a file on Google Drive that is asked for without the page in between; a page that comes instead fails the MD5.
+
+    >>> drive("abc")
+    'https://drive.usercontent.google.com/download?id=abc&export=download&confirm=t'
+    """
+    return f"https://drive.usercontent.google.com/download?id={file_id}&export=download&confirm=t"
 
 
 def fetch(urls: Sequence[str], target: str | os.PathLike[str], md5: str | None = None) -> Path:

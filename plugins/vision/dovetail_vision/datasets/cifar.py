@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from dovetail.errors import FormatError, HashMismatch, ValueRangeError
+from dovetail.errors import FormatError
 
-from ._errors import MissingFiles
-from ._fetch import fetch_and_extract, md5_of
+from ._fetch import fetch_and_extract
+from ._files import intact, is_intact
 from ._pickled import read_pickle
-from .vision import VisionDataset
+from .vision import VisionDataset, one_of
 
 __all__ = ["CIFAR10", "CIFAR100"]
 
@@ -69,13 +69,11 @@ class CIFAR10(VisionDataset):
         verify: bool = True,
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
-        if split not in (None, "train", "test"):
-            raise ValueRangeError(type(self).__name__, f"split is {split!r}", 'expected "train" or "test"')
-        self.train = train if split is None else split == "train"
+        self.train = train if split is None else one_of(self, "split", split, ("train", "test")) == "train"
         if download:
             self.download()
         for name, md5 in [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]:
-            self._check(self._path(name), md5 if verify else None)
+            intact(self._path(name), md5 if verify else None)
         batches = [self._batch(self._path(name)) for name, _ in (self.train_list if self.train else self.test_list)]
         self.data = np.concatenate([images for images, _ in batches]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         self.targets = [label for _, labels in batches for label in labels]
@@ -84,13 +82,6 @@ class CIFAR10(VisionDataset):
 
     def _path(self, name: str) -> str:
         return os.path.join(self.root, self.base_folder, name)
-
-    def _check(self, path: str, md5: str | None) -> None:
-        remedy = "You can use download=True to download it"
-        if not os.path.isfile(path):
-            raise MissingFiles(path, None, f"Dataset not found: there is no such file; {remedy}, or set root to the folder above it")
-        if md5 is not None and (found := md5_of(path)) != md5:
-            raise HashMismatch(path, None, f"MD5 is {found}; expected {md5}; delete the file: {remedy}; verify=False takes it as it is")
 
     def _batch(self, path: str) -> tuple[np.ndarray, list[int]]:
         entry = read_pickle(path)
@@ -110,20 +101,14 @@ class CIFAR10(VisionDataset):
 
     def download(self) -> None:
         """Fetch the archive and unpack it, unless every file is there and right."""
-        try:
-            for name, md5 in [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]:
-                self._check(self._path(name), md5)
-        except FormatError:
+        files = [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]
+        if not all(is_intact(self._path(name), md5) for name, md5 in files):
             fetch_and_extract([self.url], self.root, self.tgz_md5, self.filename)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         image: Any = Image.fromarray(self.data[index])
         target: Any = self.targets[index]
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return self._each(image, target)
 
     def __len__(self) -> int:
         return len(self.data)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from dovetail.errors import ValueRangeError
 
-from ._errors import MissingFiles, Unreadable
+from ._errors import MissingFiles
+from ._image import open_image
 from .vision import VisionDataset
 
 __all__ = [
@@ -105,13 +106,7 @@ def _files(folder: str) -> list[str]:
 
 def pil_loader(path: Folder) -> Image.Image:
     """An image file as a PIL image of mode "RGB"; Unreadable (a DecodeError and an OSError) for what Pillow cannot read."""
-    try:
-        with open(path, "rb") as file:
-            return Image.open(file).convert("RGB")
-    except FileNotFoundError as error:
-        raise MissingFiles(path, None, "the image is not there any more") from error
-    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
-        raise Unreadable(path, None, f"cannot be read as an image ({type(error).__name__}: {error}); is the file damaged?") from error
+    return open_image(path, "RGB")
 
 
 def default_loader(path: Folder) -> Any:
@@ -163,11 +158,7 @@ class DatasetFolder(VisionDataset):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         path, target = self.samples[index]
         sample: Any = self.loader(path)
-        if self.transform is not None:
-            sample = self.transform(sample)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return sample, target
+        return self._each(sample, target)
 
     def __len__(self) -> int:
         return len(self.samples)

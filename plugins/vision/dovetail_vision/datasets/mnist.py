@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 from PIL import Image
 
 from dovetail import Tensor, from_numpy
-from dovetail.errors import FormatError, ValueRangeError
+from dovetail.errors import FormatError
 
 from ._errors import MissingFiles
 from ._fetch import fetch, fetch_and_extract
 from ._idx import find, read_idx
-from .vision import VisionDataset
+from .vision import VisionDataset, one_of
 
 __all__ = ["EMNIST", "KMNIST", "MNIST", "QMNIST", "FashionMNIST"]
 
@@ -27,12 +27,6 @@ _DIGITS = [
     "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine",
 ]  # fmt: skip
 _IDX = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
-
-
-def _one_of(where: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueRangeError(where, f"{name} is {value!r}", f"expected one of {', '.join(allowed)}")
-    return value
 
 
 def _renamed(old: str, new: str) -> property:
@@ -88,7 +82,7 @@ class MNIST(VisionDataset):
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         if split is not None:
-            train = _one_of(type(self).__name__, "split", split, ("train", "test")) == "train"
+            train = one_of(self, "split", split, ("train", "test")) == "train"
         self.train = train
         if download:
             self.download()
@@ -147,11 +141,7 @@ class MNIST(VisionDataset):
 
     def _sample(self, index: int, target: Any) -> tuple[Any, Any]:
         image: Any = Image.fromarray(self.data[index].numpy())
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return self._each(image, target)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -228,7 +218,7 @@ class EMNIST(MNIST):
     }
 
     def __init__(self, root: str | Path, split: str, **kwargs: Any) -> None:
-        self.split = _one_of("EMNIST", "split", split, self.splits)
+        self.split = one_of(self, "split", split, self.splits)
         super().__init__(root, **kwargs)
         self.classes = self.classes_split_dict[self.split]
 
@@ -286,7 +276,7 @@ class QMNIST(MNIST):
 
     def __init__(self, root: str | Path, what: str | None = None, compat: bool = True, train: bool = True, **kwargs: Any) -> None:
         what = kwargs.pop("split", None) or what or ("train" if train else "test")
-        self.what = _one_of("QMNIST", "what", what, tuple(self.subsets))
+        self.what = one_of(self, "what", what, tuple(self.subsets))
         self.compat = compat
         super().__init__(root, train, **kwargs)
 

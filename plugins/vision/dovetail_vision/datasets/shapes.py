@@ -13,6 +13,7 @@ from PIL import Image
 from dovetail import from_numpy
 from dovetail.errors import RangeError, ValueRangeError
 
+from ..tv_tensors import BoundingBoxes, BoundingBoxFormat, Mask
 from .vision import VisionDataset
 
 __all__ = ["Shapes"]
@@ -35,7 +36,7 @@ def _cross(arm: float = 0.33) -> Array:
 
 #: The outlines (corners, 2), inside the circle of radius 1.
 _OUTLINES = {
-    "circle": _turned([1.0] * 48),
+    "circle": _turned([1.0] * 24),
     "square": _turned([1.0] * 4),
     "triangle": _turned([1.0] * 3),
     "star": _turned([1.0, 0.42] * 5),
@@ -84,7 +85,7 @@ def _placed(draw: np.random.RandomState, size: int, count: int) -> Iterator[tupl
     behind: list[tuple[Array, float]] = []
     names = list(_OUTLINES)
     for _ in range(20 * count):
-        kind, radius, angle = draw.randint(len(names)), draw.uniform(size / 12, size / 4.5), draw.uniform(0, 2 * math.pi)
+        kind, radius, angle = draw.randint(len(names)), draw.uniform(size / 9, size / 4.2), draw.uniform(0, 2 * math.pi)
         turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         corners = radius * _OUTLINES[names[kind]] @ turn + draw.uniform(radius, size - radius, 2)
         share = _coverage(corners, size)
@@ -106,14 +107,16 @@ class Shapes(VisionDataset):
 
     - ``"instances"``: a dict as torchvision's detection models take it: ``boxes`` float32 ``(N, 4)`` of ``(xmin, ymin, xmax, ymax)``,
       ``labels`` int64 ``(N,)`` from 1, ``masks`` uint8 ``(N, H, W)`` of what is seen of each shape, ``area``, ``iscrowd``, ``image_id``;
-    - ``"semantic"``: a PIL image of mode "L" with the class of each pixel, 0 for the background.
+    - ``"semantic"``: the class of each pixel, uint8 ``(H, W)``, 0 for the background.
+
+    Boxes and masks are tv_tensors, so ``transforms`` of ``transforms.v2`` move them with the image.
 
     ``categories`` names the classes by their numbers. Raises ``ValueRangeError`` for options out of their range.
 
     >>> shapes = Shapes(split="test")
     >>> image, target = shapes[0]
     >>> len(shapes), image.size, [shapes.categories[label] for label in target["labels"]]
-    (500, (96, 96), ['square', 'cross', 'square', 'square', 'triangle'])
+    (500, (96, 96), ['square', 'cross', 'square', 'star', 'circle'])
     >>> target["boxes"].shape, target["masks"].shape
     (dovetail.Size([5, 4]), dovetail.Size([5, 96, 96]))
     """
@@ -170,7 +173,10 @@ class Shapes(VisionDataset):
         index = int(index) % len(self)
         picture, labels, masks = self.draw(index)
         image: Any = Image.fromarray(picture)
-        target: Any = self._instances(index, labels, masks) if self.target_type == "instances" else self._semantic(labels, masks)
+        if self.target_type == "instances":
+            target: Any = self._instances(index, labels, masks)
+        else:  # masks do not overlap
+            target = Mask(from_numpy((masks * labels[:, None, None]).sum(0).astype(np.uint8)))
         return (image, target) if self.transforms is None else self.transforms(image, target)
 
     def _instances(self, index: int, labels: Array, masks: Array) -> dict[str, Any]:
@@ -179,18 +185,13 @@ class Shapes(VisionDataset):
         last = [self.image_size - side[:, ::-1].argmax(1) for side in (columns, rows)]
         boxes = np.stack([*first, *last], 1).astype(np.float32)
         return {
-            "boxes": from_numpy(boxes),
+            "boxes": BoundingBoxes(from_numpy(boxes), format=BoundingBoxFormat.XYXY, canvas_size=(self.image_size, self.image_size)),
             "labels": from_numpy(labels),
-            "masks": from_numpy(masks.astype(np.uint8)),
+            "masks": Mask(from_numpy(masks.astype(np.uint8))),
             "image_id": index,
             "area": from_numpy(masks.sum((1, 2)).astype(np.float32)),
             "iscrowd": from_numpy(np.zeros(len(labels), np.int64)),
         }
-
-    @staticmethod
-    def _semantic(labels: Array, masks: Array) -> Image.Image:
-        classes = (masks * labels[:, None, None]).sum(0)  # masks do not overlap
-        return Image.fromarray(classes.astype(np.uint8))
 
     def extra_repr(self) -> str:
         """The lines that name the split and the targets."""

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from ._fetch import extract, fetch, md5_of
+from dovetail.errors import ValueRangeError
 
-__all__ = ["calculate_md5", "check_integrity", "check_md5", "download_and_extract_archive", "download_url", "extract_archive"]
+from ._fetch import drive, extract, fetch, md5_of
+
+__all__ = [
+    "calculate_md5", "check_integrity", "check_md5", "download_and_extract_archive", "download_file_from_google_drive", "download_url",
+    "extract_archive", "iterable_to_str", "list_dir", "list_files", "verify_str_arg",
+]  # fmt: skip
 
 Location = str | Path
 
@@ -60,3 +67,48 @@ def download_and_extract_archive(
     name = filename or os.path.basename(url)
     download_url(url, download_root, name, md5)
     extract_archive(os.path.join(download_root, name), extract_root or download_root, remove_finished)
+
+
+def download_file_from_google_drive(file_id: str, root: Location, filename: Location | None = None, md5: str | None = None) -> None:
+    """Download a file of Google Drive into the folder ``root``; give its MD5, since a page can come in its place."""
+    fetch([drive(file_id)], Path(os.path.expanduser(root)) / (filename or file_id), md5)
+
+
+def list_dir(root: Location, prefix: bool = False) -> list[str]:
+    """The folders in a folder, sorted; with ``prefix``, their paths."""
+    return _listed(root, prefix, os.path.isdir)
+
+
+def list_files(root: Location, suffix: str | tuple[str, ...], prefix: bool = False) -> list[str]:
+    """The files in a folder whose names end with ``suffix``, sorted; with ``prefix``, their paths."""
+    return _listed(root, prefix, lambda path: os.path.isfile(path) and path.endswith(suffix))
+
+
+def _listed(root: Location, prefix: bool, wanted: Any) -> list[str]:
+    root = os.path.expanduser(root)
+    found = [name for name in sorted(os.listdir(root)) if wanted(os.path.join(root, name))]
+    return [os.path.join(root, name) for name in found] if prefix else found
+
+
+def iterable_to_str(iterable: Iterable[Any]) -> str:
+    """Values between quotes and commas.
+
+    >>> iterable_to_str(["train", "test"])
+    "'train', 'test'"
+    """
+    return "'" + "', '".join(str(item) for item in iterable) + "'"
+
+
+def verify_str_arg(value: Any, arg: str | None = None, valid_values: Iterable[Any] | None = None, custom_msg: str | None = None) -> Any:
+    """The value, where it is a text and, if values are given, one of them; otherwise a ValueRangeError (a ValueError) for ``arg``.
+
+    >>> verify_str_arg("val", "split", ("train", "test"))
+    Traceback (most recent call last):
+    ...
+    dovetail.errors.ValueRangeError: Unknown value 'val' for argument split. Valid values are {'train', 'test'}.
+    """
+    if not isinstance(value, str):
+        raise ValueRangeError(f"Expected type str{f' for argument {arg}' if arg else ''}, but got type {type(value)}.")
+    if valid_values is not None and value not in (valid := list(valid_values)):
+        raise ValueRangeError(custom_msg or f"Unknown value '{value}' for argument {arg}. Valid values are {{{iterable_to_str(valid)}}}.")
+    return value

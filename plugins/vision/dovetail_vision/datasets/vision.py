@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dovetail.errors import ValueRangeError
@@ -14,10 +13,33 @@ __all__ = ["StandardTransform", "VisionDataset"]
 
 _INDENT = "    "
 
+Root = str | os.PathLike[str]
+Loader = Callable[[Any], Any]
+Transform = Callable[[Any], Any] | None
+Joint = Callable[[Any, Any], tuple[Any, Any]] | None
+
 
 def _hang(head: str, body: object) -> list[str]:
     first, *rest = repr(body).splitlines()
     return [head + first, *(" " * len(head) + line for line in rest)]
+
+
+def one_of(where: object, name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """The value, where it is allowed; otherwise a ValueRangeError that names the class of ``where``, the parameter and what it takes."""
+    allowed = tuple(allowed)
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueRangeError(type(where).__name__, f"{name} is {value!r}", f"expected one of {', '.join(allowed)}")
+    return value
+
+
+def several(value: Any) -> list[Any]:
+    """A list of target types, given as one or several."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def bundled(targets: list[Any]) -> Any:
+    """Targets as torchvision gives them: one as it is, several as a tuple, none as None."""
+    return tuple(targets) if len(targets) > 1 else targets[0] if targets else None
 
 
 class StandardTransform:
@@ -64,7 +86,7 @@ class VisionDataset(Dataset):
 
     def __init__(
         self,
-        root: str | Path | None = None,
+        root: Root | None = None,
         transforms: Callable[[Any, Any], tuple[Any, Any]] | None = None,
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
@@ -87,6 +109,18 @@ class VisionDataset(Dataset):
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} does not define __len__")
+
+    def _each(self, image: Any, target: Any) -> tuple[Any, Any]:
+        """The sample, after ``transform`` and ``target_transform``, as they are now."""
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return image, target
+
+    def _both(self, image: Any, target: Any) -> tuple[Any, Any]:
+        """The sample, after ``transforms``."""
+        return (image, target) if self.transforms is None else self.transforms(image, target)
 
     def extra_repr(self) -> str:
         """Lines that a subclass adds to the printed form."""

@@ -123,7 +123,7 @@ def from_row(row: Any) -> Weights:
     megabytes = {"_file_size": round(row.bytes / 2**20, 3)} if row.bytes else {}
     about = {
         "min_size": tuple(meta.get("min_size", (1, 1))),
-        "categories": _categories(meta["categories"]) if "categories" in meta else None,
+        "categories": categories_of(meta),
         "num_params": meta.get("num_params") or plugins.models.get(row.model).params,
         "recipe": meta.get("recipe"),
         "_metrics": {meta.get("dataset", ""): row.metrics or {}},
@@ -137,6 +137,12 @@ def from_row(row: Any) -> Weights:
     settings = {name: tuple(v) if isinstance(v, list) else v for name, v in (row.transforms_config or {}).items()}
     prepare = partial(plugins.transforms.load(row.transforms), **settings) if row.transforms else nn.Identity
     return Weights(row.url or row.file or "", prepare, about, row.key)
+
+
+def categories_of(meta: dict[str, Any]) -> list[str] | None:
+    """The names of the classes that a row's ``meta`` gives: a list of them, or the name of one of the lists in ``data/``."""
+    given = meta.get("categories")
+    return _categories(given) if isinstance(given, str) else given
 
 
 @functools.cache

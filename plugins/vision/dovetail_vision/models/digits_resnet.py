@@ -10,7 +10,7 @@ from dovetail.errors import UnsupportedError, ValueRangeError
 __all__ = ["DigitsResNet", "digits_resnet"]
 
 
-def _stage(inplanes: int, planes: int, stride: int = 1) -> nn.Sequential:
+def stage(inplanes: int, planes: int, stride: int = 1) -> nn.Sequential:
     """One basic block of torchvision's ResNet, with the shortcut's projection where shapes differ."""
     from .resnet import BasicBlock  # here, so that the package does not bring all ResNets with it
 
@@ -34,9 +34,9 @@ class DigitsResNet(nn.Module):
         self.conv1 = nn.Conv2d(1, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.layer1 = _stage(width, width)  # 8 × 8
-        self.layer2 = _stage(width, 2 * width, 2)  # 4 × 4
-        self.layer3 = _stage(2 * width, 4 * width, 2)  # 2 × 2
+        self.layer1 = stage(width, width)  # 8 × 8
+        self.layer2 = stage(width, 2 * width, 2)  # 4 × 4
+        self.layer3 = stage(2 * width, 4 * width, 2)  # 2 × 2
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(4 * width, num_classes)
 

@@ -10,7 +10,7 @@ from dovetail import Tensor, nn
 from . import functional as F
 from ._interpolation import InterpolationMode, interpolation_mode
 
-__all__ = ["ImageClassification", "ObjectDetection", "SemanticSegmentation"]
+__all__ = ["GreyClassification", "ImageClassification", "ObjectDetection", "SemanticSegmentation"]
 
 
 class ImageClassification(nn.Module):
@@ -110,3 +110,20 @@ class ObjectDetection(nn.Module):
     def describe(self) -> str:
         """Say in words what is done."""
         return "Accepts PIL images, and tensors (C, H, W) and (B, C, H, W). The values are scaled to [0.0, 1.0]."
+
+
+class GreyClassification(nn.Module):
+    """Grey, resized to ``(size, size)``, scaled to 0..1 and normalized: a PIL image or a tensor ``(…, C, H, W)`` to float32.
+
+    >>> GreyClassification(size=8)(Image.new("RGB", (9, 12))).shape
+    dovetail.Size([1, 8, 8])
+    """
+
+    def __init__(self, *, size: int, mean: float = 0.0, std: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.mean, self.std = size, mean, std
+
+    def forward(self, img: Image.Image | Tensor) -> Tensor:
+        grey = F.resize(F.rgb_to_grayscale(img), [self.size, self.size], antialias=True)
+        tensor = grey if isinstance(grey, Tensor) else F.pil_to_tensor(grey)
+        return F.normalize(F.convert_image_dtype(tensor, dovetail.float32), mean=[self.mean], std=[self.std])

@@ -1,13 +1,16 @@
-"""The weights with which rows and columns of pixels are resized."""
+"""How rows and columns of pixels are resized: products with bands of weights, one direction after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-__all__ = ["byte_weights", "weights"]
+__all__ = ["bands", "byte_bands", "resized", "resized_bytes", "table"]
+
+_OUTPUTS = 16  # outputs that share one product: fewer would be more calls, more would be more zeros
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
@@ -26,25 +29,25 @@ def _keys(sharpness: float) -> Callable[[np.ndarray], np.ndarray]:
     return kernel
 
 
+def _lanczos(x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+
+
 # PyTorch takes -0.5 (as Pillow does) where it smooths and -0.75 where it does not.
 _KERNELS = {
     ("bilinear", False): (_triangle, 1.0),
     ("bilinear", True): (_triangle, 1.0),
     ("bicubic", False): (_keys(-0.75), 2.0),
     ("bicubic", True): (_keys(-0.5), 2.0),
+    ("lanczos", True): (_lanczos, 3.0),
 }
 
 
-@lru_cache(maxsize=64)
-def weights(mode: str, antialias: bool, size: int, new_size: int) -> np.ndarray:
-    """The matrix ``(new_size, size)`` whose product with a column of pixels is the resized column.
+def _taps(mode: str, antialias: bool, size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which pixels each output is made of ``(new_size, taps)``, and their weights.
 
     Output ``i`` lies at ``(i + 0.5) * size / new_size - 0.5``. With ``antialias`` the kernel is as wide as the step where
     that is more than a pixel, and what would fall outside is left out; without, the pixel at the edge stands in for it.
-
-    >>> weights("bilinear", True, 4, 2)
-    array([[0.42857143, 0.42857143, 0.14285714, 0.        ],
-           [0.        , 0.14285714, 0.42857143, 0.42857143]])
     """
     kernel, support = _KERNELS[mode, antialias]
     step = size / new_size
@@ -58,20 +61,93 @@ def weights(mode: str, antialias: bool, size: int, new_size: int) -> np.ndarray:
     if antialias:
         values[(taps < 0) | (taps >= size)] = 0.0
         values /= values.sum(axis=1, keepdims=True)
-    table = np.zeros((new_size, size))
-    np.add.at(table, (np.arange(new_size)[:, None], np.clip(taps, 0, size - 1)), values)
-    return table
+    return np.clip(taps, 0, size - 1), values
+
+
+def _scattered(taps: np.ndarray, values: np.ndarray, size: int, dtype: Any) -> np.ndarray:
+    """The matrix ``(size, new_size)`` of weights given by pixel; those of one pixel add up."""
+    out = np.zeros((size, len(taps)), dtype)
+    outputs = np.broadcast_to(np.arange(len(taps))[:, None], taps.shape)
+    kept = values != 0
+    np.add.at(out, (taps[kept], outputs[kept]), values[kept])
+    return out
+
+
+def table(mode: str, antialias: bool, size: int, new_size: int) -> np.ndarray:
+    """The matrix ``(size, new_size)`` that resizes rows of pixels.
+
+    >>> table("bilinear", True, 4, 2).T
+    array([[0.42857143, 0.42857143, 0.14285714, 0.        ],
+           [0.        , 0.14285714, 0.42857143, 0.42857143]])
+    """
+    return _scattered(*_taps(mode, antialias, size, new_size), size, np.float64)
+
+
+Band = tuple[int, int, int, int, np.ndarray]
+
+
+def _in_bands(weights: np.ndarray, taps: np.ndarray) -> tuple[Band, ...]:
+    """A matrix ``(size, new_size)`` in strips: outputs from and to, pixels from and to, and the weights between them."""
+    found = []
+    for start in range(0, len(taps), _OUTPUTS):
+        stop = min(start + _OUTPUTS, len(taps))
+        low, high = int(taps[start, 0]), int(taps[stop - 1, -1]) + 1
+        found.append((start, stop, low, high, weights[low:high, start:stop]))
+    return tuple(found)
 
 
 @lru_cache(maxsize=64)
-def byte_weights(mode: str, antialias: bool, size: int, new_size: int) -> tuple[np.ndarray, int]:
-    """``weights`` in whole numbers below 2**15, and the power of two that they are times: what PyTorch resizes bytes with.
+def bands(mode: str, antialias: bool, size: int, new_size: int, dtype: str) -> tuple[Band, ...]:
+    """The weights for floats, in strips."""
+    taps, values = _taps(mode, antialias, size, new_size)
+    return _in_bands(_scattered(taps, values, size, dtype), taps)
 
-    >>> byte_weights("bilinear", True, 4, 2)
-    (array([[28087., 28087.,  9362.,     0.],
-           [    0.,  9362., 28087., 28087.]]), 16)
+
+@lru_cache(maxsize=64)
+def byte_bands(mode: str, antialias: bool, size: int, new_size: int) -> tuple[tuple[Band, ...], np.ndarray | None]:
+    """The weights for bytes, in strips: whole numbers below 2**15 over a power of two, which is what PyTorch resizes bytes with.
+
+    They are float32 where every sum of products is exact in it, if need be of bytes less 128, and float64 otherwise; what
+    128 in every pixel gives comes second where it has been taken off.
     """
-    table, bits = weights(mode, antialias, size, new_size), 0
-    while bits < 22 and int(0.5 + table.max() * (1 << (bits + 1))) < 1 << 15:
+    taps, values = _taps(mode, antialias, size, new_size)
+    if not antialias:  # several taps may be the pixel at the edge: their sum is rounded, not each
+        values = np.take_along_axis(_scattered(taps, values, size, np.float64).T, taps, 1)
+        values[:, 1:][taps[:, 1:] == taps[:, :-1]] = 0.0
+    bits, most = 0, values.max()
+    while bits < 22 and int(0.5 + most * (1 << (bits + 1))) < 1 << 15:
         bits += 1
-    return np.trunc(table * (1 << bits) + np.where(table < 0, -0.5, 0.5)), bits
+    rounded = np.trunc(values * (1 << bits) + np.where(values < 0, -0.5, 0.5)) / (1 << bits)
+    reach = np.abs(rounded).sum(1).max() * (1 << bits)
+    plain, centred = 255 * reach <= 1 << 24, bits <= 16 and 128 * reach <= 1 << 24
+    weights = _scattered(taps, rounded, size, np.float32 if plain or centred else np.float64)
+    middle = None if plain or not centred else (128 * rounded.sum(1)).astype(np.float32)
+    return _in_bands(weights, taps), middle
+
+
+def resized(values: np.ndarray, dim: int, strips: tuple[Band, ...]) -> np.ndarray:
+    """Floats ``(..., H, W)`` with another width (``dim`` -1) or height (-2)."""
+    shape = list(values.shape)
+    shape[dim] = strips[-1][1]
+    out = np.empty(shape, strips[0][4].dtype)
+    if dim == -1:
+        rows, into = values.reshape(-1, values.shape[-1]), out.reshape(-1, shape[-1])
+        for start, stop, low, high, weights in strips:
+            np.matmul(rows[:, low:high], weights, out=into[:, start:stop])
+    else:
+        for start, stop, low, high, weights in strips:
+            np.matmul(weights.T, values[..., low:high, :], out=out[..., start:stop, :])
+    return out
+
+
+def resized_bytes(values: Any, sizes: tuple[int, int], mode: str, antialias: bool) -> np.ndarray:
+    """Bytes ``(..., H, W)`` resized to ``sizes``, width first, each direction rounded."""
+    for dim, size in ((-1, sizes[1]), (-2, sizes[0])):
+        if values.shape[dim] == size:
+            continue
+        strips, middle = byte_bands(mode, antialias, values.shape[dim], size)
+        values = values.astype(strips[0][4].dtype, order="C", copy=False)
+        values = resized(values if middle is None else values - np.float32(128), dim, strips)
+        values += np.float32(0.5) if middle is None else np.float32(0.5) + (middle if dim == -1 else middle[:, None])
+        np.clip(np.floor(values, out=values), 0, 255, out=values)
+    return values.astype(np.uint8)

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 import dovetail
 from dovetail import Tensor
+from dovetail.autograd.modes import OBSERVE, STATE
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.nn import functional as F
 
@@ -99,38 +102,54 @@ def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antial
     """Resize to exactly (height, width); ``in_bytes`` keeps bytes as they are, columns first, each direction rounded."""
     if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
         return _nearest(img, height, width, 0.0 if mode is InterpolationMode.NEAREST else 0.5)
-    if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
+    smooth = (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC) + (InterpolationMode.LANCZOS,) * in_bytes
+    if mode not in smooth:
         what = f"interpolation is {mode.value!r}"
-        raise UnsupportedError("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic")
+        raise UnsupportedError("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic, in v2 lanczos too")
+    if mode is InterpolationMode.LANCZOS and not antialias:
+        raise ValueRangeError("resize", "interpolation is 'lanczos' and antialias is False", "expected antialias=True")
+    quick = img.is_cpu and not img.requires_grad and not STATE.word & OBSERVE  # what is traced is made of ops
     if in_bytes and img.dtype == dovetail.uint8:
+        if quick and img.numel():
+            return dovetail.from_numpy(_resample.resized_bytes(img.numpy(), (height, width), mode.value, antialias))
         return _bytes_resized(img, height, width, mode.value, antialias)
     batch = enter(img, _FLOATS)
     for dim, size in ((-1, width), (-2, height)):
-        if batch.shape[dim] == size:
-            continue
-        table = dovetail.as_tensor(_resample.weights(mode.value, antialias, batch.shape[dim], size), dtype=batch.dtype, device=batch.device)
-        batch = batch @ table.t() if dim == -1 else table @ batch
-    if mode is InterpolationMode.BICUBIC and img.dtype == dovetail.uint8:
+        if batch.shape[dim] != size:
+            batch = _one_way(batch, dim, size, mode.value, antialias, quick)
+    if mode in smooth[1:] and img.dtype == dovetail.uint8:
         batch = batch.clamp(0, 255)
     return leave(batch, img)
+
+
+def _one_way(batch: Tensor, dim: int, size: int, mode: str, antialias: bool, quick: bool) -> Tensor:
+    if quick and batch.numel():
+        pixels = batch.numpy()
+        strips = _resample.bands(mode, antialias, pixels.shape[dim], size, pixels.dtype.name)
+        return dovetail.from_numpy(_resample.resized(pixels, dim, strips))
+    weights = _resample.table(mode, antialias, batch.shape[dim], size)
+    table = dovetail.as_tensor(weights, dtype=batch.dtype, device=batch.device)
+    return batch @ table if dim == -1 else table.t() @ batch
 
 
 def _bytes_resized(img: Tensor, height: int, width: int, mode: str, antialias: bool) -> Tensor:
     for dim, size in ((-1, width), (-2, height)):
         if img.shape[dim] == size:
             continue
-        numbers, bits = _resample.byte_weights(mode, antialias, img.shape[dim], size)
-        # Whole numbers, so the product is exact: in float32 up to 2**24, which weights of 16 bits that are not negative cannot pass.
-        kind = dovetail.float32 if bits <= 16 and numbers.min() >= 0 else dovetail.float64
-        table, values = dovetail.as_tensor(numbers, dtype=kind, device=img.device), img.to(kind)
-        sums = values @ table.t() if dim == -1 else table @ values
-        img = ((sums + (1 << (bits - 1))) / (1 << bits)).floor().clamp(0, 255).to(dovetail.uint8)
+        strips, _ = _resample.byte_bands(mode, antialias, img.shape[dim], size)
+        weights = np.zeros((img.shape[dim], size))
+        for start, stop, low, high, part in strips:
+            weights[low:high, start:stop] = part
+        table = dovetail.as_tensor(weights, device=img.device)
+        sums = img.double() @ table if dim == -1 else table.t() @ img.double()
+        img = (sums + 0.5).floor().clamp(0, 255).to(dovetail.uint8)
     return img
 
 
 def _nearest(img: Tensor, height: int, width: int, offset: float) -> Tensor:
     for dim, new in ((-2, height), (-1, width)):
         old = img.shape[dim]
-        rows = [min(int((i + offset) * old / new), old - 1) for i in range(new)]
-        img = img.index_select(dim, dovetail.tensor(rows, device=img.device))
+        step = np.float32(old) / np.float32(new)  # in float32, as PyTorch counts
+        rows = np.minimum(((np.arange(new, dtype=np.float32) + np.float32(offset)) * step).astype(np.int64), old - 1)
+        img = img.index_select(dim, dovetail.from_numpy(rows).to(img.device))
     return img

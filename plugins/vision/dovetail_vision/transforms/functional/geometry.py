@@ -22,7 +22,7 @@ _PAD_MODES = ("constant", "edge", "reflect", "symmetric")
 Size = int | Sequence[int]
 
 
-def _output_size(height: int, width: int, size: Size | None, max_size: int | None) -> tuple[int, int]:
+def resized_size(height: int, width: int, size: Size | None, max_size: int | None) -> tuple[int, int]:
     small, large = sorted((height, width))
     if size is None:
         if not isinstance(max_size, int):
@@ -73,7 +73,7 @@ def resized(
 ) -> Img:
     """``resize`` after the checks of its arguments; ``in_bytes`` as in v2, where bytes are never turned into floats."""
     _, height, width = get_dimensions(img)
-    new_height, new_width = _output_size(height, width, size, max_size)
+    new_height, new_width = resized_size(height, width, size, max_size)
     if (new_height, new_width) == (height, width):
         return img
     if new_height <= 0 or new_width <= 0:
@@ -84,7 +84,7 @@ def resized(
     return _pil.resize(img, new_height, new_width, PIL_FILTERS[mode])
 
 
-def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
+def sides_of(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
     if not isinstance(padding, (Number, list, tuple)):
         raise TypeMismatch("pad", f"padding is {padding!r}", "expected an int or 1, 2 or 4 ints")
     values = tuple(padding) if isinstance(padding, (list, tuple)) else (padding,)
@@ -101,7 +101,7 @@ def pad(img: Img, padding: int | Sequence[int], fill: float | Sequence[float] | 
     >>> pad(Image.new("L", (4, 2)), (1, 2)).size
     (6, 6)
     """
-    sides = _sides(padding)
+    sides = sides_of(padding)
     if fill is not None and not isinstance(fill, (Number, list, tuple)):
         raise TypeMismatch("pad", f"fill is {fill!r}", "expected a number or one a channel")
     if not isinstance(padding_mode, str):

@@ -23,7 +23,7 @@ Fill = float | Sequence[float] | None
 Mode = InterpolationMode | int
 
 
-def _inverse_matrix(center: Sequence[float], angle: float, translate: Sequence[float], scale: float, shear: Sequence[float]) -> list[float]:
+def inverse_matrix(center: Sequence[float], angle: float, translate: Sequence[float], scale: float, shear: Sequence[float]) -> list[float]:
     """Rows of the matrix that takes an output point to its input point, ``M^-1`` for ``M = T C R(angle) S Hy Hx C^-1``."""
     turn, shear_x, shear_y = (math.radians(degrees) for degrees in (angle, *shear))
     cos, sin = math.cos(turn - shear_y), math.sin(turn - shear_y)
@@ -39,7 +39,7 @@ def _inverse_matrix(center: Sequence[float], angle: float, translate: Sequence[f
     return rows
 
 
-def _check_affine(angle: object, translate: object, scale: float, shear: object, center: object) -> None:
+def check_affine(angle: object, translate: object, scale: float, shear: object, center: object) -> None:
     if not isinstance(angle, (int, float)):
         raise TypeMismatch("affine", f"angle is {angle!r}", "expected a number of degrees")
     if not isinstance(translate, (list, tuple)):
@@ -75,14 +75,14 @@ def affine(
     (4, 2)
     """
     mode = interpolation_mode("affine", interpolation)
-    _check_affine(angle, translate, scale, shear, center)
+    check_affine(angle, translate, scale, shear, center)
     shears = [shear, 0.0] if isinstance(shear, Number) else list(shear) * (2 // len(shear))
     _, height, width = get_dimensions(img)
     if isinstance(img, Tensor):  # the origin is the middle of a tensor, the upper left corner of a PIL image
         middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
-        return _warp.affine(img, _inverse_matrix(middle, angle, translate, scale, shears), mode, fill)
+        return _warp.affine(img, inverse_matrix(middle, angle, translate, scale, shears), mode, fill)
     middle = [width * 0.5, height * 0.5] if center is None else list(center)
-    return _pil.affine(img, _inverse_matrix(middle, angle, translate, scale, shears), PIL_FILTERS[mode], fill)
+    return _pil.affine(img, inverse_matrix(middle, angle, translate, scale, shears), PIL_FILTERS[mode], fill)
 
 
 def rotate(
@@ -107,7 +107,7 @@ def rotate(
     if not isinstance(img, Tensor):
         return _pil.rotate(img, angle, PIL_FILTERS[mode], expand, center, fill)
     middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
-    matrix = _inverse_matrix(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
+    matrix = inverse_matrix(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
     return _warp.affine(img, matrix, mode, fill, _warp.room_for(matrix, width, height) if expand else None)
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import enum
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from PIL import Image
 
-import dovetail
+import dovetail  # noqa: F401 (for the examples)
 from dovetail import Tensor, nn
 from dovetail.errors import TypeMismatch, ValueRangeError
 
+from ... import tv_tensors
 from .._checks import chance
-from ..functional.meta import get_dimensions
+from .._draws import happens
 from . import functional
 from ._tree import flatten
+from .functional._kernels import is_pure_tensor, kernel_for
 
-__all__ = ["RandomApplied", "Transform", "check_type", "has_all", "has_any", "query_chw", "query_size"]
+__all__ = [
+    "RandomApplied", "Transform", "check_type", "get_bounding_boxes", "get_keypoints", "has_all", "has_any", "passing_through", "query_chw",
+    "query_size",
+]  # fmt: skip
 
 Check = type | Callable[[Any], bool]
 
@@ -49,39 +55,67 @@ def has_all(flat_inputs: Sequence[Any], *types_or_checks: Check) -> bool:
     return all(has_any(flat_inputs, check) for check in types_or_checks)
 
 
+_IMAGES = (is_pure_tensor, tv_tensors.Image, Image.Image, tv_tensors.Video)
+_SIZED = (*_IMAGES, tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)
+
+
+def _only(flat_inputs: Sequence[Any], checks: Sequence[Check], ask: Callable[[Any], list[int]], what: str) -> tuple[int, ...]:
+    """What all parts that pass the checks have in common."""
+    found = {tuple(ask(value)) for value in flat_inputs if check_type(value, checks)}
+    if not found:
+        raise TypeMismatch("transform", "there is no image or video in the sample", "expected a PIL image or a tensor (..., C, H, W)")
+    if len(found) > 1:
+        raise ValueRangeError("transform", f"the sample has parts of {sorted(found)}", f"expected one {what} for all")
+    return found.pop()
+
+
 def query_chw(flat_inputs: Sequence[Any]) -> tuple[int, int, int]:
-    """Channels, height and width of the images in a sample, which must be one and the same.
+    """Channels, height and width of the images and videos in a sample, which must be one and the same.
 
     >>> query_chw([dovetail.zeros(3, 4, 5), "label"])
     (3, 4, 5)
     """
-    found = {tuple(get_dimensions(value)) for value in flat_inputs if isinstance(value, (Tensor, Image.Image))}
-    if not found:
-        raise TypeMismatch("transform", "there is no image in the sample", "expected a PIL image or a tensor (..., C, H, W)")
-    if len(found) > 1:
-        raise ValueRangeError("transform", f"the sample has images of {sorted(found)}", "expected one (C, H, W) for all")
-    return found.pop()  # type: ignore[return-value]
+    return _only(flat_inputs, _IMAGES, functional.get_dimensions, "(C, H, W)")  # type: ignore[return-value]
 
 
 def query_size(flat_inputs: Sequence[Any]) -> tuple[int, int]:
-    """Height and width of the images in a sample.
+    """Height and width of the images, videos, masks, boxes and key points in a sample.
 
     >>> query_size([Image.new("L", (5, 4))])
     (4, 5)
     """
-    sizes = {tuple(get_dimensions(value)[1:]) for value in flat_inputs if isinstance(value, (Tensor, Image.Image))}
-    if not sizes:
-        raise TypeMismatch("transform", "there is no image in the sample", "expected a PIL image or a tensor (..., C, H, W)")
-    if len(sizes) > 1:
-        raise ValueRangeError("transform", f"the sample has images of {sorted(sizes)}", "expected one (H, W) for all")
-    return sizes.pop()  # type: ignore[return-value]
+    return _only(flat_inputs, _SIZED, functional.get_size, "(H, W)")  # type: ignore[return-value]
+
+
+def _first(flat_inputs: Sequence[Any], kind: type) -> Any:
+    found = next((value for value in flat_inputs if isinstance(value, kind)), None)
+    if found is None:
+        raise ValueRangeError("transform", f"there are no {kind.__name__} in the sample", f"expected tv_tensors.{kind.__name__}")
+    return found
+
+
+def get_bounding_boxes(flat_inputs: Sequence[Any]) -> tv_tensors.BoundingBoxes:
+    """The first ``BoundingBoxes`` in a sample. Raises a ValueRangeError (ValueError) where there are none."""
+    return _first(flat_inputs, tv_tensors.BoundingBoxes)
+
+
+def get_keypoints(flat_inputs: Sequence[Any]) -> tv_tensors.KeyPoints:
+    """The first ``KeyPoints`` in a sample. Raises a ValueRangeError (ValueError) where there are none."""
+    return _first(flat_inputs, tv_tensors.KeyPoints)
+
+
+def passing_through(transform: Any, inpt: Any) -> None:
+    """Warn that a transform which changes images leaves what lies in them as it is."""
+    if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints, tv_tensors.Mask)):
+        warnings.warn(f"{type(transform).__name__}: tv_tensors.{type(inpt).__name__} pass as they are", stacklevel=4)
 
 
 class Transform(nn.Module):
     """The base of the v2 transforms; a subclass defines ``transform``, and ``make_params`` if it draws.
 
     ``transform(image)``, ``transform(image, label)`` and ``transform({"image": …, "label": …})`` all work: samples may be
-    nested. PIL images are transformed; without any, the first tensor is. All else passes as it is.
+    nested. Images, videos, masks, boxes and key points (PIL and ``tv_tensors``) are transformed; where there is no image or video
+    among them, the first plain tensor is taken for one. All else passes as it is.
 
     >>> class Negative(Transform):
     ...     def transform(self, inpt, params):
@@ -100,6 +134,10 @@ class Transform(nn.Module):
         """Draw what is random, once for all parts of the sample."""
         return {}
 
+    def _call_kernel(self, functional: Callable[..., Any], inpt: Any, *args: Any, **kwargs: Any) -> Any:
+        """What a function of ``v2.functional`` makes of a part; parts of a kind that it has nothing for pass."""
+        return kernel_for(functional, type(inpt), passing=True)(inpt, *args, **kwargs)
+
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Transform one part of the sample."""
         raise NotImplementedError(f"{type(self).__name__} does not define transform")
@@ -116,12 +154,12 @@ class Transform(nn.Module):
         return [self.transform(value, params) if wanted else value for value, wanted in zip(flat, chosen, strict=True)]
 
     def _chosen(self, flat: list[Any]) -> list[bool]:
-        """Which leaves are transformed. Of tensors the first alone, and none where there is a PIL image: labels are tensors too."""
-        tensors_left = 0 if has_any(flat, Image.Image) else 1
+        """Which leaves are transformed. Of plain tensors the first alone, none beside an image or a video: labels are tensors too."""
+        tensors_left = 0 if has_any(flat, Image.Image, tv_tensors.Image, tv_tensors.Video) else 1
         chosen = []
         for value in flat:
             wanted = check_type(value, self._transformed_types)
-            if wanted and isinstance(value, Tensor):
+            if wanted and is_pure_tensor(value):
                 wanted, tensors_left = tensors_left > 0, tensors_left - 1
             chosen.append(wanted)
         return chosen
@@ -144,4 +182,4 @@ class RandomApplied(Transform):
         sample = inputs if len(inputs) > 1 else inputs[0]
         flat, rebuild = flatten(sample)
         self.check_inputs(flat)
-        return sample if dovetail.rand(1).item() >= self.p else rebuild(self._transformed(flat))
+        return rebuild(self._transformed(flat)) if happens(self.p) else sample

@@ -12,14 +12,15 @@ import dovetail
 from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 
+from ...tv_tensors import BoundingBoxes, KeyPoints, Mask, TVTensor, wrap
 from .._checks import FillFor
 from .._draws import dirichlet
 from .._policies import POLICIES, AutoAugmentPolicy
 from .._values import max_value
 from . import functional as F
-from ._base import Transform
+from ._base import Transform, has_any
 from ._tree import flatten
-from .functional import Mode
+from .functional._geometry import Mode
 
 __all__ = ["AugMix", "AutoAugment", "RandAugment", "TrivialAugmentWide"]
 
@@ -101,6 +102,8 @@ class _Augmenting(Transform):
 
     def forward(self, *inputs: Any) -> Any:
         flat, rebuild = flatten(inputs if len(inputs) > 1 else inputs[0])
+        if has_any(flat, BoundingBoxes, Mask, KeyPoints):
+            raise TypeMismatch(type(self).__name__, "the sample holds boxes, masks or key points", "expected an image or a video")
         places = [i for i, wanted in enumerate(self._chosen(flat)) if wanted]
         if len(places) != 1:
             what = f"there are {len(places)} images in the sample" if places else "there is no image in the sample"
@@ -123,6 +126,11 @@ class AutoAugment(_Augmenting):
             raise ValueRangeError("AutoAugment", f"policy is {policy!r}", f"expected one of {', '.join(map(str, POLICIES))}")
         self.policy = policy
         self._policies = POLICIES[policy]
+
+    @staticmethod
+    def get_params(transform_num: int) -> tuple[int, Tensor, Tensor]:
+        """Draw the number of a sub-policy, and for its two steps the chances and the signs."""
+        return int(dovetail.randint(transform_num, (1,)).item()), dovetail.rand((2,)), dovetail.randint(2, (2,))
 
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
@@ -221,7 +229,7 @@ class AugMix(_Augmenting):
 
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
-        pixels = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image
+        pixels = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(Tensor)
         batch = pixels.reshape([1] * max(4 - pixels.ndim, 0) + list(pixels.shape))
         rows = [len(batch)] + [1] * (batch.ndim - 1)
         space = self._augmentation_space(10, height, width)
@@ -234,4 +242,6 @@ class AugMix(_Augmenting):
                 part = self._step(part, space, None, self.severity, part)
             mixed = mixed + weights[:, i].reshape(rows) * part
         mixed = mixed.reshape(pixels.shape).to(pixels.dtype)
-        return F.to_pil_image(mixed) if isinstance(image, Image.Image) else mixed
+        if isinstance(image, Image.Image):
+            return F.to_pil_image(mixed)
+        return wrap(mixed, like=image) if isinstance(image, TVTensor) else mixed

@@ -10,7 +10,7 @@ from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .._checks import pair
-from .._draws import uniform
+from .._draws import happens, uniform
 from ._base import RandomApplied, Transform, query_chw
 
 __all__ = [
@@ -33,7 +33,7 @@ class Grayscale(Transform):
         self.num_output_channels = num_output_channels
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.rgb_to_grayscale(inpt, self.num_output_channels)
+        return self._call_kernel(self._functional.rgb_to_grayscale, inpt, self.num_output_channels)
 
 
 class RandomGrayscale(RandomApplied):
@@ -50,7 +50,7 @@ class RandomGrayscale(RandomApplied):
         return {"channels": query_chw(flat_inputs)[0]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.rgb_to_grayscale(inpt, params["channels"])
+        return self._call_kernel(self._functional.rgb_to_grayscale, inpt, params["channels"])
 
 
 class RGB(Transform):
@@ -61,7 +61,7 @@ class RGB(Transform):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.grayscale_to_rgb(inpt)
+        return self._call_kernel(self._functional.grayscale_to_rgb, inpt)
 
 
 def _spread(name: str, value: Any, centre: float, low: float, high: float) -> tuple[float, float] | None:
@@ -125,7 +125,7 @@ class ColorJitter(Transform):
         steps = _steps(self._functional)
         for i in params["order"]:
             if params["factors"][i] is not None:
-                inpt = steps[i](inpt, params["factors"][i])
+                inpt = self._call_kernel(steps[i], inpt, params["factors"][i])
         return inpt
 
 
@@ -154,17 +154,17 @@ class RandomPhotometricDistort(Transform):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         channels, _, _ = query_chw(flat_inputs)
         ranges = (self.brightness, self.contrast, self.saturation, self.hue)
-        factors = [uniform(*ends) if dovetail.rand(1).item() < self.p else None for ends in ranges]
-        contrast_first = dovetail.rand(()).item() < 0.5
-        order = dovetail.randperm(channels).tolist() if dovetail.rand(1).item() < self.p else None
+        factors = [uniform(*ends) if happens(self.p) else None for ends in ranges]
+        contrast_first = happens(0.5)
+        order = dovetail.randperm(channels).tolist() if happens(self.p) else None
         return {"factors": factors, "steps": (0, 1, 2, 3) if contrast_first else (0, 2, 3, 1), "order": order}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         steps = _steps(self._functional)
         for i in params["steps"]:
             if params["factors"][i] is not None:
-                inpt = steps[i](inpt, params["factors"][i])
-        return inpt if params["order"] is None else self._functional.permute_channels(inpt, params["order"])
+                inpt = self._call_kernel(steps[i], inpt, params["factors"][i])
+        return inpt if params["order"] is None else self._call_kernel(self._functional.permute_channels, inpt, params["order"])
 
 
 class RandomChannelPermutation(Transform):
@@ -178,7 +178,7 @@ class RandomChannelPermutation(Transform):
         return {"order": dovetail.randperm(query_chw(flat_inputs)[0]).tolist()}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.permute_channels(inpt, params["order"])
+        return self._call_kernel(self._functional.permute_channels, inpt, params["order"])
 
 
 class RandomInvert(RandomApplied):
@@ -189,7 +189,7 @@ class RandomInvert(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.invert(inpt)
+        return self._call_kernel(self._functional.invert, inpt)
 
 
 class RandomPosterize(RandomApplied):
@@ -204,7 +204,7 @@ class RandomPosterize(RandomApplied):
         self.bits = bits
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.posterize(inpt, self.bits)
+        return self._call_kernel(self._functional.posterize, inpt, self.bits)
 
 
 class RandomSolarize(RandomApplied):
@@ -219,7 +219,7 @@ class RandomSolarize(RandomApplied):
         self.threshold = threshold
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.solarize(inpt, self.threshold)
+        return self._call_kernel(self._functional.solarize, inpt, self.threshold)
 
 
 class RandomAutocontrast(RandomApplied):
@@ -230,7 +230,7 @@ class RandomAutocontrast(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.autocontrast(inpt)
+        return self._call_kernel(self._functional.autocontrast, inpt)
 
 
 class RandomEqualize(RandomApplied):
@@ -241,7 +241,7 @@ class RandomEqualize(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.equalize(inpt)
+        return self._call_kernel(self._functional.equalize, inpt)
 
 
 class RandomAdjustSharpness(RandomApplied):
@@ -256,7 +256,7 @@ class RandomAdjustSharpness(RandomApplied):
         self.sharpness_factor = sharpness_factor
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.adjust_sharpness(inpt, self.sharpness_factor)
+        return self._call_kernel(self._functional.adjust_sharpness, inpt, self.sharpness_factor)
 
 
 class GaussianBlur(Transform):
@@ -287,4 +287,4 @@ class GaussianBlur(Transform):
         return {"sigma": self.get_params(*self.sigma)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.gaussian_blur(inpt, self.kernel_size, [params["sigma"]] * 2)
+        return self._call_kernel(self._functional.gaussian_blur, inpt, self.kernel_size, [params["sigma"]] * 2)

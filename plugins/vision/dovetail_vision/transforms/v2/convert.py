@@ -13,13 +13,15 @@ import dovetail
 from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 
+from ... import tv_tensors
 from .._checks import sequence
 from . import functional as F
 from ._base import Transform, has_any
+from .functional import is_pure_tensor
 
 __all__ = [
     "JPEG", "ConvertImageDtype", "GaussianNoise", "Identity", "Lambda", "LinearTransformation", "Normalize", "PILToTensor", "ToDtype",
-    "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
+    "ToImage", "ToPILImage", "ToPureTensor", "ToTensor", "UniformTemporalSubsample",
 ]  # fmt: skip
 
 
@@ -89,15 +91,15 @@ class PILToTensor(Transform):
 
 
 class ToImage(Transform):
-    """Turn a PIL image or an array ``(H, W)`` or ``(H, W, C)`` into a tensor ``(C, H, W)`` of the same values.
+    """Turn a PIL image, an array ``(H, W)`` or ``(H, W, C)`` or a tensor into an ``Image`` ``(C, H, W)`` of the same values.
 
     >>> ToImage()(np.zeros((4, 5, 3), "uint8"), 1)[0].shape
     dovetail.Size([3, 4, 5])
     """
 
-    _transformed_types = (Tensor, Image.Image, np.ndarray)
+    _transformed_types = (is_pure_tensor, Image.Image, np.ndarray)
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
+    def transform(self, inpt: Any, params: dict[str, Any]) -> tv_tensors.Image:
         return F.to_image(inpt)
 
 
@@ -108,7 +110,7 @@ class ToPILImage(Transform):
     (5, 2)
     """
 
-    _transformed_types = (Tensor, np.ndarray)
+    _transformed_types = (is_pure_tensor, tv_tensors.Image, np.ndarray)
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__()
@@ -119,19 +121,22 @@ class ToPILImage(Transform):
 
 
 class ToPureTensor(Transform):
-    """Leave tensors as they are: there are no other kinds of them here.
+    """Make plain tensors of images, videos, masks, boxes and key points; their values stay.
 
-    >>> ToPureTensor()(dovetail.ones(1)).item()
-    1.0
+    >>> ToPureTensor()(tv_tensors.Mask([[1]]))
+    tensor([[1]])
     """
 
-    _transformed_types = ()
+    _transformed_types = (tv_tensors.TVTensor,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
+        return inpt.as_subclass(Tensor)
 
 
 class ToDtype(Transform):
-    """Change the element type of the image; with ``scale`` its values too (bytes to 0..1 and back).
+    """Change the element type of images and videos; with ``scale`` their values too (bytes to 0..1 and back).
 
-    ``dtype`` may be a dict by type, ``{Tensor: float32, "others": None}``; None leaves a type as it is.
+    ``dtype`` may be a dict by type, ``{Image: float32, Mask: int64, "others": None}``; None leaves a type as it is.
 
     >>> ToDtype(dovetail.float32, scale=True)(dovetail.tensor([[[255]]], dtype=dovetail.uint8))
     tensor([[[1.]]])
@@ -143,18 +148,23 @@ class ToDtype(Transform):
         super().__init__()
         if not isinstance(dtype, (dict, dovetail.dtype)):
             raise ValueRangeError("ToDtype", f"dtype is {dtype!r}", "expected a dtype, or a dict of them by type")
+        if isinstance(dtype, dict) and Tensor in dtype and (tv_tensors.Image in dtype or tv_tensors.Video in dtype):
+            what = "dtype has entries for Tensor and for Image or Video"
+            warnings.warn(f"ToDtype: {what}; a plain tensor is not transformed beside an image or a video", stacklevel=2)
         self.dtype = dtype
         self.scale = scale
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        dtype = self.dtype
+        dtype, pixels = self.dtype, not isinstance(inpt, tv_tensors.TVTensor) or isinstance(inpt, (tv_tensors.Image, tv_tensors.Video))
         if isinstance(dtype, dict):
             if type(inpt) not in dtype and "others" not in dtype:
                 raise ValueRangeError("ToDtype", f"dtype has no entry for {type(inpt).__name__}", 'add one, or "others": None')
             dtype = dtype.get(type(inpt), dtype.get("others"))
-        if dtype is None and self.scale:
+        elif not pixels:
+            return inpt
+        if dtype is None and self.scale and pixels:
             warnings.warn("ToDtype: scale is True but the image has no dtype, so it is not scaled", stacklevel=2)
-        return inpt if dtype is None else F.to_dtype(inpt, dtype, self.scale)
+        return inpt if dtype is None else self._call_kernel(F.to_dtype, inpt, dtype, self.scale)
 
 
 class ConvertImageDtype(Transform):
@@ -169,7 +179,7 @@ class ConvertImageDtype(Transform):
         self.dtype = dtype
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.to_dtype(inpt, self.dtype, scale=True) if isinstance(inpt, Tensor) else inpt
+        return self._call_kernel(F.to_dtype, inpt, self.dtype, scale=True) if isinstance(inpt, Tensor) else inpt
 
 
 class _TensorsOnly(Transform):
@@ -193,7 +203,7 @@ class Normalize(_TensorsOnly):
         self.inplace = inplace
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
-        return F.normalize(inpt, self.mean, self.std, self.inplace)
+        return self._call_kernel(F.normalize, inpt, self.mean, self.std, self.inplace)
 
 
 class LinearTransformation(_TensorsOnly):
@@ -203,7 +213,7 @@ class LinearTransformation(_TensorsOnly):
     16.0
     """
 
-    _transformed_types = (Tensor,)
+    _transformed_types = (is_pure_tensor, tv_tensors.Image, tv_tensors.Video)
 
     def __init__(self, transformation_matrix: Tensor, mean_vector: Tensor) -> None:
         super().__init__()
@@ -221,8 +231,26 @@ class LinearTransformation(_TensorsOnly):
         if count != len(self.transformation_matrix):
             what = f"the image is {tuple(inpt.shape[-3:])}, {count} values"
             raise ValueRangeError("LinearTransformation", what, f"expected {len(self.transformation_matrix)}")
-        flat = inpt.reshape(-1, count) - self.mean_vector
-        return (flat @ self.transformation_matrix.to(flat.dtype)).reshape(inpt.shape)
+        flat = inpt.as_subclass(Tensor).reshape(-1, count) - self.mean_vector
+        out = (flat @ self.transformation_matrix.to(flat.dtype)).reshape(inpt.shape)
+        return out if is_pure_tensor(inpt) else tv_tensors.wrap(out, like=inpt)
+
+
+class UniformTemporalSubsample(Transform):
+    """Take ``num_samples`` frames of a video ``(..., T, C, H, W)`` at equal steps.
+
+    >>> UniformTemporalSubsample(2)(dovetail.zeros(5, 3, 2, 2)).shape
+    dovetail.Size([2, 3, 2, 2])
+    """
+
+    _transformed_types = (Tensor,)
+
+    def __init__(self, num_samples: int) -> None:
+        super().__init__()
+        self.num_samples = num_samples
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(F.uniform_temporal_subsample, inpt, self.num_samples)
 
 
 class GaussianNoise(Transform):
@@ -239,7 +267,7 @@ class GaussianNoise(Transform):
         self.clip = clip
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
-        return F.gaussian_noise(inpt, self.mean, self.sigma, self.clip)
+        return self._call_kernel(F.gaussian_noise, inpt, self.mean, self.sigma, self.clip)
 
 
 class JPEG(Transform):
@@ -266,4 +294,4 @@ class JPEG(Transform):
         return {"quality": int(dovetail.randint(self.quality[0], self.quality[1] + 1, ()))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.jpeg(inpt, params["quality"])
+        return self._call_kernel(F.jpeg, inpt, params["quality"])

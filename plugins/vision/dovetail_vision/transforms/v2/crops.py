@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import dovetail
 from dovetail.errors import TypeMismatch, ValueRangeError
 
+from ...tv_tensors import BoundingBoxes, Mask
 from .._checks import FillFor, pair
 from .._draws import uniform, whole
 from . import functional as F
-from ._base import Transform, query_size
-from .functional import Mode
+from ._base import Transform, has_any, passing_through, query_size
+from .functional._geometry import Mode
 
 __all__ = ["CenterCrop", "FiveCrop", "Pad", "RandomCrop", "RandomResizedCrop", "Resize", "TenCrop"]
 
@@ -45,7 +46,7 @@ class Resize(Transform):
         self.antialias = antialias
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.resize(inpt, self.size, self.interpolation, self.max_size, self.antialias)
+        return self._call_kernel(self._functional.resize, inpt, self.size, self.interpolation, self.max_size, self.antialias)
 
 
 class CenterCrop(Transform):
@@ -60,7 +61,7 @@ class CenterCrop(Transform):
         self.size = pair(type(self).__name__, "size", size)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.center_crop(inpt, self.size)
+        return self._call_kernel(self._functional.center_crop, inpt, self.size)
 
 
 def _check_padding(where: str, padding: Any, padding_mode: str) -> None:
@@ -89,7 +90,7 @@ class Pad(Transform):
         self.padding_mode = padding_mode
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.pad(inpt, self.padding, self._fill(inpt), self.padding_mode)
+        return self._call_kernel(self._functional.pad, inpt, self.padding, self._fill(inpt), self.padding_mode)
 
 
 class RandomCrop(Transform):
@@ -121,6 +122,24 @@ class RandomCrop(Transform):
         self._fill = FillFor("RandomCrop", fill)
         self.padding_mode = padding_mode
 
+    @staticmethod
+    def get_params(img: Any, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Draw a place: ``(top, left, height, width)``."""
+        _, height, width = F.get_dimensions(img)
+        new_height, new_width = output_size
+        if height < new_height or width < new_width:
+            raise ValueRangeError(
+                "RandomCrop",
+                f"size is {(new_height, new_width)} but the image is {(height, width)}",
+                "expected an image at least as large",
+                "pad_if_needed=True pads it",
+            )
+        if (height, width) == (new_height, new_width):
+            return 0, 0, height, width
+        top = whole(0, height - new_height + 1)
+        left = whole(0, width - new_width + 1)
+        return top, left, new_height, new_width
+
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         height, width = query_size(flat_inputs)
         new_height, new_width = self.size
@@ -132,14 +151,14 @@ class RandomCrop(Transform):
         if height < new_height or width < new_width:
             what = f"size is {(new_height, new_width)} but the image is {(height, width)}"
             raise ValueRangeError("RandomCrop", what, "expected an image at least as large", "pad_if_needed=True pads it")
-        place = [int(dovetail.randint(0, extra + 1, size=())) if extra else 0 for extra in (height - new_height, width - new_width)]
+        place = [whole(0, extra + 1) if extra else 0 for extra in (height - new_height, width - new_width)]
         cut = (height, width) != (new_height, new_width)
         return {"padding": [left, top, right, bottom], "box": (*place, new_height, new_width) if cut else None}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if any(params["padding"]):
-            inpt = self._functional.pad(inpt, params["padding"], self._fill(inpt), self.padding_mode)
-        return inpt if params["box"] is None else self._functional.crop(inpt, *params["box"])
+            inpt = self._call_kernel(self._functional.pad, inpt, params["padding"], self._fill(inpt), self.padding_mode)
+        return inpt if params["box"] is None else self._call_kernel(self._functional.crop, inpt, *params["box"])
 
 
 def _range(where: str, name: str, value: Any) -> Any:
@@ -189,29 +208,44 @@ class RandomResizedCrop(Transform):
     @staticmethod
     def get_params(img: Any, scale: Sequence[float], ratio: Sequence[float]) -> tuple[int, int, int, int]:
         """Draw a box: ``(top, left, height, width)``; after ten that do not fit, the largest in the middle."""
-        _, height, width = F.get_dimensions(img)
-        for _ in range(10):
-            area = height * width * uniform(scale[0], scale[1])
-            aspect = drawn_ratio(ratio)
-            across, down = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-            if 0 < across <= width and 0 < down <= height:
-                return whole(0, height - down + 1), whole(0, width - across + 1), down, across
-        across, down = width, height
-        if width / height < min(ratio):
-            down = round(width / min(ratio))
-        elif width / height > max(ratio):
-            across = round(height * max(ratio))
-        return (height - down) // 2, (width - across) // 2, down, across
+        return _drawn_box(*F.get_dimensions(img)[1:], scale, ratio)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        query_size(flat_inputs)
-        return {"box": self.get_params(flat_inputs[0], self.scale, self.ratio)}
+        return {"box": _drawn_box(*query_size(flat_inputs), self.scale, self.ratio)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.resized_crop(inpt, *params["box"], self.size, self.interpolation, self.antialias)
+        box = params["box"]
+        return self._call_kernel(self._functional.resized_crop, inpt, *box, self.size, self.interpolation, antialias=self.antialias)
 
 
-class FiveCrop(Transform):
+def _drawn_box(height: int, width: int, scale: Sequence[float], ratio: Sequence[float]) -> tuple[int, int, int, int]:
+    for _ in range(10):
+        area = height * width * uniform(scale[0], scale[1])
+        aspect = drawn_ratio(ratio)
+        across, down = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < across <= width and 0 < down <= height:
+            return whole(0, height - down + 1), whole(0, width - across + 1), down, across
+    across, down = width, height
+    if width / height < min(ratio):
+        down = round(width / min(ratio))
+    elif width / height > max(ratio):
+        across = round(height * max(ratio))
+    return (height - down) // 2, (width - across) // 2, down, across
+
+
+class _Crops(Transform):
+    """The base of those that make several images of one."""
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        if has_any(flat_inputs, BoundingBoxes, Mask):
+            raise TypeMismatch(type(self).__name__, "the sample holds boxes or masks", "expected images, videos and labels")
+
+    def _call_kernel(self, functional: Callable[..., Any], inpt: Any, *args: Any, **kwargs: Any) -> Any:
+        passing_through(self, inpt)
+        return super()._call_kernel(functional, inpt, *args, **kwargs)
+
+
+class FiveCrop(_Crops):
     """The four corners and the middle of an image, as a tuple.
 
     >>> len(FiveCrop(4)(dovetail.zeros(1, 8, 8)))
@@ -223,10 +257,10 @@ class FiveCrop(Transform):
         self.size = pair("FiveCrop", "size", size)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.five_crop(inpt, self.size)
+        return self._call_kernel(self._functional.five_crop, inpt, self.size)
 
 
-class TenCrop(Transform):
+class TenCrop(_Crops):
     """The four corners and the middle of an image and of its mirror image, as a tuple.
 
     >>> len(TenCrop(4)(dovetail.zeros(1, 8, 8)))
@@ -239,4 +273,4 @@ class TenCrop(Transform):
         self.vertical_flip = vertical_flip
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.ten_crop(inpt, self.size, self.vertical_flip)
+        return self._call_kernel(self._functional.ten_crop, inpt, self.size, self.vertical_flip)

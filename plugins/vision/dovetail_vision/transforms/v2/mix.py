@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Number
 from typing import Any
 
@@ -15,11 +15,14 @@ from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 from dovetail.nn.functional import one_hot
 
+from ...tv_tensors import BoundingBoxes, KeyPoints, Mask, Video, wrap
 from .._draws import beta, uniform, whole
 from . import functional as F
-from ._base import RandomApplied, Transform, has_any, query_chw, query_size
+from ._base import RandomApplied, Transform, has_any, passing_through, query_chw, query_size
+from ._labels import getter_of_labels
 from ._tree import flatten
 from .crops import drawn_ratio
+from .functional import is_pure_tensor
 
 __all__ = ["CutMix", "MixUp", "RandomErasing"]
 
@@ -64,41 +67,38 @@ class RandomErasing(RandomApplied):
         img: Any, scale: Sequence[float], ratio: Sequence[float], value: Sequence[float] | None = None
     ) -> tuple[int, int, int, int, Any]:
         """Draw a box and what goes into it: ``(top, left, height, width, v)``; the image itself after ten that do not fit."""
-        channels, height, width = F.get_dimensions(img)
-        for _ in range(10):
-            area = height * width * uniform(scale[0], scale[1])
-            aspect = drawn_ratio(ratio)
-            down, across = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-            if down < height and across < width:
-                noise = value is None
-                v = dovetail.empty(channels, down, across).normal_() if noise else dovetail.tensor(list(value))[:, None, None]  # type: ignore[arg-type]
-                return whole(0, height - down + 1), whole(0, width - across + 1), down, across, v
-        return 0, 0, height, width, img
+        size = F.get_dimensions(img)
+        return _drawn_hole(*size, scale, ratio, value) or (0, 0, size[1], size[2], img)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        channels, _, _ = query_chw(flat_inputs)
+        channels, height, width = query_chw(flat_inputs)
         if self._value is not None and len(self._value) not in (1, channels):
             raise ValueRangeError("RandomErasing", f"value is {self._value!r}", f"expected 1 number or {channels}, one a channel")
-        return {"drawn": self.get_params(flat_inputs[0], self.scale, self.ratio, self._value)}
+        return {"drawn": _drawn_hole(channels, height, width, self.scale, self.ratio, self._value)}
+
+    def _call_kernel(self, functional: Callable[..., Any], inpt: Any, *args: Any, **kwargs: Any) -> Any:
+        passing_through(self, inpt)
+        return super()._call_kernel(functional, inpt, *args, **kwargs)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        if params["drawn"] is None:
+            return inpt
         *box, v = params["drawn"]
-        return inpt if v is inpt else self._functional.erase(inpt, *box, v, self.inplace)
+        return self._call_kernel(self._functional.erase, inpt, *box, v, self.inplace)
 
 
-def _labels_of(sample: Any) -> Any:
-    """The labels in ``(images, labels)``, ``(images, {"labels": …})`` or ``{"labels": …}``."""
-    found = sample[1] if isinstance(sample, (tuple, list)) else sample
-    if isinstance(found, Tensor):
-        return found
-    if not isinstance(found, Mapping):
-        raise ValueRangeError(
-            "MixUp, CutMix", f"the sample is a {type(sample).__name__}", "expected (images, labels), or a dict with labels"
-        )
-    names = [name for name in found if name.lower() == "labels"] + [name for name in found if "label" in name.lower()]
-    if not names:
-        raise ValueRangeError("MixUp, CutMix", "there are no labels in the sample", "give labels_getter, a function that finds them")
-    return found[names[0]]
+def _drawn_hole(
+    channels: int, height: int, width: int, scale: Sequence[float], ratio: Sequence[float], value: Sequence[float] | None
+) -> tuple[int, int, int, int, Tensor] | None:
+    for _ in range(10):
+        area = height * width * uniform(scale[0], scale[1])
+        aspect = drawn_ratio(ratio)
+        down, across = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if down < height and across < width:
+            noise = value is None
+            v = dovetail.empty(channels, down, across).normal_() if noise else dovetail.tensor(list(value))[:, None, None]  # type: ignore[arg-type]
+            return whole(0, height - down + 1), whole(0, width - across + 1), down, across, v
+    return None
 
 
 class _Mixed(Transform):
@@ -106,26 +106,29 @@ class _Mixed(Transform):
         super().__init__()
         self.alpha = float(alpha)
         self.num_classes = num_classes
-        if labels_getter != "default" and labels_getter is not None and not callable(labels_getter):
-            raise ValueRangeError(type(self).__name__, f"labels_getter is {labels_getter!r}", 'expected "default", a function or None')
-        self._labels_getter: Callable[[Any], Any] = labels_getter if callable(labels_getter) else _labels_of
+        self._labels_getter = getter_of_labels(type(self).__name__, labels_getter)
 
     def forward(self, *inputs: Any) -> Any:
         sample = inputs if len(inputs) > 1 else inputs[0]
         flat, rebuild = flatten(sample)
-        if has_any(flat, Image.Image):
-            raise ValueRangeError(type(self).__name__, "the sample holds a PIL image", "expected a batch of tensors (N, C, H, W)")
+        if has_any(flat, Image.Image, BoundingBoxes, Mask, KeyPoints):
+            what = "the sample holds a PIL image, boxes, masks or key points"
+            raise ValueRangeError(type(self).__name__, what, "expected a batch of tensors (N, C, H, W)")
         labels = self._checked(self._labels_getter(sample))
         chosen = self._chosen(flat)
         chosen[next(i for i, value in enumerate(flat) if value is labels)] = False
         images = [value for value, wanted in zip(flat, chosen, strict=True) if wanted]
         for image in images:
-            if image.ndim != 4 or len(image) != len(labels):
+            if image.ndim != (5 if isinstance(image, Video) else 4) or len(image) != len(labels):
                 what = f"images are {tuple(image.shape)} and labels {tuple(labels.shape)}"
-                raise ValueRangeError(type(self).__name__, what, "expected a batch (N, C, H, W) and N labels")
+                raise ValueRangeError(type(self).__name__, what, "expected a batch (N, C, H, W), of videos (N, T, C, H, W), and N labels")
         params = self.make_params(images)
-        mixed = [self.transform(value, params) if wanted else value for value, wanted in zip(flat, chosen, strict=True)]
+        mixed = [self._mixed(value, params) if wanted else value for value, wanted in zip(flat, chosen, strict=True)]
         return rebuild([self._mix_labels(labels, params["share"]) if value is labels else value for value in mixed])
+
+    def _mixed(self, inpt: Any, params: dict[str, Any]) -> Any:
+        mixed = self.transform(inpt.as_subclass(Tensor), params)
+        return mixed if is_pure_tensor(inpt) else wrap(mixed, like=inpt)
 
     def _checked(self, labels: Any) -> Tensor:
         name = type(self).__name__

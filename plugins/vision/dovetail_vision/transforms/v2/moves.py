@@ -13,7 +13,7 @@ from .._checks import FillFor, angles, sequence
 from .._draws import uniform, whole
 from . import functional as F
 from ._base import RandomApplied, Transform, query_size
-from .functional import Mode
+from .functional._geometry import Mode
 
 __all__ = ["ElasticTransform", "RandomAffine", "RandomHorizontalFlip", "RandomPerspective", "RandomRotation", "RandomVerticalFlip"]
 
@@ -27,7 +27,7 @@ class RandomHorizontalFlip(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.hflip(inpt)
+        return self._call_kernel(self._functional.hflip, inpt)
 
 
 class RandomVerticalFlip(RandomApplied):
@@ -39,7 +39,7 @@ class RandomVerticalFlip(RandomApplied):
     """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.vflip(inpt)
+        return self._call_kernel(self._functional.vflip, inpt)
 
 
 class RandomRotation(Transform):
@@ -79,7 +79,9 @@ class RandomRotation(Transform):
         return {"angle": self.get_params(self.degrees)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.rotate(inpt, params["angle"], self.interpolation, self.expand, self.center, self._fill(inpt))
+        return self._call_kernel(
+            self._functional.rotate, inpt, params["angle"], self.interpolation, self.expand, self.center, self._fill(inpt)
+        )
 
 
 class RandomAffine(Transform):
@@ -148,7 +150,9 @@ class RandomAffine(Transform):
         return {"drawn": self.get_params(self.degrees, self.translate, self.scale, self.shear, (width, height))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.affine(inpt, *params["drawn"], interpolation=self.interpolation, fill=self._fill(inpt), center=self.center)
+        return self._call_kernel(
+            self._functional.affine, inpt, *params["drawn"], interpolation=self.interpolation, fill=self._fill(inpt), center=self.center
+        )
 
 
 class RandomPerspective(RandomApplied):
@@ -182,7 +186,7 @@ class RandomPerspective(RandomApplied):
         return {"points": self.get_params(width, height, self.distortion_scale)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.perspective(inpt, *params["points"], self.interpolation, self._fill(inpt))
+        return self._call_kernel(self._functional.perspective, inpt, *params["points"], self.interpolation, self._fill(inpt))
 
 
 def _two_numbers(name: str, value: Any) -> list[float]:
@@ -226,4 +230,4 @@ class ElasticTransform(Transform):
         return {"displacement": self.get_params(self.alpha, self.sigma, query_size(flat_inputs))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.elastic_transform(inpt, params["displacement"], self.interpolation, self._fill(inpt))
+        return self._call_kernel(self._functional.elastic_transform, inpt, params["displacement"], self.interpolation, self._fill(inpt))

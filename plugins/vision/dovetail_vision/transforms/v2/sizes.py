@@ -8,7 +8,7 @@ from typing import Any
 import dovetail
 
 from ._base import Transform, query_size
-from .functional import Mode
+from .functional._geometry import Mode
 
 __all__ = ["RandomResize", "RandomShortestSize", "ScaleJitter"]
 
@@ -18,7 +18,7 @@ class _Resizing(Transform):
     antialias: bool | None
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return self._functional.resize(inpt, params["size"], self.interpolation, antialias=self.antialias)
+        return self._call_kernel(self._functional.resize, inpt, params["size"], self.interpolation, antialias=self.antialias)
 
 
 class RandomResize(_Resizing):

@@ -1,7 +1,0 @@
-"""Meta's accelerators, of which none is used: PyTorch's questions, answered as its build without them does."""
-
-from __future__ import annotations
-
-from .absent import answers
-
-__all__, __getattr__, __dir__ = answers(__name__)

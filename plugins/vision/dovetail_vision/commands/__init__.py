@@ -1,0 +1,1 @@
+"""The commands that this plugin brings: `dovetail predict`, `dovetail models`, `dovetail datasets`."""
