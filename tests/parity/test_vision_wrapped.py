@@ -119,3 +119,17 @@ def test_masks_are_those_of_pycocotools():
     for wrong in (3, [[1, 2]], {"counts": [1, 2]}, {"counts": "P"}, {"counts": [-1, 13]}):
         with pytest.raises(ValueError, match="segmentation: "):
             mask_of(wrong, (3, 4))
+
+
+def test_videos(tmp_path):
+    pytest.importorskip("av")
+    tiny.ucf101(tmp_path)
+    clips = ours.UCF101(tmp_path / "videos", tmp_path / "lists", 4, 2, output_format="TCHW")
+    video, sound, label = ours.wrap_dataset_for_transforms_v2(clips)[5]
+    assert type(video) is tv_tensors.Video and video.shape == (4, 3, 16, 24) and label == clips[5][2] and sound.shape == clips[5][1].shape
+    turned = transforms.v2.RandomHorizontalFlip(1.0)(video, sound, label)
+    np.testing.assert_array_equal(turned[0].numpy(), clips[5][0].numpy()[..., ::-1])
+    with pytest.raises(
+        NotImplementedError, match="UCF101 has output_format 'THWC', which no transform takes; expected output_format='TCHW'"
+    ):
+        ours.wrap_dataset_for_transforms_v2(ours.UCF101(tmp_path / "videos", tmp_path / "lists", 4, 2))

@@ -56,14 +56,13 @@ def test_predict_for_programs_and_with_a_file(scans, tmp_path):
     assert run("predict", paths[0], "--model", "vision/digits_cnn", "--weights", tmp_path / "whole.safetensors").exit_code == 0
 
 
-@pytest.mark.slow
-def test_predict_draws_a_segmentation(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["shapes_segmenter", "shapes_detector"])
+def test_predict_draws(tmp_path, monkeypatch, name):
     dv.manual_seed(0)
-    model = models.create("vision/lraspp_mobilenet_v3_large", weights_backbone=None)
-    dv.save(model.state_dict(), tmp_path / "w.safetensors")
+    dv.save(models.create(f"vision/{name}").state_dict(), tmp_path / "w.safetensors")
     Image.fromarray(PIXELS.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
     monkeypatch.chdir(tmp_path)
-    result = run("predict", "a.png", "--model", "vision/lraspp_mobilenet_v3_large", "--weights", "w.safetensors")
+    result = run("predict", "a.png", "--model", f"vision/{name}", "--weights", "w.safetensors")
     assert result.exit_code == 0, result.output
     assert "drawn: a.predicted.png" in result.output
     with Image.open("a.predicted.png") as picture:
@@ -83,7 +82,17 @@ class Found(dv.nn.Module):
 
 def _asked(out, **options):
     how = {"classes": ["__background__", "cat", "dog"], "threshold": 0.5, "top": 2} | options
-    return answer(Found(out), lambda image: image, PIXELS, how["classes"], how["threshold"], how["top"])
+    return answer(Found(out), lambda image: image, PIXELS, **how, listed=isinstance(out, list))
+
+
+def test_no_backbone_is_fetched_for_a_file(tmp_path, monkeypatch):
+    """The file has all weights; the default weights of the backbone would come from the network."""
+    seen = {}
+    monkeypatch.setattr(models, "create", lambda key, weights, **config: seen.update(config) or Found(dv.zeros(1, 2)))
+    dv.save({"a": dv.zeros(1)}, tmp_path / "w.safetensors")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    asked = ("--model", "vision/lraspp_mobilenet_v3_large", "--weights", tmp_path / "w.safetensors")
+    assert run("predict", tmp_path / "a.png", *asked).exit_code == 0 and seen == {"weights_backbone": None}
 
 
 def test_answers_of_a_detector():

@@ -104,7 +104,7 @@ BOMBS = {
 def test_a_bomb_is_refused_before_it_is_unpacked(name):
     data = BOMBS[name]()
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    texts = {"WebP": "decode_image: these are no whole image"}
+    texts = {"WebP": "these are no whole image|at most 50,000,000 pixels are allowed"}  # as its library finds one or the other first
     with pytest.raises(DecodeError, match=texts.get(name, "at most 50,000,000 (pixels )?are allowed")):
         images.decode_image(data)
     grown, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.perf_counter() - start

@@ -10,6 +10,7 @@ from PIL import Image
 
 import dovetail as dv
 from dovetail.errors import DtypeError, TypeMismatch, UnknownAttribute, ValueRangeError
+from dovetail_vision import tv_tensors
 from dovetail_vision.transforms import v2
 from dovetail_vision.transforms.v2 import functional as F
 
@@ -191,3 +192,43 @@ def test_jpeg_of_tensors_is_that_of_images():
         np.testing.assert_array_equal(F.jpeg(pixels, 40).numpy(), F.pil_to_tensor(F.jpeg(image, 40)).numpy())
         batch = dv.stack([pixels, 255 - pixels])
         np.testing.assert_array_equal(F.jpeg(batch, 40)[0].numpy(), F.jpeg(pixels, 40).numpy())
+
+
+def test_a_traced_resize_is_made_of_ops():
+    from dovetail import graph
+
+    for dtype in (dv.float32, dv.uint8):
+        first, second = ((dv.rand(3, 9, 8) * 255).to(dtype) for _ in range(2))
+        traced = graph.trace(lambda image: F.resize(image, [5, 6]), first)
+        np.testing.assert_allclose(traced.run(second).numpy(), F.resize(second, [5, 6]).numpy(), rtol=0, atol=1e-4)
+
+
+class Boxed(dv.data.Dataset):
+    """Images with boxes, masks and labels, augmented at random."""
+
+    def __init__(self):
+        draws = [v2.RandomPhotometricDistort(), v2.RandomZoomOut(p=0.8), v2.RandomIoUCrop(), v2.RandomHorizontalFlip()]
+        self.transform = v2.Compose([*draws, v2.Resize((16, 16)), v2.SanitizeBoundingBoxes()])
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        pixels = np.random.RandomState(index).randint(0, 256, (3, 20, 25)).astype(np.uint8)
+        boxes = tv_tensors.BoundingBoxes([[3.0, 3, 12, 12], [5, 5, 22, 18]], format="XYXY", canvas_size=(20, 25))
+        target = {"boxes": boxes, "labels": dv.tensor([1, 2]), "masks": tv_tensors.Mask(dv.ones(2, 20, 25, dtype=dv.uint8))}
+        return self.transform(tv_tensors.Image(dv.from_numpy(pixels)), target)
+
+
+def as_they_are(samples):
+    return samples
+
+
+def test_any_workers_give_the_same_boxes():
+    def drawn(workers):
+        loader = dv.data.DataLoader(Boxed(), 2, collate_fn=as_they_are, sample_seed=3, num_workers=workers)
+        samples = [sample for batch in loader for sample in batch]
+        assert all(type(image) is tv_tensors.Image and type(target["masks"]) is tv_tensors.Mask for image, target in samples)
+        return [(image.tolist(), repr(target["boxes"]), target["labels"].tolist()) for image, target in samples]
+
+    assert drawn(0) == drawn(2)

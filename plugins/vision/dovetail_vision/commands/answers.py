@@ -85,14 +85,14 @@ def _colours(labels: list[int]) -> list[Any]:
     return [wheel[label % len(wheel)] for label in labels]
 
 
-def answer(model: Any, prepare: Any, image: Tensor, classes: list[str] | None, threshold: float, top: int) -> Answer:
-    """Ask a model in ``eval`` mode of an image, uint8 ``(3, H, W)``; which kind of model it is shows in what it gives."""
+def answer(model: Any, prepare: Any, image: Tensor, classes: list[str] | None, threshold: float, top: int, listed: bool = False) -> Answer:
+    """Ask a model in ``eval`` mode of an image, uint8 ``(3, H, W)``; which kind of model it is shows in what it gives.
+
+    Detectors take lists of images (``listed``), all others batches.
+    """
     prepared = prepare(image)
     with dovetail.no_grad():
-        try:
-            out = model(prepared.unsqueeze(0))
-        except TypeError:  # detectors may insist on a list
-            out = model([prepared])
+        out = model([prepared] if listed else prepared.unsqueeze(0))
     if isinstance(out, (list, tuple)) and out and isinstance(out[0], dict) and "boxes" in out[0]:
         return _detected(out[0], image, classes, threshold)
     out = out.get("out") if isinstance(out, dict) else out[0] if isinstance(out, tuple) else out

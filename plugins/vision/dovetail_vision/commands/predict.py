@@ -37,7 +37,10 @@ class Asked:
         # the file has the backbone too: none is to be fetched for it
         config = {"weights_backbone": None} if "weights_backbone" in signature(models.get(key).load()).parameters else {}
         self.model = (chosen if isinstance(chosen, nn.Module) else models.create(key, weights=chosen, **config)).eval()
-        self.about = {**models.get(key).fields, **(row.fields if row is not None else {})}  # what is said of inputs and classes
+        said = {} if row is None else row.fields
+        given = {name: said[name] for name in ("transforms", "transforms_config", "meta") if name in said}
+        self.about = models.get(key).fields | given  # what is said of inputs and classes
+        self.listed = "detection" in self.about.get("tags", ())
         self.prepare = self._prepare()
         self.classes = self._classes()
 
@@ -142,7 +145,7 @@ def predict(images: tuple[str, ...], key: str, named: str | None, out: Path | No
         asked = Asked(key, named)
         results = []
         for path in images:
-            found = answer(asked.model, asked.prepare, _read(path), asked.classes, threshold, top)
+            found = answer(asked.model, asked.prepare, _read(path), asked.classes, threshold, top, asked.listed)
             target = None if found.picture is None else _target(path, out, len(images) > 1)
             if target is not None:
                 _write(found.picture, target)

@@ -16,7 +16,7 @@ from .vision import VisionDataset
 
 __all__ = ["wrap_dataset_for_transforms_v2"]
 
-_Sample = tuple[Any, Any]
+_Sample = tuple[Any, ...]
 _Rule = Callable[[int, _Sample], _Sample]
 _VOC = """__background__ aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep
 sofa train tvmonitor""".split()
@@ -72,6 +72,13 @@ def _refusing(name: str, kinds: tuple[str, ...], rule: Callable[[Any, Any], _Rul
         return rule(dataset, keys)
 
     return checked
+
+
+def _videos(dataset: Any, keys: Any) -> _Rule:
+    if dataset.video_clips.output_format == "THWC":
+        what = f"{type(dataset).__name__} has output_format 'THWC', which no transform takes"
+        raise UnsupportedError("wrap_dataset_for_transforms_v2", what, "expected output_format='TCHW'")
+    return lambda index, sample: (tv_tensors.Video(sample[0]), *sample[1:])
 
 
 def _segmentation(dataset: Any, keys: Any) -> _Rule:
@@ -184,6 +191,7 @@ _RULES: dict[str, Callable[[Any, Any], _Rule]] = {
     **dict.fromkeys(
         "Caltech256 CIFAR10 CIFAR100 ImageNet MNIST FashionMNIST GTSRB DatasetFolder ImageFolder Imagenette".split(), _as_it_is
     ),
+    **dict.fromkeys(["HMDB51", "Kinetics", "UCF101"], _videos),
     "Caltech101": _refusing("Caltech101", ("annotation",), _as_it_is),
     "CelebA": _refusing("CelebA", ("attr", "landmarks"), _celeba),
     "Cityscapes": _refusing("Cityscapes", ("polygon", "color"), _cityscapes),

@@ -7,7 +7,6 @@ from typing import Any
 from PIL import Image  # noqa: F401 (for the examples)
 
 import dovetail
-from dovetail import Tensor
 
 from ._interpolation import InterpolationMode
 from ._policies import AutoAugmentPolicy
@@ -51,11 +50,6 @@ class AutoAugment(_Drawing, auto.AutoAugment):
     ) -> None:
         super().__init__(policy, interpolation, fill)
         self.policies = self._policies
-
-    @staticmethod
-    def get_params(transform_num: int) -> tuple[int, Tensor, Tensor]:
-        """Draw the number of a sub-policy, and for its two steps the chances and the signs."""
-        return int(dovetail.randint(transform_num, (1,)).item()), dovetail.rand((2,)), dovetail.randint(2, (2,))
 
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from PIL import Image
 
-import dovetail
 from dovetail import Tensor, nn
 from dovetail.errors import TypeMismatch, ValueRangeError
 
@@ -90,23 +89,7 @@ class RandomCrop(nn.Module):
         self.fill = fill
         self.padding_mode = padding_mode
 
-    @staticmethod
-    def get_params(img: Picture, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Draw a place: ``(top, left, height, width)``."""
-        _, height, width = F.get_dimensions(img)
-        new_height, new_width = output_size
-        if height < new_height or width < new_width:
-            raise ValueRangeError(
-                "RandomCrop",
-                f"size is {(new_height, new_width)} but the image is {(height, width)}",
-                "expected an image at least as large",
-                "pad_if_needed=True pads it",
-            )
-        if (height, width) == (new_height, new_width):
-            return 0, 0, height, width
-        top = dovetail.randint(0, height - new_height + 1, size=(1,)).item()
-        left = dovetail.randint(0, width - new_width + 1, size=(1,)).item()
-        return top, left, new_height, new_width
+    get_params = staticmethod(crops.RandomCrop.get_params)
 
     def forward(self, img: Any) -> Any:
         if self.padding is not None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from PIL import Image
 
-import dovetail
+import dovetail  # noqa: F401 (for the examples)
 from dovetail import Tensor, nn
 from dovetail.errors import TypeMismatch, ValueRangeError
 
 from ... import tv_tensors
 from .._checks import chance
+from .._draws import happens
 from . import functional
 from ._tree import flatten
 from .functional._kernels import is_pure_tensor, kernel_for
@@ -181,4 +182,4 @@ class RandomApplied(Transform):
         sample = inputs if len(inputs) > 1 else inputs[0]
         flat, rebuild = flatten(sample)
         self.check_inputs(flat)
-        return sample if dovetail.rand(1).item() >= self.p else rebuild(self._transformed(flat))
+        return rebuild(self._transformed(flat)) if happens(self.p) else sample

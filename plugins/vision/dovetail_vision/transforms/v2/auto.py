@@ -127,6 +127,11 @@ class AutoAugment(_Augmenting):
         self.policy = policy
         self._policies = POLICIES[policy]
 
+    @staticmethod
+    def get_params(transform_num: int) -> tuple[int, Tensor, Tensor]:
+        """Draw the number of a sub-policy, and for its two steps the chances and the signs."""
+        return int(dovetail.randint(transform_num, (1,)).item()), dovetail.rand((2,)), dovetail.randint(2, (2,))
+
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
         space = self._augmentation_space(10, height, width)

@@ -10,7 +10,7 @@ from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .._checks import pair
-from .._draws import uniform
+from .._draws import happens, uniform
 from ._base import RandomApplied, Transform, query_chw
 
 __all__ = [
@@ -154,9 +154,9 @@ class RandomPhotometricDistort(Transform):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         channels, _, _ = query_chw(flat_inputs)
         ranges = (self.brightness, self.contrast, self.saturation, self.hue)
-        factors = [uniform(*ends) if dovetail.rand(1).item() < self.p else None for ends in ranges]
-        contrast_first = dovetail.rand(()).item() < 0.5
-        order = dovetail.randperm(channels).tolist() if dovetail.rand(1).item() < self.p else None
+        factors = [uniform(*ends) if happens(self.p) else None for ends in ranges]
+        contrast_first = happens(0.5)
+        order = dovetail.randperm(channels).tolist() if happens(self.p) else None
         return {"factors": factors, "steps": (0, 1, 2, 3) if contrast_first else (0, 2, 3, 1), "order": order}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:

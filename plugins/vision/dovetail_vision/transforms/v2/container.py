@@ -10,6 +10,7 @@ from dovetail import nn
 from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .._checks import chance
+from .._draws import happens
 from ._base import Transform
 
 __all__ = ["Compose", "RandomApply", "RandomChoice", "RandomOrder"]
@@ -62,7 +63,7 @@ class RandomApply(_Several):
         self.p = chance(type(self).__name__, p)
 
     def forward(self, *inputs: Any) -> Any:
-        if dovetail.rand(1).item() >= self.p:
+        if not happens(self.p):
             return inputs if len(inputs) > 1 else inputs[0]
         return self._through(self.transforms, inputs)
 

@@ -122,6 +122,24 @@ class RandomCrop(Transform):
         self._fill = FillFor("RandomCrop", fill)
         self.padding_mode = padding_mode
 
+    @staticmethod
+    def get_params(img: Any, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Draw a place: ``(top, left, height, width)``."""
+        _, height, width = F.get_dimensions(img)
+        new_height, new_width = output_size
+        if height < new_height or width < new_width:
+            raise ValueRangeError(
+                "RandomCrop",
+                f"size is {(new_height, new_width)} but the image is {(height, width)}",
+                "expected an image at least as large",
+                "pad_if_needed=True pads it",
+            )
+        if (height, width) == (new_height, new_width):
+            return 0, 0, height, width
+        top = whole(0, height - new_height + 1)
+        left = whole(0, width - new_width + 1)
+        return top, left, new_height, new_width
+
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         height, width = query_size(flat_inputs)
         new_height, new_width = self.size
@@ -133,7 +151,7 @@ class RandomCrop(Transform):
         if height < new_height or width < new_width:
             what = f"size is {(new_height, new_width)} but the image is {(height, width)}"
             raise ValueRangeError("RandomCrop", what, "expected an image at least as large", "pad_if_needed=True pads it")
-        place = [int(dovetail.randint(0, extra + 1, size=())) if extra else 0 for extra in (height - new_height, width - new_width)]
+        place = [whole(0, extra + 1) if extra else 0 for extra in (height - new_height, width - new_width)]
         cut = (height, width) != (new_height, new_width)
         return {"padding": [left, top, right, bottom], "box": (*place, new_height, new_width) if cut else None}
 

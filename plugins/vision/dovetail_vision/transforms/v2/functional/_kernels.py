@@ -27,17 +27,18 @@ def is_pure_tensor(inpt: Any) -> bool:
     return isinstance(inpt, Tensor) and not isinstance(inpt, TVTensor)
 
 
-def dispatched(function: Function, *kinds: type) -> Function:
+def dispatched(function: Function, *kinds: type, name: str = "inpt") -> Function:
     """A function of PIL images and tensors that also takes images and videos (or ``kinds``), and what is attached to it."""
 
     @functools.wraps(function)
-    def call(inpt: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(inpt: Any = None, *args: Any, **kwargs: Any) -> Any:
+        inpt = kwargs.pop(name, None) if inpt is None else inpt
         if isinstance(inpt, TVTensor):
             return kernel_for(call, type(inpt))(inpt, *args, **kwargs)
         return function(inpt, *args, **kwargs)
 
     first, *others = inspect.signature(function).parameters.values()
-    call.__signature__ = inspect.Signature([first.replace(name="inpt"), *others])  # type: ignore[attr-defined]
+    call.__signature__ = inspect.Signature([first.replace(name=name), *others])  # type: ignore[attr-defined]
     own = dict.fromkeys((Tensor, PIL.Image.Image), function)
     REGISTRY[call] = own | dict.fromkeys(kinds or (Image, Video), _rewrapped(function))
     return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 
 import numpy as np
@@ -66,7 +67,7 @@ def convert_image_dtype(image: Tensor, dtype: dovetail.dtype = dovetail.float32)
     return _color.scaled(image, dtype)
 
 
-@dispatched
+@functools.partial(dispatched, name="image")
 def jpeg(image: Img, quality: int) -> Img:
     """The image as it comes back from a JPEG file of this quality, 1 to 100; of tensors uint8 ``(..., C, H, W)`` with C 1 or 3.
 
