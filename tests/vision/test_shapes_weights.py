@@ -10,16 +10,16 @@ import pytest
 
 import dovetail as dv
 import dovetail_vision
-from dovetail import models
+from dovetail import models, weights
 from dovetail.errors import TypeMismatch, UnknownNameError
 from dovetail_vision.datasets import Shapes
 from dovetail_vision.metrics import evaluate
-from dovetail_vision.models.shapes import shapes_detector
+from dovetail_vision.models.shapes import shapes_detector, shapes_segmenter
 from tests.support.figures import note
 
 FOLDER = Path(dovetail_vision.__file__).parent
 MANIFEST = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))
-NAMES = ["shapes_detector"]
+NAMES = ["shapes_detector", "shapes_segmenter"]
 
 
 def shipped(name):
@@ -48,7 +48,19 @@ def test_shapes_are_found(count):
         assert (found["map_50"], found["map"]) == pytest.approx((said["map_50"], said["map"]), abs=2e-3)
 
 
-@pytest.mark.parametrize("build", [shapes_detector])
+@pytest.mark.parametrize("count", [80, pytest.param(500, marks=pytest.mark.soak)])
+def test_pixels_are_told_apart(count):
+    prepare = weights.transforms("vision/shapes_segmenter@v1")
+    pictures = Shapes(split="test", target_type="semantic", size=count)
+    found = evaluate(shipped("shapes_segmenter"), pictures, transform=prepare, num_classes=6)
+    said = MANIFEST["weights"]["vision/shapes_segmenter@v1"]["metrics"]
+    note("vision", f"mIoU of the shapes segmenter on {count} pictures held out", round(found["miou"], 4), "≥ 0.85")
+    assert found["miou"] >= 0.85
+    if count == 500:
+        assert (found["miou"], found["pixel_accuracy"]) == pytest.approx((said["miou"], said["pixel_acc"]), abs=1e-3)
+
+
+@pytest.mark.parametrize("build", [shapes_detector, shapes_segmenter])
 def test_weights_by_name(build):
     assert dv.equal(build(weights="DEFAULT").state_dict()["backbone.body.conv1.weight"], build(weights="v1").backbone.body.conv1.weight)
     with pytest.raises(UnknownNameError, match=f"{build.__name__}: there are no weights 'v9'; expected DEFAULT or one of v1"):
