@@ -40,6 +40,8 @@ _COMPLEX = "not for complex numbers, and says so"
 _SIZE = "PyTorch resizes its tensor in place where the sum broadcasts it; refused"
 _LIES = "PyTorch writes as though out= were contiguous: what it holds afterwards is in another order"
 _NONE = "the call returns out=, PyTorch's None"
+_ZEROS = "a tensor on which the result does not depend has a gradient of zeros, PyTorch's none"
+_POLES = "infinite at the poles, where PyTorch's float32 is only large"
 _PART = "products of half precision are refused, in which PyTorch's is not finite"
 
 # entry: kinds of calls that differ ("all" for every kind), and why
@@ -52,6 +54,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "addbmm": ("in-place", _SIZE),
     "addr": ("function noncontiguous method in-place out", "not for bools, and says so"),
     "arange": ("error", "PyTorch refuses a fractional step where out= holds integers"),
+    "argsort": ("function noncontiguous method", _TIES),
     "as_strided_scatter": ("gradient noncontiguous", "the gradient is that of finite differences; a copy is contiguous"),
     "bernoulli": ("out", _BITS),
     "cat": ("error gradient", _OVERLAP),
@@ -72,15 +75,25 @@ KNOWN: dict[str, tuple[str, str]] = {
     "masked_select": ("error", _OVERLAP),
     "matmul": ("out", "PyTorch refuses an out= of the right shape that lies otherwise"),
     "matrix_exp": ("function noncontiguous method", _PART),
+    "linalg.householder_product": ("gradient", _ZEROS),
+    "linalg.norm": ("gradient", _ZEROS),
+    "linalg.norm[subgradients_at_zero]": ("gradient", _ZEROS),
+    "median": ("function noncontiguous method", _TIES),
+    "nanmedian": ("function noncontiguous method", _TIES),
     "mode": ("function noncontiguous method out", _TIES),
     "narrow_copy": ("out error", _LIES + "; and a dimension out of range is an IndexError here, PyTorch's an assertion"),
     "nn.functional.avg_pool3d": ("out", _LIES),
     "nn.functional.gelu": ("out", "PyTorch leaves a bfloat16 out= as it was where that lies otherwise"),
+    "nn.functional.linear": ("out", "PyTorch refuses an out= of another shape, which is resized here"),
+    "nn.functional.multi_head_attention_forward": ("function noncontiguous", "scores rounded to half types decide between two keys"),
+    "nn.functional.pdist": ("gradient", "an empty leaf that nothing depends on has no gradient, PyTorch's one of zeros"),
     "nn.functional.linear_cross_entropy": ("noncontiguous", "PyTorch's scores of bfloat16 depend on how the input lies"),
     "nonzero": ("out", "the tensors of as_tuple=True can be written into out=; PyTorch refuses it"),
     "normal": ("out", _BITS),
     "normal[number_mean]": ("out", _BITS),
+    "ormqr": ("gradient", _ZEROS),
     "pca_lowrank": ("function noncontiguous", "the signs of singular vectors are arbitrary"),
+    **{f"polygamma[polygamma_n_{n}]": ("function noncontiguous method out", _POLES) for n in range(5)},
     "split_with_sizes_copy": ("out", _NONE),
     "take": ("error", _OVERLAP),
     "topk": ("function noncontiguous method out", _TIES),

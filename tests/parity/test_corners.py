@@ -88,3 +88,18 @@ def test_a_mask_beside_causality() -> None:
             attend = library.nn.functional.scaled_dot_product_attention
             found.append(attend(q, k, v, attn_mask=mask, is_causal=True).numpy())
         np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+
+
+def test_what_the_whole_table_of_operators_showed() -> None:
+    """A complex number as weight of lerp, the gradient of nextafter of 0-d tensors, batch norm of nothing, ravel of a view."""
+    for T in (torch, dv):
+        a = T.ones(2, dtype=T.complex128)
+        assert T.lerp(a, a * 2, 0.3 + 0.2j).tolist() == [1.3 + 0.2j] * 2
+        x = T.tensor(1.0, requires_grad=True)
+        T.nextafter(x, T.tensor(2.0)).backward()
+        assert x.grad.item() == 1
+        empty = T.nn.functional.batch_norm(T.ones(0), T.zeros(0), T.ones(0), training=True)
+        assert tuple(empty.shape) == (0,)
+        whole = T.zeros(2, 4)
+        whole[:, ::2].ravel().add_(1)
+        assert not whole.any() and whole[:, ::2].ravel().stride() == (1,)

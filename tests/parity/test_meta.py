@@ -27,7 +27,8 @@ LIE_OTHERWISE = (
     "diagonal", "expand_as", "meshgrid", "narrow", "new_empty_strided", "unravel_index", "unsafe_chunk",
 )  # fmt: skip
 REFUSED = {  # PyTorch knows the shape; here it comes of values
-    "as_strided.partial_views", "chalf", "histc", "linspace.tensor_overload", "logspace.tensor_overload", "masked_scatter", "matrix_exp",
+    "as_strided.partial_views", "chalf", "histc", "linalg.ldl_factor",
+    "linspace.tensor_overload", "logspace.tensor_overload", "masked_scatter", "matrix_exp",
     "max_pool2d_with_indices_backward", "nn.functional.batch_norm", "nn.functional.embedding",
     "nn.functional.embedding_bag", "nn.functional.multilabel_margin_loss",
     "nn.functional.rrelu", "nonzero_static", "repeat_interleave", "unravel_index",
@@ -82,7 +83,7 @@ def compared(op: Any) -> int:
     return count
 
 
-@pytest.mark.parametrize("op", opinfo.TABLE[::12], ids=named)
+@pytest.mark.parametrize("op", opinfo.TABLE[::24], ids=named)
 def test_ops(op: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -90,10 +91,9 @@ def test_ops(op: Any) -> None:
 
 
 @pytest.mark.soak
-def test_all_ops() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert sum(map(compared, opinfo.TABLE)) > 6000
+@pytest.mark.parametrize("op", opinfo.TABLE, ids=named)
+def test_all_ops(op: Any) -> None:
+    test_ops(op)
 
 
 def alike(run: Callable[[Any], Any]) -> None:

@@ -196,6 +196,47 @@ def test_meta_files_of_torchvision_are_read(tmp_path):
         datasets.ImageNet(tmp_path, verify=False)
 
 
+def test_kinetics_puts_videos_into_folders(tmp_path, monkeypatch):
+    pytest.importorskip("av")
+    tiny.kinetics(tmp_path)
+    served = tmp_path / "served"
+    for number, name in enumerate(("abseiling/a_000000_000010.mp4", "zumba/b_000000_000010.mp4")):
+        packed((tmp_path / "val" / name.replace("mp4", "avi")).parent, [Path(name).stem + ".avi"], served / f"part_{number}.tar.gz")
+    (served / "val_path.txt").write_text("".join(f"{(served / f'part_{number}.tar.gz').as_uri()}\n" for number in range(2)))
+    rows = ("label,youtube_id,time_start,time_end,split", "abseiling (high),a,0,10,val", "zumba,b,0,10,val")
+    (served / "val.csv").write_text("\n".join(rows) + "\n")
+    monkeypatch.setitem(datasets.Kinetics._TAR_URLS, "400", (served / "{split}_path.txt").as_uri().replace("%7B", "{").replace("%7D", "}"))
+    monkeypatch.setitem(
+        datasets.Kinetics._ANNOTATION_URLS, "400", (served / "{split}.csv").as_uri().replace("%7B", "{").replace("%7D", "}")
+    )
+    monkeypatch.setattr(datasets.kinetics, "_NAME", "{youtube_id}_{start:06}_{end:06}.avi")
+    clips = datasets.Kinetics(tmp_path / "new", 4, split="val", step_between_clips=2, download=True, num_download_workers=2)
+    assert clips.classes == ["abseiling_high", "zumba"] and len(clips.samples) == 2
+    (served / "val.csv").write_text("label,youtube_id,time_start,time_end\n../up,a,0,10\n")
+    (tmp_path / "new/annotations/val.csv").unlink()
+    with pytest.raises(FormatError, match="val.csv: is not a table with label, youtube_id.*a label is '../up'"):
+        datasets.Kinetics(tmp_path / "new", 4, split="val", download=True)
+
+
+def test_middlebury_scenes_and_omniglot(tmp_path, monkeypatch, made):
+    source, stereo = made("middlebury_stereo") / "Middlebury2014", datasets._stereo_matching
+    served = tmp_path / "served"
+    for end in ("perfect", "imperfect"):
+        packed(source / "train", [f"Adirondack-{end}"], served / "data/scenes2014/zip" / f"Adirondack-{end}.zip")
+    packed(source / "test", ["Plants"], served / "submit3/zip/MiddEval3-data-F.zip", "MiddEval3/testF")
+    monkeypatch.setattr(stereo, "_MIDDLEBURY", served.as_uri() + "/")
+    monkeypatch.setattr(datasets.Middlebury2014Stereo, "splits", {"train": ["Adirondack"], "test": ["Plants"], "additional": []})
+    for _ in range(2):
+        assert len(datasets.Middlebury2014Stereo(tmp_path / "new", calibration="both", download=True)) == 2
+        assert len(datasets.Middlebury2014Stereo(tmp_path / "new", "test", None, download=True)) == 1
+    assert sorted(os.listdir(tmp_path / "new/Middlebury2014")) == ["test", "train"]
+    tiny.omniglot(tmp_path)
+    packed(tmp_path / "omniglot-py", ["images_evaluation"], served / "images_evaluation.zip")
+    monkeypatch.setattr(datasets.Omniglot, "download_url_prefix", served.as_uri())
+    monkeypatch.setitem(datasets.Omniglot.zips_md5, "images_evaluation", utils.calculate_md5(served / "images_evaluation.zip"))
+    assert len(datasets.Omniglot(tmp_path / "other", background=False, download=True)) == 1
+
+
 @pytest.mark.figures
 def test_sixty_hostile_archives_in_the_place_of_a_dataset(tmp_path, monkeypatch):
     """Each is refused by a FormatError that names it; nothing is outside the root, and nothing of it is left inside."""

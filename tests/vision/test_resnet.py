@@ -12,8 +12,9 @@ import pytest
 
 import dovetail as dv
 import dovetail_vision.models as models
-from dovetail import plugins, weights
+from dovetail import weights
 from dovetail.errors import HashMismatch, UnsupportedError
+from dovetail.plugins.manager import get_manager
 from dovetail_vision.models import ResNet18_Weights, ResNet50_Weights, WeightsEnum, resnet
 from dovetail_vision.models._api import Weights
 
@@ -27,7 +28,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dv.manual_seed(5)
     dv.save(resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2]).state_dict(), path := tmp_path / "resnet18.safetensors")
-    row = plugins.weights.get("vision/resnet18@imagenet1k_v1").fields
+    _, row = get_manager().table("weights").rows["vision/resnet18@imagenet1k_v1"]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     for field, value in {"url": path.as_uri(), "sha256_prefix": digest[:8], "bytes": path.stat().st_size}.items():
         monkeypatch.setitem(row, field, value)

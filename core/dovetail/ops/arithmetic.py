@@ -329,7 +329,7 @@ addcdiv.vjp(2)(lambda g, tensor1, tensor2, value: neg(mul(g, held(_div(mul(tenso
 def _lerp(input: Array, end: Array, weight: Array) -> Array:
     step = end - input
     if not hasattr(weight, "dtype"):
-        return input + weight * step if -0.5 < weight < 0.5 else end - step * (1 - weight)
+        return input + weight * step if (weight * weight.conjugate()).real < 0.25 else end - step * (1 - weight)
     near = xp(weight).abs(weight) < 0.5  # from the nearer end, so that weight 1 gives `end` exactly
     return xp(weight).where(near, input + weight * step, end - step * (1 - weight))
 

@@ -134,6 +134,8 @@ def batch_norm(
     """
     shape = input._a.shape
     refuse_scalar("batch_norm", input._a)
+    if shape == (0,):
+        return input.clone()
     if len(shape) < 2:
         raise ShapeError("batch_norm", f"Expected at least 2 dimensions (N, C, *), got input size {listing(shape)}")
     _check_statistics("batch_norm", shape[1], running_mean, running_var, weight, bias, training)

@@ -163,7 +163,7 @@ copysign.vjp(1)(lambda g: zero(g))
 
 @op(name="nextafter", dtypes=None, saves=("still",))  # half types, too, step in their own precision
 def _nextafter(input: Array, other: Array) -> Array:
-    return xp(input).nextafter(input, other), input == other
+    return xp(input).nextafter(input, other), xp(input).asarray(input == other)
 
 
 _nextafter.vjp(lambda g, still: (g.masked_fill(still, 0), zero(g)))

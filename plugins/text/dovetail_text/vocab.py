@@ -11,7 +11,16 @@ from dovetail.nn import Module
 
 from .errors import VocabError
 
-__all__ = ["Vocab", "build_vocab_from_iterator", "vocab"]
+_VECTORS = ("CharNGram", "FastText", "GloVe", "Vectors", "pretrained_aliases")
+__all__ = ["Vocab", "build_vocab_from_iterator", "vocab", *_VECTORS]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _VECTORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import vectors
+
+    return getattr(vectors, name)
 
 
 class Vocab(Module):

@@ -8,10 +8,12 @@ from .char import Char
 from .choose import get_tokenizer
 from .encoding import BatchEncoding, Encoding
 from .hf import HFTokenizer
-from .train import train_bpe, train_wordpiece
+from .pieces import from_sentencepiece
+from .ranks import from_ranks
+from .train import train_bpe, train_unigram, train_wordpiece
 from .word import Word
 
 __all__ = [
-    "BasicEnglish", "BatchEncoding", "Char", "Encoding", "HFTokenizer", "Tokenizer", "Word", "get_tokenizer", "train_bpe",
-    "train_wordpiece",
+    "BasicEnglish", "BatchEncoding", "Char", "Encoding", "HFTokenizer", "Tokenizer", "Word", "from_ranks", "from_sentencepiece",
+    "get_tokenizer", "train_bpe", "train_unigram", "train_wordpiece",
 ]  # fmt: skip

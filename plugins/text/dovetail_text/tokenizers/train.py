@@ -1,4 +1,4 @@
-"""Tokenizers learned from text: byte-level BPE as GPT-2's and WordPiece as BERT's, by the ``tokenizers`` package."""
+"""Tokenizers learned from text: BPE of bytes as GPT-2's, WordPiece as BERT's, unigram as sentencepiece's; by the ``tokenizers`` package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 from .backend import package
 from .hf import HFTokenizer
 
-__all__ = ["train_bpe", "train_wordpiece"]
+__all__ = ["train_bpe", "train_unigram", "train_wordpiece"]
 
 _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -68,6 +68,31 @@ def train_wordpiece(
     ends = {name: (name, tokenizer.token_to_id(name)) for name in ("[SEP]", "[CLS]")}
     tokenizer.post_processor = tk.processors.BertProcessing(ends["[SEP]"], ends["[CLS]"])
     return HFTokenizer(tokenizer)
+
+
+def train_unigram(
+    texts: Iterable[str], vocab_size: int, *, special_tokens: Sequence[str] = ("<unk>", "<s>", "</s>", "<pad>"), unk_token: str = "<unk>"
+) -> HFTokenizer:
+    """Learn a unigram vocabulary, as sentencepiece does: pieces with scores, of which the likeliest sequence is taken.
+
+    ``special_tokens`` must hold ``unk_token``. Blanks become ``▁``. Source: Kudo 2018, https://arxiv.org/abs/1804.10959.
+
+    >>> tokenizer = train_unigram(["it fits, it fits well"] * 9, 30)
+    >>> tokenizer.decode(tokenizer.encode("it fits").ids)
+    'it fits'
+    """
+    _check("train_unigram", texts, vocab_size, len(special_tokens) + 1)
+    if unk_token not in special_tokens:
+        raise ValueRangeError("train_unigram", f"special_tokens lacks {unk_token!r}", "expected unk_token among them")
+    tk = package()
+    tokenizer = tk.Tokenizer(tk.models.Unigram())
+    tokenizer.normalizer = tk.normalizers.Sequence([tk.normalizers.NFKC(), tk.normalizers.Replace(tk.Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer, tokenizer.decoder = tk.pre_tokenizers.Metaspace(), tk.decoders.Metaspace()
+    trainer = tk.trainers.UnigramTrainer(
+        vocab_size=vocab_size, special_tokens=list(special_tokens), unk_token=unk_token, show_progress=False
+    )
+    tokenizer.train_from_iterator(_strings("train_unigram", texts), trainer)
+    return HFTokenizer(tokenizer, unk_token=unk_token)
 
 
 def _check(where: str, texts: Any, vocab_size: Any, least: int) -> None:

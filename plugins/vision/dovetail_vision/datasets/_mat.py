@@ -124,11 +124,11 @@ class _Reader:
         return values.reshape(shape, order="F")
 
     def text(self, data: memoryview, shape: tuple[int, ...], depth: int) -> np.ndarray:
-        """Rows of characters as texts, without the spaces that end them."""
+        """Rows of characters as texts."""
         kind, body, _ = self.element(data)
         encoding = _ENCODINGS[kind] + ("" if _ENCODINGS[kind] == "utf-8" else "-le" if self.order == "<" else "-be")
         letters = np.array(list(bytes(body).decode(encoding)), "U1").reshape(shape, order="F")
-        rows = ["".join(row).rstrip(" ") for row in letters.reshape(-1, shape[-1])] if letters.size else []
+        rows = ["".join(row) for row in letters.reshape(-1, shape[-1])] if letters.size else []
         return np.array(rows, "U").reshape(shape[:-1] if rows else (0,))
 
     def several(self, data: memoryview, shape: tuple[int, ...], depth: int, each: int = 1) -> list[Any]:
@@ -144,9 +144,9 @@ class _Reader:
         return found
 
     def cell(self, data: memoryview, shape: tuple[int, ...], depth: int) -> np.ndarray:
-        out = np.empty(math.prod(shape), object)
-        out[:] = [None] * len(out)
-        for i, value in enumerate(self.several(data, shape, depth)):
+        found = self.several(data, shape, depth)  # first, since it knows whether there can be so many
+        out = np.empty(len(found), object)
+        for i, value in enumerate(found):
             out[i] = value
         return out.reshape(shape, order="F")
 
@@ -169,6 +169,7 @@ class _Reader:
         self.left -= math.prod(shape) * values.itemsize
         if self.left < 0 or len(shape) != 2:
             raise ValueError(f"a sparse matrix of shape {shape}")
+        rows, starts = rows.astype(np.int64), starts.astype(np.int64)
         counts = np.diff(starts)
         if len(starts) != shape[1] + 1 or starts[0] != 0 or (counts < 0).any() or starts[-1] > min(len(rows), len(values)):
             raise ValueError("a sparse matrix whose columns do not fit")

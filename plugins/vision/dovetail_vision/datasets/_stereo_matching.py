@@ -28,6 +28,7 @@ __all__ = [
 
 StereoTransforms = Callable[..., Any] | None
 Disparity = tuple[np.ndarray | None, np.ndarray | None]
+_MIDDLEBURY = "https://vision.middlebury.edu/stereo/"
 _PASSES = {"clean": ["clean"], "final": ["final"], "both": ["clean", "final"]}
 
 
@@ -224,15 +225,14 @@ class Middlebury2014Stereo(StereoMatchingDataset):
 
     def _download_dataset(self, root: Root) -> None:
         folder = Path(root) / "Middlebury2014" / self.split
-        publisher = "https://vision.middlebury.edu/stereo/"
         if self.split != "test":
             for scene in (f"{name}{end}" for name in self.splits[self.split] for end in self._ENDS["both"]):
                 if not (folder / scene).exists():
-                    archive = fetch([f"{publisher}data/scenes2014/zip/{scene}.zip"], folder / f"{scene}.zip")
+                    archive = fetch([f"{_MIDDLEBURY}data/scenes2014/zip/{scene}.zip"], folder / f"{scene}.zip")
                     extract(archive, folder)
                     archive.unlink()
         elif not all((folder / scene).is_dir() for scene in self.splits["test"]):
-            archive = fetch([f"{publisher}submit3/zip/MiddEval3-data-F.zip"], folder.parent / "MiddEval3-data-F.zip")
+            archive = fetch([f"{_MIDDLEBURY}submit3/zip/MiddEval3-data-F.zip"], folder.parent / "MiddEval3-data-F.zip")
             extract(archive, folder.parent)
             folder.mkdir(exist_ok=True)
             for scene in (folder.parent / "MiddEval3" / "testF").iterdir():

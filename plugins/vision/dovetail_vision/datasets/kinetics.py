@@ -18,6 +18,7 @@ from .vision import Root, Transform, one_of
 __all__ = ["Kinetics"]
 
 _URL = "https://s3.amazonaws.com/kinetics/"
+_NAME = "{youtube_id}_{start:06}_{end:06}.mp4"
 _FOLDERS = {"400": ("400", "k400"), "600": ("600", "k600"), "700": ("700_2020", "k700_2020")}
 
 
@@ -101,7 +102,7 @@ class Kinetics(Actions):
         path = fetch([url], os.path.join(self.root, "annotations", f"{self.split}.csv"))
         with parsed(path, "a table with label, youtube_id, time_start and time_end"):
             for row in read_csv(path):
-                name = f"{row['youtube_id']}_{int(row['time_start']):06}_{int(row['time_end']):06}.mp4"
+                name = _NAME.format(youtube_id=row["youtube_id"], start=int(row["time_start"]), end=int(row["time_end"]))
                 label = row["label"].replace(" ", "_").translate({ord(letter): None for letter in "'()"})
                 if "/" in name + label or label.startswith("."):
                     raise ValueError(f"a label is {label!r}")

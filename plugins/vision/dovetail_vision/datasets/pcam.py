@@ -11,7 +11,7 @@ from dovetail.errors import RangeError
 
 from ._errors import DamagedFile, package
 from ._fetch import drive, extract, fetch
-from ._files import need
+from ._files import need, parsed
 from .vision import Root, Transform, VisionDataset, one_of
 
 __all__ = ["PCAM"]
@@ -79,8 +79,11 @@ class PCAM(VisionDataset):
     def __getitem__(self, idx: int) -> tuple[Any, Any]:
         if not -len(self) <= idx < len(self):
             raise RangeError("PCAM", f"index is {idx}", f"expected {-len(self)} to {len(self) - 1}")
-        image = Image.fromarray(self._read("images", "x", idx)).convert("RGB")
-        return self._each(image, int(self._read("targets", "y", idx).reshape(-1)[0]))
+        with parsed(self._path("images"), "a table x of uint8 (N, 96, 96, 3)"):
+            image = Image.fromarray(self._read("images", "x", idx)).convert("RGB")
+        with parsed(self._path("targets"), "a table y of (N, 1, 1, 1)"):
+            label = int(self._read("targets", "y", idx).reshape(-1)[0])
+        return self._each(image, label)
 
     def __len__(self) -> int:
         return self._length

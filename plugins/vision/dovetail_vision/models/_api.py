@@ -224,7 +224,7 @@ def _settle(builder: str, kwargs: dict[str, Any], name: str, old: str, members: 
 def _legacy(builder: str, pretrained: Any, enum: type[WeightsEnum], name: str, first: str = "") -> WeightsEnum | None:
     """What ``pretrained=True`` means: the first weights that there were."""
     usual = (name for name in ("IMAGENET1K_V1", "COCO_V1", "COCO_WITH_VOC_LABELS_V1") if name in enum.__members__)
-    first = first or next(usual, "")
+    first = "COCO_LEGACY" if pretrained == "legacy" and "COCO_LEGACY" in enum.__members__ else first or next(usual, "")
     if pretrained and not first:
         raise ValueRangeError(builder, f"{name} is {pretrained!r}", f"it has no weights of that time, but {', '.join(enum.__members__)}")
     chosen = enum[first] if pretrained else None

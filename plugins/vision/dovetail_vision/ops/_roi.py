@@ -6,13 +6,13 @@ each region and each bin along one side, which cells count and by how much.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import dovetail
 from dovetail import Tensor
 from dovetail.errors import AssertedError, DtypeError
-from dovetail.extend import Function
+from dovetail.extend import Array, Fixed, op, xp
 
 __all__ = ["Taps", "as_rois", "box_taps", "pooled", "rounded", "sampled_taps"]
 
@@ -95,36 +95,42 @@ def pooled(input: Tensor, image: Tensor, y: Taps, x: Taps, sensitive: bool = Fal
     else:
         maps, shift, first = input.permute(0, 2, 3, 1), dovetail.zeros((1, 1), dtype=dovetail.int64, device=input.device), image * height
     rows = (first[:, None, None] + y.index) * width
-    out = _Sum.apply(maps.reshape(-1, maps.shape[-1]), rows, x.index, shift, y.weight.to(input.dtype), x.weight.to(input.dtype))
+    table = maps.reshape(-1, maps.shape[-1]).contiguous()  # of strided rows every read would copy the whole table
+    out = pool_rows(table, rows, x.index, shift, y.weight.to(input.dtype), x.weight.to(input.dtype))
     return out.permute(0, 3, 1, 2).contiguous()
 
 
-class _Sum(Function):
-    """Rows of a table (R, C), each bin's by weight: (K, PH, PW, C); one pass for each tap, over all regions and bins at once."""
-
-    @staticmethod
-    def forward(ctx: Any, table: Tensor, *taps: Tensor) -> Tensor:
-        ctx.save_for_backward(*taps)
-        ctx.table = table.shape
-        rows, columns = taps[:2]
-        shape = (rows.shape[0], rows.shape[1], columns.shape[1])
-        out = dovetail.zeros((shape[0] * shape[1] * shape[2], table.shape[1]), dtype=table.dtype, device=table.device)
-        for at, weight in _cells(*taps):
-            out += table.index_select(0, at).mul_(weight)
-        return out.reshape(*shape, table.shape[1])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        g = grads[0].reshape(-1, ctx.table[1])
-        out = dovetail.zeros(ctx.table, dtype=g.dtype, device=g.device)
-        for at, weight in _cells(*ctx.saved_tensors):
-            out.index_add_(0, at, g * weight)
-        return (out, *[None] * 5)
+@op(dtypes="float", name="vision/pool_rows")
+def pool_rows(table: Array, rows: Fixed, columns: Fixed, shift: Fixed, row_weights: Fixed, column_weights: Fixed) -> Array:
+    """Rows of a table (R, C), summed for each region and bin by the weights of its taps: (K, PH, PW, C)."""
+    module = xp(table)
+    out = module.empty((rows.shape[0], rows.shape[1], columns.shape[1], table.shape[1]), table.dtype)
+    for part in _parts(rows, columns, table.shape[1]):
+        at, weight = _cells(rows[part], columns[part], shift, row_weights[part], column_weights[part])
+        read = module.take(table, at.reshape(-1), axis=0).reshape(*at.shape, -1)
+        out[part] = module.matmul(weight[..., None, :], read)[..., 0, :]
+    return out
 
 
-def _cells(rows: Tensor, columns: Tensor, shift: Tensor, row_weights: Tensor, column_weights: Tensor) -> Any:
-    """For each pair of taps, where each bin reads (M,) and its weight (M, 1)."""
-    for i in range(rows.shape[2]):
-        for j in range(columns.shape[2]):
-            at = rows[:, :, None, i] + columns[:, None, :, j] + shift
-            yield at.reshape(-1), (row_weights[:, :, None, i] * column_weights[:, None, :, j]).reshape(-1, 1)
+@pool_rows.vjp
+def _(g: Any, table_shape: Any, rows: Any, columns: Any, shift: Any, row_weights: Any, column_weights: Any) -> Any:
+    out = dovetail.zeros(table_shape, dtype=g.dtype, device=g.device)
+    for part in _parts(rows, columns, table_shape[1]):
+        at, weight = _cells(rows[part], columns[part], shift, row_weights[part], column_weights[part])
+        out.index_add_(0, at.reshape(-1), (g[part][..., None, :] * weight[..., None]).reshape(-1, table_shape[1]))
+    return out
+
+
+def _parts(rows: Any, columns: Any, channels: int) -> Iterator[slice]:
+    """Regions together whose cells stay in the processor's cache."""
+    cells = rows.shape[1] * rows.shape[2] * columns.shape[1] * columns.shape[2] * channels
+    step = max(1, 2**19 // max(1, cells))
+    return (slice(start, start + step) for start in range(0, rows.shape[0], step))
+
+
+def _cells(rows: Any, columns: Any, shift: Any, row_weights: Any, column_weights: Any) -> tuple[Any, Any]:
+    """Where each bin reads, and the weights of what it reads there: (k, PH, PW, taps)."""
+    at = rows[:, :, None, :, None] + columns[:, None, :, None, :] + shift[:, :, None, None]
+    weight = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
+    shape = (*at.shape[:3], at.shape[3] * at.shape[4])
+    return at.reshape(shape), weight.reshape(shape)

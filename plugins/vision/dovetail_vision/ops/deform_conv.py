@@ -75,7 +75,7 @@ def _check(input: Tensor, offset: Tensor, weight: Tensor, mask: Tensor | None, o
 def _between(input: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """What the maps (N, G, C, H, W) have at the places (N, G, K, OH, OW), by the four cells around: (N, G, K, OH, OW, C)."""
     n, groups, _, height, width = input.shape
-    table = input.permute(0, 1, 3, 4, 2).reshape(n * groups * height * width, -1)
+    table = input.permute(0, 1, 3, 4, 2).reshape(n * groups * height * width, -1).contiguous()
     first = (dovetail.arange(n * groups, device=input.device) * (height * width)).reshape(n, groups, 1, 1, 1)
     top, left = y.detach().floor(), x.detach().floor()
     result = None

@@ -37,7 +37,7 @@ def roi_pool(input: Tensor, boxes: Tensor | Sequence[Tensor], output_size: int |
     size = (high - low + 1).clamp(min=1)
     y, y_end = cell_bounds(low[:, 1], size[:, 1], ph, height)
     x, x_end = cell_bounds(low[:, 0], size[:, 0], pw, width)
-    table = input.permute(0, 2, 3, 1).reshape(-1, channels)
+    table = input.permute(0, 2, 3, 1).reshape(-1, channels).contiguous()
     first = rois[:, 0].long()[:, None, None] * (height * width)
     with dovetail.no_grad():
         best, at = _largest(table, first, (y, y_end), (x, x_end), width)
