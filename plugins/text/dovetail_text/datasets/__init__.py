@@ -1,9 +1,47 @@
-"""Corpora and datasets of text: one that ships, and any of Hugging Face's."""
+"""Corpora and datasets of text: some that ship, torchtext's by their names, and any of Hugging Face's."""
 
 from __future__ import annotations
 
 from .blocks import BlockDataset, lm_blocks
 from .hub import HFDataset, HFIterableDataset, from_files, hf
 from .pydoc import PyDoc
+from .torchtext import (
+    AG_NEWS,
+    CC100,
+    CNNDM,
+    IMDB,
+    IWSLT2016,
+    IWSLT2017,
+    MNLI,
+    MRPC,
+    QNLI,
+    QQP,
+    RTE,
+    SST2,
+    STSB,
+    UDPOS,
+    WNLI,
+    AmazonReviewFull,
+    AmazonReviewPolarity,
+    CoLA,
+    CoNLL2000Chunking,
+    DBpedia,
+    EnWik9,
+    Multi30k,
+    PennTreebank,
+    SogouNews,
+    SQuAD1,
+    SQuAD2,
+    WikiText2,
+    WikiText103,
+    YahooAnswers,
+    YelpReviewFull,
+    YelpReviewPolarity,
+)  # fmt: skip
 
-__all__ = ["BlockDataset", "HFDataset", "HFIterableDataset", "PyDoc", "from_files", "hf", "lm_blocks"]
+__all__ = [
+    "BlockDataset", "HFDataset", "HFIterableDataset", "PyDoc", "from_files", "hf", "lm_blocks", "AG_NEWS", "AmazonReviewFull",
+    "AmazonReviewPolarity", "CC100", "CNNDM", "CoLA", "CoNLL2000Chunking", "DBpedia", "EnWik9", "IMDB", "IWSLT2016", "IWSLT2017",
+    "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB", "SogouNews", "UDPOS",
+    "WNLI", "WikiText103", "WikiText2", "YahooAnswers", "YelpReviewFull", "YelpReviewPolarity",
+]  # fmt: skip
