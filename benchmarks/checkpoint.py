@@ -23,6 +23,18 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def _alone(run: Checkpointer, state: dict[str, Any]) -> list[float]:
+    """Medians of seven saves with nothing beside them: seconds in the call, of a processor in the thread, and until the file is safe."""
+    rows = []
+    for _ in range(7):
+        start = time.perf_counter()
+        run.save(state)
+        called, busy = time.perf_counter() - start, time.process_time()
+        run.wait()
+        rows.append((called, time.process_time() - busy, time.perf_counter() - start))
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+
 def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
     """Train ``steps`` steps without and with a save every ``every`` steps, in turns."""
     width = 4096  # few layers: the gradients of a hundred would vanish
@@ -42,7 +54,7 @@ def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
         before = _peak()
         run.save({"model": model, "optimizer": optimizer}, wait=True)  # makes the copy's memory
         step()
-        copies, slower = (_peak() - before) / size, []
+        copies, slower, alone = (_peak() - before) / size, [], _alone(run, {"model": model, "optimizer": optimizer})
         for _ in range(3):
             times = []
             for saving in (False, True):
@@ -55,7 +67,19 @@ def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
                 run.wait()
             slower.append(times[1] / times[0] - 1)
             print(f"  {steps} steps: {times[0]:.2f} s, with saving every {every}: {times[1]:.2f} s ({slower[-1]:+.1%})", flush=True)
-    return {"MB": round(size), "slower": statistics.median(slower), "copies": copies, "step": times[0] / steps, "every": every}
+    print(
+        f"  a save alone: {alone[0]:.3f} s in the call, {alone[1]:.3f} s of a processor in the thread, {alone[2]:.2f} s until it is on disk"
+    )
+    return {
+        "MB": round(size),
+        "pause": alone[0],
+        "thread": alone[1],
+        "written": alone[2],
+        "slower": statistics.median(slower),
+        "copies": copies,
+        "step": times[0] / steps,
+        "every": every,
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -27,13 +27,15 @@ class Failed(RuntimeError):
 @dataclass(frozen=True)
 class Side:
     """Who runs a case, and how. `compiled` is by its own `compile`; `isa` is "avx2" to hold
-    everything in the process to it, "aten" to hold ATen alone and leave oneDNN and MKL as they are."""
+    everything in the process to it, "aten" to hold ATen alone and leave oneDNN and MKL as they are. Without `twin` the core's
+    calls are its Python."""
 
     framework: str = "dovetail"
     winograd: str = "auto"
     compiled: bool = False
     isa: str = ""
     threads: int = 2
+    twin: bool = True
 
     @property
     def module(self) -> str:
@@ -44,6 +46,8 @@ class Side:
         """Variables of its process."""
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         env = {**os.environ, **dict.fromkeys(names, str(self.threads)), "JAX_PLATFORMS": "cpu"}
+        if not self.twin:
+            env["DOVETAIL_TWIN"] = "0"
         if self.isa:
             env |= {"DOVETAIL_CPU_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2"}
         if self.isa == "avx2":

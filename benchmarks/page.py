@@ -75,10 +75,10 @@ def memory(section: dict[str, Any]) -> str:
 def overhead(section: dict[str, Any]) -> str:
     """Times of small steps."""
     rows = [
-        [row["case"], _time(row["ours"]), _time(row["theirs"]), f"{1 / row['speed']:.2f}", f"{row['bar']}" if row["bar"] else ""]
+        [row["case"], _time(row["ours"]), _time(row["python"]), _time(row["theirs"]), f"{1 / row['speed']:.2f}", f"{row['bar'] or ''}"]
         for row in section["found"]
     ]
-    return _table(["step", "ours", "PyTorch", "ours / PyTorch's", "bar"], rows)
+    return _table(["step", "ours", "without the twin", "PyTorch", "ours / PyTorch's", "bar"], rows)
 
 
 def first_step(section: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from tools.env import ROOT, ensure, members
 __all__ = ["main"]
 
 _MAKES = ("build", "dist", "docs/_build", "dovetail-demo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+_SPREAD = ("tests/parity", "tests/onnx", "tests/text")  # long tests that measure neither time nor memory: a process a core
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 
 
@@ -104,7 +105,11 @@ def test_gpu(arguments: list[str]) -> int:
 def soak(arguments: list[str]) -> int:
     """run the long tests at full counts, and write what they measured into build/reliability.json and docs/reliability.md"""
     python = ensure("test")
-    code, _ = _figures("reliability", [python, "-m", "pytest", "-q", "-m", "soak or figures", *arguments])
+    run = [python, "-m", "pytest", "-q", "-m", "soak or figures"]
+    spread = [folder for folder in _SPREAD if folder != "tests/parity" or _has(python, "torch")]
+    alone = [*run, *(f"--ignore={folder}" for folder in _SPREAD)]
+    runs = [[*run, *arguments]] if arguments else [alone, [*run, "-n", str(min(os.cpu_count() or 1, 8)), "--dist", "load", *spread]]
+    code, _ = _figures("reliability", *runs)
     _python(python, "-m", "benchmarks.reliability_page")
     return code
 
@@ -125,12 +130,13 @@ def ecosystem(arguments: list[str]) -> int:
     return _figures("ecosystem", [python, "-m", "pytest", "-q", "-m", "ecosystem or not ecosystem", "tests/ecosystem", *arguments])[0]
 
 
-def _figures(name: str, command: list[str]) -> tuple[int, list[dict[str, str]]]:
-    """Run tests, and write what they note into ``build/NAME.json``; print it as a table."""
+def _figures(name: str, *commands: list[str]) -> tuple[int, list[dict[str, str]]]:
+    """Run tests, one command after the other, and write what they note into ``build/NAME.json``; print it as a table."""
     notes, report = ROOT / "build" / f"{name}.jsonl", ROOT / "build" / f"{name}.json"
     report.parent.mkdir(exist_ok=True)
     notes.unlink(missing_ok=True)
-    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **_ONE_THREAD, "DOVETAIL_FIGURES": str(notes)}, check=False).returncode
+    environment = {**os.environ, **_ONE_THREAD, "DOVETAIL_FIGURES": str(notes)}
+    code = max([subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode for command in commands])
     figures = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()] if notes.exists() else []
     about = {
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

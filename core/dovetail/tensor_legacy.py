@@ -187,7 +187,7 @@ class LegacyMethods:
         have = self._a.shape
         if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape[::-1], have[::-1], strict=False)):
             raise ShapeError("sum_to_size", f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
-        return self if shape == have else sum_to(self.long() if self._a.dtype.kind in "iub" else self, shape)
+        return self if shape == have and shape else sum_to(self.long() if self._a.dtype.kind in "iub" else self, shape)
 
     def map_(self: Any, tensor: Any, callable: Callable[..., Any]) -> Any:
         """Replace every element by ``callable(own, other)`` of the two tensors' elements: slow, and on the CPU only."""

@@ -100,3 +100,22 @@ def test_devices_that_are_not_here_cost_nothing_and_can_be_listed() -> None:
             module.nothing
     assert dv.xpu.memory_stats() is not dv.xpu.memory_stats()
     assert "cupy" not in sys.modules or dv.cuda.is_available()
+
+
+def test_meta_has_shapes_and_no_memory() -> None:
+    with dv.device("meta"):
+        net = dv.nn.Sequential(dv.nn.Linear(1_000_000, 1_000_000), dv.nn.ReLU(), dv.nn.Linear(1_000_000, 2))
+    assert repr(net[2].bias) == "Parameter containing:\ntensor(..., device='meta', size=(2,), requires_grad=True)"
+    t = dv.empty(2, 3, device="meta").t() + 1
+    assert t.is_meta and t.shape == (3, 2) and t.stride() == (1, 3) and t.add_(1) is t and (t @ t.t()).shape == (3, 3)
+    refused = "Cannot copy out of meta tensor; no data!"
+    with pytest.raises(NotImplementedError, match=f"to: {refused}; Please use Module.to_empty"):
+        net.to("cpu")
+    with pytest.raises(NotImplementedError, match=f"meta: {refused}; make the tensor on the CPU"):
+        t.tolist()
+    with pytest.raises(NotImplementedError, match=r"Tensor.item\(\) cannot be called on meta tensors"):
+        bool(t.sum())
+    with pytest.raises(NotImplementedError, match="how many elements are not zero depends on values"):
+        t[t > 0]
+    with pytest.raises(RuntimeError, match="must match the existing size"):
+        t[0] = dv.ones(5, device="meta")

@@ -41,6 +41,7 @@ _SIZE = "PyTorch resizes its tensor in place where the sum broadcasts it; refuse
 _LIES = "PyTorch writes as though out= were contiguous: what it holds afterwards is in another order"
 _NONE = "the call returns out=, PyTorch's None"
 _ZEROS = "a tensor on which the result does not depend has a gradient of zeros, PyTorch's none"
+_BESSEL = "SciPy's, which near the zeros is the more exact"
 _POLES = "infinite at the poles, where PyTorch's float32 is only large"
 _PART = "products of half precision are refused, in which PyTorch's is not finite"
 
@@ -94,6 +95,12 @@ KNOWN: dict[str, tuple[str, str]] = {
     "ormqr": ("gradient", _ZEROS),
     "pca_lowrank": ("function noncontiguous", "the signs of singular vectors are arbitrary"),
     **{f"polygamma[polygamma_n_{n}]": ("function noncontiguous method out", _POLES) for n in range(5)},
+    "sort": ("function noncontiguous method out", _TIES),
+    "special.bessel_j0": ("function noncontiguous out", _BESSEL),
+    "special.bessel_y1": ("function noncontiguous out", _BESSEL),
+    "special.polygamma[special_polygamma_n_0]": ("function noncontiguous out", _POLES),
+    "svd": ("function noncontiguous method", "the signs of singular vectors are arbitrary"),
+    "view_as_complex": ("function noncontiguous method", "there are no tensors of complex32"),
     "split_with_sizes_copy": ("out", _NONE),
     "take": ("error", _OVERLAP),
     "topk": ("function noncontiguous method out", _TIES),

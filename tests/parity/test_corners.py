@@ -100,6 +100,7 @@ def test_what_the_whole_table_of_operators_showed() -> None:
         assert x.grad.item() == 1
         empty = T.nn.functional.batch_norm(T.ones(0), T.zeros(0), T.ones(0), training=True)
         assert tuple(empty.shape) == (0,)
+        assert T.unravel_index(T.tensor([0]), ()) == () and T.tensor(True).sum_to_size(()).dtype == T.int64
         whole = T.zeros(2, 4)
         whole[:, ::2].ravel().add_(1)
         assert not whole.any() and whole[:, ::2].ravel().stride() == (1,)

@@ -56,5 +56,14 @@ def with_operators() -> Any:
     found = torchvision()
     align = sys.modules["torchvision.ops.roi_align"]
     align._roi_align = getattr(align._roi_align, "__wrapped__", align._roi_align)
+    between = getattr(align._bilinear_interpolate, "plain", align._bilinear_interpolate)
+
+    def bilinear(input: Any, images: Any, y: Any, x: Any, *masks: Any) -> Any:
+        """As the compiled code does, and the Python code forgets: what is more than a cell outside counts as 0."""
+        down, across = ((at >= -1) & (at <= size) for at, size in zip((y, x), input.shape[2:], strict=True))
+        return between(input, images, y, x, *masks) * (down[:, None, :, None, :, None] & across[:, None, None, :, None, :])
+
+    bilinear.plain = between  # type: ignore[attr-defined]
+    align._bilinear_interpolate = bilinear
     found.ops.nms = found.ops.boxes.nms = plain_nms
     return found

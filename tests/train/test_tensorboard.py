@@ -53,6 +53,34 @@ def values(folder: Any) -> dict[str, list[tuple[int, Any]]]:
     return found
 
 
+def test_a_trainer_writes_what_it_did_and_goes_on(tmp_path: Path) -> None:
+    from dovetail_train import TensorBoard
+
+    from .conftest import make
+
+    class Stop:
+        def step_end(self, state: Any) -> None:
+            state.stop = state.step == 9
+
+    def per_class(output: Any, target: Any) -> Any:
+        return [float((output - target).abs().mean()), [1, dv.tensor(2.5)]]
+
+    options = {"metrics": {"off": per_class}, "epochs": 3, "checkpoints": tmp_path / "kept"}
+    make(callbacks=[TensorBoard(tmp_path / "events", every=2), Stop()], **options).fit()
+    state = make(callbacks=[TensorBoard(tmp_path / "events", every=2)], **options).fit("auto")
+    found = {tag: {step: v.simple_value for step, v in rows} for tag, rows in values(tmp_path / "events").items()}
+    assert state.step == 18 and sorted(found["step/train_loss"]) == sorted(found["step/lr"]) == list(range(2, 19, 2))
+    assert found["step/lr"][2] == pytest.approx(0.01) and found["step/lr"][14] == pytest.approx(0.005)
+    for row in state.history:
+        assert found["valid_loss"][row["step"]] == pytest.approx(row["valid_loss"], rel=1e-6)
+        assert found["valid_off/0"][row["step"]] == pytest.approx(row["valid_off"][0], rel=1e-6)
+        assert found["valid_off/1/1"][row["step"]] == 2.5
+    starts = [event.step for event in events(tmp_path / "events") if event.session_log.status == 1]
+    assert starts == [10]  # what a run that crashed wrote from there on is hidden
+    with pytest.raises(ValueError, match="TensorBoard: every is 0; expected a number of steps from 1 on"):
+        TensorBoard(tmp_path, every=0)
+
+
 def test_scalars(tmp_path: Path) -> None:
     with SummaryWriter(tmp_path) as writer:
         for step in range(3):

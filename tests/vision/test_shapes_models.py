@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tomllib
 from pathlib import Path
 
@@ -57,3 +58,19 @@ def test_they_learn():
             assert [name for name, p in model.named_parameters() if p.grad is None] == []
             optimizer.step()
         assert losses[-1].item() < 0.9 * losses[0].item()
+
+
+def test_a_recipe_gives_the_same_weights_twice():
+    path = Path(__file__).parents[2] / "plugins/vision/recipes/shapes_segmenter.py"
+    spec = importlib.util.spec_from_file_location("shapes_segmenter_recipe", path)
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    states = []
+    for _ in range(2):
+        dv.manual_seed(0)
+        model = shapes_segmenter(width=4, channels=8)
+        recipe.learn(model, 0, 24, 4e-3)
+        states.append(model.state_dict())
+    assert all(dv.equal(value, states[1][key]) for key, value in states[0].items())
+    dv.manual_seed(0)
+    assert not dv.equal(shapes_segmenter(width=4, channels=8).backbone.body.conv1.weight, states[0]["backbone.body.conv1.weight"])

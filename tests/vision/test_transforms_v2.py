@@ -232,3 +232,16 @@ def test_any_workers_give_the_same_boxes():
         return [(image.tolist(), repr(target["boxes"]), target["labels"].tolist()) for image, target in samples]
 
     assert drawn(0) == drawn(2)
+
+
+def test_warps_with_gradients_give_the_same_pixels():
+    image = dv.rand(3, 9, 12)
+    for mode in ("bilinear", "nearest"):
+        for warp in (
+            lambda x, mode=mode: F.rotate(x, 33.0, mode, fill=[0.2, 0.4, 0.6]),
+            lambda x, mode=mode: F.affine(x, 20.0, [30, -4], 0.3, [9.0, 2.0], mode),
+            lambda x, mode=mode: F.perspective(x, [[0, 0], [11, 0], [11, 8], [0, 8]], [[3, 2], [9, 0], [11, 5], [1, 8]], mode, fill=1.0),
+        ):
+            traced = warp(image.clone().requires_grad_())
+            assert traced.requires_grad
+            np.testing.assert_allclose(traced.detach().numpy(), warp(image).numpy(), rtol=0, atol=1e-6)

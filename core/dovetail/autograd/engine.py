@@ -26,6 +26,8 @@ class _Late:
     clone: Callable[[Tensor], Tensor]
     iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
     exhausted: Callable[[str, MemoryError], Exception]
+    walk: Callable[[Walk], None]  # `Walk.go` and `Walk.finish`, or their compiled twins
+    collect: Callable[[Walk, bool, Any], dict[Edge, Tensor]]
     inspect: Callable[[Node, Any], None] | None = None  # looks at the gradients that a node gave; see anomaly.py
 
 
@@ -54,8 +56,8 @@ def run(
         walk = STATE.walk = Walk(keep, create_graph, wanted, roots)
         for edge, g in roots:
             walk.send(edge, g)
-        walk.go()
-        return walk.finish(accumulate, roots)
+        late.walk(walk)
+        return late.collect(walk, accumulate, roots)
     except MemoryError as error:
         raise late.exhausted("backward", error) from None
     finally:
@@ -77,7 +79,7 @@ class Walk:
 
     def send(self, edge: Edge, g: Tensor) -> None:
         """Add a gradient to what an edge has received, undoing broadcasting and promotion."""
-        g = _fitted(g, edge)
+        g = fitted(g, edge)
         if edge.__class__ is Leaf:
             had = self.leaves.get(edge)
             self.leaves[edge] = g if had is None else late.add(had, g)
@@ -116,10 +118,10 @@ class Walk:
                     continue
             saved = node.saved
             if saved is None:
-                raise _freed()
+                raise freed()
             for box in node.boxes:
                 if box[0] > node.seq:
-                    raise _stale(node, box)
+                    raise stale(node, box)
             if create_graph:
                 grads = node.plan.again(node, g)
             else:
@@ -127,7 +129,7 @@ class Walk:
                 if not keep and node.plan.frees:
                     node.saved, node.boxes = None, ()
             if node.__class__ is not Node:
-                grads = _after(node, grads, g)
+                grads = after(node, grads, g)
             if inspect is not None:
                 inspect(node, grads)
             for edge, r in zip(node.edges, grads):
@@ -135,7 +137,7 @@ class Walk:
                     continue
                 a = r._a
                 if a.shape != edge.shape or a.dtype is not edge.dtype:
-                    r = _fitted(r, edge)
+                    r = fitted(r, edge)
                 if edge.__class__ is Node:
                     had = table.get(edge)
                     if had is not None:
@@ -209,6 +211,9 @@ class Walk:
                 hook(owner)
 
 
+late.walk, late.collect = Walk.go, Walk.finish
+
+
 def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
     """The nodes behind which something wanted lies; those of which a node is made are older than it, and so decided before it."""
     found: set[Any] = set()
@@ -218,7 +223,7 @@ def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
     return found
 
 
-def _fitted(g: Tensor, edge: Edge) -> Tensor:
+def fitted(g: Tensor, edge: Edge) -> Tensor:
     """Undo what broadcasting and promotion did on the way from this edge."""
     a = g._a
     if a.shape != edge.shape:
@@ -247,7 +252,7 @@ def _before(node: Node, g: Any) -> Any:
     return g
 
 
-def _after(node: Node, grads: Any, g: Any) -> Any:
+def after(node: Node, grads: Any, g: Any) -> Any:
     """The hooks that see a node's work."""
     for hook in list(node.hooks["post"].values()):
         new = hook(tuple(grads), tuple(g) if g.__class__ is list else (g,))
@@ -279,12 +284,12 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
 TWICE = "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)"
 
 
-def _freed() -> GradError:
+def freed() -> GradError:
     why = "the values kept for the gradient were freed by the first backward"
     return GradError("backward", TWICE, why, "pass retain_graph=True the first time")
 
 
-def _stale(node: Node, box: list[Any]) -> GradError:
+def stale(node: Node, box: list[Any]) -> GradError:
     name, by = node.plan.op.name, "" if box[2] is None else f" by {box[2]}"
     what = f"one of the variables needed for gradient computation has been modified by an inplace operation{by}"
     kept = f"(a value that {name} kept is now at version {box[1]})"

@@ -52,12 +52,9 @@ def list_(paths: tuple[str, ...]) -> None:
 @_PATHS
 def verify(paths: tuple[str, ...]) -> None:
     """Read files, or all .dvt files in and below folders, and compare every byte with the checksums. Status 1 when one is damaged."""
-    rows: list[tuple[str, ...]] = []
-    for file in _files(paths):
-        rows.append((os.fspath(file), _size(file), *_verdict(file)))
+    rows = [(os.fspath(file), _size(file), *_verdict(file)) for file in _files(paths)]
     show(("file", "size", "", "seen"), rows, {"whole": "green", "DAMAGED": "bold red"})
-    if any(row[2] != "whole" for row in rows):
-        sys.exit(1)
+    sys.exit(any(row[2] != "whole" for row in rows))
 
 
 def _verdict(file: Path) -> tuple[str, str]:

@@ -61,8 +61,7 @@ def seed_of(seed: int, epoch: int, what: str, key: Any) -> int:
     """
     with suppress(TypeError):
         key = operator.index(key)  # a sampler may give 3 as NumPy's integer or a tensor
-    text = repr((int(seed), int(epoch), what, key))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(repr((int(seed), int(epoch), what, key)).encode(), digest_size=8).digest(), "little")
 
 
 class Fetcher:

@@ -162,8 +162,7 @@ class DataLoader(Generic[T_co]):
         """
         if not self.in_order and self.num_workers:
             raise UnsupportedError("DataLoader.state_dict", "with in_order=False what is left is not known", "", "use in_order=True")
-        latest = self._resumed or self._progress or Progress(self._epoch - 1, self.num_workers, done=True)
-        return latest.state_dict()
+        return (self._resumed or self._progress or Progress(self._epoch - 1, self.num_workers, done=True)).state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next pass be the rest of the one that `state_dict` tells of: samples that were given are not loaded again.

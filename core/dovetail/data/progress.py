@@ -44,8 +44,7 @@ class Progress:
         """Plain values and tensors."""
         if self.done:
             return {"epoch": self.epoch + 1, "given": 0, "seed": self.seed}
-        kept = {name: getattr(self, name) for name in ("epoch", "given", "workers", "seed", "drew", "turn")}
-        return kept | {"generators": [from_numpy(g.copy()) for g in self.generators], "streams": list(self.streams)}
+        return vars(self) | {"generators": [from_numpy(g.copy()) for g in self.generators], "streams": list(self.streams)}
 
     @staticmethod
     def of(state: Any, loader: Any) -> Progress:
@@ -74,9 +73,8 @@ def begin(loader: Any, resumed: Progress | None, seed: int | None) -> tuple[Prog
         progress = resumed or Progress(loader._epoch, loader.num_workers)
         progress.generators = [source._get_state_array() for source in sources]
         steps = _steps(loader, progress.epoch)
-        if seed is None and resumed is not None and loader.persistent_workers:
-            seed = resumed.seed or None  # the workers of the run that stopped would have stayed
-        progress.drew = seed is None or loader.sample_seed is not None  # with it one number is drawn for a pass, however that is loaded
+        seed = seed or (resumed.seed if resumed and loader.persistent_workers else 0)  # workers of the run that stopped would have stayed
+        progress.drew = not seed or loader.sample_seed is not None  # with it one number is drawn for a pass, however that is loaded
         progress.seed = draw_seed(loader.generator) if progress.drew else seed
         return progress, steps
     if len(sources) != len(resumed.generators):

@@ -32,12 +32,11 @@ _PAIRS = "#complex128"
 
 def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
     """Write contiguous host arrays under their names. Raises a ValueError for more metadata than a header holds."""
-    plain = dict(_as_pairs(name, a) for name, a in arrays.items())
-    order = sorted(plain, key=lambda name: -plain[name].itemsize)  # so that every array lies at a multiple of its item's size
+    pairs = [_as_pairs(name, a) for name, a in arrays.items()]
+    pairs.sort(key=lambda pair: -pair[1].itemsize)  # so that every array lies at a multiple of its item's size
     header: dict[str, Any] = {"__metadata__": metadata}
     at = 0
-    for name in order:
-        a = plain[name]
+    for name, a in pairs:
         header[name] = {"dtype": _NAMES[a.dtype.name], "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
         at += a.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -49,8 +48,8 @@ def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> N
         raise ValueRangeError("save", what, f"expected at most {HEADER_LIMIT:,}", "put long lists of numbers into tensors")
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
-    for name in order:
-        file.write(_bytes(plain[name]))
+    for _, a in pairs:
+        file.write(_bytes(a))
 
 
 def _as_pairs(name: str, a: Any) -> tuple[str, Any]:

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from ..errors import DownloadError, HashMismatch
 from ..plugins.manager import get_manager
 from .atomic import fcntl, sync_folder  # without fcntl, on Windows, every process has a partial file of its own
+from .pins import get_dir
 
 __all__ = ["Expected", "download"]
 
@@ -260,7 +261,9 @@ class _Part:
         return found
 
     def _unwritable(self, error: OSError) -> DownloadError:
-        return _Unreachable(f"download({self.url!r})", f"{self.target} cannot be written: {error.strerror or error}")
+        what = f"{self.target} cannot be written: {error.strerror or error}"
+        remedy = "set DOVETAIL_HOME to a folder that can be" if Path(get_dir()).resolve() in self.target.parents else ""
+        return _Unreachable(f"download({self.url!r})", what, "", remedy)
 
     def __exit__(self, *_: object) -> None:
         """Keep the part for the next call where that can go on with it."""

@@ -65,9 +65,8 @@ def _tensors(obj: Any, f: Any) -> dict[str, Tensor]:
 
 def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
     """PyTorch's arguments about pickle have no meaning here and are let pass; any other is a mistake."""
-    for name in legacy:
-        if name not in _IGNORED:
-            raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {name!r}")
+    if other := [name for name in legacy if name not in _IGNORED]:
+        raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {other[0]!r}")
 
 
 def write_gathered(file: Any, arrays: dict[str, Any], text: str) -> None:
@@ -142,19 +141,16 @@ def load(
         raise ValueRangeError("load", "f must be a file path in order to use the mmap argument", f"got {type(f).__name__}")
     name = str(getattr(f, "name", "stream")) if hasattr(f, "read") else os.fspath(f)
     move_to = _mapper(map_location)
-    value: Any
     foreign = None if hasattr(f, "read") else read_weights(f)
     if foreign is not None:
-        value = {key: move_to(t) for key, t in foreign.items()}
-        return value if into is None else _loaded(into, value)
+        return _loaded(into, {key: move_to(t) for key, t in foreign.items()})
     with _opened(f) as file:
         start = file.read(9)
         if not start:
             what = "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?"
             raise _EmptyFile(name, 0, what)
         if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # a header's length may begin so too
-            value = _torch(name, f, file, start, map_location, mmap, legacy.get("encoding", "utf-8"))
-            return value if into is None else _loaded(into, value)
+            return _loaded(into, _torch(name, f, file, start, map_location, mmap, legacy.get("encoding", "utf-8")))
         arrays, metadata = read(name, file, max_header, bool(mmap))
     if not any(key.startswith("dovetail") for key in metadata):
         head, value = {"kind": "value"}, arrays
@@ -163,9 +159,7 @@ def load(
     else:
         head = _head(name, metadata, arrays, not mmap)
         value = _value(name, head.get("tree"), arrays, move_to)
-    if into is not None:
-        return _loaded(into, value)
-    return value if head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+    return _loaded(into, value) if into is not None or head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
 
 
 class _EmptyFile(FormatError, EOFError):
@@ -179,8 +173,10 @@ def _place(where: str, f: Any, way: str) -> None:
 
 
 def _loaded(module: Any, state: Any) -> Any:
-    module.load_state_dict(state)
-    return module
+    """The state; where there is a module, that with it."""
+    if module is not None:
+        module.load_state_dict(state)
+    return state if module is None else module
 
 
 def _opened(f: Any) -> BinaryIO:

@@ -29,7 +29,7 @@ from ._refuse import flags
 if TYPE_CHECKING:
     from ._op import Impl, Op
 
-__all__ = ["array", "dispatch", "general", "operand", "operator", "reflected", "specialise"]
+__all__ = ["array", "dispatch", "general", "one", "operand", "operator", "reflected", "specialise", "two"]
 
 _NDARRAY = np.ndarray
 _SINGLE = np.dtype(np.float32)
@@ -103,7 +103,7 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
     if op.saves:
         out, extras = out[0], out[1:]
     if op.n_outputs != 1:
-        return _finish_many(op, impl, args, raw, out, extras, edges, mask, word)
+        return finish_many(op, impl, args, raw, out, extras, edges, mask, word)
     if out.__class__ is not _NDARRAY:
         out = array(out)
     if op.contiguous and not out.flags.c_contiguous:
@@ -130,7 +130,7 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
     return t
 
 
-def _finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
+def finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, edges: Any, mask: int, word: int) -> Any:
     """`finish` for an op of several results."""
     out = [o if o.__class__ is _NDARRAY else array(o) for o in out]
     if op.contiguous:
@@ -171,54 +171,55 @@ def specialise(op: Op) -> Callable[..., Any] | None:
 
 
 def _unary(op: Op) -> Callable[..., Any]:
-    fast, state = op.fast, STATE
-
     def call(input: Any, *, out: Any = None) -> Any:
-        if out is not None:
-            return into(call, (input,), {"out": out})
-        word = state.word
-        kind = input.__class__
-        if word > 1 or (kind is not Tensor and kind not in CLASSES):
-            return dispatch(op, (input,))
-        a = input._a
-        dtype = a.dtype
-        impl = fast.get(dtype)
-        if impl is None or a.__class__ is not _NDARRAY:
-            return dispatch(op, (input,))
-        token = hush(IGNORE)
-        try:
-            out = impl.forward(a)
-            if out is NotImplemented:
-                impl = op.reference
-                out = impl.forward(a)
-        except MemoryError:
-            return dispatch(op, (input,))
-        finally:
-            restore(token)
-        if out.__class__ is not _NDARRAY:
-            out = np.asarray(out)
-        t = _new(Tensor)
-        t._a = out
-        t._v = [0, 0, None, None]
-        n = input._n
-        if n is None or not word or not impl.rules:
-            t._n = None
-            return t
-        t._n = node = _node(Node)
-        node.plan = plan = impl.by_mask[1] or impl.plan(1)
-        node.edges = (n,)
-        node.saved, node.boxes = plan.quick(a, out, input._v, t._v)
-        node.shape = out.shape
-        node.dtype = dtype
-        node.seq = tick()
-        return t
+        return one(op, input) if out is None else into(call, (input,), {"out": out})
 
     return call
 
 
+def one(op: Op, input: Any) -> Any:
+    """The quick way of an op of one tensor."""
+    word = STATE.word
+    kind = input.__class__
+    if word > 1 or (kind is not Tensor and kind not in CLASSES):
+        return dispatch(op, (input,))
+    a = input._a
+    dtype = a.dtype
+    impl = op.fast.get(dtype)
+    if impl is None or a.__class__ is not _NDARRAY:
+        return dispatch(op, (input,))
+    token = hush(IGNORE)
+    try:
+        out = impl.forward(a)
+        if out is NotImplemented:
+            impl = op.reference
+            out = impl.forward(a)
+    except MemoryError:
+        return dispatch(op, (input,))
+    finally:
+        restore(token)
+    if out.__class__ is not _NDARRAY:
+        out = np.asarray(out)
+    t = _new(Tensor)
+    t._a = out
+    t._v = [0, 0, None, None]
+    n = input._n
+    if n is None or not word or not impl.rules:
+        t._n = None
+        return t
+    t._n = node = _node(Node)
+    node.plan = plan = impl.by_mask[1] or impl.plan(1)
+    node.edges = (n,)
+    node.saved, node.boxes = plan.quick(a, out, input._v, t._v)
+    node.shape = out.shape
+    node.dtype = dtype
+    node.seq = tick()
+    return t
+
+
 def operator(op: Op) -> Callable[..., Any]:
     """The form of a two-argument op that stands behind an operator: NotImplemented for an operand that it does not know."""
-    return _binary(op, _operator_slow) if op.fast else lambda input, other: _operator_slow(op, (input, other))
+    return _binary(op, True) if op.fast else lambda input, other: _operator_slow(op, (input, other))
 
 
 def reflected(op: Op) -> Callable[..., Any]:
@@ -245,62 +246,63 @@ def _operator_slow(op: Op, args: Any, swap: bool = False) -> Any:
     return dispatch(op, args)
 
 
-def _binary(op: Op, slow: Callable[..., Any] = dispatch) -> Callable[..., Any]:
-    fast, state = op.fast, STATE
-    a_float, an_int = (float, int) if 1 not in op.strict else (None, None)  # the numbers that may stand for a tensor
-
+def _binary(op: Op, operator: bool = False) -> Callable[..., Any]:
     def call(input: Any, other: Any, *, out: Any = None) -> Any:
-        if out is not None:
-            return into(call, (input, other), {"out": out})
-        word = state.word
-        kind = input.__class__
-        if word > 1 or (kind is not Tensor and kind not in CLASSES):
-            return slow(op, (input, other))
-        a = input._a
-        dtype = a.dtype
-        impl = fast.get(dtype)
-        kind = other.__class__
-        if impl is None or a.__class__ is not _NDARRAY:
-            return slow(op, (input, other))
-        n = input._n
-        if kind is Tensor or kind in CLASSES:
-            b = other._a
-            if b.dtype is not dtype or b.__class__ is not _NDARRAY:
-                return slow(op, (input, other))
-            m = other._n
-            v = other._v
-        elif kind is a_float or kind is an_int:
-            b = other
-            m = None
-            v = _NO_BOX
-        else:
-            return slow(op, (input, other))
-        token = hush(IGNORE)
-        try:
-            out = impl.forward(a, b)
-            if out is NotImplemented:
-                impl = op.reference
-                out = impl.forward(a, b)
-        except (ValueError, OverflowError, MemoryError):
-            return slow(op, (input, other))
-        finally:
-            restore(token)
-        if out.__class__ is not _NDARRAY:
-            out = np.asarray(out)
-        t = _new(Tensor)
-        t._a = out
-        t._v = [0, 0, None, None]
-        if not word or (n is None and m is None) or not impl.rules:
-            t._n = None
-            return t
-        t._n = node = _node(Node)
-        mask = (1 if m is None else 3) if n is not None else 2
-        node.plan = plan = impl.by_mask[mask] or impl.plan(mask)
-        node.edges = (n, m)
-        node.saved, node.boxes = plan.quick(a, b, out, input._v, v, t._v)
-        node.shape = out.shape
-        node.dtype = dtype
-        node.seq = tick()
-        return t
+        return two(op, input, other, operator) if out is None else into(call, (input, other), {"out": out})
 
     return call
+
+
+def two(op: Op, input: Any, other: Any, operator: bool = False) -> Any:
+    """The quick way of an op of two tensors, or of a tensor and a number; `operator` where it stands behind one."""
+    slow = _operator_slow if operator else dispatch
+    word = STATE.word
+    kind = input.__class__
+    if word > 1 or (kind is not Tensor and kind not in CLASSES):
+        return slow(op, (input, other))
+    a = input._a
+    dtype = a.dtype
+    impl = op.fast.get(dtype)
+    kind = other.__class__
+    if impl is None or a.__class__ is not _NDARRAY:
+        return slow(op, (input, other))
+    n = input._n
+    if kind is Tensor or kind in CLASSES:
+        b = other._a
+        if b.dtype is not dtype or b.__class__ is not _NDARRAY:
+            return slow(op, (input, other))
+        m = other._n
+        v = other._v
+    elif (kind is float or kind is int) and 1 not in op.strict:
+        b = other
+        m = None
+        v = _NO_BOX
+    else:
+        return slow(op, (input, other))
+    token = hush(IGNORE)
+    try:
+        out = impl.forward(a, b)
+        if out is NotImplemented:
+            impl = op.reference
+            out = impl.forward(a, b)
+    except (ValueError, OverflowError, MemoryError):
+        return slow(op, (input, other))
+    finally:
+        restore(token)
+    if out.__class__ is not _NDARRAY:
+        out = np.asarray(out)
+    t = _new(Tensor)
+    t._a = out
+    t._v = [0, 0, None, None]
+    if not word or (n is None and m is None) or not impl.rules:
+        t._n = None
+        return t
+    t._n = node = _node(Node)
+    mask = (1 if m is None else 3) if n is not None else 2
+    node.plan = plan = impl.by_mask[mask] or impl.plan(mask)
+    node.edges = (n, m)
+    node.saved, node.boxes = plan.quick(a, b, out, input._v, v, t._v)
+    node.shape = out.shape
+    node.dtype = dtype
+    node.seq = tick()
+    return t

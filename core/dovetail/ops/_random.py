@@ -19,7 +19,7 @@ from ..memoryless import Memoryless, mapped, without
 from ..random_streams._draws import demand
 from ._live import exhausted
 from ._op import Array, Fixed, op
-from ._prepare import told
+from ._prepare import attend, told
 from ._refuse import not_for, tensors, type_name
 from .convert import finished
 from .inplace import check_writable, write
@@ -51,6 +51,7 @@ def source(where: Device, generator: Any = None) -> tuple[Any, Any]:
     if generator is not None and not isinstance(generator, Generator):
         raise TypeMismatch("random", f"generator is {generator!r} ({type(generator).__name__})", "expected a Generator or None")
     if where.type == "cpu":
+        attend(STATE.word)  # a first draw often comes before the first op: parameters
         return random_streams, current(generator)
     if where.type == "meta":
         return _Undrawn(), current(Generator())

@@ -251,7 +251,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     sizes = sizes_of("unravel_index", (shape if isinstance(shape, tuple | list) else (shape,),), "shape")
     if min(sizes, default=0) < 0:
         raise ValueRangeError("unravel_index()", f"'shape' cannot have negative values, but got {sizes}")
-    return _unravel(indices.long(), tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes)))
+    return _unravel(indices.long(), tuple((prod(sizes[k + 1 :]), n) for k, n in enumerate(sizes))) if sizes else ()
 
 
 @op(dtypes=None, contiguous=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ..errors import NameClashError, TypeMismatch, UnknownNameError, ValueRangeError
 
-__all__ = ["Kernel", "install", "install_claimed", "remove", "update_table"]
+__all__ = ["WHOLE", "Kernel", "adopt", "install", "install_claimed", "remove", "update_table"]
+
+WHOLE = ("compile", "twin")  # what is no op and no update: the compiler, and the compiled twin of the core's own calls
 
 _updates: dict[str, dict[Any, Callable[..., Any]]] = {}
 
@@ -40,7 +44,7 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
     from ._op import OPS, Impl
 
     record = OPS.get(op)
-    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op == "compile" else None
+    table: Any = record.table if record is not None else update_table(op) if op.endswith("_update") or op in WHOLE else None
     if table is None:
         raise UnknownNameError("register_kernels", f"there is no op named {op!r}", "expected one of dovetail.ops", "")
     if not isinstance(kernel, Kernel):
@@ -78,6 +82,15 @@ def remove(op: str, device: str, dtypes: tuple[Any, ...]) -> None:
             record.fast[numpy_type] = record.reference
 
 
+def adopt(made: dict[str, Any]) -> None:
+    """Let compiled twins serve wherever the core calls these functions by name: they do the same, or hand the call to them."""
+    from ..autograd.engine import late
+    for module in ("ops._call", "ops._viewing", "ops.index", "random_streams._draws", "random_streams.integers", "random_streams.normal"):
+        home = vars(import_module(f"dovetail.{module}"))
+        home.update({name: function for name, function in made.items() if name in home})
+    late.walk, late.collect = made["walk"], made["collect"]
+
+
 _installed = False
 _lock = threading.Lock()
 
@@ -97,6 +110,9 @@ def install_claimed() -> None:
                 install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
             except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
                 left_out.setdefault((claim.plugin, str(error.__cause__ or error)), []).append((claim.op, error))
+        make = update_table("twin").get(("cpu", np.dtype(np.float32)))
+        if make is not None and os.environ.get("DOVETAIL_TWIN") != "0":
+            adopt(make())
         for (plugin, _), found in left_out.items():
             (op, why), others = found[0], f" and {len(found) - 1} other ops" if len(found) > 1 else ""
             what = f"plugin {plugin}: its kernel for {op}{others} was left out, and the reference serves: {why}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..errors import DtypeError, ShapeError, ValueRangeError
+from ..memoryless import Memoryless
 from ._op import xp
 from ._refuse import tensors, type_name
 from ._windows import listing, refuse_scalar, refuse_types
@@ -168,7 +169,7 @@ def multi_margin_loss(
     if at._a.shape != (x._a.shape[0],):
         text = "target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size "
         raise ShapeError(where, f"{text}[{x._a.shape[0]}], but got {listing(at._a.shape)}. Input has shape {listing(x._a.shape)}.")
-    if at._a.__class__ is np.ndarray and at._a.size and (int(at._a.min()) < 0 or int(at._a.max()) >= classes):
+    if at._a.__class__ is not Memoryless and at._a.size and (int(at._a.min()) < 0 or int(at._a.max()) >= classes):
         raise ShapeError(where, f"target out of range ({classes} classes)")
     gap = (margin - x.gather(1, at.unsqueeze(1)) + x).clamp(min=0)
     gap = gap * gap if p == 2 else gap

@@ -73,9 +73,9 @@ def _hooks(manager: Manager, plugin: Plugin) -> list[Check]:
         return []
     try:
         found = implementations(manager.pluggy, manager.load(plugin.module, plugin))
+        return [_hook(manager, plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
     except PluginError as error:
         return [(f"{plugin.name}: {plugin.module}", False, str(error))]
-    return [_hook(manager, plugin, hook, found.get(plain(hook))) for hook in plugin.implements]
 
 
 def _hook(manager: Manager, plugin: Plugin, hook: str, function: Any) -> Check:
@@ -106,13 +106,9 @@ def look_around() -> list[Check]:
         checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
         checks += [(f"plugin {plugin.name}: note", True, note) for note in plugin.notes]
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
-    for kind, about in KINDS.items():
-        if about.claim:
-            rows = manager.table(kind).rows
-            checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for key, (plugin, _) in sorted(rows.items())]
-    for answer in manager.call("doctor"):
-        checks += answer
-    return checks
+    claims = [(kind, key, plugin) for kind in KINDS if KINDS[kind].claim for key, (plugin, _) in sorted(manager.table(kind).rows.items())]
+    checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for kind, key, plugin in claims]
+    return checks + [check for answer in manager.call("doctor") for check in answer]
 
 
 def _versions() -> list[Check]:

@@ -69,10 +69,14 @@ def largest(dtype: np.dtype) -> float:
 
 def uniform24(gen: Generator, shape: Shape) -> np.ndarray:
     """Draw float32 numbers of [0, 1) with 24 bits: one 32-bit draw each."""
-    bits = gen._words(size_of(shape)) & np.uint32(0xFFFFFF)
-    out = bits.view(np.int32).astype(np.float32)
+    return fractions(gen._words(size_of(shape))).reshape(shape)
+
+
+def fractions(words: np.ndarray) -> np.ndarray:
+    """The lower 24 bits of each word as a float32 of [0, 1)."""
+    out = (words & np.uint32(0xFFFFFF)).view(np.int32).astype(np.float32)
     out *= np.float32(2.0**-24)
-    return out.reshape(shape)
+    return out
 
 
 def uniform53(gen: Generator, shape: Shape) -> np.ndarray:

@@ -86,9 +86,13 @@ def randperm(gen: Generator, n: int, dtype: Any = np.int64) -> np.ndarray:
     demand(n <= limit, "randperm", f"n is {n}", f"expected at most {limit}, to which {dtype} can count")
     if n < 2:
         return np.arange(n).astype(dtype)
+    return exchanged(n, gen._words(n - 1)).astype(dtype, copy=False)
+
+
+def exchanged(n: int, words: np.ndarray) -> np.ndarray:
+    """The permutation of 0 … n - 1 that exchanges place i with place i + words[i] mod (n - i), for rising i."""
     places = np.arange(n - 1, dtype=np.uint32)
-    others = gen._words(n - 1) % (np.uint32(n) - places) + places
-    return (_exchange_one_by_one if n < _MANY else _exchange_together)(n, others).astype(dtype)
+    return (_exchange_one_by_one if n < _MANY else _exchange_together)(n, words % (np.uint32(n) - places) + places)
 
 
 def _exchange_one_by_one(n: int, others: np.ndarray) -> np.ndarray:

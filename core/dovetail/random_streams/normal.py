@@ -153,9 +153,14 @@ def box_muller(blocks: np.ndarray, mean: float, std: float) -> None:
     >>> float(row[0, 0])
     -1.1774100065231323
     """
-    for start in range(0, len(blocks), _BLOCKS):
+    for start in range(0, 0 if transformed(blocks, mean, std) else len(blocks), _BLOCKS):
         part = blocks[start : start + _BLOCKS]
         _transform(part, mean, std) if part.dtype == np.float32 else _transform_double(part, mean, std)
+
+
+def transformed(blocks: np.ndarray, mean: float, std: float) -> bool:
+    """Whether a kernel of a plugin, which then stands here, has done it: not this one."""
+    return False
 
 
 def _transform_double(part: np.ndarray, mean: float, std: float) -> None:

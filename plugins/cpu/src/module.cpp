@@ -21,6 +21,8 @@ NB_MODULE(_native, m) {
     dovetail::bind_pointwise(m);
     dovetail::bind_pooling(m);
     dovetail::bind_product(m);
+    dovetail::bind_random(m);
     dovetail::bind_recurrent(m);
     dovetail::bind_reduce(m);
+    dovetail::bind_twin(m);
 }

@@ -62,7 +62,8 @@ class _Steps:
     """The scores of the next token, with what was computed before."""
 
     def __init__(self, model: Any, batch: int, length: int, use_cache: bool) -> None:
-        self.model, self.most = model, model.config.block_size
+        self.model = model
+        self.most = model.longest or length
         # A cache cannot slide: with learned positions every token's keys change when the window moves.
         self.cache = model.make_cache(batch, min(length, self.most)) if use_cache else None
 

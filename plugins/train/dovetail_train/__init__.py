@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .callbacks import Curves, EarlyStopping, MetricsFile, Progress
+    from .callbacks import Curves, EarlyStopping, MetricsFile, Progress, TensorBoard
     from .drawing import draw
     from .flop_counter import FlopCounterMode
     from .model_summary import summary
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 __all__ = [
-    "Curves", "EarlyStopping", "FlopCounterMode", "MetricsFile", "Progress", "State", "Trainer", "check_finite", "draw",
+    "Curves", "EarlyStopping", "FlopCounterMode", "MetricsFile", "Progress", "State", "TensorBoard", "Trainer", "check_finite", "draw",
     "nonfinite_check", "summary",
 ]  # fmt: skip
 
 _HOMES = {  # each is imported when a name of it is first asked for
-    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress"), "drawing": ("draw",), "flop_counter": ("FlopCounterMode",),
+    "callbacks": ("Curves", "EarlyStopping", "MetricsFile", "Progress", "TensorBoard"),
+    "drawing": ("draw",), "flop_counter": ("FlopCounterMode",),
     "model_summary": ("summary",), "nonfinite": ("check_finite", "nonfinite_check"), "state": ("State",), "trainer": ("Trainer",),
 }  # fmt: skip
 

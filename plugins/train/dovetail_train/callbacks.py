@@ -1,4 +1,4 @@
-"""Callbacks that come with the trainer: a metrics file, curves, progress, and an end before the last epoch."""
+"""Callbacks that come with the trainer: a metrics file, TensorBoard, curves, progress, and an end before the last epoch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,7 +15,7 @@ from dovetail.errors import ValueRangeError
 
 from .evaluation import watched
 
-__all__ = ["Curves", "EarlyStopping", "MetricsFile", "Progress"]
+__all__ = ["Curves", "EarlyStopping", "MetricsFile", "Progress", "TensorBoard"]
 
 
 class MetricsFile:
@@ -74,6 +75,58 @@ class MetricsFile:
             row = {**row, "seconds": round(time.perf_counter() - self._began, 3)}
             self._file.write(json.dumps(_finite(row), allow_nan=False) + "\n")
             self._file.flush()
+
+
+class TensorBoard:
+    """Write for TensorBoard into a folder: ``step/train_loss`` and ``step/lr`` every ``every`` steps, and the results of each epoch.
+
+    All of them are over the number of steps. Results that are lists are written number by number (``name/0``). A training that is
+    continued goes on in the same folder, and what an interrupted one wrote after its checkpoint is hidden. It writes through
+    `SummaryWriter`; where tensorboardX is missing a ModuleNotFoundError says so (``pip install "dovetail-train[tensorboard]"``).
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str], every: int = 20) -> None:
+        if every < 1:
+            raise ValueRangeError("TensorBoard", f"every is {every}", "expected a number of steps from 1 on")
+        from .tensorboard import SummaryWriter
+
+        self.log_dir, self.every, self._make = Path(log_dir), every, SummaryWriter
+        self._writer: Any = None
+
+    def fit_start(self, state: Any) -> None:
+        """Begin a file of events; of a training that goes on, from its step."""
+        self._writer = self._make(self.log_dir, purge_step=state.step + 1 if state.step else None)
+
+    def step_end(self, state: Any) -> None:
+        """Write loss and learning rate, every so many steps."""
+        if state.step % self.every == 0:
+            self._writer.add_scalar("step/train_loss", state.train_loss, state.step)
+            self._writer.add_scalar("step/lr", state.lr, state.step)
+
+    def epoch_end(self, state: Any) -> None:
+        """Write what the epoch gave."""
+        for result in state.metrics:
+            for name, value in _numbers(result, state.metrics[result]):
+                self._writer.add_scalar(name, value, state.step)
+
+    def checkpoint_saved(self, path: Any, state: Any) -> None:
+        """What the checkpoint follows is on disk with it."""
+        self._writer.flush()
+
+    def fit_end(self, state: Any) -> None:
+        """Close the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """The numbers in a result, each with its name."""
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _numbers(f"{name}/{index}", part)
+    else:
+        yield name, float(value)
 
 
 def _finite(value: Any) -> Any:

@@ -14,7 +14,7 @@ from dovetail import Tensor
 from dovetail.nn import functional as F
 from dovetail_vision.datasets import Shapes
 from dovetail_vision.transforms import functional as TF
-from dovetail_vision.utils import draw_bounding_boxes, draw_segmentation_masks, make_grid, save_image
+from dovetail_vision.utils import draw_bounding_boxes, draw_segmentation_masks, make_grid
 
 SCALE, SHOWN, COLOURS = 2, 8, ["", "red", "lime", "dodgerblue", "yellow", "magenta"]
 
@@ -27,9 +27,10 @@ def larger(image: Tensor) -> Tensor:
 def boxes(model: dv.nn.Module, image: Tensor) -> Tensor:
     """The boxes of an image (3, H, W), uint8, with class and score."""
     found = model([image.float() / 255])[0]
+    found = {name: column[found["scores"] > 0.5] for name, column in found.items()}
     words = [f"{Shapes.categories[label]} {score:.2f}" for label, score in zip(found["labels"].tolist(), found["scores"].tolist())]
     colours = [COLOURS[label] for label in found["labels"].tolist()]
-    return draw_bounding_boxes(larger(image), found["boxes"] * SCALE, words, colours)
+    return draw_bounding_boxes(larger(image), found["boxes"] * SCALE, words, colours, width=2, label_colors="white")
 
 
 def classes(model: dv.nn.Module, image: Tensor) -> Tensor:
@@ -48,7 +49,8 @@ def main(folder: str) -> None:
     for name, answer in (("detector", boxes), ("segmenter", classes)):
         model = dv.models.create(f"vision/shapes_{name}", weights="v1").eval()
         answered = [answer(model, image) for image in images]
-        save_image(make_grid([one.float() / 255 for one in answered], nrow=SHOWN // 2, pad_value=1.0), Path(folder, f"shapes_{name}.png"))
+        grid = TF.to_pil_image(make_grid(answered, nrow=SHOWN // 2, pad_value=255))
+        grid.quantize(96).save(Path(folder, f"shapes_{name}.png"), optimize=True)
 
 
 if __name__ == "__main__":

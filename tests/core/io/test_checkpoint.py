@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import gc
 import io
 import os
 import random
+import re
 import resource
+import subprocess
+import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -169,6 +175,7 @@ def test_a_failing_disk_leaves_the_old_one(tmp_path, monkeypatch, kind, at):
     old = run.save(state, wait=True)
     with monkeypatch.context() as patch:
         code = getattr(errno, kind, 0)
+        patch.setattr(checkpoint._Parts, "size", 4096)  # so that a small file is written by many calls
 
         def fail(*_, **__):
             raise OSError(code, os.strerror(code))
@@ -179,7 +186,7 @@ def test_a_failing_disk_leaves_the_old_one(tmp_path, monkeypatch, kind, at):
         elif at.__class__ is str:
             patch.setattr(atomic.os, at, fail)
         else:
-            patch.setattr(checkpoint, "open", lambda *a: Broken(io.FileIO(*a), at, code), raising=False)
+            patch.setattr(checkpoint, "open", lambda path, mode, _: Broken(io.FileIO(path, mode), at, code), raising=False)
         try:
             run.save(state)
             with pytest.raises(OSError):
@@ -191,6 +198,75 @@ def test_a_failing_disk_leaves_the_old_one(tmp_path, monkeypatch, kind, at):
     run.save(state, wait=True)
     assert len(names(tmp_path)) == 1
     note("R3", f"{kind} at {at}", "old checkpoint whole, OSError, nothing left", "50 points")
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+LOST = r"Checkpointer: .*No space left on device \(while .*000001-step-1.dvt was written\); wait\(\) or close\(\) at the end would"
+
+
+def test_an_error_that_no_call_raised_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "write_gathered", full)
+    run = Checkpointer(tmp_path)
+    run.save({"w": dv.ones(1)})
+    run._thread.join()
+    with pytest.warns(UserWarning, match=LOST):
+        del run
+        gc.collect()
+    run = Checkpointer(tmp_path)
+    run.save({"w": dv.ones(1)})
+    with pytest.raises(OSError, match="No space left") as caught:
+        run.close()
+    assert caught.value.__notes__ == [f"while {tmp_path / '000001-step-1.dvt'} was written"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run.close()  # it was said once
+        del run
+        gc.collect()
+
+
+def test_an_error_after_the_last_line_of_a_program_is_said(tmp_path):
+    code = "import sys, dovetail as dv; from dovetail.io import checkpoint; from tests.core.io.test_checkpoint import full\n"
+    code += "checkpoint.write_gathered = full; run = checkpoint.Checkpointer(sys.argv[1]); run.save({'w': dv.ones(2)})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=False)
+    assert re.search(LOST, done.stderr), done.stderr
+
+
+SIZES = [0, 1, 4095, 4096, 12_288, (1 << 21) - 4096, 1 << 21, (1 << 21) + 1, 5_000_001]
+
+
+@pytest.mark.parametrize("cached", [False, True, "late"])
+def test_parts_make_the_file(tmp_path, monkeypatch, cached):
+    """What is written past the system's cache is what was given, and where that cannot be it goes through the cache."""
+    path, data = tmp_path / "f", random.Random(0).randbytes(SIZES[-1])
+
+    class Picky(io.FileIO):
+        def write(self, part):
+            if fcntl.fcntl(self.fileno(), fcntl.F_GETFL) & os.O_DIRECT:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            return super().write(part[: 1 << 20])  # nor does it take all at once
+
+    if cached is True:
+        monkeypatch.delattr(os, "O_DIRECT", raising=False)
+    for size in SIZES:
+        with Picky(path, "wb") if cached == "late" else open(path, "wb", 0) as file:
+            parts = checkpoint._Parts(file)
+            for at in range(0, size, 1_000_003):
+                parts.write(data[at : min(at + 1_000_003, size)])
+            parts.put()
+        assert path.read_bytes() == data[:size]
+
+
+def test_other_errors_of_a_disk_come_through(tmp_path):
+    with open(tmp_path / "f", "wb", 0) as file:
+        parts = checkpoint._Parts(file)
+        parts.file = Broken(file, 0, errno.EINVAL)
+        parts.write(bytes(5000))
+        with pytest.raises(OSError, match="Invalid argument"):
+            parts.put()
 
 
 def damaged(data: bytes, draw: random.Random, kind: str) -> bytes | None:

@@ -260,6 +260,9 @@ def test_what_cannot_be_written_is_typed(server, tmp_path, monkeypatch):
         def write(self, data):
             raise OSError(28, "No space left on device")
 
+    monkeypatch.setenv("DOVETAIL_HOME", str(tmp_path / "file"))
+    with pytest.raises(DownloadError, match=r"hub/w cannot be written: Not a directory; set DOVETAIL_HOME to a folder that can be$"):
+        download(server.url, tmp_path / "file" / "hub" / "w")
     monkeypatch.setattr(module._Part, "_count", full)
     with pytest.raises(DownloadError, match="w cannot be written: No space left on device"):
         download(server.url, tmp_path / "w", sha256=SHA)

@@ -180,6 +180,26 @@ def test_a_plugin_publishes_hooks_that_others_implement(site):
             plugins.call(name)
 
 
+def test_arguments_of_published_hooks_are_checked(site, run_cli):
+    """Those of another plugin, of the same one, and of one that is not here."""
+    site.add("dovetail-audio", PUBLISHER, code={"specs.py": SPECS})
+    for name, hook, arguments in (("well", "audio/window", "name"), ("ill", "audio/window", "name, size"), ("far", "moon/window", "x")):
+        manifest = f'hooks = {{ module = "dovetail_{name}.hooks", implements = ["{hook}"] }}\n'
+        function = f"{HEAD}@hookimpl\ndef {hook.replace('/', '_')}({arguments}):\n    return None\n"
+        site.add(f"dovetail-{name}", manifest, code={"hooks.py": function})
+    assert "hook audio/window" in run_cli("plugins", "check", "well")
+    assert "it asks for size; expected some of name" in run_cli("plugins", "check", "ill", status=1)
+    assert "no usable plugin publishes this hook" in run_cli("plugins", "check", "far")
+    broken = PUBLISHER.replace("publishes", 'module = "dovetail_own.hooks", implements = ["own/window"], publishes')
+    code = {"specs.py": SPECS, "hooks.py": f"{HEAD}@hookimpl\ndef own_window(nothing):\n    return None\n"}
+    site.add("dovetail-own", broken.replace("dovetail_audio", "dovetail_own"), code=code)
+    assert "it asks for nothing; expected some of name" in run_cli("plugins", "check", "own", status=1)
+    site.add("dovetail-dead", PUBLISHER.replace("audio", "dead"), code={"specs.py": "window = 1 / 0\n"})
+    code = {"hooks.py": f"{HEAD}@hookimpl\ndef dead_window(name):\n    return None\n"}
+    site.add("dovetail-last", 'hooks = { module = "dovetail_last.hooks", implements = ["dead/window"] }\n', code=code)
+    assert "ZeroDivisionError" in run_cli("plugins", "check", "last", status=1)
+
+
 def test_an_implementation_of_a_hook_whose_publisher_is_missing_is_harmless(site):
     site.model("dovetail-a", extra='hooks = { module = "dovetail_a.nothing", implements = ["audio/window"] }\n')
     assert models.list() == ["a/net"] and plugins.problems() == []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...ops._op import OPS
-from ...ops.kernels import install, install_claimed, remove, update_table
+from ...ops.kernels import WHOLE, install, install_claimed, remove, update_table
 from .case import Skip, Subject, check
 from .model import tensors_of
 
@@ -24,7 +24,7 @@ _TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 2e-5, "complex64":
 def its_op_is_there(subject: Subject) -> None:
     """The op, or the optimizer's update, that the kernel replaces exists."""
     op = subject.fields["op"]
-    assert op in OPS or op == "compile" or _optimizers(op), f"there is no op and no update named {op!r}"
+    assert op in OPS or op in WHOLE or _optimizers(op), f"there is no op and no update named {op!r}"
 
 
 def _optimizers(update: str) -> list[Any]:

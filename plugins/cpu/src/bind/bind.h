@@ -18,8 +18,10 @@ void bind_optim(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_pooling(nb::module_& m);
 void bind_product(nb::module_& m);
+void bind_random(nb::module_& m);
 void bind_recurrent(nb::module_& m);
 void bind_reduce(nb::module_& m);
+void bind_twin(nb::module_& m);
 
 // Call f(T{}) with the element type of an array, float or double; else let the reference serve.
 template <class F> nb::object by_type(const Array& x, F&& f) {

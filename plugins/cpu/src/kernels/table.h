@@ -12,6 +12,7 @@
 #include "pointwise.h"
 #include "pooling.h"
 #include "product.h"
+#include "random.h"
 #include "recurrent.h"
 #include "reduce.h"
 
@@ -28,6 +29,7 @@ template <class T> struct Kernels {
     PoolingKernels<T> pooling;
     NormKernels<T> norm;
     ConvKernels<T> conv;
+    RandomKernels<T> random;
 };
 
 struct InstructionSet {
@@ -53,6 +55,7 @@ template <class T> OptimKernels<T> optim_kernels();
 template <class T> PointwiseKernels<T> pointwise_kernels();
 template <class T> PoolingKernels<T> pooling_kernels();
 template <class T> ProductKernels<T> product_kernels();
+template <class T> RandomKernels<T> random_kernels();
 template <class T> RecurrentKernels<T> recurrent_kernels();
 template <class T> ReduceKernels<T> reduce_kernels();
 }  // namespace ISA

@@ -5,10 +5,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {
-    "BertConfig": "bert", "BertModel": "bert", "BertForMaskedLM": "bert_heads", "BertForSequenceClassification": "bert_heads",
-    "GPT": "gpt", "GPTConfig": "gpt", "ModelOutput": "output", "PreTrainedModel": "pretrained", "SentenceEncoder": "sentence",
+_FILES = {
+    "bert": ["BertConfig", "BertModel"],
+    "bert_heads": ["BertForMaskedLM", "BertForSequenceClassification"],
+    "distilbert": ["DistilBertConfig", "DistilBertForMaskedLM", "DistilBertForSequenceClassification", "DistilBertModel"],
+    "gpt": ["GPT", "GPTConfig", "GPT2Config", "GPT2LMHeadModel"],
+    "llama": [
+        "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "Qwen2Config", "Qwen2ForCausalLM",
+    ],
+    "output": ["ModelOutput"],
+    "pretrained": ["PreTrainedModel"],
+    "roberta": [
+        "RobertaConfig", "RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaModel",
+        "XLMRobertaConfig", "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification", "XLMRobertaModel",
+    ],
+    "sentence": ["SentenceEncoder"],
+    "t5": ["T5Config"],
+    "t5_models": ["T5EncoderModel", "T5ForConditionalGeneration", "T5Model"],
 }  # fmt: skip
+_HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = list(_HOMES)
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from dovetail import Tensor, nn
 from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
-from dovetail.nn import functional as F
 
-from .config import Config, activation, refuse
+from .attention import Attention, padding_mask
+from .config import Config, activation, labels_of, labels_to, refuse
 from .layers import Embedding, Linear, draw
 from .output import ModelOutput
 from .pretrained import PreTrainedModel
@@ -49,16 +49,12 @@ class BertConfig(Config):
     def translated(cls, config: dict[str, Any]) -> dict[str, Any]:
         """Refuse decoders and relative positions; take ``num_labels`` from ``id2label``."""
         plain = {"position_embedding_type": ("absolute",), "is_decoder": (False,), "add_cross_attention": (False,)}
-        refuse("BertConfig", config, plain)
-        if config.get("id2label"):
-            config["num_labels"] = len(config["id2label"])
-        return config
+        refuse(cls.__name__, config, plain)
+        return labels_of(config)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields in Hugging Face's spelling; the number of labels stands in ``id2label``."""
-        found = super().to_dict()
-        labels = range(found.pop("num_labels"))
-        return {**found, "id2label": {str(i): f"LABEL_{i}" for i in labels}, "label2id": {f"LABEL_{i}": i for i in labels}}
+        return labels_to(super().to_dict())
 
 
 class BertPreTrainedModel(PreTrainedModel):
@@ -68,6 +64,7 @@ class BertPreTrainedModel(PreTrainedModel):
     base_model_prefix = "bert"
     heads = ("cls", "classifier")
     optional = ("pooler",)
+    padded_positions: ClassVar[bool] = False  # padding has a position of its own
 
     def init_weights(self, module: nn.Module) -> None:
         """Normal weights of deviation ``initializer_range``, zero biases; the embedding of the padding is zero."""
@@ -85,10 +82,11 @@ class BertPreTrainedModel(PreTrainedModel):
 
 
 class _Embeddings(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: BertConfig, padded: bool = False) -> None:
         super().__init__()
-        self.word_embeddings = Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
-        self.position_embeddings = Embedding(config.max_position_embeddings, config.hidden_size)
+        padding = config.pad_token_id
+        self.word_embeddings = Embedding(config.vocab_size, config.hidden_size, padding_idx=padding)
+        self.position_embeddings = Embedding(config.max_position_embeddings, config.hidden_size, padding_idx=padding if padded else None)
         self.token_type_embeddings = Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -103,24 +101,6 @@ class _Embeddings(nn.Module):
             places = self.position_embeddings(position_ids)
         kinds = self.token_type_embeddings.weight[0] if token_type_ids is None else self.token_type_embeddings(token_type_ids)
         return self.dropout(self.LayerNorm(words + kinds + places))
-
-
-class _SelfAttention(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        size = config.hidden_size
-        self.num_attention_heads = config.num_attention_heads
-        self.query, self.key, self.value = Linear(size, size), Linear(size, size), Linear(size, size)
-        self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
-
-    def forward(self, hidden_states: Tensor, mask: Tensor | None) -> Tensor:
-        shape = hidden_states.shape
-        q, k, v = (
-            part(hidden_states).view(shape[0], shape[1], self.num_attention_heads, shape[2] // self.num_attention_heads).transpose(1, 2)
-            for part in (self.query, self.key, self.value)
-        )
-        drop = self.dropout.p if self.training else 0.0
-        return F.scaled_dot_product_attention(q, k, v, mask, drop).transpose(1, 2).reshape(shape)
 
 
 class _AddAndNorm(nn.Module):
@@ -139,7 +119,8 @@ class _AddAndNorm(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.self = _SelfAttention(config)
+        names, drop = ("query", "key", "value"), config.attention_probs_dropout_prob
+        self.self = Attention(config.hidden_size, config.num_attention_heads, names, dropout=drop)
         self.output = _AddAndNorm(config, config.hidden_size)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -191,16 +172,6 @@ class _Pooler(nn.Module):
         return self.activation(self.dense(hidden_states[:, 0]))
 
 
-def _allowed(mask: Tensor | None, shape: tuple[int, ...]) -> Tensor | None:
-    """The attention mask (N, L) of ones and zeros as attention takes it, (N, 1, 1, L) of bool; None where nothing is masked."""
-    if mask is None:
-        return None
-    if tuple(mask.shape) != tuple(shape):
-        raise ShapeError("BertModel", f"attention_mask is {tuple(mask.shape)}", f"expected {tuple(shape)} as input_ids")
-    mask = mask != 0
-    return None if bool(mask.all()) else mask[:, None, None, :]
-
-
 class BertModel(BertPreTrainedModel):
     """The encoder: tokens ``(N, L)`` to ``last_hidden_state`` ``(N, L, H)`` and ``pooler_output`` ``(N, H)``.
 
@@ -218,8 +189,8 @@ class BertModel(BertPreTrainedModel):
         super().__init__(config)
         if config.hidden_size % config.num_attention_heads:
             what = f"hidden_size is {config.hidden_size} and num_attention_heads is {config.num_attention_heads}"
-            raise ValueRangeError("BertModel", what, "expected a multiple")
-        self.embeddings = _Embeddings(config)
+            raise ValueRangeError(type(self).__name__, what, "expected a multiple")
+        self.embeddings = _Embeddings(config, self.padded_positions)
         self.encoder = _Encoder(config)
         self.pooler = _Pooler(config) if add_pooling_layer else None
         self.post_init()
@@ -234,11 +205,11 @@ class BertModel(BertPreTrainedModel):
         output_hidden_states: bool = False, return_dict: bool = True,
     ) -> Any:  # fmt: skip
         if (input_ids is None) == (inputs_embeds is None):
-            raise ValueRangeError("BertModel", "You must specify exactly one of input_ids or inputs_embeds")
+            raise ValueRangeError(type(self).__name__, "You must specify exactly one of input_ids or inputs_embeds")
         if output_attentions:
-            raise UnsupportedError("BertModel", "output_attentions is True", "attention is computed without keeping its weights")
+            raise UnsupportedError(type(self).__name__, "output_attentions is True", "attention is computed without keeping its weights")
         words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        mask = _allowed(attention_mask, words.shape[:2])
+        mask = padding_mask(type(self).__name__, attention_mask, words.shape[:2])
         states = self.encoder(self.embeddings(words, token_type_ids, position_ids), mask)
         out = ModelOutput(
             last_hidden_state=states[-1],

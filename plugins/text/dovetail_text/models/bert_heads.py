@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import dovetail as dv
 from dovetail import Tensor, nn
-from dovetail.errors import ValueRangeError
-from dovetail.nn import functional as F
 
 from .bert import BertConfig, BertModel, BertPreTrainedModel
 from .config import activation
+from .heads import ForMaskedLM, ForSequenceClassification
 from .layers import Linear
 from .output import ModelOutput
 
@@ -48,12 +46,13 @@ class _Head(nn.Module):
         return self.predictions(x)
 
 
-class BertForMaskedLM(BertPreTrainedModel):
+class BertForMaskedLM(BertPreTrainedModel, ForMaskedLM):
     """BERT that guesses masked words: tokens ``(N, L)`` to ``logits`` ``(N, L, vocab_size)``.
 
     With ``labels`` ``(N, L)``, −100 where nothing is asked, ``loss`` is their cross-entropy. The matrix of the last layer is that of
     the word embeddings, unless ``tie_word_embeddings`` is False.
 
+    >>> import dovetail as dv
     >>> config = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
     >>> BertForMaskedLM(config)(dv.tensor([[1, 2, 3]])).logits.shape
     dovetail.Size([1, 3, 9])
@@ -74,24 +73,17 @@ class BertForMaskedLM(BertPreTrainedModel):
             found["cls.predictions.decoder.weight"] = "bert.embeddings.word_embeddings.weight"
         return found
 
-    def forward(
-        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, labels: Tensor | None = None, **output: Any,
-    ) -> Any:  # fmt: skip
-        return_dict = output.pop("return_dict", True)
-        found = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **output)
-        logits = self.cls(found.last_hidden_state)
-        loss = None if labels is None else F.cross_entropy(logits.view(-1, self.config.vocab_size), labels.view(-1))
-        out = ModelOutput(loss=loss, logits=logits, hidden_states=found.get("hidden_states"))
-        return out if return_dict else out.to_tuple()
+    def score(self, found: ModelOutput) -> Tensor:
+        """Words by the vectors of all places."""
+        return self.cls(found.last_hidden_state)
 
 
-class BertForSequenceClassification(BertPreTrainedModel):
+class BertForSequenceClassification(BertPreTrainedModel, ForSequenceClassification):
     """BERT that classifies whole texts: tokens ``(N, L)`` to ``logits`` ``(N, num_labels)``.
 
-    With ``labels``, ``loss`` is what ``config.problem_type`` says: ``"regression"`` (mean squared error; also where there is one label),
-    ``"single_label_classification"`` (cross-entropy; also where labels are whole numbers) or ``"multi_label_classification"``.
+    With ``labels``, ``loss`` is what ``config.problem_type`` says: :func:`~dovetail_text.models.heads.classification_loss`.
 
+    >>> import dovetail as dv
     >>> config = BertConfig(9, 8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, num_labels=3)
     >>> BertForSequenceClassification(config)(dv.tensor([[1, 2, 3]])).logits.shape
     dovetail.Size([1, 3])
@@ -106,30 +98,9 @@ class BertForSequenceClassification(BertPreTrainedModel):
         self.classifier = Linear(config.hidden_size, config.num_labels)
         self.post_init(self.classifier)
 
-    def forward(
-        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, labels: Tensor | None = None, **output: Any,
-    ) -> Any:  # fmt: skip
-        return_dict = output.pop("return_dict", True)
-        found = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **output)
-        logits = self.classifier(self.dropout(found.pooler_output))
-        loss = None if labels is None else self._loss(logits, labels)
-        out = ModelOutput(loss=loss, logits=logits, hidden_states=found.get("hidden_states"))
-        return out if return_dict else out.to_tuple()
-
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        kind = self.config.problem_type
-        if kind is None:
-            whole = labels.dtype in (dv.int64, dv.int32)
-            kind = "regression" if self.num_labels == 1 else "single_label_classification" if whole else "multi_label_classification"
-        if kind == "regression":
-            return F.mse_loss(logits.squeeze(), labels.squeeze()) if self.num_labels == 1 else F.mse_loss(logits, labels)
-        if kind == "single_label_classification":
-            return F.cross_entropy(logits.view(-1, self.num_labels), labels.view(-1))
-        if kind == "multi_label_classification":
-            return F.binary_cross_entropy_with_logits(logits, labels)
-        kinds = "regression, single_label_classification or multi_label_classification"
-        raise ValueRangeError("BertForSequenceClassification", f"problem_type is {kind!r}", f"expected {kinds}")
+    def score(self, found: ModelOutput) -> Tensor:
+        """Classes by the pooled vector."""
+        return self.classifier(self.dropout(found.pooler_output))
 
 
 def bert_for_masked_lm(**config: Any) -> BertForMaskedLM:

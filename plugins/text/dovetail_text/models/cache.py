@@ -13,12 +13,14 @@ __all__ = ["KeyValueCache", "causal_mask"]
 class KeyValueCache:
     """Room for keys and values of all layers, made once: a tensor ``(2, layers, N, heads, length, size)``.
 
-    ``length`` counts the tokens in it; the model moves it on after each call.
+    ``length`` counts the tokens in it; the model moves it on after each call. ``memory`` holds, by layer, the keys and values of what
+    an encoder found, where there is one.
     """
 
     def __init__(self, room: Tensor) -> None:
         self.room = room
         self.length = 0
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keep the keys and values ``(N, heads, L, size)`` of new tokens; return those of all tokens so far."""
@@ -29,11 +31,23 @@ class KeyValueCache:
             values[:, :, self.length : end] = value
         return keys[:, :, :end], values[:, :, :end]
 
+    def reorder(self, rows: Tensor) -> None:
+        """Let each text go on from another one: text i has, from now on, what text ``rows[i]`` had. Raises nothing of its own.
 
-def causal_mask(padding: Tensor | None, length: int, past: int, device: Any = None) -> Tensor | None:
+        Texts are expected to change places only with those that have the same ``memory``.
+        """
+        with dv.no_grad():
+            for part in self.room.flatten(0, 1):
+                part[:, :, : self.length] = part[rows][:, :, : self.length]
+
+
+def causal_mask(
+    padding: Tensor | None, length: int, past: int, device: Any = None, window: int | None = None, plain: bool = True
+) -> Tensor | None:  # fmt: skip
     """Which of ``past + length`` tokens each of the last ``length`` may look at, ``(N or 1, 1, length, past + length)`` of bool.
 
-    ``padding`` ``(N, past + length)`` is 0 where there is no token. None where plain causality (or a single new token) says it all.
+    ``padding`` ``(N, past + length)`` is 0 where there is no token; with a ``window`` each token sees that many, itself among them.
+    None where plain causality (or a single new token) says it all; with ``plain=False`` only where all is allowed.
 
     >>> causal_mask(None, 2, 1)
     tensor([[[[ True,  True, False],
@@ -41,8 +55,11 @@ def causal_mask(padding: Tensor | None, length: int, past: int, device: Any = No
     """
     if padding is not None and bool((padding != 0).all()):
         padding = None
-    if padding is None and (past == 0 or length == 1):
+    narrow = window is not None and past + length > window
+    if padding is None and not narrow and ((plain and past == 0) or length == 1):
         return None
     seen = dv.arange(past + length, device=device)
     mask = (seen <= seen[past:, None])[None, None]
+    if narrow:
+        mask = mask & (seen > seen[past:, None] - window)
     return mask if padding is None else mask & (padding != 0)[:, None, None, :]

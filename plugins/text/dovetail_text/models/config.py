@@ -13,7 +13,7 @@ from dovetail import Tensor
 from dovetail.errors import FormatError, UnsupportedError, ValueRangeError
 from dovetail.nn import functional as F
 
-__all__ = ["Config", "activation", "read_json"]
+__all__ = ["Config", "activation", "labels_of", "labels_to", "read_json", "refuse"]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -94,3 +94,19 @@ def refuse(where: str, config: Mapping[str, Any], plain: Mapping[str, tuple[Any,
         if name in config and config[name] not in values:
             what = f"{name} is {config[name]!r} in the configuration"
             raise UnsupportedError(where, what, f"only {' or '.join(map(repr, values))} is there")
+
+
+def labels_of(config: dict[str, Any]) -> dict[str, Any]:
+    """Take ``num_labels`` from the ``id2label`` of a config.json."""
+    return {**config, "num_labels": len(config["id2label"])} if config.get("id2label") else config
+
+
+def labels_to(fields: dict[str, Any]) -> dict[str, Any]:
+    """Let the number of labels stand in ``id2label``, as Hugging Face writes it.
+
+    >>> labels_to({"num_labels": 1})
+    {'id2label': {'0': 'LABEL_0'}, 'label2id': {'LABEL_0': 0}}
+    """
+    labels = range(fields["num_labels"])
+    names = {"id2label": {str(i): f"LABEL_{i}" for i in labels}, "label2id": {f"LABEL_{i}": i for i in labels}}
+    return {**{name: value for name, value in fields.items() if name != "num_labels"}, **names}

@@ -6,18 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import dovetail as dv
 from dovetail import Tensor, nn
-from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
-from dovetail.nn import functional as F
+from dovetail.errors import ShapeError, ValueRangeError
 
+from .attention import attend
 from .cache import KeyValueCache, causal_mask
+from .causal import CausalLM, next_token_loss
 from .config import Config, activation, refuse
 from .layers import Conv1D, Embedding, Linear, draw
 from .output import ModelOutput
-from .pretrained import PreTrainedModel
 
-__all__ = ["GPT", "GPTConfig", "gpt"]
+__all__ = ["GPT", "GPT2Config", "GPT2LMHeadModel", "GPTConfig", "gpt"]
 
 _DROPS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
@@ -26,7 +25,8 @@ _DROPS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 class GPTConfig(Config):
     """The sizes of a GPT, as nanoGPT names them; the defaults are those of GPT-2 (124 million parameters) without dropout.
 
-    ``bias=False`` leaves out the biases of linear layers and layer norms.
+    ``bias=False`` leaves out the biases of linear layers and layer norms. ``resid_pdrop``, ``embd_pdrop`` and ``attn_pdrop`` are
+    ``dropout`` unless they are given.
 
     >>> GPTConfig.from_dict({"model_type": "gpt2", "n_positions": 512, "n_layer": 2}).block_size
     512
@@ -47,28 +47,37 @@ class GPTConfig(Config):
     initializer_range: float = 0.02
     tie_word_embeddings: bool = True
     eos_token_id: int | None = None
+    resid_pdrop: float | None = None
+    embd_pdrop: float | None = None
+    attn_pdrop: float | None = None
+    scale_attn_weights: bool = True
+    scale_attn_by_inverse_layer_idx: bool = False
+
+    def drop(self, name: str) -> float:
+        """The dropout of one of the three places."""
+        own = getattr(self, name)
+        return self.dropout if own is None else own
 
     @classmethod
     def translated(cls, config: dict[str, Any]) -> dict[str, Any]:
-        """Bring GPT-2's ``n_positions`` and its three dropouts to nanoGPT's two names."""
-        plain = {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "add_cross_attention": (False,)}
-        refuse("GPTConfig", config, plain)
+        """Bring GPT-2's ``n_positions`` and, where they are one, its three dropouts to nanoGPT's two names."""
+        refuse("GPTConfig", config, {"add_cross_attention": (False,)})
         config.setdefault("block_size", config.get("n_positions", cls.block_size))
-        drops = {config.get(name, 0.1) for name in _DROPS}
-        if len(drops) > 1:
-            raise UnsupportedError("GPTConfig", f"{', '.join(_DROPS)} differ ({sorted(drops)})", "expected one dropout for all")
-        config.setdefault("dropout", drops.pop())
-        return config
+        drops = {name: config.get(name, 0.1) for name in _DROPS}
+        if len(set(drops.values())) == 1:
+            config.setdefault("dropout", drops[_DROPS[0]])
+            drops = dict.fromkeys(_DROPS)
+        return {**config, **drops}
 
     def to_dict(self) -> dict[str, Any]:
         """The fields in Hugging Face's spelling, and ``bias`` where there is none, which transformers does not have."""
         found = super().to_dict()
-        drop = found.pop("dropout")
+        del found["dropout"]
         if found["bias"]:
             del found["bias"]
         else:
             found["model_type"] = "gpt2_without_bias"  # so that transformers refuses it
-        return {**found, "n_positions": found.pop("block_size"), **dict.fromkeys(_DROPS, drop)}
+        return {**found, "n_positions": found.pop("block_size"), **{name: self.drop(name) for name in _DROPS}}
 
     @classmethod
     def from_dict(cls, config: Any, **changes: Any) -> GPTConfig:
@@ -81,19 +90,20 @@ class GPTConfig(Config):
 class _Attention(nn.Module):
     def __init__(self, config: GPTConfig, index: int) -> None:
         super().__init__()
-        self.n_head, self.index, self.p = config.n_head, index, config.dropout
+        self.n_head, self.index, self.p = config.n_head, index, config.drop("attn_pdrop")
+        self.scale = (config.n_embd // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
+        if config.scale_attn_by_inverse_layer_idx:
+            self.scale /= index + 1
         self.c_attn = Conv1D(3 * config.n_embd, config.n_embd, config.bias)
         self.c_proj = Conv1D(config.n_embd, config.n_embd, config.bias)
-        self.resid_dropout = nn.Dropout(config.dropout)
+        self.resid_dropout = nn.Dropout(config.drop("resid_pdrop"))
 
     def forward(self, x: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
         n, length, size = x.shape
         q, k, v = self.c_attn(x).view(n, length, 3, self.n_head, size // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
         if cache is not None:
             k, v = cache.update(self.index, k, v)
-        drop = self.p if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, drop, is_causal=mask is None and length > 1)
-        return self.resid_dropout(self.c_proj(y.transpose(1, 2).reshape(n, length, size)))
+        return self.resid_dropout(self.c_proj(attend(q, k, v, mask, self.p if self.training else 0.0, True, self.scale)))
 
 
 class _MLP(nn.Module):
@@ -103,7 +113,7 @@ class _MLP(nn.Module):
         self.c_fc = Conv1D(inner, config.n_embd, config.bias)
         self.c_proj = Conv1D(config.n_embd, inner, config.bias)
         self.act = activation(config.activation_function)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.drop("resid_pdrop"))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.dropout(self.c_proj(self.act(self.c_fc(x))))
@@ -127,7 +137,7 @@ class _Transformer(nn.Module):
         super().__init__()
         self.wte = Embedding(config.vocab_size, config.n_embd)
         self.wpe = Embedding(config.block_size, config.n_embd)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = nn.Dropout(config.drop("embd_pdrop"))
         self.h = nn.ModuleList([_Block(config, index) for index in range(config.n_layer)])
         self.ln_f = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
 
@@ -138,13 +148,14 @@ class _Transformer(nn.Module):
         return self.ln_f(x)
 
 
-class GPT(PreTrainedModel):
+class GPT(CausalLM):
     """A causal language model: tokens ``(N, L)``, ``L`` up to ``block_size``, to ``logits`` ``(N, L, vocab_size)`` of the next ones.
 
     After Radford et al., Language Models are Unsupervised Multitask Learners, 2019. Parameters are named and laid out as in Hugging
     Face's ``GPT2LMHeadModel``, so its folders load. With ``labels`` ``(N, L)``, −100 where nothing is asked, ``loss`` is the
     cross-entropy of each label by the tokens before it: pass ``labels=input_ids``.
 
+    >>> import dovetail as dv
     >>> model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)).eval()
     >>> model(dv.tensor([[1, 2, 3]])).logits.shape
     dovetail.Size([1, 3, 9])
@@ -196,24 +207,19 @@ class GPT(PreTrainedModel):
         if cache is not None:
             cache.length += length
         logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
-        return ModelOutput(loss=None if labels is None else _loss(logits, labels), logits=logits)
+        return ModelOutput(loss=None if labels is None else next_token_loss(logits, labels), logits=logits)
 
-    def make_cache(self, batch: int, length: int) -> KeyValueCache:
-        """Room for the keys and values of ``length`` tokens of ``batch`` texts."""
-        config, weight = self.config, self.transformer.wte.weight
-        shape = (config.n_layer, batch, config.n_head, length, config.n_embd // config.n_head)
-        return KeyValueCache(dv.zeros(2, *shape, dtype=weight.dtype, device=weight.device))
+    @property
+    def longest(self) -> int:
+        """As many tokens as there are positions."""
+        return self.config.block_size
 
-    def generate(self, ids: Any, max_new_tokens: int, **options: Any) -> Tensor:
-        """Continue a text by ``max_new_tokens`` tokens: :func:`dovetail_text.generation.generate` with this model."""
-        from ..generation import generate
-
-        return generate(self, ids, max_new_tokens, **options)
+    def cache_sizes(self) -> tuple[int, int, int]:
+        """The number of layers, of heads, and the length of each."""
+        return self.config.n_layer, self.config.n_head, self.config.n_embd // self.config.n_head
 
 
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    following = F.pad(labels, (0, 1), value=-100)[:, 1:]
-    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), following.reshape(-1))
+GPT2Config, GPT2LMHeadModel = GPTConfig, GPT  # by the names of Hugging Face's classes
 
 
 def gpt(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import dovetail as dv
 from dovetail import Tensor, nn
 from dovetail.nn import functional as F
 
-__all__ = ["Conv1D", "Embedding", "Linear", "draw"]
+__all__ = ["Conv1D", "Embedding", "Linear", "draw", "gated"]
 
 
 class Linear(nn.Linear):
@@ -42,6 +44,15 @@ class Conv1D(nn.Module):
 
     def extra_repr(self) -> str:
         return f"nf={self.nf}, nx={self.nx}"
+
+
+def gated(x: Tensor, gate: nn.Module, up: nn.Module, act: Callable[[Tensor], Tensor]) -> Tensor:
+    """``act(gate(x)) · up(x)``: the gated half of a feed-forward layer (Shazeer, 2020, https://arxiv.org/abs/2002.05202).
+
+    >>> gated(dv.tensor([2.0, -3.0]), nn.Identity(), nn.Identity(), F.relu)
+    tensor([4., -0.])
+    """
+    return act(gate(x)) * up(x)
 
 
 def draw(layer: nn.Module, std: float) -> nn.Module:

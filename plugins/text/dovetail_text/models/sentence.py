@@ -31,7 +31,7 @@ class SentenceEncoder(nn.Module):
     After Reimers and Gurevych, Sentence-BERT, https://arxiv.org/abs/1908.10084.
 
     >>> bert = BertModel(BertConfig(9, 8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16))
-    >>> SentenceEncoder(bert)(dv.tensor([[1, 2, 3], [4, 0, 0]]), dv.tensor([[1, 1, 1], [1, 0, 0]])).detach().norm(dim=1)
+    >>> SentenceEncoder(bert)(dv.tensor([[1, 2, 3], [4, 0, 0]]), dv.tensor([[1, 1, 1], [1, 0, 0]])).detach().norm(dim=1).round(decimals=4)
     tensor([1., 1.])
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 
 import dovetail
 from dovetail import Tensor
+from dovetail.autograd.modes import OBSERVE, STATE
 from dovetail.errors import ValueRangeError
 
 from ._interpolation import InterpolationMode
@@ -59,7 +60,11 @@ def _sampled(where: str, img: Tensor, mode: InterpolationMode, fill: Fill, sourc
         what = f"fill has {len(fills)} values but the image has {channels} channels"
         raise ValueRangeError(where, what, "expected one value or one a channel")
     x, y = sources()
-    pixels, cover = (_nearest_pixels if mode is InterpolationMode.NEAREST else _bilinear_pixels)(enter(img, (x.dtype,)), x, y)
+    batch, nearest = enter(img, (x.dtype,)), mode is InterpolationMode.NEAREST
+    if batch.is_cpu and batch.numel() and not (batch.requires_grad or x.requires_grad or STATE.word & OBSERVE):
+        pixels, cover = _gathered(batch.numpy(), x.numpy(), y.numpy(), nearest)
+    else:  # what is traced, or has a gradient, is made of ops
+        pixels, cover = (_nearest_pixels if nearest else _bilinear_pixels)(batch, x, y)
     if fills is not None:
         colour = dovetail.tensor(fills, dtype=x.dtype, device=img.device).view(-1, 1, 1)
         pixels = pixels * cover + (1.0 - cover) * colour
@@ -97,6 +102,28 @@ def _elastic_sources(displacement: Tensor, height: int, width: int) -> tuple[Ten
     x, y = (dovetail.linspace((1 - size) / size, (size - 1) / size, size, **kind) for size in (width, height))
     found = (x + displacement[0, ..., 0], y.unsqueeze(-1) + displacement[0, ..., 1])
     return tuple((part + 1.0) * (size * 0.5) - 0.5 for part, size in zip(found, (width, height), strict=True))  # type: ignore[return-value]
+
+
+def _gathered(batch: np.ndarray, x: np.ndarray, y: np.ndarray, nearest: bool) -> tuple[Tensor, Tensor]:
+    """The pixels at ``(x, y)`` and how much of each lies inside, as the functions below give them."""
+    height, width = batch.shape[-2:]
+    channels = batch.reshape(-1, height, width)
+    padded = np.zeros((len(channels) + 1, height + 4, width + 4), batch.dtype)  # what is around is 0, and so is its cover
+    padded[:-1, 2:-2, 2:-2], padded[-1, 2:-2, 2:-2] = channels, 1
+    planes, across = padded.reshape(len(padded), -1), width + 4
+    with np.errstate(invalid="ignore"):  # a perspective may send pixels to infinity
+        left, top = (np.rint(x), np.rint(y)) if nearest else (np.floor(x), np.floor(y))
+        rows = (np.clip(top, -2, height).astype(np.int64) + 2) * across
+        places = (rows + np.clip(left, -2, width).astype(np.int64) + 2).ravel()
+        found = planes.take(places, axis=1, mode="clip") if nearest else np.zeros((len(planes), x.size), batch.dtype)
+        right_part, lower_part = (x - left).ravel(), (y - top).ravel()
+        for down, row_weight in () if nearest else ((0, 1 - lower_part), (across, lower_part)):
+            for along, column_weight in ((0, 1 - right_part), (1, right_part)):
+                corner = planes.take(places + (down + along), axis=1, mode="clip")
+                corner *= row_weight * column_weight
+                found += corner
+    cover = dovetail.from_numpy(found[-1].reshape(x.shape))
+    return dovetail.from_numpy(found[:-1].reshape(*batch.shape[:-2], *x.shape)), cover
 
 
 def _take(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,49 @@
+"""What all causal language models share: the loss of the next token, room for a cache, and generation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dovetail as dv
+from dovetail import Tensor
+from dovetail.nn import functional as F
+
+from .cache import KeyValueCache
+from .pretrained import PreTrainedModel
+
+__all__ = ["CausalLM", "next_token_loss"]
+
+
+class CausalLM(PreTrainedModel):
+    """The base of models that continue texts; subclasses say how large their cache is."""
+
+    @property
+    def longest(self) -> int | None:
+        """How many tokens the model can see; None where nothing limits them."""
+        return None
+
+    def cache_sizes(self) -> tuple[int, int, int]:
+        """The number of layers, of heads of keys, and the length of each; for subclasses to write."""
+        raise NotImplementedError
+
+    def make_cache(self, batch: int, length: int) -> KeyValueCache:
+        """Room for the keys and values of ``length`` tokens of ``batch`` texts, made once: it does not grow."""
+        layers, heads, size = self.cache_sizes()
+        weight = next(self.parameters())
+        return KeyValueCache(dv.zeros(2, layers, batch, heads, length, size, dtype=weight.dtype, device=weight.device))
+
+    def generate(self, ids: Any, max_new_tokens: int, **options: Any) -> Any:
+        """Continue texts by ``max_new_tokens`` tokens: :func:`dovetail_text.generation.generate` with this model."""
+        from ..generation import generate
+
+        return generate(self, ids, max_new_tokens, **options)
+
+
+def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of each label ``(N, L)`` by the logits ``(N, L, V)`` of the token before it; −100 is not asked.
+
+    >>> next_token_loss(dv.zeros(1, 3, 2), dv.tensor([[0, 1, 1]]))
+    tensor(0.6931)
+    """
+    following = F.pad(labels, (0, 1), value=-100)[:, 1:]
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), following.reshape(-1))
