@@ -29,7 +29,7 @@ def test_every_row_is_registered_and_all_public_things_have_a_row():
 def test_datasets_say_whose_they_are():
     for key, row in MANIFEST["datasets"].items():
         assert row["license"] and row["citation"] and row["splits"] and set(row["sizes"]) == set(row["splits"]), key
-        own = "offline" in row["tags"] or row["target"].startswith("dovetail_text.datasets.torchtext:")
+        own = "offline" in row["tags"] or row["target"].startswith(("dovetail_text.datasets.torchtext:", "dovetail_text.datasets.iwslt:"))
         assert ("hf" in row) == ("hub" in row["tags"]) and (own or row["target"] == "dovetail_text.datasets.hub:hf")
 
 

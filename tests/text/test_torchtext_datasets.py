@@ -211,3 +211,51 @@ def test_rows_of_the_hub_come_in_the_form_of_torchtext(name, tmp_path, monkeypat
     found = getattr(datasets, name)(tmp_path, split=split)
     assert found[0] == sample and list(found) == [sample] * 2 and len(found) == 2
     assert asked[0] in ("train", "validation", "validation_mismatched")
+
+
+TAGS = "<url>x</url>\n Text & {} \n\n<doc docid>\n"
+SEGMENTS = '<mteval><doc><seg id="1"> A &amp; {} </seg></doc></mteval>'
+
+
+def _talks(year, sets):
+    files = {}
+    for language in ("en", "fr" if year == 6 else "it"):
+        name = "en-fr" if year == 6 else "en-it"
+        files[f"train.tags.{name}.{language}"] = TAGS.format(language)
+        for one in sets:
+            files[f"IWSLT1{year}.TED.{one}.{name}.{language}.xml"] = SEGMENTS.format(language)
+    return files
+
+
+def test_iwslt_from_folders_and_archives_in_archives(tmp_path):
+    files = _talks(6, ("tst2013", "tst2014"))
+    write(tmp_path / "loose", files)
+    train, valid, test = datasets.IWSLT2016(tmp_path / "loose", language_pair=("en", "fr"))
+    assert list(train) == [("Text & en\n", "Text & fr\n"), ("\n", "\n")] and list(valid) == list(test) == [("A & en\n", "A & fr\n")]
+    pack(tmp_path / "inner" / "en-fr.tgz", {f"en-fr/{name}": text for name, text in files.items()})
+    assert datasets.IWSLT2016(tmp_path / "inner", "valid", ("en", "fr"))[0] == valid[0]
+    files = {f"DeEnItNlRo-DeEnItNlRo/{name}": text for name, text in _talks(7, ("dev2010", "tst2010")).items()}
+    pack(tmp_path / "made.tgz", files)
+    with tarfile.open(tmp_path / "2017-01-trnmted.tgz", "w:gz") as outer:
+        outer.add(tmp_path / "made.tgz", "2017-01-trnmted/texts/DeEnItNlRo/DeEnItNlRo/DeEnItNlRo-DeEnItNlRo.tgz")
+    for _ in range(2):
+        assert datasets.IWSLT2017(tmp_path, "test", ("en", "it"))[0] == ("A & en\n", "A & it\n")
+    with pytest.raises(FormatError, match="has no DeEnItNlRo-DeEnItNlRo/train.tags.it-en.it in it"):
+        datasets.IWSLT2017(tmp_path, "train", ("it", "en"))
+
+
+def test_iwslt_says_what_is_wrong(tmp_path):
+    with pytest.raises(ValueRangeError, match="expected 'en' and one of"):
+        datasets.IWSLT2016(tmp_path, language_pair=("de", "fr"))
+    with pytest.raises(ValueRangeError, match="test_set is 'x'"):
+        datasets.IWSLT2016(tmp_path, test_set="x")
+    with pytest.raises(TypeMismatch, match="split is 'dev'"):
+        datasets.IWSLT2017(tmp_path, "dev")
+    with pytest.raises(HubError, match="de-en.tgz or 2016-01.tgz is in none of"):
+        datasets.IWSLT2016(tmp_path, "train")
+    write(tmp_path, {"train.tags.de-en.de": "Eins\nZwei\n", "train.tags.de-en.en": "One\n"})
+    with pytest.raises(FormatError, match=r"it has 1 sentences and train.tags.de-en.de 2"):
+        datasets.IWSLT2017(tmp_path, "train")
+    write(tmp_path, {"train.tags.de-en.de": "<url>\n"})
+    with pytest.raises(FormatError, match="there is no sentence in it"):
+        datasets.IWSLT2017(tmp_path, "train")

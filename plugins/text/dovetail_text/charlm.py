@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dovetail as dv
 from dovetail import Tensor, nn
-from dovetail.errors import TypeMismatch, ValueRangeError
+from dovetail.errors import ShapeError, ValueRangeError
 from dovetail.nn import functional as F
 
 from .models import GPT, GPTConfig, ModelOutput
@@ -61,14 +61,14 @@ def char_gpt(
 
 
 class LSTMLanguageModel(nn.Module):
-    """An LSTM language model: tokens ``(N, L)`` to ``logits`` ``(N, L, vocab_size)``, and the ``state`` to go on from.
+    """An LSTM language model: tokens ``(N, L)`` to ``logits`` ``(N, L, vocab_size)``, and, where asked, the ``state`` to go on from.
 
     After Zaremba, Sutskever, Vinyals, Recurrent Neural Network Regularization, https://arxiv.org/abs/1409.2329, with the output tied to
     the embedding where both have one size (``tie_weights``). With ``labels`` ``(N, L)``, −100 where nothing is asked, ``loss`` is
     the cross-entropy of each label by the tokens before it: pass ``labels=input_ids``. Raises a ValueError for sizes that cannot be tied.
 
     >>> model = LSTMLanguageModel(9, 16, 16, num_layers=1)
-    >>> first = model(dv.tensor([[1, 2, 3]]))
+    >>> first = model(dv.tensor([[1, 2, 3]]), return_state=True)
     >>> model(dv.tensor([[4]]), first.state).logits.shape
     dovetail.Size([1, 1, 9])
     """
@@ -89,16 +89,19 @@ class LSTMLanguageModel(nn.Module):
         if tie_weights:
             self.decoder.weight = self.embedding.weight
 
-    def forward(self, input_ids: Tensor, state: tuple[Tensor, Tensor] | None = None, labels: Tensor | None = None) -> ModelOutput:
-        """``state`` is that of an earlier call: ``(h, c)``, each ``(num_layers, N, hidden_size)``."""
+    def forward(
+        self, input_ids: Tensor, state: tuple[Tensor, Tensor] | None = None, labels: Tensor | None = None, return_state: bool = False
+    ) -> ModelOutput:  # fmt: skip
+        """``state`` is that of an earlier call: ``(h, c)``, each ``(num_layers, N, hidden_size)``; with one, the next is given too."""
+        wanted = return_state or state is not None
         if input_ids.ndim != 2:
-            raise TypeMismatch("LSTMLanguageModel", f"input_ids is {tuple(input_ids.shape)}", "expected (N, L)")
+            raise ShapeError("LSTMLanguageModel", f"input_ids is {tuple(input_ids.shape)}", "expected (N, L)")
         hidden, state = self.lstm(self.drop(self.embedding(input_ids)), state)
         logits = self.decoder(self.drop(hidden))
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1))
-        return ModelOutput(loss=loss, logits=logits, state=state)
+        return ModelOutput(loss=loss, logits=logits, state=state if wanted else None)
 
 
 def lstm_lm(vocab_size: int = len(CHARACTERS), **config: Any) -> LSTMLanguageModel:

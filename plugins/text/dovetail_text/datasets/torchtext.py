@@ -20,7 +20,7 @@ from .local import Samples, columns_of, find, folders, squad_of, table_of, whole
 
 __all__ = [
     "AG_NEWS", "CC100", "CNNDM", "CoLA", "CoNLL2000Chunking", "DBpedia", "AmazonReviewFull", "AmazonReviewPolarity", "EnWik9", "IMDB",
-    "IWSLT2016", "IWSLT2017", "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB",
+    "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB",
     "SogouNews", "UDPOS", "WNLI", "WikiText103", "WikiText2", "YahooAnswers", "YelpReviewFull", "YelpReviewPolarity",
 ]  # fmt: skip
 
@@ -301,13 +301,6 @@ def CC100(root: Root = None, language_code: str = "en") -> Any:
     return _open("CC100", source, root, "train")
 
 
-def _refused(name: str) -> Any:
-    def refuse(*args: Any, **options: Any) -> Any:
-        raise UnsupportedError(name, "it is not read here", "", "open it with dovetail.text.datasets.hf, by its name on the hub")
-
-    refuse.__name__ = refuse.__qualname__ = name
-    refuse.__doc__ = f"{name} of torchtext is not read here: raises an UnsupportedError that says what to use."
-    return refuse
-
-
-CNNDM, IWSLT2016, IWSLT2017 = map(_refused, ("CNNDM", "IWSLT2016", "IWSLT2017"))
+def CNNDM(*args: Any, **options: Any) -> Any:
+    """torchtext's CNNDM is not read here: raises an UnsupportedError that says what to use."""
+    raise UnsupportedError("CNNDM", "it is not read here", "", 'open it with dovetail.text.datasets.hf("abisee/cnn_dailymail", "3.0.0")')
