@@ -14,7 +14,8 @@ from dovetail.errors import TypeMismatch, UnsupportedError
 from .config import Config, read_json
 
 __all__ = [
-    "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+    "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM",
+    "AutoModelForSequenceClassification",
 ]  # fmt: skip
 
 # model_type → what its classes are called, and with which heads there are
