@@ -6,6 +6,10 @@ from importlib import import_module
 from typing import Any
 
 _FILES = {
+    "auto": [
+        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM",
+        "AutoModelForSequenceClassification",
+    ],
     "bert": ["BertConfig", "BertModel"],
     "bert_heads": ["BertForMaskedLM", "BertForSequenceClassification"],
     "distilbert": ["DistilBertConfig", "DistilBertForMaskedLM", "DistilBertForSequenceClassification", "DistilBertModel"],
