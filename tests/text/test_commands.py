@@ -147,3 +147,10 @@ def test_search_by_meaning(searcher, tmp_path, capsys):
     assert "shop.txt:1  Goods may be returned" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         searcher.main([str(tmp_path / "nowhere"), "x"])
+
+
+def test_generate_by_default_reads_like_the_manual():
+    result = run("generate", "The ", "--max-new-tokens", 60, "--seed", 0)
+    assert result.exit_code == 0 and len(result.output) == 4 + 60 + 1, result.output
+    letters = sum(char.islower() or char in ' \n"_' for char in result.output)
+    assert letters > 0.8 * len(result.output) and result.output.count(" ") >= 5
