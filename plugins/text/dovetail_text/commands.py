@@ -206,5 +206,7 @@ def generate(
 
         writer.model.generate(ids, max_new_tokens, streamer=stream, **options)
         printer.close()
+    except BrokenPipeError:  # the reader of a pipe has enough, which click says nothing of
+        raise
     except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error
