@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import dovetail as dv
-from dovetail.errors import ShapeError, TypeMismatch, ValueRangeError
-from dovetail_text.generation import choose, generate
-from dovetail_text.models import GPT, GPTConfig
+from dovetail.errors import ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail_text.generation import TextStreamer, choose, generate
+from dovetail_text.models import GPT, GPTConfig, LlamaConfig, LlamaForCausalLM
+from tests.support.figures import note
 
 
 def _model(seed=0, **config):
@@ -16,6 +20,11 @@ def _model(seed=0, **config):
     return GPT(
         GPTConfig(**{"vocab_size": 30, "block_size": 16, "n_layer": 3, "n_head": 2, "n_embd": 16, "initializer_range": 0.4, **config})
     ).eval()
+
+
+def _small_llama():
+    dv.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(30, 16, 32, 2, 2, 1, initializer_range=0.4, eos_token_id=None)).eval()
 
 
 MODEL = _model()
@@ -90,6 +99,93 @@ def test_a_mask_may_come_with_the_tensor():
     assert generate(MODEL, ids, 5, attention_mask=mask)[0, 2:].tolist() == generate(MODEL, [6], 5).tolist()
 
 
+def test_beams_find_likelier_texts_than_greed():
+    def odds(text):
+        logits = MODEL(text[None]).logits[0, 2:-1].log_softmax(-1)
+        return logits.gather(1, text[3:, None]).sum().item()
+
+    greedy, beams = generate(MODEL, [1, 2, 3], 6), generate(MODEL, [1, 2, 3], 6, num_beams=20)
+    assert odds(beams) >= odds(greedy)
+    many = generate(MODEL, [1, 2, 3], 6, num_beams=8, num_return_sequences=8)
+    scores = [odds(text) for text in many]
+    assert scores == sorted(scores, reverse=True) and len({tuple(text.tolist()) for text in many}) == 8
+
+
+def test_all_beams_are_looked_at():
+    """With more beams than there are texts of two tokens, the best is the best of all."""
+    model = _model(3, vocab_size=5)
+    every = dv.tensor([[1, a, b] for a in range(5) for b in range(5)])
+    logits = model(every).logits.log_softmax(-1)
+    odds = logits[:, 0].gather(1, every[:, 1:2]) + logits[:, 1].gather(1, every[:, 2:3])
+    assert generate(model, [1], 2, num_beams=10).tolist() == every[int(odds.argmax())].tolist()
+
+
+def test_a_penalty_for_what_was_said():
+    found = generate(MODEL, [1, 2], 12, repetition_penalty=1e6).tolist()
+    assert len(set(found)) == len(found)
+
+
+def test_it_stops_at_a_string_of_the_new_text():
+    words = [chr(ord("a") + i % 26) for i in range(30)]
+
+    class Letters:
+        def decode(self, ids):
+            return "".join(words[i] for i in ids)
+
+    whole = generate(MODEL, [1, 2, 3], 12)
+    text = Letters().decode(whole[3:].tolist())
+    stop = text[4:6]
+    found = generate(MODEL, [1, 2, 3], 12, stop_strings=stop, tokenizer=Letters())
+    assert Letters().decode(found[3:].tolist()) == text[: text.index(stop) + 2]
+    both = generate(MODEL, [[1, 2, 3], [5, 6, 7]], 12, stop_strings=[stop], tokenizer=Letters(), pad=0)
+    assert both[0].tolist()[: found.shape[0]] == found.tolist() and set(both[0].tolist()[found.shape[0] :]) <= {0}
+
+
+def test_the_configuration_says_where_texts_end():
+    whole = generate(MODEL, [1, 2, 3], 9)
+    model = _model(eos_token_id=int(whole[5]), pad_token_id=4)
+    cut = whole[: whole[3:].tolist().index(int(whole[5])) + 4].tolist()
+    assert generate(model, [1, 2, 3], 9).tolist() == cut
+    assert generate(model, [1, 2, 3], 9, eos=()).tolist() == generate(model, [1, 2, 3], 9, eos_token_id=[]).tolist() == whole.tolist()
+
+
+def test_text_is_written_while_it_grows():
+    class Bytes:
+        def decode(self, ids):
+            return bytes(ids).decode("utf-8", "replace")
+
+    pieces = []
+    streamer = TextStreamer(Bytes(), pieces.append)
+    for byte in "aé🙂b".encode() + b"\xc3":
+        streamer(dv.tensor([byte]))
+    assert pieces == ["a", "é", "🙂", "b"]
+    streamer.end()
+    assert pieces[-1] == "\ufffd" and streamer.text == "aé🙂b\ufffd"
+    with pytest.raises(ShapeError, match="TextStreamer: there are 2 texts; expected one"):
+        streamer(dv.tensor([1, 2]))
+
+
+@pytest.mark.parametrize("make", [lambda: _model(block_size=1100), _small_llama])
+@pytest.mark.parametrize("new", [100, pytest.param(1000, marks=pytest.mark.soak)])
+def test_memory_stays_flat(make, new):
+    """The room is made once: while tokens are added, what is allocated does not grow with them."""
+    model, seen, step = make(), [], iter(range(new))
+
+    def watch(token):
+        if next(step) in (new // 4, new - 1):
+            gc.collect()
+            seen.append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    try:
+        generate(model, [1, 2, 3], new, streamer=watch, eos=())
+    finally:
+        tracemalloc.stop()
+    growth = seen[1] - seen[0]
+    note("R14", f"bytes more after {new} tokens", growth, "0 a token")
+    assert growth < 64 * (new - new // 4), growth  # keys and values would take 128 a token, or 256
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -97,6 +193,14 @@ def test_a_mask_may_come_with_the_tensor():
         (lambda: generate(MODEL, [1], 2, 0.0), ValueRangeError, "temperature is 0.0; expected more than 0; leave do_sample False"),
         (lambda: generate(MODEL, [1], 2, top_k=0), ValueRangeError, "top_k is 0; expected 1 or more, or None for all"),
         (lambda: generate(MODEL, [1], 2, top_p=1.5), ValueRangeError, "top_p is 1.5; expected 0 < top_p <= 1"),
+        (lambda: generate(MODEL, [1], 2, repetition_penalty=0.0), ValueRangeError, "repetition_penalty is 0.0; expected more than 0"),
+        (lambda: generate(MODEL, [1], 2, num_beams=0), ValueRangeError, "num_beams is 0 and num_return_sequences is 1; expected"),
+        (lambda: generate(MODEL, [1], 2, num_beams=2, do_sample=True), UnsupportedError, "num_beams is 2 with do_sample=True; expected"),
+        (lambda: generate(MODEL, [1], 2, num_beams=2, streamer=print), UnsupportedError, "num_beams is 2 with a streamer"),
+        (lambda: generate(MODEL, [1], 2, num_return_sequences=2), ValueRangeError, "num_return_sequences is 2, num_beams 1; expected"),
+        (lambda: generate(MODEL, [1], 2, num_beams=2, early_stopping="soon"), ValueRangeError, "early_stopping is 'soon'; expected"),
+        (lambda: generate(MODEL, [1], 2, stop_strings="."), TypeMismatch, "stop_strings are given and tokenizer is NoneType"),
+        (lambda: generate(MODEL, [1], 2, stop_strings=[""], tokenizer=1), TypeMismatch, "expected strings that are not empty"),
         (lambda: generate(MODEL, "text", 2), TypeMismatch, "ids is str; expected a tensor or lists of tokens; encode the text first"),
         (lambda: generate(MODEL, [[1], []], 2), ShapeError, "a prompt is empty; expected at least one token"),
         (lambda: generate(MODEL, dv.zeros(1, 0, dtype=dv.int64), 2), ShapeError, r"ids is \(1, 0\); expected \(N, L\) with at least one"),

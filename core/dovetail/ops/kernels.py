@@ -85,6 +85,7 @@ def remove(op: str, device: str, dtypes: tuple[Any, ...]) -> None:
 def adopt(made: dict[str, Any]) -> None:
     """Let compiled twins serve wherever the core calls these functions by name: they do the same, or hand the call to them."""
     from ..autograd.engine import late
+
     for module in ("ops._call", "ops._viewing", "ops.index", "random_streams._draws", "random_streams.integers", "random_streams.normal"):
         home = vars(import_module(f"dovetail.{module}"))
         home.update({name: function for name, function in made.items() if name in home})

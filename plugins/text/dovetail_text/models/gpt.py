@@ -46,7 +46,8 @@ class GPTConfig(Config):
     layer_norm_epsilon: float = 1e-5
     initializer_range: float = 0.02
     tie_word_embeddings: bool = True
-    eos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    pad_token_id: int | None = None
     resid_pdrop: float | None = None
     embd_pdrop: float | None = None
     attn_pdrop: float | None = None

@@ -1,0 +1,10 @@
+"""Text from language models: greedily, by drawing or by beams, with a cache of keys and values, for one prompt or several."""
+
+from __future__ import annotations
+
+from .prompts import left_padded
+from .scores import choose, penalised
+from .stream import TextStreamer
+from .text import generate
+
+__all__ = ["TextStreamer", "choose", "generate", "left_padded", "penalised"]

@@ -1,0 +1,143 @@
+"""generate: prompts in, texts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import dovetail as dv
+from dovetail import Tensor
+from dovetail.errors import UnsupportedError, ValueRangeError
+
+from .beams import beam_search
+from .prompts import AnswerSteps, Steps, prompts
+from .scores import choose, penalised
+from .stream import Stop
+
+__all__ = ["generate"]
+
+
+def generate(
+    model: Any, ids: Any, max_new_tokens: int, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None,
+    do_sample: bool = False, eos: int | Sequence[int] | None = None, generator: Any = None,
+    streamer: Callable[[Tensor], None] | None = None, *, attention_mask: Tensor | None = None, pad: int | None = None,
+    use_cache: bool = True, num_beams: int = 1, num_return_sequences: int = 1, length_penalty: float = 1.0,
+    early_stopping: bool | str = False, repetition_penalty: float = 1.0, stop_strings: str | Sequence[str] | None = None,
+    tokenizer: Any = None, eos_token_id: int | Sequence[int] | None = None, pad_token_id: int | None = None,
+) -> Tensor:  # fmt: skip
+    """Continue prompts token by token; return them with what was added, ``(N, L + new)``. A T5 returns its answers.
+
+    ``ids`` are the prompts: a tensor ``(N, L)``, or lists of several lengths, which are padded on the left with ``pad``; one prompt
+    ``(L,)`` gives one text. ``attention_mask`` is 0 at padding (on the left) of a tensor.
+
+    Without ``do_sample`` the likeliest token is taken; with it one is drawn, after ``temperature``, of the ``top_k`` likeliest and of
+    the likeliest that together reach ``top_p``, from ``generator`` or the generator that ``manual_seed`` sets. ``num_beams`` searches
+    for the text that is likeliest as a whole: ``length_penalty`` above 0 is for longer texts; with ``early_stopping`` a search ends
+    when there are ``num_beams`` whole texts (True), when better ones are unlikely (False) or impossible (``"never"``).
+    ``num_return_sequences`` texts of each prompt are returned, drawn, or the best of the beams. ``repetition_penalty`` above 1 makes
+    tokens that were there less likely.
+
+    A text ends at a token of ``eos`` (those of the model's configuration unless given; ``()`` for none) or where its new part
+    contains one of ``stop_strings``, as ``tokenizer`` reads it, and is filled with ``pad`` (the configuration's, else ``eos``, unless
+    given) while others go on. ``streamer`` is called with each step's tokens ``(N,)``. ``eos_token_id`` and ``pad_token_id`` are other
+    names of ``eos`` and ``pad``. Beyond the ``block_size`` of a GPT the last ``block_size`` tokens are seen, without the cache.
+
+    The mode of the model stays as it is: call ``model.eval()`` first. Tokens are those of Hugging Face's ``generate`` with the same
+    arguments, drawn ones for the same seed; results are the same with and without ``use_cache``, to rounding.
+    Raises a ValueError for arguments outside their range, a RuntimeError for prompts without a token, an UnsupportedError for beams
+    that are drawn or streamed.
+
+    >>> from dovetail_text.models import GPT, GPTConfig
+    >>> model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)).eval()
+    >>> generate(model, [1, 2, 3], 4).shape, generate(model, [[1, 2], [3]], 4, do_sample=True, top_k=3).shape
+    (dovetail.Size([7]), dovetail.Size([2, 6]))
+    """
+    eos, pad = eos if eos_token_id is None else eos_token_id, pad if pad_token_id is None else pad_token_id
+    _check(max_new_tokens, temperature, top_k, top_p, repetition_penalty)
+    _check_many(num_beams, num_return_sequences, do_sample, streamer, early_stopping)
+    config = model.config
+    eos = getattr(config, "eos_token_id", None) if eos is None else eos
+    ends = [] if eos is None else [eos] if isinstance(eos, int) else [int(token) for token in eos]
+    pad = getattr(config, "pad_token_id", None) if pad is None else pad
+    pad = pad if pad is not None else ends[0] if ends else 0
+    stop = Stop(ends, stop_strings, tokenizer)
+    copies = num_beams if num_beams > 1 else num_return_sequences
+    with dv.no_grad():
+        steps, single = _steps(model, ids, attention_mask, pad, max_new_tokens, use_cache, copies)
+        shape = partial(penalised, penalty=repetition_penalty, padding=steps.padding)
+        if num_beams > 1:
+            options = {"keep": num_return_sequences, "length_penalty": length_penalty, "early_stopping": early_stopping}
+            found = beam_search(steps, max_new_tokens, num_beams, stop, shape, pad, **options)
+        else:
+            drawn = partial(choose, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator) if do_sample else _likeliest
+            found = _continued(steps, max_new_tokens, stop, shape, pad, drawn, streamer)
+    return found[0] if single and num_return_sequences == 1 else found
+
+
+def _steps(model: Any, ids: Any, mask: Tensor | None, pad: int, new: int, use_cache: bool, copies: int) -> tuple[Any, bool]:
+    """How scores are computed, for ``copies`` of each prompt, and whether there was a single one."""
+    answers = getattr(model.config, "is_encoder_decoder", False)
+    ids, mask, single = prompts(ids, mask, pad, left=not answers)
+    device = next(model.parameters()).device
+    ids, mask = ids.to(device), None if mask is None else mask.to(device)
+    if answers:
+        return AnswerSteps(model, ids, mask, new, use_cache, copies), single
+    if copies > 1:
+        ids, mask = ids.repeat_interleave(copies, 0), None if mask is None else mask.repeat_interleave(copies, 0)
+    return Steps(model, ids, mask, new, use_cache), single
+
+
+def _continued(
+    steps: Any, new: int, stop: Stop, shape: Callable[[Tensor, Tensor], Tensor], pad: int, take: Callable[[Tensor], Tensor],
+    streamer: Callable[[Tensor], None] | None,
+) -> Tensor:  # fmt: skip
+    """One token after the other; the room for all of them is made once."""
+    rows, start = steps.start.shape
+    room = dv.full((rows, start + new), pad, dtype=dv.int64, device=steps.start.device)
+    room[:, :start] = steps.start
+    going = dv.ones(rows, dtype=dv.bool, device=room.device)
+    ends, at = bool(stop.ends or stop.strings), start
+    for at in range(start + 1, start + new + 1):
+        said = room[:, : at - 1]
+        token = take(shape(steps.scores(said).to(dv.float32), said))
+        token = dv.where(going, token, pad) if ends else token
+        room[:, at - 1] = token
+        if streamer is not None:
+            streamer(token)
+        if ends:
+            going = going & ~stop(room[:, :at], start)
+            if not bool(going.any()):
+                break
+    return room[:, :at]
+
+
+def _likeliest(scores: Tensor) -> Tensor:
+    return scores.argmax(-1)
+
+
+def _check(max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None, repetition_penalty: float) -> None:
+    if max_new_tokens < 0:
+        raise ValueRangeError("generate", f"max_new_tokens is {max_new_tokens}", "expected 0 or more")
+    if not temperature > 0:
+        raise ValueRangeError("generate", f"temperature is {temperature}", "expected more than 0", "leave do_sample False for greedy text")
+    if top_k is not None and top_k < 1:
+        raise ValueRangeError("generate", f"top_k is {top_k}", "expected 1 or more, or None for all")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueRangeError("generate", f"top_p is {top_p}", "expected 0 < top_p <= 1, or None for all")
+    if not repetition_penalty > 0:
+        raise ValueRangeError("generate", f"repetition_penalty is {repetition_penalty}", "expected more than 0; 1 changes nothing")
+
+
+def _check_many(beams: int, sequences: int, do_sample: bool, streamer: Any, early_stopping: bool | str) -> None:
+    if beams < 1 or sequences < 1:
+        what = f"num_beams is {beams} and num_return_sequences is {sequences}"
+        raise ValueRangeError("generate", what, "expected 1 or more of each")
+    if beams > 1 and (do_sample or streamer is not None):
+        what = f"num_beams is {beams} with {'do_sample=True' if do_sample else 'a streamer'}"
+        raise UnsupportedError("generate", what, "expected beams alone", "leave one of them out")
+    if sequences > 1 and not do_sample and sequences > beams:
+        what = f"num_return_sequences is {sequences}, num_beams {beams}"
+        raise ValueRangeError("generate", what, "expected as many beams at least, or do_sample=True")
+    if early_stopping not in (True, False, "never"):
+        raise ValueRangeError("generate", f"early_stopping is {early_stopping!r}", "expected True, False or 'never'")
