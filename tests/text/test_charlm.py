@@ -14,6 +14,8 @@ from dovetail import datasets, models
 from dovetail.errors import ShapeError, ValueRangeError
 from dovetail_text.charlm import CHARACTERS, char_tokenizer, lstm_lm
 from dovetail_text.recipes import char_gpt as recipe
+from dovetail_text.recipes.language import bits_per_character
+from tests.support.figures import note
 
 
 def test_the_characters_are_those_of_pydoc():
@@ -72,3 +74,31 @@ def test_the_recipe_runs_and_its_file_is_read(tmp_path, capsys):
     model = models.create("text/char_gpt", n_layer=1, n_head=1, n_embd=8, block_size=32)
     model.load_pretrained(dv.load(file))
     assert {p.dtype for p in model.parameters()} == {dv.float32}
+
+
+def _bits(count):
+    text = datasets.load("text/pydoc", split="valid").text[:count]
+    return bits_per_character(models.create("text/char_gpt", weights="pydoc"), np.array(char_tokenizer().encode(text).ids), len(text) - 1)
+
+
+def test_the_weights_that_ship_know_the_manual():
+    assert 1 < _bits(3000) < 2.4
+    model = models.create("text/char_gpt", weights="DEFAULT")
+    assert not model.training
+    text = model.tokenizer.decode(model.generate(model.tokenizer.encode('The "__init_').ids, 3).tolist())
+    assert text == 'The "__init__()'
+
+
+@pytest.mark.soak
+def test_their_score_is_that_of_the_manifest():
+    bits = _bits(None)
+    note("text/char_gpt", "bits per character of held-out text", bits, "2.198")
+    assert bits == pytest.approx(dv.weights.get("text/char_gpt@pydoc").fields["metrics"]["bits_per_character"], abs=2e-3)
+
+
+@pytest.mark.soak
+def test_a_tenth_of_the_recipe(capsys):
+    assert recipe.main(["--steps", "120", "--minutes", "60", "--length", "10"]) == 0
+    bits = float(capsys.readouterr().out.split("held-out text: ")[1].split(" ")[0])
+    note("text/char_gpt", "bits per character after 120 of 1,200 batches", bits, "3.6")
+    assert bits < 3.6

@@ -16,7 +16,7 @@ import dovetail as dv
 from dovetail.cli.main import dovetail as program
 from dovetail_text.charlm import char_gpt
 from dovetail_text.models import GPT, GPTConfig, minilm
-from dovetail_text.tokenizers import train_bpe
+from dovetail_text.tokenizers import HFTokenizer, train_bpe
 from tests.contracts.sources import ROOT
 
 installed = pytest.mark.skipif(importlib.util.find_spec(minilm.MODULE) is None, reason=f"{minilm.PACKAGE} is not installed")
@@ -95,6 +95,19 @@ def test_generate_from_a_folder(folder):
     assert greedy == run("generate", "the state", "--model", folder, "--max-new-tokens", 12, "--greedy", "--seed", 9).output
 
 
+def test_what_answers_is_not_given_the_prompt_again(folder):
+    from dovetail_text.models import T5ForConditionalGeneration
+
+    dv.manual_seed(1)
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+    tokenizer = HFTokenizer.from_folder(folder)
+    model = T5ForConditionalGeneration(T5ForConditionalGeneration.config_class(vocab_size=len(tokenizer), **sizes)).eval()
+    model.save_pretrained(folder)
+    ids = model.generate(tokenizer.encode("the state").ids, 9, eos=model.config.eos_token_id).tolist()
+    result = run("generate", "the state", "--model", folder, "--greedy", "--max-new-tokens", 9)
+    assert result.exit_code == 0 and result.output == tokenizer.decode(ids[1:], skip_special_tokens=True) + "\n", result.output
+
+
 def test_generate_with_a_file(tmp_path):
     dv.manual_seed(0)
     dv.save(char_gpt().state_dict(), tmp_path / "own.safetensors")
@@ -147,3 +160,10 @@ def test_search_by_meaning(searcher, tmp_path, capsys):
     assert "shop.txt:1  Goods may be returned" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         searcher.main([str(tmp_path / "nowhere"), "x"])
+
+
+def test_generate_by_default_reads_like_the_manual():
+    result = run("generate", "The ", "--max-new-tokens", 60, "--seed", 0)
+    assert result.exit_code == 0 and len(result.output) == 4 + 60 + 1, result.output
+    letters = sum(char.islower() or char in ' \n"_' for char in result.output)
+    assert letters > 0.8 * len(result.output) and result.output.count(" ") >= 5

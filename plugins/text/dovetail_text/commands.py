@@ -147,18 +147,22 @@ def _from_key(key: str, weights: str | None) -> tuple[Any, Any]:
 class _Printer:
     """Writes text as its tokens come; a character whose bytes are not all there yet waits."""
 
-    def __init__(self, tokenizer: Any, ids: list[int]) -> None:
-        self.tokenizer, self.ids, self.start = tokenizer, list(ids), len(tokenizer.decode(ids))
-        self.text = ""
+    def __init__(self, tokenizer: Any, ids: list[int], answers: bool) -> None:
+        self.tokenizer, self.ids = tokenizer, [] if answers else list(ids)  # an answer does not begin with the prompt
+        self.options = {"skip_special_tokens": True} if answers else {}
+        self.start, self.text = len(self._decoded()), ""
+
+    def _decoded(self) -> str:
+        return self.tokenizer.decode(self.ids, **self.options) if self.ids else ""
 
     def __call__(self, token: Any) -> None:
         self.ids.append(int(token[0]))
-        new = self.tokenizer.decode(self.ids)[self.start :]
+        new = self._decoded()[self.start :]
         if not new.endswith("\ufffd"):
             self._echo(new)
 
     def close(self) -> None:
-        self._echo(self.tokenizer.decode(self.ids)[self.start :] + "\n")
+        self._echo(self._decoded()[self.start :] + "\n")
 
     def _echo(self, new: str) -> None:
         click.echo(new[len(self.text) :], nl=False)
@@ -194,17 +198,20 @@ def generate(
             generator = dv.Generator()
             generator.manual_seed(seed) if seed is not None else generator.seed()
             options |= {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": top_p, "generator": generator}
-        printer = _Printer(writer.tokenizer, ids)
+        answers = bool(getattr(writer.model.config, "is_encoder_decoder", False))
+        printer = _Printer(writer.tokenizer, ids, answers)
         begun = False
 
         def stream(token: Any) -> None:
             nonlocal begun
-            if not begun:  # not before all arguments are seen to be right
+            if not begun and not answers:  # not before all arguments are seen to be right
                 click.echo(prompt, nl=False)
                 begun = True
             printer(token)
 
         writer.model.generate(ids, max_new_tokens, streamer=stream, **options)
         printer.close()
+    except BrokenPipeError:  # the reader of a pipe has enough, which click says nothing of
+        raise
     except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error

@@ -28,7 +28,7 @@ class UDHR(Dataset):
     >>> paragraphs = UDHR(split="test")
     >>> label, text = paragraphs[-1]
     >>> len(paragraphs), paragraphs.names[label], text[:22]
-    (1314, 'Zulu', 'Akukho okuqukethwe yil')
+    (1314, 'Zulu', 'Akukho lutho okukulolu')
     """
 
     def __init__(self, root: str | os.PathLike[str] | None = None, split: str | None = None) -> None:
