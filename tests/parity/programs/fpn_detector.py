@@ -90,7 +90,7 @@ for kind in ("plain", "with_fpn", "resnet_fpn", "extractor"):
         model.rpn.anchor_generator.num_anchors_per_location(),
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for step in range(2):
+    for step in range(2 if kind in ("plain", "with_fpn") else 1):
         out = model(images[2 * step % 4 :][:2], targets[2 * step % 4 :][:2])
         loss = sum(out.values())
         optimizer.zero_grad()
