@@ -32,7 +32,7 @@ _STRICT = ["-W", "error::RuntimeWarning"]  # no stray warnings of NumPy's
 _SERVER = """
 import json, os, runpy, sys, traceback
 import torch
-from tests.parity.torchvision_oracle import prepare
+from tests.parity.torchvision_oracle import prepare, with_operators
 prepare()
 for line in sys.stdin:
     path, out, err, arguments = json.loads(line)
@@ -43,6 +43,8 @@ for line in sys.stdin:
             for number, name in ((1, out), (2, err)):
                 os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
             sys.argv = [path, *arguments]
+            if "import torchvision" in open(path).read() or "from torchvision" in open(path).read():
+                with_operators()
             sys.path.insert(0, os.path.dirname(path))
             runpy.run_path(path, run_name="__main__")
             code = 0

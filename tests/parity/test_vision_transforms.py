@@ -7,6 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("PIL")
 
+import importlib
+
 import numpy as np
 from PIL import Image
 
@@ -18,6 +20,7 @@ from tests.parity.torchvision_oracle import torchvision
 pytestmark = pytest.mark.parity
 
 theirs = torchvision().transforms
+importlib.import_module("torchvision.transforms.v2")
 their_functional = theirs.functional
 MODES = list(ours.InterpolationMode)
 RNG = np.random.default_rng(0)
@@ -285,3 +288,25 @@ def test_errors_are_of_their_kind(case):
         ERRORS[case](theirs, torch.from_numpy)
     with pytest.raises(want.type):
         ERRORS[case](ours, dovetail.from_numpy)
+
+
+@pytest.mark.parametrize(
+    "name", ["RandomResizedCrop", "ColorJitter", "RandomApply", "RandomRotation", "AugMix", "RandomPhotometricDistort"]
+)
+def test_draws_follow_the_default_type(name):
+    found = []
+    for library, transforms, image in ((dovetail, ours, 0), (torch, theirs, 1)):
+        library.set_default_dtype(library.float64)
+        try:
+            where = transforms.v2 if name == "RandomPhotometricDistort" else transforms
+            given = {"RandomResizedCrop": (8,), "ColorJitter": (0.4, 0.4, 0.4, 0.1), "RandomRotation": (30,)}.get(name, ())
+            made = getattr(where, name)(*([where.RandomCrop(7)],) if name == "RandomApply" else given)
+            library.manual_seed(3)
+            pixels = _both(np.arange(1440, dtype=np.int64).reshape(3, 20, 24).astype(np.uint8))[image]
+            found.append(([made(pixels).tolist() for _ in range(3)], library.randint(0, 10**6, ()).item()))
+        finally:
+            library.set_default_dtype(library.float32)
+    (mine, after), (expected, after_) = found
+    assert after == after_
+    for one, other in zip(mine, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1)

@@ -14,10 +14,10 @@ _kept: list[Any] = []
 
 
 def prepare() -> None:
-    """Give PyTorch the names of the operators, where torchvision was built for another build of it."""
+    """Give PyTorch the names of the operators, once, where torchvision was built for another build of it."""
     import torch
 
-    if metadata.version("torchvision").partition("+")[2] != torch.__version__.partition("+")[2]:
+    if not _kept and metadata.version("torchvision").partition("+")[2] != torch.__version__.partition("+")[2]:
         library = torch.library.Library("torchvision", "FRAGMENT")
         _kept.append(library)  # the names are gone with it
         for name in _NAMES:

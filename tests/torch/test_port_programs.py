@@ -14,7 +14,7 @@ CRAFTED = [
     ("from torch.ao.quantization import quantize_dynamic\n", {"torch.ao": ([1], "no quantization")}),
     ("from torch.utils.bottleneck import main\nw = main()\n", {"torch.utils.bottleneck": ([1, 2], "dovetail.profiler")}),
     ("import torch\nx = torch.nested.nested_tensor([a, b])\n", {"torch.nested": ([2], "pad_sequence")}),
-    ("from torchvision.models.detection import fasterrcnn_resnet50_fpn\n", {"torchvision.models.detection": ([1], "not there yet")}),
+    ("from torchvision.models.optical_flow import raft_small\n", {"torchvision.models.optical_flow": ([1], "RAFT is not here")}),
     ("from torch.utils.cpp_extension import load\next = load('a', ['a.cpp'])\n", {"torch.utils.cpp_extension": ([1, 2], "dovetail.extend.Kernel")}),
     ("import torch\n\n\ndef f(x):\n    return torch.rellu(torch.sygmoid(x))\n", {"torch.rellu": ([5], "relu"), "torch.sygmoid": ([5], "sigmoid")}),
     ("import torch.nn as nn\nF = nn.functional\nF.softmaxx(x)\n", {"torch.nn.functional.softmaxx": ([3], "softmax")}),

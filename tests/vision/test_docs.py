@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "vision.md"
 @pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not in this copy")
 def test_the_page_on_images_runs(tmp_path):
     cells = re.findall(r"^```\{code-cell\}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    assert len(cells) == 11
+    assert len(cells) == 14
     done = subprocess.run([sys.executable, "-c", "\n".join(cells)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

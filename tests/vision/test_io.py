@@ -10,7 +10,7 @@ from PIL import Image
 
 import dovetail as dv
 from dovetail.errors import DecodeError, FormatError, TypeMismatch, ValueRangeError
-from dovetail_vision import io as images
+from dovetail_vision.io import image as images
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (3, 5, 7)).astype(np.uint8)
 

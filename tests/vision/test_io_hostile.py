@@ -15,7 +15,7 @@ from PIL import Image
 
 import dovetail as dv
 from dovetail.errors import DecodeError
-from dovetail_vision import io as images
+from dovetail_vision.io import image as images
 from tests.support.figures import note
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (24, 31, 3)).astype(np.uint8)

@@ -30,7 +30,12 @@ _INSTEAD = {
     "torch.utils.mobile_optimizer": "use dovetail_onnx.export, and a runtime of the device",
     "torchtext.legacy": "use the tokenizers and datasets of dovetail-text, and a DataLoader with a collate_fn",
     "torch._": "this is internal to PyTorch; use a public name",
-    "torchvision.models.segmentation": "segmentation models are not there yet",
+    "torchvision.models.optical_flow": "RAFT is not here; datasets and flow_to_image are",
+    "torchvision.models.quantization": "there is no quantization yet; use the model of the same name in torchvision.models",
+    "torchvision.models.utils": "use torch.hub.load_state_dict_from_url; torchvision has not had this module since 0.13",
+    "torchvision.models.video": "video models are not here; datasets and transforms of videos are",
+    "torchvision.transforms.functional_pil": "use torchvision.transforms.functional; torchvision has not had this module since 0.17",
+    "torchvision.transforms.functional_tensor": "use torchvision.transforms.functional; torchvision has not had this module since 0.17",
 }
 
 #: Name → how it differs; the whole table is the page "known differences" of the documentation.

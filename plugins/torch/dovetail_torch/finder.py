@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -12,6 +11,7 @@ from typing import Any
 from dovetail.errors import DovetailError
 
 from .faces.torch_version import TorchVersion
+from .moved import counterpart
 
 __all__ = ["HOMES", "Missing", "install", "installed", "uninstall"]
 
@@ -66,12 +66,12 @@ class _Finder(MetaPathFinder):
     """First on ``sys.meta_path`` while installed."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        top, dot, rest = fullname.partition(".")
+        top, _, rest = fullname.partition(".")
         if top not in HOMES:
             return None
         home, distribution = HOMES[top]
         try:
-            module = importlib.import_module(f"{home}{dot}{rest}")
+            module = counterpart(home, rest)
         except ModuleNotFoundError as error:
             from .advice import remedy
 

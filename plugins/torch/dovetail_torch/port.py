@@ -10,6 +10,7 @@ from typing import Any
 
 from .advice import DIFFERENT, remedy
 from .finder import HOMES
+from .moved import counterpart
 
 __all__ = ["Name", "Report", "report"]
 
@@ -149,15 +150,15 @@ def _judged(name: str, lines: list[int]) -> Name:
         here: Any = importlib.import_module(home)
     except ModuleNotFoundError:
         return Name(name, lines, "missing", f"pip install {distribution}")
-    path, known = home, top
+    path, known = "", top
     for part in rest.split(".") if rest else ():
         if not (hasattr(here, "__path__") or hasattr(here, "__file__") or isinstance(here, type)):
             break
-        known, path = f"{known}.{part}", f"{path}.{part}"
+        known, path = f"{known}.{part}", f"{path}.{part}".lstrip(".")
         following = getattr(here, part, None)
         if following is None and not hasattr(here, part):
             try:
-                following = importlib.import_module(path)
+                following = counterpart(home, path)
             except ImportError:
                 return Name(known, lines, "missing", remedy(known))
         here = following

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
-__all__ = ["datasets", "io", "metrics", "models", "ops", "transforms", "utils"]
+__all__ = ["datasets", "io", "metrics", "models", "ops", "transforms", "tv_tensors", "utils"]
 
 __version__ = "0.2.0"
 
 
-def __getattr__(name: str) -> ModuleType:
+_BACKENDS = ("disable_beta_transforms_warning", "get_image_backend", "set_image_backend")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _BACKENDS:
+        return getattr(import_module(f"{__name__}._backends"), name)
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, *_BACKENDS])

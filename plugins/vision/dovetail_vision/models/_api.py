@@ -179,7 +179,7 @@ def takes_weights(enum: str, backbone: str = "") -> Callable[[M], M]:
 
         @functools.wraps(fn)
         def build(*args: Any, **kwargs: Any) -> nn.Module:
-            kwargs = _by_name(fn.__name__, allowed, args, kwargs)
+            kwargs = positional(fn.__name__, allowed, args, kwargs)
             given = kwargs.get("weights")
             if hasattr(given, "plugin") and hasattr(given, "fields"):  # what models.create gives: a row of any plugin
                 kwargs["weights"] = from_row(given)
@@ -200,7 +200,7 @@ def takes_weights(enum: str, backbone: str = "") -> Callable[[M], M]:
     return wrap
 
 
-def _by_name(builder: str, allowed: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def positional(builder: str, allowed: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments by position, which torchvision still takes, with a warning."""
     named = dict(zip(allowed, args, strict=False))
     if len(args) > len(allowed):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import warnings
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 from dovetail import Tensor, nn
 from dovetail.errors import ValueRangeError
+
+from ._api import WeightsEnum, positional
 
 __all__ = ["IntermediateLayerGetter"]
 
@@ -49,3 +56,49 @@ def _make_divisible(v: float, divisor: int, min_value: int | None = None) -> int
     """The multiple of ``divisor`` nearest to ``v``, at least ``min_value`` and not more than a tenth below ``v``: MobileNet's channels."""
     found = max(divisor if min_value is None else min_value, int(v + divisor / 2) // divisor * divisor)
     return found + divisor if found < 0.9 * v else found
+
+
+# What files of models written after torchvision's import from here.
+
+
+def handle_legacy_interface(**weights: tuple[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a builder take ``pretrained`` for its ``weights``, and by position, with warnings: ``weights=("pretrained", meant)``.
+
+    ``meant`` is what ``pretrained=True`` stands for: a member of an enum, or a function of the keyword arguments. A ValueError where it is
+    None.
+    """
+
+    def wrap(builder: Callable[..., Any]) -> Callable[..., Any]:
+        allowed = [name for name, p in inspect.signature(builder).parameters.items() if p.kind is not p.VAR_KEYWORD]
+
+        @functools.wraps(builder)
+        def build(*args: Any, **kwargs: Any) -> Any:
+            kwargs = positional(builder.__name__, allowed, args, kwargs)
+            for name, (old, meant) in weights.items():
+                given = kwargs.get(name)
+                new = name in kwargs and (given is None or isinstance(given, WeightsEnum) or (isinstance(given, str) and given != "legacy"))
+                if new or not {name, old} & kwargs.keys():
+                    continue
+                kwargs[old] = kwargs.pop(name) if name in kwargs else kwargs[old]
+                chosen = (meant(kwargs) if callable(meant) else meant) if kwargs[old] else None
+                if kwargs.pop(old) and not isinstance(chosen, WeightsEnum):
+                    raise ValueRangeError(builder.__name__, f"{old} is true", "there are no weights for this model", f"leave {old} out")
+                warnings.warn(f"{builder.__name__}: {old} is deprecated since torchvision 0.13; it means {name}={chosen}", stacklevel=2)
+                kwargs[name] = chosen
+            return builder(**kwargs)
+
+        return build
+
+    return wrap
+
+
+def _ovewrite_named_param(kwargs: dict[str, Any], param: str, new_value: Any) -> None:
+    """Put a value that the weights ask for among the arguments; a ValueError where another is given."""
+    kwargs[param] = _ovewrite_value_param(param, kwargs.get(param, new_value), new_value)
+
+
+def _ovewrite_value_param(param: str, actual: Any, expected: Any) -> Any:
+    """What the weights ask for; a ValueError where the argument is another value."""
+    if actual is not None and actual != expected:
+        raise ValueRangeError("weights", f"{param} is {actual}", f"expected {expected}, as these weights have it", f"leave {param} out")
+    return expected

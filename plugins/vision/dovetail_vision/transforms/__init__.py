@@ -5,10 +5,10 @@ Random ones draw from ``dovetail.manual_seed``'s stream.
 
 from __future__ import annotations
 
-from . import functional, v2
+from . import functional, transforms, v2
 from ._interpolation import InterpolationMode
 from ._policies import AutoAugmentPolicy
-from .auto import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
+from .autoaugment import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
 from .color import (
     ColorJitter,
     GaussianBlur,

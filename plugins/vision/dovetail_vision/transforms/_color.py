@@ -18,7 +18,7 @@ __all__ = [
 
 
 def _working(img: Tensor) -> Tensor:
-    return img if img.is_floating_point() else img.to(dovetail.float32)
+    return img if img.is_floating_point() else img.to(dovetail.get_default_dtype())  # as PyTorch promotes whole numbers times a float
 
 
 def _plus(a: Tensor, b: Tensor | float, share: float, fused: bool) -> Tensor:

@@ -15,7 +15,9 @@ __all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
 
 
 def uniform(low: float, high: float) -> float:
-    """A number from ``low`` to ``high``, in float32."""
+    """A number from ``low`` to ``high``, in float32, or in float64 where that is the default type."""
+    if dovetail.get_default_dtype() is dovetail.float64:
+        return float(random_streams.uniform(current(), (1,), np.float64, low, high)[0])
     first, last = np.float32(low), np.float32(high)
     share = float(random_streams.uniform(current(), (1,))[0])  # times the width it is exact in float64: the sum is rounded once
     value = np.float32(share * float(last - first) + float(first))
@@ -29,14 +31,16 @@ def whole(low: int, high: int) -> int:
 
 def happens(p: float) -> bool:
     """True with probability ``p``."""
-    return float(random_streams.uniform(current(), (1,))[0]) < p
+    kind = np.float64 if dovetail.get_default_dtype() is dovetail.float64 else np.float32
+    return float(random_streams.uniform(current(), (1,), kind)[0]) < p
 
 
 def dirichlet(concentration: Sequence[float], rows: int = 1) -> Tensor:
-    """Rows of float32 shares that add up to 1: the stream of PyTorch's Dirichlet distribution."""
-    alpha = np.tile(np.asarray(concentration, np.float32), (rows, 1)).astype(np.float64)
+    """Rows of shares that add up to 1, in the default type: the stream of PyTorch's Dirichlet distribution."""
+    kind = np.float64 if dovetail.get_default_dtype() is dovetail.float64 else np.float32
+    alpha = np.tile(np.asarray(concentration, kind), (rows, 1)).astype(np.float64)
     drawn = standard_gamma(current(), alpha)
-    return dovetail.from_numpy((drawn / drawn.sum(-1, keepdims=True)).astype(np.float32))
+    return dovetail.from_numpy((drawn / drawn.sum(-1, keepdims=True)).astype(kind))
 
 
 def beta(alpha: float) -> float:

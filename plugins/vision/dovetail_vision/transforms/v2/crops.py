@@ -170,15 +170,15 @@ def _range(where: str, name: str, value: Any) -> Any:
 
 
 @lru_cache
-def logarithms(ratio: tuple[float, ...]) -> tuple[float, float]:
-    """The logarithms of a range, in float32."""
-    low, high = dovetail.log(dovetail.tensor([float(part) for part in ratio])).tolist()
+def logarithms(ratio: tuple[float, ...], dtype: dovetail.dtype) -> tuple[float, float]:
+    """The logarithms of a range, in the type of the draws."""
+    low, high = dovetail.log(dovetail.tensor([float(part) for part in ratio], dtype=dtype)).tolist()
     return low, high
 
 
 def drawn_ratio(ratio: Sequence[float]) -> float:
     """A ratio, its logarithm drawn evenly."""
-    return dovetail.exp(dovetail.tensor([uniform(*logarithms(tuple(ratio)))])).item()
+    return dovetail.exp(dovetail.tensor([uniform(*logarithms(tuple(ratio), dovetail.get_default_dtype()))])).item()
 
 
 class RandomResizedCrop(Transform):

@@ -1,4 +1,4 @@
-"""Images from files and bytes and back, by the names of torchvision's ``io``, through Pillow."""
+"""Images from files and bytes and back, through Pillow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dovetail import Tensor
 from dovetail.errors import DecodeError, FormatError, TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
 from dovetail.io.atomic import replacing
 
-from .transforms.functional import to_pil_image
+from ..transforms.functional import to_pil_image
 
 __all__ = [
     "ImageReadMode", "decode_avif", "decode_gif", "decode_heic", "decode_image", "decode_jpeg", "decode_png", "decode_webp", "encode_jpeg",
