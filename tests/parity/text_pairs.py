@@ -63,12 +63,3 @@ def same_gradients(ours, theirs, atol=3e-5):
             assert got[name] is None or not got[name].any(), name
         else:
             np.testing.assert_allclose(got[name].numpy(), grad.numpy(), rtol=1e-4, atol=atol, err_msg=name)
-
-
-def same_text(ours, theirs, ids=IDS, mask=None, new=8, **options):
-    """Both generate the same tokens; ``options`` are those that both know, or pairs (ours, theirs)."""
-    masks = {} if mask is None else {"attention_mask": np.ascontiguousarray(mask)}
-    want = theirs.generate(torch.from_numpy(ids), **{k: torch.from_numpy(a) for k, a in masks.items()}, max_new_tokens=new, **options)
-    got = ours.generate(dv.from_numpy(ids), new, **{k: dv.from_numpy(a) for k, a in masks.items()}, **options)
-    np.testing.assert_array_equal(got.numpy(), want.numpy())
-    return got
