@@ -243,3 +243,23 @@ def test_no_memory_is_kept_and_none_is_given_twice(compiled: dict[str, Any]) -> 
         gc.collect()
         assert len(gc.get_objects()) - before < 200
         assert abs(sys.getrefcount(None) - references) < 500
+
+
+def test_a_twin_that_cannot_be_made_leaves_the_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from dovetail import plugins
+    from dovetail.ops import kernels
+
+    def broken() -> Any:
+        raise AttributeError("no such slot")
+
+    claim = SimpleNamespace(op="twin", device="cpu", dtypes=("float32",), target="x:make", plugin="odd")
+    monkeypatch.setattr(plugins, "kernels_for_core", lambda: [claim])
+    monkeypatch.setattr(plugins, "load_target", lambda *_: broken)
+    monkeypatch.setattr(kernels, "_installed", False)
+    monkeypatch.setattr(kernels, "_updates", {})
+    before = _call.dispatch
+    with pytest.warns(RuntimeWarning, match=r"plugin odd: its kernel for twin was left out, and the reference serves: no such slot"):
+        kernels.install_claimed()
+    assert _call.dispatch is before and dv.ones(2).relu().tolist() == [1, 1]

@@ -108,12 +108,12 @@ def install_claimed() -> None:
         left_out: dict[tuple[str, str], list[tuple[str, Exception]]] = {}  # by what went wrong
         for claim in kernels_for_core():
             try:
-                install(claim.op, claim.device, claim.dtypes, load_target(claim.target, claim.plugin))
+                target = load_target(claim.target, claim.plugin)
+                install(claim.op, claim.device, claim.dtypes, target)
+                if claim.op == "twin" and os.environ.get("DOVETAIL_TWIN") != "0":
+                    adopt(target())
             except Exception as error:  # whatever is wrong with a plugin's kernel, the user's program goes on
                 left_out.setdefault((claim.plugin, str(error.__cause__ or error)), []).append((claim.op, error))
-        make = update_table("twin").get(("cpu", np.dtype(np.float32)))
-        if make is not None and os.environ.get("DOVETAIL_TWIN") != "0":
-            adopt(make())
         for (plugin, _), found in left_out.items():
             (op, why), others = found[0], f" and {len(found) - 1} other ops" if len(found) > 1 else ""
             what = f"plugin {plugin}: its kernel for {op}{others} was left out, and the reference serves: {why}"
