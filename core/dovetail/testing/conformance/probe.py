@@ -28,7 +28,7 @@ def _hook(event: str, arguments: Any) -> None:
         return
     if event in _EVENTS:
         WATCHED[_EVENTS[event]].append(f"{event} {arguments!r}"[:200])
-    elif event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+    elif event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+") and not isinstance(arguments[0], int):
         path = str(arguments[0])
         if ".pyc" not in path and "__pycache__" not in path and path != os.devnull:
             WATCHED["written"].append(path)
