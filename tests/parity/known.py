@@ -7,7 +7,6 @@ from __future__ import annotations
 
 __all__ = ["KNOWN", "KNOWN_ENTRIES", "KNOWN_MODULES", "KNOWN_SURFACE", "KNOWN_TYPES"]
 
-_FIXED_POINT = "PyTorch resizes uint8 images in fixed point; Dovetail computes in float32 and rounds once, so single elements differ by 1"
 _LARGER = (
     "PyTorch's gradient of scatter has the index's shape where src is larger, which its own engine refuses; Dovetail pads it with zeros"
 )
@@ -44,11 +43,6 @@ KNOWN: dict[tuple[str, str], str] = {
 
 # rows of test_types: the types of the arguments for which they differ, and why; all other types are compared
 KNOWN_TYPES: dict[str, tuple[tuple[tuple[str, ...], ...], str]] = {
-    "nn.functional.interpolate[bilinear]": ((("uint8",),), _FIXED_POINT),
-    "nn.functional.interpolate[aligned]": ((("uint8",),), _FIXED_POINT),
-    "nn.functional.interpolate[bicubic 2d ]": ((("uint8",),), _FIXED_POINT),
-    "nn.functional.interpolate[bicubic 2d smooth]": ((("uint8",),), _FIXED_POINT),
-    "nn.functional.upsample_bilinear": ((("uint8",),), _FIXED_POINT),
     "kthvalue": ((("uint8",), ("int32",), ("int64",)), _TIES),
     "topk": ((("uint8",), ("int32",), ("int64",)), _TIES),
     "topk[few of many]": ((("uint8",), ("int32",), ("int64",), ("float16",)), _TIES),
