@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .video_utils import VideoClips
-from .vision import Transform, VisionDataset
+from .vision import Change, VisionDataset
 
 __all__ = ["Actions"]
 
@@ -20,7 +20,7 @@ class Actions(VisionDataset):
     indices: list[int]
     full_video_clips: VideoClips
     video_clips: VideoClips
-    transform: Transform
+    transform: Change
 
     def _cut(self, frames_per_clip: int, step: int, frame_rate: float | None, metadata: Any, options: dict[str, Any]) -> None:
         paths = [path for path, _ in self.samples]

@@ -11,7 +11,7 @@ from ._fetch import extract, fetch_and_extract
 from ._files import need, parsed, sorted_names
 from ._image import open_image
 from ._mat import read_mat
-from .vision import Root, Transform, VisionDataset, bundled, one_of, several
+from .vision import Change, Root, VisionDataset, bundled, one_of, several
 
 __all__ = ["Caltech101", "Caltech256"]
 
@@ -59,8 +59,8 @@ class Caltech101(_Caltech):
         self,
         root: Root,
         target_type: list[str] | str = "category",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
     ) -> None:
         super().__init__(os.path.join(root, "caltech101"), transform=transform, target_transform=target_transform)
@@ -113,7 +113,7 @@ class Caltech256(_Caltech):
 
     _folder = "256_ObjectCategories"
 
-    def __init__(self, root: Root, transform: Transform = None, target_transform: Transform = None, download: bool = False) -> None:
+    def __init__(self, root: Root, transform: Change = None, target_transform: Change = None, download: bool = False) -> None:
         super().__init__(os.path.join(root, "caltech256"), transform=transform, target_transform=target_transform)
         if download:
             self.download()

@@ -16,7 +16,7 @@ from dovetail.errors import DovetailError
 from ._fetch import drive, extract, fetch
 from ._files import intact, is_intact, lines, need, parsed
 from ._image import open_image
-from .vision import Root, Transform, VisionDataset, bundled, one_of, several
+from .vision import Change, Root, VisionDataset, bundled, one_of, several
 
 __all__ = ["CSV", "CelebA"]
 
@@ -56,8 +56,8 @@ class CelebA(VisionDataset):
         root: Root,
         split: str = "train",
         target_type: list[str] | str = "attr",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         *,
         verify: bool = True,

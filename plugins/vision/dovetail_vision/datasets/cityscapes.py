@@ -12,7 +12,7 @@ from ._errors import MissingFiles
 from ._fetch import extract
 from ._files import read_json, sorted_names
 from ._image import open_image
-from .vision import Joint, Root, Transform, VisionDataset, bundled, one_of, several
+from .vision import Change, Joint, Root, VisionDataset, bundled, one_of, several
 
 __all__ = ["Cityscapes"]
 
@@ -68,8 +68,8 @@ class Cityscapes(VisionDataset):
         split: str = "train",
         mode: str = "fine",
         target_type: list[str] | str = "instance",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         transforms: Joint = None,
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)

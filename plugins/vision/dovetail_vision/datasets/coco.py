@@ -12,7 +12,7 @@ from dovetail.errors import ValueRangeError
 
 from ._files import beside, parsed, read_json
 from ._image import open_image
-from .vision import Joint, Root, Transform, VisionDataset
+from .vision import Change, Joint, Root, VisionDataset
 
 __all__ = ["COCO", "CocoCaptions", "CocoDetection"]
 
@@ -108,7 +108,7 @@ class CocoDetection(VisionDataset):
     """
 
     def __init__(
-        self, root: Root, annFile: Root, transform: Transform = None, target_transform: Transform = None, transforms: Joint = None
+        self, root: Root, annFile: Root, transform: Change = None, target_transform: Change = None, transforms: Joint = None
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)
         self.coco = COCO(beside(self.root, annFile))

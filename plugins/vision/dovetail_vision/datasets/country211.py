@@ -8,7 +8,7 @@ from pathlib import Path
 from ._fetch import fetch_and_extract
 from ._files import need
 from .folder import ImageFolder, default_loader
-from .vision import Loader, Root, Transform, one_of
+from .vision import Change, Loader, Root, one_of
 
 __all__ = ["Country211"]
 
@@ -33,8 +33,8 @@ class Country211(ImageFolder):
         self,
         root: Root,
         split: str = "train",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
     ) -> None:

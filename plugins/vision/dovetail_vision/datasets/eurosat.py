@@ -7,7 +7,7 @@ import os
 from ._fetch import fetch_and_extract
 from ._files import need
 from .folder import ImageFolder, default_loader
-from .vision import Loader, Root, Transform
+from .vision import Change, Loader, Root
 
 __all__ = ["EuroSAT"]
 
@@ -27,12 +27,7 @@ class EuroSAT(ImageFolder):
     _MD5 = "c8fa014336c82ac7804f0398fcb19387"
 
     def __init__(
-        self,
-        root: Root,
-        transform: Transform = None,
-        target_transform: Transform = None,
-        download: bool = False,
-        loader: Loader = default_loader,
+        self, root: Root, transform: Change = None, target_transform: Change = None, download: bool = False, loader: Loader = default_loader
     ) -> None:
         folder = os.path.expanduser(root)
         self._base_folder = os.path.join(folder, "eurosat")

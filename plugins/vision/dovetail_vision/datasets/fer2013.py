@@ -11,7 +11,7 @@ from PIL import Image
 from dovetail import from_numpy
 
 from ._files import intact, parsed, read_csv
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["FER2013"]
 
@@ -44,7 +44,7 @@ class FER2013(VisionDataset):
     }
 
     def __init__(
-        self, root: Root, split: str = "train", transform: Transform = None, target_transform: Transform = None, *, verify: bool = True
+        self, root: Root, split: str = "train", transform: Change = None, target_transform: Change = None, *, verify: bool = True
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self._split = one_of(self, "split", split, ("train", "test"))

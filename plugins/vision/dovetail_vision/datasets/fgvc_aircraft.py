@@ -8,7 +8,7 @@ from ._fetch import fetch_and_extract
 from ._files import lines, need, parsed
 from ._listed import Listed
 from .folder import default_loader
-from .vision import Loader, Root, Transform, one_of
+from .vision import Change, Loader, Root, one_of
 
 __all__ = ["FGVCAircraft"]
 
@@ -36,8 +36,8 @@ class FGVCAircraft(Listed):
         root: Root,
         split: str = "trainval",
         annotation_level: str = "variant",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
     ) -> None:

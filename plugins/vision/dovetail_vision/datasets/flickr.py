@@ -8,7 +8,7 @@ from typing import Any
 
 from ._files import beside, lines, parsed, read_text, sorted_names
 from .folder import default_loader
-from .vision import Loader, Root, Transform, VisionDataset
+from .vision import Change, Loader, Root, VisionDataset
 
 __all__ = ["Flickr8k", "Flickr8kParser", "Flickr30k"]
 
@@ -74,7 +74,7 @@ class Flickr8k(VisionDataset):
     """
 
     def __init__(
-        self, root: Root, ann_file: str, transform: Transform = None, target_transform: Transform = None, loader: Loader = default_loader
+        self, root: Root, ann_file: str, transform: Change = None, target_transform: Change = None, loader: Loader = default_loader
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.ann_file = beside(self.root, ann_file)
@@ -109,7 +109,7 @@ class Flickr30k(VisionDataset):
     """
 
     def __init__(
-        self, root: Root, ann_file: str, transform: Transform = None, target_transform: Transform = None, loader: Loader = default_loader
+        self, root: Root, ann_file: str, transform: Change = None, target_transform: Change = None, loader: Loader = default_loader
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.ann_file = beside(self.root, ann_file)

@@ -10,7 +10,7 @@ from ._files import intact, is_intact, need, parsed
 from ._listed import Listed
 from ._mat import read_mat
 from .folder import default_loader
-from .vision import Loader, Root, Transform, one_of
+from .vision import Change, Loader, Root, one_of
 
 __all__ = ["Flowers102"]
 
@@ -59,8 +59,8 @@ class Flowers102(Listed):
         self,
         root: Root,
         split: str = "train",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
         *,

@@ -8,7 +8,7 @@ from ._fetch import fetch_and_extract
 from ._files import need, parsed, read_json
 from ._listed import Listed
 from .folder import default_loader
-from .vision import Loader, Root, Transform, one_of
+from .vision import Change, Loader, Root, one_of
 
 __all__ = ["Food101"]
 
@@ -34,8 +34,8 @@ class Food101(Listed):
         self,
         root: Root,
         split: str = "train",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
     ) -> None:

@@ -8,7 +8,7 @@ from ._fetch import fetch_and_extract
 from ._files import need, parsed, read_csv
 from ._listed import Listed
 from .folder import make_dataset
-from .vision import Root, Transform, one_of
+from .vision import Change, Root, one_of
 
 __all__ = ["GTSRB"]
 
@@ -38,7 +38,7 @@ class GTSRB(Listed):
     """
 
     def __init__(
-        self, root: Root, split: str = "train", transform: Transform = None, target_transform: Transform = None, download: bool = False
+        self, root: Root, split: str = "train", transform: Change = None, target_transform: Change = None, download: bool = False
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self._split = one_of(self, "split", split, ("train", "test"))

@@ -12,7 +12,7 @@ from ._actions import Actions
 from ._errors import MissingFiles
 from ._files import lines, parsed
 from .folder import find_classes, make_dataset
-from .vision import Root, Transform
+from .vision import Change, Root
 
 __all__ = ["HMDB51"]
 
@@ -47,7 +47,7 @@ class HMDB51(Actions):
         frame_rate: int | None = None,
         fold: int = 1,
         train: bool = True,
-        transform: Transform = None,
+        transform: Change = None,
         _precomputed_metadata: dict[str, Any] | None = None,
         num_workers: int = 1,
         _video_width: int = 0,

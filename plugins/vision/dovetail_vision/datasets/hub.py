@@ -15,7 +15,7 @@ from dovetail.utils.data import IterableDataset, get_worker_info
 
 from ._errors import HubError, package
 from ._image import decode_image, open_image
-from .vision import Joint, StandardTransform, Transform, VisionDataset, one_of
+from .vision import Change, Joint, StandardTransform, VisionDataset, one_of
 
 __all__ = ["HFDataset", "HFIterableDataset", "hf"]
 
@@ -104,8 +104,8 @@ class HFDataset(VisionDataset):
         target: str | Sequence[str] | None = None,
         images: str = "pil",
         columns: Sequence[str] | None = None,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         transforms: Joint = None,
     ) -> None:
         if not isinstance(source, package("datasets", "hf", "hub").Dataset):
@@ -156,8 +156,8 @@ class HFIterableDataset(IterableDataset):
         target: str | Sequence[str] | None = None,
         images: str = "pil",
         columns: Sequence[str] | None = None,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         transforms: Joint = None,
     ) -> None:
         if not isinstance(source, package("datasets", "hf", "hub").IterableDataset):
@@ -213,8 +213,8 @@ def hf(
     target: str | Sequence[str] | None = None,
     images: str = "pil",
     columns: Sequence[str] | None = None,
-    transform: Transform = None,
-    target_transform: Transform = None,
+    transform: Change = None,
+    target_transform: Change = None,
     transforms: Joint = None,
     **options: Any,
 ) -> Any:

@@ -9,7 +9,7 @@ from ._fetch import fetch_and_extract
 from ._files import need, parsed
 from ._listed import Listed
 from .folder import default_loader, find_classes, make_dataset
-from .vision import Loader, Root, Transform, one_of
+from .vision import Change, Loader, Root, one_of
 
 __all__ = ["Imagenette"]
 
@@ -54,8 +54,8 @@ class Imagenette(Listed):
         split: str = "train",
         size: str = "full",
         download: bool = False,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         loader: Loader = default_loader,
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)

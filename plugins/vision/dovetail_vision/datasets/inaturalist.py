@@ -11,7 +11,7 @@ from ._errors import DamagedFile
 from ._fetch import fetch_and_extract
 from ._files import need, sorted_names
 from ._image import open_image
-from .vision import Loader, Root, Transform, VisionDataset, bundled, one_of, several
+from .vision import Change, Loader, Root, VisionDataset, bundled, one_of, several
 
 __all__ = ["CATEGORIES_2021", "DATASET_MD5", "DATASET_URLS", "INaturalist"]
 
@@ -60,8 +60,8 @@ class INaturalist(VisionDataset):
         root: Root,
         version: str = "2021_train",
         target_type: list[str] | str = "full",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader | None = None,
     ) -> None:

@@ -13,7 +13,7 @@ from ._actions import Actions
 from ._fetch import extract, fetch
 from ._files import lines, parsed, read_csv
 from .folder import find_classes, make_dataset
-from .vision import Root, Transform, one_of
+from .vision import Change, Root, one_of
 
 __all__ = ["Kinetics"]
 
@@ -52,7 +52,7 @@ class Kinetics(Actions):
         split: str = "train",
         frame_rate: int | None = None,
         step_between_clips: int = 1,
-        transform: Transform = None,
+        transform: Change = None,
         extensions: tuple[str, ...] = ("avi", "mp4"),
         download: bool = False,
         num_download_workers: int = 1,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ._fetch import fetch_and_extract
 from ._files import lines, need, parsed, sorted_names
 from ._image import open_image
-from .vision import Joint, Root, Transform, VisionDataset, one_of
+from .vision import Change, Joint, Root, VisionDataset, one_of
 
 __all__ = ["Kitti"]
 
@@ -37,8 +37,8 @@ class Kitti(VisionDataset):
         self,
         root: Root,
         train: bool = True,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         transforms: Joint = None,
         download: bool = False,
         *,

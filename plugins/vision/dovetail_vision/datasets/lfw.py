@@ -10,7 +10,7 @@ from dovetail.errors import ValueRangeError
 
 from ._files import intact, lines, need, parsed
 from .folder import default_loader
-from .vision import Loader, Root, Transform, VisionDataset, one_of
+from .vision import Change, Loader, Root, VisionDataset, one_of
 
 __all__ = ["LFWPairs", "LFWPeople"]
 
@@ -45,8 +45,8 @@ class _LFW(VisionDataset):
         root: Root,
         split: str = "10fold",
         image_set: str = "funneled",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
         *,
@@ -98,8 +98,8 @@ class LFWPeople(_LFW):
         root: Root,
         split: str = "10fold",
         image_set: str = "funneled",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
         *,
@@ -147,8 +147,8 @@ class LFWPairs(_LFW):
         root: Root,
         split: str = "10fold",
         image_set: str = "funneled",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
         *,

@@ -15,7 +15,7 @@ from dovetail.errors import RangeError, ValueRangeError
 from ._errors import DamagedFile, package
 from ._files import need
 from ._image import decode_image
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["LSUN", "LSUNClass"]
 
@@ -56,7 +56,7 @@ def _opened(folder: str) -> Any:
 class LSUNClass(VisionDataset):
     """One class of :class:`LSUN`, from the folder of its database; a sample is ``(image, None)``."""
 
-    def __init__(self, root: Root, transform: Transform = None, target_transform: Transform = None) -> None:
+    def __init__(self, root: Root, transform: Change = None, target_transform: Change = None) -> None:
         package("lmdb", "LSUN", "lmdb")
         super().__init__(root, transform=transform, target_transform=target_transform)
         self._env: Any = None
@@ -102,9 +102,7 @@ class LSUN(VisionDataset):
     [0, 0, 1]
     """
 
-    def __init__(
-        self, root: Root, classes: str | list[str] = "train", transform: Transform = None, target_transform: Transform = None
-    ) -> None:
+    def __init__(self, root: Root, classes: str | list[str] = "train", transform: Change = None, target_transform: Change = None) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.classes = self._verify_classes(classes)
         self.dbs = [LSUNClass(os.path.join(self.root, f"{name}_lmdb")) for name in self.classes]

@@ -13,7 +13,7 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 from ._errors import DamagedFile
 from ._fetch import fetch
 from ._files import need
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["MovingMNIST"]
 
@@ -35,7 +35,7 @@ class MovingMNIST(VisionDataset):
     _URL = "http://www.cs.toronto.edu/~nitish/unsupervised_video/mnist_test_seq.npy"
 
     def __init__(
-        self, root: Root, split: str | None = None, split_ratio: int = 10, download: bool = False, transform: Transform = None
+        self, root: Root, split: str | None = None, split_ratio: int = 10, download: bool = False, transform: Change = None
     ) -> None:
         super().__init__(root, transform=transform)
         self.split = None if split is None else one_of(self, "split", split, ("train", "test"))

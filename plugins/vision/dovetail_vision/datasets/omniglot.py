@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ._fetch import fetch_and_extract
 from ._files import need, sorted_names
 from ._image import open_image
-from .vision import Loader, Root, Transform, VisionDataset
+from .vision import Change, Loader, Root, VisionDataset
 
 __all__ = ["Omniglot"]
 
@@ -38,8 +38,8 @@ class Omniglot(VisionDataset):
         self,
         root: Root,
         background: bool = True,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ._fetch import fetch_and_extract
 from ._files import lines, need, parsed
 from ._image import open_image
-from .vision import Joint, Root, Transform, VisionDataset, bundled, one_of, several
+from .vision import Change, Joint, Root, VisionDataset, bundled, one_of, several
 
 __all__ = ["OxfordIIITPet"]
 
@@ -42,8 +42,8 @@ class OxfordIIITPet(VisionDataset):
         split: str = "trainval",
         target_types: Sequence[str] | str = "category",
         transforms: Joint = None,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)

@@ -12,7 +12,7 @@ from dovetail.errors import RangeError
 from ._errors import DamagedFile, package
 from ._fetch import drive, extract, fetch
 from ._files import need, parsed
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["PCAM"]
 
@@ -45,7 +45,7 @@ class PCAM(VisionDataset):
     }  # fmt: skip
 
     def __init__(
-        self, root: Root, split: str = "train", transform: Transform = None, target_transform: Transform = None, download: bool = False
+        self, root: Root, split: str = "train", transform: Change = None, target_transform: Change = None, download: bool = False
     ) -> None:
         package("h5py", "PCAM", "hdf5")
         super().__init__(root, transform=transform, target_transform=target_transform)

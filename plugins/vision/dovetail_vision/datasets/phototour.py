@@ -14,7 +14,7 @@ from ._errors import DamagedFile
 from ._fetch import extract, fetch
 from ._files import lines, need, parsed, sorted_names
 from ._image import open_image
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["PhotoTour", "read_image_file", "read_info_file", "read_matches_files"]
 
@@ -62,7 +62,7 @@ class PhotoTour(VisionDataset):
     info_file = "info.txt"
     matches_files = "m50_100000_100000_0.txt"
 
-    def __init__(self, root: Root, name: str, train: bool = True, transform: Transform = None, download: bool = False) -> None:
+    def __init__(self, root: Root, name: str, train: bool = True, transform: Change = None, download: bool = False) -> None:
         super().__init__(root, transform=transform)
         self.name, self.train = one_of(self, "name", name, self.urls), train
         self.data_dir, self.data_down, self.data_file = (os.path.join(self.root, name + end) for end in ("", ".zip", ".pt"))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ._fetch import fetch_and_extract
 from ._files import intact, is_intact, lines, parsed
 from .folder import default_loader
-from .vision import Loader, Root, Transform, VisionDataset, one_of
+from .vision import Change, Loader, Root, VisionDataset, one_of
 
 __all__ = ["Places365"]
 
@@ -60,8 +60,8 @@ class Places365(VisionDataset):
         split: str = "train-standard",
         small: bool = False,
         download: bool = False,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         loader: Loader = default_loader,
         *,
         verify: bool = True,

@@ -10,7 +10,7 @@ from dovetail.errors import FormatError
 from ._fetch import fetch, fetch_and_extract
 from ._files import lines, parsed
 from .folder import default_loader
-from .vision import Loader, Root, Transform, VisionDataset
+from .vision import Change, Loader, Root, VisionDataset
 
 __all__ = ["SBU"]
 
@@ -35,12 +35,7 @@ class SBU(VisionDataset):
     md5_checksum = "9aec147b3488753cf758b4d493422285"
 
     def __init__(
-        self,
-        root: Root,
-        transform: Transform = None,
-        target_transform: Transform = None,
-        download: bool = True,
-        loader: Loader = default_loader,
+        self, root: Root, transform: Change = None, target_transform: Change = None, download: bool = True, loader: Loader = default_loader
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.loader = loader

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ._fetch import fetch
 from ._files import intact, lines, parsed
-from .vision import Root, Transform, VisionDataset
+from .vision import Change, Root, VisionDataset
 
 __all__ = ["SEMEION"]
 
@@ -34,7 +34,7 @@ class SEMEION(VisionDataset):
     md5_checksum = "cb545d371d2ce14ec121470795a77432"
 
     def __init__(
-        self, root: Root, transform: Transform = None, target_transform: Transform = None, download: bool = True, *, verify: bool = True
+        self, root: Root, transform: Change = None, target_transform: Change = None, download: bool = True, *, verify: bool = True
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         path = os.path.join(self.root, self.filename)

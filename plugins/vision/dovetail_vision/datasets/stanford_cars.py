@@ -10,7 +10,7 @@ from ._files import need, parsed
 from ._listed import Listed
 from ._mat import read_mat
 from .folder import default_loader
-from .vision import Loader, Root, Transform, one_of
+from .vision import Change, Loader, Root, one_of
 
 __all__ = ["StanfordCars"]
 
@@ -37,8 +37,8 @@ class StanfordCars(Listed):
         self,
         root: Root,
         split: str = "train",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         loader: Loader = default_loader,
     ) -> None:

@@ -14,7 +14,7 @@ from dovetail.errors import ValueRangeError
 from ._errors import DamagedFile
 from ._fetch import fetch_and_extract
 from ._files import intact, is_intact, lines, need, parsed
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["STL10"]
 
@@ -59,8 +59,8 @@ class STL10(VisionDataset):
         root: Root,
         split: str = "train",
         folds: int | None = None,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         *,
         verify: bool = True,

@@ -8,7 +8,7 @@ from ._fetch import fetch_and_extract
 from ._files import lines, need, parsed
 from ._listed import Listed
 from .folder import default_loader
-from .vision import Loader, Root, Transform
+from .vision import Change, Loader, Root
 
 __all__ = ["SUN397"]
 
@@ -31,12 +31,7 @@ class SUN397(Listed):
     _DATASET_MD5 = "8ca2778205c41d23104230ba66911c7a"
 
     def __init__(
-        self,
-        root: Root,
-        transform: Transform = None,
-        target_transform: Transform = None,
-        download: bool = False,
-        loader: Loader = default_loader,
+        self, root: Root, transform: Change = None, target_transform: Change = None, download: bool = False, loader: Loader = default_loader
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self._data_dir = Path(self.root) / "SUN397"

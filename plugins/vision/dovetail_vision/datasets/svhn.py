@@ -11,7 +11,7 @@ from PIL import Image
 from ._fetch import fetch
 from ._files import intact, parsed
 from ._mat import read_mat
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["SVHN"]
 
@@ -43,8 +43,8 @@ class SVHN(VisionDataset):
         self,
         root: Root,
         split: str = "train",
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         *,
         verify: bool = True,

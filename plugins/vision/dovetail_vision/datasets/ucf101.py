@@ -10,7 +10,7 @@ from dovetail.errors import ValueRangeError
 from ._actions import Actions
 from ._files import lines
 from .folder import find_classes, make_dataset
-from .vision import Root, Transform
+from .vision import Change, Root
 
 __all__ = ["UCF101"]
 
@@ -40,7 +40,7 @@ class UCF101(Actions):
         frame_rate: int | None = None,
         fold: int = 1,
         train: bool = True,
-        transform: Transform = None,
+        transform: Change = None,
         _precomputed_metadata: dict[str, Any] | None = None,
         num_workers: int = 1,
         _video_width: int = 0,

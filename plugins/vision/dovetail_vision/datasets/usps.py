@@ -12,7 +12,7 @@ from PIL import Image
 from ._errors import DamagedFile
 from ._fetch import fetch
 from ._files import need, parsed
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["USPS"]
 
@@ -43,8 +43,8 @@ class USPS(VisionDataset):
         self,
         root: Root,
         train: bool = True,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         download: bool = False,
         *,
         split: str | None = None,

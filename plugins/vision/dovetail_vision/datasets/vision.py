@@ -15,7 +15,7 @@ _INDENT = "    "
 
 Root = str | os.PathLike[str]
 Loader = Callable[[Any], Any]
-Transform = Callable[[Any], Any] | None
+Change = Callable[[Any], Any] | None
 Joint = Callable[[Any, Any], tuple[Any, Any]] | None
 
 

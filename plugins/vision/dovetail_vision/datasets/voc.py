@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from ._fetch import fetch_and_extract
 from ._files import lines, need, parsed, read_xml
 from ._image import open_image
-from .vision import Joint, Root, Transform, VisionDataset, one_of
+from .vision import Change, Joint, Root, VisionDataset, one_of
 
 __all__ = ["DATASET_YEAR_DICT", "VOCDetection", "VOCSegmentation"]
 
@@ -43,8 +43,8 @@ class _VOC(VisionDataset):
         year: str = "2012",
         image_set: str = "train",
         download: bool = False,
-        transform: Transform = None,
-        target_transform: Transform = None,
+        transform: Change = None,
+        target_transform: Change = None,
         transforms: Joint = None,
         *,
         split: str | None = None,

@@ -12,7 +12,7 @@ from dovetail import from_numpy
 from ._fetch import drive, extract, fetch, fetch_and_extract
 from ._files import lines, need, parsed
 from ._image import open_image
-from .vision import Root, Transform, VisionDataset, one_of
+from .vision import Change, Root, VisionDataset, one_of
 
 __all__ = ["WIDERFace"]
 
@@ -49,7 +49,7 @@ class WIDERFace(VisionDataset):
     )
 
     def __init__(
-        self, root: Root, split: str = "train", transform: Transform = None, target_transform: Transform = None, download: bool = False
+        self, root: Root, split: str = "train", transform: Change = None, target_transform: Change = None, download: bool = False
     ) -> None:
         super().__init__(os.path.join(root, self.BASE_FOLDER), transform=transform, target_transform=target_transform)
         self.split = one_of(self, "split", split, ("train", "val", "test"))
