@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the signals and
 
 METHODS = ("fork", "forkserver", "spawn")
 STEADY = """
-import sys, dovetail as dv
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts programs in the background with interrupts ignored
+import dovetail as dv
 from dovetail.data import DataLoader
 from tests.core.data.dying import Steady
 if __name__ == "__main__":
