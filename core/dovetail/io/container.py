@@ -1,6 +1,6 @@
 """The safetensors container: named arrays and a metadata of texts, to and from files.
 
-A header is read in one pass, by checks that are stricter than the safetensors package's (docs/decisions/0006-safetensors-header.md).
+A header is read in one pass, by checks that are stricter than the safetensors package's (docs/decisions/0007-safetensors-header.md).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import string
@@ -132,7 +133,10 @@ def _summary(found: list[list[str]], wanted: list[list[str]]) -> float:
 
 
 class Metric(ABC):
-    """A number over many batches: ``update`` with each, ``compute`` at the end, ``reset`` to begin again."""
+    """A number over many batches: ``update`` with each, ``compute`` at the end, ``reset`` to begin again.
+
+    Called with a batch, it gives the number of that batch alone and stays as it is.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -150,11 +154,10 @@ class Metric(ABC):
         """The number so far; NaN for none."""
 
     def __call__(self, predictions: Any, targets: Any) -> Any:
-        """The number of this batch alone, which is taken as well."""
-        one = type(self)(**{name: value for name, value in vars(self).items() if name in self.__init__.__code__.co_varnames})
-        one.update(predictions, targets)
-        self.update(predictions, targets)
-        return one.compute()
+        alone = copy.copy(self)
+        alone.reset()
+        alone.update(predictions, targets)
+        return alone.compute()
 
 
 class Perplexity(Metric):
@@ -271,7 +274,6 @@ class _Sacre(_OfTexts):
     """A corpus score of the sacrebleu package."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings
         try:
             from sacrebleu import metrics
         except ImportError as error:
@@ -289,13 +291,6 @@ class _Sacre(_OfTexts):
         most = max(map(len, self._references))
         columns = [[refs[k] if k < len(refs) else None for refs in self._references] for k in range(most)]
         return float(self._metric.corpus_score(self._predictions, columns).score)
-
-    def __call__(self, predictions: Any, targets: Any) -> float:
-        """The score of this batch alone, which is taken as well."""
-        one = type(self)(**self.settings)
-        one.update(predictions, targets)
-        self.update(predictions, targets)
-        return one.compute()
 
 
 class Bleu(_Sacre):

@@ -293,7 +293,7 @@ def test_the_cost_of_a_header(tmp_path, kind, size):
     times, pace = cost(tmp_path, data, len(text))
     note("S2", f"memory for a header of {len(text) / 1e6:.1f} MB, {kind}, in its bytes", f"{times:.1f}", "10")
     note("S2", f"seconds for 10 MB of a header of {len(text) / 1e6:.1f} MB, {kind}", f"{pace:.2f}", "1")
-    assert times < 10 and pace < 8, (times, pace)  # the machine may be busy: the page has the figure
+    assert times < 10 and pace < 3, (times, pace)  # a slow machine may miss the bar of 1: the page has the figure
 
 
 @pytest.mark.figures
@@ -304,7 +304,7 @@ def test_the_cost_of_a_header_of_ours(tmp_path):
     length = int.from_bytes(data[:8], "little")
     times, pace = cost(tmp_path, data, length)
     note("S2", f"memory for a header of {length / 1e6:.1f} MB of dovetail.save, in its bytes", f"{times:.1f}", "10")
-    assert times < 10 and pace < 8, (times, pace)
+    assert times < 10 and pace < 3, (times, pace)
 
 
 def test_a_long_header_is_read_when_it_is_asked_for(tmp_path):

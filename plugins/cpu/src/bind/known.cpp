@@ -27,9 +27,7 @@ Op read(Object op) {
     for (long i : positions(op, "fixed")) known.kinds[size_t(i)] = FIXED;
     for (long i : positions(op, "scalars")) known.kinds[size_t(i)] = SCALAR;
     for (long i : positions(op, "optional")) known.optional[size_t(i)] = true;
-    known.required = PyLong_AsSsize_t(get("required"));
-    known.table = get("table"), known.reference = get("reference"), known.fast = get("fast"), known.types = get("plain"),
-    known.name = get("name");
+    known.table = get("table"), known.reference = get("reference"), known.fast = get("fast"), known.types = get("plain");
     known.saves = PyTuple_GET_SIZE(get("saves")) > 0;
     known.single = PyLong_AsLong(get("n_outputs")) == 1;
     known.contiguous = get("contiguous");

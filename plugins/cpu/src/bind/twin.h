@@ -71,9 +71,8 @@ enum Kind : unsigned char { OTHER, ARRAY, FIXED, SCALAR };
 struct Op {
     std::vector<Kind> kinds;  // of each parameter
     std::vector<bool> optional;
-    Py_ssize_t required = 0;
-    Object table, reference, types, fast, name;  // borrowed from the op, which lives as long as the program
-    bool served = false;                         // by this file
+    Object table, reference, types, fast;  // kept: an op lives as long as the program
+    bool served = false;                   // by this file
     bool single = false, saves = false, number = false, shares = false;
     Object contiguous;
 };
