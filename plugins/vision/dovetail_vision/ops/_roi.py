@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import dovetail
-from dovetail import Tensor
+from dovetail import Tensor, nn
 from dovetail.errors import AssertedError, DtypeError
 from dovetail.extend import Array, Fixed, op, xp
 
-__all__ = ["Taps", "as_rois", "box_taps", "pooled", "rounded", "sampled_taps"]
+__all__ = ["PoolLayer", "Taps", "as_rois", "box_taps", "pooled", "rounded", "sampled_taps"]
 
 
 class Taps(NamedTuple):
@@ -134,3 +134,16 @@ def _cells(rows: Any, columns: Any, shift: Any, row_weights: Any, column_weights
     weight = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
     shape = (*at.shape[:3], at.shape[3] * at.shape[4])
     return at.reshape(shape), weight.reshape(shape)
+
+
+class PoolLayer(nn.Module):
+    """What the layers of RoI pooling share: the size of the result, the scale of the map, and how they are printed."""
+
+    def __init__(self, output_size: int | Sequence[int], spatial_scale: float) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+
+    def __repr__(self) -> str:
+        settings = {name: value for name, value in vars(self).items() if name[0] != "_" and name != "training"}
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in settings.items())})"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dovetail import Tensor, nn
+from dovetail import Tensor
 from dovetail.errors import ShapeError
 
 from ._checks import pair
-from ._roi import as_rois, pooled, sampled_taps
+from ._roi import PoolLayer, as_rois, pooled, sampled_taps
 
 __all__ = ["PSRoIAlign", "ps_roi_align"]
 
@@ -40,7 +40,7 @@ def ps_roi_align(
     return pooled(input, rois[:, 0], y, x, sensitive=True)
 
 
-class PSRoIAlign(nn.Module):
+class PSRoIAlign(PoolLayer):
     """`ps_roi_align` as a layer.
 
     >>> from dovetail import ones, tensor
@@ -49,16 +49,8 @@ class PSRoIAlign(nn.Module):
     """
 
     def __init__(self, output_size: int | Sequence[int], spatial_scale: float, sampling_ratio: int) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.spatial_scale = spatial_scale
+        super().__init__(output_size, spatial_scale)
         self.sampling_ratio = sampling_ratio
 
     def forward(self, input: Tensor, rois: Tensor | Sequence[Tensor]) -> Tensor:
         return ps_roi_align(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale}, "
-            f"sampling_ratio={self.sampling_ratio})"
-        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dovetail import Tensor, nn
+from dovetail import Tensor
 
 from ._checks import pair
-from ._roi import as_rois, box_taps, pooled, rounded
+from ._roi import PoolLayer, as_rois, box_taps, pooled, rounded
 from .ps_roi_align import check_channels
 from .roi_pool import cell_bounds
 
@@ -35,7 +35,7 @@ def ps_roi_pool(input: Tensor, boxes: Tensor | Sequence[Tensor], output_size: in
     return pooled(input, rois[:, 0], y, x, sensitive=True)
 
 
-class PSRoIPool(nn.Module):
+class PSRoIPool(PoolLayer):
     """`ps_roi_pool` as a layer.
 
     >>> from dovetail import ones, tensor
@@ -43,13 +43,5 @@ class PSRoIPool(nn.Module):
     dovetail.Size([1, 3, 2, 2])
     """
 
-    def __init__(self, output_size: int | Sequence[int], spatial_scale: float) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.spatial_scale = spatial_scale
-
     def forward(self, input: Tensor, rois: Tensor | Sequence[Tensor]) -> Tensor:
         return ps_roi_pool(input, rois, self.output_size, self.spatial_scale)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dovetail import Tensor, nn
+from dovetail import Tensor
 
 from ._checks import pair
-from ._roi import as_rois, pooled, sampled_taps
+from ._roi import PoolLayer, as_rois, pooled, sampled_taps
 
 __all__ = ["RoIAlign", "roi_align"]
 
@@ -39,7 +39,7 @@ def roi_align(
     return pooled(input, rois[:, 0], y, x)
 
 
-class RoIAlign(nn.Module):
+class RoIAlign(PoolLayer):
     """`roi_align` as a layer.
 
     >>> from dovetail import ones, tensor
@@ -48,17 +48,9 @@ class RoIAlign(nn.Module):
     """
 
     def __init__(self, output_size: int | Sequence[int], spatial_scale: float, sampling_ratio: int, aligned: bool = False) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.spatial_scale = spatial_scale
+        super().__init__(output_size, spatial_scale)
         self.sampling_ratio = sampling_ratio
         self.aligned = aligned
 
     def forward(self, input: Tensor, rois: Tensor | Sequence[Tensor]) -> Tensor:
         return roi_align(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale}, "
-            f"sampling_ratio={self.sampling_ratio}, aligned={self.aligned})"
-        )

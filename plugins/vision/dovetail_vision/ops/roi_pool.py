@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import dovetail
-from dovetail import Tensor, nn
+from dovetail import Tensor
 
 from ._checks import pair
-from ._roi import as_rois, rounded
+from ._roi import PoolLayer, as_rois, rounded
 
 __all__ = ["RoIPool", "roi_pool"]
 
@@ -63,7 +63,7 @@ def _largest(table: Tensor, first: Tensor, y: tuple[Tensor, Tensor], x: tuple[Te
     return best, at
 
 
-class RoIPool(nn.Module):
+class RoIPool(PoolLayer):
     """`roi_pool` as a layer.
 
     >>> from dovetail import ones, tensor
@@ -71,13 +71,5 @@ class RoIPool(nn.Module):
     dovetail.Size([1, 3, 2, 2])
     """
 
-    def __init__(self, output_size: int | Sequence[int], spatial_scale: float) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.spatial_scale = spatial_scale
-
     def forward(self, input: Tensor, rois: Tensor | Sequence[Tensor]) -> Tensor:
         return roi_pool(input, rois, self.output_size, self.spatial_scale)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"
