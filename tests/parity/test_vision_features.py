@@ -77,6 +77,8 @@ def test_what_is_not_there_is_refused():
         assert str(caught.value)
     with pytest.raises(NotImplementedError, match="leaf_modules alone"):
         mine.get_graph_node_names(a, {"autowrap_functions": ()})
+    with pytest.raises(NotImplementedError, match="concrete_args is"):
+        mine.create_feature_extractor(a, ["layer1"], concrete_args={"x": 1})
     with pytest.raises(NotImplementedError, match="give inputs="):
         mine.get_graph_node_names(dv.nn.Linear(3, 3))
 

@@ -128,7 +128,7 @@ Object Call::record(Object t, Object out, Object* extras, Py_ssize_t more, bool 
         PyTuple_SET_ITEM(saved.p, (Py_ssize_t)i, kept);
     }
     Py_ssize_t held = 0;
-    Object boxes[MOST];
+    Object boxes[MOST + 1];  // of all arguments, and of the result
     for (Py_ssize_t i : keeps.boxed)
         if (Object v = i < count ? args[i] : i == count ? t : nullptr; guarded && v && plain(v)) boxes[held++] = slot(v, at.box);
     Ref box(PyTuple_New(held));

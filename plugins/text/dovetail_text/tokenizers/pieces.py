@@ -22,8 +22,10 @@ def from_sentencepiece(path: str | os.PathLike[str], **special_tokens: str | Non
     """The tokenizer of a sentencepiece model: pieces and scores, its clean-up of text, bytes for what has no piece.
 
     Encoding adds no ``<s>`` or ``</s>``, as sentencepiece itself does not. What differs: around a symbol of the user's blanks are not
-    pieces, and "<unk>" in a text is the unknown piece. Raises a FormatError for a file that is none, an UnsupportedError for a model
-    of words or characters. Source: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226.
+    pieces, "<unk>" in a text is the unknown piece, and where several sequences of pieces have one score another may be taken.
+
+    Raises a FormatError for a file that is none, an UnsupportedError for a model of words or characters.
+    Source: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226.
     """
     if os.path.getsize(path) > _LARGEST:
         raise FormatError(path, None, f"it has {os.path.getsize(path)} bytes; expected at most {_LARGEST} for a sentencepiece model")

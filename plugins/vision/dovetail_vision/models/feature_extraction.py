@@ -127,7 +127,10 @@ def _both(model: nn.Module, inputs: Any, leaves: tuple[type, ...]) -> dict[str, 
         model.train(training)
 
 
-def _leaves(tracer_kwargs: Mapping[str, Any] | None) -> tuple[type, ...]:
+def _leaves(tracer_kwargs: Mapping[str, Any] | None, concrete_args: Any) -> tuple[type, ...]:
+    if concrete_args is not None:
+        what = f"concrete_args is {concrete_args!r}"
+        raise UnsupportedError("feature_extraction", what, "expected None", "nothing is traced symbolically; give inputs=")
     more = dict(tracer_kwargs or {})
     leaves = tuple(more.pop("leaf_modules", ()))
     if more:
@@ -150,7 +153,7 @@ def get_graph_node_names(
     >>> get_graph_node_names(resnet18(), inputs=dovetail.zeros(2, 3, 32, 32))[1][:6]
     ['x', 'conv1', 'bn1', 'relu', 'maxpool', 'layer1.0.conv1']
     """
-    found = _both(model, inputs, _leaves(tracer_kwargs))
+    found = _both(model, inputs, _leaves(tracer_kwargs, concrete_args))
     train, evaluation = ([name for name in found[mode] if not name.endswith(".")] for mode in ("train", "eval"))
     if train != evaluation and not suppress_diff_warning:
         what = "The nodes obtained by tracing the model in train mode are different to those obtained in eval mode. "
@@ -228,7 +231,7 @@ def create_feature_extractor(
     >>> {name: tuple(value.shape) for name, value in features(dovetail.zeros(1, 3, 32, 32)).items()}
     {'low': (1, 64, 8, 8), 'high': (1, 256, 2, 2)}
     """
-    wanted, kinds = _asked(return_nodes, train_return_nodes, eval_return_nodes), _leaves(tracer_kwargs)
+    wanted, kinds = _asked(return_nodes, train_return_nodes, eval_return_nodes), _leaves(tracer_kwargs, concrete_args)
     runs = _both(model, inputs, kinds)
     needed: set[str] = set()
     ends: dict[str, tuple[str, int]] = {}
