@@ -1,4 +1,4 @@
-"""Parameters that are functions of other parameters, computed whenever they are read. Under ``dovetail.nn.utils.parametrize``, as PyTorch's."""
+"""Parameters that are functions of other parameters, computed whenever they are read; under ``dovetail.nn.utils.parametrize``."""
 
 from __future__ import annotations
 
