@@ -96,8 +96,8 @@ template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* 
 
 template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
     constexpr long W = WIDTH<T>;
-    if (!f.by_column && !f.by_row && f.then == Then::nothing) return;
-    for (long i = 0; i < m; i++) {
+    const bool plain = !f.by_column && !f.by_row && f.then == Then::nothing;
+    for (long i = 0; i < m && !plain; i++) {
         Vec<T> add = splat(f.by_row ? f.by_row[row + i] : T(0));
         for (long j = 0; j < n; j += W) {
             long rest = std::min(n - j, W);
@@ -110,6 +110,7 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
             else store(to, v, rest);
         }
     }
+    if (f.after.run) f.after.run(f.after.what, row, column, m, n);
 }
 
 }  // namespace
@@ -247,6 +248,8 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         product<T>(n, m, k, Matrix<T>{b.p, b.column, 1}, Matrix<T>{a.p, 1, a.row}, static_cast<T*>(turned), m, false,
                    {finish.by_row, finish.by_column, finish.then});
         turn<T>(turned, n, m, c, ldc);
+        const After& after = finish.after;
+        if (after.run) parallel_range(m, 1, [&](long first, long last) { after.run(after.what, first, 0, last - first, n); });
         return;
     }
     if (b.column == 1 && n % N == 0 && m <= TILE_ROWS) {  // read once: where it lies is as good as packed
