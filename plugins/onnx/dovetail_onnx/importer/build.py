@@ -17,7 +17,7 @@ from .reference import Reference
 from .table import KNOWN, added, find
 from .values import tensors as as_tensors
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "Call"]
 
 # Functions inside functions, and how many times over a file may be written out: a few functions that call each other twice are a bomb.
 _DEEPEST, _TIMES, _ROOM = 64, 100, 10_000
@@ -193,7 +193,7 @@ class Builder:
             if partial:  # a definition made for one node leaves out the outputs that this node does not name
                 made = {name for step in program.steps for name in step.outputs} | set(program.inputs) | set(program.constants)
                 program.constants |= {name: None for name in function.output if name not in made}
-            return _Call(self.outputs(program, list(function.output), set()))
+            return Call(self.outputs(program, list(function.output), set()))
         finally:
             self.running.pop()
 
@@ -208,7 +208,7 @@ def newest_opset() -> int:
 _REMEDY = 'a plugin can add it with a row [lowerings."plugin/NAME"], format = "onnx-import"'
 
 
-class _Call:
+class Call:
     """A node that stands for a function of the model."""
 
     def __init__(self, program: Program) -> None:
