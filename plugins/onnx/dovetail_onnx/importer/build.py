@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dovetail.errors import FormatError, UnsupportedError
+from dovetail.errors import DovetailError, FormatError, UnsupportedError
 
 from ..reading import Tensors
 from .bind import Attributes, Bodies, Native
@@ -104,10 +104,12 @@ class Builder:
             if node.op_type == "Constant" and _domain(node.domain) == "":
                 program.constants[self._output(node, where, here)] = Host.of(self._constant(node, where, bound))
                 continue
-            if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
-                call: Any = Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)
-            else:
-                call = self.call(node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
+            try:
+                call = self._prepared(program, node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
+            except (DovetailError, RecursionError):
+                raise
+            except Exception as error:  # bytes for names, attributes of other types than they say
+                raise self.refuse(f"{where} is not sound ({type(error).__name__}: {error})") from error
             program.free |= {name for name in getattr(call, "free", ()) if name not in here}
             for name in filter(None, node.output):
                 if name in here:
@@ -115,6 +117,11 @@ class Builder:
                 here.add(name)
             program.steps.append(Step(call, list(node.input), list(node.output), where))
         return program
+
+    def _prepared(self, program: Program, node: Any, where: str, known: Any, opsets: dict[str, int], bound: Attributes, prefix: str) -> Any:
+        if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
+            return Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)
+        return self.call(node, where, known, opsets, bound, prefix)
 
     def _output(self, node: Any, where: str, here: set[str]) -> str:
         if len(node.output) != 1 or not node.output[0] or node.output[0] in here:
