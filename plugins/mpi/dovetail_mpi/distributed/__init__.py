@@ -43,6 +43,7 @@ from ..group import (
     new_group,
 )  # fmt: skip
 from ..lists import all_gather, all_to_all, gather, reduce_scatter, scatter
+from ..norm import sync_batch_norm
 from ..objects import all_gather_object, broadcast_object_list, gather_object, recv_object_list, scatter_object_list, send_object_list
 from ..p2p import P2POp, batch_isend_irecv, irecv, isend, recv, send
 from ..work import Work
@@ -55,5 +56,5 @@ __all__ = [
     "init_process_group", "irecv", "is_available", "is_backend_available", "is_gloo_available", "is_initialized", "is_mpi_available",
     "is_nccl_available", "is_torchelastic_launched", "is_ucc_available", "is_xccl_available", "isend", "monitored_barrier", "new_group",
     "recv", "recv_object_list", "reduce", "reduce_scatter", "reduce_scatter_tensor", "scatter", "scatter_object_list", "send",
-    "send_object_list",
+    "send_object_list", "sync_batch_norm",
 ]  # fmt: skip
