@@ -13,13 +13,13 @@ from typing import Any
 
 import dovetail as dv
 from dovetail.errors import TypeMismatch, ValueRangeError, WorkerError
-from dovetail.io.checkpoint import rng_state, set_rng
 
 from ._batches import described, length, moved, size
 from ._checks import check_choices, check_counts, check_parts, check_seed
 from ._listeners import Listeners
 from ._signals import AGAIN, Signals
 from ._state import Checkpoints, Position, seed_all
+from .checkpoint import rng_state, set_rng
 from .evaluation import Evaluation, watched
 from .state import State
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from ..errors import DovetailError
-from ..io.checkpoint import about
-from ..io.store import verify as verify_file
-from .manage import show
+from dovetail.cli.manage import show
+from dovetail.errors import DovetailError
+from dovetail.io.store import verify as verify_file
+
+from .checkpoint import about
 
 __all__ = ["checkpoint"]
 

@@ -1,4 +1,7 @@
-"""Checkpoints of long runs: written in the background, kept by number and by a metric, and restored to the same training, bit for bit."""
+"""Checkpoints of long runs: written in the background, kept by number and by a metric, and restored to the same training, bit for bit.
+
+Under ``dovetail.io.checkpoint``.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import wrap
-from ..device import move, to_device
-from ..errors import FormatError, TypeMismatch, ValueRangeError
-from ..ops.random import get_rng_state, set_rng_state
-from .atomic import fcntl, replacing, sync_folder
-from .container import HEADER_LIMIT, read_header
-from .store import gather, load, write_gathered
-from .tree import unpack
+from dovetail import get_rng_state, load, set_rng_state
+from dovetail.device import move, to_device
+from dovetail.errors import FormatError, TypeMismatch, ValueRangeError
+from dovetail.graph.raw import wrap
+from dovetail.io.atomic import fcntl, replacing, sync_folder
+from dovetail.io.container import HEADER_LIMIT, read_header
+from dovetail.io.store import gather, write_gathered
+from dovetail.io.tree import unpack
 
 __all__ = ["Checkpointer", "about", "rng_state", "set_rng"]
 

@@ -18,13 +18,13 @@ import warnings
 
 import numpy as np
 import pytest
+from dovetail.io.checkpoint import Checkpointer, about
 from safetensors.numpy import load_file
 
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import FormatError
 from dovetail.io import atomic, checkpoint, store
-from dovetail.io.checkpoint import Checkpointer, about
 from tests.support.figures import note
 
 
@@ -228,7 +228,7 @@ def test_an_error_that_no_call_raised_is_said(tmp_path, monkeypatch):
 
 
 def test_an_error_after_the_last_line_of_a_program_is_said(tmp_path):
-    code = "import sys, dovetail as dv; from dovetail.io import checkpoint; from tests.core.io.test_checkpoint import full\n"
+    code = "import sys, dovetail as dv; from dovetail.io import checkpoint; from tests.train.test_checkpointer import full\n"
     code += "checkpoint.write_gathered = full; run = checkpoint.Checkpointer(sys.argv[1]); run.save({'w': dv.ones(2)})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=False)
@@ -342,7 +342,7 @@ def test_mapped(tmp_path):
 def test_the_command(tmp_path):
     from click.testing import CliRunner
 
-    from dovetail.cli.checkpoint import checkpoint as command
+    from dovetail_train.checkpoint_command import checkpoint as command
 
     with Checkpointer(tmp_path) as run:
         for step in range(2):
