@@ -65,6 +65,16 @@ def test_types_and_sizes_print_as_programs_know_them(tmp_path):
     )
 
 
+def test_packages_are_found_after_their_import_and_no_import_warns(tmp_path):
+    code = (
+        "import importlib.util, warnings\nwarnings.simplefilter('error', ImportWarning)\n"
+        "import torch, torch.nn.functional as F\nfrom torch.optim import lr_scheduler\n"
+        "print([importlib.util.find_spec(n) is not None for n in ('torch', 'torch.nn', 'torch.nn.functional')], torch.__spec__.name)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[True, True, True] torch\n"), done.stderr
+
+
 def test_types_print_under_our_name_when_the_import_is_ours():
     dovetail_torch.install()
     dovetail_torch.uninstall()
