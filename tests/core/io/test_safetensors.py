@@ -257,6 +257,7 @@ HEADERS = {
         for i in range(n // 118)
     },
     "one long text": lambda n: {"__metadata__": {"text": "x" * n}},
+    "small metadata": lambda n: {"__metadata__": {str(i): "" for i in range(n // 12)}},
 }
 MEASURE = """
 import gc, sys, time, dovetail as dv
@@ -304,7 +305,39 @@ def test_the_cost_of_a_header_of_ours(tmp_path):
     length = int.from_bytes(data[:8], "little")
     times, pace = cost(tmp_path, data, length)
     note("S2", f"memory for a header of {length / 1e6:.1f} MB of dovetail.save, in its bytes", f"{times:.1f}", "10")
+    note("S2", f"seconds for 10 MB of a header of {length / 1e6:.1f} MB of dovetail.save", f"{pace:.2f}", "1")
     assert times < 10 and pace < 3, (times, pace)
+
+
+@pytest.mark.parametrize(
+    "members, text",
+    [
+        ('"a":{E},"a":{E}', "ends at 4 where 0 is right|one name"),
+        ('"a":{F},"a#complex128":{G}', "two of its tensors have one name"),
+        ('"a":{E},', "is no entry of a header"),
+        ('"a":{E}"b":{E}', "is no entry of a header"),
+        ('"a":{E,}', "is no entry of a header"),
+        ('"__metadata__":{},"a":{E},"__metadata__":{}', "is no entry of a header"),
+        ('"__metadata__":{"dovetail":"1","dovetail":"2"},"a":{E}', "its metadata have 'dovetail' twice"),
+        ('"\\u005f_metadata__":{E}', "is no entry of a header"),
+        ('"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}', "tensor 'a' has offsets for 4 bytes and needs 3"),
+        ('"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}', "tensor 'a' ends at 4 where 16 is right"),
+        ('"a":{"dtype":"U8","shape":[12],"data_offsets":[4,16]}', "its tensors begin at 4"),
+    ],
+)
+def test_what_a_header_may_not_say(members, text):
+    for mark, entry in {"E": ("U8", [4], [0, 4]), "F": ("U8", [0], [0, 0]), "G": ("F64", [1, 2], [0, 16])}.items():
+        fields = json.dumps({"dtype": entry[0], "shape": entry[1], "data_offsets": entry[2]})[1:-1]
+        members = members.replace("{" + mark, "{" + fields)
+    size = 4 if text.startswith("ends at 4") else 16
+    with pytest.raises(FormatError, match=f"is not a whole safetensors file .*({text})"):
+        dv.load(io.BytesIO(headed("{" + members + "}", bytes(size))))
+
+
+def test_a_header_in_any_order_with_spaces_and_escapes():
+    member = '\n "\\u00e9\\n" :\t{ "data_offsets" : [ 0 , 4 ] , "dtype":"U8","shape":[ 2 ,2 ]\r} '
+    found = dv.load(io.BytesIO(headed("{" + member + ', "__metadata__" : { "a" : "\\ud83d\\ude00" , "b":"" }} \n', bytes(4))))
+    assert list(found) == ["\u00e9\n"] and found["\u00e9\n"].shape == (2, 2)
 
 
 def test_a_long_header_is_read_when_it_is_asked_for(tmp_path):
