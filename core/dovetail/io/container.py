@@ -9,7 +9,7 @@ import json
 import math
 import mmap
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -73,18 +73,28 @@ def _bytes(a: Any) -> Any:
     return memoryview(a.reshape(-1).view(np.uint8)) if a.size else b""
 
 
+@cache
+def _quick() -> Any:
+    try:
+        from isal.isal_zlib import crc32
+    except ImportError:
+        from zlib import crc32
+    return crc32
+
+
 def crc32(data: Any, start: int = 0) -> int:
     """zlib's CRC-32, by the processor's instructions for it where the package isal is installed."""
-    try:
-        from isal.isal_zlib import crc32 as quick
-    except ImportError:
-        from zlib import crc32 as quick
-    return quick(data, start)
+    return _quick()(data, start)  # type: ignore[no-any-return]
+
+
+@cache
+def _name(kind: Any) -> str:
+    return kind.name  # type: ignore[no-any-return]
 
 
 def checksum(a: Any) -> int:
     """The CRC-32 of an array: its type, its shape and its bytes."""
-    return crc32(f"{a.dtype.name}{list(a.shape)}".encode(), crc32(_bytes(a)))
+    return crc32(f"{_name(a.dtype)}{[*a.shape]}".encode(), crc32(_bytes(a)))
 
 
 def _seal(text: bytes) -> tuple[int, bytes]:
