@@ -194,9 +194,7 @@ def test_files_of_every_kind(tmp_path, cases):
         assert read["header edited"] > made["header edited"] // 4 and read.total() > cases // 5, read
         what = f"mutations, and {len(structural())} files by hand: as the package reads them or FormatError, ≤ 1 s"
         note("S1", what, f"{cases} of {cases}", "100,000; no other type, no crash")
-        for kind in KINDS:
-            what = f"of the mutations, {kind} ({made[kind]:,}): read, by the package"
-            note("S1", what, f"{read[kind]:,}, {theirs[kind]:,}", "none that the package refuses")
+        note("S1", "of the mutations: read, by the package", f"{read.total():,}, {theirs.total():,}", "none that the package refuses")
         note("S1", "memory that all of these took", f"+{grown // 1024} MB", "2 × file + 64 MB")
 
     alone(check)
@@ -250,7 +248,7 @@ def test_the_package_refuses_some():
 
 
 HEADERS = {
-    "many tensors": lambda n: {f"tensor.{i:06d}": {"dtype": "U8", "shape": [1], "data_offsets": [i, i + 1]} for i in range(n // 67)},
+    "many tensors": lambda n: {f"tensor.{i:06d}": {"dtype": "U8", "shape": [1], "data_offsets": [i, i + 1]} for i in range(n // 75)},
     "empty tensors": lambda n: {f"{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(n // 55)},
     "names of 60 letters": lambda n: {
         f"model.decoder.layers.{i:05d}.feed_forward.intermediate.weight": {"dtype": "U8", "shape": [1, 1], "data_offsets": [i, i + 1]}
