@@ -116,7 +116,7 @@ def read(name: str, file: Any, limit: int = HEADER_LIMIT, mapped: bool = False) 
     while entries:  # which makes room for what is read
         start, end, key, kind, shape = entries.pop()
         try:
-            a: Any = np.ndarray(shape, kind, memory, base + start if mapped else 0)
+            a: Any = np.ndarray(shape, kind, memory, base + start) if mapped else np.empty(shape, kind)
         except (ValueError, OverflowError) as error:
             raise FormatError(name, None, f"tensor {key!r} of shape {shape} cannot be made ({error})") from None
         if mapped:
@@ -152,7 +152,7 @@ def read_header(name: str, file: Any, limit: int = HEADER_LIMIT) -> tuple[list[A
                 raise ValueError(f"tensor {key!r} ends at {end} where {at} is right")
             at = start
         if at:
-            raise ValueError(f"its tensors begin at {at}")
+            raise ValueError(f"the first {at} bytes behind the header belong to no tensor")
     except (ValueError, TypeError) as error:  # a TypeError where two of one name are sorted
         raise FormatError(name, None, f"is not a whole safetensors file ({error}); it was cut off or changed") from None
     at, seal = _seal(text)
@@ -172,8 +172,7 @@ def _parsed(text: str) -> tuple[list[Any], dict[str, str]]:
         if texts is not None and metadata is None:
             metadata = _texts(text, *found.span(6))
             continue
-        key = _plain(key) if key else key
-        if None in (key, code, shape, first) or key == "__metadata__":
+        if key is None or code is None or shape is None or first is None or (key := _plain(key)) == "__metadata__":
             raise ValueError(f"{text[found.start() : found.start() + 50]!r} is no entry of a header")
         kind, dims, count = form(code, shape)
         start, end = int(first), int(last)

@@ -321,7 +321,7 @@ def test_the_cost_of_a_header_of_ours(tmp_path):
         ('"\\u005f_metadata__":{E}', "is no entry of a header"),
         ('"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}', "tensor 'a' has offsets for 4 bytes and needs 3"),
         ('"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}', "tensor 'a' ends at 4 where 16 is right"),
-        ('"a":{"dtype":"U8","shape":[12],"data_offsets":[4,16]}', "its tensors begin at 4"),
+        ('"a":{"dtype":"U8","shape":[12],"data_offsets":[4,16]}', "the first 4 bytes behind the header belong to no tensor"),
     ],
 )
 def test_what_a_header_may_not_say(members, text):
