@@ -170,6 +170,9 @@ def test_a_dry_run_writes_nothing_and_a_list_has_all_names(folder):
     assert "--set optimizer.lrr=1: AdamW has no such option; nearest: lr" in run(
         "run.toml", "--dry-run", "--set", "optimizer.lrr=1", status=2
     )
+    said = run("run.toml", "--dry-run", "--set", "optimizer.qqq=1", status=2)
+    assert said.count("weight_decay") == 1 and "expected one of amsgrad" in said
+    assert "no such option; nearest: name" in run("run.toml", "--dry-run", "--set", "optimizer.nam=1", status=2)
 
 
 def test_without_matplotlib_there_are_no_curves(folder, monkeypatch):

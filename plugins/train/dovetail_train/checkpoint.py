@@ -18,6 +18,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from dovetail.io.container import HEADER_LIMIT, read_header
 from dovetail.io.store import gather, write_gathered
 from dovetail.io.tree import unpack
 
-__all__ = ["Checkpointer", "about", "rng_state", "set_rng"]
+__all__ = ["Checkpointer", "about", "give_back", "rng_state", "set_rng"]
 
 _NAME = re.compile(r"(\d{6,})-step-(\d+)\.dvt")
 
@@ -55,6 +56,16 @@ def set_rng(state: Mapping[str, Any]) -> None:
     if "numpy" in state:
         kind, key, *rest = state["numpy"]
         np.random.set_state((kind, key.numpy(), *rest))
+
+
+def give_back(target: Any, state: Any) -> None:
+    """``target.load_state_dict(state)``, but NAdam's ``mu_product``, which PyTorch casts to its parameter's type, is as it was saved."""
+    target.load_state_dict(state)
+    if hasattr(target, "param_groups") and isinstance(state, Mapping) and state.keys() >= {"param_groups", "state"}:
+        numbers, params = (chain.from_iterable(g["params"] for g in groups) for groups in (state["param_groups"], target.param_groups))
+        for number, p in zip(numbers, params, strict=True):
+            if "mu_product" in state["state"].get(number, ()):
+                target.state[p]["mu_product"] = state["state"][number]["mu_product"]
 
 
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -291,7 +302,7 @@ class Checkpointer:
             if not hasattr(target, "load_state_dict"):
                 raise TypeMismatch("Checkpointer.restore", f"{name!r} is {type(target).__name__}", "expected what has a load_state_dict")
         for name, target in objects.items():
-            target.load_state_dict(values.pop(name))
+            give_back(target, values.pop(name))
         if rng:
             set_rng(numbers)
         return {**values, "step": step, "metrics": metrics}
