@@ -47,6 +47,8 @@ def _pieces(folder: Path, index: str) -> dict[str, Tensor]:
         raise FormatError(folder / index, None, "its weight_map is not a table of tensors and files in the same folder")
     found: dict[str, Tensor] = {}
     for name in sorted(set(names.values())):
+        if not (folder / name).is_file():
+            raise FormatError(folder / index, None, f"it names {name!r}, which is not in the folder; was all of the model fetched?")
         found.update(dv.load(folder / name))
     return found
 
