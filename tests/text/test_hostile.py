@@ -110,7 +110,7 @@ DEEP = 100_000
 HOSTILE = {
     "empty": b"", "a NUL": b"\x00", "NULs": bytes(1000), "not UTF-8": b"it \xff\xfe\n\xe9\n", "UTF-16": "it fits\n".encode("utf-16"),
     "a mark": b"\xef\xbb\xbf", "blank lines": b"\n" * 1000, "carriage returns": b"a\rb\r\n\r", "a long line": b"x " * 500_000,
-    "deep lists": b"[" * DEEP, "deep lists, closed": b"[" * DEEP + b"]" * DEEP, "deep objects": b'{"a":' * DEEP, "a long number": b"9" * 5000,
+    "deep lists": b"[" * DEEP, "closed ones": b"[" * DEEP + b"]" * DEEP, "deep objects": b'{"a":' * DEEP, "a long number": b"9" * 5000,
     "no number": b"NaN", "null": b"null", "a list": b"[]", "an object": b"{}", "a string": b'"it"', "a surrogate": b'"\\ud800"',
     "quotes": b'"' * 1001, "tabs": b"\t" * 1000, "commas": b"," * 1000, "a pickle": b"\x80\x04cos\nsystem\n.",
 }  # fmt: skip
