@@ -17,16 +17,14 @@ __all__ = ["backward", "grad"]
 
 
 if TYPE_CHECKING:
-    from .derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
+    from dovetail_science.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
 else:
 
     def __getattr__(name: str) -> Any:
-        """PyTorch's path of what lies in `derivatives`, which needs ops; ops need this module."""
-        if name in ("hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"):
-            from . import derivatives
+        """Whole derivatives, which a plugin brings."""
+        from ..absent import answers
 
-            return getattr(derivatives, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return answers(__name__)[1](name)
 
 
 def _many(x: Any) -> list[Any]:
@@ -148,11 +146,3 @@ def grad(
         else:
             out.append(g if create_graph else detached(g))
     return tuple(out)
-
-
-def weighted(outs: Any, ins: Any, weights: Any, create_graph: bool) -> Any:
-    """The gradients of the sum of weights times outputs by some inputs, None where nothing depends; the graph stays."""
-    pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o is not None and o.requires_grad]
-    if not pairs:
-        return (None,) * len(ins)
-    return grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)

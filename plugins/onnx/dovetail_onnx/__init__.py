@@ -6,13 +6,16 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    "ExportMismatch", "MissingLowerings", "ModelInfo", "OnnxModule", "Unlowered", "Unsolved", "explain_export", "export", "inspect", "load",
-    "operators",
+    "CProgram", "ExportMismatch", "MissingLowerings", "ModelInfo", "OnnxModule", "Unlowered", "UnsupportedNodes", "Unsolved",
+    "explain_export", "export", "inspect", "load", "operators", "to_c",
 ]  # fmt: skip
 
 __version__ = "0.2.0"
 
-_WHERE = {"ModelInfo": "summary", "inspect": "summary", "OnnxModule": "importer", "load": "importer", "operators": "importer"}
+_WHERE = {
+    "ModelInfo": "summary", "inspect": "summary", "OnnxModule": "importer", "load": "importer", "operators": "importer",
+    "CProgram": "c99", "UnsupportedNodes": "c99", "to_c": "c99",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

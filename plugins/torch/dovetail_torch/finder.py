@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from dovetail.errors import DovetailError
+from dovetail.size import Spoken
 
 from .faces.torch_version import TorchVersion
 from .moved import counterpart
@@ -33,7 +34,7 @@ class _Face(ModuleType):
 
     def __init__(self, name: str, home: ModuleType) -> None:
         super().__init__(name, home.__doc__)
-        self.__dict__.update(__path__=[], _home=home, __version__=TorchVersion(_VERSIONS[name]))
+        self.__dict__.update(__path__=[], __file__=home.__file__, _home=home, __version__=TorchVersion(_VERSIONS[name]))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -108,6 +109,7 @@ def install() -> None:
     for name in _BEFORE:
         del sys.modules[name]
     sys.meta_path.insert(0, _FINDER)
+    Spoken.package = "torch"  # types and sizes print as programs know them
 
 
 def uninstall() -> None:
@@ -115,6 +117,7 @@ def uninstall() -> None:
     if not installed():
         return
     sys.meta_path.remove(_FINDER)
+    Spoken.package = "dovetail"
     for name in _taken():
         del sys.modules[name]
     sys.modules.update(_BEFORE)

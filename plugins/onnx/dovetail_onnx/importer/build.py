@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dovetail.errors import FormatError, UnsupportedError
+from dovetail.errors import DovetailError, FormatError, UnsupportedError
 
 from ..reading import Tensors
 from .bind import Attributes, Bodies, Native
@@ -17,7 +17,7 @@ from .reference import Reference
 from .table import KNOWN, added, find
 from .values import tensors as as_tensors
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "Call"]
 
 # Functions inside functions, and how many times over a file may be written out: a few functions that call each other twice are a bomb.
 _DEEPEST, _TIMES, _ROOM = 64, 100, 10_000
@@ -104,10 +104,12 @@ class Builder:
             if node.op_type == "Constant" and _domain(node.domain) == "":
                 program.constants[self._output(node, where, here)] = Host.of(self._constant(node, where, bound))
                 continue
-            if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
-                call: Any = Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)
-            else:
-                call = self.call(node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
+            try:
+                call = self._prepared(program, node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
+            except (DovetailError, RecursionError):
+                raise
+            except Exception as error:  # bytes for names, attributes of other types than they say
+                raise self.refuse(f"{where} is not sound ({type(error).__name__}: {error})") from error
             program.free |= {name for name in getattr(call, "free", ()) if name not in here}
             for name in filter(None, node.output):
                 if name in here:
@@ -115,6 +117,11 @@ class Builder:
                 here.add(name)
             program.steps.append(Step(call, list(node.input), list(node.output), where))
         return program
+
+    def _prepared(self, program: Program, node: Any, where: str, known: Any, opsets: dict[str, int], bound: Attributes, prefix: str) -> Any:
+        if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
+            return Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)
+        return self.call(node, where, known, opsets, bound, prefix)
 
     def _output(self, node: Any, where: str, here: set[str]) -> str:
         if len(node.output) != 1 or not node.output[0] or node.output[0] in here:
@@ -193,7 +200,7 @@ class Builder:
             if partial:  # a definition made for one node leaves out the outputs that this node does not name
                 made = {name for step in program.steps for name in step.outputs} | set(program.inputs) | set(program.constants)
                 program.constants |= {name: None for name in function.output if name not in made}
-            return _Call(self.outputs(program, list(function.output), set()))
+            return Call(self.outputs(program, list(function.output), set()))
         finally:
             self.running.pop()
 
@@ -208,7 +215,7 @@ def newest_opset() -> int:
 _REMEDY = 'a plugin can add it with a row [lowerings."plugin/NAME"], format = "onnx-import"'
 
 
-class _Call:
+class Call:
     """A node that stands for a function of the model."""
 
     def __init__(self, program: Program) -> None:

@@ -30,6 +30,10 @@ class Expanded:
         self.prepared: dict[Any, Any] = {}
 
     def __call__(self, values: list[Any], env: dict[str, Any], run: Run) -> Any:
+        return self.chosen(values)(values, env, run)
+
+    def chosen(self, values: list[Any]) -> Any:
+        """What computes the node for values of these types and sizes."""
         kinds, sizes = tuple(map(_kind, values)), tuple(map(_sizes, values))
         if kinds not in self.prepared:
             self.prepared[kinds] = self._prepare(values, sized=False)
@@ -42,7 +46,7 @@ class Expanded:
                 made = self.prepared[kinds, sizes] = self._prepare(values, sized=True) or self.handed
         if made is None:
             raise UnsupportedError("onnx", f"the standard does not define this operator for {kinds}")
-        return made(values, env, run)
+        return made
 
     def _prepare(self, values: list[Any], sized: bool) -> Any:
         """What runs the definition, None if there is none."""

@@ -13,7 +13,7 @@ from dovetail.errors import ValueRangeError
 from ..table import operator
 from ..values import integers, numbers
 
-__all__: list[str] = []
+__all__ = ["axis_matrices"]
 
 
 class _Axis:
@@ -123,6 +123,25 @@ def Resize(
         shape[dim] = -1
         X = dv.where(dv.from_numpy(mask).to(X.device).reshape(shape), dv.full((), extrapolation_value, dtype=X.dtype, device=X.device), X)
     return X if X.dtype is kind else (X if kind.is_floating_point else X.round()).to(kind)
+
+
+def axis_matrices(shape: list[int], scales: Any, sizes: Any, how: dict[str, Any]) -> list[tuple[int, np.ndarray[Any, Any]]]:
+    """What a Resize of such a shape does, as (axis, matrix of outputs by inputs), for those who write it elsewhere."""
+    dims = list(range(len(shape))) if how.get("axes") is None else [axis % len(shape) for axis in how["axes"]]
+    given = [None if one is None or not np.size(one) else dv.from_numpy(np.array(one)) for one in (scales, sizes)]
+    new, factors = _sizes(shape, dims, *given, how.get("keep_aspect_ratio_policy", "stretch"))
+    found = []
+    for dim, out, factor in zip(dims, new, factors, strict=True):
+        if out == shape[dim] and factor == 1:
+            continue
+        axis = _Axis(shape[dim], out, factor, (0.0, 1.0), how.get("coordinate_transformation_mode", "half_pixel"))
+        if how.get("mode", "nearest") == "nearest":
+            matrix = np.eye(shape[dim])[axis.nearest(how.get("nearest_mode", "round_prefer_floor"))]
+        else:
+            settings = how.get("cubic_coeff_a", -0.75), how.get("exclude_outside", 0), how.get("antialias", 0)
+            matrix = axis.matrix(how["mode"], *settings)
+        found.append((dim, matrix))
+    return found
 
 
 def _along(X: Any, dim: int, matrix: np.ndarray[Any, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Calling a module with other parameters than its own."""
+"""Calling a module with other parameters than its own. Under ``dovetail.nn.utils.stateless``, as PyTorch's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import GradError, ValueRangeError
-from ..module import Module
+from dovetail.errors import GradError, ValueRangeError
+from dovetail.nn import Module
 
 __all__ = ["functional_call"]
 

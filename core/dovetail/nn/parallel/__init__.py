@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
-from ..autograd.node import Tensor
-from ..errors import NoDevice, ValueRangeError
-from ..ops.join import cat, chunk
-from .module import Module
+from ...autograd.node import Tensor
+from ...errors import NoDevice, ValueRangeError
+from ...ops.join import cat, chunk
+from ..module import Module
 
 __all__ = ["DataParallel", "DistributedDataParallel", "data_parallel", "gather", "parallel_apply", "replicate", "scatter"]
 
@@ -45,12 +46,24 @@ def data_parallel(
     return module(*inputs, **(module_kwargs or {}))
 
 
-class DistributedDataParallel(Module):
+class _NoProcesses(Module):
     """A module whose gradients are averaged over processes. Raises a ValueError: there is no process group (``dovetail-mpi``)."""
 
     def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0, **options: Any) -> None:
         what = "Default process group has not been initialized"
         raise ValueRangeError("DistributedDataParallel", what, "it needs dovetail.distributed", "one process trains the module as it is")
+
+
+_NoProcesses.__name__ = _NoProcesses.__qualname__ = "DistributedDataParallel"
+
+
+def __getattr__(name: str) -> Any:
+    if name != "DistributedDataParallel":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return import_module(f"{__name__}.distributed").DistributedDataParallel  # a plugin's
+    except ModuleNotFoundError:
+        return _NoProcesses
 
 
 def scatter(inputs: Any, target_gpus: Sequence[Any], dim: int = 0) -> Any:

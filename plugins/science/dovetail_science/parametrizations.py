@@ -1,27 +1,21 @@
-"""Weight norm, spectral norm and orthogonality as parametrizations."""
+"""Weight norm, spectral norm and orthogonality as parametrizations. Under ``dovetail.nn.utils.parametrizations``, as PyTorch's."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ...autograd.modes import no_grad
-from ...autograd.node import Tensor
-from ...errors import RangeError, ValueRangeError
-from .. import functional as F
-from .._make import need
-from .._ops import dv
-from ..module import Module
+import dovetail as dv
+from dovetail import Tensor, no_grad
+from dovetail.errors import RangeError, ValueRangeError
+from dovetail.nn import Module
+from dovetail.nn import functional as F
+from dovetail.nn.utils.spectral_norm import as_matrix, need_iterations, output_dim, random_unit
+from dovetail.nn.utils.weight_norm import norm_except
+
 from .orthogonal import orthogonal
 from .parametrize import register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
-
-
-def _norm_except(v: Tensor, dim: int) -> Tensor:
-    """The norms of the slices of ``v`` along ``dim``, with its number of dimensions; for -1 the norm of all, 0-d."""
-    if dim == -1:
-        return v.norm()
-    return v.norm(dim=[d for d in range(v.ndim) if d != dim], keepdim=True)
 
 
 class _WeightNorm(Module):
@@ -30,10 +24,10 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
-        return weight_v * (weight_g / _norm_except(weight_v, self.dim))
+        return weight_v * (weight_g / norm_except(weight_v, self.dim))
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return _norm_except(weight, self.dim), weight
+        return norm_except(weight, self.dim), weight
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
@@ -55,33 +49,20 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     return module
 
 
-def _matrix(weight: Tensor, dim: int) -> Tensor:
-    """The weight as a matrix whose rows run along ``dim``."""
-    return (weight if dim == 0 else weight.movedim(dim, 0)).flatten(1)
-
-
-def _random_unit(weight: Tensor, size: int, eps: float) -> Tensor:
-    return F.normalize(weight.new_empty(size).normal_(0, 1), dim=0, eps=eps)
-
-
-def _need_iterations(n: int) -> None:
-    need(n > 0, "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n}")
-
-
 class _SpectralNorm(Module):
     def __init__(self, weight: Tensor, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
         super().__init__()
         n = weight.ndim
-        what = f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})"
-        need(-n <= dim < n, "spectral_norm", what, kind=RangeError)
-        _need_iterations(n_power_iterations)
+        if not -n <= dim < n:
+            raise RangeError("spectral_norm", f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})")
+        need_iterations(n_power_iterations)
         self.dim, self.eps = dim % n, eps
         if n > 1:
             self.n_power_iterations = n_power_iterations
             with no_grad():
-                matrix = _matrix(weight, self.dim)
+                matrix = as_matrix(weight, self.dim)
                 for name, size in zip(("_u", "_v"), matrix.shape, strict=True):
-                    self.register_buffer(name, _random_unit(matrix, size, eps))
+                    self.register_buffer(name, random_unit(matrix, size, eps))
             self._power_method(matrix, 15)
 
     @no_grad()
@@ -93,7 +74,7 @@ class _SpectralNorm(Module):
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
             return F.normalize(weight, dim=0, eps=self.eps)
-        matrix = _matrix(weight, self.dim)
+        matrix = as_matrix(weight, self.dim)
         if self.training:
             self._power_method(matrix, self.n_power_iterations)
         return weight / dv.dot(self._u.clone(), dv.mv(matrix, self._v.clone()))
@@ -113,9 +94,4 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     weight = getattr(module, name, None)
     if weight is None:
         raise ValueRangeError("spectral_norm", f"Module '{module}' has no parameter or buffer with name '{name}'")
-    return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, _dim(module, dim), eps))
-
-
-def _dim(module: Module, dim: int | None) -> int:
-    """The output dimension of a weight: the second one of transposed convolutions."""
-    return (1 if getattr(module, "transposed", False) else 0) if dim is None else dim
+    return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, output_dim(module, dim), eps))

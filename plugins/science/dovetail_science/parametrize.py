@@ -1,4 +1,4 @@
-"""Parameters that are functions of other parameters, computed whenever they are read."""
+"""Parameters that are functions of other parameters, computed whenever they are read; under ``dovetail.nn.utils.parametrize``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...autograd.modes import no_grad
-from ...autograd.node import CLASSES, Tensor
-from ...errors import AssertedError, ValueRangeError, say
-from ..containers import ModuleDict, ModuleList
-from ..module import Module
-from ..parameter import Parameter
+from dovetail import Tensor, no_grad
+from dovetail.errors import AssertedError, ValueRangeError, say
+from dovetail.graph.raw import CLASSES
+from dovetail.nn import Module, ModuleDict, ModuleList, Parameter
 
 __all__ = [
     "ParametrizationList", "cached", "is_parametrized", "register_parametrization", "remove_parametrizations",

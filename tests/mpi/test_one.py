@@ -1,4 +1,4 @@
-"""A world of one process: programs that make a group of one run; what has more members is refused."""
+"""A world of one process: programs that make a group of one run without MPI; what has more members is refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_collectives_among_one(world):
 
 def test_more_than_one_and_other_backends_are_refused(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
-    with pytest.raises(UnsupportedError, match="rank 0 of 2 processes.*dovetail-mpi"):
+    with pytest.raises(UnsupportedError, match="rank 0 of 2 processes, which no MPI launcher started.*dovetail launch -n 2"):
         dv.distributed.init_process_group("gloo", rank=0, world_size=2)
     with pytest.raises(RuntimeError, match="Distributed package doesn't have NCCL built in"):
         dv.distributed.init_process_group("nccl", rank=0, world_size=1)
@@ -39,3 +39,29 @@ def test_more_than_one_and_other_backends_are_refused(monkeypatch):
         dv.distributed.init_process_group("gloo")
     with pytest.raises(ValueError, match="Default process group has not been initialized"):
         dv.distributed.get_rank()
+
+
+def test_one_process_needs_no_launcher(monkeypatch):
+    dist = dv.distributed
+    for options, variables in (
+        ({"backend": "mpi"}, {}),
+        ({}, {"RANK": "0", "WORLD_SIZE": "1"}),
+        ({"backend": "cpu:gloo,cuda:nccl"}, {"RANK": "0", "WORLD_SIZE": "1"}),
+    ):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        dist.init_process_group(**options)
+        model = dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(2, 1))
+        with model.no_sync():
+            model(dv.ones(1, 2)).sum().backward()
+        assert list(model.state_dict()) == ["module.weight", "module.bias"] and model.module.weight.grad.tolist() == [[1, 1]]
+        assert dist.new_group([0]).size() == 1 and dist.is_initialized()
+        dist.destroy_process_group()
+    assert dist.is_available() and not dist.is_initialized() and dist.is_backend_available("mpi") == dist.is_mpi_available()
+
+
+def test_objects_are_plain_values(world):
+    with pytest.raises(
+        TypeError, match="all_gather_object: cannot save value of type builtins.object; expected tensors and plain values; send its"
+    ):
+        world.all_gather_object([None], object())

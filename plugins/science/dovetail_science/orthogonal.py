@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...autograd.modes import no_grad
-from ...autograd.node import Tensor, wrap
-from ...device import xp
-from ...errors import UnsupportedError, ValueRangeError
-from ...ops import decompose, matrices
-from .._make import need
-from .._ops import dv
-from ..module import Module
+import dovetail as dv
+from dovetail import Tensor, no_grad
+from dovetail.device import xp
+from dovetail.errors import UnsupportedError, ValueRangeError
+from dovetail.graph.raw import wrap
+from dovetail.nn import Module
+
 from .parametrize import register_parametrization
 
 __all__ = ["orthogonal"]
@@ -41,7 +40,7 @@ class _Orthogonal(Module):
             if n != k:
                 low = dv.cat([low, dv.zeros(*X.shape[:-2], n, n - k, dtype=X.dtype, device=X.device)], -1)
             A = low - low.mT
-            Q = matrices.matrix_exp(A) if self.orthogonal_map == "matrix_exp" else _cayley(A)
+            Q = dv.linalg.matrix_exp(A) if self.orthogonal_map == "matrix_exp" else _cayley(A)
             Q = Q[..., :k]
         if self.use_trivialization:
             Q = self.base @ Q
@@ -51,13 +50,15 @@ class _Orthogonal(Module):
     def right_inverse(self, Q: Tensor) -> Tensor:
         """The free matrix for the orthogonal one nearest in the sense of QR to ``Q``."""
         what = f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
-        need(Q.shape == self.shape, "orthogonal", what)
+        if Q.shape != self.shape:
+            raise ValueRangeError("orthogonal", what)
         start, wide = Q, Q.shape[-2] < Q.shape[-1]
         Q = Q.mT if wide else Q
         n, k = Q.shape[-2:]
         if not self.use_trivialization:
             what = "It is not possible to assign to the matrix exponential or the Cayley parametrizations when use_trivialization=False."
-            need(self.orthogonal_map == "householder", "orthogonal", what, kind=UnsupportedError)
+            if self.orthogonal_map != "householder":
+                raise UnsupportedError("orthogonal", what)
             A = _compact_qr(Q)
             return A.mT if wide else A
         if n != k:
@@ -65,7 +66,7 @@ class _Orthogonal(Module):
         elif _is_orthogonal(Q):
             self.base = Q.clone()
             return _minus_identity(start)
-        Q, R = decompose.qr(Q)
+        Q, R = dv.linalg.qr(Q)
         self.base = Q * R.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
         return _minus_identity(start)
 
@@ -85,7 +86,7 @@ def _minus_identity(like: Tensor) -> Tensor:
 
 def _cayley(A: Tensor) -> Tensor:
     eye = dv.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-    return decompose.solve(eye - A / 2, eye + A / 2)
+    return dv.linalg.solve(eye - A / 2, eye + A / 2)
 
 
 def _reflections(X: Tensor) -> Tensor:
@@ -124,9 +125,11 @@ def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None 
     weight: Any = getattr(module, name, None)
     if weight is None:
         raise ValueRangeError("orthogonal", f"Module '{module}' has no parameter or buffer with name '{name}'")
-    need(weight.ndim >= 2, "orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
+    if weight.ndim < 2:
+        raise ValueRangeError("orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
     if orthogonal_map is None:
         orthogonal_map = "matrix_exp" if weight.shape[-2] == weight.shape[-1] else "householder"
-    what = f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
-    need(orthogonal_map in ("matrix_exp", "cayley", "householder"), "orthogonal", what)
+    if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
+        what = f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+        raise ValueRangeError("orthogonal", what)
     return register_parametrization(module, name, _Orthogonal(weight, orthogonal_map, use_trivialization), unsafe=True)

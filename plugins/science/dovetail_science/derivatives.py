@@ -1,18 +1,16 @@
-"""Whole derivatives of a function: Jacobian and Hessian, and their products with a vector; under `autograd.functional`."""
+"""Whole derivatives of a function: Jacobian and Hessian, and their products with a vector. Under `dovetail.autograd.functional`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import GradError, TypeMismatch
-from ..ops.create import ones_like, zeros_like
-from ..ops.join import stack
-from .functional import weighted
-from .modes import enable_grad
-from .node import CLASSES, Tensor
+from dovetail import Tensor, enable_grad, ones_like, stack, zeros_like
+from dovetail.autograd.functional import grad
+from dovetail.errors import GradError, TypeMismatch
+from dovetail.graph.raw import CLASSES
 
-__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp", "weighted"]
 
 Func = Callable[..., Any]
 
@@ -33,6 +31,14 @@ def _inputs(where: str, inputs: Any, linked: bool) -> tuple[Any, ...]:
 
 def _one(found: tuple[Any, ...], like: Any) -> Any:
     return found if isinstance(like, tuple | list) else found[0]
+
+
+def weighted(outs: Any, ins: Any, weights: Any, create_graph: bool) -> Any:
+    """The gradients of the sum of weights times outputs by some inputs, None where nothing depends; the graph stays."""
+    pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o is not None and o.requires_grad]
+    if not pairs:
+        return (None,) * len(ins)
+    return grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)
 
 
 def _products(where: str, outs: Any, ins: Any, v: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:

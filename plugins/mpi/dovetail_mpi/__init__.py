@@ -1,0 +1,1 @@
+"""One program in many processes, by MPI: ``dovetail.distributed``, ``DistributedDataParallel``, `dovetail launch`."""
