@@ -140,3 +140,13 @@ def test_a_folder_of_ours_is_theirs_with_its_tokenizer(tmp_path):
             out = gpt.generate(**{name: batch[name] for name in ("input_ids", "attention_mask")}, max_new_tokens=8, pad_token_id=0)
         said.append((read.pad_token, read.eos_token, read.padding_side, out.tolist(), read.batch_decode(out, skip_special_tokens=True)))
     assert said[0] == said[1]
+
+
+def test_samples_end_to_end():
+    from dovetail_text.data import DataCollatorWithFlattening
+
+    labelled = [{"input_ids": [5, 6], "labels": [1, -100]}, {"input_ids": [7, 8], "labels": [2, 3]}]
+    for rows in ([{"input_ids": [5, 6, 7]}, {"input_ids": [8]}], labelled):
+        want = transformers.DataCollatorWithFlattening()(rows)
+        got = DataCollatorWithFlattening()(rows)
+        assert {name: t.tolist() for name, t in got.items()} == {name: t.tolist() for name, t in want.items()}
