@@ -121,6 +121,9 @@ class _Models(BaseHTTPRequestHandler):
         self._answer(True)
 
 
+MODULES = (("Transformer", ""), ("Pooling", "1_Pooling"))
+
+
 @pytest.fixture
 def models_hub(tmp_path):
     """The address of the hub is fixed when huggingface_hub is imported, so that programs run in a process of their own."""
@@ -128,6 +131,12 @@ def models_hub(tmp_path):
     tokenizer = train_wordpiece(["it fits well"] * 4, 40)
     BertModel(BertConfig(len(tokenizer), 12, 2, 3, 20)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    parts = [
+        {"type": f"sentence_transformers.models.{kind}", "path": path} for kind, path in (("Transformer", ""), ("Pooling", "1_Pooling"))
+    ]
+    (folder / "modules.json").write_text(json.dumps(parts))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
     (folder / "onnx").mkdir()
     (folder / "onnx" / "model.safetensors").write_bytes(b"of no use here")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Models)
@@ -144,12 +153,15 @@ def test_models_and_tokenizers_by_their_names_on_the_hub(models_hub, tmp_path):
     program += "from dovetail_text.errors import HubError\n"
     program += "model, tokenizer = AutoModel.from_pretrained('owner/tiny'), AutoTokenizer.from_pretrained('owner/tiny')\n"
     program += "print(type(model).__name__, model(**tokenizer('it fits', return_tensors='pt')).last_hidden_state.shape)\n"
+    program += "from dovetail_text.models import SentenceEncoder\nencoder = SentenceEncoder.from_pretrained('owner/tiny')\n"
+    program += "print(encoder.pooling, encoder.encode(['it fits', 'well']).shape)\n"
     program += "try:\n    BertModel.from_pretrained('owner/nothing')\nexcept HubError as error:\n    print(error)\n"
     env = {**os.environ, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0", "no_proxy": "*"}
     env["HF_ENDPOINT"] = f"http://127.0.0.1:{models_hub.server_address[1]}"
     ran = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
-    first, second = ran.stdout.splitlines()
+    first, sentences, second = ran.stdout.splitlines()
+    assert sentences == "cls dovetail.Size([2, 12])"
     assert first == "BertModel dovetail.Size([1, 4, 12])"
     assert second.startswith("from_pretrained: 'owner/nothing' is no folder, and the hub did not give it: ")
     assert not any("onnx" in path for path in models_hub.asked)

@@ -44,11 +44,12 @@ def fetch_file(url: str, target: str) -> None:
         raise failure from error
 
 
-def folder_of(name: str | os.PathLike[str], weights: bool = False, **options: Any) -> Path:
+def folder_of(name: str | os.PathLike[str], weights: bool = False, inside: str | None = None, **options: Any) -> Path:
     """The folder of a model: ``name`` itself where it is one, or else what the hub has by this name, fetched once and kept.
 
-    Only the files at the top are fetched, with ``weights`` those too: ``safetensors``, or PyTorch's where there are none. ``options``
-    are huggingface_hub's: revision, cache_dir, token, local_files_only. What is no name of the hub, as a Path, is returned as it is.
+    Only the files at the top are fetched, with ``weights`` those too: ``safetensors``, or PyTorch's where there are none; and what the
+    pattern ``inside`` names, in folders further down. ``options`` are huggingface_hub's: revision, cache_dir, token, local_files_only.
+    What is no name of the hub, as a Path, is returned as it is.
     Raises a HubError (OSError) for what cannot be fetched, a MissingPackage (ImportError) without the package.
     """
     path, text = Path(name), os.fspath(name)
@@ -61,6 +62,8 @@ def folder_of(name: str | os.PathLike[str], weights: bool = False, **options: An
         raise MissingPackage("from_pretrained", what, "", "pip install 'dovetail-text[minilm]'") from error
     try:
         found = Path(snapshot_download(text, allow_patterns=_SMALL, ignore_patterns=["*/*"], **options))
+        if inside is not None:
+            snapshot_download(text, allow_patterns=inside, **options)
         for patterns in _WEIGHTS if weights else ():
             if not any(found.glob("*.safetensors")):
                 snapshot_download(text, allow_patterns=patterns, ignore_patterns=["*/*"], **options)
