@@ -45,9 +45,7 @@ SAID = {
 
 
 @needs_mpi
-@pytest.mark.parametrize(
-    "how", ["killed", "leaves", *(pytest.param(how, marks=pytest.mark.soak) for how in SAID if how not in ("killed", "leaves"))]
-)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=() if how == "leaves" else pytest.mark.soak) for how in SAID])
 def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
     code, text, ended = run(str(PROGRAMS / "ends.py"), how)
     expected, said = SAID[how]
@@ -59,6 +57,7 @@ def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
 
 
 @needs_mpi
+@pytest.mark.soak  # in short: test_checkpoint.py
 def test_a_job_is_started_again() -> None:
     code, text, _ = run(str(PROGRAMS / "ends.py"), "killed", options=("--max-restarts", "1"))
     assert code == 0 and "restart 1 of 1, 2 ranks" in text and text.count("ended") == 2, text

@@ -22,7 +22,7 @@ from .rank import HELLO
 __all__ = ["Ending", "Job", "command", "find_mpiexec"]
 
 _TAG = re.compile(r"\[\d+,(\d+)\]<(?:stdout|stderr)>: ?(.*)")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "DOVETAIL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _FAR = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", *_THREADS)  # what ranks on other hosts are told of the environment
 _SIGNAL = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 _CODE = re.compile(r"Process name:\s+\[\S+?,(\d+)\]\s+Exit code:\s+(\d+)")
@@ -168,4 +168,4 @@ def environment(threads: int, restart: int) -> dict[str, str]:
 
 def pause(restart: int) -> None:
     """Let what ended be gone before it is started again."""
-    time.sleep(min(5.0, 0.5 * restart))
+    time.sleep(min(5.0, 0.1 * restart))
