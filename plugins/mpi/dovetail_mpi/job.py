@@ -27,6 +27,7 @@ _FAR = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", *_THREADS)  # wh
 _SIGNAL = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 _CODE = re.compile(r"Process name:\s+\[\S+?,(\d+)\]\s+Exit code:\s+(\d+)")
 _LOST = re.compile(r"(?:Remote host|on node|Lost node|hostname|Node(?: name)?):?\s+(\S+)")
+_GONE = re.compile(r"lost communication with a remote daemon.*?Remote daemon: \[\S+\] on node (\S+)", re.S)
 _OWN = re.compile(r"rank (\d+) on (\S+) (failed: .*|ended with exit code \d+)")
 
 
@@ -139,6 +140,8 @@ class Job:
 
     def _ending(self, code: int) -> Ending:
         text = "".join(self.said)
+        if gone := _GONE.search(text):  # mpiexec may say so with exit code 0
+            return Ending(code or 1, None, gone[1], f"lost host {gone[1]}: it does not answer, or its daemon has died")
         if code == 0:
             return Ending(0)
         if killed := _SIGNAL.search(text):
