@@ -8,7 +8,7 @@ from tests.mpi.launching import launch, needs_mpi
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.soak), 4])
+@pytest.mark.parametrize("ranks", [3, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 4))])
 def test_collectives(ranks: int) -> None:
     done = launch("collectives.py", ranks)
     assert done.code == 0, done.text

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from dovetail_mpi import job
-from dovetail_mpi.launch import launch
+from dovetail_mpi.launch import _without, launch
 from tests.mpi.launching import PROGRAMS, environment, needs_mpi
 from tests.support.figures import note
 
@@ -45,9 +45,7 @@ SAID = {
 
 
 @needs_mpi
-@pytest.mark.parametrize(
-    "how", ["killed", "leaves", *(pytest.param(how, marks=pytest.mark.soak) for how in SAID if how not in ("killed", "leaves"))]
-)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=() if how == "leaves" else pytest.mark.soak) for how in SAID])
 def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
     code, text, ended = run(str(PROGRAMS / "ends.py"), how)
     expected, said = SAID[how]
@@ -59,6 +57,7 @@ def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
 
 
 @needs_mpi
+@pytest.mark.soak  # in short: test_checkpoint.py
 def test_a_job_is_started_again() -> None:
     code, text, _ = run(str(PROGRAMS / "ends.py"), "killed", options=("--max-restarts", "1"))
     assert code == 0 and "restart 1 of 1, 2 ranks" in text and text.count("ended") == 2, text
@@ -91,3 +90,14 @@ def test_hosts_are_given_to_mpiexec() -> None:
     made = job.command("mpiexec", 4, [("a", 2), ("b", 2)], 0, ["-m", "dovetail", "train", "x.toml"])
     assert made[made.index("--host") + 1] == "a:2,b:2" and made[-4:] == ["-m", "dovetail", "train", "x.toml"]
     assert "oob_tcp_keepalive_time" in made and "-x" in made
+
+
+def test_the_end_of_a_job_is_read_from_what_mpiexec_says() -> None:
+    lost = "PRTE has lost communication with a remote daemon.\n\n  HNP daemon   : [p@0,0] on node a\n  Remote daemon: [p@0,1] on node b\n"
+    made = job.Job([PYTHON, "-c", f"import sys; sys.stderr.write({lost!r})"], environment())
+    ending = made.wait()
+    assert ending.code == 1 and ending.host == "b" and "the job lost host b: it does not answer" in str(ending)
+    assert _without([("a", 2), ("b", 2)], ending, 4, 2) == ([("a", 2)], 2)
+    assert _without([("a", 2), ("b", 2)], ending, 4, None) == ([("a", 2)], 0)
+    text = 'import sys; print("[1,1]<stdout>: hello"); sys.exit(3)'
+    assert str(job.Job([PYTHON, "-c", text], environment()).wait()).startswith("the job ended with exit code 3")

@@ -55,6 +55,7 @@ def test_one_process_needs_no_launcher(monkeypatch):
         with model.no_sync():
             model(dv.ones(1, 2)).sum().backward()
         assert list(model.state_dict()) == ["module.weight", "module.bias"] and model.module.weight.grad.tolist() == [[1, 1]]
+        assert list(dv.utils.data.DistributedSampler(range(3), shuffle=False)) == [0, 1, 2]
         assert dist.new_group([0]).size() == 1 and dist.is_initialized()
         dist.destroy_process_group()
     assert dist.is_available() and not dist.is_initialized() and dist.is_backend_available("mpi") == dist.is_mpi_available()

@@ -11,7 +11,7 @@ BAR = 1e-12
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_many_ranks_are_one_process(ranks: int) -> None:
     done = launch("training.py", ranks)
     assert done.code == 0 and len(done.reports()) == ranks, done.text

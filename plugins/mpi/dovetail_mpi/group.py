@@ -167,6 +167,7 @@ def init_process_group(
     where = "init_process_group"
     if is_initialized():
         raise ValueRangeError(where, "trying to initialize the default process group twice!")
+    import_module("dovetail.distributed")  # under this name the core finds it
     started = mpi.launched()
     name = (backend or ("mpi" if started else "gloo")).lower().removeprefix("cpu:").partition(",")[0]
     if not is_backend_available(name) and not started:
@@ -176,7 +177,6 @@ def init_process_group(
         raise GradError(where, f"Distributed package doesn't have {name.upper()} built in", "expected 'mpi' or 'gloo'")
     if started:
         _World.WORLD = _of_mpi(where, name, timeout or default_pg_timeout, rank, world_size)
-        import_module("dovetail.distributed")  # under this name the core finds it
         return
     if name != "mpi" or rank >= 0 or world_size >= 0:
         rank, world_size = _from_environment("RANK", rank), _from_environment("WORLD_SIZE", world_size)

@@ -22,11 +22,12 @@ from .rank import HELLO
 __all__ = ["Ending", "Job", "command", "find_mpiexec"]
 
 _TAG = re.compile(r"\[\d+,(\d+)\]<(?:stdout|stderr)>: ?(.*)")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "DOVETAIL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _FAR = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", *_THREADS)  # what ranks on other hosts are told of the environment
 _SIGNAL = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 _CODE = re.compile(r"Process name:\s+\[\S+?,(\d+)\]\s+Exit code:\s+(\d+)")
 _LOST = re.compile(r"(?:Remote host|on node|Lost node|hostname|Node(?: name)?):?\s+(\S+)")
+_GONE = re.compile(r"lost communication with a remote daemon.*?Remote daemon: \[\S+\] on node (\S+)", re.S)
 _OWN = re.compile(r"rank (\d+) on (\S+) (failed: .*|ended with exit code \d+)")
 
 
@@ -139,6 +140,8 @@ class Job:
 
     def _ending(self, code: int) -> Ending:
         text = "".join(self.said)
+        if gone := _GONE.search(text):  # mpiexec may say so with exit code 0
+            return Ending(code or 1, None, gone[1], f"lost host {gone[1]}: it does not answer, or its daemon has died")
         if code == 0:
             return Ending(0)
         if killed := _SIGNAL.search(text):
@@ -168,4 +171,4 @@ def environment(threads: int, restart: int) -> dict[str, str]:
 
 def pause(restart: int) -> None:
     """Let what ended be gone before it is started again."""
-    time.sleep(min(5.0, 0.5 * restart))
+    time.sleep(min(5.0, 0.1 * restart))

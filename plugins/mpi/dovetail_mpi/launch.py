@@ -37,7 +37,7 @@ def launch(
 ) -> None:  # fmt: skip
     """Run PROGRAM in several processes that find each other by distributed.init_process_group().
 
-    PROGRAM is a file, with -m a module, or `dovetail` and one of its commands: dovetail launch -n 4 dovetail train digits.toml.
+    PROGRAM is a file, with -m a module, or `dovetail` and one of its commands.
     Exit codes: 0 all ended well; 2 the command line is wrong; else that of the first process that failed, 128 + number for a signal.
     """
     try:
@@ -103,7 +103,7 @@ def _target(program: str, module: bool) -> list[str]:
         return [program]
     if program == "dovetail":
         return ["-m", "dovetail"]
-    raise click.BadParameter(f"there is no file {program!r}; -m runs a module, `dovetail train …` a command", param_hint="PROGRAM")
+    raise click.BadParameter(f"there is no file {program!r}; -m runs a module", param_hint="PROGRAM")
 
 
 def _without(machines: list[tuple[str, int]], ending: Ending, ranks: int, least: int | None) -> tuple[list[tuple[str, int]], int]:

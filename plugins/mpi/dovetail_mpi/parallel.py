@@ -27,11 +27,11 @@ class DistributedDataParallel(dv.nn.Module):
     """Hold a module as ``.module``, and average the gradients of every backward pass over the ranks of a group.
 
     Rank 0's parameters and buffers are given to all when it is made; the buffers again before each forward, with ``broadcast_buffers``.
-    Gradients are collected in buckets of ``bucket_cap_mb`` (25) megabytes, the last layers first, and each is reduced as soon as it is
-    full, while backward goes on with the layers before it. ``find_unused_parameters`` looks, after each forward, for parameters that the
-    output does not depend on; without it such a parameter is an error of the next forward, which names it. ``gradient_as_bucket_view``
-    saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank alike: where the ranks' batches are
-    not of one size, scale the losses, as ``loss.sum() * world_size / samples_of_all``.
+    Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, and
+    each is reduced as soon as it is full, while backward goes on with the layers before it. ``find_unused_parameters`` looks, after each
+    forward, for parameters that the output does not depend on; without it such a parameter is an error of the next forward, which names
+    it. ``gradient_as_bucket_view`` saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank
+    alike: where the ranks' batches are not of one size, scale the losses, as ``loss.sum() * world_size / samples_of_all``.
 
     Raises a ValueError without a process group; a DistError (RuntimeError) where the ranks' models differ, which names the first
     parameter; a RuntimeError for a module without parameters to train. Li and others, 2020 (arXiv:2006.15704).
@@ -72,7 +72,10 @@ class DistributedDataParallel(dv.nn.Module):
             self._broadcast([p for name, p in module.named_parameters() if name not in ignored] + [b for _, b in self._buffers_shared])
         self.reducer: Reducer | None = None
         if self.process_group.watch is not None:
-            first = min(_MB, self.bucket_bytes_cap) if bucket_cap_mb is None else self.bucket_bytes_cap
+            size = sum(p.numel() * p.element_size() for _, p in self._named)
+            if bucket_cap_mb is None:  # several buckets also of a small model, so that there is something to overlap
+                self.bucket_bytes_cap = min(self.bucket_bytes_cap, max(_MB, size // 6))
+            first = min(_MB, self.bucket_bytes_cap)
             self.reducer = Reducer(
                 self._named,
                 self.process_group,

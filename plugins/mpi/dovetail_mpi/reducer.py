@@ -51,7 +51,7 @@ class Bucket:
 
     def start(self, group: ProcessGroup) -> None:
         """Begin to reduce; the members' order of buckets is one, so there is nothing to compare."""
-        wide, self._result = reducer("AVG", self.flat, group.size())
+        wide, self._result = reducer("SUM", self.flat, group.size())
         self.started = time.perf_counter()
         what = f"DistributedDataParallel(bucket of {len(self.indices)} gradients, {self.flat.nbytes} bytes)"
         self.work = Work(
@@ -125,8 +125,9 @@ class Reducer:
         self.ready.add(index)
         if gradient is None:
             bucket.parts[at][...] = 0
-        elif not np.shares_memory(values := array(gradient), bucket.parts[at]):
-            np.copyto(bucket.parts[at], values)
+        else:
+            share = 1 / self.group.size()  # of the mean: MPI adds the rest
+            np.multiply(array(gradient), share, out=bucket.parts[at], casting="unsafe")
         bucket.waiting -= 1
         while self._next < len(self.buckets) and not self.buckets[self._next].waiting:
             self.buckets[self._next].start(self.group)

@@ -24,6 +24,7 @@ from .errors import DistBackendError, DistError
 __all__ = ["Watch", "wait"]
 
 _LENGTH = 600  # bytes of a message
+_SPIN = 0.3  # seconds in which the processor is only yielded: data move while MPI is asked, and a sleep would hold them up
 _GRACE = 1.0  # seconds in which what a rank had sent before it ended still arrives
 
 
@@ -71,10 +72,10 @@ def wait(ready: Callable[[], bool], what: str, watch: Watch, members: Sequence[i
     start = looked = time.monotonic()
     while not _asked(ready, what):
         waited = (now := time.monotonic()) - start
-        if waited < 0.02:
+        if waited < _SPIN:
             os.sched_yield() if hasattr(os, "sched_yield") else time.sleep(0)
             continue
-        time.sleep(0.0002 if waited < 0.5 else 0.001)
+        time.sleep(0.0002 if waited < 2 else 0.001)
         if now - looked > 0.1:
             watch.look()
             looked = now

@@ -180,8 +180,36 @@ def groups() -> None:
         dist.destroy_process_group(pair)
 
 
+def said(what: str, call: object, *expected: str) -> None:
+    """The call is refused on this rank, and the error says all that."""
+    try:
+        call()
+        same(what, "nothing", "an error")
+    except RuntimeError as error:
+        same(what, [text for text in expected if text not in str(error)], [])
+
+
+def differences() -> None:
+    """What ranks are asked for is not the same: all of them say so, and go on."""
+    last = SIZE - 1
+    odd = last == RANK
+    said("shapes", lambda: dist.all_reduce(dv.ones(2 + odd)), "float32 (2,)", f"rank {last}: all_reduce(SUM, float32 (3,))")
+    said(
+        "types", lambda: dist.broadcast(dv.ones(2).to(dv.float64 if odd else dv.int32), 0), "int32 (2,)", f"rank {last}: broadcast(float64"
+    )
+    said("roots", lambda: dist.broadcast(dv.ones(2), int(odd)), f"rank {last}: broadcast(float32 (2,) from rank 1)")
+    said(
+        "skipped", dist.barrier if odd else lambda: dist.all_reduce(dv.ones(1)), f"rank {last}: barrier()", "all_reduce(SUM, float32 (1,))"
+    )
+    model = dv.nn.Sequential(dv.nn.Linear(2, 3), dv.nn.Linear(3, 1 + odd))
+    what = f"the models differ: rank 0 has 1.weight (1, 3) of dovetail.float32 where rank {last} has 1.weight (2, 3)"
+    said("models", lambda: dv.nn.parallel.DistributedDataParallel(model), what)
+    dist.barrier()
+
+
 reductions()
 parts()
+differences()
 objects_and_messages()
 groups()
 dist.destroy_process_group()
