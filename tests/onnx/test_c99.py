@@ -60,7 +60,7 @@ def test_a_perceptron(tmp_path):
 
 def test_a_transformer_of_words(tmp_path):
     dv.manual_seed(0)
-    made, loaded = check(tmp_path, Encoder(), dv.randint(0, 50, (4, 12)))
+    _, loaded = check(tmp_path, Encoder(), dv.randint(0, 50, (4, 12)))
     from tests.onnx.c99 import called
 
     code, _ = called(loaded, "net", 1, [np.full((1, 12), 50)], [(3,)])  # a word that is not there: refused, and nothing outside read

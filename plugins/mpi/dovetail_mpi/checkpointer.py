@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dovetail.io.checkpoint import rng_state, set_rng
+
 import dovetail as dv
 from dovetail.errors import TypeMismatch, ValueRangeError
-from dovetail.io.checkpoint import rng_state, set_rng
 
 from . import shards
 from .group import is_initialized, member
