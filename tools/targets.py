@@ -63,7 +63,7 @@ def lint(arguments: list[str]) -> int:
 
 def docs(arguments: list[str]) -> int:
     """build the documentation into docs/_build/html; a warning is an error"""
-    return _python(ensure("docs"), "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *arguments)
+    return _python(ensure("docs", "models"), "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *arguments)
 
 
 def look(arguments: list[str]) -> int:
