@@ -122,7 +122,9 @@ def grad(
     if is_grads_batched:
         from ..ops.join import stack
 
-        seeds = _many(grad_outputs)
+        seeds = _many(grad_outputs) if grad_outputs is not None else ()
+        if not seeds or any(g is None or g.ndim == 0 for g in seeds):
+            raise ValueRangeError("grad", "is_grads_batched needs a grad_outputs with a first dimension for each output")
         rows = [grad(outputs, inputs, [g[i] for g in seeds], True, create_graph, True, allow_unused) for i in range(len(seeds[0]))]
         return tuple(None if col[0] is None else stack(list(col)) for col in zip(*rows, strict=True))
     targets = _many(inputs)
