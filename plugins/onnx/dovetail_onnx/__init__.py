@@ -7,12 +7,19 @@ from typing import Any
 
 __all__ = [
     "ExportMismatch", "MissingLowerings", "ModelInfo", "OnnxModule", "Unlowered", "Unsolved", "explain_export", "export", "inspect", "load",
-    "operators",
+    "operators", "to_web",
 ]  # fmt: skip
 
 __version__ = "0.2.0"
 
-_WHERE = {"ModelInfo": "summary", "inspect": "summary", "OnnxModule": "importer", "load": "importer", "operators": "importer"}
+_WHERE = {
+    "ModelInfo": "summary",
+    "inspect": "summary",
+    "OnnxModule": "importer",
+    "load": "importer",
+    "operators": "importer",
+    "to_web": "web",
+}
 
 
 def __getattr__(name: str) -> Any:
