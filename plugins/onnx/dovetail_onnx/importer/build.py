@@ -33,6 +33,7 @@ class Builder:
         self.functions = {(_domain(f.domain), f.name, getattr(f, "overload", "")): f for f in model.functions}
         self.opsets = self.versions(model.opset_import)
         self.running: list[tuple[str, ...]] = []  # the functions inside which we are
+        self.stored: set[str] = set()  # names of initializers and constants
         self.room = _ROOM + _TIMES * (len(model.graph.node) + sum(len(function.node) for function in model.functions))
 
     def refuse(self, what: str) -> FormatError:
@@ -58,6 +59,7 @@ class Builder:
         state: dict[str, str] = {}
         for tensor in graph.initializer:
             state[self._new(tensor.name, state)] = self.keep(prefix + tensor.name, self.tensors.array(tensor), tensor.name in frozen)
+        self.stored |= set(state)
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
             state[self._new(name, state)] = self.keep(prefix + name, self.tensors.dense(sparse), name in frozen)
@@ -103,6 +105,7 @@ class Builder:
             program.free |= {name for name in node.input if name and name not in here}
             if node.op_type == "Constant" and _domain(node.domain) == "":
                 program.constants[self._output(node, where, here)] = Host.of(self._constant(node, where, bound))
+                self.stored.add(node.output[0])
                 continue
             try:
                 call = self._prepared(program, node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
@@ -174,7 +177,9 @@ class Builder:
         if schema is not None and not bodies:
             handed = Reference(bound.resolved(node), opsets, list(self.functions.values()), self.ir_version, where)
         if row is not None:
-            return Native(row, attributes, bodies, len(node.output), version, where, handed, self.path)
+            fixed = {at for at, name in enumerate(node.input) if name in self.stored}
+            injected = {"n_outputs": len(node.output), "opset": version, "fixed": fixed}
+            return Native(row, attributes, bodies, injected, where, handed, self.path)
         if schema is None:
             raise UnsupportedError(where, "nobody provides this operator", "`dovetail onnx info FILE` lists a model's operators", _REMEDY)
         if schema.has_function or schema.has_context_dependent_function:
@@ -189,6 +194,7 @@ class Builder:
         if key in self.running or len(self.running) > _DEEPEST:
             raise self.refuse(f"{where} calls itself")
         self.running.append(key)
+        stored, self.stored = self.stored, set()
         try:
             opsets = self.versions(function.opset_import)
             if partial:  # asked for when the model runs, and as long as the standard has it
@@ -202,6 +208,7 @@ class Builder:
                 program.constants |= {name: None for name in function.output if name not in made}
             return Call(self.outputs(program, list(function.output), set()))
         finally:
+            self.stored = stored
             self.running.pop()
 
 
