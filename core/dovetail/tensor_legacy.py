@@ -225,11 +225,6 @@ class LegacyMethods:
         """The dimensions from the outermost to the innermost in memory."""
         return tuple(sorted(range(self._a.ndim), key=lambda i: -self.stride(i)))
 
-    def is_conj(self) -> bool:
-        """False: conjugates and negatives are computed at once."""
-        return False
-
-    is_neg = is_conj
     grad_dtype = property(lambda self: self.dtype, doc="The type of its gradient: its own.")
 
     def apply_(self: Any, callable: Callable[..., Any]) -> Any:
