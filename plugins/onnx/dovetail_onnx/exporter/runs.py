@@ -151,7 +151,8 @@ def _stride(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: 
     reason: Any = None
     far = max(base[name] // 8 | 1, 9)
     long = [] if base[name] < 16 else [far] if base[name] < 64 else [-far, far]
-    tries = [(lambda count, far=far: count * far + (count == 2), (1, 5, -1 if far < 0 else 1)) for far in long]
+    tries: list[tuple[Callable[[int], int], tuple[int, ...]]] = []
+    tries += [(lambda count, far=far: count * far + (count == 2), (1, 5, -1 if far < 0 else 1)) for far in long]  # type: ignore[misc]
     tries += [(lambda count, unit=unit: count * unit, (1, 5)) for unit in _UNITS if base[name] + 5 * unit >= 2]
     for k, (step, counts) in enumerate(tries):
         try:
