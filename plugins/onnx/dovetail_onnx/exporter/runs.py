@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -151,8 +152,8 @@ def _stride(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: 
     reason: Any = None
     far = max(base[name] // 8 | 1, 9)
     long = [] if base[name] < 16 else [far] if base[name] < 64 else [-far, far]
-    tries = [(lambda count, far=far: count * far + (count == 2), (1, 5, -1 if far < 0 else 1)) for far in long]
-    tries += [(lambda count, unit=unit: count * unit, (1, 5)) for unit in _UNITS if base[name] + 5 * unit >= 2]
+    tries: list[tuple[Callable[[int], int], tuple[int, ...]]] = [(partial(_far, far), (1, 5, -1 if far < 0 else 1)) for far in long]
+    tries += [(unit.__mul__, (1, 5)) for unit in _UNITS if base[name] + 5 * unit >= 2]
     for k, (step, counts) in enumerate(tries):
         try:
             for at, count in enumerate(counts):
@@ -168,6 +169,10 @@ def _stride(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: 
     raise ShapeError(
         "export", what, "expected the model to run at other sizes", "fix that dimension, or give equal ones one name"
     ) from reason
+
+
+def _far(stride: int, count: int) -> int:
+    return count * stride + (count == 2)
 
 
 def _alike(a: Graph, b: Graph, when: str) -> None:
