@@ -1,4 +1,4 @@
-"""`dovetail onnx`: what is in an ONNX file."""
+"""`dovetail onnx`: what is in an ONNX file, whether it is sound, and what it answers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from dovetail.errors import FormatError, UnsupportedError
 
+from .run_commands import check, run
 from .summary import ModelInfo, inspect
 
 __all__ = ["onnx"]
@@ -16,7 +17,11 @@ __all__ = ["onnx"]
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def onnx() -> None:
-    """Look into ONNX model files."""
+    """Look into ONNX model files, check and run them."""
+
+
+onnx.add_command(check)
+onnx.add_command(run)
 
 
 @onnx.command()
