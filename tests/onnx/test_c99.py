@@ -60,7 +60,7 @@ def test_a_perceptron(tmp_path):
 
 def test_a_transformer_of_words(tmp_path):
     dv.manual_seed(0)
-    made, loaded = check(tmp_path, Encoder(), dv.randint(0, 50, (4, 12)))
+    _, loaded = check(tmp_path, Encoder(), dv.randint(0, 50, (4, 12)))
     from tests.onnx.c99 import called
 
     code, _ = called(loaded, "net", 1, [np.full((1, 12), 50)], [(3,)])  # a word that is not there: refused, and nothing outside read
@@ -100,10 +100,10 @@ def test_resnet18(tmp_path):
 
 def test_nothing_is_allocated(tmp_path):
     to_c(digits(), tmp_path / "net.c", dv.zeros(1, 1, 8, 8))
-    library(tmp_path / "net.c")
+    loaded = library(tmp_path / "net.c")
     text = (tmp_path / "net.c").read_text()
     assert not re.search(r"\b(malloc|calloc|realloc|alloca|free)\b", text)
-    symbols = run("nm", "-D", "--undefined-only", tmp_path / "net.so").decode() if compiler("nm") else ""
+    symbols = run("nm", "-D", "--undefined-only", loaded._name).decode() if compiler("nm") else ""
     assert not re.search(r"malloc|calloc|realloc|free\b", symbols)
 
 
