@@ -9,10 +9,11 @@ import tempfile
 import time
 from typing import Any
 
+from dovetail.io.checkpoint import Checkpointer
+
 import dovetail as dv
 from benchmarks.record import record
 from dovetail import nn
-from dovetail.io.checkpoint import Checkpointer
 
 __all__ = ["main"]
 
@@ -35,6 +36,20 @@ def _alone(run: Checkpointer, state: dict[str, Any]) -> list[float]:
     return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
+def _restored(run: Checkpointer, model: nn.Module) -> None:
+    """Save while the model changes, and stop where the file does not hold what the model held at the call."""
+    kept = {name: p.detach().clone() for name, p in model.named_parameters()}
+    path = run.save({"model": model})
+    with dv.no_grad():
+        for p in model.parameters():
+            p.add_(1e-6)
+    run.wait()
+    saved = dv.load(path)["state"]["model"]
+    if not all(bool((saved[name] == value).all()) for name, value in kept.items()):
+        raise SystemExit("the checkpoint does not hold what the model held when it was saved")
+    model.load_state_dict(kept)
+
+
 def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
     """Train ``steps`` steps without and with a save every ``every`` steps, in turns."""
     width = 4096  # few layers: the gradients of a hundred would vanish
@@ -54,7 +69,9 @@ def measure(megabytes: int, steps: int, every: int) -> dict[str, Any]:
         before = _peak()
         run.save({"model": model, "optimizer": optimizer}, wait=True)  # makes the copy's memory
         step()
-        copies, slower, alone = (_peak() - before) / size, [], _alone(run, {"model": model, "optimizer": optimizer})
+        copies = (_peak() - before) / size
+        _restored(run, model)
+        slower, alone = [], _alone(run, {"model": model, "optimizer": optimizer})
         for _ in range(3):
             times = []
             for saving in (False, True):

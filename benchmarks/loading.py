@@ -1,7 +1,8 @@
 """Loading by two worker processes beside PyTorch's DataLoader: JPEGs with their usual transforms, and small arrays in memory.
 
-Each framework loads in a process of its own, epoch by epoch in turn; what counts is the median of the ratios. The workers' memory is
-looked at over 20 epochs.
+Each framework loads in a process of its own, epoch by epoch in turn; what counts is the median of the ratios. In the first epoch, which is
+not measured, what both load is compared: every sample once, the same shapes and types, and the same mean where nothing is drawn. The
+workers' memory is looked at over 20 epochs.
 """
 
 from __future__ import annotations
@@ -90,18 +91,36 @@ def _dataset(case: str, framework: str, count: int, folder: str) -> Any:
 
 
 def _serve(case: str, framework: str, count: int, folder: str) -> None:
-    """A side: an epoch for each line that comes in, answered by its seconds, and by the memory of the workers in MB."""
+    """A side: a pass for each line that comes in, answered by its seconds and the memory of the workers in MB, or by what was loaded."""
     data = importlib.import_module(f"{framework}.utils.data")
     loader = data.DataLoader(
         _dataset(case, framework, count, folder), 32 if case == "jpeg" else 128, shuffle=True, num_workers=2, persistent_workers=True
     )
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line == "look\n":
+            print(json.dumps(_seen(loader)), flush=True)
+            continue
         start, samples = time.perf_counter(), 0
         for images, _labels in loader:
             samples += len(images)
         seconds = time.perf_counter() - start
         assert samples == count
         print(json.dumps([seconds, _workers_memory()]), flush=True)
+
+
+def _seen(loader: Any) -> list[Any]:
+    """What a pass loads: samples, the sum of the labels, a sample's shape and type, the mean of all."""
+    count = labels = total = 0.0
+    for images, given in loader:
+        count, labels, total = count + len(images), labels + given.sum().item(), total + images.double().mean().item() * len(images)
+    return [count, labels, [*images.shape[1:]], str(images.dtype).rpartition(".")[2], total / count]
+
+
+def _same(case: str, mine: list[Any], other: list[Any]) -> None:
+    """Stop where the two do not load the same; random crops of pictures have nearly the same mean."""
+    near = abs(mine[-1] - other[-1]) < (0.1 if case == "jpeg" else 1e-6)
+    if mine[:-1] != other[:-1] or not near:
+        raise SystemExit(f"{case}: ours are {mine}, PyTorch's {other}: they do not load the same")
 
 
 def _workers_memory() -> float:
@@ -118,21 +137,20 @@ class _Side:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=Side(framework).environment()
         )
 
-    def epoch(self) -> tuple[float, float]:
-        """Seconds of an epoch, and the memory of the workers after it."""
+    def ask(self, what: str = "epoch") -> list[Any]:
+        """Seconds of an epoch, and the memory of the workers after it; or what is seen in a ``look``."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        print("epoch", file=self.process.stdin, flush=True)
-        seconds, memory = json.loads(self.process.stdout.readline())
-        return seconds, memory
+        print(what, file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
 
 
 def _rounds(case: str, count: int, folder: str, rounds: int) -> Iterator[tuple[float, float, float]]:
-    """Seconds of ours and of theirs, and the memory of our workers, round by round; the first, with workers starting, is left out."""
+    """Seconds of ours and of theirs, and the memory of our workers, round by round, behind a first look, in which workers start."""
     ours, theirs = (_Side(framework, case, count, folder) for framework in ("dovetail", "torch"))
-    for at in range(rounds + 1):
-        (mine, memory), (other, _) = ours.epoch(), theirs.epoch()
-        if at:
-            yield mine, other, memory
+    _same(case, ours.ask("look"), theirs.ask("look"))
+    for _ in range(rounds):
+        (mine, memory), (other, _) = ours.ask(), theirs.ask()
+        yield mine, other, memory
     for side in (ours, theirs):
         side.process.communicate()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.record import ROOT
@@ -40,6 +42,7 @@ ROWS = {
     "N2": "wrong input",
     "N3": "skips and tolerances",
 }
+_COUNT, _NUMBER = re.compile(r"([\d,]+)(?: of |/)([\d,]+)"), re.compile(r"(-?\d+(?:\.\d*)?(?:e-?\d+)?)(?: ?%| [kMG]?B)?")
 _HEAD = """# Reliability
 
 What is promised of files, checkpoints, workers and numbers, and what was measured. `make soak` measures it again and writes this page;
@@ -49,7 +52,7 @@ every commit runs a tenth or less of each count.
 
 
 def page(report: dict[str, Any]) -> str:
-    """The page as Markdown: a table of every figure, many cases of one kind in a line."""
+    """The page as Markdown: a table of the figures, the cases of one bar in a line. ``build/reliability.json`` has each."""
     where = f"Measured on {report['date']}: {report['machine']}, {report['cores']} cores."
     lines = [
         f"{where}{' **Some tests failed.**' if report['failed'] else ''}\n",
@@ -67,12 +70,33 @@ def page(report: dict[str, Any]) -> str:
 
 
 def _together(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Three or more cases that came out alike, as one."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """Cases of one bar as one: counts are added, of numbers the largest is shown (each such bar says what is the most)."""
+    groups: dict[str, list[dict[str, Any]]] = {}
     for figure in figures:
-        groups.setdefault((str(figure["value"]), figure["bar"]), []).append(figure)
-    alike = [group if len(group) < 3 else [{**group[0], "what": f"{len(group)} cases, all"}] for group in groups.values()]
-    return [figure for group in alike for figure in group]
+        groups.setdefault(figure["bar"], []).append(figure)
+    return [figure for group in groups.values() for figure in _merged(group)]
+
+
+def _merged(group: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Three or more figures of one bar as one, where they can be compared or came out alike; else as they are."""
+    first, many = group[0], f"{len(group)} cases"
+    if len(group) < 3:
+        return group
+    if len({str(figure["value"]) for figure in group}) == 1 and not _COUNT.fullmatch(str(first["value"])):
+        return [{**first, "what": f"{many}, such as: {first['what']}"}]
+    if counts := _all(_COUNT.fullmatch, group):
+        right, of = (sum(int(found[i].replace(",", "")) for found in counts) for i in (1, 2))
+        return [{**first, "what": f"{many}, such as: {first['what']}", "value": f"{right} of {of}"}]
+    if numbers := _all(_NUMBER.fullmatch, group):
+        worst = max(zip(numbers, group, strict=True), key=lambda pair: float(pair[0][1]))[1]
+        return [{**worst, "what": f"{many}, the worst: {worst['what']}"}]
+    return group
+
+
+def _all(match: Callable[[str], Any], group: list[dict[str, Any]]) -> list[Any]:
+    """What each value matches; nothing where one does not."""
+    found = [match(str(figure["value"])) for figure in group]
+    return found if all(found) else []
 
 
 def main() -> int:

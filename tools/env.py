@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMPS = VENV / ".stamps"
+_ALONE = {"models"}  # groups of packages that bring files only, and are installed without what they say they need
 
 
 def members() -> list[Path]:
@@ -58,7 +59,8 @@ def ensure(*groups: str) -> str:
         if stamp.is_file() and stamp.read_text() == fingerprint:
             continue
         _say(f"installing {name} into {VENV.name}")
-        if not _install(_editables() if name == "members" else requirements(name)):
+        what = _editables() if name == "members" else requirements(name)
+        if not _install(["--no-deps", *what] if name in _ALONE else what):
             sys.exit("set-up: the installation failed; pip's message is above")
         STAMPS.mkdir(exist_ok=True)
         stamp.write_text(fingerprint)

@@ -16,7 +16,10 @@ __all__ = ["FILES", "main", "overloads", "parameters", "written"]
 
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
 HEAD = '"""{}; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""\n\n'
-PLUGINS = {"func.pyi": "dovetail_science.func", "optim/swa_utils.pyi": "dovetail_train.swa_utils"}  # seen as if they were the core's
+PLUGINS = {  # seen as if they were the core's
+    "func.pyi": "dovetail_science.func", "optim/swa_utils.pyi": "dovetail_train.swa_utils",
+    **{f"nn/utils/{name}.pyi": f"dovetail_science.{name}" for name in ("parametrizations", "parametrize", "stateless")},
+}  # fmt: skip
 FILES = ("tensor_methods.pyi", "ops/public.pyi", "nn/functional.pyi", "linalg.pyi", "return_types.pyi", *PLUGINS)
 
 TUPLES = {  # made at their first call

@@ -63,7 +63,7 @@ def lint(arguments: list[str]) -> int:
 
 def docs(arguments: list[str]) -> int:
     """build the documentation into docs/_build/html; a warning is an error"""
-    return _python(ensure("docs"), "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *arguments)
+    return _python(ensure("docs", "models"), "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *arguments)
 
 
 def look(arguments: list[str]) -> int:
@@ -105,7 +105,7 @@ def test_gpu(arguments: list[str]) -> int:
 def soak(arguments: list[str]) -> int:
     """run the long tests at full counts, and write what they measured into build/reliability.json and docs/reliability.md"""
     python = ensure("test")
-    run = [python, "-m", "pytest", "-q", "-m", "soak or figures"]
+    run = [python, "-m", "pytest", "-q", "-m", "soak or figures", "-o", "faulthandler_timeout=2700"]
     spread = [folder for folder in _SPREAD if folder != "tests/parity" or _has(python, "torch")]
     alone = [*run, *(f"--ignore={folder}" for folder in _SPREAD)]
     runs = [[*run, *arguments]] if arguments else [alone, [*run, "-n", str(min(os.cpu_count() or 1, 8)), "--dist", "load", *spread]]

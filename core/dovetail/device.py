@@ -10,6 +10,7 @@ import numpy as np
 
 from . import memoryless
 from .errors import DeviceError, NoDevice, TypeMismatch, UnsupportedError
+from .size import Spoken
 
 __all__ = ["Device", "cupy", "device_of", "move", "to_device", "xp"]
 
@@ -49,7 +50,7 @@ def xp(array: Any) -> Any:
 _KINDS = frozenset("cpu cuda meta mps xpu hpu mtia xla vulkan ipu maia privateuseone".split())  # the first three have tensors here
 
 
-class Device:
+class Device(metaclass=Spoken):
     """Where a tensor lives: ``device('cpu')``, ``device('cuda')``, ``device('cuda', 1)``; ``device('meta')`` for no memory at all.
 
     >>> import dovetail as dv

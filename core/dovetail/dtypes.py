@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, TypeMismatch, UnsupportedError
+from .size import Spoken
 
 __all__ = [
     "can_cast", "dtype", "finfo", "from_numpy_dtype", "get_default_dtype", "iinfo", "promote_types", "result_dtype", "set_default_dtype",
@@ -21,7 +22,7 @@ __all__ = [
 _BOOL, _INT, _FLOAT, _COMPLEX = range(4)
 
 
-class dtype:
+class dtype(metaclass=Spoken):
     """The type of a tensor's elements, such as ``dovetail.float32``.
 
     >>> import dovetail
@@ -39,7 +40,7 @@ class dtype:
         self.is_signed = category >= _FLOAT or name[0] == "i" or name[:2] == "qi"
 
     def __repr__(self) -> str:
-        return f"dovetail.{self.name}"
+        return f"{Spoken.package}.{self.name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dtype_named, (self.name,)
@@ -53,6 +54,9 @@ class dtype:
     def to_real(self) -> dtype:
         """The type of a complex type's parts: ``complex64`` gives ``float32``."""
         return {complex64: float32, complex128: float64}.get(self, self)
+
+
+dtype.__module__ = "dovetail"  # as users know it
 
 
 def dtype_named(name: str) -> dtype:

@@ -9,7 +9,16 @@ from typing import Any, SupportsIndex, overload
 
 from .errors import TypeMismatch
 
-__all__ = ["Size", "made"]
+__all__ = ["Size", "Spoken", "made"]
+
+
+class Spoken(type):
+    """The type of what prints under the package's name, which is another while ``import torch`` gives Dovetail."""
+
+    package = "dovetail"
+
+    def __repr__(cls) -> str:
+        return type.__repr__(cls).replace("'dovetail.", f"'{Spoken.package}.", 1)
 
 
 def _length(n: Any, at: int) -> int:
@@ -19,7 +28,7 @@ def _length(n: Any, at: int) -> int:
         raise TypeMismatch("Size()", f"takes an iterable of 'int' (item {at} is {type(n).__name__!r})") from None
 
 
-class Size(tuple[int, ...]):
+class Size(tuple[int, ...], metaclass=Spoken):
     """The lengths of a tensor's dimensions.
 
     >>> Size([2, 3]).numel(), Size([2, 3])
@@ -37,7 +46,7 @@ class Size(tuple[int, ...]):
         return math.prod(self)
 
     def __repr__(self) -> str:
-        return f"dovetail.Size([{', '.join(map(str, self))}])"
+        return f"{Spoken.package}.Size([{', '.join(map(str, self))}])"
 
     __str__ = __repr__
 
@@ -61,4 +70,5 @@ class Size(tuple[int, ...]):
     __rmul__ = __mul__
 
 
+Size.__module__ = "dovetail"  # as users know it
 made = tuple.__new__  # made(Size, lengths), of lengths that are known to be whole numbers

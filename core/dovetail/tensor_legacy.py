@@ -20,7 +20,7 @@ from .ops._refuse import type_name
 from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
 from .ops.memory import alias, sum_to
-from .size import Size
+from .size import Size, Spoken
 
 __all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
 
@@ -128,7 +128,7 @@ class LegacyMethods:
         """Without an argument the name of its legacy type, ``"dovetail.FloatTensor"``; else a conversion."""
         if dtype is None:
             place = "" if self.is_cpu else f"{self.device.type}."
-            return f"dovetail.{place}{_BY_DTYPE.get(self.dtype.name) or type_name(self._a.dtype) + 'Tensor'}"
+            return f"{Spoken.package}.{place}{_BY_DTYPE.get(self.dtype.name) or type_name(self._a.dtype) + 'Tensor'}"
         if isinstance(dtype, str):
             return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
         return self.to(dtype.device, dtype.dtype) if dtype.__class__ is LegacyType else self.to(dtype)
@@ -225,11 +225,6 @@ class LegacyMethods:
         """The dimensions from the outermost to the innermost in memory."""
         return tuple(sorted(range(self._a.ndim), key=lambda i: -self.stride(i)))
 
-    def is_conj(self) -> bool:
-        """False: conjugates and negatives are computed at once."""
-        return False
-
-    is_neg = is_conj
     grad_dtype = property(lambda self: self.dtype, doc="The type of its gradient: its own.")
 
     def apply_(self: Any, callable: Callable[..., Any]) -> Any:

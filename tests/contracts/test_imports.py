@@ -74,7 +74,8 @@ LAZY: set[tuple[str, str]] = {
     ("autograd", "plugins.namespaces"),  # modules that plugins bring
     ("linalg", "absent"),  # functions that a plugin brings
     ("nn.functional", "absent"),
-    ("autograd.functional", "autograd.derivatives"),  # PyTorch's path of jacobian and its kin, which need ops
+    ("nn.utils", "absent"),
+    ("autograd.functional", "absent"),  # jacobian and its kin, which a plugin brings
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
     ("io.store", "models"),  # a saved module is built again by its registry key
     ("io.store", "nn.module"),  # files of tensors are read and written without loading nn

@@ -410,3 +410,10 @@ def test_a_gradient_outlives_a_pause_of_recording() -> None:
     assert x.requires_grad_().grad.tolist() == [3.0, 3.0]
     x.grad = None
     assert x.requires_grad_(False).grad is None
+
+
+@pytest.mark.parametrize("seeds", [None, dv.tensor(1.0), [dv.tensor(1.0)], [None]])
+def test_batched_seeds_have_a_first_dimension(seeds) -> None:
+    x = dv.ones(2, requires_grad=True)
+    with pytest.raises(ValueError, match="needs a grad_outputs with a first dimension for each output"):
+        dv.autograd.grad(x.sum(), x, seeds, is_grads_batched=True)

@@ -188,6 +188,9 @@ def test_arange() -> None:
     ):
         with pytest.raises(RuntimeError, match=text):
             dv.arange(*bad)
+    for kind in (dv.bool, dv.complex64):
+        with pytest.raises(NotImplementedError, match="a type of real numbers"):
+            dv.arange(3, dtype=kind)
 
 
 def test_spaces_and_eye() -> None:

@@ -59,3 +59,19 @@ def test_affinity_counts():
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import dovetail; print(dovetail.get_num_threads())"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=environment) == "1\n"
+
+
+def test_threads_between_operations_are_told_once(monkeypatch):
+    monkeypatch.setattr(info, "_settings", dict(info._settings))
+    assert dv.get_num_interop_threads() == 1
+    for bad, text in (
+        (0, "expects a positive integer, got 0"),
+        (True, "expects an int, but got bool"),
+        (1.0, "expects an int, but got float"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            dv.set_num_interop_threads(bad)
+    dv.set_num_interop_threads(4)
+    assert dv.get_num_interop_threads() == 4
+    with pytest.raises(RuntimeError, match="cannot set number of interop threads"):
+        dv.set_num_interop_threads(4)

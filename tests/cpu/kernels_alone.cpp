@@ -17,7 +17,7 @@ void release(void* p, size_t, bool) { std::free(p); }
 namespace {
 
 template <class T> void check_products() {
-    const long sizes[][3] = {{1, 1, 1}, {7, 5, 3}, {13, 33, 17}, {64, 70, 129}, {31, 1, 257}, {65, 131, 300}};
+    const long sizes[][3] = {{1, 1, 1}, {7, 5, 3}, {13, 33, 17}, {64, 70, 129}, {31, 1, 257}, {65, 131, 300}, {1, 901, 301}};
     for (const auto& [m, n, k] : sizes)
         for (int way = 0; way < 16; way++) {
             const bool a_turned = way & 1, b_turned = way & 2, add = way & 4, finished = way & 8;

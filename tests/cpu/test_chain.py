@@ -85,3 +85,50 @@ def test_what_it_cannot_read_is_declined(operand):
 def test_a_program_that_makes_no_sense_is_a_value_error(program):
     with pytest.raises(ValueError, match="chain: a "):
         chain(*program)
+
+
+PRODUCTS = {
+    "linear": lambda a, b, c: _native.linear(a, b, c),
+    "matmul": lambda a, b, c: _native.matmul(a, b),
+    "matmul_nt": lambda a, b, c: _native.matmul_nt(a, b),
+    "matmul_tn": lambda a, b, c: _native.matmul_tn(a, b),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 7, 5), (3, 70, 33), (64, 10, 784), (15, 640, 90), (300, 200, 300), (100, 2, 40)])
+def test_a_chain_after_a_product_gives_the_bits_of_both(name, dtype, m, n, k):
+    """tanh(product) * other + bias, the product kept or not; one thread and two; the bias along the columns."""
+    rng = np.random.default_rng(m)
+    a = rng.standard_normal((k, m) if name == "matmul_tn" else (m, k)).astype(dtype)
+    b = rng.standard_normal((k, n) if name in ("matmul", "matmul_tn") else (n, k)).astype(dtype)
+    added, other = rng.standard_normal(n).astype(dtype), rng.standard_normal((m, n)).astype(dtype)
+    given = (a, b, added) if name == "linear" else (a, b)
+    # places: other, the product, the bias; two temporaries; the result
+    made = chain([("tanh", 3, 1, 1), ("mul", 4, 3, 0), ("add", 5, 4, 2)], [], 3, 2, [-1], (m, n), dtype == np.float32)
+    product = PRODUCTS[name](a, b, added)
+    expected = made(other, product, added)
+    for threads in (1, 2):
+        before = _native.get_num_threads()
+        _native.set_num_threads(threads)
+        try:
+            np.testing.assert_array_equal(made.after(name, 1, False, *given, other, added), expected)
+            kept, result = made.after(name, 1, True, *given, other, added)
+        finally:
+            _native.set_num_threads(before)
+        np.testing.assert_array_equal(kept, PRODUCTS[name](a, b, added))
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_a_product_of_more_dimensions_is_followed_where_it_is_one_product():
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(s).astype(np.float32) for s in [(4, 50, 32), (32, 48), (4, 32, 48)])
+    made = chain([("relu", 1, 0, 0)], [], 1, 0, [-1], (4, 50, 48))
+    np.testing.assert_array_equal(made.after("matmul", 0, False, a, b), np.maximum(_native.matmul(a, b), 0))
+    assert made.after("matmul", 0, False, a, c) is NotImplemented  # four products
+    assert made.after("matmul", 0, False, a, b[:, :47]) is NotImplemented  # of another shape than the chain's
+    assert made.after("matmul", 0, False, a, b.astype(np.float64)) is NotImplemented
+    assert made.after("linear", 0, False, a, b.T, None) is not NotImplemented
+    assert made.after("linear", 0, False, a, b, None) is NotImplemented
+    assert made.after("matmul", 1, False, a, b) is NotImplemented  # there is no such operand

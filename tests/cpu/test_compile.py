@@ -123,6 +123,17 @@ def test_chains_are_fused_into_single_calls_with_the_same_bits() -> None:
     assert "fused: mul + add + tanh" in report(f)
 
 
+def test_a_chain_runs_inside_the_product_that_it_follows() -> None:
+    def block(x: Any, w: Any, v: Any, b: Any) -> Any:
+        h = nn.functional.gelu(nn.functional.linear(x, w, b))
+        return x + h @ v
+
+    compare(block, dv.compile(block), lambda: dv.randn(40, 16), lambda: dv.randn(64, 16), lambda: dv.randn(64, 16), lambda: dv.randn(64))
+    compiled = dv.compile(block)
+    compiled(dv.randn(40, 16, requires_grad=True), dv.randn(64, 16), dv.randn(64, 16), dv.randn(64)).sum().backward()
+    assert dv.compiler.report(compiled).split("fused: ")[1] == "linear + gelu; matmul + add; matmul_nt + gelu_grad; matmul + add"
+
+
 def test_random_draws_are_those_of_the_stream() -> None:
     def noisy(x: Any) -> Any:
         mask = (dv.rand(4) < 0.5) | (dv.randint(0, 2, (4,)) == 1)

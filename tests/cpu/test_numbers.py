@@ -61,6 +61,20 @@ def test_products(threads: int, kind: str) -> None:
     assert served > 250
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("k", "n"), [(768, 2304), (301, 901), (9, 30_001), (2049, 256)])
+def test_one_row_times_a_large_matrix(threads: int, kind: str, k: int, n: int) -> None:
+    """A token's product: the matrix is read as it lies, in rows, with gaps between them too."""
+    rng = np.random.default_rng(threads)
+    x, whole, bias = (rng.standard_normal(shape).astype(kind) for shape in ((1, 2 * k), (k, n + 3), (n,)))
+    tolerance = (3e-6 if kind == "f4" else 1e-14) * k**0.5 * 10
+    a = x[:, :k]
+    for b in (whole[:, 1 : 1 + n], np.ascontiguousarray(whole[:, :n])):
+        want = a.astype("f8") @ b.astype("f8")
+        np.testing.assert_allclose(_native.matmul(a, b), want, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(_native.linear(a, b.T, bias), want + bias, rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("shape", [(8, 40, 33), (2, 3, 50, 64), (2, 1, 70, 300), (5, 1, 1, 17)])
 def test_a_stack_times_one_matrix(threads: int, shape: tuple[int, ...]) -> None:
     """However the stack lies in memory: as one matrix of more rows, or not."""

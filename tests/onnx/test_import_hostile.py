@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from dovetail.errors import DovetailError, FormatError, UnsupportedError
+from dovetail.errors import FormatError
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper
@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 from dovetail_onnx import importer
 from dovetail_onnx.weights import read
 from tests.onnx import models
+from tests.support.figures import note
 
 OPENED = []
 WATCHING = []
@@ -62,6 +63,7 @@ def test_external_data(folders, reader, stepwise, monkeypatch):
         assert type(error) is FormatError and "tensor 'w'" in str(error), (name, error)
         allowed = {str(path), str(inside), "sub"} | ({"w.bin", str(inside / "w.bin")} if "offset" in row or "length" in row else set())
         assert {str(one) for one in names if not isinstance(one, int)} <= allowed, (name, names)
+    note("S3", "attacks on external data of ONNX refused, nothing opened outside the folder", f"{len(rows)} of {len(rows)}", "40 of 40")
 
 
 def test_good_external_data(folders):
@@ -153,101 +155,3 @@ def test_functions_that_call_each_other_twice_and_twice_again():
     )
     with pytest.raises(FormatError, match="written out, are more than 100 times as long as the model"):
         importer.load(made)
-
-
-def mutated(data, rng):
-    data = bytearray(data)
-    for _ in range(int(rng.integers(1, 4))):
-        at = int(rng.integers(len(data)))
-        match int(rng.integers(6)):
-            case 0:
-                data[at] = int(rng.integers(256))
-            case 1:
-                data[at] ^= 1 << int(rng.integers(8))
-            case 2:
-                del data[at : at + int(rng.integers(1, 9))]
-            case 3:
-                data[at:at] = rng.integers(0, 256, int(rng.integers(1, 9)), dtype=np.uint8).tobytes()
-            case 4:
-                data[at:at] = data[int(rng.integers(len(data))) :][: int(rng.integers(1, 40))]
-            case 5:
-                del data[at:]
-        if not data:
-            return b""
-    return bytes(data)
-
-
-def _messages(message):
-    """A message and all that are in it."""
-    yield message
-    for field, value in message.ListFields():
-        if field.type == field.TYPE_MESSAGE:
-            for one in value if hasattr(value, "append") or hasattr(value, "add") else [value]:
-                yield from _messages(one)
-
-
-def altered(model, rng):
-    """A model that is well-formed, with fields that are changed, doubled or taken away."""
-    names = [name for node in model.graph.node for name in (*node.input, *node.output, node.op_type)] + ["", "x", "no", "Loop", "Cast"]
-    numbers = [0, 1, -1, 2, 7, 2**31 - 1, -(2**31), 2**40, 2**63 - 1, -(2**63)]
-    for _ in range(int(rng.integers(1, 4))):
-        found = [(one, field) for one in _messages(model) for field, _ in one.ListFields()]
-        message, field = found[int(rng.integers(len(found)))]
-        value = getattr(message, field.name)
-        if hasattr(value, "append") or hasattr(value, "add"):
-            at = int(rng.integers(len(value)))
-            match int(rng.integers(3)):
-                case 0:
-                    del value[at]
-                case 1:
-                    value.append(value[at])
-                case 2 if field.type in (field.TYPE_INT64, field.TYPE_INT32):
-                    value[at] = numbers[int(rng.integers(7))]
-                case 2 if field.type == field.TYPE_STRING:
-                    value[at] = names[int(rng.integers(len(names)))]
-        elif field.type == field.TYPE_STRING:
-            setattr(message, field.name, names[int(rng.integers(len(names)))])
-        elif field.type == field.TYPE_BYTES:
-            setattr(message, field.name, value[: int(rng.integers(len(value) + 1))])
-        elif field.type == field.TYPE_INT64:
-            setattr(message, field.name, numbers[int(rng.integers(len(numbers)))])
-        elif field.type == field.TYPE_INT32:
-            setattr(message, field.name, int(rng.integers(30)))
-        elif field.type == field.TYPE_ENUM:
-            setattr(message, field.name, field.enum_type.values[int(rng.integers(len(field.enum_type.values)))].number)
-        else:
-            message.ClearField(field.name)
-    return model
-
-
-def mutations(count, seed):
-    rng = np.random.default_rng(seed)
-    seeds = [made() for made in models.SEEDS.values()]
-    read = refused = 0
-    for turn in range(count):
-        made = seeds[turn // 2 % len(seeds)]
-        if turn % 2:
-            copy = onnx.ModelProto()
-            copy.CopyFrom(made)
-            data = altered(copy, rng)
-        else:
-            data = mutated(made.SerializeToString(), rng)
-        try:
-            importer.load(data)
-            read += 1
-        except (FormatError, UnsupportedError):
-            refused += 1
-        except DovetailError as error:
-            raise AssertionError(f"{type(error).__name__} in turn {turn}: {error}") from error
-    return read, refused
-
-
-def test_mutations_are_read_or_refused():
-    read, refused = mutations(200, 0)
-    assert read + refused == 200 and refused > 50
-
-
-@pytest.mark.soak
-def test_many_mutations_are_read_or_refused():
-    read, refused = mutations(50_000, 1)
-    assert read + refused == 50_000 and refused > 12_000

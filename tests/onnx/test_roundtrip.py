@@ -99,6 +99,20 @@ def test_a_network_of_any_batch_size_is_trained_further():
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize(
+    "layer", [nn.ReLU6(), nn.Hardtanh(), nn.Hardsigmoid(), nn.Hardswish(), nn.ReLU(), nn.Threshold(0.0, 0.0)], ids=repr
+)
+def test_gradients_where_a_layer_has_kinks(layer):
+    """A channel that gives nothing lies on the kink of a ReLU6 in every place."""
+    values = [-3.0, -1.0, 0.0, 1.0, 3.0, 6.0, 0.5, -0.5]
+    module, found = dovetail_onnx.load(dovetail_onnx.export(layer, dv.tensor(values))), []
+    for each in (layer, module):
+        x = dv.tensor(values, requires_grad=True)
+        each(x).sum().backward()
+        found.append(x.grad.tolist())
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("name", ["mlp", "convnet", "functions"])
 def test_an_imported_model_is_exported_again(name):
     """With free sizes: what computed shapes from sizes in the first file does so in the second."""

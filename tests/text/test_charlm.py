@@ -100,5 +100,5 @@ def test_their_score_is_that_of_the_manifest():
 def test_a_tenth_of_the_recipe(capsys):
     assert recipe.main(["--steps", "120", "--minutes", "60", "--length", "10"]) == 0
     bits = float(capsys.readouterr().out.split("held-out text: ")[1].split(" ")[0])
-    note("text/char_gpt", "bits per character after 120 of 1,200 batches", bits, "3.6")
-    assert bits < 3.6
+    note("text/char_gpt", "bits per character after 120 of 1,200 batches", bits, "3.8")
+    assert bits < 3.8

@@ -14,7 +14,7 @@ import pytest
 
 import dovetail as dv
 from dovetail.errors import DovetailError, FormatError, RangeError, TypeMismatch, UnsupportedError, ValueRangeError
-from dovetail_text.errors import TokenizerError
+from dovetail_text.errors import HubError, TokenizerError
 from dovetail_text.tokenizers import BatchEncoding, Char, Encoding, HFTokenizer, Tokenizer, Word, train_bpe, train_wordpiece
 
 CORPUS = ["it fits, it fits, it fits well", "a dovetail fits a dovetail"] * 2
@@ -239,8 +239,8 @@ def test_a_folder_with_its_configuration(bert, tmp_path):
         Tokenizer.from_file(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no tokenizer.json"):
         Tokenizer.from_file(tmp_path.parent)
-    with pytest.raises(UnsupportedError, match="there is no folder 'bert-base-uncased'; names on the hub are not fetched; download it"):
-        HFTokenizer.from_pretrained("bert-base-uncased")
+    with pytest.raises(HubError, match="from_pretrained: 'bert-base-uncased' is no folder, and the hub did not give it: .*check the name"):
+        HFTokenizer.from_pretrained("bert-base-uncased", use_fast=True, local_files_only=True)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from dovetail.errors import FormatError
+from dovetail_text.data import functional
 from dovetail_text.datasets import PyDoc
 from dovetail_text.tokenizers import from_ranks, from_sentencepiece, train_bpe, train_unigram
 from dovetail_text.tokenizers.ranks import PATTERNS, read_ranks
+from dovetail_text.transforms import SentencePieceTokenizer
 from dovetail_text.transforms.bpe import bytes_to_unicode
 
 ODD = ["", "  x", "Hello  world ", "naïve café 你好 🙂", "ＡＢＣ①", "It's 1234567 I'LL\r\n\n  x", "a\tb"]
@@ -59,6 +61,35 @@ def test_pieces_give_what_sentencepiece_gives(lines: list[str], kind: str, fallb
         assert ours.encode(text).ids == ids, text
         if 0 not in ids:
             assert ours.decode(ids) == reference.decode(ids)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_torchtexts_sentencepiece(lines: list[str], kind: str, tmp_path: Path) -> None:
+    spm = pytest.importorskip("sentencepiece")
+    (tmp_path / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
+    functional.generate_sp_model(tmp_path / "lines.txt", vocab_size=600, model_type=kind, model_prefix=str(tmp_path / "m"))
+    path = str(tmp_path / "m.model")
+    reference, pieces = spm.SentencePieceProcessor(model_file=path), SentencePieceTokenizer(path)
+    with open(path, "rb") as file:
+        model = functional.load_sp_model(file)
+    texts = [text for text in [*lines[:100], *ODD, "好 好好x"] if "====" not in text and "----" not in text]
+    assert pieces(texts) == [pieces(text) for text in texts] == [reference.EncodeAsPieces(text) for text in texts]
+    assert list(functional.sentencepiece_tokenizer(model)(texts)) == pieces(texts)
+    ids = list(functional.sentencepiece_numericalizer(model)(iter(texts)))
+    assert ids == [reference.EncodeAsIds(text) for text in texts]
+    known = [(text, row) for text, row in zip(texts, ids, strict=True) if 0 not in row]
+    assert [model.DecodeIds(row) for _, row in known] == [reference.DecodeIds(row) for _, row in known]
+    assert model.DecodePieces(pieces(lines[0])) == reference.DecodePieces(pieces(lines[0]))
+    assert (model.GetPieceSize(), model.unk_id(), model.PieceToId("no piece")) == (600, 0, 0) and model.IdToPiece(0) == "<unk>"
+    with pytest.raises(IndexError, match="IdToPiece: there is no piece 600; expected 0 to 599"):
+        model.IdToPiece(600)
+    with pytest.raises(TypeError, match="SentencePieceTokenizer: Input type not supported: int"):
+        pieces(3)
+    with pytest.raises(ValueError, match="generate_sp_model: .*ocabulary size"):
+        functional.generate_sp_model(tmp_path / "lines.txt", vocab_size=10**6, model_type=kind, model_prefix=str(tmp_path / "n"))
+    (tmp_path / "broken.model").write_text("no model")
+    with pytest.raises(FormatError, match=r"broken.model .*is it a sentencepiece model\?"):
+        SentencePieceTokenizer(tmp_path / "broken.model")
 
 
 def test_unigram_is_learned(lines: list[str]) -> None:

@@ -183,15 +183,18 @@ def test_memory_stays_flat(make, new):
         tracemalloc.stop()
     growth = seen[1] - seen[0]
     note("R14", f"bytes more after {new} tokens", growth, "0 a token")
-    assert growth < 64 * (new - new // 4), growth  # keys and values would take 128 a token, or 256
+    assert growth < 2 * (new - new // 4) + 512, growth  # keys and values would take 128 a token, or 256
 
 
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
         (lambda: generate(MODEL, [1], -1), ValueRangeError, "generate: max_new_tokens is -1; expected 0 or more"),
+        (lambda: generate(MODEL, max_new_tokens=1), TypeError, "generate: 0 of ids, input_ids and inputs are given; expected one of them"),
+        (lambda: generate(MODEL, [1], 2, input_ids=[1]), TypeError, "generate: 2 of ids, input_ids and inputs are given"),
+        (lambda: generate(MODEL, [1, 2], max_length=2), ValueRangeError, "generate: max_length is 2 and the prompt has 2 tokens; expected"),
         (lambda: generate(MODEL, [1], 2, 0.0), ValueRangeError, "temperature is 0.0; expected more than 0; leave do_sample False"),
-        (lambda: generate(MODEL, [1], 2, top_k=0), ValueRangeError, "top_k is 0; expected 1 or more, or None for all"),
+        (lambda: generate(MODEL, [1], 2, top_k=-1), ValueRangeError, "top_k is -1; expected 1 or more, or None for all"),
         (lambda: generate(MODEL, [1], 2, top_p=1.5), ValueRangeError, "top_p is 1.5; expected 0 < top_p <= 1"),
         (lambda: generate(MODEL, [1], 2, repetition_penalty=0.0), ValueRangeError, "repetition_penalty is 0.0; expected more than 0"),
         (lambda: generate(MODEL, [1], 2, num_beams=0), ValueRangeError, "num_beams is 0 and num_return_sequences is 1; expected"),

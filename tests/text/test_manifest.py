@@ -12,6 +12,7 @@ import pytest
 import dovetail as dv
 import dovetail_text
 from dovetail_text import tokenizers, transforms
+from tests.support.figures import note
 
 FOLDER = Path(dovetail_text.__file__).parent
 MANIFEST = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))
@@ -46,3 +47,16 @@ def test_the_package_imports_nothing_until_asked():
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="module 'dovetail_text' has no attribute 'nets'"):
         dovetail_text.nets
+
+
+def test_the_import_takes_less_than_a_tenth_of_a_second_over_the_core():
+    code = "import sys, time, dovetail\nbegun = time.process_time()\nimport dovetail_text\nbare = time.process_time() - begun\n"
+    code += "import dovetail.nn, dovetail.utils.data, dovetail.datasets, dovetail.models, dovetail.io\nbegun = time.process_time()\n"
+    code += "[getattr(dovetail_text, name) for name in dovetail_text.__all__]\nparts = bare + time.process_time() - begun\n"
+    code += "heavy = {'tokenizers', 'datasets', 'sacrebleu', 'sentencepiece', 'huggingface_hub', 'pandas', 'pyarrow'} & set(sys.modules)\n"
+    code += "assert not heavy, heavy\nprint(bare, parts)"
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split() for _ in range(3)]
+    bare, parts = (min(float(run[place]) for run in runs) * 1000 for place in (0, 1))
+    note("text", "import of dovetail_text over the core, best of 3, ms of processor time", round(bare, 1), "100")
+    note("text", "the same with all of its parts imported", round(parts, 1), "(for information)")
+    assert bare < 100

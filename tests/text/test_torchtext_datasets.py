@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("tokenizers")
 
+import dovetail as dv
 from dovetail.errors import FormatError, RangeError, TypeMismatch, UnsafeArchiveError, UnsupportedError, ValueRangeError
 from dovetail.utils.data import DataLoader
 from dovetail_text import datasets
@@ -259,3 +260,37 @@ def test_iwslt_says_what_is_wrong(tmp_path):
     write(tmp_path, {"train.tags.de-en.de": "<url>\n"})
     with pytest.raises(FormatError, match="there is no sentence in it"):
         datasets.IWSLT2017(tmp_path, "train")
+
+
+ORIGINALS = [
+    ("text/ag_news", "AG_NEWS", "train", {"text": 'Wall St. Bears "claw" back, again', "label": 2}),
+    ("text/dbpedia", "DBpedia", "test", {"label": 2, "title": "Wall St.", "content": 'Bears "claw" back, again'}),
+    ("text/imdb", "IMDB", "test", {"text": "bad", "label": 0}),
+    ("text/sst2", "SST2", "dev", {"sentence": "it fits", "label": 1}),
+    ("text/wikitext-2", "WikiText2", "valid", {"text": ""}),
+    ("text/squad", "SQuAD1", "dev", {"context": "It fits.", "question": "What fits?", "answers": {"text": ["It"], "answer_start": [0]}}),
+]
+
+
+@pytest.mark.parametrize(("key", "name", "split", "first"), ORIGINALS)
+def test_keys_of_the_hub_open_from_the_original_files(key, name, split, first, tmp_path):
+    write(tmp_path, next(files for case, part, files, *_ in CASES if (case, part) == (name, split)))
+    hub = {"dev": "validation", "valid": "validation"}.get(split, split)
+    found = dv.datasets.load(key, root=tmp_path, split=hub)
+    assert found[0] == first and len(found) == 2 - (key == "text/sst2")
+    assert list(dv.datasets.load(key, root=tmp_path)) == [hub]
+    if key == "text/squad":
+        assert found[1]["answers"] == {"text": [], "answer_start": []}
+    missing = next(part for part in dv.datasets.get(key).splits if part != hub)
+    with pytest.raises(ValueRangeError, match=f"{name} in .*: there is no split {missing!r}; expected one of {hub}"):
+        dv.datasets.load(key, root=tmp_path, split=missing)
+
+
+def test_a_csv_that_names_its_columns_is_no_original(tmp_path):
+    pytest.importorskip("datasets")
+    write(tmp_path, {"train.csv": "text,label\nit fits,3\n", "test.csv": "text,label\nwell,0\n"})
+    assert dv.datasets.load("text/ag_news", root=tmp_path, split="train", cache_dir=str(tmp_path / "c"))[0] == {
+        "text": "it fits",
+        "label": 3,
+    }
+    assert dv.datasets.load("text/ag_news", root=tmp_path, split="test")[0] == {"text": "well", "label": 0}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dovetail as dv
-from dovetail.errors import FormatError, UnsupportedError
+from dovetail.errors import FormatError
 from dovetail_text import functional as F
 from dovetail_text import transforms as T
 from dovetail_text.errors import TokenizerError
@@ -90,8 +90,6 @@ def test_texts_of_errors(tmp_path):
         T.LabelToIndex(["a", "a"])
     (tmp_path / "labels").write_text("x\n\n y \nz")
     assert T.LabelToIndex(label_path=tmp_path / "labels").label_names == ["x", "y", "z"]
-    with pytest.raises(UnsupportedError, match="SentencePieceTokenizer is not there yet"):
-        T.SentencePieceTokenizer
     with pytest.raises(AttributeError, match="has no attribute 'Nope'"):
         T.Nope
 

@@ -48,6 +48,41 @@ def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     assert done.stdout == "[(0, '2.13.0+dovetail', 2.0), (1, '2.13.0+dovetail', 2.0)]\n"
 
 
+def test_types_and_sizes_print_as_programs_know_them(tmp_path):
+    code = (
+        "import torch\nx = torch.ones(2, 1).double()\nprint(x.dtype, x.shape, x.type(), x.layout, f'{x.layout}', torch.contiguous_format)\n"
+        "print(type(x), type(x.shape), type(x.dtype), type(torch.device('cpu')), type(torch.nn.Parameter(x)))\n"
+        "print(x.max(0), x, str(x.dtype) == 'torch.float64', x.untyped_storage()[:0])\n"
+        "print(torch.__file__.endswith('__init__.py'))\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "torch.float64 torch.Size([2, 1]) torch.DoubleTensor torch.strided torch.strided torch.contiguous_format\n"
+        "<class 'torch.Tensor'> <class 'torch.Size'> <class 'torch.dtype'> <class 'torch.device'> <class 'torch.nn.parameter.Parameter'>\n"
+        "torch.return_types.max(\nvalues=tensor([1.], dtype=torch.float64),\nindices=tensor([0])) tensor([[1.],\n        [1.]], "
+        "dtype=torch.float64) True  \n[torch.storage.UntypedStorage(device=cpu) of size 0]\nTrue\n"
+    )
+
+
+def test_packages_are_found_after_their_import_and_no_import_warns(tmp_path):
+    code = (
+        "import importlib.util, warnings\nwarnings.simplefilter('error', ImportWarning)\n"
+        "import torch, torch.nn.functional as F\nfrom torch.optim import lr_scheduler\n"
+        "print([importlib.util.find_spec(n) is not None for n in ('torch', 'torch.nn', 'torch.nn.functional')], torch.__spec__.name)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[True, True, True] torch\n"), done.stderr
+
+
+def test_types_print_under_our_name_when_the_import_is_ours():
+    dovetail_torch.install()
+    dovetail_torch.uninstall()
+    assert [repr(x) for x in (dv.float32, dv.Size([2]), dv.strided, dv.preserve_format, dv.Tensor)] == [
+        "dovetail.float32", "dovetail.Size([2])", "dovetail.strided", "dovetail.preserve_format", "<class 'dovetail.Tensor'>",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -170,6 +170,9 @@ def test_a_dry_run_writes_nothing_and_a_list_has_all_names(folder):
     assert "--set optimizer.lrr=1: AdamW has no such option; nearest: lr" in run(
         "run.toml", "--dry-run", "--set", "optimizer.lrr=1", status=2
     )
+    said = run("run.toml", "--dry-run", "--set", "optimizer.qqq=1", status=2)
+    assert said.count("weight_decay") == 1 and "expected one of amsgrad" in said
+    assert "no such option; nearest: name" in run("run.toml", "--dry-run", "--set", "optimizer.nam=1", status=2)
 
 
 def test_without_matplotlib_there_are_no_curves(folder, monkeypatch):
@@ -287,3 +290,12 @@ def test_signals_are_left_alone_without_a_folder_and_put_back_after():
 
     make(epochs=1, callbacks=[Look()]).fit()
     assert set(seen) == {before} and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_several_processes_are_refused(tmp_path, monkeypatch):
+    from dovetail_train.command import train
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    (tmp_path / "a.toml").write_text("", encoding="utf-8")
+    said = CliRunner().invoke(train, [str(tmp_path / "a.toml")])
+    assert said.exit_code == 2 and "2 processes were started, and a file is trained by one; a loop of one's own" in said.output

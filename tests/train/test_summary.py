@@ -62,6 +62,12 @@ def test_the_model_is_left_as_it_was() -> None:
     assert [m.training for m in net.modules()] == modes
 
 
+def test_tensors_may_stand_where_sizes_do() -> None:
+    model, x = nn.Bilinear(3, 4, 2), (dv.ones(5, 3), dv.ones(5, 4))
+    assert str(summary(model, x)) == str(summary(model, input_data=x)) == str(summary(model, [(5, 3), (5, 4)]))
+    assert summary(nn.Linear(3, 2), x[0]).rows[-1].output_shapes == [(5, 2)]
+
+
 def test_refusals() -> None:
     with pytest.raises(TypeError, match="summary: expected one of input_size and input_data"):
         summary(nn.Linear(1, 1))

@@ -17,16 +17,14 @@ __all__ = ["backward", "grad"]
 
 
 if TYPE_CHECKING:
-    from .derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
+    from dovetail_science.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
 else:
 
     def __getattr__(name: str) -> Any:
-        """PyTorch's path of what lies in `derivatives`, which needs ops; ops need this module."""
-        if name in ("hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"):
-            from . import derivatives
+        """Whole derivatives, which a plugin brings."""
+        from ..absent import answers
 
-            return getattr(derivatives, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return answers(__name__)[1](name)
 
 
 def _many(x: Any) -> list[Any]:
@@ -124,7 +122,9 @@ def grad(
     if is_grads_batched:
         from ..ops.join import stack
 
-        seeds = _many(grad_outputs)
+        seeds = _many(grad_outputs) if grad_outputs is not None else ()
+        if not seeds or any(g is None or g.ndim == 0 for g in seeds):
+            raise ValueRangeError("grad", "is_grads_batched needs a grad_outputs with a first dimension for each output")
         rows = [grad(outputs, inputs, [g[i] for g in seeds], True, create_graph, True, allow_unused) for i in range(len(seeds[0]))]
         return tuple(None if col[0] is None else stack(list(col)) for col in zip(*rows, strict=True))
     targets = _many(inputs)
@@ -148,11 +148,3 @@ def grad(
         else:
             out.append(g if create_graph else detached(g))
     return tuple(out)
-
-
-def weighted(outs: Any, ins: Any, weights: Any, create_graph: bool) -> Any:
-    """The gradients of the sum of weights times outputs by some inputs, None where nothing depends; the graph stays."""
-    pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o is not None and o.requires_grad]
-    if not pairs:
-        return (None,) * len(ins)
-    return grad([o for o, _ in pairs], ins, [w for _, w in pairs], True, create_graph, allow_unused=True)

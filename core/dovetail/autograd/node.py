@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..size import Spoken
 from .node_names import node_name
 
 __all__ = [
@@ -32,7 +33,7 @@ else:
     TensorMethods = object
 
 
-class Tensor(TensorMethods):
+class Tensor(TensorMethods, metaclass=Spoken):
     """The array with a history; its operators and methods are bound in dovetail.tensor."""
 
     __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_grad", "_n", "_v")

@@ -6,7 +6,6 @@ __all__ = ["COMMANDS", "main"]
 
 #: Command → (target, summary). The commands of plugins come from their manifests; they cannot take these names.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "checkpoint": ("dovetail.cli.checkpoint:checkpoint", "List checkpoints and files of `dovetail.save`, and check every byte of them."),
     "doctor": ("dovetail.cli.manage:doctor", "Look at the installation: versions, folders, plugins, what plugins check themselves."),
     "plugins": ("dovetail.cli.plugins:plugins", "See which plugins are installed and what they bring."),
     "search": ("dovetail.cli.manage:search", "Find models, datasets and everything else that plugins bring, by words."),

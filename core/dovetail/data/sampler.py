@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -164,8 +165,8 @@ class DistributedSampler(Sampler[int]):
     """Every ``num_replicas``-th index, from ``rank``, of one permutation that all processes draw from ``seed + epoch``.
 
     The last indices come twice, or are left out with ``drop_last``, so that all processes get as many. Call
-    ``set_epoch`` before each pass. Raises a ValueError for a rank outside, or where the
-    number of processes is not given.
+    ``set_epoch`` before each pass. Number and rank are those of `dovetail.distributed` where they are not given.
+    Raises a ValueError for a rank outside, or where there is no process group to ask.
 
     >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
     [1, 3, 0]
@@ -176,7 +177,13 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ) -> None:  # fmt: skip
         if num_replicas is None or rank is None:
-            raise ValueRangeError("DistributedSampler", "Requires distributed package to be available", "", "give num_replicas and rank")
+            world = sys.modules.get("dovetail.distributed")  # a plugin's, once a program uses it
+            if world is None or not world.is_initialized():
+                raise ValueRangeError(
+                    "DistributedSampler", "Requires distributed package to be available", "", "give num_replicas and rank"
+                )
+            num_replicas = world.get_world_size() if num_replicas is None else num_replicas
+            rank = world.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise ValueRangeError("DistributedSampler", f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
         self.dataset, self.num_replicas, self.rank, self.epoch = dataset, num_replicas, rank, 0

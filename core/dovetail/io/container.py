@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import mmap
-from itertools import chain
+import re
+from functools import cache, lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,6 +29,18 @@ SEAL = "dovetail.header"
 _TYPES = {code: np.dtype(name) for name, code in _NAMES.items() if name != "bfloat16"}
 # The format has no complex128: its numbers are kept as pairs, under a name that says so.
 _PAIRS = "#complex128"
+# What stands in a header, by one expression that never goes back: JSON's texts and natural numbers, a tensor's three keys in any order.
+_S = r"[ \t\n\r]*+"
+_TEXT = (
+    r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
+    r'[^"\\\x00-\x1f]*+)*+'
+)
+_N = rf"{_S}(?:0|[1-9][0-9]*+){_S}"
+_FIELD = rf'"(?:dtype"{_S}:{_S}"({_TEXT})"|shape"{_S}:{_S}\[({_S}|{_N}(?:,{_N}){{0,63}}+)\]|data_offsets"{_S}:{_S}\[({_N}),({_N})\])'
+_TENSOR = rf'{_S}"({_TEXT})"{_S}:{_S}\{{(?:{_S}{_FIELD}{_S}(?:,(?={_S}")|(?=\}}))){{3}}\}}'
+_MORE = rf'{_S}"__metadata__"{_S}:{_S}(null|\{{{_S}(?:"{_TEXT}"{_S}:{_S}"{_TEXT}"{_S}(?:,{_S}(?=")|(?=\}})))*+\}})'
+_MEMBER = re.compile(rf"(?:{_TENSOR}|{_MORE}){_S}(?:,(?={_S}\")|\Z)|[\s\S]")
+_PAIR = re.compile(rf'"({_TEXT})"{_S}:{_S}"({_TEXT})"')
 
 
 def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
@@ -60,18 +73,28 @@ def _bytes(a: Any) -> Any:
     return memoryview(a.reshape(-1).view(np.uint8)) if a.size else b""
 
 
+@cache
+def _quick() -> Any:
+    try:
+        from isal.isal_zlib import crc32
+    except ImportError:
+        from zlib import crc32
+    return crc32
+
+
 def crc32(data: Any, start: int = 0) -> int:
     """zlib's CRC-32, by the processor's instructions for it where the package isal is installed."""
-    try:
-        from isal.isal_zlib import crc32 as quick
-    except ImportError:
-        from zlib import crc32 as quick
-    return quick(data, start)
+    return _quick()(data, start)  # type: ignore[no-any-return]
+
+
+@cache
+def _name(kind: Any) -> str:
+    return kind.name  # type: ignore[no-any-return]
 
 
 def checksum(a: Any) -> int:
     """The CRC-32 of an array: its type, its shape and its bytes."""
-    return crc32(f"{a.dtype.name}{list(a.shape)}".encode(), crc32(_bytes(a)))
+    return crc32(f"{_name(a.dtype)}{[*a.shape]}".encode(), crc32(_bytes(a)))
 
 
 def _seal(text: bytes) -> tuple[int, bytes]:
@@ -89,27 +112,29 @@ def read(name: str, file: Any, limit: int = HEADER_LIMIT, mapped: bool = False) 
     With ``mapped`` the arrays are read from the file when they are first used; what is written to them stays out of the file.
     """
     entries, metadata, base = read_header(name, file, limit)
-    memory, arrays = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if mapped else None, {}
+    memory, arrays, count = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if mapped else None, {}, len(entries)
     while entries:  # which makes room for what is read
-        key, (kind, start, _, *shape) = entries.pop()
+        start, end, key, kind, shape = entries.pop()
         try:
-            a: Any = np.ndarray(shape, kind, memory, base + start if mapped else 0)
+            a: Any = np.ndarray(shape, kind, memory, base + start) if mapped else np.empty(shape, kind)
         except (ValueError, OverflowError) as error:
             raise FormatError(name, None, f"tensor {key!r} of shape {shape} cannot be made ({error})") from None
         if mapped:
             a = a if a.ctypes.data % kind.itemsize == 0 else a.copy()
-        elif file.readinto(a) != a.nbytes:
+        elif file.readinto(a) != end - start:
             raise FormatError(name, base + start, f"ends within tensor {key!r}; it was changed while it was read")
-        if key.endswith(_PAIRS) and kind == np.float64 and shape[-1:] == [2]:
+        if key[-11:] == _PAIRS and kind == np.float64 and shape[-1:] == (2,):
             key, a = key.removesuffix(_PAIRS), a.view(np.complex128).reshape(shape[:-1])
         arrays[key] = a
+    if len(arrays) != count:
+        raise FormatError(name, None, "is not a whole safetensors file (two of its tensors have one name); it was cut off or changed")
     return arrays, metadata
 
 
 def read_header(name: str, file: Any, limit: int = HEADER_LIMIT) -> tuple[list[Any], dict[str, str], int]:
-    """Return each array's name with type, offsets and shape, the last one first, the metadata, and where the arrays begin.
+    """Return each array's offsets, name, type and shape, the last one first, the metadata, and where the arrays begin.
 
-    Raises as `read` does.
+    Of metadata that are not ours only the first is kept. Raises as `read` does.
     """
     size = file.seek(0, 2)
     file.seek(0)
@@ -117,13 +142,18 @@ def read_header(name: str, file: Any, limit: int = HEADER_LIMIT) -> tuple[list[A
     file.seek(8)
     text = file.read(length)
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_compact, parse_int=_natural if b"-0" in text else None)
-        metadata = {} if (found := header.pop("__metadata__", None)) is None else found
-        if not all(value.__class__ is str for value in metadata.values()):
-            raise ValueError("its metadata are not texts")
-        "".join(chain(header, metadata, metadata.values())).encode()  # half a surrogate pair, which JSON can spell, is no text
-        entries = _placed(name, header, size - 8 - length)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        entries, metadata = _parsed(text.decode().rstrip(" \t\n\r"))
+        entries.sort(reverse=True)
+        at = size - 8 - length
+        for start, end, key, kind, _ in entries:  # the last one ends with the file, and each lies right behind the one before
+            if kind.__class__ is str:
+                raise FormatError(name, None, f"tensor {key!r} has the element type {kind}; expected one of {', '.join(_NAMES.values())}")
+            if end != at:
+                raise ValueError(f"tensor {key!r} ends at {end} where {at} is right")
+            at = start
+        if at:
+            raise ValueError(f"the first {at} bytes behind the header belong to no tensor")
+    except (ValueError, TypeError) as error:  # a TypeError where two of one name are sorted
         raise FormatError(name, None, f"is not a whole safetensors file ({error}); it was cut off or changed") from None
     at, seal = _seal(text)
     if SEAL in metadata and (not at or text[at : at + 8] != seal):
@@ -131,37 +161,49 @@ def read_header(name: str, file: Any, limit: int = HEADER_LIMIT) -> tuple[list[A
     return entries, metadata, 8 + length
 
 
-def _natural(digits: str) -> int:
-    return int(digits) if digits[0] != "-" else -1
+def _parsed(text: str) -> tuple[list[Any], dict[str, str]]:
+    """The entries and the metadata of a header."""
+    form, entries = lru_cache(1024)(_form), []
+    metadata: dict[str, str] | None = None
+    if text[1:][-1:] != "}":
+        raise ValueError("its header does not end with '}'")
+    for found in _MEMBER.finditer(text, 1, len(text) - 1):
+        key, code, shape, first, last, texts = found.groups()
+        if texts is not None and metadata is None:
+            metadata = _texts(text, *found.span(6))
+            continue
+        if key is None or code is None or shape is None or first is None or (key := _plain(key)) == "__metadata__":
+            raise ValueError(f"{text[found.start() : found.start() + 50]!r} is no entry of a header")
+        kind, dims, count = form(code, shape)
+        start, end = int(first), int(last)
+        if end - start != count and kind.__class__ is not str:
+            raise ValueError(f"tensor {key!r} has offsets for {end - start} bytes and needs {count}")
+        entries.append((start, end, key, kind, dims))
+    return entries, metadata or {}
 
 
-def _compact(pairs: list[tuple[str, Any]]) -> Any:
-    """An entry of a header as a tuple, which takes a fifth of a dict's memory; anything else as a dict. No name may be there twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is in its header twice")
-    code, shape, ends = found.get("dtype"), found.get("shape"), found.get("data_offsets")
-    if code.__class__ is str and shape.__class__ is ends.__class__ is list and len(pairs) == 3 and len(ends) == 2 and len(shape) <= 64:
-        numbers = (*ends, *shape)
-        if {*map(type, numbers)} == {int}:
-            return _kind(code), *numbers
+def _plain(text: str) -> str:
+    return json.loads(f'"{text}"') if "\\" in text else text
+
+
+def _texts(text: str, start: int, end: int) -> dict[str, str]:
+    """Our metadata, and the first of others."""
+    found: dict[str, str] = {}
+    for key, value in map(re.Match.groups, _PAIR.finditer(text, start, end)):
+        if not found or "dovetail" in (key := _plain(key)):
+            if key in found:
+                raise ValueError(f"its metadata have {key!r} twice")
+            found[key] = _plain(value)
     return found
 
 
-def _placed(name: str, header: dict[str, Any], size: int) -> list[Any]:
-    """The entries, the last one first. Each must lie right behind the one before, and the last one end with the file."""
-    if not all(entry.__class__ is tuple for entry in header.values()):
-        raise ValueError("an entry is not a type, a shape and offsets")
-    at, entries = 0, sorted(header.items(), key=lambda row: row[1][1:3])
-    for key, (kind, start, end, *shape) in entries:
-        if kind.__class__ is str:
-            raise FormatError(name, None, f"tensor {key!r} has the element type {kind}; expected one of {', '.join(_NAMES.values())}")
-        if start != at or end - start != math.prod(shape) * kind.itemsize:
-            raise ValueError(f"tensor {key!r} does not lie where it should")
-        at = end
-    if at != size:
-        raise ValueError(f"its tensors have {at} bytes, and it {size} for them")
-    return entries[::-1]
+def _form(code: str, shape: str) -> tuple[Any, tuple[int, ...], int]:
+    """The type (its code where it is none of ours), the shape and the number of bytes of an array."""
+    from ..dtypes import bfloat16_dtype
+
+    kind = bfloat16_dtype().np if code == "BF16" else _TYPES.get(code := _plain(code), code)
+    dims = tuple(map(int, shape.split(","))) if shape.strip() else ()
+    return kind, dims, 0 if kind is code else math.prod(dims) * kind.itemsize
 
 
 def _header_length(name: str, head: bytes, size: int, limit: int) -> int:
@@ -178,12 +220,3 @@ def _header_length(name: str, head: bytes, size: int, limit: int) -> int:
     if head[8:9] != b"{":
         raise FormatError(name, 8, "has no header that begins with '{'; expected a safetensors file")
     return length
-
-
-def _kind(code: str) -> Any:
-    """The type of a code; the code itself where it is none of ours."""
-    if code == "BF16":
-        from ..dtypes import bfloat16_dtype
-
-        return bfloat16_dtype().np
-    return _TYPES.get(code, code)

@@ -6,10 +6,12 @@ values (see tree.py), a CRC-32 for each tensor and one for the tree. Nothing in 
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -144,7 +146,7 @@ def load(
     foreign = None if hasattr(f, "read") else read_weights(f)
     if foreign is not None:
         return _loaded(into, {key: move_to(t) for key, t in foreign.items()})
-    with _opened(f) as file:
+    with _uncollected(), _opened(f) as file:
         start = file.read(9)
         if not start:
             what = "has 0 bytes, which is too short for a safetensors file; was it cut off, or read to its end before?"
@@ -152,14 +154,26 @@ def load(
         if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[8:] != b"{"):  # a header's length may begin so too
             return _loaded(into, _torch(name, f, file, start, map_location, mmap, legacy.get("encoding", "utf-8")))
         arrays, metadata = read(name, file, max_header, bool(mmap))
-    if not any(key.startswith("dovetail") for key in metadata):
-        head, value = {"kind": "value"}, arrays
-        for key, a in arrays.items():
-            value[key] = move_to(wrap(a))
-    else:
-        head = _head(name, metadata, arrays, not mmap)
-        value = _value(name, head.get("tree"), arrays, move_to)
+        if not any(key.startswith("dovetail") for key in metadata):
+            head, value = {"kind": "value"}, arrays
+            for key, a in arrays.items():
+                value[key] = move_to(wrap(a))
+        else:
+            head = _head(name, metadata, arrays, not mmap)
+            value = _value(name, head.get("tree"), arrays, move_to)
     return _loaded(into, value) if into is not None or head["kind"] == "value" else _rebuilt(name, head, value, arrays, move_to)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles, which would look at every tensor again and again while many are made."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 class _EmptyFile(FormatError, EOFError):

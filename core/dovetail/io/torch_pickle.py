@@ -17,7 +17,7 @@ from .torch_limits import DICTS, GROUPS, Builder, key_of, set_state
 __all__ = ["Interpreter"]
 
 LIMIT, _SPARE = 100_000_000, 100_000  # bytes of one pickle, and what may be copied beyond those that were read
-_SIZED = {*DICTS, *GROUPS, str, bytes, bytearray}
+_SIZED: set[Any] = {*DICTS, *GROUPS, str, bytes, bytearray}
 _WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, struct.error, DovetailError)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -84,7 +85,10 @@ class _BatchNorm(_NormBase):
                 factor = 1.0 / float(self.num_batches_tracked)
         mean, var = (self.running_mean, self.running_var) if keep or not self.training else (None, None)
         batch = self.training or (mean is None and var is None)
-        return F.batch_norm(input, mean, var, self.weight, self.bias, batch, factor or 0.0, self.eps)
+        return self._norm(input, mean, var, self.weight, self.bias, batch, factor or 0.0, self.eps)
+
+    def _norm(self, *args: Any) -> Tensor:
+        return F.batch_norm(*args)
 
 
 class BatchNorm1d(_BatchNorm, dims=(2, 3)):
@@ -116,7 +120,7 @@ class BatchNorm3d(_BatchNorm, dims=(5,)):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """BatchNorm whose statistics several processes share; in one process, as here, it is BatchNorm of any dimensions.
+    """BatchNorm whose statistics in training are those of all processes of a group; in one process it is BatchNorm of any dimensions.
 
     >>> import dovetail as dv
     >>> dv.nn.SyncBatchNorm.convert_sync_batchnorm(dv.nn.Sequential(dv.nn.BatchNorm1d(2)))[0].__class__.__name__
@@ -133,6 +137,12 @@ class SyncBatchNorm(_BatchNorm):
     def _check_input_dim(self, input: Tensor) -> None:
         need(input.ndim >= 2, "SyncBatchNorm", f"expected at least 2D input (got {input.ndim}D input)")
         need(input.shape[1], "SyncBatchNorm", "SyncBatchNorm number of input channels should be non-zero")
+
+    def _norm(self, *args: Any) -> Tensor:
+        world = sys.modules.get("dovetail.distributed")  # a plugin's, once a program uses it
+        if not self.training or world is None or not world.is_initialized() or world.get_world_size(self.process_group) < 2:
+            return super()._norm(*args)
+        return world.sync_batch_norm(*args, group=self.process_group)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:

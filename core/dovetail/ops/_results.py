@@ -7,6 +7,8 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
+from ..size import Spoken
+
 __all__ = ["KINDS", "results"]
 
 KINDS: dict[str, Any] = {}  # what `dovetail.return_types` shows, and pickle looks up there
@@ -15,7 +17,7 @@ KINDS: dict[str, Any] = {}  # what `dovetail.return_types` shows, and pickle loo
 def _show(values: Any) -> str:
     """A line for each result, as PyTorch prints them."""
     lines = ",\n".join(f"{name}={value!r}" for name, value in zip(values._fields, values, strict=True))
-    return f"{type(values).__module__}.{type(values).__name__}(\n{lines})"
+    return f"{Spoken.package}.return_types.{type(values).__name__}(\n{lines})"
 
 
 @functools.cache

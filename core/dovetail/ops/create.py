@@ -45,7 +45,7 @@ def settled(
     """Check the options that all factories share; the device, whether a gradient is asked for, and where the result goes."""
     for option in unknown:
         raise TypeMismatch(f"{name}()", f"got an unexpected keyword argument {option!r}")
-    if layout is not None and str(layout) != "dovetail.strided":
+    if layout is not None and layout != "strided":
         raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided", "convert with to_sparse()")
     if names is not None:
         raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out")

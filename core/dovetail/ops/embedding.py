@@ -96,7 +96,7 @@ def _padding(where: str, weight: Any, padding_idx: int | None) -> int:
 def _check(where: str, input: Any, weight: Any) -> None:
     if weight._a.ndim != 2:
         raise ShapeError(where, f"'weight' must be 2-D (got shape {listing(weight._a.shape)})")
-    if input._a.dtype.name not in ("int64", "int32"):
+    if input._a.dtype.kind != "i" or input._a.dtype.itemsize < 4:
         text = "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
         raise DtypeError(where, f"{text}{legacy(input._a.dtype)}", "", "convert the indices with .long()")
 

@@ -18,11 +18,11 @@ from ._refuse import tensors
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "detach", "detach_", "get_default_device", "get_deterministic_debug_mode", "get_device",
-    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex", "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
-    "is_floating_point", "is_inference", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "numel", "result_type",
-    "set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal", "set_num_threads",
-    "typename", "use_deterministic_algorithms",
+    "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "numel", "result_type",
+    "set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal",
+    "set_num_interop_threads", "set_num_threads", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
@@ -56,6 +56,28 @@ def is_complex(input: Any) -> bool:
     """
     tensors("is_complex", input=input)
     return from_numpy_dtype(input._a.dtype).is_complex
+
+
+def is_conj(input: Any) -> bool:
+    """False for every tensor: conjugates are computed at once.
+
+    >>> import dovetail as dv
+    >>> dv.is_conj(dv.tensor([1j]).conj())
+    False
+    """
+    tensors("is_conj", input=input)
+    return False
+
+
+def is_neg(input: Any) -> bool:
+    """False for every tensor: negatives are computed at once.
+
+    >>> import dovetail as dv
+    >>> dv.is_neg(-dv.ones(1))
+    False
+    """
+    tensors("is_neg", input=input)
+    return False
 
 
 def is_nonzero(input: Any) -> bool:
@@ -221,17 +243,20 @@ def get_num_threads() -> int:
     return _settings["threads"] or (int(named) if named.isdecimal() and int(named) else usable_cores())
 
 
+def _positive(where: str, num: Any) -> int:
+    if type(num) is not int or num <= 0:
+        what = f"a positive integer, got {num}" if type(num) is int else f"an int, but got {type(num).__name__}"
+        raise ShapeError(where, f"expects {what}")
+    return num
+
+
 def set_num_threads(num: int) -> None:
     """Set how many threads native kernels use. NumPy's BLAS keeps what its environment variable said at start.
 
     >>> import dovetail as dv
     >>> dv.set_num_threads(dv.get_num_threads())
     """
-    if not isinstance(num, int) or isinstance(num, bool):
-        raise ShapeError("set_num_threads", f"expects an int, but got {type(num).__name__}")
-    if num <= 0:
-        raise ShapeError("set_num_threads", f"expects a positive integer, got {num}")
-    _settings["threads"] = num
+    _settings["threads"] = _positive("set_num_threads", num)
     for tell in _listeners:
         tell(num)
 
@@ -255,13 +280,27 @@ def on_num_threads(tell: Callable[[int], None]) -> None:
 
 
 def get_num_interop_threads() -> int:
-    """How many threads run operations side by side: one.
+    """How many threads run operations side by side: one, or what `set_num_interop_threads` was told.
 
     >>> import dovetail as dv
     >>> dv.get_num_interop_threads()
     1
     """
-    return 1
+    return int(_settings.get("interop", 1))
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Remember a number for `get_num_interop_threads`; operations run one after another. Once in a process, as in PyTorch.
+
+    Raises a ShapeError (RuntimeError) for what is no positive whole number, and for a second call.
+
+    >>> import dovetail as dv
+    >>> dv.set_num_interop_threads(1)  # doctest: +SKIP
+    """
+    _positive("set_num_interop_threads", num)
+    if "interop" in _settings:
+        raise ShapeError("set_num_interop_threads", "cannot set number of interop threads after set_num_interop_threads called")
+    _settings["interop"] = num
 
 
 def get_float32_matmul_precision() -> str:

@@ -13,6 +13,7 @@ from ..autograd.node import CLASSES, Leaf, Tensor, changed, wrap
 from ..device import device_of, module_for, xp
 from ..device import move as to_device
 from ..errors import GradError, ShapeError, TypeMismatch
+from ..size import Spoken
 from . import _layout
 from ._arrays import broadcast
 from ._dims import sizes_of
@@ -53,7 +54,7 @@ class memory_format:
         return bool(self.order)
 
     def __repr__(self) -> str:
-        return f"dovetail.{self.name}"
+        return f"{Spoken.package}.{self.name}"
 
     def __reduce__(self) -> str:
         return self.name
@@ -74,11 +75,18 @@ class layout(str):
     """
 
     __slots__ = ()
-    __repr__ = str.__str__
+
+    def __repr__(self) -> str:
+        return f"{Spoken.package}.{str.__str__(self)}"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
 
 
-strided = layout("dovetail.strided")
-sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = (layout(f"dovetail.sparse_{k}") for k in ("coo", "csr", "csc", "bsr", "bsc"))
+strided = layout("strided")
+sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = (layout(f"sparse_{k}") for k in ("coo", "csr", "csc", "bsr", "bsc"))
 
 
 def copied(a: Any, layout: memory_format | None = None) -> Any:

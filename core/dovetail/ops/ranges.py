@@ -45,8 +45,8 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     start, end, step = _number(start), _number(end), _number(step)
     exact = all(isinstance(x, int | bool) for x in (start, end, step))
     kind = (np.dtype(np.int64) if exact else get_default_dtype().np) if dtype is None else to_numpy_dtype(dtype)
-    if kind.kind == "b":
-        raise not_for("arange", kind, "a number type")
+    if kind.kind in "bc":
+        raise not_for("arange", kind, "a type of real numbers")
     if step == 0:
         raise ShapeError("arange", "step must be nonzero")
     if not all(map(math.isfinite, (start, end))):

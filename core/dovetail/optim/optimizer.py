@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -19,7 +19,11 @@ from ..device import device_of, move
 from ..dtypes import float64, from_numpy_dtype, get_default_dtype
 from ..errors import TypeMismatch, UnsupportedError, ValueRangeError
 
-__all__ = ["OneByOne", "Optimizer", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
+__all__ = [
+    "OneByOne", "Optimizer", "ParamsT", "number", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required",
+]  # fmt: skip
+
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
 class _Required:

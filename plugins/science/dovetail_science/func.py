@@ -12,12 +12,13 @@ from typing import Any
 
 from dovetail import Tensor, default_generator, enable_grad, is_grad_enabled, stack, zeros_like
 from dovetail.autograd.functional import grad as _grad
-from dovetail.autograd.functional import jacobian, weighted
 from dovetail.autograd.node import reached
 from dovetail.errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.graph.graph import mapped
 from dovetail.graph.raw import CLASSES, Leaf
-from dovetail.nn.utils import stateless
+
+from . import stateless
+from .derivatives import jacobian, weighted
 
 __all__ = [
     "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",

@@ -23,7 +23,7 @@ def collate(samples: list[Any]) -> Any:
 
 @hookimpl
 def build_dataset(entry: Any, root: Any, split: str | None, options: dict[str, Any]) -> Any:
-    """Rows of this plugin with ``hf``: opened by that name, or, where ``root`` has its files, from there.
+    """Rows of this plugin with ``hf``: opened by that name, or, where ``root`` has its files, from there: the original ones too.
 
     A ``root`` without data is the cache, where it is put once fetched.
     """
@@ -31,6 +31,11 @@ def build_dataset(entry: Any, root: Any, split: str | None, options: dict[str, A
         return None
     from .datasets.hub import hf
 
+    if root is not None and "published" in entry.fields and not options:
+        from .datasets.published import published
+
+        if (found := published(entry.fields["published"], root, split)) is not None:
+            return found
     options = {"name": entry.fields.get("hf_name"), **options}
     if root is not None and _has_data(Path(root)):
         return hf(root, split=split, **{**options, "name": None})

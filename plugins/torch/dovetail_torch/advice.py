@@ -29,6 +29,7 @@ _INSTEAD = {
     "torch.utils.bottleneck": "use dovetail.profiler, or Python's cProfile",
     "torch.utils.mobile_optimizer": "use dovetail_onnx.export, and a runtime of the device",
     "torchtext.legacy": "use the tokenizers and datasets of dovetail-text, and a DataLoader with a collate_fn",
+    "torchtext.prototype": "models of dovetail.text.models generate: model.generate(ids, max_new_tokens, num_beams=…)",
     "torch._": "this is internal to PyTorch; use a public name",
     "torchvision.models.optical_flow": "RAFT is not here; datasets and flow_to_image are",
     "torchvision.models.quantization": "there is no quantization yet; use the model of the same name in torchvision.models",

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from dovetail.errors import DovetailError
+from dovetail.size import Spoken
 
 from .faces.torch_version import TorchVersion
 from .moved import counterpart
@@ -33,7 +34,7 @@ class _Face(ModuleType):
 
     def __init__(self, name: str, home: ModuleType) -> None:
         super().__init__(name, home.__doc__)
-        self.__dict__.update(__path__=[], _home=home, __version__=TorchVersion(_VERSIONS[name]))
+        self.__dict__.update(__path__=[], __file__=home.__file__, _home=home, __version__=TorchVersion(_VERSIONS[name]))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -53,13 +54,22 @@ class _Loader(Loader):
     """Gives the counterpart itself, so that classes are the same by either name."""
 
     def __init__(self, module: ModuleType) -> None:
-        self.module, self.spec = module, module.__spec__
+        self.module, self.spec = module, module.__spec__  # a face has none, and keeps the one that the import gives it
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.spec  # the import system has put the other name's in its place
+        module.__spec__ = self.spec or module.__spec__  # the import system has put the other name's in its place
+
+
+class _Spec(ModuleSpec):
+    """Says the counterpart's package, against which its own relative imports are resolved even while it is looked at."""
+
+    @property
+    def parent(self) -> str | None:
+        home = getattr(self.loader, "spec", None)
+        return ModuleSpec.parent.__get__(self) if home is None else home.parent
 
 
 class _Finder(MetaPathFinder):
@@ -79,7 +89,7 @@ class _Finder(MetaPathFinder):
                 raise  # a module of the program's own, or of a library, that the counterpart needs
             what = "there is no counterpart" if rest else f"{distribution} is not installed"
             raise Missing(f"import {fullname}", what, remedy(fullname) if rest else f"pip install {distribution}") from None
-        return ModuleSpec(fullname, _Loader(module if rest else _Face(top, module)), is_package=hasattr(module, "__path__"))
+        return _Spec(fullname, _Loader(module if rest else _Face(top, module)), is_package=hasattr(module, "__path__"))
 
 
 _FINDER = _Finder()
@@ -108,6 +118,7 @@ def install() -> None:
     for name in _BEFORE:
         del sys.modules[name]
     sys.meta_path.insert(0, _FINDER)
+    Spoken.package = "torch"  # types and sizes print as programs know them
 
 
 def uninstall() -> None:
@@ -115,6 +126,7 @@ def uninstall() -> None:
     if not installed():
         return
     sys.meta_path.remove(_FINDER)
+    Spoken.package = "dovetail"
     for name in _taken():
         del sys.modules[name]
     sys.modules.update(_BEFORE)

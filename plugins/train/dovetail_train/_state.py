@@ -16,8 +16,8 @@ import numpy as np
 
 import dovetail as dv
 from dovetail.errors import FormatError, ValueRangeError
-from dovetail.io.checkpoint import Checkpointer, rng_state, set_rng
 
+from .checkpoint import Checkpointer, rng_state, set_rng
 from .evaluation import watched
 
 __all__ = ["Checkpoints", "Position", "seed_all"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -108,6 +109,9 @@ def _many(loader: Any) -> str:
 def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
     from ._signals import AGAIN
 
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        what = f"{os.environ['WORLD_SIZE']} processes were started, and a file is trained by one"
+        raise _Wrong(f"dovetail train: {what}; a loop of one's own with DistributedDataParallel trains in many")
     try:
         trainer, out, path, lock = _prepare(config, sets, resume, quiet)
     except (DovetailError, OSError) as error:

@@ -141,9 +141,9 @@ def summary(
     """Call a model once, and say of each module what it gives, holds and computes; ``print`` shows a table down to `depth`.
 
     `input_size` is a shape with the batch, or a list of them, of ones (of `dtypes`); `input_data` a tensor, a tuple of arguments or a dict
-    of keyword arguments; `kwargs` go to the model. A module that is called again is counted once. Mult-adds are those of products and
-    convolutions. Modes, buffers, hooks, gradients and random numbers are afterwards what they were. Raises a TypeMismatch (TypeError)
-    without an input, or for what is no module.
+    of keyword arguments, which may stand second too (``summary(model, x)``); `kwargs` go to the model. A module that is called again is
+    counted once. Mult-adds are those of products and convolutions. Modes, buffers, hooks, gradients and random numbers are afterwards what
+    they were. Raises a TypeMismatch (TypeError) without an input, or for what is no module.
 
     >>> import dovetail as dv
     >>> s = summary(dv.nn.Sequential(dv.nn.Linear(8, 4), dv.nn.ReLU(), dv.nn.Linear(4, 1)), (10, 8))
@@ -152,6 +152,8 @@ def summary(
     """
     if not isinstance(model, nn.Module):
         raise TypeMismatch("summary", f"model is {type(model).__name__}", "expected a Module")
+    if input_data is None and any(True for _ in _tensors(input_size)):
+        input_size, input_data = None, input_size
     if (input_size is None) == (input_data is None):
         raise TypeMismatch("summary", "expected one of input_size and input_data", "", "summary(model, (1, 3, 224, 224))")
     args, named = _inputs(input_size, input_data, dtypes, device)

@@ -88,7 +88,9 @@ def check_options(config: Config, path: tuple[Any, ...], target: Callable[..., A
         for name in options:
             if name not in takes:
                 text = f"{_name(target)} has no such option"
-                raise UnknownNameError(config.where(*path, name), text, nearest(name, takes), f"its options: {', '.join(takes)}")
+                known = nearest(name, ["name", *takes])
+                listed = f"its options: {', '.join(takes)}" if known.startswith("nearest") else ""
+                raise UnknownNameError(config.where(*path, name), text, known, listed)
     for name, value in options.items():
         if name in takes and (wanted := _misses(parameters[name], value)):
             raise ValueRangeError(config.where(*path, name), f"it is {value!r:.60}", f"{_name(target)} takes {wanted}")

@@ -13,13 +13,13 @@ from typing import Any
 
 import dovetail as dv
 from dovetail.errors import TypeMismatch, ValueRangeError, WorkerError
-from dovetail.io.checkpoint import rng_state, set_rng
 
 from ._batches import described, length, moved, size
 from ._checks import check_choices, check_counts, check_parts, check_seed
 from ._listeners import Listeners
 from ._signals import AGAIN, Signals
 from ._state import Checkpoints, Position, seed_all
+from .checkpoint import give_back, rng_state, set_rng
 from .evaluation import Evaluation, watched
 from .state import State
 
@@ -293,7 +293,7 @@ class Trainer:
         if missing := sorted(value["callbacks"].keys() - callbacks.keys()):
             warnings.warn(f"Trainer: the checkpoint has the state of {', '.join(missing)}, which is not here", RuntimeWarning, stacklevel=3)
         self.model.load_state_dict(value["model"])
-        state.optimizer.load_state_dict(value["optimizer"])
+        give_back(state.optimizer, value["optimizer"])
         if state.scheduler is not None:
             state.scheduler.load_state_dict(value["scheduler"])
         self.scaler.load_state_dict(value["scaler"])

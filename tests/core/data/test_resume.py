@@ -176,7 +176,7 @@ def test_what_is_left_is_what_would_have_come(name, way):
     if name == "samples" and way[1] == "thread":
         pytest.skip("see test_samples_do_not_depend_on_the_workers")
     points = resumed_everywhere(name, way, (2, "fork") if way[0] != 2 else (0, None), sample_seed=3)
-    note("R7", f"resume of {name} with {way[0]} workers, points", points, "all equal")
+    note("R7", f"resume of {name} with {way[0]} workers, points", f"{points} of {points}", "all equal")
 
 
 @pytest.mark.parametrize("way", [(0, None), (2, "fork")], ids=str)

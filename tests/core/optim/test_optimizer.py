@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from dovetail.io.checkpoint import give_back
 
 import dovetail as dv
 from dovetail import nn, optim
@@ -216,3 +218,30 @@ def test_copies_are_independent() -> None:
     q.grad = wrap(np.ones(1, np.float32))
     twin.step()
     assert q is not p and twin.state[q]["step"].item() == 2 and adam.state[p]["step"].item() == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("name", ["Adam", "NAdam", "RAdam", "ASGD", "Rprop", "Adagrad", "Adamax", "RMSprop", "Adadelta", "Adafactor"])
+def test_a_loaded_state_goes_on_bit_for_bit(name: str, dtype: str) -> None:
+    dv.manual_seed(0)
+    x = dv.randn(7, 5).to(getattr(dv, dtype))
+
+    def made() -> Any:
+        model = dv.nn.Linear(5, 3).to(x.dtype)
+        return model, getattr(dv.optim, name)(model.parameters(), lr=0.01)
+
+    def train(model: Any, optimizer: Any, steps: int) -> list[Any]:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        return [p.tolist() for p in model.parameters()]
+
+    (model, optimizer), (other, again) = made(), made()
+    train(model, optimizer, 7)
+    file = io.BytesIO()
+    dv.save([model.state_dict(), optimizer.state_dict()], file)
+    file.seek(0)
+    for target, state in zip((other, again), dv.load(file), strict=True):
+        give_back(target, state)
+    assert train(other, again, 9) == train(model, optimizer, 9)

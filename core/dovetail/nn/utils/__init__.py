@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import parametrizations, parametrize, rnn, stateless
+from typing import TYPE_CHECKING, Any
+
+from . import rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import (
     convert_conv2d_weight_memory_format,
@@ -18,6 +20,17 @@ from .weight_norm import remove_weight_norm, weight_norm
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "convert_conv2d_weight_memory_format",
     "convert_conv3d_weight_memory_format", "fuse_conv_bn_eval", "fuse_conv_bn_weights",
-    "fuse_linear_bn_eval", "fuse_linear_bn_weights", "get_total_norm", "parameters_to_vector", "parametrizations", "parametrize",
-    "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm", "stateless", "vector_to_parameters", "weight_norm",
+    "fuse_linear_bn_eval", "fuse_linear_bn_weights", "get_total_norm", "parameters_to_vector",
+    "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm", "vector_to_parameters", "weight_norm",
 ]  # fmt: skip
+
+
+if TYPE_CHECKING:
+    from . import parametrizations, parametrize, stateless
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Modules that a plugin brings."""
+        from ...absent import answers
+
+        return answers(__name__)[1](name)

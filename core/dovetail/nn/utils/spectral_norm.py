@@ -8,25 +8,43 @@ from ...autograd.modes import no_grad
 from ...autograd.node import Tensor
 from ...errors import ShapeError, ValueRangeError
 from .. import functional as F
+from .._make import need
 from .._ops import dv
 from ..module import Module
 from ..parameter import Parameter
-from .parametrizations import _dim, _matrix, _need_iterations, _random_unit
 from .weight_norm import _find
 
 __all__ = ["remove_spectral_norm", "spectral_norm"]
+
+
+def as_matrix(weight: Tensor, dim: int) -> Tensor:
+    """The weight as a matrix whose rows run along ``dim``."""
+    return (weight if dim == 0 else weight.movedim(dim, 0)).flatten(1)
+
+
+def random_unit(weight: Tensor, size: int, eps: float) -> Tensor:
+    return F.normalize(weight.new_empty(size).normal_(0, 1), dim=0, eps=eps)
+
+
+def need_iterations(n: int) -> None:
+    need(n > 0, "spectral_norm", f"Expected n_power_iterations to be positive, but got n_power_iterations={n}")
+
+
+def output_dim(module: Module, dim: int | None) -> int:
+    """The output dimension of a weight: the second one of transposed convolutions."""
+    return (1 if getattr(module, "transposed", False) else 0) if dim is None else dim
 
 
 class SpectralNorm:
     """The hook: divides the weight by its largest singular value."""
 
     def __init__(self, name: str, n_power_iterations: int, dim: int, eps: float) -> None:
-        _need_iterations(n_power_iterations)
+        need_iterations(n_power_iterations)
         self.name, self.n_power_iterations, self.dim, self.eps = name, n_power_iterations, dim, eps
 
     def reshape_weight_to_matrix(self, weight: Tensor) -> Tensor:
         """The weight as a matrix whose rows run along ``dim``."""
-        return _matrix(weight, self.dim)
+        return as_matrix(weight, self.dim)
 
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Any:
         """w / (uᵀ W v), after steps of power iteration on u and v if asked for."""
@@ -55,11 +73,11 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     """
     if _find(module, SpectralNorm, name):
         raise ShapeError("spectral_norm", f"Cannot register two spectral_norm hooks on the same parameter {name}")
-    hook, weight = SpectralNorm(name, n_power_iterations, _dim(module, dim), eps), module._parameters[name]
+    hook, weight = SpectralNorm(name, n_power_iterations, output_dim(module, dim), eps), module._parameters[name]
     if weight is None:
         raise ValueRangeError("spectral_norm", f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
     with no_grad():
-        u, v = (_random_unit(weight, size, eps) for size in hook.reshape_weight_to_matrix(weight).shape)
+        u, v = (random_unit(weight, size, eps) for size in hook.reshape_weight_to_matrix(weight).shape)
     del module._parameters[name]
     module.register_parameter(f"{name}_orig", weight)
     setattr(module, name, weight.data)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...autograd.node import Tensor
 from ...errors import ShapeError, ValueRangeError
 from ..module import Module
 from ..parameter import Parameter
-from .parametrizations import _norm_except
 
 __all__ = ["remove_weight_norm", "weight_norm"]
+
+
+def norm_except(v: Tensor, dim: int) -> Tensor:
+    """The norms of the slices of ``v`` along ``dim``, with its number of dimensions; for -1 the norm of all, 0-d."""
+    if dim == -1:
+        return v.norm()
+    return v.norm(dim=[d for d in range(v.ndim) if d != dim], keepdim=True)
 
 
 class WeightNorm:
@@ -21,7 +28,7 @@ class WeightNorm:
     def compute_weight(self, module: Module) -> Any:
         """g · v / ‖v‖."""
         g, v = getattr(module, f"{self.name}_g"), getattr(module, f"{self.name}_v")
-        return v * (g / _norm_except(v, self.dim))
+        return v * (g / norm_except(v, self.dim))
 
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self.name, self.compute_weight(module))
@@ -47,7 +54,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
         raise ShapeError("weight_norm", f"Cannot register two weight_norm hooks on the same parameter {name}")
     weight, hook = getattr(module, name), WeightNorm(name, dim)
     del module._parameters[name]
-    module.register_parameter(f"{name}_g", Parameter(_norm_except(weight.detach(), hook.dim)))
+    module.register_parameter(f"{name}_g", Parameter(norm_except(weight.detach(), hook.dim)))
     module.register_parameter(f"{name}_v", Parameter(weight.detach()))
     hook(module, None)
     module.register_forward_pre_hook(hook)

@@ -1,4 +1,7 @@
-"""Chains of functions that work element by element, each put together into one call of the native interpreter of chains."""
+"""Chains of functions that work element by element, each put together into one call of the native interpreter of chains.
+
+A chain that follows a product of matrices runs on each part of the product as soon as it is finished, in the same call (its epilogue).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from .tape import Tape
 _SMALL = 1 << 14  # bytes: up to here the kept results of a chain lie in one array
 _NAMES = {True: frozenset(_native.chain.functions(True)), False: frozenset(_native.chain.functions(False))}
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_PRODUCTS = ("linear", "matmul", "matmul_nt", "matmul_tn")  # that the native module can follow with a chain
 
 
 class _Unit:
@@ -25,6 +29,7 @@ class _Unit:
 
     def __init__(self, at: int, first: int, kind: Any) -> None:
         self.at, self.first, self.kind = at, first, kind
+        self.product: Step | None = None  # what the chain follows
         self.steps: list[Step] = []
         self.before = 0
         self.made: set[int] = set()
@@ -39,22 +44,23 @@ def fused(steps: list[Step], tape: Tape, own: set[int], kept: Iterable[int] = ()
     units = _grouped(steps, tape)
     outside: dict[int, set[int]] = {}
     for u in units:
-        for s in u.steps:
+        for s in (*([u.product] if u.product else ()), *u.steps):
             for i in s.ins:
                 if i not in u.made:
                     outside.setdefault(i, set()).add(u.at)
     found, lines = [], []
     for u in _ordered(units):
-        if len(u.steps) < 2:
-            found += u.steps
+        if len(u.steps) + (u.product is not None) < 2:
+            found += [u.product] if u.product else u.steps
             continue
         made = [s.outs[0] for s in u.steps]
         results = [o for o in made if o in own or o in outside]
         rows = [o for o in made if o in kept and o not in results]
         if len(rows) == 1 or (rows and tape.arrays[rows[0]].nbytes > _SMALL):
             results, rows = results + rows, []
-        found.append(_joined(u, tape, results, rows))
-        names = [s.name for s in u.steps]
+        product = u.product and (u.product, u.product.outs[0] in own or u.product.outs[0] in outside or u.product.outs[0] in kept)
+        found.append(_joined(u, tape, results, rows, product))
+        names = [s.name for s in ([u.product] if u.product else []) + u.steps]
         lines.append(" + ".join(names) if len(names) < 8 else f"{' + '.join(names[:3])} + … ({len(names)} ops)")
     return _with_rows(found, tape, own), lines
 
@@ -94,11 +100,12 @@ def _grouped(steps: list[Step], tape: Tape) -> list[_Unit]:
         elif s.effect:
             needs |= drawn
         kind = None if s.effect else _kind(s, tape)
-        unit = _place(needs, kind, open_groups, units)
+        unit = _place(needs, kind, s, open_groups, units)
+        product = unit is None and _product(s, tape)
         if unit is None:
-            unit = _Unit(len(units), k, kind)
+            unit = _Unit(len(units), k, product or kind)
             units.append(unit)
-            if kind is not None:
+            if unit.kind is not None:
                 open_groups = [*open_groups[-7:], unit]
         needs &= ~(1 << unit.at)
         for other in [u for u in units if needs >> u.at & 1]:
@@ -108,7 +115,10 @@ def _grouped(steps: list[Step], tape: Tape) -> list[_Unit]:
         for u in units:
             if u.before & bit:
                 u.before |= unit.before
-        unit.steps.append(s)
+        if product:
+            unit.product = s
+        else:
+            unit.steps.append(s)
         unit.made.update(s.outs)
         for o in s.outs:
             maker[o] = unit
@@ -119,12 +129,26 @@ def _grouped(steps: list[Step], tape: Tape) -> list[_Unit]:
     return units
 
 
-def _place(needs: int, kind: Any, groups: list[_Unit], units: list[_Unit]) -> _Unit | None:
+def _place(needs: int, kind: Any, s: Step, groups: list[_Unit], units: list[_Unit]) -> _Unit | None:
     """The newest group that a step can join: none of what the step needs from elsewhere may need the group."""
     for g in reversed(groups):
-        if g.kind == kind and kind is not None and not any(needs >> u.at & 1 and u.before >> g.at & 1 for u in units if u is not g):
+        if g.kind != kind or kind is None or (g.product and not g.made.intersection(s.ins)):
+            continue
+        if not any(needs >> u.at & 1 and u.before >> g.at & 1 for u in units if u is not g):
             return g
     return None
+
+
+def _product(s: Step, tape: Tape) -> Any:
+    """Shape and type of a product of matrices that a chain can follow in the same call; None for another step."""
+    if s.effect or s.name not in _PRODUCTS or len(s.outs) != 1 or len(s.ins) != (3 if s.name == "linear" else 2):
+        return None
+    out, arrays = tape.arrays[s.outs[0]], [tape.arrays[i] for i in s.ins]
+    if out.__class__ is not np.ndarray or not out.size or not out.flags.c_contiguous or out.dtype not in _TYPES:
+        return None
+    if any(a is not None and (a.__class__ is not np.ndarray or a.dtype is not out.dtype) for a in arrays) or arrays[1].ndim != 2:
+        return None
+    return out.shape, out.dtype
 
 
 def _kind(s: Step, tape: Tape) -> Any:
@@ -174,8 +198,11 @@ def _ordered(units: list[_Unit]) -> list[_Unit]:
     return out
 
 
-def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int]) -> Step:
-    """One step for a group: the program of the chain, with places for operands, constants, temporaries and results."""
+def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int], product: tuple[Step, bool] | None) -> Step:
+    """One step for a group: the program of the chain, with places for operands, constants, temporaries and results.
+
+    `product` is the product of matrices that it follows, and whether that is wanted for itself.
+    """
     shape, dtype = unit.kind
     arguments, operands, constants = _operands(unit, tape)
     outs = [*rows, *results]
@@ -210,7 +237,21 @@ def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int]) -> Ste
         made += [known[r] for r in results]
         return made if len(made) > 1 else made[0]
 
-    return Step("chain", call, arguments, slots)
+    if product is None:
+        return Step("chain", call, arguments, slots)
+    first, keep = product
+    place, many = arguments.index(first.outs[0]), len(first.ins)
+    name, after = first.name, native.after
+
+    def both(*arrays: Any) -> Any:
+        found = after(name, place, keep, *arrays)
+        if found is not NotImplemented:
+            return found
+        rest, made = arrays[many:], first.function(*arrays[:many])
+        found = call(*rest[:place], made, *rest[place:])
+        return [made, *(found if found.__class__ is list else [found])] if keep else found
+
+    return Step("product", both, [*first.ins, *arguments[:place], *arguments[place + 1 :]], [first.outs[0], *slots] if keep else slots)
 
 
 def _operands(unit: _Unit, tape: Tape) -> tuple[list[int], dict[int, tuple[int, int]], dict[int, float]]:
@@ -218,7 +259,8 @@ def _operands(unit: _Unit, tape: Tape) -> tuple[list[int], dict[int, tuple[int, 
     arguments: list[int] = []
     operands: dict[int, tuple[int, int]] = {}
     constants: dict[int, float] = {}
-    for i in dict.fromkeys(i for s in unit.steps for i in _function(s, tape)[1] if i not in unit.made):
+    made = {o for s in unit.steps for o in s.outs}
+    for i in dict.fromkeys(i for s in unit.steps for i in _function(s, tape)[1] if i not in made):
         if i in tape.fixed and tape.arrays[i].__class__ is not np.ndarray:
             constants[i] = float(tape.arrays[i])
             continue

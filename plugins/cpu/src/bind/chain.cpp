@@ -26,14 +26,41 @@ struct Function {
     bool single = false;  // float32 only
 };
 const std::map<std::string, Function>& functions() {
-#define ONE(name) {#name, {false, (int)Unary::name}}
-#define TWO(name) {#name, {true, (int)Binary::name}}
-    static const std::map<std::string, Function> all{
-        ONE(neg), ONE(abs), ONE(square), ONE(sqrt), ONE(rsqrt), ONE(reciprocal), ONE(exp), ONE(log), ONE(tanh), ONE(sigmoid), ONE(relu),
-        ONE(silu), TWO(add), TWO(sub), TWO(mul), TWO(div), TWO(maximum), TWO(minimum), TWO(tanh_grad), TWO(sigmoid_grad), TWO(relu_grad),
-        TWO(silu_grad), {"gelu", {false, (int)Unary::gelu, true}}, {"gelu_tanh", {false, (int)Unary::gelu_tanh, true}},
-        {"erf", {false, (int)Unary::erf, true}}, {"gelu_grad", {true, (int)Binary::gelu_grad, true}},
-        {"gelu_tanh_grad", {true, (int)Binary::gelu_tanh_grad, true}}};
+#define ONE(name)                          \
+    {                                      \
+        #name, { false, (int)Unary::name } \
+    }
+#define TWO(name)                          \
+    {                                      \
+        #name, { true, (int)Binary::name } \
+    }
+    static const std::map<std::string, Function> all{ONE(neg),
+                                                     ONE(abs),
+                                                     ONE(square),
+                                                     ONE(sqrt),
+                                                     ONE(rsqrt),
+                                                     ONE(reciprocal),
+                                                     ONE(exp),
+                                                     ONE(log),
+                                                     ONE(tanh),
+                                                     ONE(sigmoid),
+                                                     ONE(relu),
+                                                     ONE(silu),
+                                                     TWO(add),
+                                                     TWO(sub),
+                                                     TWO(mul),
+                                                     TWO(div),
+                                                     TWO(maximum),
+                                                     TWO(minimum),
+                                                     TWO(tanh_grad),
+                                                     TWO(sigmoid_grad),
+                                                     TWO(relu_grad),
+                                                     TWO(silu_grad),
+                                                     {"gelu", {false, (int)Unary::gelu, true}},
+                                                     {"gelu_tanh", {false, (int)Unary::gelu_tanh, true}},
+                                                     {"erf", {false, (int)Unary::erf, true}},
+                                                     {"gelu_grad", {true, (int)Binary::gelu_grad, true}},
+                                                     {"gelu_tanh_grad", {true, (int)Binary::gelu_tanh_grad, true}}};
 #undef ONE
 #undef TWO
     return all;
@@ -87,10 +114,28 @@ class Chain {
     int type, arguments = 0, temporaries, rows = 0, own = 0;
     long n = 1;
 
-    template <class T> nb::object run(nb::args args) const {
+    // What a call reads and writes, for the parts of it that run on other threads.
+    template <class T> struct Work {
+        const Chain* chain;
+        const std::vector<Reading>& from;
+        const std::vector<T*>& to;
+        long columns;
+    };
+    template <class T> static void part(const void* what, long row, long column, long height, long width) {
+        const auto& w = *static_cast<const Work<T>*>(what);
+        const bool whole = width == w.columns;
+        w.chain->template blocks<T>(w.from, w.to, row * w.columns + column, whole ? height * width : width, w.columns, whole ? 1 : height);
+    }
+
+    // The results; with a product, which is operand `place` and made first, of the first `many` arguments, that before them if it is kept.
+    template <class T>
+    nb::object run(nb::args args, const Product* product = nullptr, int many = 0, int place = -1, bool keep = false) const {
+        nb::object first_made;
+        if (product) first_made = fresh((int)shape.size(), shape.data(), type);
         std::vector<Reading> from(operands.size());
         for (size_t k = 0; k < operands.size(); k++) {
-            nb::handle h = args[operands[k].first];
+            const int at = operands[k].first;
+            nb::handle h = product && at == place ? nb::handle(first_made) : args[many + at - (product && at > place)];
             if (!is_array(h)) return decline();
             Array x(h);
             if (x.type() != type || !x.aligned()) return decline();
@@ -109,20 +154,27 @@ class Chain {
             if (row < 0) made.push_back(fresh((int)shape.size(), shape.data(), type));
             to.push_back(row < 0 ? Array(made.back()).data<T>() : Array(shared).data<T>() + row * n);
         }
-        quietly(double(n) * double(steps.size()),
-                [&] { parallel_range(n, GRAIN, [&](long first, long last) { blocks<T>(from, to, first, last); }); });
-        if (made.size() + (rows ? 1 : 0) == 1) return rows ? shared : made[0];
+        if (product) {
+            const Work<T> work{this, from, to, shape.empty() ? 1 : (long)shape.back()};
+            if (!product_into(*product, first_made, {part<T>, &work})) return decline();
+        } else {
+            quietly(double(n) * double(steps.size()),
+                    [&] { parallel_range(n, GRAIN, [&](long first, long last) { blocks<T>(from, to, first, last - first); }); });
+        }
+        if (made.size() + (rows ? 1 : 0) + keep == 1) return rows ? shared : made[0];
         nb::list all;
+        if (keep) all.append(first_made);
         if (rows) all.append(shared);
         for (auto& m : made) all.append(m);
         return all;
     }
 
-    // All steps on one block after another; what an operand repeats is laid out beside the temporaries.
-    template <class T> void blocks(const std::vector<Reading>& from, const std::vector<T*>& to, long first, long last) const {
+    // All steps on one block after another, of `count` runs of elements; what an operand repeats is laid out beside the temporaries.
+    template <class T> void blocks(const std::vector<Reading>& from, const std::vector<T*>& to, long first, long length, long apart = 0,
+                                   long count = 1) const {
         const auto& kernel = kernels<T>().pointwise;
         const int ni = (int)operands.size(), nc = (int)constants.size(), nt = temporaries, all = ni + nc + nt + (int)to.size();
-        const long size = std::min(BLOCK, last - first);
+        const long size = std::min(BLOCK, length);
         Temporary<T> room((ni + nc + nt) * size);
         std::vector<T*> at(all);
         for (int k = 0; k < ni + nc + nt; k++) at[k] = room + k * size;
@@ -131,8 +183,9 @@ class Chain {
                 const T v = k >= ni ? T(constants[k - ni]) : *reinterpret_cast<const T*>(from[k].p);
                 std::fill(at[k], at[k] + size, v);
             }
-        for (long i = first; i < last; i += size) {
-            const long m = std::min(size, last - i);
+        const long pieces = (length + size - 1) / size;
+        for (long q = 0; q < pieces * count; q++) {
+            const long i = first + q / pieces * apart + q % pieces * size, m = std::min(size, length - q % pieces * size);
             for (int k = 0; k < ni; k++) {
                 const T* p = reinterpret_cast<const T*>(from[k].p);
                 if (from[k].each) at[k] = const_cast<T*>(p) + i;
@@ -185,6 +238,13 @@ class Chain {
         if ((int)args.size() != arguments) return decline();
         return type == NPY_FLOAT32 ? run<float>(args) : run<double>(args);
     }
+    // The first two or three arguments are a product's, which is operand `place` of the chain.
+    nb::object after(const std::string& name, int place, bool keep, nb::args args) const {
+        const int many = name == "linear" ? 3 : 2;
+        if ((int)args.size() - many + 1 != arguments || place < 0 || place >= arguments) return decline();
+        const Product product{name, args[0], args[1], many == 3 ? nb::object(args[2]) : nb::none()};
+        return type == NPY_FLOAT32 ? run<float>(args, &product, many, place, keep) : run<double>(args, &product, many, place, keep);
+    }
     static std::vector<std::string> names(bool single) {
         std::vector<std::string> found;
         for (const auto& [name, f] : functions())
@@ -200,6 +260,7 @@ void bind_chain(nb::module_& m) {
         .def(nb::init<std::vector<std::tuple<std::string, int, int, int>>, std::vector<double>, std::vector<std::pair<int, int>>, int,
                       std::vector<int>, std::vector<long>, bool>())
         .def("__call__", &Chain::call)
+        .def("after", &Chain::after)
         .def_static("functions", &Chain::names);
 }
 

@@ -73,13 +73,20 @@ bool broadcast(const std::vector<npy_intp>& a, const std::vector<npy_intp>& b, s
     return true;
 }
 
+bool has_shape(nb::handle array, const std::vector<npy_intp>& shape) {
+    Array a(array);
+    return a.ndim() == (int)shape.size() && std::equal(shape.begin(), shape.end(), a.shape());
+}
+
 bool fits(nb::handle input, nb::handle other) {
     if (!is_array(input) || !is_array(other)) return false;
     Array a(input), b(other);
     return a.ndim() >= 2 && b.ndim() >= 2 && a.type() == b.type() && (a.type() == NPY_FLOAT32 || a.type() == NPY_FLOAT64);
 }
 
-template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool other_turned) {
+// Into a new array; or into `into`, with `after`, where it is a single product.
+template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::handle other, bool other_turned, nb::handle into = {},
+                                      const After& after = {}) {
     Stack<T> a(input, input_turned), b(other, other_turned);
     std::vector<npy_intp> shape;
     if (a.columns != b.rows || !broadcast(a.lead, b.lead, shape)) return decline();  // the reference knows the words
@@ -90,10 +97,12 @@ template <class T> nb::object stacked(nb::handle input, bool input_turned, nb::h
     const long m = a.rows, n = b.columns, k = a.columns;
     long count = 1;
     for (npy_intp s : shape) count *= s;
-    nb::object out = fresh((int)whole.size(), whole.data(), Array(input).type());
+    if (into && (count != 1 || !has_shape(into, whole))) return decline();
+    nb::object out = into ? nb::borrow(into) : fresh((int)whole.size(), whole.data(), Array(input).type());
     T* c = Array(out).data<T>();
     const auto product = kernels<T>().product.product;
-    auto one = [&](long i, int) { product(m, n, k, a.at(i, shape), b.at(i, shape), c + i * m * n, n, false, {}); };
+    const Finish<T> finish{nullptr, nullptr, Then::nothing, after};
+    auto one = [&](long i, int) { product(m, n, k, a.at(i, shape), b.at(i, shape), c + i * m * n, n, false, finish); };
     quietly(double(count) * m * n * k, [&] {
         if (count >= 2 * threads() && double(m) * n * k < 1e7) parallel(count, one);
         else
@@ -114,7 +123,7 @@ template <class T> Matrix<T> rows_of(nb::object& array) {
     return {a.data<T>(), a.size(-1), 1};
 }
 
-template <class T> nb::object linear(nb::handle input, nb::handle weight, nb::handle bias) {
+template <class T> nb::object linear(nb::handle input, nb::handle weight, nb::handle bias, nb::handle into, const After& after) {
     Array x(input), w(weight);
     const long k = x.size(-1), n = w.size(0), m = k ? x.count() / k : 0;
     nb::object rows = nb::borrow(input), matrix = nb::borrow(weight), added = nb::borrow(bias);
@@ -122,24 +131,26 @@ template <class T> nb::object linear(nb::handle input, nb::handle weight, nb::ha
     if (w.aligned() && w.stride(0) == 1 && w.stride(1) >= n) b = {w.data<T>(), w.stride(1), 1};
     else b = rows_of<T>(matrix), std::swap(b.row, b.column);
     Finish<T> finish;
+    finish.after = after;
     if (!bias.is_none()) {
         added = straight(bias);
         finish.by_column = Array(added).data<T>();
     }
     std::vector<npy_intp> shape(x.shape(), x.shape() + x.ndim());
     shape.back() = n;
-    nb::object out = fresh((int)shape.size(), shape.data(), x.type());
+    if (into && !has_shape(into, shape)) return decline();
+    nb::object out = into ? nb::borrow(into) : fresh((int)shape.size(), shape.data(), x.type());
     quietly(double(m) * n * k, [&] { kernels<T>().product.product(m, n, k, a, b, Array(out).data<T>(), n, false, finish); });
     return out;
 }
 
-nb::object linear_any(nb::handle input, nb::handle weight, nb::handle bias) {
+nb::object linear_any(nb::handle input, nb::handle weight, nb::handle bias, nb::handle into = {}, const After& after = {}) {
     if (!is_array(input) || !is_array(weight) || !(bias.is_none() || is_array(bias))) return decline();
     Array x(input), w(weight);
     if (x.ndim() < 1 || w.ndim() != 2 || x.size(-1) != w.size(1) || !x.size(-1) || x.type() != w.type()) return decline();
     if (!bias.is_none() && (Array(bias).ndim() != 1 || Array(bias).size(0) != w.size(0) || Array(bias).type() != x.type()))
         return decline();
-    return by_type(x, [&](auto t) { return linear<decltype(t)>(input, weight, bias); });
+    return by_type(x, [&](auto t) { return linear<decltype(t)>(input, weight, bias, into, after); });
 }
 
 // inputᵀ @ other with all leading dimensions summed over: (..., n), (..., p) to (n, p).
@@ -161,12 +172,22 @@ nb::object folded_tn(nb::handle input, nb::handle other) {
 
 }  // namespace
 
+bool product_into(const Product& p, nb::handle out, const After& after) {
+    if (p.name == "linear") return !linear_any(p.input, p.other, p.added, out, after).is(decline());
+    if (!fits(p.input, p.other) || Array(p.input).type() != Array(out).type()) return false;
+    const bool tn = p.name == "matmul_tn", nt = p.name == "matmul_nt";
+    return by_type(Array(out), [&](auto t) { return nb::bool_(!stacked<decltype(t)>(p.input, tn, p.other, nt, out, after).is(decline())); })
+        .is(nb::bool_(true));
+}
+
 void bind_product(nb::module_& m) {
     m.def("matmul", &matmul<false, false>);
     m.def("matmul_nt", &matmul<false, true>);
     m.def("matmul_tn", &matmul<true, false>);
     m.def("matmul_folded_tn", &folded_tn);
-    m.def("linear", &linear_any, nb::arg("input"), nb::arg("weight"), nb::arg("bias").none());
+    m.def(
+        "linear", [](nb::handle input, nb::handle weight, nb::handle bias) { return linear_any(input, weight, bias); }, nb::arg("input"),
+        nb::arg("weight"), nb::arg("bias").none());
 }
 
 }  // namespace dovetail

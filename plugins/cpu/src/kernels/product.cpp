@@ -12,6 +12,7 @@ namespace {
 constexpr long K_BLOCK = 256;  // of the summed dimension at a time: a panel of B then fits the first cache
 constexpr long ROW_BLOCK = TILE_ROWS * 8;
 constexpr double SMALL = 2.5e6;  // multiplications that are not worth a second thread
+constexpr double ALONG = 2e5;    // elements of B from which one row reads them as they lie in memory
 constexpr long THIN = 4;         // so few rows are products of vectors, bound by reading B
 
 // One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
@@ -96,8 +97,8 @@ template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* 
 
 template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
     constexpr long W = WIDTH<T>;
-    if (!f.by_column && !f.by_row && f.then == Then::nothing) return;
-    for (long i = 0; i < m; i++) {
+    const bool plain = !f.by_column && !f.by_row && f.then == Then::nothing;
+    for (long i = 0; i < m && !plain; i++) {
         Vec<T> add = splat(f.by_row ? f.by_row[row + i] : T(0));
         for (long j = 0; j < n; j += W) {
             long rest = std::min(n - j, W);
@@ -110,6 +111,7 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
             else store(to, v, rest);
         }
     }
+    if (f.after.run) f.after.run(f.after.what, row, column, m, n);
 }
 
 }  // namespace
@@ -232,9 +234,44 @@ static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<
     });
 }
 
+// One row times a matrix that no cache holds and that lies in rows: a few of these are read side by side, each a run of memory.
+template <class T>
+static void along_rows(long n, long k, const T* x, long step, const T* b, long b_row, T* c, bool add, const Finish<T>& finish) {
+    constexpr long W = WIDTH<T>, ROWS = 8;
+    parallel_range((n + W - 1) / W, std::max(1L, long(SMALL / 8) / (k * W)), [&](long first, long last) {
+        const long j = first * W, width = std::min(n, last * W) - j;
+        for (long p = 0; p < k; p += ROWS) {
+            const long rows = std::min(ROWS, k - p);
+            const bool more = add || p > 0;
+            const T* from = b + p * b_row + j;
+            Vec<T> factors[ROWS];
+            for (long r = 0; r < ROWS; r++) factors[r] = splat(r < rows ? x[(p + r) * step] : T(0));
+            long i = 0;
+            if (rows == ROWS)
+                for (; i + W <= width; i += W) {
+                    Vec<T> acc = factors[0] * load(from + i);
+#pragma GCC unroll 8
+                    for (long r = 1; r < ROWS; r++) acc += factors[r] * load(from + r * b_row + i);
+                    store(c + j + i, more ? load(c + j + i) + acc : acc);
+                }
+            for (; i < width; i += W) {
+                const long rest = std::min(W, width - i);
+                Vec<T> acc{};
+                for (long r = 0; r < rows; r++) acc += factors[r] * part(from + r * b_row + i, rest);
+                store(c + j + i, more ? load(c + j + i, rest) + acc : acc, rest);
+            }
+        }
+        finish_rows(1, width, c + j, n, finish, 0, j);
+    });
+}
+
 template <class T>
 void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* c, long ldc, bool add, const Finish<T>& finish) {
     constexpr long N = TILE_COLUMNS<T>;
+    if (m == 1 && b.column == 1 && b.row >= n && k > 1 && n >= 4 * N && double(n) * k > ALONG) {
+        along_rows(n, k, a.p, a.column, b.p, b.row, c, add, finish);
+        return;
+    }
     if (k > 1 && ((m <= THIN && b.row == 1 && a.column == 1) || (n <= THIN && b.row == 1 && a.column == 1))) {
         if (m <= n) dots(m, n, k, a.p, a.row, b.p, b.column, c, ldc, 1L, add);
         else dots(n, m, k, b.p, b.column, a.p, a.row, c, 1L, ldc, add);
@@ -247,6 +284,8 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         product<T>(n, m, k, Matrix<T>{b.p, b.column, 1}, Matrix<T>{a.p, 1, a.row}, static_cast<T*>(turned), m, false,
                    {finish.by_row, finish.by_column, finish.then});
         turn<T>(turned, n, m, c, ldc);
+        const After& after = finish.after;
+        if (after.run) parallel_range(m, 1, [&](long first, long last) { after.run(after.what, first, 0, last - first, n); });
         return;
     }
     if (b.column == 1 && n % N == 0 && m <= TILE_ROWS) {  // read once: where it lies is as good as packed

@@ -9,12 +9,19 @@ template <class T> struct Matrix {
     long row, column;
 };
 
-// What is done to a finished part of C, once: added along columns (a value for each), along rows, then an activation.
+// What runs on each finished part of C while it is in the cache, on the thread that made it: `height` rows from `row`, `width` columns.
+struct After {
+    void (*run)(const void* what, long row, long column, long height, long width) = nullptr;
+    const void* what = nullptr;
+};
+
+// What is done to a finished part of C, once: added along columns (a value for each), along rows, an activation, then what is asked.
 enum class Then { nothing, relu };
 template <class T> struct Finish {
     const T* by_column = nullptr;
     const T* by_row = nullptr;
     Then then = Then::nothing;
+    After after = {};
 };
 
 template <class T> struct ProductKernels {

@@ -164,9 +164,10 @@ def _sizes(base: dict[str, int], runs: list[dict[str, int]]) -> list[dict[str, i
     """The sizes to verify at: the given ones, and some that no run had."""
     if not base:
         return [{}, {}]
-    fresh = {}
-    for k in base:
+    fresh, longer = {}, {}
+    for at, k in enumerate(base):
         unit = math.gcd(*(r[k] - runs[0][k] for r in runs))
-        sign = 1 if runs[1][k] > runs[0][k] else -1
-        fresh[k] = next(n for n in (runs[0][k] + sign * unit * step for step in (4, 6, 7, 8)) if n not in {r[k] for r in runs})
-    return [base, {k: max(1, n) for k, n in fresh.items()}]
+        sign, steps = 1 if runs[1][k] > runs[0][k] else -1, ((4, 6, 7, 8), (7, 8, 4, 6))[at % 2]
+        fresh[k] = next(n for n in (runs[0][k] + sign * unit * step for step in steps) if n not in {r[k] for r in runs})
+        longer[k] = base[k] * (1 + at % 2)  # height unlike width, by so much that it shows after many halvings
+    return [base, {k: max(1, n) for k, n in fresh.items()}, longer]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,9 +119,9 @@ def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
     first = _trace(model, inputs.resized(base))
     look(first)
     known = {_say(base): first}
-    units = {name: _unit(model, inputs, base, name, known) for name in base}
+    steps = {name: _stride(model, inputs, base, name, known) for name in base}
     rows = {name: _STEPS[k % len(_STEPS)] for k, name in enumerate(base)}
-    sizes = [{n: base[n] + units[n] * rows[n][k] for n in base} for k in range(5)]
+    sizes = [{n: base[n] + steps[n](rows[n][k]) for n in base} for k in range(5)]
     graphs = [first]
     for k, each in enumerate(sizes[1:], 1):
         graphs.append(known.get(_say(each)) or _again(model, inputs, each, k))
@@ -142,26 +143,36 @@ def _again(model: Any, inputs: Inputs, sizes: dict[str, int], turn: int) -> Grap
         return _trace(model, inputs.resized(sizes))
 
 
-def _unit(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: dict[str, Graph]) -> int:
-    """A step by which a dimension can change alone, such that the model makes the same calls; the runs are kept in `known`."""
+def _stride(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: dict[str, Graph]) -> Callable[[int], int]:
+    """How far a dimension is from its size after some steps, such that the model makes the same calls; the runs are kept in `known`.
+
+    Long strides are tried first, since halves of halves of neighbouring sizes are the same number; one of them is one off, so that
+    the strides have nothing in common. A model that does not run at the neighbouring size has short strides, of one or more.
+    """
     reason: Any = None
-    for unit in _UNITS:
-        if base[name] + 5 * unit < 2:
-            continue
+    far = max(base[name] // 8 | 1, 9)
+    long = [] if base[name] < 16 else [far] if base[name] < 64 else [-far, far]
+    tries: list[tuple[Callable[[int], int], tuple[int, ...]]] = [(partial(_far, far), (1, 5, -1 if far < 0 else 1)) for far in long]
+    tries += [(unit.__mul__, (1, 5)) for unit in _UNITS if base[name] + 5 * unit >= 2]
+    for k, (step, counts) in enumerate(tries):
         try:
-            for count in (1, 5):
-                sizes = base | {name: base[name] + count * unit}
-                found = known[_say(sizes)] = _trace(model, inputs.resized(sizes))
+            for at, count in enumerate(counts):
+                sizes = base | {name: base[name] + (count if at == 2 else step(count))}
+                found = known[_say(sizes)] = known.get(_say(sizes)) or _trace(model, inputs.resized(sizes))
                 _alike(known[_say(base)], found, f"at {name} = {sizes[name]}")
-            return unit
+            return step
         except Exception as error:  # a model may refuse a size with any error
-            reason = reason or error
+            reason = reason if k > len(long) else error
     if isinstance(reason, UnsupportedError) and str(reason).startswith("export"):
         raise reason
     what = f"dimension {name!r} cannot change from {base[name]}: {type(reason).__name__}: {reason}"
     raise ShapeError(
         "export", what, "expected the model to run at other sizes", "fix that dimension, or give equal ones one name"
     ) from reason
+
+
+def _far(stride: int, count: int) -> int:
+    return count * stride + (count == 2)
 
 
 def _alike(a: Graph, b: Graph, when: str) -> None:

@@ -104,8 +104,11 @@ def solve(values: Sequence[int], named: Sequence[FreeSize], local: Sequence[Free
 
     Tried in order: one of them, p·a + b, quotients (p·a + b) // q, products, sums of two.
     """
+    found = _same(tuple(values), (*named, *local))
+    if found is not None:  # a size that is there is no guess
+        return found
     for atoms in (named, (*named, *local)):
-        for rule in (_same, _linear, _product, _quotient, _sum):
+        for rule in (_linear, _product, _quotient, _sum):
             found = rule(tuple(values), atoms)
             if found is not None:
                 return found
@@ -126,15 +129,25 @@ def _linear(values: Any, atoms: Sequence[FreeSize]) -> Any:
     return None
 
 
+#: What is tried first where a few sizes leave several quotients open: halves of halves, rounded down or up, as layers have them.
+_DIVISORS: tuple[Callable[[int, int], bool], ...] = (
+    lambda q, b: not q & (q - 1) and 0 <= b < q,
+    lambda q, b: not q & (q - 1),
+    lambda q, b: 0 <= b < q,
+    lambda q, b: True,
+)
+
+
 def _quotient(values: Any, atoms: Sequence[FreeSize]) -> Any:
-    for a, q in itertools.product(atoms, range(2, 65)):
-        for p in (1, -1):
-            low = max(q * w - p * v for v, w in zip(a.values, values, strict=True))
-            high = min(q * w - p * v + q - 1 for v, w in zip(a.values, values, strict=True))
-            if low <= high:  # several would do: the one nearest to nothing added
-                b = min(max(low, 0), high) if low > 0 or high < 0 else 0
-                top = a if p == 1 else -a
-                return (top + b if b else top) // q
+    for wanted in _DIVISORS:
+        for a, q in itertools.product(atoms, range(2, 65)):
+            for p in (1, -1):
+                low = max(q * w - p * v for v, w in zip(a.values, values, strict=True))
+                high = min(q * w - p * v + q - 1 for v, w in zip(a.values, values, strict=True))
+                b = min(max(low, 0), high)  # several would do: the one nearest to nothing added
+                if low <= high and wanted(q, b):
+                    top = a if p == 1 else -a
+                    return (top + b if b else top) // q
     for a, q in itertools.product(atoms, range(2, 21)):  # as of scale factors
         for p in range(2, 4 * q):
             if math.gcd(p, q) == 1 and all(p * v // q == w for v, w in zip(a.values, values, strict=True)):

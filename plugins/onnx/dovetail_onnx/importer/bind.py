@@ -112,8 +112,7 @@ class Native:
         row: Operator,
         attributes: dict[str, Any],
         bodies: dict[str, Program],
-        n_outputs: int,
-        version: int,
+        given: dict[str, Any],
         where: str,
         handed: Reference | None,
         path: object,
@@ -127,7 +126,7 @@ class Native:
         self.sizes = row.domain == "" and row.name in TABLE
         self.free = set().union(*(body.free for body in bodies.values()))
         self.wants_training = "training" in injected
-        self.keywords |= {name: value for name, value in (("n_outputs", n_outputs), ("opset", version)) if name in injected}
+        self.keywords |= {name: value for name, value in given.items() if name in injected}
 
     def __call__(self, values: list[Any], env: dict[str, Any], run: Run) -> Any:
         if self.sizes:

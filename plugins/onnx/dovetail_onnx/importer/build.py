@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dovetail.errors import FormatError, UnsupportedError
+from dovetail.errors import DovetailError, FormatError, UnsupportedError
 
 from ..reading import Tensors
 from .bind import Attributes, Bodies, Native
@@ -33,6 +33,7 @@ class Builder:
         self.functions = {(_domain(f.domain), f.name, getattr(f, "overload", "")): f for f in model.functions}
         self.opsets = self.versions(model.opset_import)
         self.running: list[tuple[str, ...]] = []  # the functions inside which we are
+        self.stored: set[str] = set()  # names of initializers and constants
         self.room = _ROOM + _TIMES * (len(model.graph.node) + sum(len(function.node) for function in model.functions))
 
     def refuse(self, what: str) -> FormatError:
@@ -58,6 +59,7 @@ class Builder:
         state: dict[str, str] = {}
         for tensor in graph.initializer:
             state[self._new(tensor.name, state)] = self.keep(prefix + tensor.name, self.tensors.array(tensor), tensor.name in frozen)
+        self.stored |= set(state)
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
             state[self._new(name, state)] = self.keep(prefix + name, self.tensors.dense(sparse), name in frozen)
@@ -103,11 +105,14 @@ class Builder:
             program.free |= {name for name in node.input if name and name not in here}
             if node.op_type == "Constant" and _domain(node.domain) == "":
                 program.constants[self._output(node, where, here)] = Host.of(self._constant(node, where, bound))
+                self.stored.add(node.output[0])
                 continue
-            if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
-                call: Any = Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)
-            else:
-                call = self.call(node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
+            try:
+                call = self._prepared(program, node, where, (here, outer), opsets, bound, f"{prefix}{node.name or at}/")
+            except (DovetailError, RecursionError):
+                raise
+            except Exception as error:  # bytes for names, attributes of other types than they say
+                raise self.refuse(f"{where} is not sound ({type(error).__name__}: {error})") from error
             program.free |= {name for name in getattr(call, "free", ()) if name not in here}
             for name in filter(None, node.output):
                 if name in here:
@@ -115,6 +120,11 @@ class Builder:
                 here.add(name)
             program.steps.append(Step(call, list(node.input), list(node.output), where))
         return program
+
+    def _prepared(self, program: Program, node: Any, where: str, known: Any, opsets: dict[str, int], bound: Attributes, prefix: str) -> Any:
+        if (node.domain, node.op_type) == ("ai.onnx.preview.training", "Gradient"):
+            return Gradient(program.steps, bound.of(node, self, where), list(node.input), where, self.path)
+        return self.call(node, where, known, opsets, bound, prefix)
 
     def _output(self, node: Any, where: str, here: set[str]) -> str:
         if len(node.output) != 1 or not node.output[0] or node.output[0] in here:
@@ -167,7 +177,9 @@ class Builder:
         if schema is not None and not bodies:
             handed = Reference(bound.resolved(node), opsets, list(self.functions.values()), self.ir_version, where)
         if row is not None:
-            return Native(row, attributes, bodies, len(node.output), version, where, handed, self.path)
+            fixed = {at for at, name in enumerate(node.input) if name in self.stored}
+            injected = {"n_outputs": len(node.output), "opset": version, "fixed": fixed}
+            return Native(row, attributes, bodies, injected, where, handed, self.path)
         if schema is None:
             raise UnsupportedError(where, "nobody provides this operator", "`dovetail onnx info FILE` lists a model's operators", _REMEDY)
         if schema.has_function or schema.has_context_dependent_function:
@@ -182,6 +194,7 @@ class Builder:
         if key in self.running or len(self.running) > _DEEPEST:
             raise self.refuse(f"{where} calls itself")
         self.running.append(key)
+        stored, self.stored = self.stored, set()
         try:
             opsets = self.versions(function.opset_import)
             if partial:  # asked for when the model runs, and as long as the standard has it
@@ -195,6 +208,7 @@ class Builder:
                 program.constants |= {name: None for name in function.output if name not in made}
             return Call(self.outputs(program, list(function.output), set()))
         finally:
+            self.stored = stored
             self.running.pop()
 
 

@@ -21,14 +21,15 @@ FAMILIES = (
 KNOWN = {"": 28, "ai.onnx.ml": 5, "ai.onnx.preview.training": 1, "ai.onnx.preview": 1}
 
 _TABLE: dict[tuple[str, str], list[Operator]] = {}
-_INJECTED = {"n_outputs", "training", "opset"}
+_INJECTED = {"n_outputs", "training", "opset", "fixed"}
 
 
 @dataclass(frozen=True)
 class Operator:
     """One row: the function takes the inputs by position (None where one is left out) and the attributes by ONNX's names.
 
-    It may ask by name for ``n_outputs`` (how many outputs the node names), ``training`` (the module's mode) and ``opset``.
+    It may ask by name for ``n_outputs`` (how many outputs the node names), ``training`` (the module's mode), ``opset``, and ``fixed``
+    (the positions of inputs that the file has as numbers).
     ``any_type`` says that it also takes what is no tensor: sequences, strings, types that Dovetail lacks.
     """
 

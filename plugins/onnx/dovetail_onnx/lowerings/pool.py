@@ -123,7 +123,7 @@ def resample(g: Any, input: Any, specs: Any, transposed: bool) -> Any:
         raise refuse(g, "the gradient of an interpolation")
     lead = input.ndim - len(specs)
     if any(s.kind == "mean" for s in specs):
-        return _means(g, input, [(s.size, s.out) for s in specs], lead)
+        return _means(g, input, [(n, s.out) for n, s in zip(input.shape[lead:], specs, strict=True)], lead)
     spec = next((s for s in specs if not (always(s.size, s.out) and s.factor is None)), specs[0])
     how: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     if spec.kind == "nearest-exact":

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from .collate import DataCollatorForLanguageModeling, DataCollatorWithPadding, PadCollator
-from .functional import custom_replace, numericalize_tokens_from_iterator, simple_space_split, to_map_style_dataset
+from .functional import (
+    custom_replace,
+    generate_sp_model,
+    load_sp_model,
+    numericalize_tokens_from_iterator,
+    sentencepiece_numericalizer,
+    sentencepiece_tokenizer,
+    simple_space_split,
+    to_map_style_dataset,
+)
 from .metrics import bleu_score
+from .packing import DataCollatorWithFlattening, PackCollator
 from .sampler import BucketBatchSampler
 from .utils import get_tokenizer, interleave_keys, ngrams_iterator
 
 __all__ = [
-    "BucketBatchSampler", "DataCollatorForLanguageModeling", "DataCollatorWithPadding", "PadCollator", "bleu_score", "custom_replace",
-    "get_tokenizer", "interleave_keys", "ngrams_iterator", "numericalize_tokens_from_iterator", "simple_space_split",
-    "to_map_style_dataset",
+    "BucketBatchSampler", "DataCollatorForLanguageModeling", "DataCollatorWithFlattening", "DataCollatorWithPadding", "PackCollator",
+    "PadCollator", "bleu_score", "custom_replace", "generate_sp_model", "get_tokenizer", "interleave_keys", "load_sp_model",
+    "ngrams_iterator", "numericalize_tokens_from_iterator", "sentencepiece_numericalizer", "sentencepiece_tokenizer",
+    "simple_space_split", "to_map_style_dataset",
 ]  # fmt: skip

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
+from dovetail.errors import ValueRangeError
 from dovetail.utils.data import Dataset
 
-__all__ = ["custom_replace", "numericalize_tokens_from_iterator", "simple_space_split", "to_map_style_dataset"]
+from ..errors import MissingPackage
+from ..transforms.sentencepiece import SentencePieceModel
+
+__all__ = [
+    "custom_replace", "generate_sp_model", "load_sp_model", "numericalize_tokens_from_iterator", "sentencepiece_numericalizer",
+    "sentencepiece_tokenizer", "simple_space_split", "to_map_style_dataset",
+]  # fmt: skip
 
 
 def custom_replace(replace_pattern: Iterable[tuple[str, str]]) -> Callable[[Iterable[str]], Iterator[str]]:
@@ -49,6 +58,42 @@ def numericalize_tokens_from_iterator(
     removed = removed_tokens or ()
     for tokens in iterator:
         yield (vocab[token] for token in tokens if token not in removed)
+
+
+def generate_sp_model(
+    filename: str | os.PathLike[str], vocab_size: int = 20000, model_type: str = "unigram", model_prefix: str = "m_user"
+) -> None:  # fmt: skip
+    """Learn a sentencepiece model of a text file, by the package sentencepiece: ``m_user.model`` and ``m_user.vocab`` are written.
+
+    Raises a MissingPackage (an ImportError) without the package, and a ValueError where it cannot learn so many pieces of the text.
+    """
+    try:
+        import sentencepiece
+    except ImportError as error:
+        what = "the package sentencepiece is not installed"
+        raise MissingPackage(
+            "generate_sp_model", what, "", "pip install sentencepiece, or learn one with tokenizers.train_unigram"
+        ) from error
+    options = {"input": os.fspath(filename), "model_prefix": model_prefix, "vocab_size": vocab_size, "model_type": model_type}
+    try:
+        sentencepiece.SentencePieceTrainer.train(**options)
+    except (RuntimeError, OSError) as error:
+        raise ValueRangeError("generate_sp_model", str(error).strip().split("\n")[-1]) from error
+
+
+def load_sp_model(spm: str | os.PathLike[str] | IO[bytes]) -> SentencePieceModel:
+    """Read a sentencepiece model, a file or its path. Raises a FormatError for a file that is none."""
+    return SentencePieceModel(spm)
+
+
+def sentencepiece_numericalizer(sp_model: Any) -> Callable[[Iterable[str]], Iterator[list[int]]]:
+    """Make a function that yields the numbers of the pieces of each text."""
+    return partial(map, sp_model.EncodeAsIds)
+
+
+def sentencepiece_tokenizer(sp_model: Any) -> Callable[[Iterable[str]], Iterator[list[str]]]:
+    """Make a function that yields the pieces of each text."""
+    return partial(map, sp_model.EncodeAsPieces)
 
 
 def to_map_style_dataset(iter_data: Iterable[Any]) -> Dataset:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import dovetail as dv
 from dovetail.errors import AssertedError
 
 from .utils import ngrams_iterator
@@ -46,8 +47,9 @@ def bleu_score(
             totals[n] += max(len(candidate) - n, 0)
     if min(hits) == 0:
         return 0.0
-    score = sum(weight * math.log(hit / total) for weight, hit, total in zip(weights, hits, totals))
-    return math.exp(min(1 - wanted / written, 0) + score)
+    shares = dv.tensor(hits, dtype=dv.float32) / dv.tensor(totals, dtype=dv.float32)  # in float32, to torchtext's last digit
+    score = dv.exp(sum(dv.tensor(list(weights)) * dv.log(shares)))
+    return math.exp(min(1 - wanted / written, 0)) * score.item()
 
 
 def _ngrams(tokens: Sequence[str], max_n: int) -> Counter[tuple[str, ...]]:

@@ -15,6 +15,7 @@ from dovetail.io.archive import extract
 from dovetail.utils.data import Dataset
 
 from ..reading import text_of
+from .pipes import Steps
 
 __all__ = ["Samples", "columns_of", "find", "folders", "squad_of", "table_of", "whole_lines_of"]
 
@@ -22,8 +23,10 @@ _UNPACKED = "extracted"
 CACHE = "~/.cache/torch/text"  # where torchtext kept what it fetched
 
 
-class Samples(Dataset):
-    """Samples by number, which also iterate; ``source`` is a list, or a data set whose samples ``convert`` brings to torchtext's form.
+class Samples(Steps, Dataset):
+    """Samples by number, which also iterate, with the methods of `Steps`.
+
+    ``source`` is a list, or a data set whose samples ``convert`` brings to torchtext's form.
 
     >>> reviews = Samples("Reviews", [(1, "bad"), (2, "good")])
     >>> len(reviews), reviews[-1], [label for label, text in reviews]

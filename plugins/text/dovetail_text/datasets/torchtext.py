@@ -194,6 +194,11 @@ _SOURCES: dict[str, _Source] = {
 }  # fmt: skip
 
 
+def source_of(name: str) -> _Source:
+    """Where the data set of a name is, and how it is read."""
+    return _SOURCES[name]
+
+
 def _function(name: str, yields: str, default: tuple[str, ...] | None = None) -> Any:
     """The function of a name, with torchtext's signature."""
     source = _SOURCES[name]

@@ -8,7 +8,7 @@ from typing import Any
 
 import dovetail as dv
 from dovetail import Tensor
-from dovetail.errors import UnsupportedError, ValueRangeError
+from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 
 from .beams import beam_search
 from .prompts import AnswerSteps, Steps, prompts
@@ -19,12 +19,13 @@ __all__ = ["generate"]
 
 
 def generate(
-    model: Any, ids: Any, max_new_tokens: int, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None,
-    do_sample: bool = False, eos: int | Sequence[int] | None = None, generator: Any = None,
+    model: Any, ids: Any = None, max_new_tokens: int | None = None, temperature: float = 1.0, top_k: int | None = None,
+    top_p: float | None = None, do_sample: bool = False, eos: int | Sequence[int] | None = None, generator: Any = None,
     streamer: Callable[[Tensor], None] | None = None, *, attention_mask: Tensor | None = None, pad: int | None = None,
     use_cache: bool = True, num_beams: int = 1, num_return_sequences: int = 1, length_penalty: float = 1.0,
     early_stopping: bool | str = False, repetition_penalty: float = 1.0, stop_strings: str | Sequence[str] | None = None,
-    tokenizer: Any = None, eos_token_id: int | Sequence[int] | None = None, pad_token_id: int | None = None,
+    tokenizer: Any = None, eos_token_id: int | Sequence[int] | None = None, pad_token_id: int | None = None, input_ids: Any = None,
+    inputs: Any = None, max_length: int | None = None,
 ) -> Tensor:  # fmt: skip
     """Continue prompts token by token; return them with what was added, ``(N, L + new)``. A T5 returns its answers.
 
@@ -40,8 +41,10 @@ def generate(
 
     A text ends at a token of ``eos`` (those of the model's configuration unless given; ``()`` for none) or where its new part
     contains one of ``stop_strings``, as ``tokenizer`` reads it, and is filled with ``pad`` (the configuration's, else ``eos``, unless
-    given) while others go on. ``streamer`` is called with each step's tokens ``(N,)``. ``eos_token_id`` and ``pad_token_id`` are other
-    names of ``eos`` and ``pad``. Beyond the ``block_size`` of a GPT the last ``block_size`` tokens are seen, without the cache.
+    given) while others go on. ``streamer`` is called with each step's tokens ``(N,)``. ``input_ids`` and ``inputs`` are other names of
+    ``ids``, ``eos_token_id`` and ``pad_token_id`` of ``eos`` and ``pad``. ``max_length`` is the length with the prompt (of an answer, with
+    its first token), in place of ``max_new_tokens``; without either, 20 tokens are added. ``top_k`` 0 is as None.
+    Beyond the ``block_size`` of a GPT the last ``block_size`` tokens are seen, without the cache.
 
     The mode of the model stays as it is: call ``model.eval()`` first. Tokens are those of Hugging Face's ``generate`` with the same
     arguments, drawn ones for the same seed; results are the same with and without ``use_cache``, to rounding.
@@ -54,6 +57,8 @@ def generate(
     (dovetail.Size([7]), dovetail.Size([2, 6]))
     """
     eos, pad = eos if eos_token_id is None else eos_token_id, pad if pad_token_id is None else pad_token_id
+    ids, top_k = _one_of(ids, input_ids, inputs), top_k or None
+    max_new_tokens = _new_tokens(model, ids, max_new_tokens, max_length)
     _check(max_new_tokens, temperature, top_k, top_p, repetition_penalty)
     _check_many(num_beams, num_return_sequences, do_sample, streamer, early_stopping)
     config = model.config
@@ -73,6 +78,27 @@ def generate(
             drawn = partial(choose, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator) if do_sample else _likeliest
             found = _continued(steps, max_new_tokens, stop, shape, pad, drawn, streamer)
     return found[0] if single and num_return_sequences == 1 else found
+
+
+def _one_of(*given: Any) -> Any:
+    """The prompts, by whichever name they came."""
+    found = [ids for ids in given if ids is not None]
+    if len(found) != 1:
+        raise TypeMismatch("generate", f"{len(found)} of ids, input_ids and inputs are given", "expected one of them")
+    return found[0]
+
+
+def _new_tokens(model: Any, ids: Any, new: int | None, longest: int | None) -> int:
+    """How many tokens are added at most."""
+    if new is not None or longest is None:
+        return 20 if new is None else new
+    if getattr(model.config, "is_encoder_decoder", False):
+        return longest - 1
+    length = ids.shape[-1] if isinstance(ids, Tensor) else max((len(one) for one in ids if isinstance(one, Sequence)), default=len(ids))
+    if longest <= length:
+        what = f"max_length is {longest} and the prompt has {length} tokens"
+        raise ValueRangeError("generate", what, "expected room for one more", "pass max_new_tokens")
+    return longest - length
 
 
 def _steps(model: Any, ids: Any, mask: Tensor | None, pad: int, new: int, use_cache: bool, copies: int) -> tuple[Any, bool]:

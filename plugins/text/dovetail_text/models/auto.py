@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 from dovetail.errors import TypeMismatch, UnsupportedError
 
+from ..hub_files import folder_of
 from .config import Config, read_json
+from .pretrained import HUB_OPTIONS
 
 __all__ = [
     "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM",
@@ -56,12 +57,13 @@ class AutoConfig:
         """Read ``config.json``. Raises an UnsupportedError for a model that is not there, naming the nearest that is.
 
         >>> import json, tempfile
+        >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = Path(folder, "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 96}))
         ...     AutoConfig.from_pretrained(folder).hidden_size
         96
         """
-        found = read_json(Path(folder) / "config.json")
+        found = read_json(folder_of(folder) / "config.json")
         return _named(f"{_family(cls.__name__, found)[1]}Config").from_dict(found, **changes)
 
 
@@ -80,10 +82,25 @@ class AutoModel:
         Raises an UnsupportedError for a ``model_type`` that is not there, naming the nearest that is, and for a head that the family
         does not have; and what the model's own ``from_pretrained`` raises.
         """
-        kind, name, there = _family(cls.__name__, read_json(Path(folder) / "config.json"))
+        given = {name: changes[name] for name in HUB_OPTIONS if name in changes}
+        return cls._class(read_json(folder_of(folder, **given) / "config.json")).from_pretrained(folder, **changes)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        """A model with initial weights, of the class that goes with a configuration.
+
+        >>> from dovetail_text.models import GPTConfig
+        >>> type(AutoModelForCausalLM.from_config(GPTConfig(9, 8, 1, 1, 4))).__name__
+        'GPT'
+        """
+        return cls._class({"model_type": config.model_type})(config)
+
+    @classmethod
+    def _class(cls, config: Mapping[str, Any]) -> Any:
+        kind, name, there = _family(cls.__name__, config)
         for head in cls.heads:
             if head in there:
-                return _named(name + head).from_pretrained(folder, **changes)
+                return _named(name + head)
         have = ", ".join(name + head for head in there)
         raise UnsupportedError(cls.__name__, f"the model_type is {kind!r}", f"expected a family with such a head; it has {have}")
 

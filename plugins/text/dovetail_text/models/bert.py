@@ -9,7 +9,7 @@ from dovetail import Tensor, nn
 from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
 
 from .attention import Attention, padding_mask
-from .config import Config, activation, labels_of, labels_to, refuse
+from .config import Config, activation, labels_of, labels_to, named, refuse
 from .layers import Embedding, Linear, draw
 from .output import ModelOutput
 from .pretrained import PreTrainedModel
@@ -44,6 +44,10 @@ class BertConfig(Config):
     tie_word_embeddings: bool = True
     num_labels: int = 2
     problem_type: str | None = None
+    id2label: dict[int, str] | None = None
+
+    def __post_init__(self) -> None:
+        self.id2label = named(self.id2label, self.num_labels)
 
     @classmethod
     def translated(cls, config: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ __all__ = ["KeyValueCache", "causal_mask"]
 
 
 class KeyValueCache:
-    """Room for keys and values of all layers, made once: a tensor ``(2, layers, N, heads, length, size)``.
+    """Room for keys and values of all layers, made once: a tensor ``(2, layers, N, heads, length, size)``; where it is full, twice as much.
 
     ``length`` counts the tokens in it; the model moves it on after each call. ``memory`` holds, by layer, the keys and values of what
     an encoder found, where there is one.
@@ -25,11 +25,24 @@ class KeyValueCache:
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keep the keys and values ``(N, heads, L, size)`` of new tokens; return those of all tokens so far."""
         end = self.length + key.shape[2]
+        if end > self.room.shape[4]:
+            self._grow(max(end, 2 * self.room.shape[4]))
         keys, values = self.room[0, layer], self.room[1, layer]
         with dv.no_grad():
             keys[:, :, self.length : end] = key
             values[:, :, self.length : end] = value
         return keys[:, :, :end], values[:, :, :end]
+
+    def _grow(self, length: int) -> None:
+        with dv.no_grad():
+            old, shape = self.room, list(self.room.shape)
+            shape[4] = length
+            self.room = dv.zeros(shape, dtype=old.dtype, device=old.device)
+            self.room[:, :, :, :, : self.length] = old[:, :, :, :, : self.length]
+
+    def get_seq_length(self) -> int:
+        """How many tokens are in it, as transformers asks."""
+        return self.length
 
     def reorder(self, rows: Tensor) -> None:
         """Let each text go on from another one: text i has, from now on, what text ``rows[i]`` had. Raises nothing of its own.

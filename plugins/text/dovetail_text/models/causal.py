@@ -32,11 +32,21 @@ class CausalLM(PreTrainedModel):
         weight = next(self.parameters())
         return KeyValueCache(dv.zeros(2, layers, batch, heads, length, size, dtype=weight.dtype, device=weight.device))
 
-    def generate(self, ids: Any, max_new_tokens: int, **options: Any) -> Any:
-        """Continue texts by ``max_new_tokens`` tokens: :func:`dovetail_text.generation.generate` with this model."""
+    def generate(
+        self, ids: Any = None, max_new_tokens: int | None = None, temperature: float = 1.0, top_k: int | None = 50, **options: Any
+    ) -> Any:  # fmt: skip
+        """Continue texts: :func:`dovetail_text.generation.generate` with this model, and with the ``top_k`` of transformers, 50.
+
+        ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal; pass ``top_k=None`` to draw from all.
+        """
         from ..generation import generate
 
-        return generate(self, ids, max_new_tokens, **options)
+        return generate(self, ids, max_new_tokens, temperature, top_k, **options)
+
+    def _cache_for(self, rows: int, length: int, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
+        """The cache of a call: the one given, by either name, or, where one is asked for, a new one that grows."""
+        found = past if cache is None else cache
+        return self.make_cache(rows, length) if found is None and use_cache else found
 
 
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:

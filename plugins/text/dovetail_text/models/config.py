@@ -11,9 +11,12 @@ from typing import Any, ClassVar, Self
 
 from dovetail import Tensor
 from dovetail.errors import FormatError, UnsupportedError, ValueRangeError
+from dovetail.io import atomic
 from dovetail.nn import functional as F
 
-__all__ = ["Config", "activation", "labels_of", "labels_to", "read_json", "refuse"]
+from ..hub_files import folder_of
+
+__all__ = ["Config", "activation", "labels_of", "labels_to", "named", "read_json", "refuse"]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -67,9 +70,12 @@ class Config:
         if kind != cls.model_type:
             raise ValueRangeError(cls.__name__, f"the configuration is that of a {kind!r}", f"expected a {cls.model_type!r}")
         known = {field.name for field in fields(cls)}
+        changes = {name: value for name, value in changes.items() if name != "label2id"}  # it is id2label, turned round
         for name in changes:
             if name not in known:
                 raise ValueRangeError(cls.__name__, f"there is no field {name!r}", f"expected one of {', '.join(sorted(known))}")
+        if changes.get("id2label"):
+            changes = {"num_labels": len(changes["id2label"]), **changes}
         given = cls.translated(dict(config))
         return cls(**{**{name: value for name, value in given.items() if name in known}, **changes})
 
@@ -80,8 +86,17 @@ class Config:
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str], **changes: Any) -> Self:
-        """Read ``config.json`` of a folder. Raises a FormatError for what is no such file, and what :meth:`from_dict` raises."""
-        return cls.from_dict(read_json(Path(folder) / "config.json"), **changes)
+        """Read ``config.json`` of a folder, or of a model on the hub by its name.
+
+        Raises a FormatError for what is no such file, and what :meth:`from_dict` and fetching raise.
+        """
+        return cls.from_dict(read_json(folder_of(folder) / "config.json"), **changes)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``config.json`` into a folder."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with atomic.replacing(Path(folder) / "config.json") as path:
+            path.write_text(json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields in Hugging Face's spelling, with ``model_type``."""
@@ -101,12 +116,25 @@ def labels_of(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "num_labels": len(config["id2label"])} if config.get("id2label") else config
 
 
+def named(labels: Mapping[Any, str] | None, count: int) -> dict[int, str]:
+    """The names of ``count`` labels by number; those given, if they are as many. Raises a ValueError for what is no such table.
+
+    >>> named({"0": "bad", "1": "good"}, 2), named(None, 1)
+    ({0: 'bad', 1: 'good'}, {0: 'LABEL_0'})
+    """
+    try:
+        found = {int(number): str(name) for number, name in (labels or {}).items()}
+    except (AttributeError, TypeError, ValueError):
+        raise ValueRangeError("config", f"id2label is {labels!r}", "expected numbers and their names") from None
+    return found if len(found) == count else {i: f"LABEL_{i}" for i in range(count)}
+
+
 def labels_to(fields: dict[str, Any]) -> dict[str, Any]:
     """Let the number of labels stand in ``id2label``, as Hugging Face writes it.
 
     >>> labels_to({"num_labels": 1})
     {'id2label': {'0': 'LABEL_0'}, 'label2id': {'LABEL_0': 0}}
     """
-    labels = range(fields["num_labels"])
-    names = {"id2label": {str(i): f"LABEL_{i}" for i in labels}, "label2id": {f"LABEL_{i}": i for i in labels}}
+    labels = named(fields.get("id2label"), fields["num_labels"])
+    names = {"id2label": {str(i): name for i, name in labels.items()}, "label2id": {name: i for i, name in labels.items()}}
     return {**{name: value for name, value in fields.items() if name != "num_labels"}, **names}

@@ -195,9 +195,14 @@ class GPT(CausalLM):
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None, labels: Tensor | None = None,
-        cache: KeyValueCache | None = None, logits_to_keep: int = 0,
-    ) -> ModelOutput:  # fmt: skip
-        """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``; ``logits_to_keep`` asks for the last alone."""
+        cache: KeyValueCache | None = None, logits_to_keep: int = 0, *, past_key_values: KeyValueCache | None = None,
+        use_cache: bool | None = None, return_dict: bool = True,
+    ) -> Any:  # fmt: skip
+        """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``; ``logits_to_keep`` asks for the last alone.
+
+        ``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens.
+        """
+        cache = self._cache_for(*input_ids.shape[:2], cache, past_key_values, use_cache)
         length, past = input_ids.shape[1], 0 if cache is None else cache.length
         if past + length > self.config.block_size:
             what = f"the input has {past + length} tokens"
@@ -208,7 +213,9 @@ class GPT(CausalLM):
         if cache is not None:
             cache.length += length
         logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
-        return ModelOutput(loss=None if labels is None else next_token_loss(logits, labels), logits=logits)
+        loss = None if labels is None else next_token_loss(logits, labels)
+        out = ModelOutput(loss=loss, logits=logits, past_key_values=cache if use_cache else None)
+        return out if return_dict else out.to_tuple()
 
     @property
     def longest(self) -> int:

@@ -244,14 +244,22 @@ class LlamaForCausalLM(LlamaPreTrainedModel):
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None, labels: Tensor | None = None, cache: KeyValueCache | None = None, logits_to_keep: int = 0,
-        output_hidden_states: bool = False,
-    ) -> ModelOutput:  # fmt: skip
-        """As the model without the head; ``logits_to_keep`` asks for the last logits alone."""
+        output_hidden_states: bool = False, *, past_key_values: KeyValueCache | None = None, use_cache: bool | None = None,
+        return_dict: bool = True,
+    ) -> Any:  # fmt: skip
+        """As the model without the head; ``logits_to_keep`` asks for the last logits alone.
+
+        ``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens.
+        """
+        shape = (inputs_embeds if input_ids is None else input_ids).shape if use_cache else (0, 0)
+        cache = self._cache_for(*shape[:2], cache, past_key_values, use_cache)
         found = self.model(input_ids, attention_mask, position_ids, inputs_embeds, cache, output_hidden_states)
         x = found.last_hidden_state
         logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
         loss = None if labels is None else next_token_loss(logits, labels)
-        return ModelOutput(loss=loss, logits=logits, hidden_states=found.hidden_states)
+        past = cache if use_cache else None
+        out = ModelOutput(loss=loss, logits=logits, past_key_values=past, hidden_states=found.hidden_states)
+        return out if return_dict else out.to_tuple()
 
 
 class MistralForCausalLM(LlamaForCausalLM):

@@ -12,14 +12,18 @@ from typing import Any, ClassVar, Self
 
 import dovetail as dv
 from dovetail import Tensor, nn
-from dovetail.errors import FormatError, TypeMismatch
+from dovetail.errors import FormatError, TypeMismatch, ValueRangeError
 from dovetail.io import atomic, container
 
+from ..hub_files import folder_of
 from .config import Config, read_json
 
-__all__ = ["PreTrainedModel", "read_weights"]
+__all__ = ["HUB_OPTIONS", "PreTrainedModel", "read_weights"]
 
 _loading: ContextVar[bool] = ContextVar("_loading", default=False)  # initial weights would be overwritten
+#: What from_pretrained passes on to the hub.
+HUB_OPTIONS = ("cache_dir", "local_files_only", "revision", "token")
+_IGNORED = ("attn_implementation", "device_map", "low_cpu_mem_usage", "trust_remote_code", "use_safetensors")  # no code is ever run
 _FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -43,7 +47,29 @@ def _pieces(folder: Path, index: str) -> dict[str, Tensor]:
         raise FormatError(folder / index, None, "its weight_map is not a table of tensors and files in the same folder")
     found: dict[str, Tensor] = {}
     for name in sorted(set(names.values())):
+        if not (folder / name).is_file():
+            raise FormatError(folder / index, None, f"it names {name!r}, which is not in the folder; was all of the model fetched?")
         found.update(dv.load(folder / name))
+    return found
+
+
+def _ends(config: Config, folder: Path) -> Config:
+    """The configuration with the tokens for ends that ``generation_config.json`` names, which go before those of config.json."""
+    path = folder / "generation_config.json"
+    about = read_json(path) if path.is_file() else {}
+    for name in ("eos_token_id", "pad_token_id"):
+        if about.get(name) is not None and hasattr(config, name):
+            setattr(config, name, about[name])
+    return config
+
+
+def _dtype(asked: Any, state: Mapping[str, Tensor]) -> Any:
+    """The type that ``dtype`` asks for: itself, that of a name, or of the first floating-point tensor of the file."""
+    if asked == "auto":
+        return next((t.dtype for t in state.values() if t.is_floating_point()), dv.float32)
+    found = getattr(dv, asked.removeprefix("torch."), None) if isinstance(asked, str) else asked
+    if not isinstance(found, dv.dtype) or not found.is_floating_point:
+        raise ValueRangeError("from_pretrained", f"dtype is {asked!r}", "expected a floating-point type, or 'auto'")
     return found
 
 
@@ -64,19 +90,47 @@ class PreTrainedModel(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str], *, config: Config | None = None, **changes: Any) -> Self:
-        """Build a model of the ``config.json`` and the weights in a folder, in eval mode; ``changes`` go before the fields of the file.
+        """Build a model of the ``config.json`` and the weights in a folder (or of a model on the hub, by its name), in eval mode.
+
+        ``changes`` go before the fields of the file. Others are options as in transformers: ``dtype`` (or ``torch_dtype``) of the
+        parameters, float32 unless given, ``"auto"`` for the file's; ``ignore_mismatched_sizes`` leaves a head of another size
+        untrained; ``revision``, ``cache_dir``, ``token`` and ``local_files_only`` go to the hub. What only says how to load is ignored.
 
         Every name must fit. Only a head may be missing, which then is new, or not be wanted; a UserWarning says so.
         Raises a StateDictError (RuntimeError) with the names that do not fit, and what reading raises.
         """
-        config = cls.config_class.from_pretrained(folder, **changes) if config is None else config
+        given = {name: changes.pop(name) for name in HUB_OPTIONS if name in changes}
+        dtype, any_size = changes.pop("dtype", changes.pop("torch_dtype", None)), changes.pop("ignore_mismatched_sizes", False)
+        changes = {name: value for name, value in changes.items() if name not in _IGNORED}
+        folder = folder_of(folder, weights=True, **given)
+        if config is None:
+            config = _ends(cls.config_class.from_pretrained(folder, **changes), folder)
         token = _loading.set(True)
         try:
             model = cls(config)
         finally:
             _loading.reset(token)
-        model.load_pretrained(read_weights(folder))
+        state = read_weights(folder)
+        model.load_pretrained(model._fitting(state) if any_size else state)
+        if dtype is not None:
+            model.to(_dtype(dtype, state))
         return model.eval()
+
+    def _fitting(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Without heads whose sizes are others than here."""
+        own = self.state_dict()
+        other = {self._head(name) for name, t in state.items() if name in own and t.shape != own[name].shape and self._may_miss(name)}
+        return {name: t for name, t in state.items() if self._head(name) not in other}
+
+    @property
+    def device(self) -> dv.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> dv.dtype:
+        """The type of the parameters."""
+        return next(self.parameters()).dtype
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> None:
         """Load a state dict by Hugging Face's names of any time, with or without the prefix of the base model.

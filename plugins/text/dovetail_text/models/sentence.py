@@ -12,9 +12,11 @@ from dovetail import Tensor, nn
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.nn import functional as F
 
+from ..hub_files import folder_of
 from .bert import BertConfig, BertModel
 from .config import read_json
 from .minilm import NAME, find, tokenizer_file, verify
+from .pretrained import HUB_OPTIONS
 
 __all__ = ["SentenceEncoder", "all_minilm_l6_v2"]
 
@@ -50,11 +52,15 @@ class SentenceEncoder(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str], **changes: Any) -> Self:
-        """Read a folder as sentence-transformers writes it, or find ``"all-MiniLM-L6-v2"`` by its name; the result is in eval mode.
+        """Read a folder as sentence-transformers writes it, or a model on the hub by its name; the result is in eval mode.
+
+        ``"all-MiniLM-L6-v2"`` is found in its package, where that is installed.
 
         Raises an UnsupportedError for parts other than a BERT, a pooling and a normalisation.
         """
-        folder = find() if str(folder).rpartition("/")[2] == NAME and not os.path.isdir(folder) else Path(folder)
+        given = {name: changes.pop(name) for name in HUB_OPTIONS if name in changes}
+        own = str(folder).rpartition("/")[2] == NAME and not os.path.isdir(folder)
+        folder = find() if own else folder_of(folder, weights=True, inside="*_Pooling/*.json", **given)
         normalize, pooling, inner = False, "mean", folder
         for part in _parts(folder):
             kind, where = part["type"].rpartition(".")[2], folder / part["path"]

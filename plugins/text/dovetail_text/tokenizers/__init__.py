@@ -13,7 +13,9 @@ from .ranks import from_ranks
 from .train import train_bpe, train_unigram, train_wordpiece
 from .word import Word
 
+AutoTokenizer = HFTokenizer  # transformers' name for what reads any folder
+
 __all__ = [
-    "BasicEnglish", "BatchEncoding", "Char", "Encoding", "HFTokenizer", "Tokenizer", "Word", "from_ranks", "from_sentencepiece",
-    "get_tokenizer", "train_bpe", "train_unigram", "train_wordpiece",
+    "AutoTokenizer", "BasicEnglish", "BatchEncoding", "Char", "Encoding", "HFTokenizer", "Tokenizer", "Word", "from_ranks",
+    "from_sentencepiece", "get_tokenizer", "train_bpe", "train_unigram", "train_wordpiece",
 ]  # fmt: skip

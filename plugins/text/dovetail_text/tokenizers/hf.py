@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dovetail.errors import DovetailError, FormatError, RangeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.io.atomic import replacing
 
+from ..hub_files import folder_of
 from .backend import Backend, calls
 from .base import Tokenizer
 from .checks import whole_numbers
@@ -107,13 +110,26 @@ class HFTokenizer(Tokenizer):
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **options: Any) -> HFTokenizer:
-        """`from_folder`, or a ``tokenizer.json``; nothing is downloaded."""
-        if not os.path.exists(path):
-            remedy = "download it (huggingface-cli download NAME tokenizer.json tokenizer_config.json) and give the folder"
-            raise UnsupportedError(
-                "HFTokenizer.from_pretrained", f"there is no folder {str(path)!r}", "names on the hub are not fetched", remedy
-            )
+        """`from_folder`, of a model on the hub by its name too, or a ``tokenizer.json``; fetching is as for models."""
+        given = {name: options.pop(name) for name in ("cache_dir", "local_files_only", "revision", "token") if name in options}
+        for name in ("use_fast", "trust_remote_code"):  # there is one kind, and no code is ever run
+            options.pop(name, None)
+        path = folder_of(path, **given)
         return cls.from_folder(path, **options) if os.path.isdir(path) else cls.from_json(open_text(path), path, **options)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``tokenizer.json`` and ``tokenizer_config.json`` into a folder, which `from_folder` and transformers read."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save(folder / "tokenizer.json")
+        about = {
+            "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": self.model_max_length or 10**30,
+            "padding_side": self.padding_side, "truncation_side": self.truncation_side,
+            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
+            "model_input_names": list(self.model_input_names), **self.special_tokens_map,
+        }  # fmt: skip
+        with replacing(folder / "tokenizer_config.json") as temporary:
+            temporary.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     # ------------------------------------------------------------------------------------------------- the face
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from dovetail.errors import FormatError, UnsupportedError
 
@@ -18,8 +18,8 @@ _NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = range(1, 7)
 _LARGEST = 64 * 2**20
 
 
-def from_sentencepiece(path: str | os.PathLike[str], **special_tokens: str | None) -> HFTokenizer:
-    """The tokenizer of a sentencepiece model: pieces and scores, its clean-up of text, bytes for what has no piece.
+def from_sentencepiece(path: str | os.PathLike[str] | IO[bytes], **special_tokens: str | None) -> HFTokenizer:
+    """The tokenizer of a sentencepiece model, a file or its path: pieces and scores, its clean-up of text, bytes for what has no piece.
 
     Encoding adds no ``<s>`` or ``</s>``, as sentencepiece itself does not. What differs: around a symbol of the user's blanks are not
     pieces, "<unk>" in a text is the unknown piece, and where several sequences of pieces have one score another may be taken.
@@ -27,13 +27,17 @@ def from_sentencepiece(path: str | os.PathLike[str], **special_tokens: str | Non
     Raises a FormatError for a file that is none, an UnsupportedError for a model of words or characters.
     Source: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226.
     """
-    if os.path.getsize(path) > _LARGEST:
-        raise FormatError(path, None, f"it has {os.path.getsize(path)} bytes; expected at most {_LARGEST} for a sentencepiece model")
-    with open(path, "rb") as file:
-        model = _model(file.read(), path)
+    if isinstance(path, str | os.PathLike):
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    else:
+        data, path = path.read(_LARGEST + 1), getattr(path, "name", "a sentencepiece model")
+    if len(data) > _LARGEST:
+        raise FormatError(path, None, f"it has more than {_LARGEST} bytes, which is too much for a sentencepiece model")
+    model = _model(data, path)
     kind = model["trainer"].get(3, 1)
     if kind not in (1, 2):
-        raise UnsupportedError("from_sentencepiece", f"{os.fspath(path)} has models of kind {kind}", "expected unigram (1) or BPE (2)")
+        raise UnsupportedError("from_sentencepiece", f"{path} has models of kind {kind}", "expected unigram (1) or BPE (2)")
     try:
         return HFTokenizer(_made(model, kind), **{**_unknown_token(model), **special_tokens})
     except (KeyboardInterrupt, SystemExit, MemoryError, TypeError):

@@ -10,6 +10,7 @@ from dovetail.errors import AssertedError, TypeMismatch
 
 from .. import functional as F
 from ..vocab import Vocab
+from .files import read_text
 
 __all__ = ["AddToken", "LabelToIndex", "PadTransform", "Sequential", "StrToIntTransform", "ToTensor", "Truncate", "VocabTransform"]
 
@@ -55,6 +56,7 @@ class LabelToIndex(nn.Module):
     """Labels to their numbers: a string, or a list of strings.
 
     ``label_names`` is a list, or ``label_path`` a file with one label a line; ``sort_names`` numbers them in sorted order.
+    Raises a FormatError for a file that is not UTF-8.
 
     >>> LabelToIndex(["good", "bad"])(["bad", "good"])
     [1, 0]
@@ -67,8 +69,7 @@ class LabelToIndex(nn.Module):
             raise AssertedError("LabelToIndex", "label_names and label_path are mutually exclusive", "both were given")
         super().__init__()
         if label_path:
-            with open(label_path, encoding="utf-8") as file:
-                label_names = [line.strip() for line in file if line.strip()]
+            label_names = [line.strip() for line in read_text(label_path).splitlines() if line.strip()]
         names = sorted(label_names) if sort_names else label_names  # type: ignore[type-var]
         self._label_vocab = Vocab(names)  # type: ignore[arg-type]
         self._label_names = self._label_vocab.get_itos()

@@ -9,6 +9,7 @@ import numpy as np
 
 import dovetail as dv
 from dovetail.errors import GradError, RangeError, ShapeError, TypeMismatch
+from dovetail.size import Spoken
 
 __all__ = [
     "BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage", "DoubleStorage", "FloatStorage", "HalfStorage", "IntStorage",
@@ -100,7 +101,7 @@ class _Storage:
 
     def __repr__(self) -> str:
         typed = f"dtype={self._t.dtype}, " if isinstance(self, TypedStorage) else ""
-        about = f"[dovetail.storage.{type(self).__name__}({typed}device={self.device}) of size {len(self)}]"
+        about = f"[{Spoken.package}.storage.{type(self).__name__}({typed}device={self.device}) of size {len(self)}]"
         return " " + "\n ".join(map(str, self.tolist())) + f"\n{about}"
 
 
@@ -201,7 +202,7 @@ class TypedStorage(_Storage):
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of its legacy class, ``"dovetail.FloatStorage"``; or the same elements of another type."""
-        return f"dovetail.{self.pickle_storage_type()}" if dtype is None else self.to(dtype=getattr(dtype, "dtype", dtype))
+        return f"{Spoken.package}.{self.pickle_storage_type()}" if dtype is None else self.to(dtype=getattr(dtype, "dtype", dtype))
 
     def pickle_storage_type(self) -> str:
         """The name of its legacy class."""

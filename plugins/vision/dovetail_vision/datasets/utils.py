@@ -38,8 +38,8 @@ def check_integrity(fpath: Location, md5: str | None = None) -> bool:
     return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
 
 
-def download_url(url: str, root: Location, filename: Location | None = None, md5: str | None = None) -> None:
-    """Download a file into the folder ``root``; one that is there and has the MD5 stays."""
+def download_url(url: str, root: Location, filename: Location | None = None, md5: str | None = None, max_redirect_hops: int = 3) -> None:
+    """Download a file into the folder ``root``; one that is there and has the MD5 stays. ``max_redirect_hops`` is the core's."""
     fetch([url], Path(os.path.expanduser(root)) / (filename or os.path.basename(url)), md5)
 
 

@@ -104,8 +104,8 @@ class LastLevelMaxPool(ExtraFPNBlock):
     ['0', 'pool']
     """
 
-    def forward(self, results: list[Tensor], x: list[Tensor], names: list[str]) -> Maps:
-        return [*results, F.max_pool2d(results[-1], 1, 2)], [*names, "pool"]
+    def forward(self, x: list[Tensor], y: list[Tensor], names: list[str]) -> Maps:
+        return [*x, F.max_pool2d(x[-1], 1, 2)], [*names, "pool"]
 
 
 class LastLevelP6P7(ExtraFPNBlock):
@@ -125,6 +125,6 @@ class LastLevelP6P7(ExtraFPNBlock):
             _start(conv)
         self.use_P5 = in_channels == out_channels
 
-    def forward(self, results: list[Tensor], x: list[Tensor], names: list[str]) -> Maps:
-        p6 = self.p6(results[-1] if self.use_P5 else x[-1])
-        return [*results, p6, self.p7(F.relu(p6))], [*names, "p6", "p7"]
+    def forward(self, p: list[Tensor], c: list[Tensor], names: list[str]) -> Maps:
+        p6 = self.p6(p[-1] if self.use_P5 else c[-1])
+        return [*p, p6, self.p7(F.relu(p6))], [*names, "p6", "p7"]

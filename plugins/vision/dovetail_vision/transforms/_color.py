@@ -51,7 +51,7 @@ def contrast(img: Tensor, factor: float, fused: bool = False) -> Tensor:
 
 def saturation(img: Tensor, factor: float, fused: bool = False) -> Tensor:
     """Blend with the grey image."""
-    return img if img.shape[-3] == 1 else blend(img, grey(img, fused), factor, fused)
+    return img if img.ndim == 2 or img.shape[-3] == 1 else blend(img, grey(img, fused), factor, fused)
 
 
 def sharpness(img: Tensor, factor: float, fused: bool = False) -> Tensor:
@@ -95,15 +95,17 @@ def _bell(size: int, sigma: float, like: Tensor) -> Tensor:
     return F.softmax(x.div(sigma).pow(2).neg(), dim=0)
 
 
-def hue(img: Tensor, factor: float) -> Tensor:
-    """Turn the hue by ``factor`` of the whole circle."""
-    if img.shape[-3] == 1 or img.numel() == 0:
+def hue(img: Tensor, factor: float, fused: bool = False) -> Tensor:
+    """Turn the hue by ``factor`` of the whole circle; fused rounds as v2 does, in whose terms products stand for quotients."""
+    if img.ndim == 2 or img.shape[-3] == 1 or img.numel() == 0:
         return img
-    h, s, v = _to_hsv(scaled(img, dovetail.float32))
-    return scaled(_to_rgb((h + factor).remainder(1.0), s, v), img.dtype)
+    whole = not (fused or img.is_floating_point())
+    values = img.to(dovetail.float32) / max_value(img.dtype) if whole else scaled(img, dovetail.float32)
+    h, s, v = _to_hsv(values, fused)
+    return scaled(_to_rgb((h + factor).remainder(1.0), s, v, fused), img.dtype)
 
 
-def _to_hsv(img: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _to_hsv(img: Tensor, fused: bool) -> tuple[Tensor, Tensor, Tensor]:
     r, g, _ = img.unbind(-3)
     low, high = img.amin(-3), img.amax(-3)
     grey_ones, one = high == low, dovetail.ones_like(high)
@@ -113,13 +115,14 @@ def _to_hsv(img: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     red, green = high == r, (high == g) & (high != r)
     blue = ~red & (high != g)
     h = (bc - gc) * red + (rc + 2.0 - bc) * green + (gc + 4.0 - rc) * blue
-    return (h * (1.0 / 6.0) + 1.0).fmod(1.0), s, high
+    return ((h * (1.0 / 6.0) if fused else h / 6.0) + 1.0).fmod(1.0), s, high
 
 
-def _to_rgb(h: Tensor, s: Tensor, v: Tensor) -> Tensor:
+def _to_rgb(h: Tensor, s: Tensor, v: Tensor, fused: bool) -> Tensor:
     sixth = (h * 6).floor()
     f = h * 6 - sixth
-    p, q, t = ((v * (1.0 - part)).clamp(0.0, 1.0) for part in (s, s * f, s - s * f))
+    rest = 1.0 - s, 1.0 - s * f, s * f + (1.0 - s) if fused else 1.0 - s * (1.0 - f)
+    p, q, t = ((v * part).clamp(0.0, 1.0) for part in rest)
     table = dovetail.stack([v, p, q, t], -3)
     order = dovetail.tensor([[0, 2, 1, 1, 3, 0], [3, 0, 0, 2, 1, 1], [1, 1, 3, 0, 0, 2]], device=h.device)
     chosen = order[:, sixth.to(dovetail.int64) % 6]  # (3, ..., H, W)
@@ -156,7 +159,8 @@ def autocontrast(img: Tensor, fused: bool = False) -> Tensor:
     if fused:
         stretched = (values - low) / reach.mul(1.0 / bound).masked_fill(flat, 1.0)
     else:
-        stretched = (values - low) * (bound / reach.masked_fill(flat, 1.0)).masked_fill(flat, 1.0)
+        # PyTorch divides a number by a tensor as the number times the reciprocal, which rounds twice.
+        stretched = (values - low) * (reach.masked_fill(flat, 1.0).reciprocal() * bound).masked_fill(flat, 1.0)
     return stretched.clamp(0, bound).to(img.dtype)
 
 

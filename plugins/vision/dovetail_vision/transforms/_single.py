@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from numbers import Number
 from typing import Any
@@ -19,6 +20,16 @@ class OneImage:
     """Goes before a v2 transform: ``forward`` takes one PIL image or tensor, and nothing else."""
 
     _functional = functional
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Show the arguments of the transform that it goes before, where a class has none of its own."""
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = None  # type: ignore[attr-defined]
+        if "__init__" not in vars(cls):
+            made = [inspect.signature(vars(base)["__init__"]) for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
+            listed = [list(found.parameters.values())[1:] for found in made]
+            plain = (some for some in listed if not any(one.kind is one.VAR_POSITIONAL for one in some))
+            cls.__signature__ = inspect.Signature(next(plain, []))  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

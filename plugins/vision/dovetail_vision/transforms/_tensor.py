@@ -59,6 +59,9 @@ def pad(img: Tensor, ltrb: Sequence[int], fill: float | Sequence[float] | None, 
     if fill is not None and not isinstance(fill, (int, float)):
         raise TypeMismatch("pad", f"fill is {fill!r}", "expected one number for a tensor")
     left, top, right, bottom = ltrb
+    if img.ndim > 4 and mode != "constant":  # videos: what is ahead of the channels is one batch
+        flat = pad(img.reshape(-1, *img.shape[-3:]), ltrb, fill, mode)
+        return flat.reshape(*img.shape[:-2], *flat.shape[-2:])
     if mode == "symmetric":
         return _mirror(img, left, top, right, bottom)
     batch = img if img.ndim >= 4 else img.unsqueeze(0)
@@ -105,7 +108,8 @@ def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antial
     smooth = (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC) + (InterpolationMode.LANCZOS,) * in_bytes
     if mode not in smooth:
         what = f"interpolation is {mode.value!r}"
-        raise UnsupportedError("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic, in v2 lanczos too")
+        kind = ValueRangeError if mode is InterpolationMode.LANCZOS else UnsupportedError  # as PyTorch's
+        raise kind("resize", what, "tensors take nearest, nearest-exact, bilinear and bicubic, in v2 lanczos too")
     if mode is InterpolationMode.LANCZOS and not antialias:
         raise ValueRangeError("resize", "interpolation is 'lanczos' and antialias is False", "expected antialias=True")
     quick = img.is_cpu and not img.requires_grad and not STATE.word & OBSERVE  # what is traced is made of ops

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,32 +12,52 @@ from dovetail import Tensor
 from dovetail.autograd.modes import OBSERVE, STATE
 from dovetail.errors import ValueRangeError
 
+from . import _gather
 from ._interpolation import InterpolationMode
 from ._tensor import enter, leave
 
 __all__ = ["affine", "elastic", "perspective", "room_for"]
 
 Fill = float | Sequence[float] | None
+_FLOATS = (dovetail.float32, dovetail.float64)
 
 
 def affine(img: Tensor, matrix: Sequence[float], mode: InterpolationMode, fill: Fill, size: tuple[int, int] | None = None) -> Tensor:
     """Take each output pixel from where ``matrix`` (output to input, in pixels from the middle) says; ``size`` is the output's."""
     dtype = img.dtype if img.is_floating_point() else dovetail.float32
     rows = dovetail.tensor(list(matrix), dtype=dtype, device=img.device).view(2, 3)
-    return _sampled("affine", img, mode, fill, lambda: _affine_sources(rows, img.shape[-2:], size or img.shape[-2:]))
+    sizes = img.shape[-2:], size or img.shape[-2:]
+
+    def places() -> tuple[Tensor, Tensor]:
+        return _affine_sources(rows, *sizes)
+
+    return _sampled("affine", img, mode, fill, places, lambda: _gather.affine_blocks(rows.numpy(), *sizes), sizes[1])
 
 
 def perspective(img: Tensor, coefficients: Sequence[float], mode: InterpolationMode, fill: Fill) -> Tensor:
     """Take each output pixel from where the 8 coefficients (output to input, in pixels from the corner) say."""
     dtype = img.dtype if img.is_floating_point() else dovetail.float32
     numbers = dovetail.tensor(list(coefficients), dtype=dtype, device=img.device)
-    return _sampled("perspective", img, mode, fill, lambda: _perspective_sources(numbers, *img.shape[-2:]))
+    size = img.shape[-2:]
+
+    def places() -> tuple[Tensor, Tensor]:
+        return _perspective_sources(numbers, *size)
+
+    return _sampled("perspective", img, mode, fill, places, lambda: _gather.perspective_blocks(numbers.numpy(), size), size)
 
 
 def elastic(img: Tensor, displacement: Tensor, mode: InterpolationMode, fill: Fill) -> Tensor:
     """Take each output pixel from its own place moved by ``displacement`` ``(1, H, W, 2)``, x and y in halves of the image's size."""
     dtype = img.dtype if img.is_floating_point() else dovetail.float32
-    return _sampled("elastic", img, mode, fill, lambda: _elastic_sources(displacement.to(dtype), *img.shape[-2:]))
+    moves, size = displacement.to(dtype), img.shape[-2:]
+
+    def blocks() -> Iterator[Any]:
+        return _gather.elastic_blocks(*(line.numpy() for line in _middles(size, moves)), moves[0].numpy())
+
+    def places() -> tuple[Tensor, Tensor]:
+        return _elastic_sources(moves, size)
+
+    return _sampled("elastic", img, mode, fill, places, None if moves.requires_grad else blocks, size)
 
 
 def room_for(matrix: Sequence[float], width: int, height: int) -> tuple[int, int]:
@@ -51,7 +72,15 @@ def room_for(matrix: Sequence[float], width: int, height: int) -> tuple[int, int
     return int(new_height), int(new_width)
 
 
-def _sampled(where: str, img: Tensor, mode: InterpolationMode, fill: Fill, sources: Callable[[], tuple[Tensor, Tensor]]) -> Tensor:
+def _sampled(
+    where: str,
+    img: Tensor,
+    mode: InterpolationMode,
+    fill: Fill,
+    sources: Callable[[], tuple[Tensor, Tensor]],
+    blocks: Callable[[], Iterator[Any]] | None,
+    size: Sequence[int],
+) -> Tensor:
     if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
         raise ValueRangeError(where, f"interpolation is {mode.value!r}", "tensors take nearest and bilinear")
     channels = 1 if img.ndim == 2 else img.shape[-3]
@@ -59,12 +88,14 @@ def _sampled(where: str, img: Tensor, mode: InterpolationMode, fill: Fill, sourc
     if fills is not None and len(fills) not in (1, channels):
         what = f"fill has {len(fills)} values but the image has {channels} channels"
         raise ValueRangeError(where, what, "expected one value or one a channel")
+    nearest = mode is InterpolationMode.NEAREST
+    quick = blocks and img.is_cpu and img.numel() and not (img.requires_grad or STATE.word & OBSERVE)  # what is traced is made of ops
+    if blocks and quick and (img.dtype in _FLOATS or not img.is_floating_point()):
+        kind = np.float64 if img.dtype == dovetail.float64 else np.float32
+        found = dovetail.from_numpy(_gather.gathered(img.numpy(), blocks(), size, nearest, fills, kind))
+        return found if found.dtype == img.dtype else found.round().to(img.dtype)
     x, y = sources()
-    batch, nearest = enter(img, (x.dtype,)), mode is InterpolationMode.NEAREST
-    if batch.is_cpu and batch.numel() and not (batch.requires_grad or x.requires_grad or STATE.word & OBSERVE):
-        pixels, cover = _gathered(batch.numpy(), x.numpy(), y.numpy(), nearest)
-    else:  # what is traced, or has a gradient, is made of ops
-        pixels, cover = (_nearest_pixels if nearest else _bilinear_pixels)(batch, x, y)
+    pixels, cover = (_nearest_pixels if nearest else _bilinear_pixels)(enter(img, (x.dtype,)), x, y)
     if fills is not None:
         colour = dovetail.tensor(fills, dtype=x.dtype, device=img.device).view(-1, 1, 1)
         pixels = pixels * cover + (1.0 - cover) * colour
@@ -97,33 +128,16 @@ def _perspective_sources(numbers: Tensor, height: int, width: int) -> tuple[Tens
     return source[:, 0].view(height, width), source[:, 1].view(height, width)
 
 
-def _elastic_sources(displacement: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    kind = {"dtype": displacement.dtype, "device": displacement.device}
-    x, y = (dovetail.linspace((1 - size) / size, (size - 1) / size, size, **kind) for size in (width, height))
+def _middles(size: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:
+    """x and y of the middles of pixels, in -1..1."""
+    kind = {"dtype": like.dtype, "device": like.device}
+    return tuple(dovetail.linspace((1 - n) / n, (n - 1) / n, n, **kind) for n in reversed(size))  # type: ignore[return-value]
+
+
+def _elastic_sources(displacement: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    x, y = _middles(size, displacement)
     found = (x + displacement[0, ..., 0], y.unsqueeze(-1) + displacement[0, ..., 1])
-    return tuple((part + 1.0) * (size * 0.5) - 0.5 for part, size in zip(found, (width, height), strict=True))  # type: ignore[return-value]
-
-
-def _gathered(batch: np.ndarray, x: np.ndarray, y: np.ndarray, nearest: bool) -> tuple[Tensor, Tensor]:
-    """The pixels at ``(x, y)`` and how much of each lies inside, as the functions below give them."""
-    height, width = batch.shape[-2:]
-    channels = batch.reshape(-1, height, width)
-    padded = np.zeros((len(channels) + 1, height + 4, width + 4), batch.dtype)  # what is around is 0, and so is its cover
-    padded[:-1, 2:-2, 2:-2], padded[-1, 2:-2, 2:-2] = channels, 1
-    planes, across = padded.reshape(len(padded), -1), width + 4
-    with np.errstate(invalid="ignore"):  # a perspective may send pixels to infinity
-        left, top = (np.rint(x), np.rint(y)) if nearest else (np.floor(x), np.floor(y))
-        rows = (np.clip(top, -2, height).astype(np.int64) + 2) * across
-        places = (rows + np.clip(left, -2, width).astype(np.int64) + 2).ravel()
-        found = planes.take(places, axis=1, mode="clip") if nearest else np.zeros((len(planes), x.size), batch.dtype)
-        right_part, lower_part = (x - left).ravel(), (y - top).ravel()
-        for down, row_weight in () if nearest else ((0, 1 - lower_part), (across, lower_part)):
-            for along, column_weight in ((0, 1 - right_part), (1, right_part)):
-                corner = planes.take(places + (down + along), axis=1, mode="clip")
-                corner *= row_weight * column_weight
-                found += corner
-    cover = dovetail.from_numpy(found[-1].reshape(x.shape))
-    return dovetail.from_numpy(found[:-1].reshape(*batch.shape[:-2], *x.shape)), cover
+    return tuple((part + 1.0) * (n * 0.5) - 0.5 for part, n in zip(found, reversed(size), strict=True))  # type: ignore[return-value]
 
 
 def _take(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -49,7 +49,9 @@ def Gelu(X: Any, *, approximate: str = "none") -> Any:
 
 @operator()
 def HardSigmoid(X: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
-    return dv.clamp(alpha * X + beta, 0, 1)
+    if abs(6 * alpha - 1) < 1e-6 and beta == 0.5:  # PyTorch's
+        return F.hardsigmoid(X)
+    return F.hardtanh(alpha * X + beta, 0.0, 1.0)
 
 
 @operator()

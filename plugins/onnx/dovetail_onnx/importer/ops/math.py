@@ -89,9 +89,12 @@ def Mean(*data: Any) -> Any:
 
 
 @operator()
-def Clip(input: Any, min: Any = None, max: Any = None) -> Any:
+def Clip(input: Any, min: Any = None, max: Any = None, *, fixed: Any = ()) -> Any:
     if min is None and max is None:
         return input
+    stored = all(at in fixed or isinstance(bound, float) for at, bound in ((1, min), (2, max)))
+    if stored and min is not None and max is not None and input.is_floating_point() and number(min) < number(max):
+        return F.hardtanh(input, number(min), number(max))  # exporters write ReLU6 so, whose gradient at the bounds is 0
     return dv.clamp(input, min, max)
 
 

@@ -21,12 +21,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def coloured(where: str, img: Image.Image | Tensor, factor: float = 0.0) -> bool:
-    """Whether the image is a tensor, which must have 1 or 3 channels; PIL images are Pillow's to judge."""
+def coloured(where: str, img: Image.Image | Tensor, factor: float = 0.0, flat: bool = False) -> bool:
+    """Whether the image is a tensor, which must have 1 or 3 channels (``flat``: or may be ``(H, W)``); PIL images are Pillow's to judge."""
     channels = get_dimensions(img)[0]
     if not isinstance(img, Tensor):
         return False
-    if img.ndim < 3 or channels not in (1, 3):
+    if (img.ndim < 3 and not flat) or channels not in (1, 3):
         raise TypeMismatch(where, f"img has shape {tuple(img.shape)}", "expected (..., C, H, W) with C 1 or 3")
     if factor < 0:
         raise ValueRangeError(where, f"the factor is {factor}", "expected 0 or more")
@@ -64,7 +64,7 @@ def adjust_brightness(img: Img, brightness_factor: float) -> Img:
     >>> adjust_brightness(Image.new("L", (1, 1), 100), 1.5).getpixel((0, 0))
     150
     """
-    if coloured("adjust_brightness", img, brightness_factor):
+    if coloured("adjust_brightness", img, brightness_factor, flat=True):
         return _color.blend(img, 0.0, brightness_factor)
     return ImageEnhance.Brightness(img).enhance(brightness_factor)
 
@@ -86,7 +86,7 @@ def adjust_saturation(img: Img, saturation_factor: float) -> Img:
     >>> adjust_saturation(Image.new("RGB", (1, 1), (255, 0, 0)), 0.0).getpixel((0, 0))
     (76, 76, 76)
     """
-    if coloured("adjust_saturation", img, saturation_factor):
+    if coloured("adjust_saturation", img, saturation_factor, flat=True):
         return _color.saturation(img, saturation_factor)
     return ImageEnhance.Color(img).enhance(saturation_factor)
 
@@ -99,7 +99,7 @@ def adjust_hue(img: Img, hue_factor: float) -> Img:
     """
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueRangeError("adjust_hue", f"hue_factor is {hue_factor}", "expected -0.5 to 0.5")
-    return _color.hue(img, hue_factor) if coloured("adjust_hue", img) else _pil.hue(img, hue_factor)
+    return _color.hue(img, hue_factor) if coloured("adjust_hue", img, flat=True) else _pil.hue(img, hue_factor)
 
 
 def adjust_gamma(img: Img, gamma: float, gain: float = 1) -> Img:
@@ -110,8 +110,7 @@ def adjust_gamma(img: Img, gamma: float, gain: float = 1) -> Img:
     """
     if gamma < 0:
         raise ValueRangeError("adjust_gamma", f"gamma is {gamma}", "expected 0 or more")
-    get_dimensions(img)
-    if isinstance(img, Tensor):
+    if coloured("adjust_gamma", img, flat=True):
         values = img if img.is_floating_point() else convert_image_dtype(img, dovetail.float32)
         return convert_image_dtype((gain * values**gamma).clamp(0, 1), img.dtype)
     table = [int((255 + 1 - 1e-3) * gain * pow(value / 255.0, gamma)) for value in range(256)] * 3

@@ -23,19 +23,28 @@ Fill = float | Sequence[float] | None
 Mode = InterpolationMode | int
 
 
-def inverse_matrix(center: Sequence[float], angle: float, translate: Sequence[float], scale: float, shear: Sequence[float]) -> list[float]:
-    """Rows of the matrix that takes an output point to its input point, ``M^-1`` for ``M = T C R(angle) S Hy Hx C^-1``."""
+def inverse_matrix(
+    center: Sequence[float], angle: float, translate: Sequence[float], scale: float, shear: Sequence[float], factored: bool = False
+) -> list[float]:
+    """Rows of the matrix that takes an output point to its input point, ``M^-1`` for ``M = T C R(angle) S Hy Hx C^-1``.
+
+    Products are taken in the order of v1, ``factored`` in that of v2: their last bits decide what is half-way between two pixels.
+    """
     turn, shear_x, shear_y = (math.radians(degrees) for degrees in (angle, *shear))
     cos, sin = math.cos(turn - shear_y), math.sin(turn - shear_y)
     a, c = cos / math.cos(shear_y), sin / math.cos(shear_y)
-    b = -cos * math.tan(shear_x) / math.cos(shear_y) - math.sin(turn)
-    d = -sin * math.tan(shear_x) / math.cos(shear_y) + math.cos(turn)
+    if factored:
+        b, d = -(a * math.tan(shear_x) + math.sin(turn)), math.cos(turn) - c * math.tan(shear_x)
+    else:
+        b = -cos * math.tan(shear_x) / math.cos(shear_y) - math.sin(turn)
+        d = -sin * math.tan(shear_x) / math.cos(shear_y) + math.cos(turn)
     # Rotation and shears have determinant 1, so the inverse of [[a, b], [c, d]] is [[d, -b], [-c, a]].
     rows = []
     for (along_x, along_y), middle in zip(((d, -b), (-c, a)), center, strict=True):
         along_x, along_y = along_x / scale, along_y / scale
-        shift = along_x * (-center[0] - translate[0]) + along_y * (-center[1] - translate[1])
-        rows += [along_x, along_y, shift + middle]
+        from_x, from_y = center[0] + translate[0], center[1] + translate[1]
+        shift = middle - along_x * from_x - along_y * from_y if factored else along_x * -from_x + along_y * -from_y + middle
+        rows += [along_x, along_y, shift]
     return rows
 
 
@@ -74,15 +83,28 @@ def affine(
     >>> affine(Image.new("L", (4, 2)), 30, (1, 0), 1.5, 0).size
     (4, 2)
     """
-    mode = interpolation_mode("affine", interpolation)
+    return affine_of(img, angle, translate, scale, shear, interpolation_mode("affine", interpolation), fill, center)
+
+
+def affine_of(
+    img: Img,
+    angle: float,
+    translate: Sequence[float],
+    scale: float,
+    shear: float | Sequence[float],
+    mode: InterpolationMode,
+    fill: Fill,
+    center: Sequence[float] | None,
+    factored: bool = False,
+) -> Img:
     check_affine(angle, translate, scale, shear, center)
     shears = [shear, 0.0] if isinstance(shear, Number) else list(shear) * (2 // len(shear))
     _, height, width = get_dimensions(img)
     if isinstance(img, Tensor):  # the origin is the middle of a tensor, the upper left corner of a PIL image
         middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
-        return _warp.affine(img, inverse_matrix(middle, angle, translate, scale, shears), mode, fill)
+        return _warp.affine(img, inverse_matrix(middle, angle, translate, scale, shears, factored), mode, fill)
     middle = [width * 0.5, height * 0.5] if center is None else list(center)
-    return _pil.affine(img, inverse_matrix(middle, angle, translate, scale, shears), PIL_FILTERS[mode], fill)
+    return _pil.affine(img, inverse_matrix(middle, angle, translate, scale, shears, factored), PIL_FILTERS[mode], fill)
 
 
 def rotate(
@@ -98,7 +120,12 @@ def rotate(
     >>> rotate(Image.new("L", (4, 2)), 90, expand=True).size
     (2, 4)
     """
-    mode = interpolation_mode("rotate", interpolation)
+    return rotated(img, angle, interpolation_mode("rotate", interpolation), expand, center, fill)
+
+
+def rotated(
+    img: Img, angle: float, mode: InterpolationMode, expand: bool, center: Sequence[float] | None, fill: Fill, factored: bool = False
+) -> Img:
     if not isinstance(angle, (int, float)):
         raise TypeMismatch("rotate", f"angle is {angle!r}", "expected a number of degrees")
     if center is not None and not isinstance(center, (list, tuple)):
@@ -107,7 +134,7 @@ def rotate(
     if not isinstance(img, Tensor):
         return _pil.rotate(img, angle, PIL_FILTERS[mode], expand, center, fill)
     middle = [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
-    matrix = inverse_matrix(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
+    matrix = inverse_matrix(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0], factored)
     return _warp.affine(img, matrix, mode, fill, _warp.room_for(matrix, width, height) if expand else None)
 
 

@@ -127,6 +127,9 @@ class Transform(nn.Module):
     _transformed_types: tuple[Check, ...] = (Tensor, Image.Image)
     _functional: Any = functional  # whose functions are called; the transforms of single images have their own
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def check_inputs(self, flat_inputs: list[Any]) -> None:
         """Raise for samples that the transform does not take."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ... import functional as _v1
 from ..._interpolation import InterpolationMode
-from ...functional import get_image_size, to_tensor
 from . import _box_moves, _boxes, _color, _faces, _geometry, _masks, _misc, _point_moves, _sizes
 from ._box_moves import *
 from ._boxes import *
@@ -25,6 +25,26 @@ from ._sizes import *
 _PARTS = (_box_moves, _boxes, _color, _faces, _geometry, _masks, _misc, _point_moves, _sizes)
 __all__ = ["InterpolationMode", "get_image_size", "is_pure_tensor", "register_kernel", "to_tensor"]
 __all__ += sorted(name for part in _PARTS for name in part.__all__)  # noqa: PLE0605
+
+
+def get_image_size(inpt: Any) -> list[int]:
+    """``[width, height]``; ``get_size`` gives the height first.
+
+    >>> import dovetail
+    >>> get_image_size(dovetail.zeros(3, 2, 4))
+    [4, 2]
+    """
+    return _v1.get_image_size(inpt)
+
+
+def to_tensor(inpt: Any) -> Any:
+    """An image or array as a float tensor in 0..1, as ``transforms.functional.to_tensor`` makes it.
+
+    >>> from PIL import Image
+    >>> to_tensor(Image.new("L", (1, 1), 255))
+    tensor([[[1.]]])
+    """
+    return _v1.to_tensor(inpt)
 
 
 def __getattr__(name: str) -> Any:

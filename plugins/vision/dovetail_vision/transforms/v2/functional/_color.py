@@ -13,6 +13,7 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 from ....tv_tensors import Image as TVImage
 from ... import _color
 from ... import functional as _v1
+from ..._values import max_value
 from ...functional.color import coloured
 from ...functional.meta import Img, get_dimensions
 from ._kernels import dispatched
@@ -23,8 +24,7 @@ __all__ = [
     "equalize", "grayscale_to_rgb", "invert", "permute_channels", "posterize", "rgb_to_grayscale", "solarize", "to_grayscale",
 ]  # fmt: skip
 
-adjust_brightness, adjust_hue = dispatched(_v1.adjust_brightness), dispatched(_v1.adjust_hue)
-invert, solarize = dispatched(_v1.invert), dispatched(_v1.solarize)
+adjust_brightness = dispatched(_v1.adjust_brightness)
 
 
 def rgb_to_grayscale(inpt: Img, num_output_channels: int = 1) -> Img:
@@ -36,7 +36,7 @@ def rgb_to_grayscale(inpt: Img, num_output_channels: int = 1) -> Img:
     if num_output_channels not in (1, 3) or not coloured("rgb_to_grayscale", inpt):
         return _v1.rgb_to_grayscale(inpt, num_output_channels)
     grey = _color.grey(inpt, fused=True).to(inpt.dtype)
-    return grey.expand(*inpt.shape[:-3], num_output_channels, *inpt.shape[-2:]).clone() if len(inpt) else grey
+    return grey.expand(*inpt.shape[:-3], num_output_channels, *inpt.shape[-2:]).clone()
 
 
 rgb_to_grayscale = to_grayscale = dispatched(rgb_to_grayscale, TVImage)  # torchvision's pass videos
@@ -64,6 +64,18 @@ def adjust_saturation(inpt: Img, saturation_factor: float) -> Img:
     if coloured("adjust_saturation", inpt, saturation_factor):
         return _color.saturation(inpt, saturation_factor, fused=True)
     return _v1.adjust_saturation(inpt, saturation_factor)
+
+
+@dispatched
+def adjust_hue(inpt: Img, hue_factor: float) -> Img:
+    """Turn the hue by a share of the circle, -0.5 to 0.5; grey images stay.
+
+    >>> adjust_hue(Image.new("RGB", (1, 1), (255, 0, 0)), 0.5).getpixel((0, 0))
+    (0, 255, 252)
+    """
+    if -0.5 <= hue_factor <= 0.5 and coloured("adjust_hue", inpt):
+        return _color.hue(inpt, hue_factor, fused=True)
+    return _v1.adjust_hue(inpt, hue_factor)
 
 
 @dispatched
@@ -114,6 +126,30 @@ def adjust_gamma(inpt: Img, gamma: float, gain: float = 1) -> Img:
         return _v1.adjust_gamma(inpt, gamma, gain)
     values = (inpt if inpt.is_floating_point() else to_dtype(inpt, scale=True)) ** gamma
     return to_dtype(values if gain == 1 else (values * gain).clamp(0.0, 1.0), inpt.dtype, scale=True)
+
+
+@dispatched
+def invert(inpt: Img) -> Img:
+    """White minus the image, of any number of channels.
+
+    >>> invert(dovetail.tensor([[[0.25]], [[1.0]]])).flatten()
+    tensor([0.7500, 0.0000])
+    """
+    return _color.invert(inpt) if isinstance(inpt, Tensor) else _v1.invert(inpt)
+
+
+@dispatched
+def solarize(inpt: Img, threshold: float) -> Img:
+    """Invert what is at or above the threshold.
+
+    >>> solarize(dovetail.tensor([[0.25, 0.75]]), 0.5)
+    tensor([[0.2500, 0.2500]])
+    """
+    if not isinstance(inpt, Tensor):
+        return _v1.solarize(inpt, threshold)
+    if threshold > max_value(inpt.dtype):
+        raise TypeMismatch("solarize", f"threshold is {threshold}", f"expected {max_value(inpt.dtype)} at most for {inpt.dtype}")
+    return _color.solarize(inpt, threshold)
 
 
 @dispatched

@@ -15,6 +15,7 @@ from ... import functional as _v1
 from ..._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
 from ...functional.geometry import resized
 from ...functional.meta import Img, get_dimensions
+from ...functional.warp import affine_of, rotated
 from ._kernels import dispatched
 from ._points import the_coefficients
 
@@ -85,7 +86,8 @@ def affine(
     >>> affine(Image.new("L", (4, 2)), 30, [1, 0], 1.5, [0.0, 0.0], "bilinear").size
     (4, 2)
     """
-    return _v1.affine(inpt, angle, translate, scale, shear, interpolation_mode("affine", interpolation, names=True), fill, center)
+    mode = interpolation_mode("affine", interpolation, names=True)
+    return affine_of(inpt, angle, translate, scale, shear, mode, fill, center, factored=True)
 
 
 @dispatched
@@ -104,7 +106,7 @@ def rotate(
         turn = angle % 360
         if turn in (0, 180) or (turn in (90, 270) and (expand or inpt.shape[-1] == inpt.shape[-2])):
             return inpt.clone() if turn == 0 else dovetail.rot90(inpt, int(turn // 90), (-2, -1))
-    return _v1.rotate(inpt, angle, mode, expand, center, fill)
+    return rotated(inpt, angle, mode, expand, center, fill, factored=True)
 
 
 @dispatched

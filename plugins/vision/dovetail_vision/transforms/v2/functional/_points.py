@@ -58,7 +58,7 @@ def affine_map(
         corners = dovetail.tensor([[0, 0], [0, height], [width, height], [width, 0]], dtype=points.dtype, device=points.device)
         return move(points) - move(corners).amin(0, keepdim=True)
 
-    return moved_into_view, _warp.room_for(inverse_matrix(middle, angle, translate, scale, shears), width, height)
+    return moved_into_view, _warp.room_for(inverse_matrix(middle, angle, translate, scale, shears, True), width, height)
 
 
 def the_coefficients(startpoints: Any, endpoints: Any, coefficients: Sequence[float] | None) -> Sequence[float]:

@@ -1,0 +1,241 @@
+"""Collectives of one tensor: reduce, broadcast, barrier, and parts of tensors joined or dealt out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import dovetail as dv
+from dovetail.errors import GradError, ShapeError, ValueRangeError
+
+from . import mpi
+from .buffers import array, checked, kind, put, reducer, words
+from .group import GroupMember, ProcessGroup, RedOpType, get_group_rank, member
+from .work import Work, agree
+
+__all__ = [
+    "all_gather_into_tensor", "all_reduce", "all_to_all_single", "barrier", "broadcast", "monitored_barrier", "reduce",
+    "reduce_scatter_tensor", "root_of", "run",
+]  # fmt: skip
+
+
+def root_of(where: str, group: ProcessGroup, of_world: int | None, of_group: int | None = None) -> int:
+    """A member's place in its group, given by its place in the world or in the group; by default 0."""
+    if of_group is None:
+        of_group = 0 if of_world is None else get_group_rank(group, of_world) if group.watch is not None else of_world
+    if not 0 <= of_group < group.size():
+        raise GradError(
+            where,
+            f"invalid root rank: {of_group}",
+            f"expected 0 to {group.size() - 1}" if group.size() > 1 else "expected 0, in a world of one process",
+        )
+    return of_group
+
+
+def run(group: ProcessGroup, what: str, start: Any, finish: Any, async_op: bool) -> Work | None:
+    """Do a collective, or begin it."""
+    work = Work(group, what, start, finish)
+    if async_op:
+        return work
+    work.wait()
+    return None
+
+
+def outside(group: Any) -> bool:
+    """Whether this process is no member: the call is then nothing, as PyTorch has it."""
+    return bool(group == GroupMember.NON_GROUP_MEMBER)
+
+
+def all_reduce(tensor: dv.Tensor, op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False) -> Work | None:
+    """Reduce over all members, in place; half precision is added in single.
+
+    >>> from dovetail import distributed
+    >>> distributed.init_process_group("gloo", rank=0, world_size=1)
+    >>> t = dv.ones(2)
+    >>> all_reduce(t); t
+    tensor([1., 1.])
+    >>> distributed.destroy_process_group()
+    """
+    checked("all_reduce", tensor, op)
+    return None if outside(group) else _reduced("all_reduce", tensor, op, member(group), None, async_op)
+
+
+def reduce(
+    tensor: dv.Tensor, dst: int | None = None, op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False,
+    group_dst: int | None = None,
+) -> Work | None:  # fmt: skip
+    """Reduce to one member, in place; the tensors of the others are as they were."""
+    checked("reduce", tensor, op)
+    if outside(group):
+        return None
+    own = member(group)
+    return _reduced("reduce", tensor, op, own, root_of("reduce", own, dst, group_dst), async_op)
+
+
+def _reduced(where: str, tensor: dv.Tensor, op: Any, group: ProcessGroup, root: int | None, async_op: bool) -> Work | None:
+    if group.watch is None:
+        return Work() if async_op else None
+    values = array(tensor)
+    wide, result = reducer(op.name, values, group.size())
+    mine = root is None or root == group.rank()
+
+    def start() -> list[Any]:
+        how, own = mpi.operation(op.name, wide.dtype), mpi.load().IN_PLACE
+        if root is None:
+            return [group.comm.Iallreduce(own, wide, how)]
+        return [group.comm.Ireduce(own if mine else wide, wide if mine else None, how, root)]
+
+    to = "" if root is None else f" to rank {group.ranks[root]}"
+    return run(group, f"{where}({op.name}, {kind(tensor)}{to})", start, lambda: mine and put(tensor, result()), async_op)
+
+
+def broadcast(
+    tensor: dv.Tensor, src: int | None = None, group: Any = None, async_op: bool = False, group_src: int | None = None
+) -> Work | None:
+    """Send one member's tensor to all, in place."""
+    checked("broadcast", tensor)
+    if outside(group):
+        return None
+    own = member(group)
+    root = root_of("broadcast", own, src, group_src)
+    if own.watch is None:
+        return Work() if async_op else None
+    values = array(tensor)
+    what = f"broadcast({kind(tensor)} from rank {own.ranks[root]})"
+    return run(own, what, lambda: [own.comm.Ibcast(words(values), root)], lambda: put(tensor, values), async_op)
+
+
+def barrier(group: Any = None, async_op: bool = False, device_ids: Any = None, timeout: Any = None) -> Work | None:
+    """Wait for all members."""
+    return None if outside(group) else run(member(group), "barrier()", list, None, async_op)
+
+
+def monitored_barrier(group: Any = None, timeout: Any = None, wait_all_ranks: bool = False) -> None:
+    """Wait for all members, for as long as ``timeout``, and name those that do not come."""
+    if not outside(group):
+        own = member(group)
+        Work(own, "monitored_barrier()").wait(timeout)
+
+
+def _divides(where: str, whole: dv.Tensor, part: dv.Tensor, size: int) -> None:
+    """Refuse a whole that is not one part for each member, in a row or in a dimension of its own."""
+    if whole.dtype != part.dtype:
+        raise GradError(where, f"Invalid usage of tensors with different dtypes, {whole.dtype} and {part.dtype}")
+    shapes = [(size, *part.shape), (size * part.shape[0], *part.shape[1:]) if part.ndim else (size,)]
+    if tuple(whole.shape) not in (shapes if size > 1 else shapes[1:]):
+        raise ShapeError(where, f"invalid tensor size (expected {shapes[1]} or {shapes[0]}, got {tuple(whole.shape)})")
+
+
+def all_gather_into_tensor(output_tensor: dv.Tensor, input_tensor: dv.Tensor, group: Any = None, async_op: bool = False) -> Work | None:
+    """Copy every member's tensor into one, in the order of their ranks."""
+    where = "all_gather_into_tensor"
+    for tensor in (output_tensor, input_tensor):
+        checked(where, tensor)
+    if outside(group):
+        return None
+    own = member(group)
+    _divides(where, output_tensor, input_tensor, own.size())
+    part = array(input_tensor)
+    if own.watch is None:
+        put(output_tensor, part)
+        return Work() if async_op else None
+    whole = array(output_tensor)
+
+    def start() -> list[Any]:
+        return [own.comm.Iallgather(words(part), words(whole))]
+
+    return run(own, f"{where}({kind(input_tensor)})", start, lambda: put(output_tensor, whole), async_op)
+
+
+def reduce_scatter_tensor(
+    output: dv.Tensor, input: dv.Tensor, op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False
+) -> Work | None:
+    """Reduce the tensors of all members, and give each its part."""
+    where = "reduce_scatter_tensor"
+    for tensor in (output, input):
+        checked(where, tensor, op)
+    if outside(group):
+        return None
+    own = member(group)
+    _divides(where, input, output, own.size())
+    return scattered(where, output, array(input), op, own, async_op)
+
+
+def scattered(where: str, output: dv.Tensor, whole: Any, op: Any, group: ProcessGroup, async_op: bool) -> Work | None:
+    """Reduce a row of parts, and give this member its own."""
+    if group.watch is None:
+        put(output, whole)
+        return Work() if async_op else None
+    wide, result = reducer(op.name, whole.copy().reshape(group.size(), -1), group.size())
+    own = np.empty_like(wide[0])
+
+    def start() -> list[Any]:
+        return [group.comm.Ireduce_scatter_block(wide, own, mpi.operation(op.name, wide.dtype))]
+
+    def finish() -> None:
+        wide[0] = own
+        put(output, result()[0])
+
+    return run(group, f"{where}({op.name}, {kind(output)})", start, finish, async_op)
+
+
+def all_to_all_single(
+    output: dv.Tensor, input: dv.Tensor, output_split_sizes: Any = None, input_split_sizes: Any = None, group: Any = None,
+    async_op: bool = False,
+) -> Work | None:  # fmt: skip
+    """Send each member its part of the first dimension; the parts are equal where their sizes are not given."""
+    where = "all_to_all_single"
+    if outside(group):
+        return None
+    own = member(group)
+    sizes = [_splits(where, t, given, own.size()) for t, given in ((output, output_split_sizes), (input, input_split_sizes))]
+    if output.dtype != input.dtype:
+        raise ValueRangeError(where, f"Invalid usage of tensors with different dtypes, {output.dtype} and {input.dtype}")
+    values = array(input)
+    if own.watch is None:
+        if output.shape != input.shape:
+            raise ShapeError(where, f"invalid tensor size (expected {tuple(input.shape)}, got {tuple(output.shape)})")
+        put(output, values)
+        return Work() if async_op else None
+    into = array(output)
+    received, sent = ([n * int(np.prod(t.shape[1:])) for n in count] for t, count in zip((output, input), sizes, strict=True))
+    exchange(where, own, values, sent, into, received, kind(input).split()[0])
+    put(output, into)
+    return Work() if async_op else None
+
+
+def _splits(where: str, tensor: dv.Tensor, given: Any, size: int) -> list[int]:
+    checked(where, tensor)
+    length = tensor.shape[0] if tensor.ndim else 1
+    if not given:
+        if length % size:
+            raise GradError(where, f"Tensor's dim 0 does not divide equally across group size, got {length} for {size}")
+        return [length // size] * size
+    if len(given) != size:
+        raise GradError(where, "Number of tensor splits not equal to group size", f"got {list(given)}")
+    if sum(given) != length:
+        raise GradError(where, "Split sizes doesn't match total dim 0 size", f"got {list(given)} for {tuple(tensor.shape)}")
+    return list(given)
+
+
+def exchange(where: str, group: ProcessGroup, values: Any, sent: list[int], into: Any, received: list[int], dtype: str) -> None:
+    """Send every member its run of elements; what each sends is compared with what is expected of it before."""
+    agree(group, f"{where}({dtype})")
+    announced = np.empty(group.size(), np.int64)
+    counts = np.array(sent, np.int64)
+    Work(group, where, lambda: [group.comm.Ialltoall(counts, announced)], checked=False).wait()
+    wrong = np.flatnonzero(announced != received)
+    flags = np.array([len(wrong)])
+    Work(group, where, lambda: [group.comm.Iallreduce(mpi.load().IN_PLACE, flags, mpi.load().MAX)], checked=False).wait()
+    if len(wrong):
+        at = wrong[0]
+        what = f"rank {group.ranks[at]} sends {announced[at]} elements, and there is room for {received[at]}"
+        raise ShapeError(where, what, "expected the same", "compare the split sizes of all ranks")
+    if flags[0]:
+        raise ShapeError(
+            where, "another rank was sent parts of other sizes than it has room for", "expected the same", "its error says more"
+        )
+    each = words(values).size // max(1, values.size)
+    sizes, rooms = [n * each for n in sent], [n * each for n in received]
+    Work(group, where, lambda: [group.comm.Ialltoallv([words(values), sizes], [words(into), rooms])], checked=False).wait()

@@ -1,0 +1,281 @@
+"""Groups of processes: the world that `init_process_group` makes, and parts of it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
+from importlib import import_module
+from typing import Any
+
+from dovetail.errors import AssertedError, GradError, UnsupportedError, ValueRangeError
+
+from . import mpi
+from .watch import Watch, wait
+from .work import Work, agree
+
+__all__ = [
+    "GroupMember", "ProcessGroup", "ReduceOp", "default_pg_timeout", "destroy_process_group", "get_backend", "get_global_rank",
+    "get_group_rank", "get_node_local_rank", "get_process_group_ranks", "get_rank", "get_world_size", "group", "init_process_group",
+    "is_available", "is_backend_available", "is_gloo_available", "is_initialized", "is_mpi_available", "is_nccl_available",
+    "is_torchelastic_launched", "is_ucc_available", "is_xccl_available", "member", "new_group",
+]  # fmt: skip
+
+default_pg_timeout = timedelta(minutes=30)
+RedOpType = Enum("RedOpType", "SUM AVG PRODUCT MIN MAX BAND BOR BXOR PREMUL_SUM", start=0)
+
+
+class ReduceOp:
+    """How the tensors of the members become one; AVG divides the sum by their number.
+
+    >>> ReduceOp.SUM.name
+    'SUM'
+    """
+
+    RedOpType = RedOpType
+    SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = RedOpType
+
+
+class ProcessGroup:
+    """Some processes of the world, or this one alone; ``ranks`` are their places in the world.
+
+    >>> alone = ProcessGroup("gloo")
+    >>> alone.rank(), alone.size()
+    (0, 1)
+    """
+
+    def __init__(
+        self, backend: str, ranks: Sequence[int] = (0,), comm: Any = None, watch: Watch | None = None, timeout: timedelta | None = None,
+        name: str = "",
+    ) -> None:  # fmt: skip
+        self.backend, self.ranks, self.watch, self.group_name, self.group_desc = backend, tuple(ranks), watch, name, name
+        self.timeout: timedelta = timeout or default_pg_timeout
+        self.comm, self.checks = comm, comm and comm.Dup()
+        self.queue: deque[Work] = deque()  # collectives whose data do not move yet
+
+    def rank(self) -> int:
+        """The place of this process."""
+        return 0 if self.comm is None else int(self.comm.rank)
+
+    def size(self) -> int:
+        """The number of members."""
+        return len(self.ranks)
+
+    def name(self) -> str:
+        """The backend's name."""
+        return self.backend
+
+    def free(self) -> None:
+        """Give back what MPI keeps for the group."""
+        for comm in (self.comm, self.checks):
+            if comm is not None and self.watch is not None and not self.watch.gone:
+                comm.Free()
+        self.comm = self.checks = None
+
+
+class _World(type):
+    WORLD: ProcessGroup | None = None
+    NON_GROUP_MEMBER = -100  # what `new_group` returns to those who are not in it
+
+
+class group(metaclass=_World):  # PyTorch's name
+    """``group.WORLD`` is the group that `init_process_group` made, or None."""
+
+
+GroupMember = group
+
+
+def is_available() -> bool:
+    """True: a program may ask on."""
+    return True
+
+
+def is_initialized() -> bool:
+    """Whether `init_process_group` has been called.
+
+    >>> is_initialized()
+    False
+    """
+    return _World.WORLD is not None
+
+
+def is_backend_available(backend: str) -> bool:
+    """Whether a backend is there: 'mpi', or 'gloo', under which name MPI moves tensors of the CPU too."""
+    return backend.lower() == "gloo" or (backend.lower() == "mpi" and mpi.available())
+
+
+def is_gloo_available() -> bool:
+    """True: under this name MPI, or the memory of one process, moves tensors of the CPU."""
+    return True
+
+
+def is_mpi_available() -> bool:
+    """Whether mpi4py is installed."""
+    return mpi.available()
+
+
+def is_nccl_available() -> bool:
+    """False."""
+    return False
+
+
+is_ucc_available = is_xccl_available = is_nccl_available
+
+
+def is_torchelastic_launched() -> bool:
+    """Whether ``torchrun`` started this process."""
+    return os.environ.get("TORCHELASTIC_RUN_ID") is not None
+
+
+def get_node_local_rank(fallback_rank: int | None = None) -> int:
+    """The place of this process on its machine, from LOCAL_RANK. Raises a RuntimeError where it is not set and no other is given."""
+    if "LOCAL_RANK" not in os.environ and fallback_rank is None:
+        raise GradError(
+            "get_node_local_rank", "LOCAL_RANK is not in the environment", "", "start with dovetail launch, or give fallback_rank"
+        )
+    return int(os.environ.get("LOCAL_RANK", fallback_rank or 0))
+
+
+def _from_environment(name: str, given: int) -> int:
+    if given >= 0:
+        return given
+    if name not in os.environ:
+        what = f"Error initializing torch.distributed using env:// rendezvous: environment variable {name} expected, but not set"
+        raise ValueRangeError("init_process_group", what)
+    return int(os.environ[name])
+
+
+def init_process_group(
+    backend: str | None = None, init_method: str | None = None, timeout: timedelta | None = None, world_size: int = -1, rank: int = -1,
+    store: Any = None, group_name: str = "", pg_options: Any = None, device_id: Any = None,
+) -> None:  # fmt: skip
+    """Make the world: of the processes that an MPI launcher started (`dovetail launch`, mpiexec, srun), or of this one alone.
+
+    MPI knows rank and size; where they are given too, they must be the same. A process that no launcher of MPI started takes them from the
+    arguments, or the variables RANK and WORLD_SIZE, except with ``backend="mpi"``: rank 0 of one. ``timeout`` (30 minutes) bounds every
+    later wait for another rank; ``init_method`` and ``store`` are not needed, since MPI has its own.
+    Raises a ValueError where it has been made, or rank and size are not known or contradict MPI; a RuntimeError for a backend
+    that is not 'mpi' or 'gloo'; an UnsupportedError (NotImplementedError) for several processes that MPI did not start.
+
+    >>> init_process_group("gloo", rank=0, world_size=1)
+    >>> get_rank(), get_world_size()
+    (0, 1)
+    >>> destroy_process_group()
+    """
+    where = "init_process_group"
+    if is_initialized():
+        raise ValueRangeError(where, "trying to initialize the default process group twice!")
+    import_module("dovetail.distributed")  # under this name the core finds it
+    started = mpi.launched()
+    name = (backend or ("mpi" if started else "gloo")).lower().removeprefix("cpu:").partition(",")[0]
+    if not is_backend_available(name) and not started:
+        what = f"Distributed package doesn't have {name.upper()} built in"
+        raise GradError(where, what, "expected 'mpi' or 'gloo'", mpi.INSTALL if name == "mpi" else "")
+    if name not in ("mpi", "gloo"):
+        raise GradError(where, f"Distributed package doesn't have {name.upper()} built in", "expected 'mpi' or 'gloo'")
+    if started:
+        _World.WORLD = _of_mpi(where, name, timeout or default_pg_timeout, rank, world_size)
+        return
+    if name != "mpi" or rank >= 0 or world_size >= 0:
+        rank, world_size = _from_environment("RANK", rank), _from_environment("WORLD_SIZE", world_size)
+        if world_size != 1 or rank != 0:
+            what = f"rank {rank} of {world_size} processes, which no MPI launcher started"
+            raise UnsupportedError(where, what, "one process here", f"dovetail launch -n {world_size} program.py starts more")
+    _World.WORLD = ProcessGroup(name)
+
+
+def _of_mpi(where: str, name: str, timeout: timedelta, rank: int, size: int) -> ProcessGroup:
+    """The processes that MPI started. That all have come here is waited for before anything is made together."""
+    MPI = mpi.load()
+    world = MPI.COMM_WORLD
+    for what, given, real in (("rank", rank, world.rank), ("world_size", size, world.size)):
+        if given >= 0 and given != real:
+            raise ValueRangeError(where, f"{what} is {given}, and MPI's is {real}", "expected the same", f"leave {what} out")
+    start, ranks = world.Ibarrier(), range(world.size)
+    stub = Watch.__new__(Watch)  # until all are here there is nobody to tell
+    stub.look, stub.gone, stub.rank = (lambda: None), {}, world.rank  # type: ignore[method-assign]
+    wait(start.Test, where, stub, ranks, timeout)
+    return ProcessGroup(name, ranks, world.Dup(), Watch(world.Dup()), timeout, "0")
+
+
+def member(chosen: Any = None) -> ProcessGroup:
+    """The group that an argument means: the world, where it is None. Raises a ValueError without a world."""
+    if chosen is None and not is_initialized():
+        what = "Default process group has not been initialized, please make sure to call init_process_group."
+        raise ValueRangeError("distributed", what)
+    return chosen or _World.WORLD  # type: ignore[return-value]
+
+
+def destroy_process_group(group: Any = None) -> None:
+    """Forget the world, or a group. Raises an AssertionError where there is none."""
+    if group is None and not is_initialized():
+        raise AssertedError("destroy_process_group", "Process group cannot be None")
+    world = _World.WORLD
+    if group is None or group is world:
+        if world is not None and world.watch is not None:
+            world.watch.end("has called destroy_process_group")
+        _World.WORLD = None
+    elif group is not _World.NON_GROUP_MEMBER:
+        group.free()
+
+
+def new_group(
+    ranks: Sequence[int] | None = None, timeout: timedelta | None = None, backend: str | None = None, pg_options: Any = None,
+    use_local_synchronization: bool = False, group_desc: str | None = None, device_id: Any = None, sort_ranks: bool = True,
+) -> Any:  # fmt: skip
+    """A group of some members; every process of the world calls it, and those outside get ``GroupMember.NON_GROUP_MEMBER``.
+
+    Raises a ValueError for a rank that the world has not, or that is named twice.
+    """
+    world = member()
+    chosen = list(range(world.size())) if ranks is None else sorted(ranks) if sort_ranks else list(ranks)
+    if any(not 0 <= rank < world.size() for rank in chosen) or len(set(chosen)) != len(chosen):
+        of = "one process" if world.size() == 1 else f"{world.size()} processes"
+        raise ValueRangeError("new_group", f"the ranks {chosen} exceed a world of {of}, or are not different")
+    if world.watch is None:
+        return ProcessGroup(backend or world.backend)
+    if not use_local_synchronization:
+        agree(world, f"new_group({chosen})")
+    if world.rank() not in chosen:
+        return _World.NON_GROUP_MEMBER
+    part = world.comm.group.Incl(chosen)
+    comm = world.comm.Create_group(part)
+    return ProcessGroup(backend or world.backend, chosen, comm, world.watch, timeout or world.timeout, group_desc or str(chosen))
+
+
+def get_rank(group: Any = None) -> int:
+    """The place of this process in a group, -1 outside. Raises a ValueError without a world, as all that follow."""
+    return -1 if group == _World.NON_GROUP_MEMBER else member(group).rank()
+
+
+def get_world_size(group: Any = None) -> int:
+    """The number of processes in a group, -1 outside."""
+    return -1 if group == _World.NON_GROUP_MEMBER else member(group).size()
+
+
+def get_backend(group: Any = None) -> str:
+    """The backend's name."""
+    return member(group).backend
+
+
+def get_process_group_ranks(group: ProcessGroup | None) -> list[int]:
+    """The members of a group, by their places in the world."""
+    return list(member(group).ranks)
+
+
+def get_group_rank(group: ProcessGroup, global_rank: int) -> int:
+    """The place in a group of a process of the world. Raises a ValueError for one that is not in it."""
+    ranks = member(group).ranks
+    if global_rank not in ranks:
+        raise ValueRangeError("get_group_rank", f"Global rank {global_rank} is not part of group {list(ranks)}")
+    return ranks.index(global_rank)
+
+
+def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
+    """The place in the world of a member of a group. Raises a ValueError for one that is not there."""
+    ranks = member(group).ranks
+    if not 0 <= group_rank < len(ranks):
+        raise ValueRangeError("get_global_rank", f"Group rank {group_rank} is not part of group {list(ranks)}")
+    return ranks[group_rank]

@@ -1,0 +1,121 @@
+"""Collectives of lists with one tensor for each member."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import dovetail as dv
+
+from .buffers import array, checked, flat, kind, put, same, words
+from .collectives import exchange, outside, root_of, run, scattered
+from .group import RedOpType, member
+from .work import Work
+
+__all__ = ["all_gather", "all_to_all", "gather", "reduce_scatter", "scatter"]
+
+
+def _spread(tensors: Any, values: Any) -> None:
+    for tensor, row in zip(tensors, values, strict=True):
+        put(tensor, row)
+
+
+def all_gather(tensor_list: list[Any], tensor: dv.Tensor, group: Any = None, async_op: bool = False) -> Work | None:
+    """Copy every member's tensor into the list's."""
+    if outside(group):
+        return None
+    own = member(group)
+    checked("all_gather", tensor)
+    same("all_gather", tensor_list, [tensor] * min(1, own.size()), own.size())
+    part = array(tensor)
+    if own.watch is None:
+        put(tensor_list[0], part)
+        return Work() if async_op else None
+    whole = np.empty((own.size(), *part.shape), part.dtype)
+
+    def start() -> list[Any]:
+        return [own.comm.Iallgather(words(part), words(whole))]
+
+    return run(own, f"all_gather({kind(tensor)})", start, lambda: _spread(tensor_list, whole), async_op)
+
+
+def gather(
+    tensor: dv.Tensor, gather_list: Any = None, dst: int | None = None, group: Any = None, async_op: bool = False,
+    group_dst: int | None = None,
+) -> Work | None:  # fmt: skip
+    """Copy every member's tensor into the list's of one member; the others give none."""
+    if outside(group):
+        return None
+    own = member(group)
+    root = root_of("gather", own, dst, group_dst)
+    mine = root == own.rank()
+    checked("gather", tensor)
+    if mine:
+        same("gather", gather_list or [], [tensor], own.size())
+    part = array(tensor)
+    if own.watch is None:
+        put(gather_list[0], part)
+        return Work() if async_op else None
+    whole = np.empty((own.size() if mine else 0, *part.shape), part.dtype)
+
+    def start() -> list[Any]:
+        return [own.comm.Igather(words(part), words(whole) if mine else None, root)]
+
+    return run(own, f"gather({kind(tensor)} to rank {own.ranks[root]})", start, lambda: mine and _spread(gather_list, whole), async_op)
+
+
+def scatter(
+    tensor: dv.Tensor, scatter_list: Any = None, src: int | None = None, group: Any = None, async_op: bool = False,
+    group_src: int | None = None,
+) -> Work | None:  # fmt: skip
+    """Copy each member's element of one member's list; the others give none."""
+    if outside(group):
+        return None
+    own = member(group)
+    root = root_of("scatter", own, src, group_src)
+    mine = root == own.rank()
+    checked("scatter", tensor)
+    if mine:
+        same("scatter", [tensor], scatter_list or [], own.size())
+    if own.watch is None:
+        put(tensor, array(scatter_list[0]))
+        return Work() if async_op else None
+    into, whole = array(tensor), flat(scatter_list) if mine else None
+
+    def start() -> list[Any]:
+        return [own.comm.Iscatter(None if whole is None else words(whole), words(into), root)]
+
+    return run(own, f"scatter({kind(tensor)} from rank {own.ranks[root]})", start, lambda: put(tensor, into), async_op)
+
+
+def reduce_scatter(
+    output: dv.Tensor, input_list: list[Any], op: Any = RedOpType.SUM, group: Any = None, async_op: bool = False
+) -> Work | None:
+    """Reduce the lists' elements over all members, and give each its own."""
+    checked("reduce_scatter", output, op)
+    if outside(group):
+        return None
+    own = member(group)
+    same("reduce_scatter", [output], input_list, own.size())
+    return scattered("reduce_scatter", output, flat(input_list), op, own, async_op)
+
+
+def all_to_all(output_tensor_list: list[Any], input_tensor_list: list[Any], group: Any = None, async_op: bool = False) -> Work | None:
+    """Send each member its element; elements may be of different sizes."""
+    where = "all_to_all"
+    if outside(group):
+        return None
+    own = member(group)
+    if own.watch is None:
+        same(where, output_tensor_list, input_tensor_list, 1)
+        put(output_tensor_list[0], array(input_tensor_list[0]))
+        return Work() if async_op else None
+    for tensor in (*output_tensor_list, *input_tensor_list):
+        checked(where, tensor)
+    same(where, [t.reshape(-1)[:0] for t in output_tensor_list], [t.reshape(-1)[:0] for t in input_tensor_list], own.size())
+    values, into = flat(input_tensor_list), flat(output_tensor_list)
+    sent, received = ([t.numel() for t in tensors] for tensors in (input_tensor_list, output_tensor_list))
+    exchange(where, own, values, sent, into, received, kind(input_tensor_list[0]).split()[0])
+    _spread(output_tensor_list, np.split(into, np.cumsum(received)[:-1]))
+    return Work() if async_op else None

@@ -1,0 +1,113 @@
+"""From one rank to another: send and recv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dovetail as dv
+from dovetail.errors import GradError, ShapeError, ValueRangeError
+
+from . import mpi
+from .buffers import array, checked, kind, put, words
+from .collectives import outside, root_of
+from .group import ProcessGroup, member
+from .work import Work
+
+__all__ = ["P2POp", "batch_isend_irecv", "irecv", "isend", "recv", "send"]
+
+
+def _peer(where: str, group: ProcessGroup, of_world: int | None, of_group: int | None) -> int:
+    peer = root_of(where, group, of_world, of_group)
+    if peer == group.rank():
+        raise ValueRangeError(where, f"Invalid {'destination' if 'send' in where else 'source'} rank: {peer} is this process itself")
+    return peer
+
+
+def isend(tensor: dv.Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None) -> Work | None:
+    """Begin to send a tensor to one member; it may be changed once the work is done."""
+    checked("isend", tensor)
+    if outside(group):
+        return None
+    own = member(group)
+    peer, values = _peer("isend", own, dst, group_dst), array(tensor)
+    return Work(own, f"isend({kind(tensor)} to rank {own.ranks[peer]})", lambda: [own.comm.Isend(words(values), peer, tag)], checked=False)
+
+
+def irecv(tensor: dv.Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None) -> Work | None:
+    """Begin to receive a tensor, in place, from one member, or from any where no ``src`` is given.
+
+    Waiting for it raises a ShapeError (RuntimeError) where what arrives is not of the tensor's size.
+    """
+    checked("irecv", tensor)
+    if outside(group):
+        return None
+    own, any_of = member(group), src is None and group_src is None
+    if own.watch is None:
+        raise ValueRangeError("irecv", "there is nobody to receive from in a world of one process")
+    peer = mpi.load().ANY_SOURCE if any_of else _peer("irecv", own, src, group_src)
+    values, status = array(tensor), mpi.load().Status()
+    room = words(values)
+    what = f"irecv({kind(tensor)} from {'any rank' if any_of else f'rank {own.ranks[peer]}'})"
+    found: list[Any] = []
+
+    def ready() -> bool:
+        if not found:
+            message = own.comm.Improbe(peer, tag, status)
+            if message is None:
+                return False
+            if status.count != room.nbytes:
+                message.Recv(bytearray(status.count))
+                text = f"{status.count} bytes came from rank {own.ranks[status.source]}, and {kind(tensor)} has {room.nbytes}"
+                raise ShapeError("irecv", text, "expected the same shape and type on both sides")
+            found.append(message.Irecv(room))
+            work._source = own.ranks[status.source]
+        return bool(found[0].Test())
+
+    work = _Receipt(own, what, finish=lambda: put(tensor, values), checked=False)
+    work.ready = ready
+    return work
+
+
+class _Receipt(Work):
+    """A receipt under way: it begins when its message is there, so that their sizes can be compared."""
+
+    ready: Any
+
+    def _advance(self) -> bool:
+        if not self._done and self.ready():
+            self._done = True
+            self._finish()  # type: ignore[misc]
+        return self._done
+
+
+def send(tensor: dv.Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None) -> None:
+    """Send a tensor to one member. Raises a ValueError for this process itself."""
+    if (work := isend(tensor, dst, group, tag, group_dst)) is not None:
+        work.wait()
+
+
+def recv(tensor: dv.Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None) -> int:
+    """Receive a tensor, in place, and return the sender's rank; without ``src`` from any member. -1 for who is no member."""
+    if (work := irecv(tensor, src, group, tag, group_src)) is None:
+        return -1
+    work.wait()
+    return work.source_rank()
+
+
+class P2POp:
+    """An `isend` or `irecv` to come, for `batch_isend_irecv`."""
+
+    def __init__(self, op: Any, tensor: dv.Tensor, peer: int | None = None, group: Any = None, tag: int = 0, group_peer: int | None = None):
+        if op not in (isend, irecv):
+            raise GradError("P2POp", "Invalid ``op``", "expected distributed.isend or distributed.irecv")
+        self.op, self.tensor, self.peer, self.group, self.tag, self.group_peer = op, tensor, peer, group, tag, group_peer
+
+    def begin(self) -> Work | None:
+        """Call it."""
+        started: Work | None = self.op(self.tensor, self.peer, self.group, self.tag, self.group_peer)
+        return started
+
+
+def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
+    """Begin several at once, and return their works."""
+    return [work for op in p2p_op_list if (work := op.begin()) is not None]

@@ -1,0 +1,151 @@
+"""DistributedDataParallel: every rank has the model and its own part of each batch; the gradients that they step by are one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import dovetail as dv
+from dovetail.errors import GradError, UnsupportedError, ValueRangeError
+
+from .buffers import array, put, words
+from .errors import DistError
+from .group import is_initialized, member
+from .objects import gathered
+from .reducer import Reducer
+from .work import Work
+
+__all__ = ["DistributedDataParallel"]
+
+_MB = 1 << 20
+
+
+class DistributedDataParallel(dv.nn.Module):
+    """Hold a module as ``.module``, and average the gradients of every backward pass over the ranks of a group.
+
+    Rank 0's parameters and buffers are given to all when it is made; the buffers again before each forward, with ``broadcast_buffers``.
+    Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, and
+    each is reduced as soon as it is full, while backward goes on with the layers before it. ``find_unused_parameters`` looks, after each
+    forward, for parameters that the output does not depend on; without it such a parameter is an error of the next forward, which names
+    it. ``gradient_as_bucket_view`` saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank
+    alike: where the ranks' batches are not of one size, scale the losses, as ``loss.sum() * world_size / samples_of_all``.
+
+    Raises a ValueError without a process group; a DistError (RuntimeError) where the ranks' models differ, which names the first
+    parameter; a RuntimeError for a module without parameters to train. Li and others, 2020 (arXiv:2006.15704).
+
+    >>> from dovetail import distributed
+    >>> distributed.init_process_group("gloo", rank=0, world_size=1)
+    >>> list(DistributedDataParallel(dv.nn.Linear(2, 1)).state_dict())
+    ['module.weight', 'module.bias']
+    >>> distributed.destroy_process_group()
+    """
+
+    def __init__(
+        self, module: dv.nn.Module, device_ids: Any = None, output_device: Any = None, dim: int = 0, broadcast_buffers: bool | None = None,
+        init_sync: bool = True, process_group: Any = None, bucket_cap_mb: float | None = None, find_unused_parameters: bool = False,
+        check_reduction: bool = False, gradient_as_bucket_view: bool = False, static_graph: bool = False, **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        where = "DistributedDataParallel"
+        if process_group is None and not is_initialized():
+            what = "Default process group has not been initialized"
+            raise ValueRangeError(where, what, "it needs dovetail.distributed.init_process_group", "one process trains the module as it is")
+        if other := {name: value for name, value in options.items() if value}:
+            raise UnsupportedError(where, f"{', '.join(other)}: not there yet", "expected the arguments before")
+        if not any(p.requires_grad for p in module.parameters()):
+            raise GradError(
+                where, "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
+            )
+        self.module, self.process_group = module, member(process_group)
+        self.device_ids, self.output_device, self.dim, self.static_graph = device_ids, output_device, dim, static_graph
+        self.broadcast_buffers, self.find_unused_parameters = broadcast_buffers is not False, find_unused_parameters
+        self.gradient_as_bucket_view, self.require_backward_grad_sync = gradient_as_bucket_view, True
+        self.bucket_bytes_cap = int((bucket_cap_mb or 25) * _MB)
+        ignored = set(getattr(module, "_ddp_params_and_buffers_to_ignore", ()))
+        self._named = [(name, p) for name, p in module.named_parameters() if p.requires_grad and name not in ignored]
+        self._buffers_shared = [(name, b) for name, b in module.named_buffers() if name not in ignored]
+        if init_sync:
+            self._check_models()
+            self._broadcast([p for name, p in module.named_parameters() if name not in ignored] + [b for _, b in self._buffers_shared])
+        self.reducer: Reducer | None = None
+        if self.process_group.watch is not None:
+            size = sum(p.numel() * p.element_size() for _, p in self._named)
+            if bucket_cap_mb is None:  # several buckets also of a small model, so that there is something to overlap
+                self.bucket_bytes_cap = min(self.bucket_bytes_cap, max(_MB, size // 6))
+            first = min(_MB, self.bucket_bytes_cap)
+            self.reducer = Reducer(
+                self._named,
+                self.process_group,
+                first,
+                self.bucket_bytes_cap,
+                gradient_as_bucket_view,
+                find_unused_parameters or static_graph,
+            )
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        syncs = dv.is_grad_enabled() and self.require_backward_grad_sync and self.reducer is not None
+        if syncs:
+            self.reducer.check()  # type: ignore[union-attr]
+        if self.broadcast_buffers and self.require_backward_grad_sync and self._buffers_shared:
+            self._broadcast([b for _, b in self._buffers_shared])
+        output = self.module(*inputs, **kwargs)
+        if syncs:
+            self.reducer.prepare(output)  # type: ignore[union-attr]
+        elif self.reducer is not None and dv.is_grad_enabled():
+            self.reducer.expects = False
+        return output
+
+    @contextlib.contextmanager
+    def no_sync(self) -> Iterator[None]:
+        """In this block gradients add up on each rank; the first backward of a forward after it reduces their sum."""
+        before, self.require_backward_grad_sync = self.require_backward_grad_sync, False
+        try:
+            yield
+        finally:
+            self.require_backward_grad_sync = before
+
+    def join(self, *args: Any, **kwargs: Any) -> Any:
+        """Always an UnsupportedError (NotImplementedError): give all ranks as many batches, as DistributedSampler does."""
+        raise UnsupportedError("DistributedDataParallel.join", "there is no join", "", "DistributedSampler gives all ranks as many samples")
+
+    def register_comm_hook(self, state: Any, hook: Any) -> None:
+        """Always an UnsupportedError (NotImplementedError)."""
+        raise UnsupportedError("DistributedDataParallel.register_comm_hook", "there are no communication hooks")
+
+    def _check_models(self) -> None:
+        """All ranks have the same tensors, or an error on all of them says which is the first that differs."""
+        if self.process_group.watch is None:
+            return
+        mine = [
+            [n, str(t.dtype), list(t.shape), t.requires_grad] for n, t in (*self.module.named_parameters(), *self.module.named_buffers())
+        ]
+        everyone = gathered("DistributedDataParallel", mine, self.process_group)
+        for rank, other in enumerate(everyone):
+            for place in range(max(len(other), len(everyone[0]))):
+                a, b = (_shown(rows[place]) if place < len(rows) else "no more tensors" for rows in (everyone[0], other))
+                if a != b:
+                    ranks = self.process_group.ranks
+                    what = f"the models differ: rank {ranks[0]} has {a} where rank {ranks[rank]} has {b}"
+                    raise DistError("DistributedDataParallel", what, "expected the same parameters and buffers in the same order")
+
+    def _broadcast(self, tensors: list[dv.Tensor]) -> None:
+        """Give the first rank's tensors to all, those of one type in one go."""
+        group = self.process_group
+        if group.watch is None:
+            return
+        for dtype in dict.fromkeys(t.dtype for t in tensors):
+            part = [t for t in tensors if t.dtype == dtype]
+            arrays = [array(t) for t in part]
+            row = np.concatenate([a.reshape(-1) for a in arrays])
+            what = f"DistributedDataParallel(broadcast of {len(part)} tensors)"
+            Work(group, what, lambda row=row: [group.comm.Ibcast(words(row), 0)], checked=False).wait()
+            if group.rank():
+                for tensor, values in zip(part, np.split(row, np.cumsum([a.size for a in arrays])[:-1]), strict=True):
+                    put(tensor, values)
+
+
+def _shown(row: list[Any]) -> str:
+    return f"{row[0]} {tuple(row[2])} of {row[1]}{'' if row[3] else ', frozen'}"

@@ -1,0 +1,204 @@
+"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while backward goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+import dovetail as dv
+from dovetail.errors import GradError
+
+from . import mpi
+from .buffers import array, reducer
+from .group import ProcessGroup
+from .work import Work
+
+__all__ = ["Bucket", "Reducer", "buckets_of"]
+
+
+def buckets_of(parameters: Sequence[tuple[str, dv.Tensor]], first: float, cap: float) -> list[list[int]]:
+    """Places of parameters, the last one first, in runs of one type and of at most so many bytes; the first run is smaller.
+
+    >>> buckets_of([("a", dv.ones(4)), ("b", dv.ones(4)), ("c", dv.ones(4))], 16, 32)
+    [[2], [1, 0]]
+    """
+    made: list[list[int]] = []
+    sizes: list[float] = []
+    for index in reversed(range(len(parameters))):
+        tensor = parameters[index][1]
+        size, room = tensor.numel() * tensor.element_size(), first if len(made) <= 1 else cap
+        if not made or parameters[made[-1][-1]][1].dtype != tensor.dtype or sizes[-1] + size > room:
+            made.append([])
+            sizes.append(0)
+        made[-1].append(index)
+        sizes[-1] += size
+    return made
+
+
+class Bucket:
+    """Memory for the gradients of some parameters, in a row."""
+
+    def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]]) -> None:
+        tensors = [parameters[i][1] for i in indices]
+        self.indices, self.waiting, self.work = indices, len(indices), None  # type: Any, int, Work | None
+        self.flat = np.zeros(sum(t.numel() for t in tensors), array(tensors[0].detach()).dtype)
+        ends = np.cumsum([t.numel() for t in tensors]).tolist()
+        self.parts = [self.flat[end - t.numel() : end].reshape(t.shape) for t, end in zip(tensors, ends, strict=True)]
+        self.started = self.ended = 0.0
+
+    def start(self, group: ProcessGroup) -> None:
+        """Begin to reduce; the members' order of buckets is one, so there is nothing to compare."""
+        wide, self._result = reducer("SUM", self.flat, group.size())
+        self.started = time.perf_counter()
+        what = f"DistributedDataParallel(bucket of {len(self.indices)} gradients, {self.flat.nbytes} bytes)"
+        self.work = Work(
+            group, what, lambda: [group.comm.Iallreduce(mpi.load().IN_PLACE, wide, mpi.load().SUM)], self._arrived, checked=False
+        )
+
+    def _arrived(self) -> None:
+        self._result()
+        self.ended = time.perf_counter()
+
+
+class Reducer:
+    """Collects the gradients of a backward pass, and gives every parameter their mean over all ranks."""
+
+    def __init__(
+        self, parameters: Sequence[tuple[str, dv.Tensor]], group: ProcessGroup, first: float, cap: float, views: bool, find_unused: bool
+    ) -> None:
+        self.parameters, self.group, self.views, self.find_unused = list(parameters), group, views, find_unused
+        self.buckets = [Bucket(run, self.parameters) for run in buckets_of(self.parameters, first, cap)]
+        self.place = {i: (bucket, at) for bucket in self.buckets for at, i in enumerate(bucket.indices)}
+        self.expects = False  # whether a backward pass is to come, or under way
+        self.ready: set[int] = set()
+        self.used = np.zeros(len(self.parameters), np.int32)
+        self.trace: list[tuple[float, float]] = []  # when each bucket of the last pass was on its way
+        self.backward_end = 0.0
+        self.handles = [p.register_post_accumulate_grad_hook(self._hook(i)) for i, (_, p) in enumerate(self.parameters)]
+
+    def prepare(self, outputs: Any) -> None:
+        """A forward pass has ended: its backward will reduce. Parameters that it did not use are ready, where they are looked for."""
+        for bucket in self.buckets:
+            bucket.waiting, bucket.work = len(bucket.indices), None
+        self.ready, self.expects, self._next = set(), True, 0
+        self.used[:] = 0
+        if self.find_unused:
+            reached = _leaves(outputs)
+            for index, (_, parameter) in enumerate(self.parameters):
+                if id(parameter) not in reached:
+                    self._fill(index, None)
+
+    def check(self) -> None:
+        """Refuse to begin a pass before the one before it was reduced. Raises a RuntimeError that names what had no gradient."""
+        if self.expects and self.ready and len(self.ready) < len(self.parameters):
+            missing = [name for i, (name, _) in enumerate(self.parameters) if i not in self.ready]
+            what = "Expected to have finished reduction in the prior iteration before starting a new one"
+            had = f"rank {self.group.rank()}: no gradient for {', '.join(missing)}"
+            remedy = "all outputs of forward must take part in the loss; find_unused_parameters=True lets parameters be unused"
+            raise GradError("DistributedDataParallel", what, had, remedy)
+
+    def _hook(self, index: int) -> Any:
+        def accumulated(parameter: dv.Tensor) -> None:
+            if self.expects:
+                self._gradient(index, parameter)
+
+        return accumulated
+
+    def _gradient(self, index: int, parameter: dv.Tensor) -> None:
+        if index in self.ready:
+            name = self.parameters[index][0]
+            what = f"Expected to mark a variable ready only once: {name} had its gradient twice in one pass"
+            raise GradError(
+                "DistributedDataParallel", what, "", "checkpoint(use_reentrant=False); find_unused_parameters only where parts are"
+            )
+        self.used[index] = 1
+        self._fill(index, parameter.grad)
+        if len(self.ready) == len(self.parameters):
+            self._finish()
+
+    def _fill(self, index: int, gradient: dv.Tensor | None) -> None:
+        """Put a gradient in its place; begin what is full and whose turn it is, and let MPI go on with the rest."""
+        bucket, at = self.place[index]
+        self.ready.add(index)
+        if gradient is None:
+            bucket.parts[at][...] = 0
+        else:
+            share = 1 / self.group.size()  # of the mean: MPI adds the rest
+            np.multiply(array(gradient), share, out=bucket.parts[at], casting="unsafe")
+        bucket.waiting -= 1
+        while self._next < len(self.buckets) and not self.buckets[self._next].waiting:
+            self.buckets[self._next].start(self.group)
+            self._next += 1
+        for other in self.buckets[: self._next]:
+            if other.work is not None:
+                other.work.is_completed()
+
+    def _finish(self) -> None:
+        """All gradients are here: wait for what is under way, and hand out the means."""
+        self.backward_end = time.perf_counter()
+        self.expects = False
+        if self.find_unused and not self.used.all():
+            self.used[:] = self._used_anywhere()
+        elif self.find_unused:
+            self._used_anywhere()
+        for bucket in self.buckets:
+            if bucket.work is not None:
+                bucket.work.wait()
+        for index, (_, parameter) in enumerate(self.parameters):
+            bucket, at = self.place[index]
+            if self.find_unused and not self.used[index]:
+                continue  # used by no rank: its gradient is as it was
+            if self.views:
+                if parameter.grad is None or not np.shares_memory(array(parameter.grad), bucket.parts[at]):
+                    parameter.grad = dv.from_numpy(bucket.parts[at])
+            elif parameter.grad is None:
+                parameter.grad = dv.from_numpy(bucket.parts[at].copy())
+            else:
+                with dv.no_grad():
+                    parameter.grad.copy_(dv.from_numpy(bucket.parts[at]))
+        self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
+
+    def _used_anywhere(self) -> Any:
+        """Which parameters some rank has used."""
+        used = self.used.copy()
+
+        def start() -> list[Any]:
+            return [self.group.comm.Iallreduce(mpi.load().IN_PLACE, used, mpi.load().MAX)]
+
+        Work(self.group, "DistributedDataParallel(used parameters)", start, checked=False).wait()
+        return used
+
+
+def _tensors(value: Any) -> Iterator[dv.Tensor]:
+    """The tensors in nested containers, and in the attributes of objects such as a model's output."""
+    if isinstance(value, dv.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _tensors(one)
+    elif isinstance(value, list | tuple | set):
+        for one in value:
+            yield from _tensors(one)
+    elif hasattr(value, "__dict__"):
+        for one in vars(value).values():
+            if isinstance(one, dv.Tensor | list | tuple | dict):
+                yield from _tensors(one)
+
+
+def _leaves(outputs: Any) -> set[int]:
+    """Identities of the leaves that the outputs were computed from."""
+    found = {id(t) for t in _tensors(outputs)}
+    seen: set[Any] = set()
+    left = [t.grad_fn for t in _tensors(outputs) if t.grad_fn is not None]
+    while left:
+        node = left.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if (leaf := getattr(node, "variable", None)) is not None:
+            found.add(id(leaf))
+        left.extend(below for below, _ in node.next_functions if below is not None)
+    return found

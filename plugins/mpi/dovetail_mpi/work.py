@@ -1,0 +1,126 @@
+"""Work: a collective under way. Before its data move, all members compare what they were asked for.
+
+The comparison is one reduction of sixteen bytes: where ranks were asked for different things (another collective, shape, type or root),
+all of them raise an error that says what each was asked for. Without it MPI would mix the data up, or wait forever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import mpi
+from .errors import DistError
+from .watch import wait
+
+if TYPE_CHECKING:
+    from .group import ProcessGroup
+
+__all__ = ["Work", "agree"]
+
+
+class Work:
+    """What a collective with ``async_op=True`` returns: its tensors hold the result once `wait` has returned.
+
+    >>> Work().wait(), Work().is_completed()
+    (True, True)
+    """
+
+    def __init__(
+        self, group: ProcessGroup | None = None, what: str = "", start: Callable[[], list[Any]] = list,
+        finish: Callable[[], Any] | None = None, checked: bool = True,
+    ) -> None:  # fmt: skip
+        self._group, self._what, self._start, self._finish = group, what, start, finish
+        self._check: Any = None
+        self._requests: list[Any] | None = None  # of the data, once they move
+        self._error: Exception | None = None
+        self._done = group is None or group.watch is None
+        self._source = -1
+        if self._done or group is None:
+            return
+        if checked:
+            group.watch.calls, group.watch.last = group.watch.calls + 1, what
+            mark = int.from_bytes(blake2b(what.encode(), digest_size=8).digest(), "little") >> 1
+            self._mark = np.array([mark, -mark])
+            self._check = group.checks.Iallreduce(mpi.load().IN_PLACE, self._mark, mpi.load().MAX)
+            group.queue.append(self)
+        else:
+            self._requests = start()
+
+    def wait(self, timeout: timedelta | None = None) -> bool:
+        """Return True when the tensors hold the result.
+
+        Raises a DistError where the ranks were asked for different things, where one of them ended or failed, or after the timeout.
+        """
+        group = self._group
+        if not self._done and group is not None:
+            wait(self._advance, self._what, group.watch, group.ranks, timeout or group.timeout)
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def is_completed(self) -> bool:
+        """Whether `wait` would return at once."""
+        return self._done or self._advance()
+
+    def is_success(self) -> bool:
+        """Whether it is done, without an error."""
+        return self.is_completed() and self._error is None
+
+    def exception(self) -> Exception | None:
+        """The error that `wait` raises, where there is one."""
+        return self._error
+
+    def source_rank(self) -> int:
+        """The sender of what was received."""
+        return self._source
+
+    synchronize = wait
+
+    def _advance(self) -> bool:
+        """Go on as far as that is possible without waiting; True when done."""
+        if self._requests is None and not self._done:
+            self._begin()
+        if self._done:
+            return True
+        if self._requests is None or not mpi.load().Request.Testall(self._requests):
+            return False
+        self._done = True
+        if self._finish is not None:
+            self._finish()
+        return True
+
+    def _begin(self) -> None:
+        """Start the data of this work, and of those asked for before it: their order is the same on all ranks."""
+        queue = self._group.queue  # type: ignore[union-attr]
+        while queue and self._requests is None and not self._done:
+            first = queue[0]
+            if not first._check.Test():
+                return
+            queue.popleft()
+            if first._mark[0] == -first._mark[1]:
+                first._requests = first._start()
+            else:
+                first._done, first._error = True, first._difference()
+
+    def _difference(self) -> Exception:
+        """Every rank says what it was asked for."""
+        group: Any = self._group
+        mine = np.frombuffer(self._what.encode()[:400].ljust(400), np.uint8)
+        texts = np.empty((len(group.ranks), 400), np.uint8)
+        request = group.comm.Iallgather(mine, texts)
+        wait(request.Test, self._what, group.watch, group.ranks, group.timeout)
+        asked: dict[str, list[int]] = {}
+        for rank, text in zip(group.ranks, texts, strict=True):
+            asked.setdefault(text.tobytes().decode(errors="replace").strip(), []).append(rank)
+        said = "; ".join(f"rank{'s' if len(r) > 1 else ''} {', '.join(map(str, r))}: {text}" for text, r in asked.items())
+        return DistError(self._what.partition("(")[0], f"the ranks were asked for different things ({said})", "expected the same of all")
+
+
+def agree(group: ProcessGroup, what: str) -> None:
+    """Return when all members have come here with the same text."""
+    Work(group, what).wait()

@@ -1,0 +1,187 @@
+"""Trainings on all ranks beside the same training in one process, on the same global batches; reports how far the parameters are apart."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from dovetail.distributed.optim import ZeroRedundancyOptimizer
+
+import dovetail as dv
+from dovetail import distributed as dist
+from dovetail import nn
+from dovetail.nn.parallel import DistributedDataParallel
+from dovetail.utils.data import DataLoader, DistributedSampler
+
+dist.init_process_group()
+RANK, SIZE = dist.get_rank(), dist.get_world_size()
+STEPS = 20
+found: dict[str, Any] = {"rank": RANK}
+
+
+def network(*, norm: bool = False, drop: float = 0.0) -> nn.Module:
+    dv.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(6, 16, bias=not norm), nn.BatchNorm1d(16) if norm else nn.Identity(), nn.Tanh(), nn.Dropout(drop), nn.Linear(16, 16),
+        nn.ReLU(), nn.Linear(16, 1),
+    ).double()  # fmt: skip
+
+
+def batches() -> Any:
+    """Global batches of 8, every fourth of 5, which ranks cannot share evenly."""
+    numbers = dv.Generator().manual_seed(5)
+    for step in range(STEPS):
+        x = dv.randn(5 if step % 4 == 3 else 8, 6, generator=numbers).double()
+        yield x, x.sum(1, keepdim=True).sin()
+
+
+def shard(t: dv.Tensor, rank: int) -> dv.Tensor:
+    return t[rank::SIZE]
+
+
+def apart(one: nn.Module, other: nn.Module) -> float:
+    return max(
+        float((a - b).abs().max() / b.abs().max()) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    )
+
+
+def clipped(model: nn.Module, optimizer: Any) -> None:
+    nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def with_norm_accumulation_and_clipping() -> None:
+    one = network(norm=True)
+    many = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(one))
+    many = DistributedDataParallel(many, bucket_cap_mb=0.001)
+    found["buckets"] = len(many.reducer.buckets)
+    a, b = (dv.optim.SGD(m.parameters(), lr=0.05, momentum=0.9) for m in (many, one))
+    for step, (x, y) in enumerate(batches()):
+        (nn.functional.mse_loss(one(x), y, reduction="sum") / len(x)).backward()
+        mine, wanted = shard(x, RANK), shard(y, RANK)
+        if step % 2 == 0:
+            with many.no_sync():
+                (nn.functional.mse_loss(many(mine), wanted, reduction="sum") * SIZE / len(x)).backward()
+            continue
+        (nn.functional.mse_loss(many(mine), wanted, reduction="sum") * SIZE / len(x)).backward()
+        clipped(many, a)
+        clipped(one, b)
+    found["norm, accumulation, clipping"] = apart(many.module, one)
+
+
+def with_dropout() -> None:
+    """The one process draws the masks that the ranks draw, each from its own numbers."""
+    one = network(drop=0.3)
+    many = DistributedDataParallel(copy.deepcopy(one), gradient_as_bucket_view=True)
+    a, b = (dv.optim.AdamW(m.parameters(), lr=0.01) for m in (many, one))
+    numbers = []
+    for rank in range(SIZE):
+        dv.manual_seed(100 + rank)
+        numbers.append(dv.get_rng_state())
+    own = numbers[RANK]
+    for x, y in batches():
+        for rank in range(SIZE):
+            dv.set_rng_state(numbers[rank])
+            (nn.functional.mse_loss(one(shard(x, rank)), shard(y, rank), reduction="sum") / len(x)).backward()
+            numbers[rank] = dv.get_rng_state()
+        b.step()
+        b.zero_grad()
+        dv.set_rng_state(own)
+        (nn.functional.mse_loss(many(shard(x, RANK)), shard(y, RANK), reduction="sum") * SIZE / len(x)).backward()
+        own = dv.get_rng_state()
+        a.step()
+        a.zero_grad()
+    found["dropout"] = apart(many.module, one)
+
+
+def with_zero() -> None:
+    """The divided optimizer gives the plain one's numbers, also after its state was gathered, saved and loaded."""
+    plain = DistributedDataParallel(network())
+    divided = DistributedDataParallel(network())
+    groups = [
+        [{"params": list(m.module[:4].parameters())}, {"params": list(m.module[4:].parameters()), "lr": 0.02}] for m in (plain, divided)
+    ]
+    a, b = dv.optim.AdamW(groups[0], lr=0.01), ZeroRedundancyOptimizer(groups[1], dv.optim.AdamW, lr=0.01)
+    halves = [dv.optim.lr_scheduler.StepLR(o, 5, 0.5) for o in (a, b)]
+    for step, (x, y) in enumerate(batches()):
+        for model, optimizer, half in ((plain, a, halves[0]), (divided, b, halves[1])):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(shard(x, RANK)), shard(y, RANK)).backward()
+            optimizer.step()
+            half.step()
+        if step == 9:
+            b.consolidate_state_dict(0)
+            state = [b.state_dict() if RANK == 0 else None]
+            dist.broadcast_object_list(state)
+            found["state of zero"] = _same(state[0]["state"], a.state_dict()["state"])
+            b = ZeroRedundancyOptimizer(groups[1], dv.optim.AdamW, lr=0.5)
+            b.load_state_dict(state[0])
+            halves[1].optimizer = b
+    found["zero"] = all(dv.equal(p, q) for p, q in zip(plain.parameters(), divided.parameters(), strict=True))
+    found["share"] = sum(t.numel() for slots in b.share().values() for t in slots.values() if t.numel() > 1)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one.keys() == other.keys() and all(dv.equal(one[i][k], other[i][k]) for i in one for k in one[i])
+
+
+class Branches(nn.Module):
+    """One of two branches for even ranks and the other for odd ones, and one that nobody takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.even, self.odd, self.never = (nn.Linear(2, 1) for _ in range(3))
+        self.register_buffer("seen", dv.zeros(1))
+
+    def forward(self, x: dv.Tensor, which: int) -> dict[str, dv.Tensor]:
+        self.seen += 1 + RANK
+        return {"out": (self.odd if which else self.even)(x)}
+
+
+def with_unused_parameters() -> None:
+    dv.manual_seed(RANK)  # rank 0's are given to all
+    model = DistributedDataParallel(Branches(), find_unused_parameters=True)
+    for _ in range(2):
+        model.zero_grad()
+        model(dv.full((1, 2), 1.0), RANK % 2)["out"].sum().backward()
+    inner = model.module
+    odd = SIZE // 2
+    found["unused"] = [inner.even.weight.grad.tolist(), inner.odd.bias.grad.tolist(), inner.never.weight.grad, inner.seen.tolist()]
+    found["unused expected"] = [[[(SIZE - odd) / SIZE] * 2], [odd / SIZE], None, [2.0 + RANK]]
+    everyone: list[Any] = [None] * SIZE
+    dist.all_gather_object(everyone, inner.even.weight.detach())
+    found["given"] = all(dv.equal(everyone[0], w) for w in everyone)
+    strict = DistributedDataParallel(Branches())
+    strict(dv.ones(1, 2), 0)["out"].sum().backward()
+    try:
+        strict(dv.ones(1, 2), 0)
+        found["named"] = "no error"
+    except RuntimeError as error:
+        found["named"] = str(error)
+
+
+def with_a_sampler() -> None:
+    """Ranks see every sample once; a pass that was stopped goes on where it was."""
+
+    def loader() -> DataLoader:
+        return DataLoader(list(range(24)), batch_size=2, sampler=DistributedSampler(list(range(24))))
+
+    first = loader()
+    first.sampler.set_epoch(3)
+    steps = iter(first)
+    begun = [next(steps).tolist() for _ in range(2)]
+    state, rest = first.state_dict(), [b.tolist() for b in steps]
+    again = loader()
+    again.load_state_dict(state)
+    again.sampler.set_epoch(3)
+    found["resumed"] = [b.tolist() for b in again] == rest
+    everyone: list[Any] = [None] * SIZE
+    dist.all_gather_object(everyone, begun + rest)
+    found["every sample"] = sorted(i for one in everyone for b in one for i in b) == list(range(24))
+
+
+for case in (with_norm_accumulation_and_clipping, with_dropout, with_zero, with_unused_parameters, with_a_sampler):
+    case()
+print("REPORT " + json.dumps(found), flush=True)

@@ -1,0 +1,148 @@
+"""Checkpoints in parts: whole or absent, found damaged, and the same training on any number of ranks."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dovetail as dv
+from dovetail.errors import FormatError
+from dovetail_mpi import shards
+from dovetail_mpi.checkpointer import ShardedCheckpointer
+from tests.mpi.launching import PROGRAMS, environment, needs_mpi
+from tests.support.figures import note
+
+
+def put(stem: Path, tree: Any, ranks: int, mark: str = "00aa") -> None:
+    """What so many ranks would write."""
+    bare, tensors = shards.deal(tree, ranks)
+    for rank in range(ranks):
+        own = {str(i): t for i, (t, owner) in enumerate(tensors) if owner == rank}
+        shards.write(stem, mark, rank, ranks, {"tree": bare if rank == 0 else None, "tensors": own})
+    shards.commit(stem, mark, ranks, {"step": 1})
+
+
+def some() -> dict[str, Any]:
+    model = dv.nn.Sequential(dv.nn.Linear(3, 4), dv.nn.BatchNorm1d(4))
+    return {"model": model.state_dict(), "n": [1, (2.5, "x")], "t": (dv.arange(5), None)}
+
+
+def test_any_number_of_parts_is_the_same_whole(tmp_path: Path) -> None:
+    tree = some()
+    for ranks in (1, 2, 5):
+        put(tmp_path / f"a{ranks}", tree, ranks)
+        _, found, _ = shards.whole(tmp_path / f"a{ranks}")
+        assert found["n"] == tree["n"] and dv.equal(found["t"][0], tree["t"][0]) and found["t"][1] is None
+        assert list(found["model"]) == list(tree["model"]) and all(dv.equal(found["model"][k], v) for k, v in tree["model"].items())
+    sizes = [path.stat().st_size for path in sorted(tmp_path.glob("a2.*.dvt"))]
+    assert max(sizes) < sum(sizes)
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1200, marks=pytest.mark.soak)])
+def test_what_was_changed_is_found(tmp_path: Path, count: int) -> None:
+    draw, stem = random.Random(count), tmp_path / "a"
+    put(stem, some(), 3)
+    files = [*sorted(tmp_path.glob("a.*.dvt")), shards.manifest(stem)]
+    detected = 0
+    for _ in range(count):
+        path = draw.choice(files)
+        before = path.read_bytes()
+        data, at = bytearray(before), draw.randrange(len(before))
+        kind = draw.random()
+        if kind < 0.7:
+            data[at] ^= 1 << draw.randrange(8)
+        elif kind < 0.85:
+            del data[at:]
+        else:
+            half = len(data) // 2
+            data = data[half:] + data[:half]
+        path.write_bytes(bytes(data))
+        try:
+            shards.whole(stem)
+        except FormatError as error:
+            detected += "a." in str(error)
+        path.write_bytes(before)
+    shards.whole(stem)
+    note("R4", f"{count} changes of checkpoints in parts found, the file named", detected, str(count))
+    assert detected == count
+
+
+def test_parts_that_do_not_belong_together(tmp_path: Path) -> None:
+    put(tmp_path / "a", some(), 2)
+    put(tmp_path / "b", some(), 2, "00bb")
+    (tmp_path / "a.00aa-1-of-2.dvt").write_bytes((tmp_path / "b.00bb-1-of-2.dvt").read_bytes())
+    with pytest.raises(FormatError, match="a.00aa-1-of-2.dvt.*is a part of another checkpoint"):
+        shards.whole(tmp_path / "a")
+    (tmp_path / "b.00bb-0-of-2.dvt").unlink()
+    with pytest.raises(FormatError, match="b.00bb-0-of-2.dvt.*is missing; the checkpoint is not whole without it"):
+        shards.whole(tmp_path / "b")
+    with pytest.raises(RuntimeError, match="1 of 2 parts did not come, the first b.00bb-0-of-2.dvt"):
+        shards.commit(tmp_path / "b", "00bb", 2, {}, timeout=0.01)
+
+
+def test_old_ones_and_leftovers_go(tmp_path: Path) -> None:
+    model = dv.nn.Linear(2, 1)
+    with ShardedCheckpointer(tmp_path, keep=2) as checkpoints:
+        (tmp_path / "000001-step-9.dead-0-of-2.dvt").write_bytes(b"left by a kill")
+        for step in range(4):
+            assert checkpoints.save({"model": model}, step=step, metrics={"loss": 1.0}).name == f"{step + 1:06d}-step-{step}"
+        checkpoints.wait()
+        assert [path.name for path in checkpoints.paths()] == ["000003-step-2", "000004-step-3"]
+        assert len(list(tmp_path.iterdir())) == 4
+        with pytest.raises(KeyError, match="has no 'optimizer'; it has 'model'"):
+            checkpoints.restore({"optimizer": model})
+    with pytest.raises(TypeError, match="cannot save"), ShardedCheckpointer(tmp_path) as checkpoints:
+        checkpoints.save({"model": object()})
+
+
+def train(folder: Path, ranks: int, kills: int, steps: int, seed: int = 1) -> list[Any]:
+    """Run a training with so many kills to its end; nothing of it is left running."""
+    folder.mkdir(exist_ok=True)
+    program = [str(PROGRAMS / "resuming.py"), str(folder), str(kills), str(seed), str(steps)]
+    command = [sys.executable, "-m", "dovetail", "launch", "-n", str(ranks), "--oversubscribe", "--no-prefix", "--max-restarts", str(kills)]
+    done = subprocess.run([*command, *program], capture_output=True, text=True, timeout=60 + 40 * kills, env=environment(), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count("was killed by signal 9") == kills
+    end = time.monotonic() + 5
+    while left := running(str(folder)):
+        assert time.monotonic() < end, left
+    return sorted((json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("REPORT ")), key=lambda r: r["rank"])
+
+
+def running(text: str) -> list[str]:
+    """Processes with a text in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text in path.read_bytes().decode(errors="replace"):
+                found.append(path.parent.name)
+        except OSError:
+            pass
+    return found
+
+
+@needs_mpi
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
+def test_a_training_that_is_killed_ends_as_one_that_is_not(tmp_path: Path, kills: int) -> None:
+    calm, killed = train(tmp_path / "calm", 2, 0, 30), train(tmp_path / "killed", 2, kills, 30)
+    for one, other in zip(calm, killed, strict=True):
+        assert one["numbers"] == other["numbers"] and one["draw"] == other["draw"]
+        assert set(other["left"]) == {"000029-step-29", "000030-step-30"} or len(set(other["left"])) == 2, other
+    note("R1", f"exact resumes of {kills} kills on 2 ranks, checkpoints in parts being written", kills, str(kills))
+
+
+@needs_mpi
+@pytest.mark.soak
+def test_other_numbers_of_ranks_go_on(tmp_path: Path) -> None:
+    """Three ranks go on from what two have saved, with the same parameters and the same state of the optimizer."""
+    train(tmp_path, 2, 0, 5)
+    (tmp_path / "log").unlink()
+    assert [report["begun"] for report in train(tmp_path, 3, 0, 6)] == [5] * 3
+    assert [report["begun"] for report in train(tmp_path, 1, 0, 7)] == [6]

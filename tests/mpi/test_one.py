@@ -1,0 +1,68 @@
+"""A world of one process: programs that make a group of one run without MPI; what has more members is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+import dovetail as dv
+from dovetail.errors import UnsupportedError
+
+
+@pytest.fixture
+def world():
+    dv.distributed.init_process_group("gloo", rank=0, world_size=1)
+    yield dv.distributed
+    dv.distributed.destroy_process_group()
+
+
+def test_collectives_among_one(world):
+    t, got, objects = dv.ones(2), [dv.zeros(2)], [None]
+    assert world.all_reduce(t) is None and world.all_reduce(t, async_op=True).wait() and t.tolist() == [1, 1]
+    world.all_gather(got, t)
+    world.all_gather_object(objects, {"a": 1})
+    world.scatter(t, [dv.full((2,), 3.0)])
+    assert got[0].tolist() == [1, 1] and objects == [{"a": 1}] and t.tolist() == [3, 3]
+    assert (world.get_rank(), world.get_world_size(), world.get_backend()) == (0, 1, "gloo")
+    with pytest.raises(RuntimeError, match="invalid root rank: 1; expected 0, in a world of one process"):
+        world.broadcast(t, 1)
+    with pytest.raises(ValueError, match="twice"):
+        world.init_process_group("gloo", rank=0, world_size=1)
+
+
+def test_more_than_one_and_other_backends_are_refused(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(UnsupportedError, match="rank 0 of 2 processes, which no MPI launcher started.*dovetail launch -n 2"):
+        dv.distributed.init_process_group("gloo", rank=0, world_size=2)
+    with pytest.raises(RuntimeError, match="Distributed package doesn't have NCCL built in"):
+        dv.distributed.init_process_group("nccl", rank=0, world_size=1)
+    with pytest.raises(ValueError, match="environment variable RANK expected, but not set"):
+        dv.distributed.init_process_group("gloo")
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
+        dv.distributed.get_rank()
+
+
+def test_one_process_needs_no_launcher(monkeypatch):
+    dist = dv.distributed
+    for options, variables in (
+        ({"backend": "mpi"}, {}),
+        ({}, {"RANK": "0", "WORLD_SIZE": "1"}),
+        ({"backend": "cpu:gloo,cuda:nccl"}, {"RANK": "0", "WORLD_SIZE": "1"}),
+    ):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        dist.init_process_group(**options)
+        model = dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(2, 1))
+        with model.no_sync():
+            model(dv.ones(1, 2)).sum().backward()
+        assert list(model.state_dict()) == ["module.weight", "module.bias"] and model.module.weight.grad.tolist() == [[1, 1]]
+        assert list(dv.utils.data.DistributedSampler(range(3), shuffle=False)) == [0, 1, 2]
+        assert dist.new_group([0]).size() == 1 and dist.is_initialized()
+        dist.destroy_process_group()
+    assert dist.is_available() and not dist.is_initialized() and dist.is_backend_available("mpi") == dist.is_mpi_available()
+
+
+def test_objects_are_plain_values(world):
+    with pytest.raises(
+        TypeError, match="all_gather_object: cannot save value of type builtins.object; expected tensors and plain values; send its"
+    ):
+        world.all_gather_object([None], object())

@@ -1,0 +1,161 @@
+"""What torchtext's tutorials do, run by run-torch on small files in the true formats; expected values are from its documents."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("dovetail_torch")
+
+from dovetail.utils.data import DataLoader
+from dovetail_text import models
+from dovetail_text.datasets import SST2
+from dovetail_text.datasets.pipes import Pipe
+
+PROGRAM = r"""
+import sys
+import torch, torchtext
+import torchtext.transforms as T
+import torchtext.functional as F
+from collections import Counter, OrderedDict
+from torch import nn
+from torch.utils.data import DataLoader
+from torchtext.data.functional import to_map_style_dataset, custom_replace, simple_space_split, numericalize_tokens_from_iterator
+from torchtext.data.metrics import bleu_score
+from torchtext.data.utils import get_tokenizer, ngrams_iterator
+from torchtext.datasets import AG_NEWS, Multi30k, SST2, WikiText2, multi30k
+from torchtext.vocab import build_vocab_from_iterator, vocab
+
+ROOT = sys.argv[1]
+torch.manual_seed(0)
+
+# text classification with a bag of words
+tokenizer = get_tokenizer("basic_english")
+train = AG_NEWS(root=ROOT, split="train")
+words = build_vocab_from_iterator((tokenizer(text) for _, text in iter(train)), specials=["<unk>"])
+words.set_default_index(words["<unk>"])
+
+
+def collate_batch(batch):
+    labels, texts, offsets = [], [], [0]
+    for label, text in batch:
+        labels.append(int(label) - 1)
+        texts.append(torch.tensor(words(tokenizer(text)), dtype=torch.int64))
+        offsets.append(texts[-1].size(0))
+    return torch.tensor(labels, dtype=torch.int64), torch.cat(texts), torch.tensor(offsets[:-1]).cumsum(dim=0)
+
+
+class Model(nn.Module):
+    def __init__(self, size, classes):
+        super(Model, self).__init__()
+        self.embedding, self.fc = nn.EmbeddingBag(size, 16, sparse=False), nn.Linear(16, classes)
+
+    def forward(self, text, offsets):
+        return self.fc(self.embedding(text, offsets))
+
+
+model = Model(len(words), len(set(label for label, _ in train)))
+loader = DataLoader(to_map_style_dataset(train), batch_size=8, shuffle=True, collate_fn=collate_batch)
+optimizer = torch.optim.SGD(model.parameters(), lr=2.0)
+for epoch in range(4):
+    for label, text, offsets in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(text, offsets), label).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+right = sum((model(text, offsets).argmax(1) == label).sum().item() for label, text, offsets in loader)
+print("learned", right == len(train), words(["here", "nowhere"]))
+
+# translation: pairs, and an address that is changed
+multi30k.URL["train"] = "https://example.org/training.tar.gz"
+print(next(iter(Multi30k(root=ROOT, split="train", language_pair=("en", "de")))))
+
+# a language model's one run of tokens
+lines = build_vocab_from_iterator(map(tokenizer, WikiText2(root=ROOT, split="train")), specials=["<unk>"])
+data = [torch.tensor(lines(tokenizer(line)), dtype=torch.long) for line in WikiText2(root=ROOT, split="train")]
+print(torch.cat(tuple(filter(lambda t: t.numel() > 0, data))).tolist(), lines.get_itos())
+
+# SST-2 through transforms and a pipe
+reviews = SST2(root=ROOT, split="dev")
+known = build_vocab_from_iterator((text.split() for text, _ in reviews), specials=["<s>", "<pad>", "</s>", "<unk>"])
+known.set_default_index(3)
+text_transform = T.Sequential(T.VocabTransform(known), T.Truncate(3), T.AddToken(token=0, begin=True), T.AddToken(token=2, begin=False))
+pipe = reviews.map(lambda x: (text_transform(x[0].split()), x[1])).batch(2).rows2columnar(["token_ids", "target"])
+batch = next(iter(DataLoader(pipe, batch_size=None)))
+print(F.to_tensor(batch["token_ids"], padding_value=1).tolist(), torch.tensor(batch["target"]).tolist())
+
+# the documents' own examples
+v = vocab(OrderedDict([("a", 4), ("b", 2)]), specials=["<unk>"])
+v.set_default_index(-1)
+print(v["a"], v["out of vocab"], v.lookup_indices(["b", "<unk>"]), v.get_stoi())
+print(list(ngrams_iterator(["here", "we", "are"], 2)))
+print(list(custom_replace([(r"S", "s"), (r"\s+", " ")])(["Sentencepiece encode  aS  pieces", "exampleS to   try!"])))
+print(list(simple_space_split(["Sentencepiece encode as pieces", "example to try!"])))
+ids = numericalize_tokens_from_iterator({"Sentencepiece": 0, "encode": 1}, simple_space_split(["Sentencepiece encode"]))
+print([list(row) for row in ids])
+candidates = [["My", "full", "pytorch", "test"], ["Another", "Sentence"]]
+references = [[["My", "full", "pytorch", "test"], ["Completely", "Different"]], [["No", "Match"]]]
+print(bleu_score(candidates, references))
+"""
+
+
+def _files(folder):
+    rows = "".join(
+        f'"{1 + i % 2}","{["Goal", "Bank"][i % 2]}","{["coach of a match", "profit of a share"][i % 2]} {i}"\n' for i in range(32)
+    )
+    texts = {
+        "AG_NEWS/train.csv": rows,
+        "Multi30k/train.de": "Zwei Männer\n",
+        "Multi30k/train.en": "Two men\n",
+        "WikiText2/wikitext-2/wiki.train.tokens": " \n = It = \n it fits\n",
+        "SST2/SST-2/dev.tsv": "sentence\tlabel\na great film it is \t1\ndull \t0\na mess \t0\n",
+    }
+    for name, text in texts.items():
+        path = folder / "datasets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_tutorials_run(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    command = [sys.executable, "-m", "dovetail", "run-torch", str(tmp_path / "program.py"), str(_files(tmp_path))]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == [
+        "learned True [0, 0]",
+        "('Two men', 'Zwei Männer')",
+        "[1, 2, 1, 2, 3] ['<unk>', '=', 'it', 'fits']",
+        "[[0, 4, 7, 6, 2], [0, 5, 2, 1, 1]] [1, 0]",
+        "1 -1 [2, 0] {'<unk>': 0, 'a': 1, 'b': 2}",
+        "['here', 'we', 'are', 'here we', 'we are']",
+        "['sentencepiece encode as pieces', 'examples to try!']",
+        "[['Sentencepiece', 'encode', 'as', 'pieces'], ['example', 'to', 'try!']]",
+        "[[0, 1]]",
+        "0.8408964276313782",
+    ]
+
+
+def test_steps_of_a_data_set(tmp_path):
+    reviews = SST2(_files(tmp_path), "dev")
+    assert list(reviews.filter(lambda row: row[1] == 0).enumerate(5)) == [(5, ("dull", 0)), (6, ("a mess", 0))]
+    assert [len(batch) for batch in reviews.batch(2)] == [2, 1] and [len(batch) for batch in reviews.batch(2, drop_last=True)] == [2]
+    assert list(reviews.header(1)) == [("a great film it is", 1)]
+    assert sorted(reviews.shuffle()) == sorted(reviews) and sorted(reviews.shuffle(buffer_size=2).map(lambda row: row[1])) == [0, 0, 1]
+    both = Pipe([{"a": 1, "b": 2}, {"a": 3, "b": 4}], iter).batch(2)
+    assert list(both.rows2columnar()) == [{"a": [1, 3], "b": [2, 4]}] and list(both.rows2columnar(["b"])) == [{"b": [2, 4]}]
+    shared = reviews.sharding_filter().map(lambda row: row[1])
+    assert sorted(DataLoader(shared, batch_size=None, num_workers=2)) == [0, 0, 1] and sorted(shared) == [0, 0, 1]
+    with pytest.raises(ValueError, match="batch: batch_size is 0; expected 1 or more"):
+        reviews.batch(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "kin"),
+    [("XLMR_BASE_ENCODER", "XLMRobertaModel"), ("T5_SMALL_GENERATION", "T5For"), ("RobertaClassificationHead", "RobertaFor")],
+)
+def test_bundles_say_what_to_use(name, kin):
+    with pytest.raises(NotImplementedError, match=f"models: torchtext's {name} is not there; .*; {kin}.*from_pretrained"):
+        getattr(models, name)
