@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import shutil
 import subprocess
 import sys
@@ -34,9 +35,12 @@ def run(*command, **more):
 
 def library(path: Path, *flags):
     """The C file as a library."""
-    made = path.with_suffix(".so")
+    made = path.with_name(f"{path.stem}{next(_NUMBERS)}.so")  # a name that was loaded before would give the old library
     run(compiler(), *STRICT, *(flags or ("-O1",)), "-fPIC", "-shared", path, "-o", made, "-lm")
     return ctypes.CDLL(str(made))
+
+
+_NUMBERS = itertools.count()
 
 
 def called(loaded, name, n, inputs, shapes, dtypes=None):

@@ -100,3 +100,27 @@ def _batched(k: Kernel) -> None:
     k.close()
     k.close()
     k.close()
+
+
+@generator("Einsum")
+def einsum(k: Kernel) -> None:
+    """One loop for each letter, those that are summed inside."""
+    equation = str(k.attr("equation")).replace(" ", "")
+    left, arrow, out = equation.partition("->")
+    parts = left.split(",")
+    if not arrow or "." in equation or any(len(set(part)) < len(part) for part in (*parts, out)) or k.result().dtype != "float32":
+        raise k.refuse(f"the equation {equation!r}")
+    sizes = {letter: size for at, part in enumerate(parts) for letter, size in zip(part, k.needs(at).shape, strict=True)}
+    names = {letter: f"i{at}" for at, letter in enumerate(sizes)}
+    k.title = f"{', '.join(str(k.needs(at).shape) for at in range(len(parts)))} -> {k.result().shape}"
+    factors = []
+    for at, part in enumerate(parts):
+        steps = strides_of(k.needs(at).shape, k.needs(at).shape)
+        factors.append(f"{k.input(at, f'x{at}')}[{terms(*((names[letter], step) for letter, step in zip(part, steps, strict=True)))}]")
+    k.output()
+    k.open(*(loop(names[letter], sizes[letter]) for letter in out))
+    k.add("float v = 0;", *(loop(names[letter], size) for letter, size in sizes.items() if letter not in out))
+    k.add(f"    v += {' * '.join(factors)};")
+    goal = strides_of(k.result().shape, k.result().shape)
+    k.add(f"y[{terms(*((names[letter], step) for letter, step in zip(out, goal, strict=True)))}] = v;")
+    k.close()
