@@ -22,6 +22,8 @@ else:
 
     def __getattr__(name: str) -> Any:
         """Whole derivatives, which a plugin brings."""
+        if name.startswith("__"):  # the import system asks for __path__, at every start
+            raise AttributeError(name)
         from ..absent import answers
 
         return answers(__name__)[1](name)

@@ -37,6 +37,7 @@ def plugin_code_imported() -> list[str]:
         "dovetail_science",
         "dovetail_torch",
         "dovetail_cpu",
+        "dovetail_mpi",
         "dovetail_train",
         "dovetail_pytest",
     )
