@@ -37,6 +37,8 @@ globals().update(_gather())
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         from ..absent import answers
 
         return answers(__name__)[1](name)
