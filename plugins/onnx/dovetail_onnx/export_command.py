@@ -1,0 +1,138 @@
+"""`dovetail export`: a model of the registry, or a saved one, as an ONNX file, a C program or a web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dovetail.errors import DovetailError
+
+__all__ = ["export"]
+
+_ENDINGS = (".onnx", ".c", ".html")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("model")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--weights", metavar="KEY|FILE|none", help="Weights for a model of the registry; by default those that it recommends.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="SIZES", help="An input: 1,3,64,64, or 1,16:int64; once for each, in their order."
+)
+@click.option("--fixed", is_flag=True, help=".onnx: the first dimension is fixed too, not a free batch.")
+@click.option("--opset", type=int, default=20, show_default=True, help=".onnx: the version of the operators.")
+@click.option("--inside", is_flag=True, help=".c: all constants in the C file, however many.")
+@click.option("--example", is_flag=True, help=".c: an example program beside it.")
+def export(
+    model: str, out: Path, weights: str | None, inputs: tuple[str, ...], fixed: bool, opset: int, inside: bool, example: bool
+) -> None:
+    """Write MODEL (a key of 'dovetail models list', a model saved with dovetail.save, or an .onnx file) as OUT: .onnx, .c or .html."""
+    if out.suffix not in _ENDINGS:
+        raise click.ClickException(f"{out} ends in {out.suffix!r}; expected one of {', '.join(_ENDINGS)}")
+    try:
+        module, given, prepare = _model(model, weights)
+        args = tuple(_input(text) for text in inputs) or given
+        if not args and not isinstance(module, str):
+            raise click.ClickException(f"{model} does not say what its inputs are; give their sizes: --input 1,3,224,224")
+        written = _write(module, out, args, prepare, fixed, opset, inside, example)
+    except (DovetailError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    for path in written:
+        click.echo(f"{path}  {Path(path).stat().st_size / 1000:,.1f} kB")
+
+
+def _model(name: str, weights: str | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """The module (or the path of an ONNX file), an example of its inputs if one is known, and what prepares pictures for it."""
+    if Path(name).is_file():
+        if weights is not None:
+            raise click.ClickException("--weights is for models of the registry; a file has its own")
+        if Path(name).suffix == ".onnx":
+            return name, (), {}
+        return _saved(name)
+    if Path(name).suffix in (".onnx", ".pt", ".pth", ".safetensors", ".dvt"):
+        raise click.ClickException(f"{name}: there is no such file")
+    return _registered(name, weights)
+
+
+def _saved(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    import dovetail as dv
+
+    module = dv.load(name)
+    if not isinstance(module, dv.nn.Module):
+        what = "holds tensors without their model"
+        raise click.ClickException(f"{name} {what}; give the model's key, and the file as --weights")
+    key = module.__dict__.get("_dovetail_entry", ("",))[0]
+    return module, _example(key) if key else (), {}
+
+
+def _registered(key: str, named: str | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    from dovetail import models, plugins
+    from dovetail import weights as table
+
+    entry = models.get(key)
+    rows = [table.get(name) for name in table.list(f"{entry.key}@*")]
+    chosen: Any = named or ("DEFAULT" if rows else "none")
+    if chosen == "none":
+        click.echo(f"{entry.key}: no trained weights, its initial ones are written", err=True)
+    chosen = None if chosen == "none" else Path(chosen) if Path(chosen).is_file() else chosen
+    config = {"weights": chosen} if chosen is not None else {}
+    module = models.create(entry.key, **config, **entry.fields.get("example", {}).get("config", {}))
+    about = dict(entry.fields) | (next((row for row in rows if row.key.endswith(f"@{chosen}")), rows[0]).fields if rows and chosen else {})
+    prepare: dict[str, Any] = {}
+    if "transforms" in about:
+        prepare["transforms"] = plugins.transforms.load(about["transforms"])(**about.get("transforms_config", {}))
+    labels = about.get("meta", {}).get("categories")
+    if isinstance(labels, list):
+        prepare["labels"] = labels
+    return module, _example(entry.key), prepare
+
+
+def _example(key: str) -> tuple[Any, ...]:
+    """One sample of the inputs that a manifest describes; nothing where it has none, or more than tensors."""
+    from dovetail import models
+
+    found = []
+    for spec in models.get(key).fields.get("example", {}).get("inputs", ()):
+        about = spec if isinstance(spec, dict) else {"shape": spec}
+        if "shape" not in about or about.get("array"):
+            return ()
+        found.append(_tensor([1, *about["shape"][1:]], about.get("dtype", "float32")))
+    return tuple(found)
+
+
+def _input(text: str) -> Any:
+    sizes, _, dtype = text.partition(":")
+    try:
+        shape = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        shape = [0]
+    if min(shape) < 1 or (dtype or "float32") not in ("float32", "int64", "int32", "bool", "uint8"):
+        raise click.ClickException(f"--input {text}: expected sizes, 1,3,64,64, and a type after a colon if it is not float32: 1,16:int64")
+    return _tensor(shape, dtype or "float32")
+
+
+def _tensor(shape: list[int], dtype: str) -> Any:
+    import numpy as np
+
+    import dovetail as dv
+
+    draw = np.random.default_rng(0)
+    return dv.from_numpy(draw.standard_normal(shape).astype("f4") if dtype == "float32" else np.ones(shape, dtype))
+
+
+def _write(module: Any, out: Path, args: Any, prepare: Any, fixed: bool, opset: int, inside: bool, example: bool) -> list[str]:
+    """Write the file, and say which there are."""
+    import dovetail_onnx
+
+    if out.suffix == ".c":
+        return list(dovetail_onnx.to_c(module, out, *args, weights=None if inside else "auto", example=example).files)
+    if out.suffix == ".html":
+        given = () if isinstance(module, str) else (args if len(args) > 1 else args[0],)
+        return [str(dovetail_onnx.to_web(module, out, *given, **prepare))]
+    if isinstance(module, str):
+        raise click.ClickException(f"{module} is an ONNX file already")
+    free = None if fixed else [{0: "batch"} if one.ndim else None for one in args]
+    dovetail_onnx.export(module, args, out, dynamic_shapes=free, opset=opset)
+    return [str(out), *[str(path) for path in [Path(f"{out}.data")] if path.exists()]]
