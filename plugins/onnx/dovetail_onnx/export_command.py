@@ -1,4 +1,4 @@
-"""`dovetail export`: a model by its key, or a saved one, as an ONNX file, a C program or a web page."""
+"""`dovetail export`: a model of the registry, or a saved one, as an ONNX file, a C program or a web page."""
 
 from __future__ import annotations
 
@@ -7,110 +7,132 @@ from typing import Any
 
 import click
 
+from dovetail.errors import DovetailError
+
 __all__ = ["export"]
 
-_KINDS = {".onnx": "an ONNX file", ".c": "a C99 program", ".html": "a web page"}
-
-
-def _model(name: str, weights: str | None) -> tuple[Any, dict[str, Any]]:
-    """The model, and what its registry entry says; a file holds a model that `dovetail.save` wrote whole."""
-    from dovetail import load, models, nn
-
-    if Path(name).is_file():
-        if Path(name).suffix == ".onnx":
-            return name, {}
-        made = load(name)
-        if not isinstance(made, nn.Module):
-            raise click.ClickException(
-                f"{name} holds a {type(made).__name__}, not a model; save the model itself: dovetail.save(model, path)"
-            )
-        return made.eval(), {}
-    entry = models.get(name)
-    return models.create(entry.key, weights=weights).eval(), entry.fields
-
-
-def _examples(asked: tuple[str, ...], fields: dict[str, Any], name: str) -> list[Any]:
-    """One tensor for each input: of the sizes that were asked for, of the entry's example, or of what its pictures are cropped to."""
-    from dovetail import rand
-
-    if asked:
-        return [_asked(text) for text in asked]
-    shapes = [[1, *shape[1:]] for shape in fields.get("example", {}).get("inputs", []) if isinstance(shape, list)]
-    if not shapes and "classification" in fields.get("tags", ()):
-        shapes = [[1, 3, 224, 224]]
-    if not shapes:
-        raise click.ClickException(
-            f"what {name} takes is not known; give the sizes of each input: --input 1,3,224,224 or --input int64:1,12"
-        )
-    return [rand(*shape) for shape in shapes]
-
-
-def _asked(text: str) -> Any:
-    """An example of an input by its sizes, ``1,3,224,224`` or ``int64:1,12``."""
-    import dovetail as dv
-
-    kind, _, sizes = text.rpartition(":")
-    dtype = getattr(dv, kind or "float32", None)
-    try:
-        shape = [int(size) for size in sizes.split(",")]
-    except ValueError:
-        shape = [-1]
-    if not isinstance(dtype, dv.dtype) or min(shape) < 1:
-        raise click.BadParameter(f"{text!r} is not the sizes of an input, such as 1,3,224,224 or int64:1,12", param_hint="--input")
-    return dv.rand(*shape, dtype=dtype) if dtype.is_floating_point else dv.zeros(*shape, dtype=dtype)
+_ENDINGS = (".onnx", ".c", ".html")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model")
-@click.argument("out", type=click.Path(dir_okay=False))
-@click.option("--weights", help="Trained weights of MODEL: a tag such as v1, or a file.")
-@click.option("--input", "inputs", multiple=True, metavar="SIZES", help="Sizes of an input, such as 1,3,224,224; once for each input.")
-@click.option("--opset", type=int, help="The version of ONNX's operators (.onnx only).")
-@click.option("--fixed", is_flag=True, help="Fix the batch to the size of the example, too (.onnx only).")
-def export(model: str, out: str, weights: str | None, inputs: tuple[str, ...], opset: int | None, fixed: bool) -> None:
-    """Write MODEL, a key of the registry or a saved model, to OUT: .onnx, .c or .html."""
-    from dovetail.errors import DovetailError
-
-    kind = Path(out).suffix.lower()
-    if kind not in _KINDS:
-        raise click.ClickException(f"{out}: a name ends in {', '.join(f'{end} ({what})' for end, what in _KINDS.items())}")
-    if kind != ".onnx" and (opset or fixed):
-        raise click.ClickException("--opset and --fixed are of .onnx files")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--weights", metavar="KEY|FILE|none", help="Weights for a model of the registry; by default those that it recommends.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="SIZES", help="An input: 1,3,64,64, or 1,16:int64; once for each, in their order."
+)
+@click.option("--fixed", is_flag=True, help=".onnx: the first dimension is fixed too, not a free batch.")
+@click.option("--opset", type=int, default=20, show_default=True, help=".onnx: the version of the operators.")
+@click.option("--inside", is_flag=True, help=".c: all constants in the C file, however many.")
+@click.option("--example", is_flag=True, help=".c: an example program beside it.")
+def export(
+    model: str, out: Path, weights: str | None, inputs: tuple[str, ...], fixed: bool, opset: int, inside: bool, example: bool
+) -> None:
+    """Write MODEL (a key of 'dovetail models list', a model saved with dovetail.save, or an .onnx file) as OUT: .onnx, .c or .html."""
+    if out.suffix not in _ENDINGS:
+        raise click.ClickException(f"{out} ends in {out.suffix!r}; expected one of {', '.join(_ENDINGS)}")
     try:
-        made, fields = _model(model, weights)
-        arguments = [] if isinstance(made, str) and not inputs else _examples(inputs, fields, model)
-        click.echo(_written(kind, made, out, arguments, opset, fixed, fields))
-    except (DovetailError, ValueError, OSError) as error:
+        module, given, prepare = _model(model, weights)
+        args = tuple(_input(text) for text in inputs) or given
+        if not args and not isinstance(module, str):
+            raise click.ClickException(f"{model} does not say what its inputs are; give their sizes: --input 1,3,224,224")
+        written = _write(module, out, args, prepare, fixed, opset, inside, example)
+    except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    for path in written:
+        click.echo(f"{path}  {Path(path).stat().st_size / 1000:,.1f} kB")
 
 
-def _written(kind: str, model: Any, out: str, arguments: list[Any], opset: int | None, fixed: bool, fields: dict[str, Any]) -> str:
-    """Write it; a line that says what was written."""
-    from . import export as to_onnx
-    from . import to_c, to_web
-
-    if kind == ".c":
-        made = to_c(model, out, *arguments)
-        return f"{out}: {made.prototype}"
-    if kind == ".html":
-        to_web(model, out, *arguments, **_prepared(fields))
-        return f"{out}: open it in a browser"
-    if isinstance(model, str):
-        raise click.ClickException(f"{model} is an ONNX file already")
-    names = [f"input_{k}" if k else "input" for k in range(len(arguments))]
-    axes = None if fixed else {name: {0: "batch"} for name in names}
-    given = {} if opset is None else {"opset": opset}
-    to_onnx(model, tuple(arguments), out, input_names=names, dynamic_axes=axes, **given)
-    return f"{out}: {Path(out).stat().st_size:,} bytes, compared with the model"
+def _model(name: str, weights: str | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """The module (or the path of an ONNX file), an example of its inputs if one is known, and what prepares pictures for it."""
+    if Path(name).is_file():
+        if weights is not None:
+            raise click.ClickException("--weights is for models of the registry; a file has its own")
+        if Path(name).suffix == ".onnx":
+            return name, (), {}
+        return _saved(name)
+    if Path(name).suffix in (".onnx", ".pt", ".pth", ".safetensors", ".dvt"):
+        raise click.ClickException(f"{name}: there is no such file")
+    return _registered(name, weights)
 
 
-def _prepared(fields: dict[str, Any]) -> dict[str, Any]:
-    """What the entry says of how pictures are prepared, and of the names of classes."""
-    from dovetail import plugins
+def _saved(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    import dovetail as dv
 
-    given: dict[str, Any] = {}
-    if "transforms" in fields:
-        given["transforms"] = plugins.transforms.load(fields["transforms"])(**fields.get("transforms_config", {}))
-    if isinstance(labels := fields.get("meta", {}).get("categories"), list):
-        given["labels"] = labels
-    return given
+    module = dv.load(name)
+    if not isinstance(module, dv.nn.Module):
+        what = "holds tensors without their model"
+        raise click.ClickException(f"{name} {what}; give the model's key, and the file as --weights")
+    key = module.__dict__.get("_dovetail_entry", ("",))[0]
+    return module, _example(key) if key else (), {}
+
+
+def _registered(key: str, named: str | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    from dovetail import models, plugins
+    from dovetail import weights as table
+
+    entry = models.get(key)
+    rows = [table.get(name) for name in table.list(f"{entry.key}@*")]
+    chosen: Any = named or ("DEFAULT" if rows else "none")
+    if chosen == "none":
+        click.echo(f"{entry.key}: no trained weights, its initial ones are written", err=True)
+    chosen = None if chosen == "none" else Path(chosen) if Path(chosen).is_file() else chosen
+    config = {"weights": chosen} if chosen is not None else {}
+    module = models.create(entry.key, **config, **entry.fields.get("example", {}).get("config", {}))
+    about = dict(entry.fields) | (next((row for row in rows if row.key.endswith(f"@{chosen}")), rows[0]).fields if rows and chosen else {})
+    prepare: dict[str, Any] = {}
+    if "transforms" in about:
+        prepare["transforms"] = plugins.transforms.load(about["transforms"])(**about.get("transforms_config", {}))
+    labels = about.get("meta", {}).get("categories")
+    if isinstance(labels, list):
+        prepare["labels"] = labels
+    return module, _example(entry.key), prepare
+
+
+def _example(key: str) -> tuple[Any, ...]:
+    """One sample of the inputs that a manifest describes; nothing where it has none, or more than tensors."""
+    from dovetail import models
+
+    found = []
+    for spec in models.get(key).fields.get("example", {}).get("inputs", ()):
+        about = spec if isinstance(spec, dict) else {"shape": spec}
+        if "shape" not in about or about.get("array"):
+            return ()
+        found.append(_tensor([1, *about["shape"][1:]], about.get("dtype", "float32")))
+    return tuple(found)
+
+
+def _input(text: str) -> Any:
+    sizes, _, dtype = text.partition(":")
+    try:
+        shape = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        shape = [0]
+    if min(shape) < 1 or (dtype or "float32") not in ("float32", "int64", "int32", "bool", "uint8"):
+        raise click.ClickException(f"--input {text}: expected sizes, 1,3,64,64, and a type after a colon if it is not float32: 1,16:int64")
+    return _tensor(shape, dtype or "float32")
+
+
+def _tensor(shape: list[int], dtype: str) -> Any:
+    import numpy as np
+
+    import dovetail as dv
+
+    draw = np.random.default_rng(0)
+    return dv.from_numpy(draw.standard_normal(shape).astype("f4") if dtype == "float32" else np.ones(shape, dtype))
+
+
+def _write(module: Any, out: Path, args: Any, prepare: Any, fixed: bool, opset: int, inside: bool, example: bool) -> list[str]:
+    """Write the file, and say which there are."""
+    import dovetail_onnx
+
+    if out.suffix == ".c":
+        return list(dovetail_onnx.to_c(module, out, *args, weights=None if inside else "auto", example=example).files)
+    if out.suffix == ".html":
+        given = () if isinstance(module, str) else (args if len(args) > 1 else args[0],)
+        return [str(dovetail_onnx.to_web(module, out, *given, **prepare))]
+    if isinstance(module, str):
+        raise click.ClickException(f"{module} is an ONNX file already")
+    free = None if fixed else [{0: "batch"} if one.ndim else None for one in args]
+    dovetail_onnx.export(module, args, out, dynamic_shapes=free, opset=opset)
+    return [str(out), *[str(path) for path in [Path(f"{out}.data")] if path.exists()]]

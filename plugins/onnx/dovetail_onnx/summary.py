@@ -12,7 +12,7 @@ from typing import Any
 
 from .reading import parse
 
-__all__ = ["ModelInfo", "Value", "inspect", "value"]
+__all__ = ["ModelInfo", "Value", "inspect", "nodes_of", "value"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def inspect(path: str | os.PathLike[str]) -> ModelInfo:
     graph = model.graph
     initializers = [*graph.initializer, *(s.values for s in graph.sparse_initializer)]
     stored = {tensor.name for tensor in initializers}
-    ops = Counter(_op_name(node) for node in _nodes(model))
+    ops = Counter(_op_name(node) for node in nodes_of(model))
     return ModelInfo(
         path=str(path),
         bytes=len(data),
@@ -73,7 +73,7 @@ def inspect(path: str | os.PathLike[str]) -> ModelInfo:
     )
 
 
-def _nodes(owner: Any) -> Iterator[Any]:
+def nodes_of(owner: Any) -> Iterator[Any]:
     """Every node of a model: those of its graph, of the graphs inside them (If, Loop, Scan), and of its functions."""
     waiting = [owner.graph, *owner.functions]
     while waiting:
