@@ -134,7 +134,12 @@ class Attributes:
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
         if self._a.size != 1:
-            raise ItemError("item", f"a Tensor with {self._a.size} elements cannot be converted to Scalar (shape {tuple(self._a.shape)})")
+            raise ItemError(
+                "item",
+                f"a Tensor with {self._a.size} elements cannot be converted to Scalar (shape {tuple(self._a.shape)})",
+                "",
+                "reduce it with .mean() or .sum(), or use .tolist()",
+            )
         return self._a.item() if self._a.dtype.kind != "V" else float(self._a.astype(np.float32).item())
 
     def tolist(self) -> Any:

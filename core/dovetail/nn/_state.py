@@ -100,6 +100,9 @@ class _State:
         def check() -> None:
             named = (("Missing", missing), ("Unexpected", unexpected)) if strict else ()
             keyed = [f"{kind} key(s) in state_dict: " + ", ".join(f'"{k}"' for k in keys) + ". " for kind, keys in named if keys]
+            head = unexpected[0].split(".")[0] + "." if strict and unexpected else ""
+            if head and missing and unexpected == [head + k for k in missing]:  # as DataParallel and compile leave them
+                keyed.append(f'nn.modules.utils.consume_prefix_in_state_dict_if_present(state_dict, "{head}") takes the prefix off.')
             if keyed or errors:
                 raise StateDictError("\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *keyed, *errors]))
 

@@ -19,7 +19,7 @@ __all__ = ["Module"]
 
 
 def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
-    raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+    raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function; define forward(self, ...)')
 
 
 class Module(_Conversions, _Hooks, _State):
@@ -317,7 +317,7 @@ def _own(module: Module, table: str, name: str) -> Module:
     """Make a table the only one that has this name."""
     if table not in module.__dict__:
         kind = "parameters" if table == "_parameters" else table[1:-1]
-        raise UnknownAttribute(f"cannot assign {kind} before Module.__init__() call")
+        raise UnknownAttribute(f"cannot assign {kind} before Module.__init__() call; begin __init__ with super().__init__()")
     for held in (module.__dict__, *(module.__dict__[other] for other in _HELD if other != table)):
         held.pop(name, None)
     module._non_persistent_buffers_set.discard(name)
@@ -328,7 +328,7 @@ def _table(module: Module, what: str, name: Any) -> Any:
     """The table for a parameter, a buffer or a module, which may be put there under this name."""
     table = module.__dict__.get(f"_{what}s")
     if table is None:
-        raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call")
+        raise UnknownAttribute(f"cannot assign {what} before Module.__init__() call; begin __init__ with super().__init__()")
     if not isinstance(name, str):
         raise TypeMismatch(f"{what} name should be a string. Got {typename(name)}")
     if "." in name:

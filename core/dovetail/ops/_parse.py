@@ -30,7 +30,7 @@ def parse(a: Any, at: Any, select: bool = True) -> tuple[Any, Any]:
     if free < 0 and a.ndim == 0 and len(parts) == 1:
         raise RangeError(_WORD, "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
     if free < 0:
-        raise RangeError(_WORD, f"too many indices for tensor of dimension {a.ndim}", f"got {a.ndim - free}")
+        raise RangeError(_WORD, f"too many indices for tensor of dimension {a.ndim}", f"got {a.ndim - free}; shape {tuple(a.shape)}")
     basic: list[Any] = []
     advanced: list[Any] = []  # one entry for each dimension of the basic result, one for all of a mask
     dim = 0

@@ -42,7 +42,12 @@ def finished(a: Any, requires_grad: bool = False, out: Any = None) -> Tensor:
         t._v = INFERENCE_BOX
     if requires_grad:
         if a.dtype.kind not in "fcV":
-            raise DtypeError("requires_grad", "Only Tensors of floating point and complex dtype can require gradients")
+            raise DtypeError(
+                "requires_grad",
+                "Only Tensors of floating point and complex dtype can require gradients",
+                f"got {a.dtype.name}",
+                "pass dtype=float32, or write 1.0 for 1",
+            )
         leaf(t)
     return t
 
@@ -100,7 +105,9 @@ def _check_even(data: Any) -> None:
             if not _is_list(part):
                 raise TypeMismatch("tensor", f"not a sequence at dim {dim}", f"got {type(part).__name__}")
             if len(part) != n:
-                raise ValueRangeError("tensor", f"expected sequence of length {n} at dim {dim} (got {len(part)})")
+                raise ValueRangeError(
+                    "tensor", f"expected sequence of length {n} at dim {dim} (got {len(part)})", "", "pad the rows to one length"
+                )
         parts, dim = [item for part in parts for item in part], dim + 1
     for part in parts:
         if _is_list(part):

@@ -91,7 +91,12 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
         at = next((i for i, n in enumerate(first) if n != shape[i] and i != d), None)
         if at is not None:
             text = f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]}"
-            raise ShapeError("cat", f"{text} for tensor number {k} in the list.")
+            raise ShapeError(
+                "cat",
+                f"{text} for tensor number {k} in the list.",
+                f"shapes {tuple(first)} and {tuple(shape)}",
+                f"is dim meant to be {at}?",
+            )
     return _cat(parts, d)
 
 
@@ -143,7 +148,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     for k, one in enumerate(given):
         if one._a.shape != first:
             text = f"expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(one._a.shape)} at entry {k}"
-            raise ShapeError("stack", text)
+            raise ShapeError("stack", text, "", "pad or cut them to one shape, or join them with cat")
     return _stack(given, dim_of("stack", dim, len(first) + 1))
 
 

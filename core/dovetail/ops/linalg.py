@@ -193,7 +193,7 @@ def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
         "linear",
         f"mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {turned}) (input {a.shape}, weight {weight.shape})",
         f"weight must be (out_features, {last})",
-        "check in_features",
+        "flatten the input, flatten(1)" if weight.shape[-1] == prod(a.shape[1:]) else "check in_features",
     )
 
 

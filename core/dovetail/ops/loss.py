@@ -202,7 +202,12 @@ def binary_cross_entropy(
         raise DtypeError(where, f"Found dtype {t.dtype} but expected {x.dtype}", "", "convert the target with .to(input.dtype)")
     for name, a in (("input", x), ("target", t)):
         if a.__class__ is np.ndarray and not ((a >= 0) & (a <= 1)).all():
-            raise ShapeError(where, f"all elements of {name} should be between 0 and 1", "", "apply sigmoid, or use the form with logits")
+            raise ShapeError(
+                where,
+                f"all elements of {name} should be between 0 and 1",
+                f"got {float(a.min()):g} to {float(a.max()):g}",
+                "apply sigmoid, or use the form with logits",
+            )
     refuse_gradient(where, weight=weight)
     return _bce(input, target, weight, reduction)
 

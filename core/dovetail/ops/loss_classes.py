@@ -129,10 +129,15 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
         raise kind(where, "Expected 1 or more dimensions (got 0): input tensor should be 1D or 2D", f"got shape {listing(x.shape)}")
     if x.ndim > 1 and (t.ndim < 1 or x.shape[0] != t.shape[0]):
         got = t.shape[0] if t.ndim else 1
-        raise ValueRangeError(where, f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).")
+        raise ValueRangeError(
+            where,
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).",
+            f"shapes {listing(x.shape)} and {listing(t.shape)}",
+            "give one label to each row",
+        )
     if x.ndim <= 2 and t.ndim >= x.ndim:
         text = f"0D or 1D target tensor expected, multi-target not supported (target {listing(t.shape)}, input {listing(x.shape)})"
-        raise ShapeError(where, text)
+        raise ShapeError(where, text, "labels have the shape [N]", "squeeze(1) a column, argmax(1) one-hot labels")
     if x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
         text = f"size mismatch (got input: {listing(x.shape)}, target: {listing(t.shape)})"
         raise ShapeError(where, text, f"expected target {listing((x.shape[0], *x.shape[2:]))}")

@@ -170,7 +170,7 @@ class Optimizer:
             raise TypeMismatch(type(self).__name__, what, "", "put it into a list")
         self.__setstate__({"defaults": defaults, "state": defaultdict(dict), "param_groups": []})
         groups = list(params)
-        check(len(groups) > 0, self, "optimizer got an empty parameter list")
+        check(len(groups) > 0, self, "optimizer got an empty parameter list", "layers in a plain list are not seen: use nn.ModuleList")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
