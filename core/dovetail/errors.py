@@ -26,6 +26,17 @@ def say(where: str, what: str, expected: str = "", remedy: str = "") -> str:
     return f"{where}: " + "; ".join(part for part in (what, expected, remedy) if part)
 
 
+def as_tensor_remedy(x: object) -> str:
+    """What to do with something that is given in a tensor's place.
+
+    >>> as_tensor_remedy([1.0])
+    'make a tensor of it with dovetail.tensor or dovetail.from_numpy'
+    """
+    if hasattr(x, "forward") and callable(x):
+        return f"a layer is made first, and called then: {type(x).__name__}(…)(x)"
+    return "make a tensor of it with dovetail.tensor or dovetail.from_numpy"
+
+
 class DovetailError(Exception):
     """The root of every error that Dovetail raises on purpose; its parts are those of :func:`say`, or one whole message.
 

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import DovetailError, NotATensor, TypeMismatch
+from ..errors import DovetailError, NotATensor, TypeMismatch, as_tensor_remedy
 from ._autocast import autocasting
 from ._live import exhausted
 from ._override import overridden
@@ -51,9 +51,9 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
             given = next((n for n, v in [*zip(names, args, strict=False), *kwargs.items()] if v is error.obj), None)
             if given is None and error.name != "_a":
                 raise
-            kind = type(error.obj).__name__
+            kind, remedy = type(error.obj).__name__, as_tensor_remedy(error.obj)
         what = f"{f'argument {given!r}' if given else 'an argument'} must be Tensor, not {kind}"
-        missing = NotATensor(f"{function.__name__}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+        missing = NotATensor(f"{function.__name__}()", what, "", remedy)
         return overridden(public, missing, args, kwargs)
 
     public = autocasting(call)

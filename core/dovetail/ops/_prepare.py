@@ -11,7 +11,7 @@ from .. import dtypes as dt
 from ..autograd.modes import COLD, GRAD, OBSERVE, STATE
 from ..autograd.node import CLASSES, Leaf
 from ..device import CPU, device_of, module_for, xp
-from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, RangeError, ShapeError, TypeMismatch
+from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, RangeError, ShapeError, TypeMismatch, as_tensor_remedy
 from ._layout import converted
 from ._live import exhausted, owner
 from ._refuse import NotForType, not_for, type_name
@@ -130,7 +130,7 @@ def _foreign(op: Op, i: int, x: Any) -> Any:
 
 def _no_tensor(op: Op, i: int, x: Any, wanted: str = "Tensor") -> NotATensor:
     what = f"argument {op.params[i]!r} (position {i + 1}) must be {wanted}, not {type(x).__name__}"
-    return NotATensor(f"{op.name}()", what, "", "make a tensor of it with dovetail.tensor or dovetail.from_numpy")
+    return NotATensor(f"{op.name}()", what, "", as_tensor_remedy(x))
 
 
 def _refuse_plain(op: Op, args: Any) -> None:
