@@ -77,6 +77,7 @@ LAZY: set[tuple[str, str]] = {
     ("nn.utils", "absent"),
     ("autograd.functional", "absent"),  # jacobian and its kin, which a plugin brings
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
+    ("io", "absent"),  # Checkpointer, which a plugin brings
     ("io.store", "models"),  # a saved module is built again by its registry key
     ("io.store", "nn.module"),  # files of tensors are read and written without loading nn
     ("io.store", "nn.parameter"),

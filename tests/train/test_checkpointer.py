@@ -358,3 +358,13 @@ def test_the_command(tmp_path):
     assert found.exit_code == 1 and "tensor 'state.w' does not match its checksum" in found.output and "every checksum fits" in found.output
     (tmp_path / "none").mkdir()
     assert "there is no .dvt file in" in ask("verify", str(tmp_path / "none")).output
+
+
+def test_it_is_reached_without_an_import_of_its_own():
+    import subprocess
+    import sys
+
+    code = "import dovetail as dv; print(dv.io.checkpoint.Checkpointer.__module__); dv.io.none"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "dovetail_train.checkpoint\n"
+    assert "AttributeError: module 'dovetail.io' has no attribute 'none'" in done.stderr
