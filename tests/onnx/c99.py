@@ -28,7 +28,7 @@ def compiler(name="gcc"):
 
 
 def run(*command, **more):
-    done = subprocess.run(list(map(str, command)), capture_output=True, timeout=120, check=False, **more)
+    done = subprocess.run(list(map(str, command)), capture_output=True, timeout=300, check=False, **more)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[:3000]
     return done.stdout
 
