@@ -8,13 +8,12 @@ import importlib
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from .errors import NoDevice, UnknownAttribute, say
 
-__all__ = ["answers", "instead"]
+__all__ = ["answers", "instead", "later"]
 
 _KINDS = {  # what a function of the table does, whatever its arguments
     "lacks": "Always a NoDevice (RuntimeError).",
@@ -28,6 +27,7 @@ _KINDS = {  # what a function of the table does, whatever its arguments
 @functools.cache
 def _table() -> dict[str, dict[str, Any]]:
     import tomllib
+    from pathlib import Path
 
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
@@ -40,6 +40,20 @@ def instead(module: str) -> str:
     """
     table: dict[str, str] = _table()["instead"]
     return next((table[name] for name in sorted(table, reverse=True) if f"{module}.".startswith(f"{name}.")), "")
+
+
+def later(module: str) -> Callable[[str], Any]:
+    """A module's ``__getattr__`` by its table, which is read for the first name that is asked for.
+
+    The import system asks every module for ``__path__``: names of that kind are answered without the table.
+    """
+
+    def find(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return answers(module)[1](name)
+
+    return find
 
 
 @functools.cache

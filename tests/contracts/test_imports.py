@@ -16,6 +16,7 @@ from tests.contracts.sources import CORE, core_files, imports, module_name, pars
 # From the bottom up. A name stands for the module or folder and all below it; the longest name wins.
 SPINE = (
     "errors",
+    "absent",  # what is no matter here, and what plugins bring: a table that is read when it is asked for
     "size",
     "dtypes",
     "memoryless",  # arrays of the device meta
@@ -42,19 +43,18 @@ SPINE = (
 # Layer: the highest layer of the spine that it may import, and the layers beside the spine that it may import too.
 BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "hooks": ("errors", ()),
-    "plugins": ("errors", ("absent", "hooks")),
+    "plugins": ("absent", ("hooks",)),
     "datasets": ("errors", ("plugins",)),
     "weights": ("errors", ("plugins", "io")),
     "hub": ("errors", ("io",)),
     "models": ("errors", ("plugins",)),
-    "absent": ("errors", ()),
-    "cpu": ("ops", ("absent", "cuda", "plugins")),  # what dovetail-cpu offers is there too
+    "cpu": ("ops", ("cuda", "plugins")),  # what dovetail-cpu offers is there too
     "cpu.amp": ("ops", ("amp",)),
-    "cuda": ("tensor_legacy", ("absent", "cpu")),
-    "compiler": ("nn", ("absent",)),
+    "cuda": ("tensor_legacy", ("cpu",)),
+    "compiler": ("nn", ()),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
-    "backends": ("errors", ("absent",)),
+    "backends": ("absent", ()),
     "random": ("ops", ()),
     "return_types": ("ops", ("linalg",)),
     "fft": ("ops", ()),
@@ -70,14 +70,8 @@ FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 
 # Imports inside functions that point the wrong way: (module, what it imports, without `dovetail.`).
 LAZY: set[tuple[str, str]] = {
-    ("autograd", "absent"),  # what to use in place of a module that is not here
     ("autograd", "plugins.namespaces"),  # modules that plugins bring
-    ("linalg", "absent"),  # functions that a plugin brings
-    ("nn.functional", "absent"),
-    ("nn.utils", "absent"),
-    ("autograd.functional", "absent"),  # jacobian and its kin, which a plugin brings
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
-    ("io", "absent"),  # Checkpointer, which a plugin brings
     ("io.store", "models"),  # a saved module is built again by its registry key
     ("io.store", "nn.module"),  # files of tensors are read and written without loading nn
     ("io.store", "nn.parameter"),

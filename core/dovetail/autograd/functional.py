@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..absent import later
 from ..device import xp
 from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
 from . import engine
@@ -19,14 +20,7 @@ __all__ = ["backward", "grad"]
 if TYPE_CHECKING:
     from dovetail_science.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
 else:
-
-    def __getattr__(name: str) -> Any:
-        """Whole derivatives, which a plugin brings."""
-        if name.startswith("__"):  # the import system asks for __path__, at every start
-            raise AttributeError(name)
-        from ..absent import answers
-
-        return answers(__name__)[1](name)
+    __getattr__ = later(__name__)  # whole derivatives, which a plugin brings
 
 
 def _many(x: Any) -> list[Any]:

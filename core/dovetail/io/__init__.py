@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..absent import later
 from .formats import decode
 from .store import load, save
 
@@ -11,9 +12,4 @@ __all__ = ["decode", "load", "save"]
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """`io.checkpoint`, which a plugin brings."""
-        from ..absent import answers
-
-        return answers(__name__)[1](name)
+    __getattr__ = later(__name__)  # io.checkpoint, which a plugin brings

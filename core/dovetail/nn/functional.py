@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..absent import later
 from ..ops import FAMILIES, namespace
 from ..ops._guard import guarded, placed
 
@@ -35,10 +36,4 @@ globals().update(_gather())
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        from ..absent import answers
-
-        return answers(__name__)[1](name)
+    __getattr__ = later(__name__)

@@ -119,7 +119,7 @@ def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
 def _check(where: str, n: int, x: Any, w: Any, bias: Any, groups: int, transposed: bool = False) -> None:
     if x.ndim not in (n + 1, n + 2):
         text = f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {where}, but got input of size: {listing(x.shape)}"
-        raise ShapeError(where, text, "", "unsqueeze(0) adds a dimension of one channel")
+        raise ShapeError(where, text, "", "unsqueeze(0) adds a dimension of one channel" if x.ndim == n else "")
     if w.ndim != n + 2:
         raise ShapeError(where, f"expected weight with {n + 2} dimensions, but got weight of size {listing(w.shape)}")
     if groups < 1:

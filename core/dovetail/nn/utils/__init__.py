@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...absent import later
 from . import rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import (
@@ -28,9 +29,4 @@ __all__ = [
 if TYPE_CHECKING:
     from . import parametrizations, parametrize, stateless
 else:
-
-    def __getattr__(name: str) -> Any:
-        """Modules that a plugin brings."""
-        from ...absent import answers
-
-        return answers(__name__)[1](name)
+    __getattr__ = later(__name__)  # modules that a plugin brings

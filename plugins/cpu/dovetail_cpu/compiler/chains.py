@@ -29,10 +29,14 @@ class _Unit:
 
     def __init__(self, at: int, first: int, kind: Any) -> None:
         self.at, self.first, self.kind = at, first, kind
-        self.product: Step | None = None  # what the chain follows
         self.steps: list[Step] = []
+        self.product = False  # the first step is a product of matrices, which the chain of the others follows
         self.before = 0
         self.made: set[int] = set()
+
+    def chain(self) -> list[Step]:
+        """The steps that work element by element."""
+        return self.steps[self.product :]
 
 
 def fused(steps: list[Step], tape: Tape, own: set[int], kept: Iterable[int] = ()) -> tuple[list[Step], list[str]]:
@@ -44,23 +48,23 @@ def fused(steps: list[Step], tape: Tape, own: set[int], kept: Iterable[int] = ()
     units = _grouped(steps, tape)
     outside: dict[int, set[int]] = {}
     for u in units:
-        for s in (*([u.product] if u.product else ()), *u.steps):
+        for s in u.steps:
             for i in s.ins:
                 if i not in u.made:
                     outside.setdefault(i, set()).add(u.at)
     found, lines = [], []
     for u in _ordered(units):
-        if len(u.steps) + (u.product is not None) < 2:
-            found += [u.product] if u.product else u.steps
+        if len(u.steps) < 2:
+            found += u.steps
             continue
-        made = [s.outs[0] for s in u.steps]
+        made = [s.outs[0] for s in u.chain()]
         results = [o for o in made if o in own or o in outside]
         rows = [o for o in made if o in kept and o not in results]
         if len(rows) == 1 or (rows and tape.arrays[rows[0]].nbytes > _SMALL):
             results, rows = results + rows, []
-        product = u.product and (u.product, u.product.outs[0] in own or u.product.outs[0] in outside or u.product.outs[0] in kept)
-        found.append(_joined(u, tape, results, rows, product))
-        names = [s.name for s in ([u.product] if u.product else []) + u.steps]
+        first = u.steps[0].outs[0]  # of a product: is it wanted for itself?
+        found.append(_joined(u, tape, results, rows, first in own or first in outside or first in kept))
+        names = [s.name for s in u.steps]
         lines.append(" + ".join(names) if len(names) < 8 else f"{' + '.join(names[:3])} + … ({len(names)} ops)")
     return _with_rows(found, tape, own), lines
 
@@ -115,10 +119,8 @@ def _grouped(steps: list[Step], tape: Tape) -> list[_Unit]:
         for u in units:
             if u.before & bit:
                 u.before |= unit.before
-        if product:
-            unit.product = s
-        else:
-            unit.steps.append(s)
+        unit.steps.append(s)
+        unit.product = unit.product or bool(product)
         unit.made.update(s.outs)
         for o in s.outs:
             maker[o] = unit
@@ -198,21 +200,22 @@ def _ordered(units: list[_Unit]) -> list[_Unit]:
     return out
 
 
-def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int], product: tuple[Step, bool] | None) -> Step:
+def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int], keep: bool) -> Step:
     """One step for a group: the program of the chain, with places for operands, constants, temporaries and results.
 
-    `product` is the product of matrices that it follows, and whether that is wanted for itself.
+    `keep` says that the product of matrices which the chain follows is a result too.
     """
     shape, dtype = unit.kind
-    arguments, operands, constants = _operands(unit, tape)
+    steps = unit.chain()
+    arguments, operands, constants = _operands(steps, tape)
     outs = [*rows, *results]
-    temporary, count = _temporaries(unit, tape, {*outs})
+    temporary, count = _temporaries(steps, tape, {*outs})
     place = {i: k for k, i in enumerate([*operands, *constants])}
     first = len(place)
     place.update({o: first + t for o, t in temporary.items()})
     place.update({o: first + count + k for k, o in enumerate(outs)})
     code = []
-    for s in unit.steps:
+    for s in steps:
         name, ins = _function(s, tape)
         code.append((name, place[s.outs[0]], place[ins[0]], place[ins[-1]]))
     kinds = [*range(len(rows)), *[-1] * len(results)]
@@ -222,7 +225,7 @@ def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int], produc
         shared = tape.new(None)
         tape.rows.update({r: (shared, k) for k, r in enumerate(rows)})
         slots.insert(0, shared)
-    base = {i: tape.base[i] for s in unit.steps for i in s.ins if i in tape.fixed}
+    base = {i: tape.base[i] for s in steps for i in s.ins if i in tape.fixed}
 
     def call(*arrays: Any) -> Any:
         found = native(*arrays)
@@ -231,15 +234,15 @@ def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int], produc
         known = dict(base)  # one by one, where operands lie as the chain cannot read them
         for i, (at, row) in operands.items():
             known[i] = arrays[at] if row < 0 else arrays[at][row].reshape(shape)
-        for s in unit.steps:
+        for s in steps:
             known[s.outs[0]] = s.function(*[known[i] for i in s.ins])
         made = [np.stack([known[r].reshape(-1) for r in rows])] if rows else []
         made += [known[r] for r in results]
         return made if len(made) > 1 else made[0]
 
-    if product is None:
+    if not unit.product:
         return Step("chain", call, arguments, slots)
-    first, keep = product
+    first = unit.steps[0]
     place, many = arguments.index(first.outs[0]), len(first.ins)
     name, after = first.name, native.after
 
@@ -254,13 +257,13 @@ def _joined(unit: _Unit, tape: Tape, results: list[int], rows: list[int], produc
     return Step("product", both, [*first.ins, *arguments[:place], *arguments[place + 1 :]], [first.outs[0], *slots] if keep else slots)
 
 
-def _operands(unit: _Unit, tape: Tape) -> tuple[list[int], dict[int, tuple[int, int]], dict[int, float]]:
+def _operands(steps: list[Step], tape: Tape) -> tuple[list[int], dict[int, tuple[int, int]], dict[int, float]]:
     """The registers that a group is called with, what it reads of them (argument, and row or -1), and its constants."""
     arguments: list[int] = []
     operands: dict[int, tuple[int, int]] = {}
     constants: dict[int, float] = {}
-    made = {o for s in unit.steps for o in s.outs}
-    for i in dict.fromkeys(i for s in unit.steps for i in _function(s, tape)[1] if i not in made):
+    made = {o for s in steps for o in s.outs}
+    for i in dict.fromkeys(i for s in steps for i in _function(s, tape)[1] if i not in made):
         if i in tape.fixed and tape.arrays[i].__class__ is not np.ndarray:
             constants[i] = float(tape.arrays[i])
             continue
@@ -271,13 +274,13 @@ def _operands(unit: _Unit, tape: Tape) -> tuple[list[int], dict[int, tuple[int, 
     return arguments, operands, constants
 
 
-def _temporaries(unit: _Unit, tape: Tape, outs: set[int]) -> tuple[dict[int, int], int]:
+def _temporaries(steps: list[Step], tape: Tape, outs: set[int]) -> tuple[dict[int, int], int]:
     """A place for each value that does not leave the group, used again after the last step that reads it; and how many there are."""
-    last = {i: k for k, s in enumerate(unit.steps) for i in s.ins}
+    last = {i: k for k, s in enumerate(steps) for i in s.ins}
     places: dict[int, int] = {}
     free: list[int] = []
     count = 0
-    for k, s in enumerate(unit.steps):
+    for k, s in enumerate(steps):
         free += [places[i] for i in {*_function(s, tape)[1]} if i in places and last[i] == k]
         out = s.outs[0]
         if out not in outs:
