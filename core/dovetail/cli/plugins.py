@@ -142,9 +142,10 @@ def _nobody(key: str) -> str:
     from ..plugins.registry import installer_of
 
     manager = _manager()
-    known = sorted({name for kind in KINDS for name in manager.table(kind, code=False).rows})
+    names = {name for kind in KINDS for name in manager.table(kind, code=False).rows}
+    known = sorted({name if "/" in name else name.partition("@")[0] for name in names})  # of ops without device and type
     parts = [f"Nobody provides {key!r}."]
-    if near := get_close_matches(key, known, 3):
+    if near := get_close_matches(key, known, 3) or [name for name in known if len(key) > 3 and name.startswith(key[:4])][:3]:
         parts.append(f"Nearest: {', '.join(near)}.")
     if installer := installer_of(key):
         parts.append(f"Try: {installer}.")

@@ -86,7 +86,7 @@ class Kind:
         self.claim = bool(key)
         self.key = re.compile(key) if key else KEY
         self.expects = expects or '"namespace/name"'
-        self.repeats = repeats  # [[kernels.conv2d]] may be written several times
+        self.repeats = repeats  # [[kernels.convolution]] may be written several times
 
 
 _FETCHED = "url sha256 sha256_prefix md5 bytes license"

@@ -32,7 +32,7 @@ class Settings:
         self.only: set[str] | None = None  # None: every plugin
         self.disabled: dict[str, str] = {}  # plugin → who says so
         self.order: list[str] = []  # prefer = ["cpu", …]: in any clash, the first of these
-        self.preferred: dict[str, str] = {}  # [tool.dovetail.prefer]  "kernels.conv2d" = "cpu"
+        self.preferred: dict[str, str] = {}  # [tool.dovetail.prefer]  "kernels.convolution" = "cpu"
         self.required: dict[str, tuple[str, str]] = {}  # plugin → (range of versions or "", who says so)
         self.local: list[str] = []  # folders of the project that hold plugins
         self.trusted: set[str] = set()  # those of them whose code may run
@@ -51,7 +51,7 @@ class Settings:
     def choose(self, claim: str, claimants: Mapping[str, Any] | list[str]) -> str | None:
         """Choose among claimants for ``kind.key``; None when the user prefers none of them.
 
-        A preference for ``kernels.conv2d`` also settles ``kernels.conv2d@cpu:float32``, unless that has its own.
+        A preference for ``kernels.convolution`` also settles ``kernels.convolution@cpu:float32``, unless that has its own.
         """
         for name in (claim, claim.partition("@")[0]):
             chosen = self.preferred.get(name)
@@ -166,7 +166,7 @@ def _take(settings: Settings, path: str, data: dict[str, Any]) -> None:
     elif isinstance(prefer, list) and all(isinstance(name, str) for name in prefer):
         settings.order += [normalise(name) for name in prefer]
     else:
-        settings.problems.append(f'{path}: prefer: expected a list of plugins, or a table such as {{ "kernels.conv2d" = "cpu" }}')
+        settings.problems.append(f'{path}: prefer: expected a list of plugins, or a table such as {{ "kernels.convolution" = "cpu" }}')
     settings.disabled |= {normalise(name): path for name in names("disable-plugins")}
     for requirement in names("require-plugins"):
         requirement = requirement.replace(" ", "")

@@ -122,6 +122,11 @@ def test_why_of_what_nobody_provides(site, run):
     assert "Plugin bad (dovetail-bad 0.1.0) is broken: " in run("plugins", "why", "bad/net", status=1)
 
 
+def test_why_of_a_function_names_ops_that_begin_alike(site, run):
+    site.add("dovetail-fast", '[kernels.convolution]\ntarget = "dovetail_fast.k:conv"\ndevice = "cpu"\n')
+    assert "Nobody provides 'conv2d'. Nearest: convolution." in run("plugins", "why", "conv2d", status=1)
+
+
 def test_why_knows_published_hooks_and_what_it_does_not_ask(site, run):
     site.add("dovetail-audio", 'hooks = { publishes = { window = "dovetail_audio.specs:window" } }\n')
     site.add("dovetail-taper", 'hooks = { module = "dovetail_taper.hooks", implements = ["audio/window", "register_formats"] }\n')
