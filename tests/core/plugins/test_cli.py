@@ -123,7 +123,7 @@ def test_why_of_what_nobody_provides(site, run):
 
 
 def test_why_of_a_function_names_ops_that_begin_alike(site, run):
-    site.add("dovetail-fast", '[kernels.convolution]\ntarget = "dovetail_fast.k:conv"\ndevice = "cpu"\n')
+    site.add("dovetail-fast", '[kernels.convolution]\ntarget = "dovetail_fast.k:conv"\ndevice = "cpu"\ndtypes = ["float32"]\n')
     assert "Nobody provides 'conv2d'. Nearest: convolution." in run("plugins", "why", "conv2d", status=1)
 
 
