@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["guides", "setup"]
 
 DOCS = Path(__file__).resolve().parent.parent
+_NAVIGATIONS: dict[Any, Any] = {}  # of sources, by their depth and what the theme asks for
 
 
 def guides() -> list[str]:
@@ -80,6 +81,21 @@ def _first_line(spec: Any) -> str:
     return (spec.__doc__ or "").strip().partition("\n")[0].replace("``", "`")
 
 
+def _navigation(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Sources stand in no table of contents: all that lie equally deep share one navigation, which takes a second to make."""
+    make = context.get("toctree")
+    if make and pagename.startswith("_modules/"):
+
+        def toctree(**options: Any) -> Any:
+            key = (pagename.count("/"), *sorted(options.items()))
+            if key not in _NAVIGATIONS:
+                _NAVIGATIONS[key] = make(**options)
+            return _NAVIGATIONS[key]
+
+        context["toctree"] = toctree
+
+
 def setup(app: Any) -> None:
-    """Complete pages when they are read."""
+    """Complete pages when they are read, and share what sources have in common when they are written."""
     app.connect("source-read", _source_read)
+    app.connect("html-page-context", _navigation, priority=400)  # before the theme asks for the navigation
