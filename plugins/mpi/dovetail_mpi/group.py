@@ -54,6 +54,7 @@ class ProcessGroup:
         self.timeout: timedelta = timeout or default_pg_timeout
         self.comm, self.checks = comm, comm and comm.Dup()
         self.queue: deque[Work] = deque()  # collectives whose data do not move yet
+        self.receipts: list[Any] = []  # messages that were asked for and are not here yet, in the order of asking
 
     def rank(self) -> int:
         """The place of this process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 
 import numpy as np
 
@@ -159,6 +160,29 @@ def objects_and_messages() -> None:
             same("a receipt of another size", "nothing", "an error")
         except RuntimeError as error:
             same("sizes", "12 bytes came from rank 0, and float32 (2,) has 8" in str(error), True)
+    if RANK == 0:
+        for number in range(4):
+            dist.send(dv.full((2,), float(number)), 1)
+    elif RANK == 1:
+        tensors = [dv.zeros(2) for _ in range(4)]
+        works = [dist.irecv(t, None if i == 2 else 0) for i, t in enumerate(tensors)]
+        for work in reversed(works):  # who asked first gets the first message, whoever is waited for first
+            work.wait()
+        same("receipts in the order of asking", [float(t[0]) for t in tensors], [0.0, 1.0, 2.0, 3.0])
+
+
+def an_unfinished_collective_before_gradients() -> None:
+    """Ranks that look at a collective under way and ranks that do not begin all that follows in the same order."""
+    tensor = dv.full((4,), float(RANK))
+    work = dist.all_reduce(tensor, async_op=True)
+    end = time.monotonic() + 0.2
+    while RANK == 0 and time.monotonic() < end:
+        work.is_completed()
+    model = dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(4, 1, bias=False), init_sync=False)
+    model(dv.full((1, 4), float(RANK))).sum().backward()
+    work.wait()
+    total = float(sum(range(SIZE)))
+    same("a collective that gradients overtake", (tensor.tolist(), model.module.weight.grad.tolist()), ([total] * 4, [[total / SIZE] * 4]))
 
 
 def groups() -> None:
@@ -210,6 +234,7 @@ def differences() -> None:
 reductions()
 parts()
 differences()
+an_unfinished_collective_before_gradients()
 objects_and_messages()
 groups()
 dist.destroy_process_group()
