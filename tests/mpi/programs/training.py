@@ -153,6 +153,15 @@ def with_unused_parameters() -> None:
     everyone: list[Any] = [None] * SIZE
     dist.all_gather_object(everyone, inner.even.weight.detach())
     found["given"] = all(dv.equal(everyone[0], w) for w in everyone)
+    model.zero_grad()
+    with model.no_sync():  # what only this pass has used is averaged by the next
+        model(dv.full((1, 2), 1.0), RANK % 2)["out"].sum().backward()
+    with dv.enable_grad():
+        for _ in range(2):  # no backward follows: nothing is reduced
+            model(dv.full((1, 2), 1.0), 0)
+    model(dv.full((1, 2), 1.0), 1)["out"].sum().backward()
+    found["unused now"] = [inner.even.bias.grad.tolist(), inner.odd.bias.grad.tolist(), inner.never.bias.grad]
+    found["unused now expected"] = [[(SIZE - odd) / SIZE], [odd / SIZE + 1], None]
     strict = DistributedDataParallel(Branches())
     strict(dv.ones(1, 2), 0)["out"].sum().backward()
     try:
