@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
+from datetime import timedelta
 
 import numpy as np
 
@@ -120,6 +121,13 @@ def parts() -> None:
     same("all_to_all_single with sizes", single.tolist(), [r for r in range(SIZE) for _ in range(RANK + 1)])
     dist.barrier()
     dist.monitored_barrier()
+    time.sleep(0.7 * (RANK == SIZE - 1))
+    if RANK < SIZE - 1:  # gives up before the last rank comes, who finds the barrier as it was
+        what = f"rank {RANK} waited 0 s for the others of {list(range(SIZE))}"
+        said("a barrier that takes too long", lambda: dist.barrier(timeout=timedelta(seconds=0.4)), what)
+    else:
+        dist.barrier()
+    dist.barrier()
 
 
 def objects_and_messages() -> None:
