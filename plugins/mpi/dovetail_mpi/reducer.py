@@ -1,4 +1,7 @@
-"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while backward goes on."""
+"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while the next are filled.
+
+Hooks on leaves run when all of backward has run, so that is when the first bucket begins.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ class Reducer:
         self.unused: list[int] = []  # by the forward pass
         self.used = np.zeros(len(self.parameters), np.int32)
         self.trace: list[tuple[float, float]] = []  # when each bucket of the last pass was on its way
-        self.backward_end = 0.0
+        self.filled = 0.0  # when the last bucket was full
         self.handles = [p.register_post_accumulate_grad_hook(self._hook(i)) for i, (_, p) in enumerate(self.parameters)]
 
     def prepare(self, outputs: Any) -> None:
@@ -139,7 +142,7 @@ class Reducer:
 
     def _finish(self) -> None:
         """All gradients are here: wait for what is under way, and hand out the means."""
-        self.backward_end = time.perf_counter()
+        self.filled = time.perf_counter()
         self.expects = False
         if self.find_unused:
             self._find_used_anywhere()
