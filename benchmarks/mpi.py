@@ -61,7 +61,7 @@ def _rank(name: str, rounds: int) -> None:
             if turn:
                 found.append((time.perf_counter() - start) / 3)
     reducer: Any = sides[1].reducer
-    end = reducer.backward_end
+    end = reducer.filled
     trace = [[round((begun - end) * 1e3, 2), round((done - end) * 1e3, 2)] for begun, done in reducer.trace]
     sizes = [bucket.flat.nbytes for bucket in reducer.buckets]
     if distributed.get_rank() == 0:
@@ -91,7 +91,7 @@ def main() -> None:
         alone, together = (statistics.median(times) for times in found["times"])
         print(f"{title}: {alone * 1e3:.0f} ms alone, {together * 1e3:.0f} ms with gradients averaged: {alone / together:.3f} (bar {BAR})")
         for size, (begun, ended) in zip(found["bytes"], found["trace"], strict=True):
-            print(f"  bucket of {size / 1e6:6.2f} MB on its way from {begun:8.2f} to {ended:8.2f} ms, 0 the end of backward")
+            print(f"  bucket of {size / 1e6:6.2f} MB on its way from {begun:8.2f} to {ended:8.2f} ms, 0 when all buckets are full")
 
 
 if __name__ == "__main__":

@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-__all__ = ["MPIEXEC", "PROGRAMS", "Done", "environment", "launch", "needs_mpi"]
+__all__ = ["MPIEXEC", "PROGRAMS", "Done", "environment", "launch", "needs_mpi", "reports"]
 
 PROGRAMS = Path(__file__).parent / "programs"
 _BESIDE = Path(sys.executable).parent / "mpiexec"
@@ -25,16 +25,17 @@ _MISSING = [
 needs_mpi = pytest.mark.skipif(bool(_MISSING), reason=f"several ranks are not tried: there is no {' and no '.join(_MISSING)}")
 
 
+def reports(text: str, having: str = "rank") -> list[Any]:
+    """What the lines ``REPORT {…}`` of all ranks hold, in order of rank: those with a key, where programs run together."""
+    found = [json.loads(line) for line in re.findall(r"^(?:\[\d+\] )?REPORT (.*)", text, re.M)]
+    return sorted((report for report in found if having in report), key=lambda report: report["rank"])
+
+
 class Done:
-    """What a job left: its exit status, all it said, the seconds it took, and what each rank reported as JSON."""
+    """What a job left: its exit status, and all it said."""
 
-    def __init__(self, code: int, text: str, seconds: float) -> None:
-        self.code, self.text, self.seconds = code, text, seconds
-
-    def reports(self) -> list[Any]:
-        """The lines ``REPORT {…}`` of all ranks, in order of rank."""
-        found = [json.loads(line[7:]) for line in self.text.splitlines() if line.startswith("REPORT ")]
-        return sorted(found, key=lambda report: report["rank"])
+    def __init__(self, code: int, text: str) -> None:
+        self.code, self.text = code, text
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -47,7 +48,6 @@ def environment(**more: str) -> dict[str, str]:
 def launch(program: str | Path, ranks: int, *arguments: str, timeout: float = 120, **more: str) -> Done:
     """Run a program of this folder in several ranks. One that hangs fails the test, with all that it said."""
     command = [str(MPIEXEC), "-n", str(ranks), "--oversubscribe", sys.executable, "-u", str(PROGRAMS / program), *arguments]
-    start = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(**more)) as job:
         try:
             text, _ = job.communicate(timeout=timeout)
@@ -55,4 +55,4 @@ def launch(program: str | Path, ranks: int, *arguments: str, timeout: float = 12
             job.terminate()
             text, _ = job.communicate(timeout=20)
             pytest.fail(f"{program} did not end within {timeout} s on {ranks} ranks:\n{text}")
-    return Done(job.returncode, text, time.monotonic() - start)
+    return Done(job.returncode, text)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mpi.launching import launch, needs_mpi
+from tests.mpi.launching import launch, needs_mpi, reports
+
+
+def check(text: str, ranks: int) -> None:
+    """What the program collectives.py has said on so many ranks."""
+    found = reports(text, "tried")
+    assert len(found) == ranks, text
+    for report in found:
+        assert not report["wrong"] and report["tried"] > 160, report
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [3, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 4))])
+@pytest.mark.soak  # on three ranks: test_together.py
+@pytest.mark.parametrize("ranks", [2, 4])
 def test_collectives(ranks: int) -> None:
     done = launch("collectives.py", ranks)
+    check(done.text, ranks)
     assert done.code == 0, done.text
-    for report in done.reports():
-        assert not report["wrong"] and report["tried"] > 160, report
-    assert len(done.reports()) == ranks

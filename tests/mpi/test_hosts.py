@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,11 +9,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.mpi.launching import PROGRAMS, environment, needs_mpi
+from tests.mpi.launching import PROGRAMS, environment, needs_mpi, reports
 from tests.support.figures import note
 
 AGENT = """#!/bin/sh
@@ -79,10 +77,6 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
         pytest.skip(f"two hosts are not tried: network namespaces are not permitted here ({error.stderr.strip()})")
     yield made
     made.remove()
-
-
-def reports(text: str) -> list[Any]:
-    return sorted((json.loads(line[7:]) for line in text.splitlines() if line.startswith("REPORT ")), key=lambda report: report["rank"])
 
 
 @needs_mpi

@@ -27,9 +27,11 @@ def run(*arguments: str, ranks: int = 2, options: tuple[str, ...] = ()) -> tuple
 
 
 @needs_mpi
+@pytest.mark.soak  # in short: test_together.py
 def test_ranks_are_told_their_place_and_lines_say_whose_they_are() -> None:
     code, text, _ = run(str(PROGRAMS / "ends.py"), "well", options=("--threads", "3"))
-    assert code == 0 and set(text.split("\n")) - {"", "[0] ", "[1] "} == {"[0] rank 0: 0 2 0 3 ended", "[1] rank 1: 1 2 1 3 ended"}, text
+    said = {"[0] rank 0: 0 2 0 3 began", "[1] rank 1: 1 2 1 3 began", "[0] rank 0 ended", "[1] rank 1 ended"}
+    assert code == 0 and set(text.split("\n")) - {"", "[0] ", "[1] "} == said, text
 
 
 SAID = {
@@ -44,16 +46,21 @@ SAID = {
 }
 
 
-@needs_mpi
-@pytest.mark.parametrize("how", [pytest.param(how, marks=() if how == "leaves" else pytest.mark.soak) for how in SAID])
-def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
-    code, text, ended = run(str(PROGRAMS / "ends.py"), how)
+def check(how: str, code: int, text: str, ended: float) -> None:
+    """How a job of the program ends.py has ended."""
     expected, said = SAID[how]
     assert code == expected and re.search(said.replace("HOST", re.escape(HOST)), text), text
     assert "MPI_ABORT" not in text and "prterun" not in text, text
     seconds = ended - max(float(at) for at in re.findall(r"AT (\S+)", text))
     assert seconds < 10, (seconds, text)
     note("M4", f"a job in which rank 1 {how}: seconds until it has ended", round(seconds, 2), "10")
+
+
+@needs_mpi
+@pytest.mark.soak  # in short: test_together.py
+@pytest.mark.parametrize("how", SAID)
+def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
+    check(how, *run(str(PROGRAMS / "ends.py"), how))
 
 
 @needs_mpi

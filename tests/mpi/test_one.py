@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from dovetail.distributed.optim import ZeroRedundancyOptimizer
 
 import dovetail as dv
 from dovetail.errors import UnsupportedError
@@ -66,3 +67,17 @@ def test_objects_are_plain_values(world):
         TypeError, match="all_gather_object: cannot save value of type builtins.object; expected tensors and plain values; send its"
     ):
         world.all_gather_object([None], object())
+
+
+def test_what_is_decided_otherwise_says_so(world):
+    model = dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(2, 1))
+    with pytest.raises(
+        UnsupportedError, match="DistributedDataParallel.join: there is no join; DistributedSampler gives all ranks as many"
+    ):
+        model.join()
+    with pytest.raises(NotImplementedError, match="register_comm_hook: there are no communication hooks; change .grad between"):
+        model.register_comm_hook(None, lambda state, bucket: None)
+    with pytest.raises(UnsupportedError, match="DistributedDataParallel: mixed_precision: not there; expected no such option"):
+        dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(2, 1), mixed_precision=object())
+    with pytest.raises(UnsupportedError, match="ZeroRedundancyOptimizer: overlap_with_ddp is not there; expected False"):
+        ZeroRedundancyOptimizer(model.parameters(), dv.optim.SGD, lr=0.1, overlap_with_ddp=True)

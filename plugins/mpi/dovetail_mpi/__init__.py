@@ -17,16 +17,15 @@ __all__ = [
     "sync_batch_norm",
 ]  # fmt: skip
 
-_HOMES = {  # each is imported when a name of it is first asked for
-    "checkpointer": ("ShardedCheckpointer",), "distributed.optim": ("ZeroRedundancyOptimizer",), "norm": ("sync_batch_norm",),
-    "errors": ("DistBackendError", "DistError", "DistNetworkError"), "parallel": ("DistributedDataParallel",),
+_WHERE = {
+    "DistributedDataParallel": "parallel", "ShardedCheckpointer": "checkpointer", "ZeroRedundancyOptimizer": "distributed.optim",
+    "sync_batch_norm": "norm",
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.{_WHERE.get(name, 'errors')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

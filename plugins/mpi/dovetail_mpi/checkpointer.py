@@ -186,16 +186,7 @@ class ShardedCheckpointer:
 
 def _copied(value: Any) -> Any:
     """The same containers with copies of the tensors, in the host's memory."""
-    if isinstance(value, dv.Tensor):
-        return value.detach().cpu().clone()
-    if isinstance(value, dict):
-        made = type(value)((k, _copied(v)) for k, v in value.items())
-        if hasattr(value, "_metadata"):
-            made._metadata = value._metadata
-        return made
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(_copied(v) for v in value)
-    return value
+    return shards.mapped(value, lambda v: isinstance(v, dv.Tensor), lambda t: t.detach().cpu().clone())
 
 
 def _united(common: dict[str, Any], divided: list[dict[str, Any]]) -> dict[str, Any]:

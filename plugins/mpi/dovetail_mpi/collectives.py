@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,16 @@ def root_of(where: str, group: ProcessGroup, of_world: int | None, of_group: int
     return of_group
 
 
-def run(group: ProcessGroup, what: str, start: Any, finish: Any, async_op: bool) -> Work | None:
-    """Do a collective, or begin it."""
+def run(
+    group: ProcessGroup, what: str, start: Any, finish: Any, async_op: bool, alone: Any = None, timeout: timedelta | None = None
+) -> Work | None:  # fmt: skip
+    """Do a collective, or begin it; in a world of one process ``alone`` is done in its place."""
+    if group.watch is None and alone is not None:
+        alone()
     work = Work(group, what, start, finish)
     if async_op:
         return work
-    work.wait()
+    work.wait(timeout)
     return None
 
 
@@ -74,8 +79,6 @@ def reduce(
 
 
 def _reduced(where: str, tensor: dv.Tensor, op: Any, group: ProcessGroup, root: int | None, async_op: bool) -> Work | None:
-    if group.watch is None:
-        return Work() if async_op else None
     values = array(tensor)
     wide, result = reducer(op.name, values, group.size())
     mine = root is None or root == group.rank()
@@ -99,23 +102,22 @@ def broadcast(
         return None
     own = member(group)
     root = root_of("broadcast", own, src, group_src)
-    if own.watch is None:
-        return Work() if async_op else None
     values = array(tensor)
     what = f"broadcast({kind(tensor)} from rank {own.ranks[root]})"
     return run(own, what, lambda: [own.comm.Ibcast(words(values), root)], lambda: put(tensor, values), async_op)
 
 
-def barrier(group: Any = None, async_op: bool = False, device_ids: Any = None, timeout: Any = None) -> Work | None:
-    """Wait for all members."""
-    return None if outside(group) else run(member(group), "barrier()", list, None, async_op)
+def barrier(
+    group: Any = None, async_op: bool = False, device_ids: Any = None, timeout: timedelta | None = None
+) -> Work | None:  # fmt: skip
+    """Wait for all members, for as long as ``timeout`` (the group's, where it is None)."""
+    return None if outside(group) else run(member(group), "barrier()", list, None, async_op, timeout=timeout)
 
 
-def monitored_barrier(group: Any = None, timeout: Any = None, wait_all_ranks: bool = False) -> None:
-    """Wait for all members, for as long as ``timeout``, and name those that do not come."""
+def monitored_barrier(group: Any = None, timeout: timedelta | None = None, wait_all_ranks: bool = False) -> None:
+    """As `barrier`. Raises a DistError that names this rank and the group's; which of them did not come is not known."""
     if not outside(group):
-        own = member(group)
-        Work(own, "monitored_barrier()").wait(timeout)
+        run(member(group), "monitored_barrier()", list, None, False, timeout=timeout)
 
 
 def _divides(where: str, whole: dv.Tensor, part: dv.Tensor, size: int) -> None:
@@ -136,16 +138,13 @@ def all_gather_into_tensor(output_tensor: dv.Tensor, input_tensor: dv.Tensor, gr
         return None
     own = member(group)
     _divides(where, output_tensor, input_tensor, own.size())
-    part = array(input_tensor)
-    if own.watch is None:
-        put(output_tensor, part)
-        return Work() if async_op else None
-    whole = array(output_tensor)
+    part, whole = array(input_tensor), array(output_tensor)
 
     def start() -> list[Any]:
         return [own.comm.Iallgather(words(part), words(whole))]
 
-    return run(own, f"{where}({kind(input_tensor)})", start, lambda: put(output_tensor, whole), async_op)
+    what = f"{where}({kind(input_tensor)})"
+    return run(own, what, start, lambda: put(output_tensor, whole), async_op, lambda: put(output_tensor, part))
 
 
 def reduce_scatter_tensor(
@@ -164,9 +163,6 @@ def reduce_scatter_tensor(
 
 def scattered(where: str, output: dv.Tensor, whole: Any, op: Any, group: ProcessGroup, async_op: bool) -> Work | None:
     """Reduce a row of parts, and give this member its own."""
-    if group.watch is None:
-        put(output, whole)
-        return Work() if async_op else None
     wide, result = reducer(op.name, whole.copy().reshape(group.size(), -1), group.size())
     own = np.empty_like(wide[0])
 
@@ -177,7 +173,7 @@ def scattered(where: str, output: dv.Tensor, whole: Any, op: Any, group: Process
         wide[0] = own
         put(output, result()[0])
 
-    return run(group, f"{where}({op.name}, {kind(output)})", start, finish, async_op)
+    return run(group, f"{where}({op.name}, {kind(output)})", start, finish, async_op, lambda: put(output, whole))
 
 
 def all_to_all_single(

@@ -54,6 +54,7 @@ class ProcessGroup:
         self.timeout: timedelta = timeout or default_pg_timeout
         self.comm, self.checks = comm, comm and comm.Dup()
         self.queue: deque[Work] = deque()  # collectives whose data do not move yet
+        self.receipts: list[Any] = []  # messages that were asked for and are not here yet, in the order of asking
 
     def rank(self) -> int:
         """The place of this process."""
@@ -170,11 +171,9 @@ def init_process_group(
     import_module("dovetail.distributed")  # under this name the core finds it
     started = mpi.launched()
     name = (backend or ("mpi" if started else "gloo")).lower().removeprefix("cpu:").partition(",")[0]
-    if not is_backend_available(name) and not started:
+    if name not in ("mpi", "gloo") or not (started or is_backend_available(name)):
         what = f"Distributed package doesn't have {name.upper()} built in"
         raise GradError(where, what, "expected 'mpi' or 'gloo'", mpi.INSTALL if name == "mpi" else "")
-    if name not in ("mpi", "gloo"):
-        raise GradError(where, f"Distributed package doesn't have {name.upper()} built in", "expected 'mpi' or 'gloo'")
     if started:
         _World.WORLD = _of_mpi(where, name, timeout or default_pg_timeout, rank, world_size)
         return

@@ -78,7 +78,10 @@ class Job:
     """The ranks of one start, with their output shown as it comes, ``[rank] `` before each line."""
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str], prefix: bool = True) -> None:
-        self.prefix, self.hosts, self.own, self.said = prefix, {}, [], []  # type: bool, dict[int, str], list[Any], list[str]
+        self.prefix = prefix
+        self.hosts: dict[int, str] = {}
+        self.own: list[tuple[int, str, str]] = []  # what ranks themselves say of their end: rank, host, cause
+        self.said: list[str] = []
         self.aborting: set[int] = set()
         self.lock = threading.Lock()
         pipe = subprocess.PIPE

@@ -54,7 +54,7 @@ def launch(
         raise click.UsageError(f"{ranks} processes, and {what}; expected at most {slots}; --oversubscribe lets them share")
     for restart in range(max_restarts + 1):
         here = max(1, -(-ranks // len(machines))) if machines else ranks
-        share = 0 if threads is None and any(n in os.environ for n in ("OMP_NUM_THREADS",)) else threads or max(1, cores // here)
+        share = 0 if threads is None and "OMP_NUM_THREADS" in os.environ else threads or max(1, cores // here)
         bind = 0 if no_bind or oversubscribe or machines else min(share or 1, max(1, cores // here))
         ending = _once(command(mpiexec, ranks, machines, bind, [*target, *arguments]), environment(share, restart), not no_prefix)
         if ending.code == 0:

@@ -10,7 +10,7 @@ import dovetail as dv
 
 from .buffers import array, checked, flat, kind, put, same, words
 from .collectives import exchange, outside, root_of, run, scattered
-from .group import RedOpType, member
+from .group import ProcessGroup, RedOpType, member
 from .work import Work
 
 __all__ = ["all_gather", "all_to_all", "gather", "reduce_scatter", "scatter"]
@@ -21,23 +21,28 @@ def _spread(tensors: Any, values: Any) -> None:
         put(tensor, row)
 
 
+def _rooted(where: str, group: Any, of_world: int | None, of_group: int | None) -> tuple[ProcessGroup, int, bool]:
+    """The group that is meant, the place of the root in it, and whether it is this process's."""
+    own = member(group)
+    root = root_of(where, own, of_world, of_group)
+    return own, root, root == own.rank()
+
+
 def all_gather(tensor_list: list[Any], tensor: dv.Tensor, group: Any = None, async_op: bool = False) -> Work | None:
     """Copy every member's tensor into the list's."""
     if outside(group):
         return None
     own = member(group)
     checked("all_gather", tensor)
-    same("all_gather", tensor_list, [tensor] * min(1, own.size()), own.size())
+    same("all_gather", tensor_list, [tensor], own.size())
     part = array(tensor)
-    if own.watch is None:
-        put(tensor_list[0], part)
-        return Work() if async_op else None
     whole = np.empty((own.size(), *part.shape), part.dtype)
 
     def start() -> list[Any]:
         return [own.comm.Iallgather(words(part), words(whole))]
 
-    return run(own, f"all_gather({kind(tensor)})", start, lambda: _spread(tensor_list, whole), async_op)
+    what = f"all_gather({kind(tensor)})"
+    return run(own, what, start, lambda: _spread(tensor_list, whole), async_op, lambda: put(tensor_list[0], part))
 
 
 def gather(
@@ -47,22 +52,18 @@ def gather(
     """Copy every member's tensor into the list's of one member; the others give none."""
     if outside(group):
         return None
-    own = member(group)
-    root = root_of("gather", own, dst, group_dst)
-    mine = root == own.rank()
+    own, root, mine = _rooted("gather", group, dst, group_dst)
     checked("gather", tensor)
     if mine:
         same("gather", gather_list or [], [tensor], own.size())
     part = array(tensor)
-    if own.watch is None:
-        put(gather_list[0], part)
-        return Work() if async_op else None
     whole = np.empty((own.size() if mine else 0, *part.shape), part.dtype)
 
     def start() -> list[Any]:
         return [own.comm.Igather(words(part), words(whole) if mine else None, root)]
 
-    return run(own, f"gather({kind(tensor)} to rank {own.ranks[root]})", start, lambda: mine and _spread(gather_list, whole), async_op)
+    what = f"gather({kind(tensor)} to rank {own.ranks[root]})"
+    return run(own, what, start, lambda: mine and _spread(gather_list, whole), async_op, lambda: put(gather_list[0], part))
 
 
 def scatter(
@@ -72,21 +73,17 @@ def scatter(
     """Copy each member's element of one member's list; the others give none."""
     if outside(group):
         return None
-    own = member(group)
-    root = root_of("scatter", own, src, group_src)
-    mine = root == own.rank()
+    own, root, mine = _rooted("scatter", group, src, group_src)
     checked("scatter", tensor)
     if mine:
         same("scatter", [tensor], scatter_list or [], own.size())
-    if own.watch is None:
-        put(tensor, array(scatter_list[0]))
-        return Work() if async_op else None
     into, whole = array(tensor), flat(scatter_list) if mine else None
 
     def start() -> list[Any]:
         return [own.comm.Iscatter(None if whole is None else words(whole), words(into), root)]
 
-    return run(own, f"scatter({kind(tensor)} from rank {own.ranks[root]})", start, lambda: put(tensor, into), async_op)
+    what = f"scatter({kind(tensor)} from rank {own.ranks[root]})"
+    return run(own, what, start, lambda: put(tensor, into), async_op, lambda: put(tensor, array(scatter_list[0])))
 
 
 def reduce_scatter(

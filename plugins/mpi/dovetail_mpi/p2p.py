@@ -30,7 +30,7 @@ def isend(tensor: dv.Tensor, dst: int | None = None, group: Any = None, tag: int
         return None
     own = member(group)
     peer, values = _peer("isend", own, dst, group_dst), array(tensor)
-    return Work(own, f"isend({kind(tensor)} to rank {own.ranks[peer]})", lambda: [own.comm.Isend(words(values), peer, tag)], checked=False)
+    return Work(own, f"isend({kind(tensor)} to rank {own.ranks[peer]})", lambda: [own.comm.Isend(words(values), peer, tag)], ordered=False)
 
 
 def irecv(tensor: dv.Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None) -> Work | None:
@@ -41,43 +41,45 @@ def irecv(tensor: dv.Tensor, src: int | None = None, group: Any = None, tag: int
     checked("irecv", tensor)
     if outside(group):
         return None
-    own, any_of = member(group), src is None and group_src is None
+    own = member(group)
     if own.watch is None:
         raise ValueRangeError("irecv", "there is nobody to receive from in a world of one process")
-    peer = mpi.load().ANY_SOURCE if any_of else _peer("irecv", own, src, group_src)
-    values, status = array(tensor), mpi.load().Status()
-    room = words(values)
-    what = f"irecv({kind(tensor)} from {'any rank' if any_of else f'rank {own.ranks[peer]}'})"
-    found: list[Any] = []
-
-    def ready() -> bool:
-        if not found:
-            message = own.comm.Improbe(peer, tag, status)
-            if message is None:
-                return False
-            if status.count != room.nbytes:
-                message.Recv(bytearray(status.count))
-                text = f"{status.count} bytes came from rank {own.ranks[status.source]}, and {kind(tensor)} has {room.nbytes}"
-                raise ShapeError("irecv", text, "expected the same shape and type on both sides")
-            found.append(message.Irecv(room))
-            work._source = own.ranks[status.source]
-        return bool(found[0].Test())
-
-    work = _Receipt(own, what, finish=lambda: put(tensor, values), checked=False)
-    work.ready = ready
-    return work
+    return _Receipt(own, tensor, None if src is None and group_src is None else _peer("irecv", own, src, group_src), tag)
 
 
 class _Receipt(Work):
-    """A receipt under way: it begins when its message is there, so that their sizes can be compared."""
+    """A receipt under way: a message is looked at before it is taken, so that sizes can be compared, and is that of the first who asked."""
 
-    ready: Any
+    def __init__(self, group: ProcessGroup, tensor: dv.Tensor, peer: int | None, tag: int) -> None:
+        self._values, self._kind, self._tag = array(tensor), kind(tensor), tag
+        self._peer = mpi.load().ANY_SOURCE if peer is None else peer
+        what = f"irecv({self._kind} from {'any rank' if peer is None else f'rank {group.ranks[peer]}'})"
+        super().__init__(group, what, finish=lambda: put(tensor, self._values), ordered=False)
+        group.receipts.append(self)
 
     def _advance(self) -> bool:
-        if not self._done and self.ready():
-            self._done = True
-            self._finish()  # type: ignore[misc]
-        return self._done
+        group: Any = self._group
+        while not self._done and not self._requests:
+            status = mpi.load().Status()
+            message = group.comm.Improbe(self._peer, self._tag, status)
+            if message is None:
+                return False
+            next(one for one in group.receipts if one._wants(status))._take(message, status)
+        return super()._advance()
+
+    def _wants(self, status: Any) -> bool:
+        return self._tag == status.tag and self._peer in (mpi.load().ANY_SOURCE, status.source)
+
+    def _take(self, message: Any, status: Any) -> None:
+        group: Any = self._group
+        group.receipts.remove(self)
+        self._source, room = group.ranks[status.source], words(self._values)
+        if status.count == room.nbytes:
+            self._requests = [message.Irecv(room)]
+            return
+        message.Recv(bytearray(status.count))
+        text = f"{status.count} bytes came from rank {self._source}, and {self._kind} has {room.nbytes}"
+        self._done, self._error = True, ShapeError("irecv", text, "expected the same shape and type on both sides")
 
 
 def send(tensor: dv.Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None) -> None:

@@ -27,8 +27,8 @@ class DistributedDataParallel(dv.nn.Module):
     """Hold a module as ``.module``, and average the gradients of every backward pass over the ranks of a group.
 
     Rank 0's parameters and buffers are given to all when it is made; the buffers again before each forward, with ``broadcast_buffers``.
-    Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, and
-    each is reduced as soon as it is full, while backward goes on with the layers before it. ``find_unused_parameters`` looks, after each
+    Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, when
+    backward has run, and each is reduced as soon as it is full, while the next are filled. ``find_unused_parameters`` looks, after each
     forward, for parameters that the output does not depend on; without it such a parameter is an error of the next forward, which names
     it. ``gradient_as_bucket_view`` saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank
     alike: where the ranks' batches are not of one size, scale the losses, as ``loss.sum() * world_size / samples_of_all``.
@@ -54,7 +54,7 @@ class DistributedDataParallel(dv.nn.Module):
             what = "Default process group has not been initialized"
             raise ValueRangeError(where, what, "it needs dovetail.distributed.init_process_group", "one process trains the module as it is")
         if other := {name: value for name, value in options.items() if value}:
-            raise UnsupportedError(where, f"{', '.join(other)}: not there yet", "expected the arguments before")
+            raise UnsupportedError(where, f"{', '.join(other)}: not there", "expected no such option")
         if not any(p.requires_grad for p in module.parameters()):
             raise GradError(
                 where, "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
@@ -73,7 +73,7 @@ class DistributedDataParallel(dv.nn.Module):
         self.reducer: Reducer | None = None
         if self.process_group.watch is not None:
             size = sum(p.numel() * p.element_size() for _, p in self._named)
-            if bucket_cap_mb is None:  # several buckets also of a small model, so that there is something to overlap
+            if bucket_cap_mb is None:  # several buckets also of a small model: one travels while the next is filled
                 self.bucket_bytes_cap = min(self.bucket_bytes_cap, max(_MB, size // 6))
             first = min(_MB, self.bucket_bytes_cap)
             self.reducer = Reducer(
@@ -112,8 +112,9 @@ class DistributedDataParallel(dv.nn.Module):
         raise UnsupportedError("DistributedDataParallel.join", "there is no join", "", "DistributedSampler gives all ranks as many samples")
 
     def register_comm_hook(self, state: Any, hook: Any) -> None:
-        """Always an UnsupportedError (NotImplementedError)."""
-        raise UnsupportedError("DistributedDataParallel.register_comm_hook", "there are no communication hooks")
+        """Always an UnsupportedError (NotImplementedError): the mean of all ranks' gradients is what there is."""
+        where = "DistributedDataParallel.register_comm_hook"
+        raise UnsupportedError(where, "there are no communication hooks", "", "change .grad between backward() and step()")
 
     def _check_models(self) -> None:
         """All ranks have the same tensors, or an error on all of them says which is the first that differs."""

@@ -1,4 +1,7 @@
-"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while backward goes on."""
+"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while the next are filled.
+
+Hooks on leaves run when all of backward has run, so that is when the first bucket begins.
+"""
 
 from __future__ import annotations
 
@@ -74,22 +77,20 @@ class Reducer:
         self.place = {i: (bucket, at) for bucket in self.buckets for at, i in enumerate(bucket.indices)}
         self.expects = False  # whether a backward pass is to come, or under way
         self.ready: set[int] = set()
+        self.unused: list[int] = []  # by the forward pass
         self.used = np.zeros(len(self.parameters), np.int32)
         self.trace: list[tuple[float, float]] = []  # when each bucket of the last pass was on its way
-        self.backward_end = 0.0
+        self.filled = 0.0  # when the last bucket was full
         self.handles = [p.register_post_accumulate_grad_hook(self._hook(i)) for i, (_, p) in enumerate(self.parameters)]
 
     def prepare(self, outputs: Any) -> None:
-        """A forward pass has ended: its backward will reduce. Parameters that it did not use are ready, where they are looked for."""
+        """A forward pass has ended: its backward, if there is one, will reduce. Parameters that it did not use are ready by then."""
         for bucket in self.buckets:
             bucket.waiting, bucket.work = len(bucket.indices), None
         self.ready, self.expects, self._next = set(), True, 0
         self.used[:] = 0
-        if self.find_unused:
-            reached = _leaves(outputs)
-            for index, (_, parameter) in enumerate(self.parameters):
-                if id(parameter) not in reached:
-                    self._fill(index, None)
+        reached = _leaves(outputs) if self.find_unused else set()
+        self.unused = [i for i, (_, p) in enumerate(self.parameters) if self.find_unused and id(p) not in reached]
 
     def check(self) -> None:
         """Refuse to begin a pass before the one before it was reduced. Raises a RuntimeError that names what had no gradient."""
@@ -114,7 +115,9 @@ class Reducer:
             raise GradError(
                 "DistributedDataParallel", what, "", "checkpoint(use_reentrant=False); find_unused_parameters only where parts are"
             )
-        self.used[index] = 1
+        if not self.ready:
+            for other in self.unused:  # what passes before this one have left in it, under no_sync, is averaged too
+                self._fill(other, self.parameters[other][1].grad)
         self._fill(index, parameter.grad)
         if len(self.ready) == len(self.parameters):
             self._finish()
@@ -123,6 +126,7 @@ class Reducer:
         """Put a gradient in its place; begin what is full and whose turn it is, and let MPI go on with the rest."""
         bucket, at = self.place[index]
         self.ready.add(index)
+        self.used[index] = gradient is not None
         if gradient is None:
             bucket.parts[at][...] = 0
         else:
@@ -138,12 +142,10 @@ class Reducer:
 
     def _finish(self) -> None:
         """All gradients are here: wait for what is under way, and hand out the means."""
-        self.backward_end = time.perf_counter()
+        self.filled = time.perf_counter()
         self.expects = False
-        if self.find_unused and not self.used.all():
-            self.used[:] = self._used_anywhere()
-        elif self.find_unused:
-            self._used_anywhere()
+        if self.find_unused:
+            self._find_used_anywhere()
         for bucket in self.buckets:
             if bucket.work is not None:
                 bucket.work.wait()
@@ -161,15 +163,13 @@ class Reducer:
                     parameter.grad.copy_(dv.from_numpy(bucket.parts[at]))
         self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
 
-    def _used_anywhere(self) -> Any:
-        """Which parameters some rank has used."""
-        used = self.used.copy()
+    def _find_used_anywhere(self) -> None:
+        """Note which parameters some rank has used."""
 
         def start() -> list[Any]:
-            return [self.group.comm.Iallreduce(mpi.load().IN_PLACE, used, mpi.load().MAX)]
+            return [self.group.comm.Iallreduce(mpi.load().IN_PLACE, self.used, mpi.load().MAX)]
 
         Work(self.group, "DistributedDataParallel(used parameters)", start, checked=False).wait()
-        return used
 
 
 def _tensors(value: Any) -> Iterator[dv.Tensor]:

@@ -23,7 +23,7 @@ from dovetail.io.atomic import replacing, sync_folder
 
 from .errors import DistError
 
-__all__ = ["commit", "deal", "join", "manifest", "part", "read", "remove", "write"]
+__all__ = ["commit", "deal", "join", "manifest", "mapped", "part", "read", "remove", "write"]
 
 _TOKEN = "\0tensor "
 _VERSION = 1
@@ -44,7 +44,7 @@ def deal(tree: Any, ranks: int) -> tuple[Any, list[tuple[dv.Tensor, int]]]:
             tensors.append(t)
         return f"{_TOKEN}{places[id(t)]}"
 
-    bare = _mapped(tree, lambda v: isinstance(v, dv.Tensor), token)
+    bare = mapped(tree, lambda v: isinstance(v, dv.Tensor), token)
     loads, owners = [0] * ranks, [0] * len(tensors)
     for index in sorted(range(len(tensors)), key=lambda i: -tensors[i].numel() * tensors[i].element_size()):
         owners[index] = loads.index(min(loads))
@@ -54,21 +54,21 @@ def deal(tree: Any, ranks: int) -> tuple[Any, list[tuple[dv.Tensor, int]]]:
 
 def join(bare: Any, tensors: Mapping[str, dv.Tensor]) -> Any:
     """The tree that `deal` was given. Raises a KeyError for a tensor that is missing."""
-    return _mapped(bare, lambda v: isinstance(v, str) and v.startswith(_TOKEN), lambda v: tensors[v.removeprefix(_TOKEN)])
+    return mapped(bare, lambda v: isinstance(v, str) and v.startswith(_TOKEN), lambda v: tensors[v.removeprefix(_TOKEN)])
 
 
-def _mapped(value: Any, wanted: Callable[[Any], bool], change: Callable[[Any], Any]) -> Any:
+def mapped(value: Any, wanted: Callable[[Any], bool], change: Callable[[Any], Any]) -> Any:
     """The same containers with some of the values changed."""
     if wanted(value):
         return change(value)
     if isinstance(value, dict):
         made = OrderedDict() if isinstance(value, OrderedDict) else {}
-        made.update((k, _mapped(v, wanted, change)) for k, v in value.items())
+        made.update((k, mapped(v, wanted, change)) for k, v in value.items())
         if hasattr(value, "_metadata"):
             made._metadata = value._metadata  # type: ignore[union-attr]
         return made
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(_mapped(v, wanted, change) for v in value)
+        return type(value)(mapped(v, wanted, change) for v in value)
     return value
 
 
@@ -89,12 +89,12 @@ def write(stem: Path, mark: str, rank: int, ranks: int, content: dict[str, Any])
         dv.save({"mark": mark, "rank": rank, "ranks": ranks, **content}, file)
 
 
-def commit(stem: Path, mark: str, ranks: int, about: dict[str, Any], timeout: float = 600.0, stop: Callable[[], bool] = bool) -> None:
+def commit(stem: Path, mark: str, ranks: int, about: dict[str, Any], timeout: float = 600.0) -> None:
     """Wait for the parts of all ranks, then write the manifest. Raises a DistError for a part that does not come."""
     paths = [part(stem, mark, rank, ranks) for rank in range(ranks)]
     end = time.monotonic() + timeout
     while missing := [path for path in paths if not path.exists()]:
-        if time.monotonic() > end or stop():
+        if time.monotonic() > end:
             what = f"{len(missing)} of {ranks} parts did not come, the first {missing[0].name}"
             raise DistError("checkpoint", what, "expected one of each rank", "the checkpoints before it are as they were")
         time.sleep(0.005)
@@ -116,9 +116,7 @@ def describe(stem: Path) -> dict[str, Any]:
             raise FormatError(path, None, f"was written in format {found['version']}; this version reads up to {_VERSION}")
         if len(found["bytes"]) != found["ranks"] or not isinstance(found["mark"], str) or "/" in found["mark"]:
             raise ValueError("ranks")
-    except FormatError:
-        raise
-    except FileNotFoundError:
+    except (FormatError, FileNotFoundError):
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(path, None, f"is no manifest of a checkpoint in parts ({type(error).__name__}: {error})") from None

@@ -1,7 +1,8 @@
 """Work: a collective under way. Before its data move, all members compare what they were asked for.
 
 The comparison is one reduction of sixteen bytes: where ranks were asked for different things (another collective, shape, type or root),
-all of them raise an error that says what each was asked for. Without it MPI would mix the data up, or wait forever.
+all of them raise an error that says what each was asked for. Without it MPI would mix the data up, or wait forever. Collectives whose
+members cannot differ are not compared, but wait for their turn too: MPI tells collectives of a group apart by their order alone.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Work:
 
     def __init__(
         self, group: ProcessGroup | None = None, what: str = "", start: Callable[[], list[Any]] = list,
-        finish: Callable[[], Any] | None = None, checked: bool = True,
+        finish: Callable[[], Any] | None = None, checked: bool = True, ordered: bool = True,
     ) -> None:  # fmt: skip
         self._group, self._what, self._start, self._finish = group, what, start, finish
         self._check: Any = None
@@ -42,14 +43,17 @@ class Work:
         self._source = -1
         if self._done or group is None:
             return
+        if not ordered:  # a message
+            self._requests = start()
+            return
+        group.queue.append(self)
         if checked:
             group.watch.calls, group.watch.last = group.watch.calls + 1, what
             mark = int.from_bytes(blake2b(what.encode(), digest_size=8).digest(), "little") >> 1
             self._mark = np.array([mark, -mark])
             self._check = group.checks.Iallreduce(mpi.load().IN_PLACE, self._mark, mpi.load().MAX)
-            group.queue.append(self)
         else:
-            self._requests = start()
+            self._begin()
 
     def wait(self, timeout: timedelta | None = None) -> bool:
         """Return True when the tensors hold the result.
@@ -99,10 +103,10 @@ class Work:
         queue = self._group.queue  # type: ignore[union-attr]
         while queue and self._requests is None and not self._done:
             first = queue[0]
-            if not first._check.Test():
+            if first._check is not None and not first._check.Test():
                 return
             queue.popleft()
-            if first._mark[0] == -first._mark[1]:
+            if first._check is None or first._mark[0] == -first._mark[1]:
                 first._requests = first._start()
             else:
                 first._done, first._error = True, first._difference()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import time
+from datetime import timedelta
 
 import numpy as np
 
@@ -119,6 +121,13 @@ def parts() -> None:
     same("all_to_all_single with sizes", single.tolist(), [r for r in range(SIZE) for _ in range(RANK + 1)])
     dist.barrier()
     dist.monitored_barrier()
+    time.sleep(0.7 * (RANK == SIZE - 1))
+    if RANK < SIZE - 1:  # gives up before the last rank comes, who finds the barrier as it was
+        what = f"rank {RANK} waited 0 s for the others of {list(range(SIZE))}"
+        said("a barrier that takes too long", lambda: dist.barrier(timeout=timedelta(seconds=0.4)), what)
+    else:
+        dist.barrier()
+    dist.barrier()
 
 
 def objects_and_messages() -> None:
@@ -159,6 +168,29 @@ def objects_and_messages() -> None:
             same("a receipt of another size", "nothing", "an error")
         except RuntimeError as error:
             same("sizes", "12 bytes came from rank 0, and float32 (2,) has 8" in str(error), True)
+    if RANK == 0:
+        for number in range(4):
+            dist.send(dv.full((2,), float(number)), 1)
+    elif RANK == 1:
+        tensors = [dv.zeros(2) for _ in range(4)]
+        works = [dist.irecv(t, None if i == 2 else 0) for i, t in enumerate(tensors)]
+        for work in reversed(works):  # who asked first gets the first message, whoever is waited for first
+            work.wait()
+        same("receipts in the order of asking", [float(t[0]) for t in tensors], [0.0, 1.0, 2.0, 3.0])
+
+
+def an_unfinished_collective_before_gradients() -> None:
+    """Ranks that look at a collective under way and ranks that do not begin all that follows in the same order."""
+    tensor = dv.full((4,), float(RANK))
+    work = dist.all_reduce(tensor, async_op=True)
+    end = time.monotonic() + 0.2
+    while RANK == 0 and time.monotonic() < end:
+        work.is_completed()
+    model = dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(4, 1, bias=False), init_sync=False)
+    model(dv.full((1, 4), float(RANK))).sum().backward()
+    work.wait()
+    total = float(sum(range(SIZE)))
+    same("a collective that gradients overtake", (tensor.tolist(), model.module.weight.grad.tolist()), ([total] * 4, [[total / SIZE] * 4]))
 
 
 def groups() -> None:
@@ -210,6 +242,7 @@ def differences() -> None:
 reductions()
 parts()
 differences()
+an_unfinished_collective_before_gradients()
 objects_and_messages()
 groups()
 dist.destroy_process_group()

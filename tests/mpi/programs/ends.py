@@ -14,6 +14,8 @@ from dovetail.nn.parallel import DistributedDataParallel
 HOW = sys.argv[1]
 dist.init_process_group(timeout=timedelta(seconds=4) if HOW == "sleeps" else None)
 RANK = dist.get_rank()
+place = " ".join(os.environ[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "OMP_NUM_THREADS"))
+print(f"rank {RANK}: {place} began", flush=True)
 dist.barrier()
 print(f"AT {time.time()}" if HOW != "well" else "", flush=True)
 again = os.environ.get("DOVETAIL_RESTART", "0") != "0"
@@ -35,7 +37,4 @@ if HOW == "shape":
 if HOW == "model":
     DistributedDataParallel(dv.nn.Sequential(dv.nn.Linear(2, 3), dv.nn.Linear(3, 1 + RANK)))
 dist.all_reduce(dv.ones(2))
-print(
-    f"rank {RANK}: {os.environ['RANK']} {os.environ['WORLD_SIZE']} {os.environ['LOCAL_RANK']} {os.environ['OMP_NUM_THREADS']} ended",
-    flush=True,
-)
+print(f"rank {RANK} ended", flush=True)

@@ -142,21 +142,30 @@ class Branches(nn.Module):
 
 def with_unused_parameters() -> None:
     dv.manual_seed(RANK)  # rank 0's are given to all
+    x = dv.ones(1, 2)
     model = DistributedDataParallel(Branches(), find_unused_parameters=True)
     for _ in range(2):
         model.zero_grad()
-        model(dv.full((1, 2), 1.0), RANK % 2)["out"].sum().backward()
+        (model(x, RANK % 2)["out"].sum() * SIZE).backward()
     inner = model.module
     odd = SIZE // 2
     found["unused"] = [inner.even.weight.grad.tolist(), inner.odd.bias.grad.tolist(), inner.never.weight.grad, inner.seen.tolist()]
-    found["unused expected"] = [[[(SIZE - odd) / SIZE] * 2], [odd / SIZE], None, [2.0 + RANK]]
+    found["unused expected"] = [[[float(SIZE - odd)] * 2], [float(odd)], None, [2.0 + RANK]]
     everyone: list[Any] = [None] * SIZE
     dist.all_gather_object(everyone, inner.even.weight.detach())
     found["given"] = all(dv.equal(everyone[0], w) for w in everyone)
+    model.zero_grad()
+    with model.no_sync():  # what only this pass has used is averaged by the next
+        (model(x, RANK % 2)["out"].sum() * SIZE).backward()
+    for _ in range(2):  # no backward follows: nothing is reduced
+        model(x, 0)
+    (model(x, 1)["out"].sum() * SIZE).backward()
+    found["unused now"] = [inner.even.bias.grad.tolist(), inner.odd.bias.grad.tolist(), inner.never.bias.grad]
+    found["unused now expected"] = [[float(SIZE - odd)], [float(SIZE + odd)], None]
     strict = DistributedDataParallel(Branches())
-    strict(dv.ones(1, 2), 0)["out"].sum().backward()
+    strict(x, 0)["out"].sum().backward()
     try:
-        strict(dv.ones(1, 2), 0)
+        strict(x, 0)
         found["named"] = "no error"
     except RuntimeError as error:
         found["named"] = str(error)
@@ -184,4 +193,5 @@ def with_a_sampler() -> None:
 
 for case in (with_norm_accumulation_and_clipping, with_dropout, with_zero, with_unused_parameters, with_a_sampler):
     case()
+dist.destroy_process_group()
 print("REPORT " + json.dumps(found), flush=True)
