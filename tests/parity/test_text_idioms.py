@@ -7,6 +7,7 @@ import pytest
 
 import dovetail as dv
 from dovetail_text import models, tokenizers
+from dovetail_text.generation import generate
 from tests.parity.text_pairs import close, pair, torch, transformers
 
 pytestmark = pytest.mark.parity
@@ -47,6 +48,21 @@ def test_generate_with_what_a_tokenizer_gave(name, options, tmp_path):
         kind.manual_seed(7)
         texts.append(model.generate(**_inputs(kind), **options).tolist())
     assert texts[0] == texts[1]
+
+
+def test_the_method_draws_of_the_50_likeliest_and_the_function_of_all(tmp_path):
+    ours, theirs = _two(tmp_path, vocab_size=300, initializer_range=0.02, eos_token_id=None)
+    texts = {}
+    for top_k in ("unsaid", 50, 0):
+        options = {"max_new_tokens": 40, "do_sample": True} | ({} if top_k == "unsaid" else {"top_k": top_k})
+        for model, kind in ((ours, dv), (theirs, torch)):
+            kind.manual_seed(3)
+            texts[kind, top_k] = model.generate(**_inputs(kind), **options).tolist()
+        assert texts[dv, top_k] == texts[torch, top_k], top_k
+    assert texts[dv, "unsaid"] == texts[dv, 50] != texts[dv, 0]
+    dv.manual_seed(3)
+    assert generate(ours, **_inputs(dv), max_new_tokens=40, do_sample=True).tolist() == texts[dv, 0]
+    assert ours.generate(**_inputs(dv), max_new_tokens=9).tolist() == generate(ours, **_inputs(dv), max_new_tokens=9).tolist()
 
 
 @pytest.mark.parametrize("name", KINDS)
