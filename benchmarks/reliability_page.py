@@ -42,7 +42,7 @@ ROWS = {
     "N2": "wrong input",
     "N3": "skips and tolerances",
 }
-_COUNT, _NUMBER = re.compile(r"([\d,]+)(?: of |/)([\d,]+)"), re.compile(r"(-?\d+(?:\.\d*)?(?:e-?\d+)?)(?: ?%| [kMG]?B)?")
+_COUNT, _NUMBER = re.compile(r"([\d,]+)(?: of |/)([\d,]+)"), re.compile(r"(-?\d+(?:\.\d*)?(?:e-?\d+)?)( ?%| [kMG]?B)?")
 _HEAD = """# Reliability
 
 What is promised of files, checkpoints, workers and numbers, and what was measured. `make soak` measures it again and writes this page;
@@ -70,7 +70,7 @@ def page(report: dict[str, Any]) -> str:
 
 
 def _together(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Cases of one bar as one: counts are added, of numbers the largest is shown (each such bar says what is the most)."""
+    """Cases of one bar as one: counts are added; of numbers the largest is shown, or, where the bar is the least (``≥``), the smallest."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for figure in figures:
         groups.setdefault(figure["bar"], []).append(figure)
@@ -87,8 +87,8 @@ def _merged(group: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if counts := _all(_COUNT.fullmatch, group):
         right, of = (sum(int(found[i].replace(",", "")) for found in counts) for i in (1, 2))
         return [{**first, "what": f"{many}, such as: {first['what']}", "value": f"{right} of {of}"}]
-    if numbers := _all(_NUMBER.fullmatch, group):
-        worst = max(zip(numbers, group, strict=True), key=lambda pair: float(pair[0][1]))[1]
+    if (numbers := _all(_NUMBER.fullmatch, group)) and len({found[2] for found in numbers}) == 1:
+        worst = (min if first["bar"].startswith("≥") else max)(zip(numbers, group, strict=True), key=lambda pair: float(pair[0][1]))[1]
         return [{**worst, "what": f"{many}, the worst: {worst['what']}"}]
     return group
 

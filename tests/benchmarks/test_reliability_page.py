@@ -23,6 +23,9 @@ def test_the_cases_of_one_bar_are_one_line():
     assert found == ["| R10 | dead workers: 3 cases, the worst: how 12 | 0.12 | 1 s |"]
     found = lines(*(("R7", f"kind {i}", f"{i} of 1,025", "3075") for i in (1025, 1024, 1025)))
     assert found == ["| R7 | resuming bit for bit: 3 cases, such as: kind 1025 | 3074 of 3075 | 3075 |"]
+    found = lines(*(("R2", f"how {i}", i / 100, "≥ 0.05") for i in (13, 12, 17)))
+    assert found == ["| R2 | the order of system calls of every writer: 3 cases, the worst: how 12 | 0.12 | ≥ 0.05 |"]
+    assert len(lines(*(("R14", f"what {i}", value, "5 MB") for i, value in enumerate(("900 kB", "1 MB", "3 MB"))))) == 3
     assert len(lines(*(("R14", f"what {i}", value, "as before") for i, value in enumerate(("(17, 1)", "1 MB", "3"))))) == 3
 
 

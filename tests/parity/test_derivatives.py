@@ -24,7 +24,7 @@ def same(mine: Any, other: Any) -> None:
         for x, y in zip(mine, other, strict=True):
             same(x, y)
         return
-    assert mine.requires_grad == other.requires_grad
+    assert mine.requires_grad == other.requires_grad and tuple(mine.shape) == tuple(other.shape)
     np.testing.assert_allclose(mine.detach().numpy(), other.detach().numpy(), rtol=1e-12, atol=1e-14)
 
 
@@ -50,6 +50,8 @@ CALLS = {
     "jvp_several": lambda f, x, y, **kw: f.jvp(several, (x, y), (x.flip(0), y), **kw),
     "hvp": lambda f, x, y, **kw: f.hvp(energy, (x, y), (x.flip(0), y), **kw),
     "vhp": lambda f, x, y, **kw: f.vhp(energy, (x, y), (x.flip(0), y), **kw),
+    "hvp_of_one_element": lambda f, x, y, **kw: f.hvp(lambda x: (x**3).sum().reshape(1, 1), x, x.flip(0), **kw),
+    "hessian_of_one_element": lambda f, x, y, **kw: f.hessian(lambda x: (x**3).sum().reshape(1, 1), x, **kw),
 }
 
 
@@ -79,7 +81,13 @@ def test_errors() -> None:
             f.jacobian(lambda x: x.detach(), x, strict=True)
         with pytest.raises(RuntimeError, match="independent of input 1"):
             f.jacobian(lambda x, y: x * 2, (x, x), strict=True)
-        with pytest.raises(RuntimeError, match="can only be None"):
+        with pytest.raises(RuntimeError, match="can only be None if the user-provided function returns a single Tensor with a single el"):
             f.vjp(vector, x)
+        for product in (f.jvp, f.hvp, f.vhp):
+            with pytest.raises(RuntimeError, match="can only be None if the input to the user-provided function is a single Tensor with"):
+                product(lambda x: x.sum(), x)
+        for name in ("hvp", "vhp"):
+            with pytest.raises(RuntimeError, match=f"returned by the function given to {name} should contain a single element"):
+                getattr(f, name)(vector, x, x)
         with pytest.raises(RuntimeError, match="invalid size"):
             f.vjp(vector, x, framework.ones(2))

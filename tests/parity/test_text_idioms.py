@@ -7,6 +7,7 @@ import pytest
 
 import dovetail as dv
 from dovetail_text import models, tokenizers
+from dovetail_text.generation import generate
 from tests.parity.text_pairs import close, pair, torch, transformers
 
 pytestmark = pytest.mark.parity
@@ -25,7 +26,7 @@ IDS = [[0, 0, 5, 6], [3, 5, 6, 7]]
 
 def _two(tmp_path, name="LlamaForCausalLM", **more):
     config, fields = KINDS[name]
-    return pair(tmp_path, name, config, **fields, **more)
+    return pair(tmp_path, name, config, **{**fields, **more})
 
 
 def _inputs(kind):
@@ -49,6 +50,21 @@ def test_generate_with_what_a_tokenizer_gave(name, options, tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_the_method_draws_of_the_50_likeliest_and_the_function_of_all(tmp_path):
+    ours, theirs = _two(tmp_path, vocab_size=300, initializer_range=0.02, eos_token_id=None)
+    texts = {}
+    for top_k in ("unsaid", 50, 0):
+        options = {"max_new_tokens": 40, "do_sample": True} | ({} if top_k == "unsaid" else {"top_k": top_k})
+        for model, kind in ((ours, dv), (theirs, torch)):
+            kind.manual_seed(3)
+            texts[kind, top_k] = model.generate(**_inputs(kind), **options).tolist()
+        assert texts[dv, top_k] == texts[torch, top_k], top_k
+    assert texts[dv, "unsaid"] == texts[dv, 50] != texts[dv, 0]
+    dv.manual_seed(3)
+    assert generate(ours, **_inputs(dv), max_new_tokens=40, do_sample=True).tolist() == texts[dv, 0]
+    assert ours.generate(**_inputs(dv), max_new_tokens=9).tolist() == generate(ours, **_inputs(dv), max_new_tokens=9).tolist()
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_loop_of_ones_own_with_past_key_values(name, tmp_path):
     said = []
@@ -64,6 +80,25 @@ def test_a_loop_of_ones_own_with_past_key_values(name, tmp_path):
         said.append((tokens, kind.cat(scores)))
     assert said[0][0] == said[1][0]
     close(said[0][1], said[1][1])
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_gradients_pass_through_past_key_values(name, layers, tmp_path):
+    """One call that makes a cache, then one that goes on from it, then one without gradients and one more with them."""
+    grads = []
+    for model, kind in zip(_two(tmp_path, name, **{"n_layer" if "GPT" in name else "num_hidden_layers": layers}), (dv, torch), strict=True):
+        ids = kind.tensor([[3, 5, 6, 7, 9, 8]])
+        first = model(input_ids=ids[:, :3], labels=ids[:, :3], use_cache=True)
+        second = model(input_ids=ids[:, 3:4], past_key_values=first.past_key_values, use_cache=True)
+        with kind.no_grad():
+            third = model(input_ids=ids[:, 4:5], past_key_values=second.past_key_values, use_cache=True)
+        last = model(input_ids=ids[:, 5:], past_key_values=third.past_key_values, use_cache=True)
+        (first.loss + (second.logits**2).sum()).backward(retain_graph=True)
+        grads.append({key: p.grad.numpy().copy() for key, p in model.named_parameters()})
+        grads[-1] |= {"logits": last.logits.detach().numpy()}
+    for key, want in grads[1].items():
+        np.testing.assert_allclose(grads[0][key], want, rtol=2e-4, atol=2e-5 * np.abs(want).max(), err_msg=key)
 
 
 def test_corners_of_configurations(tmp_path):

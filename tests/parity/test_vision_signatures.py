@@ -20,7 +20,7 @@ torchvision()
 MODULES = """datasets datasets.folder datasets.utils datasets.vision io models models.detection models.segmentation
 models.feature_extraction models.resnet models._utils ops ops.misc transforms transforms.functional transforms.autoaugment transforms.v2
 transforms.v2.functional tv_tensors utils""".split()
-#: Not here, and said so when they are asked for: modules of later issues, and names of torchvision's own workings.
+#: Names of torchvision's own workings, which are not here.
 LEFT_OUT = {"D", "M", "T", "T_co", "V", "W", "accimage_loader", "kwonly_to_pos_or_kw", "sequence_to_str", "_Image_fromarray"}
 #: The page on images says how these differ.
 DIFFERENT = {"KeypointRCNN", "MaskRCNN", "ConvNormActivation", "Weights", "check_md5"}

@@ -31,6 +31,7 @@ def test_perplexity_counts_tokens_over_batches() -> None:
     assert metric(scores[:1], tokens[:1]) == pytest.approx(
         dv.nn.functional.cross_entropy(scores[0].double(), tokens[0]).exp().item(), rel=1e-12
     )
+    assert metric.compute() == pytest.approx(whole, rel=1e-12)  # the call left it as it was
     with pytest.raises(RuntimeError, match=r"expected \(\.\.\., V\) and \(\.\.\.\)"):
         metric.update(scores, tokens[:1])
 
@@ -43,6 +44,7 @@ def test_exact_match_and_f1_are_squad_s() -> None:
         assert math.isnan(metric.compute())
         metric.update(["a cat", "the dog"], ["cat", ["cow", "dog there"]])
         value = metric.compute()
+        assert metric(["a cat"], ["a cat"]) == 1 and metric.compute() == value
         metric.reset()
         assert metric(["a cat", "the dog"], ["cat", ["cow", "dog there"]]) == value
 

@@ -152,6 +152,14 @@ def test_steps_of_a_data_set(tmp_path):
         reviews.batch(0)
 
 
+@pytest.mark.parametrize("options", [{}, {"persistent_workers": True}, {"multiprocessing_context": "thread"}])
+def test_workers_share_what_is_shuffled(options):
+    loader = DataLoader(Pipe(range(40), iter).shuffle().sharding_filter(), batch_size=None, num_workers=3, **options)
+    passes = [list(loader) for _ in range(2)]
+    assert sorted(passes[0]) == sorted(passes[1]) == list(range(40))
+    assert passes[0] != passes[1] and passes[0] != list(range(40))
+
+
 @pytest.mark.parametrize(
     ("name", "kin"),
     [("XLMR_BASE_ENCODER", "XLMRobertaModel"), ("T5_SMALL_GENERATION", "T5For"), ("RobertaClassificationHead", "RobertaFor")],

@@ -361,9 +361,6 @@ def test_the_command(tmp_path):
 
 
 def test_it_is_reached_without_an_import_of_its_own():
-    import subprocess
-    import sys
-
     code = "import dovetail as dv; print(dv.io.checkpoint.Checkpointer.__module__); dv.io.none"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "dovetail_train.checkpoint\n"

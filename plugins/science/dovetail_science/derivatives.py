@@ -23,10 +23,12 @@ def _tuple(where: str, values: Any) -> tuple[Any, ...]:
     return found
 
 
-def _inputs(where: str, inputs: Any, linked: bool) -> tuple[Any, ...]:
-    """Fresh tensors to differentiate by; with `linked` they keep their history."""
+def _called(where: str, func: Func, inputs: Any, linked: bool) -> tuple[tuple[Any, ...], Any, tuple[Any, ...]]:
+    """Fresh tensors to differentiate by, which with `linked` keep their history; what the function gives, and that as a tuple."""
     given = _tuple(where, inputs)
-    return tuple(t.view_as(t) if linked and t.requires_grad else t.detach().requires_grad_() for t in given)
+    ins = tuple(t.view_as(t) if linked and t.requires_grad else t.detach().requires_grad_() for t in given)
+    found = func(*ins)
+    return ins, found, _tuple(where, found)
 
 
 def _one(found: tuple[Any, ...], like: Any) -> Any:
@@ -55,7 +57,8 @@ def _products(where: str, outs: Any, ins: Any, v: Any, create_graph: bool, stric
 def _vector(where: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise GradError(where, "The vector v can only be None if the user-provided function has a single element")
+            whose = "user-provided function returns" if where == "vjp" else "input to the user-provided function is"
+            raise GradError(where, f"The vector v can only be None if the {whose} a single Tensor with a single element")
         return (ones_like(like[0]),)
     found = _tuple(where, v)
     if [w.shape for w in found] != [t.shape for t in like]:
@@ -81,10 +84,8 @@ def jacobian(
             [0., 4.]])
     """
     with enable_grad():
-        ins = _inputs("jacobian", inputs, create_graph)
-        given = func(*ins)
-        blocks = []
-        for out in _tuple("jacobian", given):
+        (ins, given, outs), blocks = _called("jacobian", func, inputs, create_graph), []
+        for out in outs:
             flat = out.reshape(-1)
             rows = [_products("jacobian", (y,), ins, (ones_like(y),), create_graph, strict) for y in flat.unbind(0)]
             parts = [stack(list(column)) for column in zip(*rows, strict=True)] if rows else [t.new_zeros(0) for t in ins]
@@ -106,7 +107,7 @@ def hessian(
     """
 
     def gradient(*ins: Tensor) -> Any:
-        found = jacobian(lambda *xs: _scalar("hessian", func(*xs)), ins, create_graph=True)
+        found = jacobian(lambda *xs: _scalar("hessian", func(*xs)).reshape(()), ins, create_graph=True)
         return _one(found, inputs)
 
     found = jacobian(gradient, inputs if isinstance(inputs, tuple | list) else (inputs,), create_graph, strict)
@@ -117,7 +118,7 @@ def _scalar(where: str, out: Any) -> Any:
     (found,) = _tuple(where, out) if not isinstance(out, tuple) or len(out) == 1 else (None,)
     if found is None or found.numel() != 1:
         raise GradError(where, f"The Tensor returned by the function given to {where} should contain a single element")
-    return found.reshape(())
+    return found
 
 
 def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
@@ -128,9 +129,7 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     (tensor([9.]), tensor([6.]))
     """
     with enable_grad():
-        ins = _inputs("vjp", inputs, create_graph)
-        given = func(*ins)
-        outs = _tuple("vjp", given)
+        ins, given, outs = _called("vjp", func, inputs, create_graph)
         found = _products("vjp", outs, ins, _vector("vjp", v, outs), create_graph, strict)
     return _one(_loose(outs, create_graph), given), _one(_loose(found, create_graph), inputs)
 
@@ -143,9 +142,7 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     (tensor([9.]), tensor([12.]))
     """
     with enable_grad():
-        ins = _inputs("jvp", inputs, create_graph)
-        given = func(*ins)
-        outs = _tuple("jvp", given)
+        ins, given, outs = _called("jvp", func, inputs, create_graph)
         u = tuple(zeros_like(o).requires_grad_() for o in outs)
         back = _products("jvp", outs, ins, u, True, strict)
         found = _products("jvp", back, u, _vector("jvp", v, ins), create_graph, False)
@@ -159,12 +156,7 @@ def hvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     >>> dv.autograd.functional.hvp(lambda x: (x ** 3).sum(), dv.tensor([1., 2.]), dv.tensor([1., 1.]))
     (tensor(9.), tensor([ 6., 12.]))
     """
-    with enable_grad():
-        ins = _inputs("hvp", inputs, create_graph)
-        out = _scalar("hvp", func(*ins))
-        first = _products("hvp", (out,), ins, (ones_like(out),), True, strict)
-        found = _products("hvp", first, ins, _vector("hvp", v, ins), create_graph, strict)
-    return _loose((out,), create_graph)[0], _one(_loose(found, create_graph), inputs)
+    return _second("hvp", func, inputs, v, create_graph, strict)
 
 
 def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
@@ -174,4 +166,13 @@ def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     >>> dv.autograd.functional.vhp(lambda x: (x ** 3).sum(), dv.tensor([1., 2.]), dv.tensor([1., 1.]))
     (tensor(9.), tensor([ 6., 12.]))
     """
-    return hvp(func, inputs, v, create_graph, strict)
+    return _second("vhp", func, inputs, v, create_graph, strict)
+
+
+def _second(where: str, func: Func, inputs: Any, v: Any, create_graph: bool, strict: bool) -> tuple[Any, Any]:
+    with enable_grad():
+        ins, given, _ = _called(where, func, inputs, create_graph)
+        out = _scalar(where, given)
+        first = _products(where, (out,), ins, (ones_like(out),), True, strict)
+        found = _products(where, first, ins, _vector(where, v, ins), create_graph, strict)
+    return _loose((out,), create_graph)[0], _one(_loose(found, create_graph), inputs)

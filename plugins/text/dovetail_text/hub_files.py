@@ -11,7 +11,7 @@ from dovetail.errors import DownloadError
 
 from .errors import HubError, MissingPackage
 
-__all__ = ["fetch_file", "folder_of"]
+__all__ = ["fetch_file", "folder_of", "hub_options"]
 
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _SMALL, _WEIGHTS = ["*.json", "*.txt", "*.model"], (["*.safetensors"], ["pytorch_model*.bin"])
@@ -42,6 +42,17 @@ def fetch_file(url: str, target: str) -> None:
         failure = DownloadError(where, f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}")
         failure.code = getattr(getattr(error, "response", None), "status_code", None)
         raise failure from error
+
+
+def hub_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the options of a ``from_pretrained`` those of the hub, for `folder_of`; no code is ever run, whatever is asked.
+
+    >>> options = {"revision": "main", "trust_remote_code": True, "dtype": "auto"}
+    >>> hub_options(options), options
+    ({'revision': 'main'}, {'dtype': 'auto'})
+    """
+    options.pop("trust_remote_code", None)
+    return {name: options.pop(name) for name in ("cache_dir", "local_files_only", "revision", "token") if name in options}
 
 
 def folder_of(name: str | os.PathLike[str], weights: bool = False, inside: str | None = None, **options: Any) -> Path:

@@ -80,7 +80,7 @@ def _knows(loader: Any) -> bool:
 
 
 class Checkpoints:
-    """A folder of checkpoints that the core's Checkpointer writes while the training goes on: the last ``keep`` and the best one.
+    """A folder of checkpoints that a Checkpointer writes while the training goes on: the last ``keep`` and the best one.
 
     ``best`` names the number among an epoch's results that says which is best, the smallest with ``mode="min"``. The folder is made by the
     first `save`, so that looking leaves no trace.

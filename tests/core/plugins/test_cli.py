@@ -159,6 +159,7 @@ def test_help_lists_the_commands_of_plugins_without_importing_them(site, run):
 
 def test_a_command_that_nobody_brings_says_what_to_install(site, run):
     assert "pip install dovetail-vision" in run("demo", status=2)
+    assert "there is no command 'checkpoint' here: pip install dovetail-train (" in run("checkpoint", status=2)
     assert "No such command 'nonsense'" in run("nonsense", status=2)
 
 

@@ -162,6 +162,16 @@ def test_a_module_below_one_of_the_core_may_come_from_a_plugin(site):
     del dovetail.nn.utils.waves
 
 
+def test_checkpoints_say_what_to_install(site):
+    said = r"no module named 'dovetail\.io\.checkpoint'; pip install dovetail-train \("
+    with pytest.raises(ModuleNotFoundError, match=said):
+        importlib.import_module("dovetail.io.checkpoint")
+    with pytest.raises(AttributeError, match=said):
+        dovetail.io.checkpoint
+    with pytest.raises(ImportError, match=said):
+        from dovetail.io import checkpoint  # noqa: F401
+
+
 def test_a_module_below_one_of_the_core(site):
     site.add("dovetail-sounds", '[namespaces."utils._loud"]\ntarget = "dovetail_sounds.loud"\n', code={"loud.py": "VOLUME = 11\n"})
     from dovetail.utils._loud import VOLUME

@@ -55,11 +55,19 @@ class Steps:
         return self.map(columns)
 
     def shuffle(self, *, buffer_size: int = 10000) -> Pipe:
-        """The samples in an order that `dovetail.manual_seed` decides, drawn anew for each pass, within runs of ``buffer_size``."""
+        """The samples in an order that `dovetail.manual_seed` decides, drawn anew for each pass, within runs of ``buffer_size``.
+
+        All workers of a loader draw the same order, so that a `sharding_filter` behind it gives each sample to one of them.
+        """
+        passes: dict[int, int] = {}  # by worker
 
         def mixed(rows: Iterator[Any]) -> Iterator[Any]:
+            generator = None
+            if (worker := get_worker_info()) is not None:
+                passes[worker.id] = passes.get(worker.id, -1) + 1
+                generator = dv.Generator().manual_seed(worker.seed - worker.id + passes[worker.id])
             while run := list(islice(rows, buffer_size)):
-                yield from (run[at] for at in dv.randperm(len(run)).tolist())
+                yield from (run[at] for at in dv.randperm(len(run), generator=generator).tolist())
 
         return Pipe(self, mixed)
 

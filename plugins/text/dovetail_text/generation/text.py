@@ -43,7 +43,8 @@ def generate(
     contains one of ``stop_strings``, as ``tokenizer`` reads it, and is filled with ``pad`` (the configuration's, else ``eos``, unless
     given) while others go on. ``streamer`` is called with each step's tokens ``(N,)``. ``input_ids`` and ``inputs`` are other names of
     ``ids``, ``eos_token_id`` and ``pad_token_id`` of ``eos`` and ``pad``. ``max_length`` is the length with the prompt (of an answer, with
-    its first token), in place of ``max_new_tokens``; without either, 20 tokens are added. ``top_k`` 0 is as None.
+    its first token), in place of ``max_new_tokens``; without either, 20 tokens are added. ``top_k`` 0 is as None, of all; in the method
+    ``model.generate`` it is 50 unless given, as in transformers.
     Beyond the ``block_size`` of a GPT the last ``block_size`` tokens are seen, without the cache.
 
     The mode of the model stays as it is: call ``model.eval()`` first. Tokens are those of Hugging Face's ``generate`` with the same

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 
 from dovetail.errors import TypeMismatch, UnsupportedError
 
-from ..hub_files import folder_of
+from ..hub_files import folder_of, hub_options
 from .config import Config, read_json
-from .pretrained import HUB_OPTIONS
 
 __all__ = [
     "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM",
@@ -63,7 +62,7 @@ class AutoConfig:
         ...     AutoConfig.from_pretrained(folder).hidden_size
         96
         """
-        found = read_json(folder_of(folder) / "config.json")
+        found = read_json(folder_of(folder, **hub_options(changes)) / "config.json")
         return _named(f"{_family(cls.__name__, found)[1]}Config").from_dict(found, **changes)
 
 
@@ -82,8 +81,8 @@ class AutoModel:
         Raises an UnsupportedError for a ``model_type`` that is not there, naming the nearest that is, and for a head that the family
         does not have; and what the model's own ``from_pretrained`` raises.
         """
-        given = {name: changes[name] for name in HUB_OPTIONS if name in changes}
-        return cls._class(read_json(folder_of(folder, **given) / "config.json")).from_pretrained(folder, **changes)
+        given = hub_options(changes)
+        return cls._class(read_json(folder_of(folder, **given) / "config.json")).from_pretrained(folder, **given, **changes)
 
     @classmethod
     def from_config(cls, config: Config) -> Any:

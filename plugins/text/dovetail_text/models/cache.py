@@ -14,13 +14,14 @@ class KeyValueCache:
     """Room for keys and values of all layers, made once: a tensor ``(2, layers, N, heads, length, size)``; where it is full, twice as much.
 
     ``length`` counts the tokens in it; the model moves it on after each call. ``memory`` holds, by layer, the keys and values of what
-    an encoder found, where there is one.
+    an encoder found, where there is one. What has gradients is kept beside the room too, which is written in place and has none.
     """
 
     def __init__(self, room: Tensor) -> None:
         self.room = room
         self.length = 0
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+        self._linked: dict[int, tuple[Tensor, Tensor]] = {}
 
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keep the keys and values ``(N, heads, L, size)`` of new tokens; return those of all tokens so far."""
@@ -31,7 +32,17 @@ class KeyValueCache:
         with dv.no_grad():
             keys[:, :, self.length : end] = key
             values[:, :, self.length : end] = value
+        if dv.is_grad_enabled() and (key.requires_grad or value.requires_grad):
+            return self._joined(layer, key, value)
         return keys[:, :, :end], values[:, :, :end]
+
+    def _joined(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """As `update`, with the history of the new tokens and of those before that have one."""
+        old, start = self._linked.get(layer), self.length
+        if old is None or old[0].shape[2] != start:  # the tokens before came without gradients
+            old = self.room[0, layer, :, :, :start], self.room[1, layer, :, :, :start]
+        self._linked[layer] = dv.cat([old[0], key], 2), dv.cat([old[1], value], 2)
+        return self._linked[layer]
 
     def _grow(self, length: int) -> None:
         with dv.no_grad():
@@ -49,6 +60,7 @@ class KeyValueCache:
 
         Texts are expected to change places only with those that have the same ``memory``.
         """
+        self._linked.clear()
         with dv.no_grad():
             for part in self.room.flatten(0, 1):
                 part[:, :, : self.length] = part[rows][:, :, : self.length]

@@ -35,9 +35,10 @@ class CausalLM(PreTrainedModel):
     def generate(
         self, ids: Any = None, max_new_tokens: int | None = None, temperature: float = 1.0, top_k: int | None = 50, **options: Any
     ) -> Any:  # fmt: skip
-        """Continue texts: :func:`dovetail_text.generation.generate` with this model, and with the ``top_k`` of transformers, 50.
+        """Continue texts: :func:`dovetail_text.generation.generate` with this model, but drawn (``do_sample=True``) of the 50 likeliest.
 
-        ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal; pass ``top_k=None`` to draw from all.
+        That is the ``top_k`` of transformers; pass None to draw of all, as the function does. Of a ``generation_config.json`` only the
+        tokens for ends are read. ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal.
         """
         from ..generation import generate
 

@@ -14,7 +14,7 @@ from dovetail.errors import FormatError, UnsupportedError, ValueRangeError
 from dovetail.io import atomic
 from dovetail.nn import functional as F
 
-from ..hub_files import folder_of
+from ..hub_files import folder_of, hub_options
 
 __all__ = ["Config", "activation", "labels_of", "labels_to", "named", "read_json", "refuse"]
 
@@ -90,7 +90,8 @@ class Config:
 
         Raises a FormatError for what is no such file, and what :meth:`from_dict` and fetching raise.
         """
-        return cls.from_dict(read_json(folder_of(folder) / "config.json"), **changes)
+        found = read_json(folder_of(folder, **hub_options(changes)) / "config.json")
+        return cls.from_dict(found, **changes)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write ``config.json`` into a folder."""

@@ -15,15 +15,13 @@ from dovetail import Tensor, nn
 from dovetail.errors import FormatError, TypeMismatch, ValueRangeError
 from dovetail.io import atomic, container
 
-from ..hub_files import folder_of
+from ..hub_files import folder_of, hub_options
 from .config import Config, read_json
 
-__all__ = ["HUB_OPTIONS", "PreTrainedModel", "read_weights"]
+__all__ = ["PreTrainedModel", "read_weights"]
 
 _loading: ContextVar[bool] = ContextVar("_loading", default=False)  # initial weights would be overwritten
-#: What from_pretrained passes on to the hub.
-HUB_OPTIONS = ("cache_dir", "local_files_only", "revision", "token")
-_IGNORED = ("attn_implementation", "device_map", "low_cpu_mem_usage", "trust_remote_code", "use_safetensors")  # no code is ever run
+_IGNORED = ("attn_implementation", "device_map", "low_cpu_mem_usage", "use_safetensors")
 _FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -99,7 +97,7 @@ class PreTrainedModel(nn.Module):
         Every name must fit. Only a head may be missing, which then is new, or not be wanted; a UserWarning says so.
         Raises a StateDictError (RuntimeError) with the names that do not fit, and what reading raises.
         """
-        given = {name: changes.pop(name) for name in HUB_OPTIONS if name in changes}
+        given = hub_options(changes)
         dtype, any_size = changes.pop("dtype", changes.pop("torch_dtype", None)), changes.pop("ignore_mismatched_sizes", False)
         changes = {name: value for name, value in changes.items() if name not in _IGNORED}
         folder = folder_of(folder, weights=True, **given)

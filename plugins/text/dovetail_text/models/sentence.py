@@ -12,11 +12,10 @@ from dovetail import Tensor, nn
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.nn import functional as F
 
-from ..hub_files import folder_of
+from ..hub_files import folder_of, hub_options
 from .bert import BertConfig, BertModel
 from .config import read_json
 from .minilm import NAME, find, tokenizer_file, verify
-from .pretrained import HUB_OPTIONS
 
 __all__ = ["SentenceEncoder", "all_minilm_l6_v2"]
 
@@ -58,7 +57,7 @@ class SentenceEncoder(nn.Module):
 
         Raises an UnsupportedError for parts other than a BERT, a pooling and a normalisation.
         """
-        given = {name: changes.pop(name) for name in HUB_OPTIONS if name in changes}
+        given = hub_options(changes)
         own = str(folder).rpartition("/")[2] == NAME and not os.path.isdir(folder)
         folder = find() if own else folder_of(folder, weights=True, inside="*_Pooling/*.json", **given)
         normalize, pooling, inner = False, "mean", folder

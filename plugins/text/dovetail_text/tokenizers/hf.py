@@ -12,7 +12,7 @@ from typing import Any
 from dovetail.errors import DovetailError, FormatError, RangeError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.io.atomic import replacing
 
-from ..hub_files import folder_of
+from ..hub_files import folder_of, hub_options
 from .backend import Backend, calls
 from .base import Tokenizer
 from .checks import whole_numbers
@@ -111,10 +111,8 @@ class HFTokenizer(Tokenizer):
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **options: Any) -> HFTokenizer:
         """`from_folder`, of a model on the hub by its name too, or a ``tokenizer.json``; fetching is as for models."""
-        given = {name: options.pop(name) for name in ("cache_dir", "local_files_only", "revision", "token") if name in options}
-        for name in ("use_fast", "trust_remote_code"):  # there is one kind, and no code is ever run
-            options.pop(name, None)
-        path = folder_of(path, **given)
+        options.pop("use_fast", None)  # there is one kind
+        path = folder_of(path, **hub_options(options))
         return cls.from_folder(path, **options) if os.path.isdir(path) else cls.from_json(open_text(path), path, **options)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
