@@ -27,9 +27,9 @@ _BAR = 5.0
 def measured(model: Any, x: Any, folder: Path, rounds: int) -> dict[str, float]:
     """Milliseconds of both, seconds of writing and compiling, and how far the results are apart."""
     import numpy as np
-    from dovetail.onnx import to_c
 
     import dovetail as dv
+    from dovetail.onnx import to_c
 
     start = time.process_time()
     made = to_c(model, folder / "net.c", x)

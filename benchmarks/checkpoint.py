@@ -9,11 +9,10 @@ import tempfile
 import time
 from typing import Any
 
-from dovetail.io.checkpoint import Checkpointer
-
 import dovetail as dv
 from benchmarks.record import record
 from dovetail import nn
+from dovetail.io.checkpoint import Checkpointer
 
 __all__ = ["main"]
 

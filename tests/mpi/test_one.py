@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from dovetail.distributed.optim import ZeroRedundancyOptimizer
 
 import dovetail as dv
+from dovetail.distributed.optim import ZeroRedundancyOptimizer
 from dovetail.errors import UnsupportedError
 
 

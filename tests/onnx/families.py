@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from dovetail.vision import models as vision
-from dovetail.vision.models import convnext, efficientnet, maxvit, regnet, swin_transformer, vgg
-
 import dovetail as dv
 from dovetail import nn
+from dovetail.vision import models as vision
+from dovetail.vision.models import convnext, efficientnet, maxvit, regnet, swin_transformer, vgg
 
 __all__ = ["FAMILIES", "LEFT_OUT"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import dovetail.distributions as ours
 import numpy as np
 import torch
 import torch.distributions as theirs
 
 import dovetail as dv
+import dovetail.distributions as ours
 
 __all__ = ["CASES", "SHAPES", "both", "made", "same", "seeded"]
 

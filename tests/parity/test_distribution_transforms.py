@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
-import dovetail.distributions as ours
 import torch
 import torch.distributions as theirs
 
 import dovetail as dv
+import dovetail.distributions as ours
 
 from .distribution_cases import CASES, both, made, same, seeded
 

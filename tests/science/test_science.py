@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 import pytest
+
+import dovetail as dv
 from dovetail.distributions import (
     Bernoulli,
     Categorical,
@@ -30,8 +32,6 @@ from dovetail.distributions import (
     utils,
 )
 from dovetail.distributions import constraints as c
-
-import dovetail as dv
 from dovetail.errors import FormatError
 
 

@@ -11,11 +11,11 @@ import types
 
 import numpy as np
 import pytest
-from dovetail.utils.data.datapipes import IterDataPipe, functional_datapipe
 
 import dovetail as dv
 from dovetail import library, multiprocessing, serialization, storage
 from dovetail.utils import _pytree, benchmark, collect_env
+from dovetail.utils.data.datapipes import IterDataPipe, functional_datapipe
 from tests.support.cupy_standin import standin  # noqa: F401
 
 

@@ -7,11 +7,11 @@ import json
 import threading
 
 import pytest
-from dovetail.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule, tensorboard_trace_handler
 
 import dovetail as dv
 from dovetail.autograd.engine import late
 from dovetail.autograd.modes import STATE
+from dovetail.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule, tensorboard_trace_handler
 
 
 def _counts(p) -> dict[str, int]:

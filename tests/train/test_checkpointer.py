@@ -18,13 +18,13 @@ import warnings
 
 import numpy as np
 import pytest
-from dovetail.io.checkpoint import Checkpointer, about
 from safetensors.numpy import load_file
 
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import FormatError
 from dovetail.io import atomic, checkpoint, store
+from dovetail.io.checkpoint import Checkpointer, about
 from tests.support.figures import note
 
 

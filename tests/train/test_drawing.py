@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from dovetail.train import draw
 
 import dovetail as dv
+from dovetail.train import draw
 
 
 def net() -> dv.nn.Module:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from dovetail.utils.flop_counter import FlopCounterMode, attention_flop, register_flop_formula
 
 import dovetail as dv
 from dovetail.autograd.engine import late
 from dovetail.autograd.modes import STATE
 from dovetail.extend import Array, op
+from dovetail.utils.flop_counter import FlopCounterMode, attention_flop, register_flop_formula
 
 
 @op(name="test-flops/thrice")

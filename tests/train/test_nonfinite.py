@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dovetail.train import check_finite, nonfinite_check
 
 import dovetail as dv
 from dovetail.autograd.engine import late
 from dovetail.autograd.modes import STATE
 from dovetail.errors import NonFiniteError
+from dovetail.train import check_finite, nonfinite_check
 from tests.support.figures import note
 
 F = dv.nn.functional

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from dovetail.train import summary
 
 import dovetail as dv
+from dovetail.train import summary
 
 nn = dv.nn
 

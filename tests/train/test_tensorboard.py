@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorboardX")
-from dovetail.utils.tensorboard import SummaryWriter
 from PIL import Image
 from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event
@@ -21,6 +20,7 @@ from tensorboardX.proto.graph_pb2 import GraphDef
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 import dovetail as dv
+from dovetail.utils.tensorboard import SummaryWriter
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -1,4 +1,4 @@
-"""ShardedCheckpointer: as the core's Checkpointer, with the work and the bytes divided among the ranks."""
+"""ShardedCheckpointer: as `dovetail.io.checkpoint.Checkpointer`, with the work and the bytes divided among the ranks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dovetail.io.checkpoint import rng_state, set_rng
-
 import dovetail as dv
 from dovetail.errors import TypeMismatch, ValueRangeError
+from dovetail.io.checkpoint import rng_state, set_rng
 
 from . import shards
 from .group import is_initialized, member

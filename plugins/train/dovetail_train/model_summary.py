@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-
 import dovetail as dv
 from dovetail import Tensor, nn
 from dovetail.errors import ShapeError, TypeMismatch
+from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from dovetail_train.flop_counter import FlopCounterMode
 from dovetail_train.flop_formulas import attention_flop
 from dovetail_train.flop_lowering import FUSED, LSTM

@@ -6,10 +6,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Self
 
-from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-
 from dovetail.autograd.engine import late
 from dovetail.autograd.modes import observing
+from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 __all__ = ["Modules", "Watching"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dovetail.io.checkpoint import Checkpointer
 
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import FormatError
+from dovetail.io.checkpoint import Checkpointer
 from dovetail.io.container import HEADER_LIMIT
 from tests.support.figures import note
 

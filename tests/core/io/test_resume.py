@@ -12,11 +12,11 @@ import time
 import traceback
 
 import pytest
-from dovetail.io.checkpoint import Checkpointer
 
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import FormatError
+from dovetail.io.checkpoint import Checkpointer
 from tests.support.figures import note
 
 WRITER = """

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dovetail.io.checkpoint import Checkpointer, about
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save as pack
 
 import dovetail as dv
 from dovetail.errors import FormatError
+from dovetail.io.checkpoint import Checkpointer, about
 from dovetail.io.container import HEADER_ASKED, HEADER_LIMIT
 from dovetail.io.store import verify
 from tests.support.figures import note

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook, register_module_full_backward_hook
 
 import dovetail as dv
 from dovetail import nn
+from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook, register_module_full_backward_hook
 
 
 class Double(nn.Module):

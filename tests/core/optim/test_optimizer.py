@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dovetail.io.checkpoint import give_back
 
 import dovetail as dv
 from dovetail import nn, optim
 from dovetail.autograd.node import wrap
 from dovetail.errors import GradError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.io.checkpoint import give_back
 from dovetail.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook, required
 
 

@@ -10,12 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-from dovetail.distributed.checkpoint import ShardedCheckpointer
-from dovetail.distributed.optim import ZeroRedundancyOptimizer
-
 import dovetail as dv
 from dovetail import distributed as dist
 from dovetail import nn
+from dovetail.distributed.checkpoint import ShardedCheckpointer
+from dovetail.distributed.optim import ZeroRedundancyOptimizer
 from dovetail.nn.parallel import DistributedDataParallel
 
 FOLDER, KILLS, SEED, STEPS = Path(sys.argv[1]), *map(int, sys.argv[2:5])

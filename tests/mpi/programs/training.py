@@ -6,11 +6,10 @@ import copy
 import json
 from typing import Any
 
-from dovetail.distributed.optim import ZeroRedundancyOptimizer
-
 import dovetail as dv
 from dovetail import distributed as dist
 from dovetail import nn
+from dovetail.distributed.optim import ZeroRedundancyOptimizer
 from dovetail.nn.parallel import DistributedDataParallel
 from dovetail.utils.data import DataLoader, DistributedSampler
 

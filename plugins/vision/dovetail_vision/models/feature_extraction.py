@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-
 import dovetail
 from dovetail import Tensor, nn
 from dovetail.autograd.modes import observing
 from dovetail.errors import UnsupportedError, ValueRangeError
+from dovetail.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from dovetail.random import fork_rng
 
 from .. import ops as layers
