@@ -142,7 +142,8 @@ def groups_of(node: Node, net: Net) -> list[list[int]] | None:
     if node.op in ("Conv", "ConvTranspose"):
         return [[0], [1], list(range(2, rank))]
     if node.op == "MatMul":
-        return [list(range(rank - 1)), [rank - 1]] if net.values[node.inputs[1]].array is not None else None
+        right = net.values[node.inputs[1]].array  # other products are written without packed weights
+        return [list(range(rank - 1)), [rank - 1]] if right is not None and right.ndim == 2 else None
     if node.op == "BatchNormalization":
         return [[0], [1], list(range(2, rank))]
     return [[at] for at in range(rank)] if node.op in ELEMENTWISE else None

@@ -1,0 +1,59 @@
+"""`to_c` at its edges: what must be refused rather than computed otherwise, and values at which C and the model could part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+from onnx import helper
+
+import dovetail as dv
+from dovetail.errors import ValueRangeError
+from dovetail_onnx import UnsupportedNodes, to_c
+from tests.onnx.c99 import check
+from tests.onnx.models import constant, model
+
+node = helper.make_node
+
+
+def file(tmp_path, nodes, inputs, shapes, weights=(), opset=20):
+    """The path of a model whose last node gives ``y``."""
+    onnx.save(model(nodes, inputs, shapes, ["y"], weights, opset), tmp_path / "m.onnx")
+    return tmp_path / "m.onnx"
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4, 5)])
+def test_products_that_are_not_packed_keep_what_follows_them(tmp_path, shape):
+    """An elementwise operator after a product with a vector or a stack of matrices is computed, not left out."""
+    dv.manual_seed(0)
+    weight = dv.randn(shape)
+    check(tmp_path, lambda x: (x @ weight).relu() + 1, dv.randn(2, 3, 2, 4))
+
+
+@pytest.mark.parametrize(
+    "nodes, op",
+    [
+        ([node("NonZero", ["x"], ["z"]), node("Shape", ["z"], ["s"]), node("Cast", ["s"], ["y"], to=1)], "NonZero"),
+        ([node("Cast", ["x"], ["s"], to=7), node("Reshape", ["x", "s"], ["y"])], "Reshape"),
+        ([node("Cast", ["x"], ["s"], to=7), node("Slice", ["x", "zero", "s"], ["z"]), node("Size", ["z"], ["n"]), node("Cast", ["n"], ["y"], to=1)],
+         "Slice"),
+        ([node("RandomNormal", [], ["r"], shape=[1]), node("Add", ["x", "r"], ["y"])], "RandomNormal"),
+    ],
+)  # fmt: skip
+def test_shapes_and_draws_that_depend_on_the_run_have_no_c(tmp_path, nodes, op):
+    """Also where nobody reads the values, and only their shape."""
+    path = file(tmp_path, nodes, ["x"], [(1,)], [constant("zero", np.array([0]))])
+    with pytest.raises(UnsupportedNodes, match=rf"to_c: there is no C for .*\({op}, ai\.onnx 20\)") as caught:
+        to_c(path, tmp_path / "net.c", np.ones(1, "f4"), batch=False)
+    assert [name for _, name in caught.value.nodes] == [op]
+
+
+def test_samples_of_a_file_that_depend_on_each_other(tmp_path):
+    """The file's own example is zeros, whose mean is theirs."""
+    nodes = [node("ReduceMean", ["x", "axes"], ["m"]), node("Sub", ["x", "m"], ["y"])]
+    path = file(tmp_path, nodes, ["x"], [("n", 4)], [constant("axes", np.array([0]))])
+    with pytest.raises(ValueRangeError, match="two samples together give other results than each by itself"):
+        to_c(path, tmp_path / "net.c")
+    with pytest.raises(ValueRangeError, match="two samples together"):
+        to_c(lambda x: x - x.mean(0), tmp_path / "net.c", dv.ones(1, 1))
