@@ -9,10 +9,12 @@ onnx = pytest.importorskip("onnx")
 from onnx import helper
 
 import dovetail as dv
+from dovetail import nn
 from dovetail.errors import ValueRangeError
 from dovetail_onnx import UnsupportedNodes, to_c
-from tests.onnx.c99 import check
+from tests.onnx.c99 import STRICT, check, compiler, run
 from tests.onnx.models import constant, model
+from tests.onnx.test_c99_ops import Together
 
 node = helper.make_node
 
@@ -36,8 +38,8 @@ def test_products_that_are_not_packed_keep_what_follows_them(tmp_path, shape):
     [
         ([node("NonZero", ["x"], ["z"]), node("Shape", ["z"], ["s"]), node("Cast", ["s"], ["y"], to=1)], "NonZero"),
         ([node("Cast", ["x"], ["s"], to=7), node("Reshape", ["x", "s"], ["y"])], "Reshape"),
-        ([node("Cast", ["x"], ["s"], to=7), node("Slice", ["x", "zero", "s"], ["z"]), node("Size", ["z"], ["n"]), node("Cast", ["n"], ["y"], to=1)],
-         "Slice"),
+        ([node("Cast", ["x"], ["s"], to=7), node("Slice", ["x", "zero", "s"], ["z"]), node("Size", ["z"], ["n"]),
+          node("Cast", ["n"], ["y"], to=1)], "Slice"),
         ([node("RandomNormal", [], ["r"], shape=[1]), node("Add", ["x", "r"], ["y"])], "RandomNormal"),
     ],
 )  # fmt: skip
@@ -57,3 +59,33 @@ def test_samples_of_a_file_that_depend_on_each_other(tmp_path):
         to_c(path, tmp_path / "net.c")
     with pytest.raises(ValueRangeError, match="two samples together"):
         to_c(lambda x: x - x.mean(0), tmp_path / "net.c", dv.ones(1, 1))
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+def test_values_at_the_edges(tmp_path):
+    """NaN and infinities pass a hard sigmoid, the places of maxima and log-sum-exp; bounds that cross give the upper one."""
+    x = dv.tensor([[1.0, NAN, 3.0, -0.5], [INF, -INF, NAN, NAN], [-INF, -INF, -INF, -INF], [0.0, 5.0, 5.0, INF]])
+    functions = [
+        nn.functional.hardsigmoid, nn.functional.hardswish, lambda v: v.argmax(-1), lambda v: v.argmin(-1), lambda v: dv.logsumexp(v, 1),
+        lambda v: v.clamp(2.0, 1.0),
+    ]  # fmt: skip
+    check(tmp_path, Together(functions), x)
+
+
+def test_long_rows_are_not_on_the_stack(tmp_path):
+    made, _ = check(tmp_path, nn.Conv1d(2, 2, 3, groups=2), dv.randn(2, 2, 3000))
+    assert made.memory >= 4 * 2998 and "float t[" not in (tmp_path / "net.c").read_text()
+
+
+def test_names_that_c_has_itself(tmp_path):
+    """Inputs and outputs that are called as functions and types of C are; file names that C could not include."""
+    x = dv.ones(1, 2)
+    to_c(lambda x: (x, x * 2), tmp_path / "net.c", x, input_names=["memcpy"], output_names=["printf", "size_t"], example=True)
+    run(compiler(), *STRICT, tmp_path / "net.c", tmp_path / "net_main.c", "-o", tmp_path / "net", "-lm")
+    for name in ('n"t.c', "né.c", "a\\b.c"):
+        with pytest.raises(ValueRangeError, match=r"to_c: path is .*; expected a name of letters, digits and signs"):
+            to_c(nn.ReLU(), tmp_path / name, x)
+    with pytest.raises(ValueRangeError, match=r"weights is 'net_main\.c'; expected a file name without a folder"):
+        to_c(nn.Linear(2, 2), tmp_path / "net.c", x, weights="net_main.c", example=True)
