@@ -30,7 +30,7 @@ class Constants:
 
     def add(self, array: np.ndarray[Any, Any], label: str) -> str:
         """Enter an array; the name under which the program has it is returned."""
-        key = (array.dtype.name, array.size, hashlib.sha256(np.ascontiguousarray(array)).digest())
+        key = (array.dtype.name, array.size, hashlib.sha256(np.ascontiguousarray(array).data).digest())
         if key not in self._known:
             name = unique(f"w_{identifier(label or 'table')}", self.taken)
             self._known[key] = name
