@@ -165,6 +165,7 @@ def digits(tmp_path):
     return model
 
 
+@pytest.mark.figures
 @pytest.mark.slow
 def test_digits_are_drawn_and_read(window, digits, served, tmp_path):
     url, asked = served
