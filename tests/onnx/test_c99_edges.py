@@ -11,8 +11,8 @@ from onnx import helper
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import ValueRangeError
-from dovetail_onnx import UnsupportedNodes, to_c
-from tests.onnx.c99 import STRICT, check, compiler, run
+from dovetail_onnx import UnsupportedNodes, load, to_c
+from tests.onnx.c99 import STRICT, called, check, compiler, library, run
 from tests.onnx.models import constant, model
 from tests.onnx.test_c99_ops import Together
 
@@ -89,3 +89,25 @@ def test_names_that_c_has_itself(tmp_path):
             to_c(nn.ReLU(), tmp_path / name, x)
     with pytest.raises(ValueRangeError, match=r"weights is 'net_main\.c'; expected a file name without a folder"):
         to_c(nn.Linear(2, 2), tmp_path / "net.c", x, weights="net_main.c", example=True)
+
+
+def same(tmp_path, path, x):
+    """The program of the file itself gives what the file gives."""
+    wanted = load(path)(x).detach().numpy()
+    to_c(path, tmp_path / "net.c", x)
+    code, [found] = called(library(tmp_path / "net.c"), "net", len(x), [x.numpy()], [wanted.shape[1:]])
+    assert code == 0 and np.allclose(found, wanted, atol=1e-5)
+
+
+def test_inputs_that_are_left_out(tmp_path):
+    """A bias that a file names by nothing, in a convolution with a norm after it; one that a function's caller leaves out of a product."""
+    dv.manual_seed(0)
+    ones = [constant(name, np.array([0.5, 2.0], "f4")) for name in ("scale", "shift", "mean", "variance")]
+    nodes = [node("Conv", ["x", "w", ""], ["c"]), node("BatchNormalization", ["c", "scale", "shift", "mean", "variance"], ["y"])]
+    path = file(tmp_path, nodes, ["x"], [("n", 3, 4)], [constant("w", np.ones((2, 3, 1), "f4")), *ones])
+    same(tmp_path, path, dv.randn(2, 3, 4))
+    path.write_bytes(onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 18, "my" : 1]>
+        g (float[n, 2] x) => (float[n, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = my.Product (x, w) }
+        <domain: "my", opset_import: ["" : 18]> Product (a, b, c) => (d) { d = Gemm (a, b, c) }""").SerializeToString())  # fmt: skip
+    same(tmp_path, path, dv.randn(2, 2))

@@ -108,7 +108,7 @@ class _Walk:
             here[name] = self.value(name, self.run.state(state), False)
         here |= scope
         for step in program.steps:
-            keys = [here[name] if name else "" for name in step.inputs]
+            keys = [here[name] if name and self.data[here[name]] is not None else "" for name in step.inputs]
             try:
                 results = self.step(step, keys, here)
             except UnsupportedError:

@@ -83,7 +83,7 @@ def _fold_norms(net: Net) -> None:
         conv = maker.get(norm.inputs[0])
         if conv is None or conv.op != "Conv" or uses[conv.outputs[0]] > 1:
             continue
-        arrays = [net.values[key].array for key in (*conv.inputs[1:3], *norm.inputs[1:])]
+        arrays = [net.values[key].array for key in (*conv.inputs[1:3], *norm.inputs[1:]) if key]
         if any(array is None for array in arrays):
             continue
         weight, *bias, scale, shift, mean, variance = (np.asarray(array, np.float64) for array in arrays)
