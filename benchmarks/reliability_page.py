@@ -15,6 +15,7 @@ __all__ = ["main", "page"]
 ROWS = {
     "S1": "safetensors files, mutated and made by hand",
     "S2": "the cost of headers",
+    "S3": "ONNX models, mutated, and their external data",
     "S4": "hostile archives",
     "S6": "mutated `.npz` files",
     "S7": "mutated and crafted `.pt` files",

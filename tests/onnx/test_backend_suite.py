@@ -57,6 +57,7 @@ def run_all():
     return found
 
 
+@pytest.mark.figures
 @pytest.mark.slow
 def test_the_suite(tmp_path, monkeypatch, capsys):
     if not onnx.__version__.startswith("1.23."):

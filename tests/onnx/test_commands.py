@@ -9,13 +9,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+onnx = pytest.importorskip("onnx")
+
 import dovetail as dv
 from dovetail.cli.main import dovetail
 from dovetail_onnx import inspect, load
-from tests.onnx import models
+from tests.onnx import models, seeds
 
-onnx = pytest.importorskip("onnx")
-from onnx import helper
+helper = onnx.helper
 
 
 def call(*arguments):
@@ -64,6 +65,31 @@ def test_export_of_a_saved_model(tmp_path):
     assert "no trained weights, its initial ones are written" in good("export", "vision/digits_cnn", tmp_path / "i.c")
 
 
+def test_export_makes_the_model_itself(tmp_path, monkeypatch):
+    """The size and the inputs that its manifest's example has are those of a smaller model, and not taken."""
+    done = call("export", "vision/mobilenet_v2", tmp_path / "m.onnx", "--weights", "none")
+    assert (
+        done.exit_code == 1 and "vision/mobilenet_v2 does not say what its inputs are; give their sizes: --input 1,3,224,224" in done.output
+    )
+    good("export", "vision/mobilenet_v2", tmp_path / "m.onnx", "--weights", "none", "--input", "1,3,32,32")
+    assert [str(one) for one in inspect(tmp_path / "m.onnx").outputs] == ["output: float[batch, 1000]"]
+    for named in ((), ("--weights", "V1"), ("--weights", "vision/shapes_segmenter@v1")):
+        good("export", "vision/shapes_segmenter", tmp_path / "s.onnx", "--input", "1,3,32,32", *named)
+        model = dv.models.create("vision/shapes_segmenter", weights="v1").eval()
+        x = dv.randn(1, 3, 32, 32)
+        assert np.allclose(load(tmp_path / "s.onnx")(x).detach().numpy(), model(x)["out"].detach().numpy(), atol=1e-4)
+
+
+def test_a_page_has_the_transforms_of_the_weights_that_were_taken():
+    from dovetail_onnx import export_command
+
+    rows = [dv.weights.get(name) for name in dv.weights.list("vision/resnet50@*")]
+    sizes = {"IMAGENET1K_V1": 256, "imagenet1k_v2": 232, "vision/resnet50@imagenet1k_v2": 232, "DEFAULT": 232}
+    for named, size in sizes.items():
+        assert export_command._about("vision/resnet50", rows, named)["transforms_config"].get("resize_size", 256) == size
+    assert export_command._about("vision/resnet50", rows, None) == {}
+
+
 def test_export_as_a_page(tmp_path, monkeypatch):
     """The page is written by to_web, which is given the model, an example and what prepares its pictures."""
     import dovetail_onnx.web
@@ -110,6 +136,16 @@ def test_check(digits, tmp_path):
     onnx.save(models.model([helper.make_node("Relu", ["x", "x"], ["y"])], ["x"], [(3,)], ["y"]), tmp_path / "unsound.onnx")
     done = call("onnx", "check", tmp_path / "unsound.onnx")
     assert done.exit_code == 1 and "sound" not in done.output.splitlines()[0].removeprefix("checker").split()
+    made = seeds.external()
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ("n", 4)))
+    onnx.save(made, tmp_path / "beside.onnx")
+    done = call("onnx", "check", tmp_path / "beside.onnx")  # its weights lie in a file that is not there
+    assert done.exit_code == 1 and "w.bin" in done.output
+    (tmp_path / "w.bin").write_bytes(bytes(64))
+    assert good("onnx", "check", tmp_path / "beside.onnx").startswith("checker     sound")
+    made.graph.node[0].output[0] = "z"
+    onnx.save(made, tmp_path / "beside.onnx")
+    assert call("onnx", "check", tmp_path / "beside.onnx").exit_code == 1
     (tmp_path / "no.onnx").write_bytes(b"hello")
     assert "is not an ONNX model" in call("onnx", "check", tmp_path / "no.onnx").output
 
@@ -124,6 +160,19 @@ def test_run(digits, tmp_path):
         assert output.startswith("output  float32[1, 10]  [")
         with np.load(tmp_path / "out.npz") as found:
             assert np.allclose(found["output"], wanted, atol=1e-6)
+
+
+def test_run_keeps_arrays_alone(tmp_path):
+    """Results by any name; a sequence is refused, which NumPy would pickle."""
+    np.save(tmp_path / "x.npy", np.ones(2, "f4"))
+    onnx.save(models.model([helper.make_node("Identity", ["x"], ["file"])], ["x"], [(2,)], ["file"]), tmp_path / "m.onnx")
+    good("onnx", "run", tmp_path / "m.onnx", tmp_path / "x.npy", "--out", tmp_path / "o.npz")
+    with np.load(tmp_path / "o.npz") as found:
+        assert found["file"].tolist() == [1, 1]
+    onnx.save(seeds.written("g (float[2] x) => (seq(float[2]) y) { y = SequenceConstruct(x, x) }"), tmp_path / "s.onnx")
+    done = call("onnx", "run", tmp_path / "s.onnx", tmp_path / "x.npy", "--out", tmp_path / "s.npz")
+    assert done.exit_code == 1 and "'y' is no array of numbers; an .npz has arrays alone" in done.output
+    assert not (tmp_path / "s.npz").exists()
 
 
 def test_run_on_a_picture(digits, tmp_path):
@@ -141,11 +190,13 @@ def test_run_on_a_picture(digits, tmp_path):
 def test_run_refuses(digits, tmp_path, monkeypatch):
     (tmp_path / "x.png").write_bytes(b"no picture")
     (tmp_path / "x.npz").write_bytes(b"no archive")
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 cut off")
     np.savez(tmp_path / "other.npz", a=1, b=2)
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
     for files, message in (
         (["x.png"], "x.png: is no image, .npy or .npz file"),
         (["x.npz"], "x.npz: is no .npz file of numbers"),
+        (["cut.npz"], "cut.npz: is no .npz file of numbers"),
         (["objects.npy"], "objects.npy: is no .npy file of numbers"),
         (["other.npz"], "has a, b, and not 'x'; expected x: float[batch, 1, 8, 8]"),
         ([], "0 files are given; expected x: float[batch, 1, 8, 8]; an .npz has them all"),

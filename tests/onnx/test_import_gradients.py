@@ -11,7 +11,7 @@ import dovetail_onnx
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.onnx import models
+from tests.onnx import models, seeds
 from tests.support.cupy_standin import standin  # noqa: F401
 
 A = (1, 3, 5, 4)
@@ -124,3 +124,15 @@ def test_whole_models_on_the_gpu(standin, name):
     found = module.to("cuda")(x.to("cuda"))
     for ours, theirs in zip(found if isinstance(found, tuple) else [found], expected if isinstance(expected, tuple) else [expected]):
         np.testing.assert_allclose(ours.detach().cpu().numpy(), theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_bounds_of_another_branch_are_not_stored_ones():
+    """One branch has a bound as an initializer, the other computes one of the same name, to which a gradient flows."""
+    made = seeds.written("""g (float[3] x) => (float[3] y) <bool no = {0}, float w = {1}, float high = {2}> {
+        y = If (no) <
+            then_branch = t () => (float[3] p) <float low = {-1}> { p = Clip(x, low, high) },
+            else_branch = e () => (float[3] q) { low = Neg(w) q = Clip(x, low, high) }
+        > }""")
+    module = dovetail_onnx.load(made, trainable=lambda name: name == "w")
+    module(dv.tensor([-3.0, 0.0, 5.0])).sum().backward()
+    assert module.w.grad.item() == -1

@@ -47,6 +47,7 @@ def folders(tmp_path):
     return inside, outside
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("stepwise", [True, False], ids=["stepwise", "by name"])
 @pytest.mark.parametrize("reader", [importer.load, lambda path: read(str(path))], ids=["load", "weights"])
 def test_external_data(folders, reader, stepwise, monkeypatch):

@@ -18,9 +18,9 @@ import dovetail as dv
 from dovetail import nn, plugins
 from dovetail.errors import FormatError, HashMismatch, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail_onnx import export, to_web
-from dovetail_onnx.web import runtime
+from dovetail_onnx.web import _proto, runtime
 from dovetail_onnx.web.settings import settings
-from tests.onnx import models
+from tests.onnx import models, seeds
 from tests.support import browser
 from tests.support.figures import note
 
@@ -115,16 +115,16 @@ def test_another_runtime_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def here():
+def fetched():
     """The runtime is in the cache: `python -m dovetail_onnx.web` puts it there."""
-    if lacking := browser.missing():
-        pytest.skip(f"NOT SEEN in a browser: {lacking}")
     if not all((runtime.folder() / name).is_file() for name, _ in runtime.FILES.values()):
-        pytest.skip(f"NOT SEEN in a browser: no onnxruntime-web in {runtime.folder()}; run python -m dovetail_onnx.web, which fetches it")
+        pytest.skip(f"NOT SEEN as a page: no onnxruntime-web in {runtime.folder()}; run python -m dovetail_onnx.web, which fetches it")
 
 
 @pytest.fixture(scope="module")
-def window(here, tmp_path_factory):
+def window(fetched, tmp_path_factory):
+    if lacking := browser.missing():
+        pytest.skip(f"NOT SEEN in a browser: {lacking}")
     with browser.browser(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 
@@ -165,6 +165,7 @@ def digits(tmp_path):
     return model
 
 
+@pytest.mark.figures
 @pytest.mark.slow
 def test_digits_are_drawn_and_read(window, digits, served, tmp_path):
     url, asked = served
@@ -230,7 +231,21 @@ def test_numbers_as_text(window, tmp_path):
     window.picture(LOOK / "web-numbers.png")
 
 
-def test_the_page_names_no_address(here, tmp_path):
+def test_weights_beside_the_file_come_into_the_page(tmp_path):
+    """Those of the graph, and of a branch and an attribute; a model that lies in memory has no folder where they could be."""
+    (tmp_path / "w.bin").write_bytes(np.arange(16, dtype="f4").tobytes())
+    made = seeds.external()
+    weight = made.graph.initializer[0]
+    branch = onnx.helper.make_graph([onnx.helper.make_node("Constant", [], ["c"], value=weight)], "g", [], [], [weight])
+    made.graph.node.add(op_type="If", input=["x"], output=["z"]).attribute.append(onnx.helper.make_attribute("then_branch", branch))
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    text = _proto(tmp_path / "m.onnx", None, {}).SerializeToString()
+    assert b"w.bin" not in text and text.count(np.arange(16, dtype="f4").tobytes()) == 3
+    with pytest.raises(FormatError, match="this model was not read from a file; load it by its path"):
+        to_web(made, tmp_path / "page")
+
+
+def test_the_page_names_no_address(fetched, tmp_path):
     text = to_web(models.mlp(), tmp_path, title="<b>&").read_text(encoding="utf-8")
     assert "<title>&lt;b&gt;&amp;</title>" in text and "default-src 'none'" in text
     head, *_ = text.split('<script type="text/plain"')

@@ -127,7 +127,11 @@ def browser(folder: Path) -> Iterator[Browser]:
                 opened.close()
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _opened(address: str, process: subprocess.Popen[bytes]) -> Browser:

@@ -73,19 +73,14 @@ def _counted(rows: Counter[str]) -> list[str]:
 @click.option("--std", type=float, default=1.0, show_default=True, help="Of images: by what they are divided then.")
 def run(file: str, inputs: tuple[str, ...], out: Path | None, mean: float, std: float) -> None:
     """Run FILE on INPUTS: one .npz that has them by name, or for each an .npy or, where the input is (1, 3, H, W), an image."""
-    import numpy as np
-
-    from .running import computed
+    from .running import computed, keep
 
     try:
         if out is not None and out.suffix != ".npz":
             raise click.ClickException(f"--out {out}: expected a name that ends in .npz")
         found = computed(file, inputs, mean, std)
         if out is not None:
-            from dovetail.io.atomic import replacing
-
-            with replacing(out) as temporary, open(temporary, "wb") as target:
-                np.savez(target, **dict(found))
+            keep(out, found)
     except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error
     for name, value in found:
@@ -102,7 +97,7 @@ def _told(value: Any) -> str:
     if value.size <= 16 or value.dtype.kind not in "fiu":
         return f"{head}  {np.array2string(value.reshape(-1)[:16], precision=6, separator=', ', max_line_width=1000)}"
     if value.size == value.shape[-1]:
-        best = np.argsort(-value.reshape(-1), kind="stable")[:5]
+        best = np.argsort(-value.reshape(-1).astype("f8"), kind="stable")[:5]
         return f"{head}  greatest: {', '.join(f'{at}: {value.reshape(-1)[at]:.6g}' for at in best)}"
     return f"{head}  from {value.min():.6g} to {value.max():.6g}, mean {value.mean():.6g}"
 

@@ -35,7 +35,8 @@ def export(
         module, given, prepare = _model(model, weights)
         args = tuple(_input(text) for text in inputs) or given
         if not args and not isinstance(module, str):
-            raise click.ClickException(f"{model} does not say what its inputs are; give their sizes: --input 1,3,224,224")
+            what = "does not say what its inputs are; give their sizes: --input 1,3,224,224, or --input 1,16:int64"
+            raise click.ClickException(f"{model} {what}")
         written = _write(module, out, args, prepare, fixed, opset, inside, example)
     except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error
@@ -77,9 +78,8 @@ def _registered(key: str, named: str | None) -> tuple[Any, tuple[Any, ...], dict
     if chosen == "none":
         click.echo(f"{entry.key}: no trained weights, its initial ones are written", err=True)
     chosen = None if chosen == "none" else Path(chosen) if Path(chosen).is_file() else chosen
-    config = {"weights": chosen} if chosen is not None else {}
-    module = models.create(entry.key, **config, **entry.fields.get("example", {}).get("config", {}))
-    about = dict(entry.fields) | (next((row for row in rows if row.key.endswith(f"@{chosen}")), rows[0]).fields if rows and chosen else {})
+    module = models.create(entry.key, weights=chosen)
+    about = dict(entry.fields) | _about(entry.key, rows, chosen)
     prepare: dict[str, Any] = {}
     if "transforms" in about:
         prepare["transforms"] = plugins.transforms.load(about["transforms"])(**about.get("transforms_config", {}))
@@ -89,12 +89,21 @@ def _registered(key: str, named: str | None) -> tuple[Any, tuple[Any, ...], dict
     return module, _example(entry.key), prepare
 
 
+def _about(key: str, rows: list[Any], chosen: Any) -> dict[str, Any]:
+    """What a manifest says of the weights that were taken; nothing of a file's."""
+    if not isinstance(chosen, str):
+        return {}
+    if chosen == "DEFAULT":
+        return dict(next((row for row in rows if row.fields.get("default")), rows[0]).fields)
+    return dict(next(row for row in rows if row.key.lower() in (chosen.lower(), f"{key}@{chosen}".lower())).fields)
+
+
 def _example(key: str) -> tuple[Any, ...]:
-    """One sample of the inputs that a manifest describes; nothing where it has none, or more than tensors."""
+    """One sample of the inputs that a manifest describes; nothing where it has none, more than tensors, or those of a smaller model."""
     from dovetail import models
 
-    found = []
-    for spec in models.get(key).fields.get("example", {}).get("inputs", ()):
+    example, found = models.get(key).fields.get("example", {}), []
+    for spec in () if example.get("config") else example.get("inputs", ()):
         about = spec if isinstance(spec, dict) else {"shape": spec}
         if "shape" not in about or about.get("array"):
             return ()

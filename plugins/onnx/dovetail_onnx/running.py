@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from dovetail.errors import FormatError, ShapeError, TypeMismatch, UnsupportedError
+from dovetail.io.atomic import replacing
 
 from .reading import parse
 from .summary import Value, nodes_of
 
-__all__ = ["Operators", "computed", "operators_of", "soundness"]
+__all__ = ["Operators", "computed", "keep", "operators_of", "soundness"]
 
 
 class Operators:
@@ -55,14 +58,11 @@ def operators_of(path: str | os.PathLike[str]) -> Operators:
 
 
 def soundness(path: str | os.PathLike[str]) -> str:
-    """What the onnx package's checker says against a file, "" if nothing. Weights in other files are not looked at."""
+    """What the onnx package's checker says against a file, and against the files beside it that have its weights; "" if nothing."""
     import onnx
 
-    model = parse(path, Path(path).read_bytes())
-    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in model.graph.initializer):
-        return ""
     try:
-        onnx.checker.check_model(model, full_check=True)
+        onnx.checker.check_model(os.fspath(path), full_check=True)
     except Exception as error:  # the checker and the inference of shapes raise classes of their own
         return str(error).strip().partition("\n")[0] or type(error).__name__
     return ""
@@ -80,6 +80,17 @@ def computed(path: str | os.PathLike[str], files: Sequence[str], mean: float, st
     with dv.no_grad():
         found = module(**given)
     return [(item.name, arrays(one)) for item, one in zip(module.outputs, found if isinstance(found, tuple) else (found,), strict=True)]
+
+
+def keep(path: Path, results: Sequence[tuple[str, Any]]) -> None:
+    """Write results as an .npz. Raises an UnsupportedError for one that is no array of numbers: it would be a pickle."""
+    for name, value in results:
+        if not isinstance(value, np.ndarray) or value.dtype.hasobject:
+            raise UnsupportedError("onnx run", f"--out {path}: {name!r} is no array of numbers", "an .npz has arrays alone")
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, value in results:  # numpy.savez has arguments of its own, by names that a result may have
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, value, allow_pickle=False)
 
 
 def _given(inputs: list[Value], files: Sequence[str], mean: float, std: float) -> dict[str, Any]:
@@ -101,7 +112,7 @@ def _archive(path: str) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # TypeError: one array, an .npy
         raise FormatError(path, None, f"is no .npz file of numbers ({error})") from error
 
 

@@ -68,6 +68,10 @@ def to_c(
     target = Path(path)
     if target.suffix != ".c":
         raise ValueRangeError("to_c", f"path is {os.fspath(path)!r}", "expected a name that ends in .c")
+    if not _plain(target.stem):
+        raise ValueRangeError(
+            "to_c", f"path is {os.fspath(path)!r}", "expected a name of letters, digits and signs that C's #include can have"
+        )
     program = built(model, target, args, batch, input_names, output_names)
     aside = _aside(weights, target, program.constants.count)
     program.constants.aside = bool(aside)
@@ -79,11 +83,15 @@ def _aside(weights: Any, target: Path, count: int) -> str:
     if weights is None or (weights == "auto" and count <= _INSIDE):
         return ""
     name = f"{target.stem}.bin" if weights == "auto" else os.fspath(weights)
-    from .text import comment
-
-    if Path(name).name != name or comment(name) != name or '"' in name or name in (target.name, f"{target.stem}.h"):
+    if Path(name).name != name or not _plain(name) or name in (target.name, f"{target.stem}.h", f"{target.stem}_main.c"):
         raise ValueRangeError("to_c", f"weights is {name!r}", "expected a file name without a folder, for a file beside the program")
     return name
+
+
+def _plain(name: str) -> bool:
+    from .text import comment
+
+    return comment(name) == name and '"' not in name
 
 
 def _written(program: Any, target: Path, aside: str, example: bool) -> CProgram:

@@ -52,8 +52,9 @@ def net_from(model: Any, args: tuple[Any, ...], batch: bool, inputs: Sequence[st
         if batch:
             _independent(module, model, example, (list(one), {}))
     net = net_of(module, example)
+    loose = [node for node in net.nodes if node.loose]  # also where only the shape of what they give is read
     simplify(net)
-    lacking = unsupported(net)
+    lacking = [*loose, *(node for node in unsupported(net) if not node.loose)]
     if lacking:
         error = UnsupportedNodes("to_c", f"there is no C for {_listed(lacking)}", "", "dovetail_onnx.export writes the model as ONNX")
         error.nodes = tuple((node.where, node.op) for node in lacking)
@@ -106,5 +107,6 @@ def _independent(module: OnnxModule, model: Any, example: list[np.ndarray[Any, A
 
 
 def _other(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A second sample: the same numbers in another order."""
-    return np.ascontiguousarray(array.reshape(array.shape[0], -1)[:, ::-1].reshape(array.shape))
+    """A second sample: the same numbers in another order, and floats moved: an example may be all zeros, or one number."""
+    turned = np.ascontiguousarray(array.reshape(array.shape[0], -1)[:, ::-1].reshape(array.shape))
+    return (turned * 0.5 + 0.25).astype(array.dtype) if array.dtype.kind == "f" else turned

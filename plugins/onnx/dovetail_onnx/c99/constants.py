@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from .text import array_text, identifier, unique
 
 __all__ = ["MAGIC", "Constants"]
 
-MAGIC = b"DVTC99W1"
+MAGIC = "DVTC99W1"
 _STEP = 16  # numbers; arrays in the file begin at multiples of it
 
 
@@ -29,7 +30,7 @@ class Constants:
 
     def add(self, array: np.ndarray[Any, Any], label: str) -> str:
         """Enter an array; the name under which the program has it is returned."""
-        key = (array.dtype.name, array.size, array.tobytes())
+        key = (array.dtype.name, array.size, hashlib.sha256(np.ascontiguousarray(array).data).digest())
         if key not in self._known:
             name = unique(f"w_{identifier(label or 'table')}", self.taken)
             self._known[key] = name
@@ -67,4 +68,4 @@ class Constants:
 
     def file(self) -> bytes:
         """What is in the file: a mark, the number of floats, the floats in little-endian order."""
-        return MAGIC + np.array([self.count], "<u8").tobytes() + self.floats().tobytes()
+        return MAGIC.encode() + np.array([self.count], "<u8").tobytes() + self.floats().tobytes()

@@ -28,7 +28,7 @@ _FLOAT = {
     "Softplus": "({x} > 0.0f ? {x} : 0.0f) + log1pf(expf(-fabsf({x})))",
     "Softsign": "{x} / (1.0f + fabsf({x}))",
     "Mish": "{x} * tanhf(({x} > 0.0f ? {x} : 0.0f) + log1pf(expf(-fabsf({x}))))",
-    "HardSigmoid": "fminf(fmaxf({alpha} * {x} + {beta}, 0.0f), 1.0f)",
+    "HardSigmoid": "{alpha} * {x} + {beta} < 0.0f ? 0.0f : {alpha} * {x} + {beta} > 1.0f ? 1.0f : {alpha} * {x} + {beta}",
     "HardSwish": "{x} * fminf(fmaxf({x} / 6.0f + 0.5f, 0.0f), 1.0f)",
     "Gelu": "0.5f * {x} * (1.0f + erff({x} * 0.707106781f))",
     "GeluTanh": "0.5f * {x} * (1.0f + tanhf(0.797884561f * ({x} + 0.044715f * {x} * {x} * {x})))",
@@ -101,7 +101,8 @@ def _special(node: Node, operands: list[str], dtypes: list[str], net: Net) -> st
         found = given[0]
         low, high = (given[at] if at < len(given) and given[at] else None for at in (1, 2))
         if low and high:
-            return f"{found} < {low} ? {low} : {found} > {high} ? {high} : {found}"
+            least = low if _ordered(node, net) else f"({low} < {high} ? {low} : {high})"  # the upper bound has the last word
+            return f"{found} < {low} ? {least} : {found} > {high} ? {high} : {found}"
         return f"{found} < {low} ? {low} : {found}" if low else f"{found} > {high} ? {high} : {found}" if high else found
     if op == "IsInf":
         signs = [(">", node.attrs.get("detect_positive", 1), ""), ("<", node.attrs.get("detect_negative", 1), "-")]
@@ -116,6 +117,12 @@ def _special(node: Node, operands: list[str], dtypes: list[str], net: Net) -> st
         total = " + ".join(given)
         return f"({total}) / {float(len(given))}f" if op == "Mean" else total
     return None
+
+
+def _ordered(node: Node, net: Net) -> bool:
+    """Whether the bounds of a Clip are known, and the lower one is not above the other."""
+    low, high = (net.values[key].array for key in node.inputs[1:3])
+    return low is not None and high is not None and bool((low <= high).all())
 
 
 # What becomes a whole number of a type when it is cut off; other floats have no meaning in C, and become 0.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .constants import MAGIC
 from .program import Program, arena_of
 from .text import comment
 
@@ -110,8 +111,7 @@ def source(p: Program, stem: str, weights: str) -> Iterator[str]:
     if weights:
         one, two = p.constants.check()
         count = p.constants.count
-        mark = "DVTC99W1"
-        yield from (_LOAD.replace("@", p.name) % (mark, count, count, count, count, one, two)).splitlines()
+        yield from (_LOAD.replace("@", p.name) % (MAGIC, count, count, count, count, one, two)).splitlines()
         yield ""
     yield from (p.prototype, "{", "    int failed = 0;")
     if weights:

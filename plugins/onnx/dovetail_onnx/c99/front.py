@@ -23,6 +23,15 @@ from .graph import Net, Node, Value
 __all__ = ["net_of", "read"]
 
 _OLDEST = 13  # older files are exported again: then there is one form of each operator
+_DRAWS = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+#: Operator → the inputs whose elements say what shape a result has; reductions have their axes in the second.
+_SHAPED_BY = {
+    "AffineGrid": (1,), "BlackmanWindow": (0,), "CenterCropPad": (1,), "Col2Im": (1, 2), "Compress": (1,), "ConstantOfShape": (0,),
+    "DFT": (1,), "Expand": (1,), "HammingWindow": (0,), "HannWindow": (0,), "MaxUnpool": (2,), "NonMaxSuppression": (0, 1, 2, 3, 4),
+    "NonZero": (0,), "OneHot": (1,), "Pad": (1, 3), "Range": (0, 1, 2), "Reshape": (1,), "Resize": (1, 2, 3), "STFT": (1, 2, 3),
+    "Slice": (1, 2, 3, 4), "Split": (1,), "Squeeze": (1,), "Tile": (1,), "TopK": (1,), "Unique": (0,), "Unsqueeze": (1,), "Upsample": (1,),
+}  # fmt: skip
 
 
 def read(path: str | os.PathLike[str], args: tuple[Any, ...]) -> tuple[OnnxModule, list[np.ndarray[Any, Any]]]:
@@ -99,7 +108,7 @@ class _Walk:
             here[name] = self.value(name, self.run.state(state), False)
         here |= scope
         for step in program.steps:
-            keys = [here[name] if name else "" for name in step.inputs]
+            keys = [here[name] if name and self.data[here[name]] is not None else "" for name in step.inputs]
             try:
                 results = self.step(step, keys, here)
             except UnsupportedError:
@@ -122,11 +131,11 @@ class _Walk:
             body = call.bodies["then_branch" if bool(plain(values[0])) else "else_branch"]
             return self.program(body, {}, here)
         given = values if step.sizes else list(map(plain, values))
-        found = call(given, {name: self.data[key] for name, key in here.items()}, self.run)
-        free = {here[name] for name in getattr(call, "free", ()) if name in here}
+        free = {name: here[name] for name in getattr(call, "free", ()) if name in here}
+        found = call(given, {name: self.data[key] for name, key in free.items()}, self.run)
         name = call.row.name if isinstance(call, Native) else call.node.op_type if hasattr(call, "node") else "?"
         sized = name in ("Shape", "Size") and isinstance(call, Native) and not call.row.domain
-        varies = not sized and bool((set(keys) | free) & self.varies)
+        varies = name in _DRAWS or (not sized and bool({*keys, *free.values()} & self.varies))
         results = [self.value(name, one, varies) if name else "" for name, one in zip(step.outputs, found, strict=False)]
         if varies:
             attrs = call.keywords if isinstance(call, Native) else {}
@@ -134,6 +143,8 @@ class _Walk:
             simple = isinstance(call, Native) and not call.bodies
             node = Node(f"{domain}::{name}" if domain else name, step.where, keys, results, dict(attrs))
             node.call = (lambda *given: call(list(given), {}, self.run)) if simple else None
+            shaping = _SHAPED_BY.get(name, (1,) if name.startswith("Reduce") else ())
+            node.loose = not domain and any(keys[at] in self.varies for at in shaping if at < len(keys))
             self.nodes.append(node)
         return results
 

@@ -37,7 +37,10 @@ class Value:
 
 @dataclass
 class Node:
-    """An operator. ``call`` computes it on arrays; ``post`` are elementwise nodes that are computed with it, each on the result before."""
+    """An operator. ``call`` computes it on arrays; ``post`` are elementwise nodes that are computed with it, each on the result before.
+
+    ``loose`` says that the shapes of its results depend on data, which no program with fixed sizes can follow.
+    """
 
     op: str
     where: str
@@ -46,6 +49,7 @@ class Node:
     attrs: dict[str, Any] = field(default_factory=dict)
     call: Callable[..., tuple[Any, ...]] | None = None
     post: list[Node] = field(default_factory=list)
+    loose: bool = False
 
     @property
     def operands(self) -> list[str]:

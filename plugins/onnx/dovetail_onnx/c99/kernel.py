@@ -49,8 +49,7 @@ class Kernel:
     def value(self, at: int) -> Value | None:
         """An input, None where the node leaves it out."""
         key = self.node.inputs[at] if at < len(self.node.inputs) else ""
-        found = self.net.values[key] if key else None
-        return None if found is None or found.dtype == "NoneType" else found
+        return self.net.values[key] if key else None
 
     def needs(self, at: int) -> Value:
         found = self.value(at)

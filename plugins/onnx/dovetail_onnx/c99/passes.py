@@ -83,7 +83,7 @@ def _fold_norms(net: Net) -> None:
         conv = maker.get(norm.inputs[0])
         if conv is None or conv.op != "Conv" or uses[conv.outputs[0]] > 1:
             continue
-        arrays = [net.values[key].array for key in (*conv.inputs[1:3], *norm.inputs[1:])]
+        arrays = [net.values[key].array for key in (*conv.inputs[1:3], *norm.inputs[1:]) if key]
         if any(array is None for array in arrays):
             continue
         weight, *bias, scale, shift, mean, variance = (np.asarray(array, np.float64) for array in arrays)
@@ -142,7 +142,8 @@ def groups_of(node: Node, net: Net) -> list[list[int]] | None:
     if node.op in ("Conv", "ConvTranspose"):
         return [[0], [1], list(range(2, rank))]
     if node.op == "MatMul":
-        return [list(range(rank - 1)), [rank - 1]] if net.values[node.inputs[1]].array is not None else None
+        right = net.values[node.inputs[1]].array  # other products are written without packed weights
+        return [list(range(rank - 1)), [rank - 1]] if right is not None and right.ndim == 2 else None
     if node.op == "BatchNormalization":
         return [[0], [1], list(range(2, rank))]
     return [[at] for at in range(rank)] if node.op in ELEMENTWISE else None

@@ -66,7 +66,7 @@ class Program:
     def _kernel(self, node: Node) -> Kernel:
         kernel = Kernel(self.net, node)
         for key in (*node.operands, *node.results):
-            if self.net.values[key].size == 0 and self.net.values[key].dtype != "NoneType":
+            if self.net.values[key].size == 0:
                 raise UnsupportedError(node.where, f"the value {self.net.values[key].name!r} has no elements", "the C generator skips none")
         generators()[node.op](kernel)
         return kernel

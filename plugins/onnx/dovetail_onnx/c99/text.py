@@ -14,7 +14,8 @@ _WORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return "
     "short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof class new delete this template "
     "operator private public protected virtual try catch throw namespace using bool true false and or not xor export friend mutable "
-    "explicit typename main n i failed sample weights arena loaded unix linux errno stdin stdout stderr null eof".split()
+    "explicit typename main n i failed sample weights arena loaded unix linux errno stdin stdout stderr null eof size_t argc argv memcpy "
+    "fread fputs printf putchar feof int64_t int32_t uint8_t int8_t".split()
 )
 
 
@@ -44,7 +45,7 @@ def comment(text: str) -> str:
     >>> comment("a*/ b??/")
     'a/ b/'
     """
-    return re.sub(r"\*+/|/\*+", "/", re.sub(r"[^ -~]|\\|\?\?", "", text))[:120]
+    return re.sub(r"\*+/|/\*+", "/", re.sub(r"[^ -~]|[\\?]", "", text))[:120]
 
 
 def literal(value: Any, dtype: str) -> str:

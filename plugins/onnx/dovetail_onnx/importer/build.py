@@ -33,7 +33,7 @@ class Builder:
         self.functions = {(_domain(f.domain), f.name, getattr(f, "overload", "")): f for f in model.functions}
         self.opsets = self.versions(model.opset_import)
         self.running: list[tuple[str, ...]] = []  # the functions inside which we are
-        self.stored: set[str] = set()  # names of initializers and constants
+        self.stored: set[str] = set()  # names of initializers and constants that the graph at hand sees
         self.room = _ROOM + _TIMES * (len(model.graph.node) + sum(len(function.node) for function in model.functions))
 
     def refuse(self, what: str) -> FormatError:
@@ -59,11 +59,12 @@ class Builder:
         state: dict[str, str] = {}
         for tensor in graph.initializer:
             state[self._new(tensor.name, state)] = self.keep(prefix + tensor.name, self.tensors.array(tensor), tensor.name in frozen)
-        self.stored |= set(state)
+        before, self.stored = self.stored, (self.stored - set(inputs)) | set(state)
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
             state[self._new(name, state)] = self.keep(prefix + name, self.tensors.dense(sparse), name in frozen)
         program = self.steps(graph.node, [name for name in inputs if name not in state], outer | set(state), opsets, bound, prefix)
+        self.stored = before
         program.state = state
         program.free -= set(state)
         return self.outputs(program, [value.name for value in graph.output], outer | set(state))
@@ -118,6 +119,7 @@ class Builder:
                 if name in here:
                     raise self.refuse(f"{where} gives {name!r}, which is there already")
                 here.add(name)
+            self.stored -= set(node.output)
             program.steps.append(Step(call, list(node.input), list(node.output), where))
         return program
 

@@ -147,7 +147,7 @@ def load(model: Any, *, trainable: Any = None) -> OnnxModule:
     >>> model.w.grad.flatten()
     tensor([3., 3.])
     """
-    path: object = "model"
+    path: str | os.PathLike[str] = "model"
     folder = None
     if isinstance(model, str | os.PathLike):
         path, folder = model, Path(model).parent

@@ -8,6 +8,7 @@ import html
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dovetail.io import atomic
 
 from ..exporter import export
 from ..reading import Tensors, parse
+from ..summary import nodes_of
 from .runtime import VERSION, parts
 from .settings import settings
 
@@ -94,10 +96,20 @@ def _whole(proto: Any, path: object, folder: Path | None) -> Any:
     from onnx import TensorProto, numpy_helper
 
     tensors = Tensors(path, folder)
-    for weight in proto.graph.initializer:
+    for weight in _tensors(proto):
         if weight.data_location == TensorProto.EXTERNAL:
             weight.CopyFrom(numpy_helper.from_array(tensors.array(weight), weight.name))
     return proto
+
+
+def _tensors(proto: Any) -> Iterator[Any]:
+    """Every tensor of a model: those of its graph, of graphs inside, and of attributes."""
+    yield from proto.graph.initializer
+    for node in nodes_of(proto):
+        for item in node.attribute:
+            for graph in (item.g, *item.graphs):
+                yield from graph.initializer
+            yield from (item.t, *item.tensors)
 
 
 def _page(title: str, said: dict[str, Any], model: bytes, runtime: dict[str, bytes]) -> str:

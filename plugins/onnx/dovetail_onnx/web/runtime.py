@@ -53,7 +53,7 @@ def _fetch() -> None:
     for key, data in _checked(archive, _members(archive)).items():
         with atomic.replacing(folder() / FILES[key][0]) as temporary:
             temporary.write_bytes(data)
-    archive.unlink()
+    archive.unlink(missing_ok=True)  # another process may have fetched it too
 
 
 def _members(archive: Path) -> dict[str, bytes]:

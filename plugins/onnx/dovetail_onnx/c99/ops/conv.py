@@ -16,6 +16,8 @@ from .table import generator
 
 __all__: list[str] = []
 
+_ROW = 1024  # numbers of a row that lie on the stack; more are in the static memory
+
 
 @dataclass
 class _Shape:
@@ -219,7 +221,11 @@ def _direct(k: Kernel, shape: _Shape, weight: np.ndarray[Any, Any], source: str)
         f"const float *u = w + o * {channels * math.prod(shape.kernel)};",
         f"const float *const q = {_origin(shape, source, ('', 0), group)};",
     )
-    k.add(f"float t[{out[2]}];", loop("j", out[2]), f"    t[j] = {'b[o]' if bias is not None else '0'};")
+    if out[2] <= _ROW:
+        k.add(f"float t[{out[2]}];")
+    else:
+        k.scratch(out[2], "t")
+    k.add(loop("j", out[2]), f"    t[j] = {'b[o]' if bias is not None else '0'};")
     loops, where = _terms(shape, channels)
     k.open(*loops)
     k.add(f"const float f0 = *u++, *const v = {terms('q', where if where != '0' else 0)};", loop("j", out[2]))

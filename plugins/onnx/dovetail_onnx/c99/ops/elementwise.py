@@ -35,13 +35,13 @@ def elementwise(k: Kernel) -> None:
 def _single(k: Kernel, key: str) -> bool:
     """Whether it is a number that can stand in the text."""
     value = k.net.values[key]
-    return (value.array is not None and value.size == 1) or value.dtype == "NoneType"
+    return value.array is not None and value.size == 1
 
 
 def _operand(k: Kernel, key: str, found: dict[str, str]) -> str:
     value = k.net.values[key]
     if key in found or value.array is None:
-        return found.get(key, "")
+        return found[key]
     return literal(value.array.reshape(-1)[0], value.dtype)
 
 

@@ -52,7 +52,8 @@ def reduction(k: Kernel) -> None:
         [loop(name, size) for name, size in zip("abcde", gone, strict=False)],
     )
     if op == "ReduceLogSumExp":
-        k.add("float m = -INFINITY;", *loops, f"    m = {element} > m ? {element} : m;", "double v = 0;", *loops)
+        k.add("float m = -INFINITY;", *loops, f"    m = {element} > m ? {element} : m;")
+        k.add("if (m - m != 0)", "    m = 0; /* infinite */", "double v = 0;", *loops)
         k.add(f"    v += expf({element} - m);", f"{target} = m + (float)log(v);")
     else:
         start, step, result = (_WHOLE if whole else _SUMS)[op]
@@ -80,7 +81,10 @@ def _line(k: Kernel, axis: int) -> tuple[int, int]:
 def extreme(k: Kernel) -> None:
     sign = (">" if k.node.op == "ArgMax" else "<") + ("=" if k.attr("select_last_index", 0) else "")
     size, inner = _line(k, k.attr("axis", 0) % len(k.needs(0).shape))
-    k.add("int m = 0;", f"for (int i = 1; i < {size}; i++)", f"    m = p[i * {inner}] {sign} p[m * {inner}] ? i : m;")
+    better = f"p[i * {inner}] {sign} p[m * {inner}]"
+    if k.needs(0).dtype == "float32":  # the first that is no number is the greatest, and the least
+        better = f"p[m * {inner}] == p[m * {inner}] && ({better} || p[i * {inner}] != p[i * {inner}])"
+    k.add("int m = 0;", f"for (int i = 1; i < {size}; i++)", f"    m = {better} ? i : m;")
     k.add(f"y[o * {inner} + j] = m;")
     k.close()
 

@@ -50,12 +50,13 @@ def _pow(A: Any, B: Any) -> Any:
     return dv.pow(A, B).to(A.dtype)
 
 
-for _name, _function in {
+_BINARY: dict[str, Callable[..., Any]] = {
     "Add": dv.add, "Sub": dv.sub, "Mul": dv.mul, "Div": _div, "Pow": _pow, "And": dv.logical_and, "Or": dv.logical_or,
     "Xor": dv.logical_xor, "Equal": dv.eq, "Less": dv.lt, "LessOrEqual": dv.le, "Greater": dv.gt, "GreaterOrEqual": dv.ge,
     "BitwiseAnd": dv.bitwise_and, "BitwiseOr": dv.bitwise_or, "BitwiseXor": dv.bitwise_xor,
-}.items():  # fmt: skip
-    _binary(_name, _function)
+}  # fmt: skip
+for _name, _two in _BINARY.items():
+    _binary(_name, _two)
 
 
 @operator()

@@ -39,8 +39,8 @@ def BatchNormalization(
 def _by_batch(X: Any, scale: Any, B: Any, mean: Any, var: Any, epsilon: float, momentum: float, training: bool) -> Any:
     dims = [0, *range(2, X.ndim)]
     moved = [now * (1 - momentum) + before * momentum for now, before in ((X.mean(dims), mean), (X.var(dims, correction=0), var))]
-    running = (mean, var) if training else (None, None)
-    return F.batch_norm(X, *running, scale, B, True, 1 - momentum, epsilon), moved[0].to(mean.dtype), moved[1].to(var.dtype)
+    out = F.batch_norm(X, mean if training else None, var if training else None, scale, B, True, 1 - momentum, epsilon)
+    return out, moved[0].to(mean.dtype), moved[1].to(var.dtype)
 
 
 @operator()

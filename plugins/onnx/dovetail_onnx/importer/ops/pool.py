@@ -89,7 +89,7 @@ def MaxPool(
     window = _Window(X, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
     least = -math.inf if X.is_floating_point() else dv.iinfo(X.dtype).min
     wide = padded(X, window.begin, window.last(), least)
-    options = {"stride": tuple(window.strides), "dilation": tuple(window.dilations), "return_indices": n_outputs > 1}
+    options: dict[str, Any] = {"stride": tuple(window.strides), "dilation": tuple(window.dilations), "return_indices": n_outputs > 1}
     if n_outputs == 1:
         return _MAX[len(window.kernel)](wide, tuple(window.kernel), **options)
     Y, at = _MAX[len(window.kernel)](wide, tuple(window.kernel), **options)
@@ -99,7 +99,7 @@ def MaxPool(
 def _indices(at: Any, window: _Window, wide: list[int], storage_order: int) -> Any:
     """From places in one padded plane to places in the whole input, whose planes may be counted column by column."""
     rank = len(wide)
-    places = []
+    places: list[Any] = []
     for dim in reversed(range(rank)):
         places.insert(0, at % wide[dim] - window.begin[dim])
         at = at // wide[dim]

@@ -128,8 +128,8 @@ def Resize(
 def axis_matrices(shape: list[int], scales: Any, sizes: Any, how: dict[str, Any]) -> list[tuple[int, np.ndarray[Any, Any]]]:
     """What a Resize of such a shape does, as (axis, matrix of outputs by inputs), for those who write it elsewhere."""
     dims = list(range(len(shape))) if how.get("axes") is None else [axis % len(shape) for axis in how["axes"]]
-    given = [None if one is None or not np.size(one) else dv.from_numpy(np.array(one)) for one in (scales, sizes)]
-    new, factors = _sizes(shape, dims, *given, how.get("keep_aspect_ratio_policy", "stretch"))
+    by, to = (None if one is None or not np.size(one) else dv.from_numpy(np.array(one)) for one in (scales, sizes))
+    new, factors = _sizes(shape, dims, by, to, how.get("keep_aspect_ratio_policy", "stretch"))
     found = []
     for dim, out, factor in zip(dims, new, factors, strict=True):
         if out == shape[dim] and factor == 1:
