@@ -62,6 +62,24 @@ def test_products(threads: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_a_linear_layer_by_weight_and_bias(threads: int, kind: str) -> None:
+    """The sums of columns are the same however the product is divided, and as good as sums in double."""
+    rng = np.random.default_rng(threads)
+    shapes = [tuple(int(v) for v in rng.choice(SIZES, 3)) for _ in range(60)]
+    for m, n, k in [*shapes, (1, 5, 700), (3, 2, 900), (700, 300, 1030), (64, 784, 256), (10, 256, 64), (5, 4000, 600), (300, 1, 2000)]:
+        g, x = laid_out(rng, k, m, kind), laid_out(rng, k, n, kind)
+        found = _native.linear_grad(g, x)
+        if found is NotImplemented:
+            assert not m * n
+            continue
+        by_weight, by_bias = found
+        tolerance = (3e-6 if kind == "f4" else 1e-14) * max(k, 1) ** 0.5 * 10
+        assert by_weight.dtype == by_bias.dtype == kind and by_weight.shape == (m, n) and by_bias.shape == (m,)
+        np.testing.assert_allclose(by_weight, g.astype("f8").T @ x.astype("f8"), rtol=tolerance, atol=tolerance, err_msg=f"{m} {n} {k}")
+        np.testing.assert_allclose(by_bias, g.astype("f8").sum(0), rtol=tolerance, atol=tolerance / 4, err_msg=f"{m} {n} {k}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("k", "n"), [(768, 2304), (301, 901), (9, 30_001), (2049, 256)])
 def test_one_row_times_a_large_matrix(threads: int, kind: str, k: int, n: int) -> None:
     """A token's product: the matrix is read as it lies, in rows, with gaps between them too."""

@@ -10,7 +10,7 @@ from dovetail.extend import Kernel, on_num_threads
 from . import _native
 
 NAMES = (
-    "matmul matmul_nt matmul_tn matmul_folded_tn linear neg abs square sqrt rsqrt reciprocal exp log tanh sigmoid relu silu "
+    "matmul matmul_nt matmul_tn matmul_folded_tn linear linear_grad neg abs square sqrt rsqrt reciprocal exp log tanh sigmoid relu silu "
     "add sub mul div maximum minimum tanh_grad sigmoid_grad relu_grad silu_grad erf gelu gelu_grad batch_norm "
     "batch_norm_grad batch_norm_infer layer_norm layer_norm_grad avg_pool avg_pool_grad softmax softmax_grad log_softmax "
     "log_softmax_grad cross_entropy cross_entropy_grad sum mean sum_to embedding embedding_grad sgd_update adam_update "

@@ -60,6 +60,12 @@ def _folded(given: Any, out: Any, backward: bool) -> Lowered:
     yield from _product(a, given["other"], out, a.numel() // max(out.shape[-2], 1), False)
 
 
+def _linear_grad(given: Any, out: Any, backward: bool) -> Lowered:
+    """The gradient by the weight; that by the bias is a sum."""
+    grad, input = given["grad"], given["input"]
+    yield from _product(grad, input, out[0], grad.numel() // max(grad.shape[-1], 1), False)
+
+
 def _addmm(given: Any, out: Any, backward: bool) -> Lowered:
     a, b = given["mat1"].shape, given["mat2"].shape
     if len(a) == 3:
@@ -174,6 +180,7 @@ def _recurrent_grad(given: Any, in_lstm: bool) -> Lowered:
 
 _RULES: dict[str, Callable[..., Lowered]] = {
     "linear": _linear, "matmul": _matmul, "matmul_nt": _matmul, "matmul_tn": _matmul_tn, "matmul_folded_tn": _folded,
+    "linear_grad": _linear_grad,
     "matmul_folded_nt": _folded, "addmm": _addmm, "einsum": _einsum, "convolution": _convolution,
     "convolution_input_grad": _convolution_input, "convolution_weight_grad": _convolution_weight, "attention": _attention,
     "attention_grad": _attention, "rnn_layer": _recurrent, "gru_layer": _recurrent, "lstm_layer": _recurrent,

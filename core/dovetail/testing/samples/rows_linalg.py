@@ -96,6 +96,15 @@ ROWS = [
             ([T(2, 3), T(4, 2)], {}, _NO, "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x4)"),
             ([T(2, 3), T(4, 3), T(5)], {}, _NO, "The expanded size of the tensor (4) must match"),
         ],
+        covers=("linear_grad",),
+    ),
+    Row(
+        "linear",
+        [T(2, 5, 3), T(4, 3), T(4)],
+        ref=lambda x, w, b: x @ w.T + b,
+        call="nn.functional.linear",
+        torch="nn.functional.linear",
+        name="stack",
     ),
     Row(
         "linear",

@@ -153,20 +153,26 @@ nb::object linear_any(nb::handle input, nb::handle weight, nb::handle bias, nb::
     return by_type(x, [&](auto t) { return linear<decltype(t)>(input, weight, bias, into, after); });
 }
 
-// inputᵀ @ other with all leading dimensions summed over: (..., n), (..., p) to (n, p).
-nb::object folded_tn(nb::handle input, nb::handle other) {
+// inputᵀ @ other with all leading dimensions summed over: (..., n), (..., p) to (n, p); with SUMS also input so summed, (n).
+template <bool SUMS> nb::object folded_tn(nb::handle input, nb::handle other) {
     if (!fits(input, other)) return decline();
     Array x(input), y(other);
     const long n = x.size(-1), p = y.size(-1), k = n ? x.count() / n : 0;
     if (!n || !p || y.count() / p != k) return decline();
-    return by_type(x, [&](auto t) {
+    return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object left = nb::borrow(input), right = nb::borrow(other);
         Matrix<T> a = rows_of<T>(left), b = rows_of<T>(right);
         std::swap(a.row, a.column);
         nb::object out = fresh({n, p}, x.type());
-        quietly(double(n) * p * k, [&] { kernels<T>().product.product(n, p, k, a, b, Array(out).data<T>(), p, false, {}); });
-        return out;
+        Finish<T> finish;
+        std::vector<double> sums(SUMS ? n : 0);
+        if (SUMS) finish.row_sums = sums.data();
+        quietly(double(n) * p * k, [&] { kernels<T>().product.product(n, p, k, a, b, Array(out).data<T>(), p, false, finish); });
+        if (!SUMS) return out;
+        nb::object total = fresh({n}, x.type());
+        std::copy(sums.begin(), sums.end(), Array(total).data<T>());
+        return nb::make_tuple(out, total);
     });
 }
 
@@ -184,7 +190,8 @@ void bind_product(nb::module_& m) {
     m.def("matmul", &matmul<false, false>);
     m.def("matmul_nt", &matmul<false, true>);
     m.def("matmul_tn", &matmul<true, false>);
-    m.def("matmul_folded_tn", &folded_tn);
+    m.def("matmul_folded_tn", &folded_tn<false>);
+    m.def("linear_grad", &folded_tn<true>);
     m.def(
         "linear", [](nb::handle input, nb::handle weight, nb::handle bias) { return linear_any(input, weight, bias); }, nb::arg("input"),
         nb::arg("weight"), nb::arg("bias").none());

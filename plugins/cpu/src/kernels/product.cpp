@@ -114,6 +114,30 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
     if (f.after.run) f.after.run(f.after.what, row, column, m, n);
 }
 
+// Add the sums of m rows of k that lie side by side (a.row == 1).
+template <class T> void add_row_sums(long m, long k, const Matrix<T>& a, double* sums) {
+    constexpr long W = WIDTH<T>;
+    for (long i = 0; i < m; i += W) {
+        const long rest = std::min(m - i, W);
+        const T* from = a.p + i;
+        Vec<T> acc{};
+        if (rest == W)
+            for (long p = 0; p < k; p++) acc += load(from + p * a.column);
+        else
+            for (long p = 0; p < k; p++) acc += load(from + p * a.column, rest);
+        for (long j = 0; j < rest; j++) sums[i + j] += double(acc[j]);
+    }
+}
+
+// The same in parts, so that what is summed in the type itself stays short, each thread taking some of the rows.
+template <class T> void all_row_sums(long m, long k, const Matrix<T>& a, double* sums) {
+    if (!sums) return;
+    parallel_range(m, std::max(1L, 65536 / std::max(k, 1L)), [&](long first, long last) {
+        for (long p = 0; p < k; p += K_BLOCK)
+            add_row_sums<T>(last - first, std::min(K_BLOCK, k - p), {a.p + first + p * a.column, 1, a.column}, sums + first);
+    });
+}
+
 }  // namespace
 
 template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last) {
@@ -171,6 +195,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
             const Matrix<T> part = gathered<T>({a.p + i * a.row + p * a.column, a.row, a.column}, height, depth, width);
             const Panels<T> right{b.p + from * b.panel + p * b.row, b.row, b.panel};
             block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0);
+            if (finish.row_sums && from == 0) add_row_sums(height, depth, part, finish.row_sums + i);
         }
         finish_rows(height, width, c + i * ldc + j, ldc, finish, i, j);
     });
@@ -229,6 +254,7 @@ static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<
             pack<T>({b.p + p * b.row + j * b.column, b.row, b.column}, depth, width, packed, 0, to - from);
             const Matrix<T> part = gathered<T>({a.p + p * a.column, a.row, a.column}, m, depth, width);
             block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0);
+            if (finish.row_sums && from == 0) add_row_sums(m, depth, part, finish.row_sums);
         }
         finish_rows(m, width, c + j, ldc, finish, 0, j);
     });
@@ -270,12 +296,14 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     constexpr long N = TILE_COLUMNS<T>;
     if (m == 1 && b.column == 1 && b.row >= n && k > 1 && n >= 4 * N && double(n) * k > ALONG) {
         along_rows(n, k, a.p, a.column, b.p, b.row, c, add, finish);
+        all_row_sums(m, k, a, finish.row_sums);
         return;
     }
     if (k > 1 && ((m <= THIN && b.row == 1 && a.column == 1) || (n <= THIN && b.row == 1 && a.column == 1))) {
         if (m <= n) dots(m, n, k, a.p, a.row, b.p, b.column, c, ldc, 1L, add);
         else dots(n, m, k, b.p, b.column, a.p, a.row, c, 1L, ldc, add);
         finish_rows(m, n, c, ldc, finish, 0, 0);
+        all_row_sums(m, k, a, finish.row_sums);
         return;
     }
     if (b.row == 1 && b.column != 1 && a.column == 1 && !add && 2 * m <= n && double(m) * n * k > 1e6) {
@@ -286,6 +314,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         turn<T>(turned, n, m, c, ldc);
         const After& after = finish.after;
         if (after.run) parallel_range(m, 1, [&](long first, long last) { after.run(after.what, first, 0, last - first, n); });
+        all_row_sums(m, k, a, finish.row_sums);
         return;
     }
     if (b.column == 1 && n % N == 0 && m <= TILE_ROWS) {  // read once: where it lies is as good as packed
@@ -301,7 +330,9 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
         const Matrix<T> left{a.p + p * a.column, a.row, a.column}, right{b.p + p * b.row, b.row, b.column};
         if (double(m) * n * depth < SMALL || double(depth) * n < 16384) pack<T>(right, depth, n, packed, 0, panels);
         else parallel(panels, [&](long q, int) { pack<T>(right, depth, n, packed, q, q + 1); });
-        product(m, n, depth, left, Panels<T>{packed, N, N * depth}, c, ldc, add || s > 0, s + 1 == steps ? finish : Finish<T>{});
+        Finish<T> then = s + 1 == steps ? finish : Finish<T>{};
+        then.row_sums = finish.row_sums;
+        product(m, n, depth, left, Panels<T>{packed, N, N * depth}, c, ldc, add || s > 0, then);
     }
 }
 

@@ -22,6 +22,7 @@ template <class T> struct Finish {
     const T* by_row = nullptr;
     Then then = Then::nothing;
     After after = {};
+    double* row_sums = nullptr;  // Σ over each row of A is added to these while A is in the cache; A's rows then lie side by side
 };
 
 template <class T> struct ProductKernels {

@@ -31,8 +31,9 @@ ProfilerAction.__doc__, ProfilerActivity.__doc__ = "What a schedule says of a st
 
 _NAMES = {  # PyTorch's names of ops that are known by others here
     "add_scaled": "add", "sum_to": "sum", "expand_to": "expand", "cast": "to", "move": "to", "getitem": "index", "setitem": "index_put_",
-    "matmul_nt": "mm", "matmul_tn": "mm", "matmul_folded_tn": "mm", "matmul_folded_nt": "mm", "attention": "scaled_dot_product_attention",
-    "cross_entropy": "cross_entropy_loss", "lstm_layer": "lstm", "gru_layer": "gru", "convolution_input_grad": "convolution_backward",
+    "matmul_nt": "mm", "matmul_tn": "mm", "matmul_folded_tn": "mm", "matmul_folded_nt": "mm", "linear_grad": "mm",
+    "attention": "scaled_dot_product_attention", "cross_entropy": "cross_entropy_loss",
+    "lstm_layer": "lstm", "gru_layer": "gru", "convolution_input_grad": "convolution_backward",
     "convolution_weight_grad": "convolution_backward", "relu_grad": "threshold_backward", "softmax_grad": "_softmax_backward_data",
     "log_softmax_grad": "_log_softmax_backward_data", "batch_norm_infer": "batch_norm", "copy": "copy_", "fill": "fill_",
     "median_all": "median", "clamp_between": "clamp", "avg_pool": "avg_pool2d", "max_pool": "max_pool2d", "alias": "alias",
