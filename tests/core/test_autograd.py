@@ -279,6 +279,29 @@ def test_post_accumulate_hooks_see_the_leaf() -> None:
     assert seen == [(True, 3)]
 
 
+class Look(dv.autograd.Function):
+    """Does nothing, and notes in backward what a leaf has."""
+
+    @staticmethod
+    def forward(ctx, x, weight, seen):
+        ctx.weight, ctx.seen = weight, seen
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        ctx.seen.append(ctx.weight().grad[0].item())
+        return g, None, None
+
+
+def test_a_large_gradient_is_added_as_soon_as_it_is_complete() -> None:
+    """The memory of the new one is free then: a sum over batches never holds both of every layer."""
+    for size, want in ((4, 3), (20_000, 9)):
+        weight, seen = dv.ones(size, requires_grad=True), []
+        weight.grad = dv.full((size,), 3.0)
+        (Look.apply(leaf(2) * 3, lambda weight=weight: weight, seen) * weight).sum().backward()
+        assert seen == [want] and weight.grad[0].item() == 9
+
+
 def test_hooks_on_nodes() -> None:
     x = leaf(1)
     y = x * 3

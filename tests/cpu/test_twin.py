@@ -119,6 +119,7 @@ def trained(steps: int = 4) -> list[Any]:
     x, y = dv.randn(6, 1, 8, 8), dv.randint(0, 5, (6,))
     told: list[Any] = []
     model[6].weight.register_hook(lambda g: told.append(g._a.copy()))
+    model[9].bias.register_post_accumulate_grad_hook(lambda p: told.append(p.grad._a.copy()))
 
     def double(g: Any) -> Any:
         told.append(g._a.copy())

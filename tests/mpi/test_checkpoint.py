@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import dovetail as dv
 from dovetail.errors import FormatError
 from dovetail_mpi import shards
 from dovetail_mpi.checkpointer import ShardedCheckpointer
+from dovetail_mpi.distributed import checkpoint
 from tests.mpi.launching import PROGRAMS, environment, needs_mpi, reports
 from tests.support.figures import note
 
@@ -99,6 +101,22 @@ def test_old_ones_and_leftovers_go(tmp_path: Path) -> None:
             checkpoints.restore({"optimizer": model})
     with pytest.raises(TypeError, match="cannot save"), ShardedCheckpointer(tmp_path) as checkpoints:
         checkpoints.save({"model": object()})
+
+
+def test_a_save_in_the_background_is_of_the_moment_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, may, w = shards.write, threading.Event(), dv.ones(3)
+    monkeypatch.setattr(shards, "write", lambda *arguments: may.wait(60) and write(*arguments))
+    future = checkpoint.async_save({"w": w, "n": 1}, checkpoint_id=tmp_path / "a")
+    w.mul_(7)
+    assert not future.done() and not list((tmp_path / "a").iterdir())
+    may.set()
+    future.result(60)
+    state = {"w": dv.zeros(3), "n": 0}
+    checkpoint.load(state, checkpoint_id=tmp_path / "a")
+    assert state["w"].tolist() == [1, 1, 1] and state["n"] == 1
+    monkeypatch.setattr(shards, "write", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        checkpoint.async_save({"w": w}, checkpoint_id=tmp_path / "a").result(60)
 
 
 def train(folder: Path, ranks: int, kills: int, steps: int, seed: int = 1) -> list[Any]:

@@ -19,6 +19,8 @@ def check(text: str, ranks: int) -> None:
             assert report[case] < BAR, report
             note("M1", f"DDP on {ranks} ranks after 20 steps: {case}", report[case], f"{BAR} relative")
         assert report["zero"] and report["state of zero"] and report["buckets"] >= 3, report
+        travelling, first_is_missing = report["travelling before the first layer's exist"]
+        assert travelling and first_is_missing and report["begun"] < report["at"], report
         assert report["unused now"] == report["unused now expected"], report
         assert report["unused"] == report["unused expected"] and report["given"] and report["resumed"] and report["every sample"], report
         assert "no gradient for odd.weight, odd.bias, never.weight, never.bias; " in report["named"], report

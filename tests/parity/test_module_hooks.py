@@ -395,6 +395,44 @@ def post_accumulate_optimizer(T):
     return [p.detach() for p in m.parameters()], [p.grad for p in m.parameters()]
 
 
+def leaves_have_theirs_in_time(T):
+    """Each leaf has its gradient, and its hooks have run, before the nodes behind the oldest one that adds to it."""
+    a, b, c = (T.full((2,), v).double().requires_grad_() for v in (2.0, 3.0, 5.0))
+    seen = []
+
+    def told(what):
+        return lambda _: seen.append((what, [None if t.grad is None else t.grad.tolist() for t in (a, b, c)]))
+
+    for name, t in {"a": a, "b": b, "c": c}.items():
+        t.register_hook(told(f"hook of {name}"))
+        t.register_post_accumulate_grad_hook(told(f"after {name}"))
+    for _ in range(2):
+        h = a.exp()
+        k = h * b
+        m = (k * c).sin()
+        out = (m * b).sum() + c.sum()
+        for name, t in {"h": h, "k": k, "m": m}.items():
+            t.register_hook(told(name))
+        out.backward()
+        T.autograd.grad((a * b).sum(), [b])
+        (a * c).sum().backward(inputs=[c])
+    return seen
+
+
+def a_hook_changes_a_gradient_that_others_share(T):
+    a, b = (T.ones(2).double().requires_grad_() for _ in range(2))
+    c = b * 1
+    refused = []
+    for value in (a.detach(), 3):
+        handle = a.register_post_accumulate_grad_hook(lambda t, value=value: value)
+        refused.append(error(lambda: (a * 1).sum().backward()))
+        handle.remove()
+    a.grad = None
+    a.register_post_accumulate_grad_hook(lambda t: [t.grad.mul_(100)].clear())
+    (a + c.view(2, 1).view(2)).sum().backward()
+    return refused, a.grad, b.grad
+
+
 def graph_edges(T):
     x = given(T)
     y = x * 2

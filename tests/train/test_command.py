@@ -292,10 +292,11 @@ def test_signals_are_left_alone_without_a_folder_and_put_back_after():
     assert set(seen) == {before} and signal.getsignal(signal.SIGTERM) is before
 
 
-def test_several_processes_are_refused(tmp_path, monkeypatch):
+def test_several_processes_that_mpi_did_not_start_are_refused(tmp_path, monkeypatch):
     from dovetail_train.command import train
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     (tmp_path / "a.toml").write_text("", encoding="utf-8")
     said = CliRunner().invoke(train, [str(tmp_path / "a.toml")])
-    assert said.exit_code == 2 and "2 processes were started, and a file is trained by one; a loop of one's own" in said.output
+    assert said.exit_code == 2 and "2 processes were started, and MPI joins 1; expected as many; dovetail launch -n 2" in said.output
+    dv.distributed.destroy_process_group()

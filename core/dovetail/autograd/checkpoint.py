@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import reduce
 from typing import Any
 
 from ..errors import GradError, ValueRangeError
@@ -210,12 +211,7 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     steps = list(functions.children()) if hasattr(functions, "children") else list(functions)
 
     def chain(some: list[Any]) -> Callable[[Any], Any]:
-        def run(x: Any) -> Any:
-            for step in some:
-                x = step(x)
-            return x
-
-        return run
+        return lambda x: reduce(lambda y, step: step(y), some, x)
 
     size = len(steps) // segments
     if size == 0 and segments > 1:

@@ -2,12 +2,17 @@
 
 Every node is younger than the producers of its inputs, so a heap on the clock is a valid order. The gradients of one
 call live in a table of that call: backward may run inside backward, and in several threads at once.
+
+A leaf's gradient is complete when the oldest node that adds to it has run. Where somebody can tell (a hook, or memory that a
+sum gives back) the leaf has it then; the others have theirs at the end, which costs nothing on the way.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from math import inf
 from typing import Any
 
 from ..errors import GradError, TypeMismatch
@@ -27,7 +32,7 @@ class _Late:
     iadd: Callable[[Tensor, Tensor], None]  # add in place, without recording
     exhausted: Callable[[str, MemoryError], Exception]
     walk: Callable[[Walk], None]  # `Walk.go` and `Walk.finish`, or their compiled twins
-    collect: Callable[[Walk, bool, Any], dict[Edge, Tensor]]
+    collect: Callable[[Walk], None]
     inspect: Callable[[Node, Any], None] | None = None  # looks at the gradients that a node gave; see anomaly.py
 
 
@@ -53,11 +58,12 @@ def run(
     word, outer = STATE.word, STATE.walk
     STATE.word = ((word | GRAD) if create_graph else (word & ~GRAD)) & ~(AUTOCAST | SAVING)  # the forward has chosen types
     try:
-        walk = STATE.walk = Walk(keep, create_graph, wanted, roots)
+        walk = STATE.walk = Walk(keep, create_graph, wanted, roots, accumulate)
         for edge, g in roots:
             walk.send(edge, g)
         late.walk(walk)
-        return late.collect(walk, accumulate, roots)
+        late.collect(walk)
+        return walk.found
     except MemoryError as error:
         raise late.exhausted("backward", error) from None
     finally:
@@ -67,8 +73,10 @@ def run(
 class Walk:
     """The state of one backward call."""
 
-    def __init__(self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None, roots: Sequence[tuple[Edge, Tensor]]) -> None:
-        self.keep, self.create_graph = keep, create_graph
+    def __init__(
+        self, keep: bool, create_graph: bool, wanted: Sequence[Edge] | None, roots: Sequence[tuple[Edge, Tensor]], accumulate: bool = False
+    ) -> None:
+        self.keep, self.create_graph, self.accumulate = keep, create_graph, accumulate
         self.table: dict[Any, Any] = {}  # gradients of nodes that have not run yet
         self.heap: list[tuple[int, Node]] = []
         self.leaves: dict[Leaf, Tensor] = {}
@@ -76,6 +84,8 @@ class Walk:
         self.found: dict[Edge, Tensor] = {}
         self.roots = [edge for edge, _ in roots]
         self.leading = set() if self.wanted is None else _leading(self.roots, self.wanted)
+        self.taken = {id(g._a) for _, g in roots}  # arrays that belong to somebody: a leaf's gradient owns its memory
+        self.due: list[tuple[Leaf, float]] | None = None  # leaves and the last nodes that add to them, the next one at the end
 
     def send(self, edge: Edge, g: Tensor) -> None:
         """Add a gradient to what an edge has received, undoing broadcasting and promotion."""
@@ -102,15 +112,18 @@ class Walk:
     def go(self) -> None:
         """Run the nodes, newest first. The loop repeats `send` for the commonest edge, which is most of its cost."""
         table, heap, leaves, summed = self.table, self.heap, self.leaves, set[Leaf]()
-        keep, create_graph, special, inspect = self.keep, self.create_graph, self.wanted is not None, late.inspect
+        keep, create_graph, special, inspect = self.keep or self.create_graph, self.create_graph, self.wanted is not None, late.inspect
         hidden = not create_graph and not STATE.word & OBSERVE  # sums may be made in place
         following: Node | None = None  # the newest node so far, kept out of the heap: in a chain nothing is ever pushed
+        limit = inf if leaves else 0  # the clock of the next node to which a leaf that is listened to waits
         while heap or following is not None:
             if following is None or (heap and heap[0][0] < -following.seq):
                 if following is not None:
                     heappush(heap, (-following.seq, following))
                 following = heappop(heap)[1]
             node, following = following, None
+            if node.seq < limit or node.__class__ is not Node:
+                limit = self.hand(node.seq)
             g = table.pop(node)
             if special or node.__class__ is not Node:
                 g = self.arrive(node, g)
@@ -122,12 +135,9 @@ class Walk:
             for box in node.boxes:
                 if box[0] > node.seq:
                     raise stale(node, box)
-            if create_graph:
-                grads = node.plan.again(node, g)
-            else:
-                grads = node.plan.backward(g, saved)
-                if not keep and node.plan.frees:
-                    node.saved, node.boxes = None, ()
+            grads = node.plan.again(node, g) if create_graph else node.plan.backward(g, saved)
+            if not keep and node.plan.frees:
+                node.saved, node.boxes = None, ()
             if node.__class__ is not Node:
                 grads = after(node, grads, g)
             if inspect is not None:
@@ -140,18 +150,16 @@ class Walk:
                     r = fitted(r, edge)
                 if edge.__class__ is Node:
                     had = table.get(edge)
-                    if had is not None:
-                        table[edge] = late.add(had, r)
-                        continue
-                    table[edge] = r
-                    if following is None or edge.seq > following.seq:
+                    table[edge] = r if had is None else late.add(had, r)
+                    if had is None and (following is None or edge.seq > following.seq):
                         edge, following = following, edge
-                    if edge is not None:
+                    if had is None and edge is not None:
                         heappush(heap, (-edge.seq, edge))
                 elif edge.__class__ is Leaf:
                     had = leaves.get(edge)
                     if had is None:
                         leaves[edge] = r
+                        limit = inf if edge.after or edge.hooks or (edge.grad is not None and r._a.nbytes > _LARGE) else limit
                     elif edge in summed and r.__class__ in CLASSES:
                         had._a += r._a  # our own sum, seen by nobody else
                     else:
@@ -160,6 +168,8 @@ class Walk:
                             summed.add(edge)
                 else:
                     self.send(edge, r)
+        if limit:
+            self.hand(-1)
 
     def arrive(self, node: Node, g: Any) -> Any:
         """Hooks, and what was asked for: returns the gradient, or None where nothing wanted lies further back."""
@@ -175,43 +185,67 @@ class Walk:
             self.found[node] = g
         return g if node in self.leading else None
 
-    def finish(self, accumulate: bool, roots: Sequence[tuple[Edge, Tensor]]) -> dict[Edge, Tensor]:
-        """Hand the leaves their gradients."""
-        taken = {id(g._a) for _, g in roots}  # arrays that belong to somebody: a leaf's gradient owns its memory
-        for edge, g in self.leaves.items():
-            if self.wanted is not None and edge not in self.wanted:
-                continue
-            if edge.hooks:
-                g = _call_hooks(edge.hooks, g)
-                taken.add(id(g._a))
-            self.found[edge] = g
-            if accumulate:
-                self.collect(edge, g, taken)
-        return self.found
+    def hand(self, before: int) -> float:
+        """Give the leaves their gradients to which no node from this clock back adds; return the clock of the next one that matters."""
+        if self.due is None:
+            last: dict[Leaf, float] = dict.fromkeys(self.leaves, inf)
+            for node in sorted((n for n in reached(list(self.table)) if n.__class__ is not Leaf), key=lambda n: -n.seq):
+                last.update((edge, node.seq) for edge in node.edges if edge.__class__ is Leaf)
+            self.due = sorted(reversed(last.items()), key=lambda pair: pair[1])
+        lying = _lying(*self.table.values(), *self.leaves.values()) if self.due and self.due[-1][1] > before else {}
+        while self.due and self.due[-1][1] > before:
+            edge = self.due.pop()[0]
+            if edge in self.leaves and (self.wanted is None or edge in self.wanted):
+                g = self.leaves.pop(edge)
+                self.give(edge, g, lying[id(g._a)] < 2)
+        return self.due[-1][1] if self.due else 0
 
-    def collect(self, edge: Leaf, g: Tensor, taken: set[int]) -> None:
-        """Add a gradient to a leaf's."""
+    def finish(self) -> None:
+        """Hand the leaves their gradients that have none yet."""
+        for edge, g in self.leaves.items():
+            if self.wanted is None or edge in self.wanted:
+                self.give(edge, g)
+
+    def give(self, edge: Leaf, g: Tensor, mine: bool = True) -> None:
+        """Add a gradient to a leaf's, which takes its array if that is ``mine``: no other gradient lies in it."""
+        if edge.hooks:
+            g, mine = _call_hooks(edge.hooks, g), False
+        if self.wanted is not None:
+            self.found[edge] = g
+        if not self.accumulate:
+            return
         a, plain = g._a, g.__class__ in CLASSES
+        mine = mine and id(a) not in self.taken
         if edge.grad is not None:
             if self.create_graph or edge.grad._n is not None or not plain or edge.grad.__class__ not in CLASSES:
                 edge.grad = late.add(edge.grad, g)
             else:
                 late.iadd(edge.grad, g)
-        elif not plain:
-            edge.grad = g
-        elif self.create_graph:
-            edge.grad = late.clone(g) if id(a) in taken else g
+        elif self.create_graph or not plain:
+            edge.grad = g if mine or not plain else late.clone(g)
         else:
-            mine = a.base is None and id(a) not in taken and a.flags.c_contiguous
-            edge.grad = wrap(a if mine else a.copy())
-        taken.add(id(a))
-        if edge.after:
-            owner = edge.owner()
-            for hook in list(edge.after.values()):
-                hook(owner)
+            edge.grad = wrap(a if mine and a.base is None and a.flags.c_contiguous else a.copy())
+        self.taken.add(id(a))
+        for hook in list(edge.after.values()):
+            new = hook(edge.owner())
+            if new is not None:
+                where, what = "register_post_accumulate_grad_hook", "Tensor post accumulate grad hooks should return None."
+                no_tensor = TypeMismatch(where, f"expected Variable, but hook returned '{type(new).__name__}'")
+                raise GradError(where, what) if isinstance(new, Tensor) else no_tensor
 
 
 late.walk, late.collect = Walk.go, Walk.finish
+_LARGE = 1 << 16  # bytes of a gradient that is not kept until the end for a sum: to look for its last node takes less time than to add it
+
+
+def _lying(*way: Any) -> Counter[int]:
+    """How many of these gradients lie in each array."""
+    found: Counter[int] = Counter()
+    for a in [g._a for held in way for g in (held if held.__class__ is list else (held,)) if g is not None]:
+        while getattr(a, "base", None) is not None:
+            a = a.base
+        found[id(a)] += 1
+    return found
 
 
 def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
@@ -233,23 +267,18 @@ def fitted(g: Tensor, edge: Edge) -> Tensor:
 
 def _before(node: Node, g: Any) -> Any:
     """The hooks on a node's results, then those on the node."""
+    many = g if g.__class__ is list else [g]
     for index, table in sorted(node.hooks["grad"].items()):
-        if g.__class__ is not list:
-            g = _call_hooks(table, g)
-        elif g[index] is not None:
-            g[index] = _call_hooks(table, g[index])
-    many = g.__class__ is list
+        many[index] = many[index] if many[index] is None else _call_hooks(table, many[index])
     for hook in list(node.hooks["pre"].values()):
-        new = hook(tuple(g) if many else (g,))
-        if new is not None:
-            new = _counted(new, len(g) if many else 1)
-            g = list(new) if many else new[0]
+        new = hook(tuple(many))
+        many = many if new is None else list(_counted(new, len(many)))
     for index, owner in node.hooks["retain"].items():
-        keeper, value = owner(), g[index] if many else g
+        keeper, value = owner(), many[index]
         if keeper is not None and value is not None:
             had = getattr(keeper, "_grad", None)
             keeper._grad = wrap(value._a.copy(), value._n) if had is None else late.add(had, value)
-    return g
+    return many if g.__class__ is list else many[0]
 
 
 def after(node: Node, grads: Any, g: Any) -> Any:
@@ -272,12 +301,12 @@ def _counted(new: Any, count: int) -> Any:
 def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
     for hook in list(table.values()):
         new = hook(g)
-        if new is not None:
-            if not isinstance(new, Tensor):
-                raise TypeMismatch("register_hook", f"expected Variable, but hook returned '{type(new).__name__}'")
-            if new._a.shape != g._a.shape:
-                raise GradError("register_hook", f"hook has changed the size of value ({g.shape}, now {new.shape})")
-            g = new
+        new = g if new is None else new
+        if not isinstance(new, Tensor):
+            raise TypeMismatch("register_hook", f"expected Variable, but hook returned '{type(new).__name__}'")
+        if new._a.shape != g._a.shape:
+            raise GradError("register_hook", f"hook has changed the size of value ({g.shape}, now {new.shape})")
+        g = new
     return g
 
 

@@ -27,10 +27,10 @@ class DistributedDataParallel(dv.nn.Module):
     """Hold a module as ``.module``, and average the gradients of every backward pass over the ranks of a group.
 
     Rank 0's parameters and buffers are given to all when it is made; the buffers again before each forward, with ``broadcast_buffers``.
-    Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, when
-    backward has run, and each is reduced as soon as it is full, while the next are filled. ``find_unused_parameters`` looks, after each
-    forward, for parameters that the output does not depend on; without it such a parameter is an error of the next forward, which names
-    it. ``gradient_as_bucket_view`` saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank
+    Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, and
+    each is reduced as soon as it is full, while backward computes those of the layers before. ``find_unused_parameters`` looks, after
+    each forward, for parameters that the output does not depend on; without it such a parameter is an error of the next forward, which
+    names it. ``gradient_as_bucket_view`` saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank
     alike: where the ranks' batches are not of one size, scale the losses, as ``loss.sum() * world_size / samples_of_all``.
 
     Raises a ValueError without a process group; a DistError (RuntimeError) where the ranks' models differ, which names the first

@@ -1,7 +1,4 @@
-"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while the next are filled.
-
-Hooks on leaves run when all of backward has run, so that is when the first bucket begins.
-"""
+"""Gradients in buckets: each is reduced over all ranks as soon as it is full, while backward goes on to fill the next."""
 
 from __future__ import annotations
 

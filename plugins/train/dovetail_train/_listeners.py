@@ -45,13 +45,12 @@ class Listeners:
                 found[f"{name}#{same + 1}" if same else name] = callback
         return found
 
-    def find(self) -> None:
-        """Look up who implements what; an event that nobody listens to costs nothing from then on."""
+    def find(self, ours: bool = True) -> None:
+        """Look up who implements what; an event that nobody listens to costs nothing from then on. Without ``ours`` no plugin is told."""
         for event in EVENTS:
             self._told[event] = [getattr(c, event) for c in self.callbacks if callable(getattr(c, event, None))]
-            found = [
-                self._import(plugin, event) for plugin in plugins.installed() if plugin.usable and f"train/{event}" in plugin.implements
-            ]
+            asked = [plugin for plugin in plugins.installed() if plugin.usable and f"train/{event}" in plugin.implements] if ours else []
+            found = [self._import(plugin, event) for plugin in asked]
             usable = [one for one in found if one is not None]
             self._ours[event] = sorted(usable, key=lambda one: _place(one[1].dovetail_impl))
 

@@ -8,10 +8,11 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-__all__ = ["AGAIN", "Signals"]
+__all__ = ["AGAIN", "CAUGHT", "Signals"]
 
 #: The exit code of a training that was stopped by a signal and saved what it had: EX_TEMPFAIL of sysexits.h, "run it again".
 AGAIN = 75
+CAUGHT = ("", "SIGTERM", "SIGINT")  # what `Signals.caught` may be
 
 
 class Signals:

@@ -20,7 +20,7 @@ from dovetail.errors import FormatError, ValueRangeError
 from .checkpoint import Checkpointer, rng_state, set_rng
 from .evaluation import watched
 
-__all__ = ["Checkpoints", "Position", "seed_all"]
+__all__ = ["Checkpoints", "Position", "ReadOnly", "seed_all"]
 
 
 def seed_all(seed: int) -> None:
@@ -142,3 +142,13 @@ class Checkpoints:
         if value.get("kind") != "dovetail-train":
             raise FormatError(path, None, "is no checkpoint of a training; expected one that a Trainer wrote")
         return value
+
+
+class ReadOnly(Checkpoints):
+    """The same folder where another process writes it."""
+
+    def save(self, step: int, value: dict[str, Any], results: dict[str, Any] | None = None) -> None:
+        """Nothing: the first process does."""
+
+    def forget_after(self, path: Path) -> None:
+        """Nothing."""

@@ -18,6 +18,7 @@ from ._state import seed_all
 from .callbacks import Curves, EarlyStopping, MetricsFile
 from .config import PLAIN, Config
 from .names import check_options, find
+from .ranks import Ranks, share
 from .trainer import Trainer
 
 __all__ = ["Mapped", "build", "look_up"]
@@ -96,8 +97,8 @@ def _inner(fields: dict[str, Any]) -> list[Any]:
 class _Builder:
     """Builds what was looked up."""
 
-    def __init__(self, config: Config) -> None:
-        self.config, self.values, self.found = config, config.values, look_up(config)
+    def __init__(self, config: Config, ranks: Ranks) -> None:
+        self.config, self.values, self.found, self.ranks = config, config.values, look_up(config), ranks
 
     def make(self, path: tuple[Any, ...], changed: dict[str, Any] | None = None, **given: Any) -> Any:
         """Call what a table names with the options in it, and turn what goes wrong into an error that says where.
@@ -189,7 +190,15 @@ class _Builder:
             "shuffle": True if learn and not stream else None, "drop_last": learn and values["drop_last"], "num_workers": workers,
             "persistent_workers": workers > 0, "sample_seed": values["seed"],  # the same samples for any number of workers
         }  # fmt: skip
-        return self.guarded((table,), lambda: DataLoader(dataset, values["batch_size"], **options))
+        batch_size = values["batch_size"]
+        if learn and self.ranks.launched:
+            if stream:
+                what = f"the dataset is a stream, and {self.ranks.size} processes cannot share it"
+                raise ValueRangeError(self.config.where(table), what, "expected one with a length")
+            batch_size = share(self.ranks, self.config.where("batch_size"), batch_size)
+            sampler = self.ranks.sampler(dataset, seed=values["seed"], drop_last=values["drop_last"])
+            options |= {"shuffle": None, "sampler": sampler}
+        return self.guarded((table,), lambda: DataLoader(dataset, batch_size, **options))
 
     def schedule(self, optimizer: Any, steps: int | None) -> tuple[Any, str]:
         """The schedule, or None, and when it steps."""
@@ -251,12 +260,14 @@ def _check_monitors(config: Config, evaluated: bool) -> None:
             raise config.unknown((table, "monitor", name), results, "result")
 
 
-def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = True) -> Trainer:
+def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = True, ranks: Ranks | None = None) -> Trainer:
     """Build the Trainer that a configuration describes, after its seed; what it leaves open is filled in ``config.values``.
 
-    ``write=False`` leaves out what writes files. Raises what `look_up` raises, and a ValueRangeError that says which table cannot be made.
+    ``write=False`` leaves out what writes files; of several ``ranks`` the first alone has it. Raises what `look_up` raises, and a
+    ValueRangeError that says which table cannot be made.
     """
-    builder, values = _Builder(config), config.values
+    ranks = ranks or Ranks()
+    builder, values = _Builder(config, ranks), config.values
     seed_all(values["seed"])
     device = builder.device()
     train, valid = builder.data()
@@ -273,13 +284,14 @@ def build(config: Config, callbacks: list[Any] | None = None, *, write: bool = T
     out, kept, callbacks = Path(values["out"]), values["checkpoints"], list(callbacks or ())
     if "early_stopping" in values:
         callbacks.append(EarlyStopping(**{"monitor": "valid_loss" if valid is not None else "train_loss", **values["early_stopping"]}))
-    if write:
+    if write and not ranks.rank:
         callbacks.append(MetricsFile(out / "metrics.jsonl", values["log"]["every"]))
         if values["log"]["curves"]:
             callbacks.append(Curves(out / "curves.png"))
     return Trainer(
         model, loss, optimizer, train, valid, scheduler=scheduler, schedule_every=every, epochs=values["epochs"], device=device,
-        seed=values["seed"], metrics=builder.metrics(), monitor=kept.get("monitor", ""), mode=kept.get("mode", "min"),
+        seed=values["seed"] + ranks.rank, metrics=builder.metrics(), monitor=kept.get("monitor", ""), mode=kept.get("mode", "min"),
         clip_grad_norm=values.get("clip_grad_norm"), accumulate=values["accumulate"], amp=values.get("amp"), callbacks=callbacks,
         checkpoints=out / "checkpoints" if write else None, save_every=kept.get("every"), keep=kept["keep"],
+        ranks=ranks,
     )  # fmt: skip

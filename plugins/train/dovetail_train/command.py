@@ -108,16 +108,19 @@ def _many(loader: Any) -> str:
 
 def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
     from ._signals import AGAIN
+    from .ranks import started
 
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        what = f"{os.environ['WORLD_SIZE']} processes were started, and a file is trained by one"
-        raise _Wrong(f"dovetail train: {what}; a loop of one's own with DistributedDataParallel trains in many")
     try:
-        trainer, out, path, lock = _prepare(config, sets, resume, quiet)
+        ranks = started()
+        if resume == "no" and os.environ.get("DOVETAIL_RESTART", "0") != "0":  # dovetail launch starts again what had died
+            resume = "auto"
+        trainer, out, path, lock = _prepare(config, sets, resume, quiet, ranks)
     except (DovetailError, OSError) as error:
         raise _Wrong(_text(error)) from error
     try:
-        _finish(trainer, out, trainer.fit(path))
+        state = trainer.fit(path)
+        if not ranks.rank:
+            _finish(trainer, out, state)
     except KeyboardInterrupt:
         raise SystemExit(_stopped(trainer, out, AGAIN)) from None
     except SystemExit as end:
@@ -125,27 +128,48 @@ def _run(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> None:
     except (DovetailError, OSError, MemoryError) as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         raise click.ClickException(f"{type(error).__name__}: {_text(error)}{notes}") from error
-    lock.close()
+    if lock is not None:
+        lock.close()
 
 
 def _stopped(trainer: Any, out: Path, code: int) -> int:
     if trainer.state.ended not in ("SIGTERM", "SIGINT"):  # the second signal
         return 130
+    if trainer.ranks.rank:
+        return code
     click.echo(f"stopped by {trainer.state.ended} after step {trainer.state.step}, saved in {out}; go on with --resume auto", err=True)
     return code
 
 
-def _prepare(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> tuple[Any, Path, Path | None, IO[str]]:
-    """The trainer, its folder with the resolved configuration in it, the checkpoint to begin with, and the lock of the folder."""
+def _prepare(
+    config: Path, sets: tuple[str, ...], resume: str, quiet: bool, ranks: Any
+) -> tuple[Any, Path, Path | None, IO[str] | None]:  # fmt: skip
+    """The trainer, its folder with the resolved configuration in it, the checkpoint to begin with, and the lock of the folder.
+
+    Of several processes the first does all this before the others build theirs.
+    """
+    from .build import build
+
+    with ranks.one_by_one():
+        found = _read(config, sets)
+        out = Path(found.values["out"])
+        if ranks.rank:
+            trainer, path, lock = build(found, ranks=ranks), None, None
+        else:
+            trainer, path, lock = _first(found, out, resume, quiet, ranks)
+    path = ranks.first_of(None if path is None else str(path))
+    return trainer, out, path and Path(path), lock
+
+
+def _first(found: Any, out: Path, resume: str, quiet: bool, ranks: Any) -> tuple[Any, Path | None, IO[str]]:
+    """What the process does that writes."""
     from .build import build
     from .callbacks import Progress
 
-    found = _read(config, sets)
-    out = Path(found.values["out"])
     if resume == "no" and _holds(out):
         remedy = "--resume auto continues it; --set out=… writes elsewhere"
         raise ValueRangeError(found.where("out"), f"the folder {str(out)!r} holds a run", "expected one without", remedy)
-    trainer = build(found, [] if quiet else [Progress()])
+    trainer = build(found, [] if quiet else [Progress()], ranks=ranks)
     path = trainer.checkpoints.latest() if resume == "auto" else None if resume == "no" else _checkpoint(Path(resume))
     if path is not None:
         _compare(found.values, path.parent.parent / "config.toml")
@@ -153,7 +177,7 @@ def _prepare(config: Path, sets: tuple[str, ...], resume: str, quiet: bool) -> t
     out.mkdir(parents=True, exist_ok=True)
     lock = _locked(out)
     _write(out / "config.toml", found.values)
-    return trainer, out, path, lock
+    return trainer, path, lock
 
 
 def _locked(out: Path) -> IO[str]:

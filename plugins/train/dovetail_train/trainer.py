@@ -17,10 +17,11 @@ from dovetail.errors import TypeMismatch, ValueRangeError, WorkerError
 from ._batches import described, length, moved, size
 from ._checks import check_choices, check_counts, check_parts, check_seed
 from ._listeners import Listeners
-from ._signals import AGAIN, Signals
-from ._state import Checkpoints, Position, seed_all
+from ._signals import AGAIN, CAUGHT, Signals
+from ._state import Checkpoints, Position, ReadOnly, seed_all
 from .checkpoint import give_back, rng_state, set_rng
 from .evaluation import Evaluation, watched
+from .ranks import Ranks
 from .state import State
 
 __all__ = ["Trainer"]
@@ -47,7 +48,8 @@ class Trainer:
 
     ``callbacks`` are objects with some of the methods ``fit_start(state)``, ``step_end(state)``, ``epoch_end(state)``, ``fit_end(state)``
     and ``checkpoint_saved(path, state)``; one with ``state_dict`` and ``load_state_dict`` is saved too. Plugins implement hooks of these
-    names; one that fails is left out, with ``strict=True`` it ends the training.
+    names; one that fails is left out, with ``strict=True`` it ends the training. ``ranks`` are the processes that train together, each with
+    its share of every batch: `dovetail train` under `dovetail launch`; the first of them alone writes, and tells plugins.
 
     >>> import dovetail as dv
     >>> _ = dv.manual_seed(0)
@@ -66,7 +68,7 @@ class Trainer:
         scheduler: Any = None, schedule_every: str = "epoch", epochs: int = 1, device: Any = None, seed: int | None = None,
         metrics: Mapping[str, Any] | None = None, monitor: str = "", mode: str = "min", clip_grad_norm: float | None = None,
         accumulate: int = 1, amp: str | None = None, callbacks: Iterable[Any] = (), checkpoints: str | os.PathLike[str] | None = None,
-        save_every: int | None = None, keep: int = 3, strict: bool = False,
+        save_every: int | None = None, keep: int = 3, strict: bool = False, ranks: Ranks | None = None,
     ) -> None:  # fmt: skip
         check_choices(schedule_every=(schedule_every, ("step", "epoch")), amp=(amp, (None, *_AMP)), mode=(mode, ("min", "max")))
         check_counts(epochs=epochs, accumulate=accumulate, save_every=save_every, keep=keep)
@@ -77,7 +79,9 @@ class Trainer:
         self.schedule_every, self.seed, self.clip_grad_norm = schedule_every, seed, clip_grad_norm
         self.accumulate, self.save_every = accumulate, save_every
         self.monitor = monitor or ("train_loss" if valid is None else "valid_loss")
-        self.checkpoints = None if checkpoints is None else Checkpoints(checkpoints, keep, self.monitor, mode)
+        self.ranks = ranks or Ranks()
+        folder = ReadOnly if self.ranks.rank else Checkpoints
+        self.checkpoints = None if checkpoints is None else folder(checkpoints, keep, self.monitor, mode)
         self.metrics = dict(metrics or {})
         batches = length(train)
         self.state = State(model, optimizer, scheduler, epochs, steps_per_epoch=batches and -(-batches // accumulate))
@@ -86,7 +90,8 @@ class Trainer:
         self.scaler = dv.amp.GradScaler(place, enabled=amp == "float16")
         self._autocast = (lambda: dv.autocast(place, dtype=_AMP[amp])) if amp else nullcontext
         self._position, self._signals, self._saved_at = Position(), Signals(False), -1
-        self._told = False  # that the loss is not finite
+        self._told = self.ranks.rank > 0  # that the loss is not finite
+        self._learner = self.model  # what learns: among several processes, the model behind what averages its gradients
 
     # ---------------------------------------------------------------------------------------------- what one calls
 
@@ -102,7 +107,8 @@ class Trainer:
         state.stop, state.ended = False, ""
         if path := self._to_resume(resume):
             self.load(path)
-        self.listeners.find()
+        self._learner = self.ranks.module(self.model)
+        self.listeners.find(self.ranks.rank == 0)
         with Signals(self.checkpoints is not None) as self._signals:
             try:
                 self.listeners.tell("fit_start", state=state)
@@ -138,7 +144,7 @@ class Trainer:
         try:
             with dv.no_grad():
                 for batch in batches:
-                    if self._signals.caught:
+                    if self._signals.caught and not self.ranks.launched:  # several processes end together, behind the epoch
                         raise Interrupted
                     batch = moved(batch, self.device)
                     with self._autocast():
@@ -151,15 +157,18 @@ class Trainer:
     def compute(self, batch: Any) -> tuple[Any, Any, Any]:
         """The loss of a batch, and the output and target that metrics are given. Override it for batches of another form."""
         if self.loss is None and isinstance(batch, Mapping):  # Hugging Face's models know their loss
-            output = self.model(**batch)
+            output = self._called(**batch)
             return output.loss, output.logits, batch.get("labels")
         if not isinstance(batch, list | tuple) or len(batch) != 2 or self.loss is None:
             what = f"a batch is {described(batch)}" if self.loss is not None else "loss is None"
             expected = "expected a batch (input, target), and a loss of the model's output and the target"
             raise TypeMismatch("Trainer", what, expected, "override Trainer.compute(batch) to return loss, output and target")
         input, target = batch
-        output = self.model(input)
+        output = self._called(input)
         return self.loss(output, target), output, target
+
+    def _called(self, *inputs: Any, **named: Any) -> Any:
+        return (self._learner if dv.is_grad_enabled() else self.model)(*inputs, **named)
 
     def try_batch(self) -> float:
         """The loss of the first batch, without a step."""
@@ -171,7 +180,10 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------- the loop
 
     def _over(self) -> bool:
-        return self.state.stop or bool(self._signals.caught)
+        """Whether to stop here: what one process was asked for, all of them do."""
+        stop, caught = self.ranks.most(int(self.state.stop), CAUGHT.index(self._signals.caught))
+        self.state.stop, self._signals.caught = bool(stop), CAUGHT[caught]
+        return bool(stop or caught)
 
     def _epoch(self) -> None:
         """One pass over the data and what follows it; or a part of it, until somebody asks to stop."""
@@ -210,6 +222,8 @@ class Trainer:
         if not count:
             return False
         self._update(count)
+        sums, all_samples = self.ranks.total(sums, samples)
+        samples = int(all_samples)
         state.epoch_over = count < self.accumulate
         state.train_loss = sums / samples if samples else math.nan
         if not math.isfinite(state.train_loss) and not self._told:
@@ -252,6 +266,7 @@ class Trainer:
                     raise
                 set_rng(rng)  # as if the evaluation had not begun
                 raise Interrupted from None
+        results = self.ranks.first_of(results)
         self._schedule(results)
         state.metrics = results
         state.history.append({"epoch": state.epoch + 1, "step": state.step, **results})
@@ -275,12 +290,13 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a training is continued from, as tensors and plain values."""
-        state = self.state
+        state, positions = self.state, self.ranks.everyone(self._position.state_dict(self.train))
         return {
             "kind": "dovetail-train", "version": 1, "model": self.model.state_dict(), "optimizer": state.optimizer.state_dict(),
             "scheduler": None if state.scheduler is None else state.scheduler.state_dict(), "scaler": self.scaler.state_dict(),
-            "position": self._position.state_dict(self.train), "state": state.state_dict(),
+            "position": positions[0], "state": state.state_dict(),
             "callbacks": {name: callback.state_dict() for name, callback in self.listeners.kept().items()},
+            **({"positions": positions} if self.ranks.launched else {}),
         }  # fmt: skip
 
     def load_state_dict(self, value: dict[str, Any]) -> None:
@@ -290,7 +306,8 @@ class Trainer:
             what = f"the checkpoint has {'no' if value['scheduler'] is None else 'the state of a'} scheduler"
             here = f"here is {'none' if state.scheduler is None else 'one'}"
             raise ValueRangeError("Trainer.load_state_dict", what, here, "make the trainer as it was made when the training began")
-        if missing := sorted(value["callbacks"].keys() - callbacks.keys()):
+        position = self._own_position(value)
+        if missing := self.ranks.rank == 0 and sorted(value["callbacks"].keys() - callbacks.keys()):
             warnings.warn(f"Trainer: the checkpoint has the state of {', '.join(missing)}, which is not here", RuntimeWarning, stacklevel=3)
         self.model.load_state_dict(value["model"])
         give_back(state.optimizer, value["optimizer"])
@@ -300,8 +317,18 @@ class Trainer:
         state.load_state_dict(value["state"])
         for name in callbacks.keys() & value["callbacks"].keys():  # others begin anew
             callbacks[name].load_state_dict(value["callbacks"][name])
-        self._position.load_state_dict(value["position"], within=state.batch > 0 and not state.epoch_over)
+        self._position.load_state_dict(position, within=state.batch > 0 and not state.epoch_over)
         self._saved_at = state.step
+
+    def _own_position(self, value: dict[str, Any]) -> dict[str, Any]:
+        """This process's place in the data; of another number of processes, whose batches were the same, what is done is passed by."""
+        within = value["state"]["batch"] > 0 and not value["state"]["epoch_over"]
+        if within and ("positions" in value) != self.ranks.launched:
+            what = "the checkpoint was saved within an epoch, " + ("under" if "positions" in value else "without") + " dovetail launch"
+            raise ValueRangeError("Trainer.load_state_dict", what, "expected the same now", "a checkpoint between epochs serves both")
+        positions = value.get("positions", [value["position"]])
+        own: dict[str, Any] = positions[self.ranks.rank % len(positions)]
+        return own if len(positions) == self.ranks.size else {**own, "loader": None}
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Take up the training of a checkpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import dovetail as dv
@@ -122,6 +123,24 @@ def with_zero() -> None:
     found["share"] = sum(t.numel() for slots in b.share().values() for t in slots.values() if t.numel() > 1)
 
 
+def with_overlap() -> None:
+    """The last layers' gradients travel before the first layer's exist."""
+    model = DistributedDataParallel(network(), bucket_cap_mb=0.001)
+    first, x = model.module[0].weight, dv.ones(4, 6).double()
+
+    def before_the_first(gradient: dv.Tensor) -> None:
+        found["travelling before the first layer's exist"] = sum(b.work is not None for b in model.reducer.buckets), first.grad is None
+        found["at"] = time.perf_counter()
+
+    for _ in range(2):
+        model.zero_grad()
+        hidden = model.module[0](x)
+        hidden.register_hook(before_the_first)
+        model.reducer.prepare(hidden)
+        model.module[1:](hidden).sum().backward()
+    found["begun"] = min(begun for begun, _ in model.reducer.trace)
+
+
 def _same(one: Any, other: Any) -> bool:
     return one.keys() == other.keys() and all(dv.equal(one[i][k], other[i][k]) for i in one for k in one[i])
 
@@ -190,7 +209,7 @@ def with_a_sampler() -> None:
     found["every sample"] = sorted(i for one in everyone for b in one for i in b) == list(range(24))
 
 
-for case in (with_norm_accumulation_and_clipping, with_dropout, with_zero, with_unused_parameters, with_a_sampler):
+for case in (with_norm_accumulation_and_clipping, with_dropout, with_zero, with_overlap, with_unused_parameters, with_a_sampler):
     case()
 dist.destroy_process_group()
 print("REPORT " + json.dumps(found), flush=True)

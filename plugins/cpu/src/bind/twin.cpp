@@ -267,7 +267,7 @@ Object dispatch(Object, Object* args, Py_ssize_t count) {
 }
 
 Object walked(Object, Object* args, Py_ssize_t) { return go(args[0]); }
-Object finished(Object, Object* args, Py_ssize_t) { return finish(args[0], args[1], args[2]); }
+Object finished(Object, Object* args, Py_ssize_t) { return finish(args[0]); }
 
 // view_of (core/dovetail/ops/_viewing.py): op, input, args, out, word, shares
 Object view_of(Object, Object* given, Py_ssize_t count) {

@@ -108,6 +108,6 @@ inline bool truth(Object owner, const char* what) { return PyObject_IsTrue(get(o
 
 // Walk.go and Walk.finish (core/dovetail/autograd/engine.py).
 Object go(Object walk);
-Object finish(Object walk, Object accumulate, Object roots);
+Object finish(Object walk);
 
 }  // namespace dovetail::twin

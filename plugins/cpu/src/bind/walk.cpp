@@ -1,4 +1,5 @@
 // The compiled twin of the core's `Walk.go` (core/dovetail/autograd/engine.py): the walk of backward(), newest node first.
+#include <limits>
 #include <queue>
 #include <unordered_set>
 
@@ -7,7 +8,8 @@
 namespace dovetail::twin {
 namespace {
 
-constexpr long OBSERVE = 4;
+constexpr long OBSERVE = 4, ALL = std::numeric_limits<long>::max();
+constexpr Py_ssize_t LARGE = 1 << 16;  // as in the core
 
 long seq_of(Object node) { return PyLong_AsLong(slot(node, at.seq)); }
 
@@ -21,6 +23,13 @@ bool same_shape(Object array, Object shape) {
     for (int d = 0; d < PyArray_NDIM(a); d++)
         if (PyLong_AsLong(PyTuple_GET_ITEM(shape, d)) != PyArray_DIM(a, d)) return false;
     return true;
+}
+
+bool listened(Object leaf) { return PyDict_GET_SIZE(slot(leaf, at.leaf_hooks)) || PyDict_GET_SIZE(slot(leaf, at.leaf_after)); }
+
+Py_ssize_t bytes(Object tensor) {
+    Object a = plain(tensor) ? array_of(tensor) : nullptr;
+    return a ? PyArray_NBYTES(reinterpret_cast<PyArrayObject*>(a)) : 0;
 }
 
 // A tuple or list of what an iterable gives.
@@ -61,6 +70,7 @@ struct Walk {
     Object walk;
     Ref table, heap, leaves, send;
     bool keep, special, hidden;
+    long limit;  // the clock of the next node to which a leaf that is listened to waits; 0 without one
     std::priority_queue<std::pair<long, Object>, std::vector<std::pair<long, Object>>, Newer> waiting;
     std::unordered_set<Object> summed;  // leaves whose gradient so far is a sum of ours, seen by nobody else
 
@@ -72,7 +82,8 @@ struct Walk {
           send(get(walk, "send")),
           keep(truth(walk, "keep")),
           special(get(walk, "wanted").p != Py_None),
-          hidden(!(word & OBSERVE)) {}
+          hidden(!(word & OBSERVE)),
+          limit(PyDict_GET_SIZE(leaves.p) ? ALL : 0) {}
     ~Walk() {
         for (; !waiting.empty(); waiting.pop()) Py_DECREF(waiting.top().second);
     }
@@ -119,6 +130,7 @@ struct Walk {
             Object had = find(leaves.p, edge);
             if (!had) {
                 put(leaves.p, edge, r.p);
+                if (listened(edge) || (slot(edge, at.leaf_grad) != Py_None && bytes(r.p) > LARGE)) limit = ALL;
             } else if (summed.contains(edge) && plain(had) && plain(r.p)) {
                 Ref total = must(PyNumber_InPlaceAdd(slot(had, at.array), slot(r.p, at.array)));
                 Py_SETREF(slot(had, at.array), total.give());
@@ -133,10 +145,19 @@ struct Walk {
         }
     }
 
+    // Python's `hand`: it gives the leaves what is complete, and says when the next one is.
+    void hand(long before) {
+        Ref next = must(PyObject_CallMethod(walk, "hand", "l", before));
+        const double clock = PyFloat_AsDouble(next.p);
+        if (clock == -1 && PyErr_Occurred()) throw nb::python_error();
+        limit = clock < double(ALL) ? long(clock) : ALL;
+    }
+
     void visit(Object node) {
+        const bool watched = Py_TYPE(node) != parts.Node;
+        if (watched || seq_of(node) < limit) hand(seq_of(node));
         Ref g = Ref::of(find(table.p, node));
         if (PyDict_DelItem(table.p, node)) throw nb::python_error();
-        const bool watched = Py_TYPE(node) != parts.Node;
         if (special || watched) {
             g = must(PyObject_CallFunctionObjArgs(get(walk, "arrive").p, node, g.p, nullptr));
             if (g.p == Py_None) return;
@@ -185,41 +206,32 @@ Object go(Object object) {
         walk.waiting.pop();
         walk.visit(node.p);
     }
+    if (walk.limit) walk.hand(-1);
     return Py_NewRef(Py_None);
 }
 
-// Hand the leaves their gradients. A leaf that has one, or is listened to, is for Python's `collect`; where one has hooks all are Python's.
-Object finish(Object walk, Object accumulate, Object roots) {
-    if (get(walk, "wanted").p != Py_None || accumulate != Py_True || truth(walk, "create_graph"))
-        return PyObject_CallFunctionObjArgs(parts.finish, walk, accumulate, roots, nullptr);
-    Ref taken = must(PySet_New(nullptr)), leaves = get(walk, "leaves"), found = get(walk, "found"), given = items(roots), collect;
-    auto take = [&](Object array) {
-        if (PySet_Add(taken.p, must(PyLong_FromVoidPtr(array)).p)) throw nb::python_error();
-    };
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(given.p); i++)
-        take(get(PyTuple_GET_ITEM(PySequence_Fast_GET_ITEM(given.p, i), 1), "_a").p);
+// Hand the leaves their gradients that have none yet. A leaf that has one, or is listened to, is for Python's `give`.
+Object finish(Object walk) {
+    if (get(walk, "wanted").p != Py_None || !truth(walk, "accumulate") || truth(walk, "create_graph"))
+        return PyObject_CallOneArg(parts.finish, walk);
+    Ref taken = get(walk, "taken"), leaves = get(walk, "leaves"), give;
     Ref pairs = must(PyDict_Items(leaves.p));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs.p); i++) {
-        Object edge = PyTuple_GET_ITEM(PyList_GET_ITEM(pairs.p, i), 0);
-        if (PyDict_GET_SIZE(slot(edge, at.leaf_hooks))) return PyObject_CallFunctionObjArgs(parts.finish, walk, accumulate, roots, nullptr);
-    }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs.p); i++) {
         Object edge = PyTuple_GET_ITEM(PyList_GET_ITEM(pairs.p, i), 0), g = PyTuple_GET_ITEM(PyList_GET_ITEM(pairs.p, i), 1);
         Object a = plain(g) ? array_of(g) : nullptr;
-        if (PyDict_SetItem(found.p, edge, g)) throw nb::python_error();
-        if (!a || slot(edge, at.leaf_grad) != Py_None || PyDict_GET_SIZE(slot(edge, at.leaf_after))) {
-            if (!collect) collect = get(walk, "collect");
-            must(PyObject_CallFunctionObjArgs(collect.p, edge, g, taken.p, nullptr));
+        if (!a || slot(edge, at.leaf_grad) != Py_None || listened(edge)) {
+            if (!give) give = get(walk, "give");
+            must(PyObject_CallFunctionObjArgs(give.p, edge, g, nullptr));
             continue;
         }
         auto* array = reinterpret_cast<PyArrayObject*>(a);
-        const bool seen = PySet_Contains(taken.p, must(PyLong_FromVoidPtr(a)).p) == 1;
-        const bool mine = !PyArray_BASE(array) && !seen && PyArray_IS_C_CONTIGUOUS(array);
+        Ref place = must(PyLong_FromVoidPtr(a));
+        const bool mine = !PyArray_BASE(array) && PyArray_IS_C_CONTIGUOUS(array) && PySet_Contains(taken.p, place.p) == 0;
         Ref own = mine ? Ref::of(a) : must(PyArray_NewCopy(array, NPY_CORDER));
         Py_SETREF(slot(edge, at.leaf_grad), must(wrap(own.p)).give());
-        take(a);
+        if (PySet_Add(taken.p, place.p)) throw nb::python_error();
     }
-    return found.give();
+    return Py_NewRef(Py_None);
 }
 
 }  // namespace dovetail::twin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,15 @@ def save(
     >>> load(state, checkpoint_id=folder); state
     {'w': tensor([1., 1.])}
     """
-    stem = _stem("checkpoint.save", checkpoint_id, storage_writer)
+    write = _prepared("checkpoint.save", state_dict, checkpoint_id, storage_writer, process_group)
+    write()
+    if process_group is not None or is_initialized():
+        barrier(member(process_group))
+
+
+def _prepared(where: str, state_dict: dict[str, Any], folder: Any, storage: Any, process_group: Any, copied: bool = False) -> Any:
+    """Agree with the other ranks on what each writes, and return what writes this rank's part; it asks nobody anything."""
+    stem = _stem(where, folder, storage)
     stem.parent.mkdir(parents=True, exist_ok=True)
     group = member(process_group) if process_group is not None or is_initialized() else None
     rank, ranks = (0, 1) if group is None else (group.rank(), group.size())
@@ -61,19 +70,38 @@ def save(
     tree = {name: value.state_dict() if hasattr(value, "load_state_dict") else value for name, value in state_dict.items()}
     bare, tensors = shards.deal(tree, ranks)
     own = {str(i): t for i, (t, owner) in enumerate(tensors) if owner == rank}
-    shards.write(stem, mark[0], rank, ranks, {"tree": bare if rank == 0 else None, "tensors": own})
-    if rank == 0:
-        shards.commit(stem, mark[0], ranks, {})
-        for path in list(shards.leftovers(stem, mark[0])):
-            path.unlink(missing_ok=True)
-    if group is not None:
-        barrier(group)
+    content = {"tree": bare if rank == 0 else None, "tensors": own}
+    if copied:
+        content = shards.mapped(content, lambda v: isinstance(v, dv.Tensor), lambda t: t.detach().cpu().clone())
+
+    def write() -> None:
+        shards.write(stem, mark[0], rank, ranks, content)
+        if rank == 0:
+            shards.commit(stem, mark[0], ranks, {})
+            for path in list(shards.leftovers(stem, mark[0])):
+                path.unlink(missing_ok=True)
+
+    return write
 
 
-def async_save(state_dict: dict[str, Any], **options: Any) -> Future[None]:
-    """As `save`, with a future that is done."""
+def async_save(
+    state_dict: dict[str, Any], *, checkpoint_id: Any = None, storage_writer: Any = None, process_group: Any = None, **options: Any
+) -> Future[None]:
+    """As `save`, in the background: this rank's share is copied at once and written by a thread, while the tensors may change.
+
+    The future is done when this rank's part is on disk; rank 0's when those of all ranks are, and the manifest that makes them one. It
+    raises what writing met.
+    """
+    write = _prepared("checkpoint.async_save", state_dict, checkpoint_id, storage_writer, process_group, copied=True)
     done: Future[None] = Future()
-    done.set_result(save(state_dict, **options))  # type: ignore[func-returns-value]
+
+    def run() -> None:
+        try:
+            done.set_result(write())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="dovetail checkpoint").start()
     return done
 
 
