@@ -30,6 +30,9 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "RandomHorizontalFlip": lambda t: t.RandomHorizontalFlip(1.0),
     "ColorJitter": lambda t: t.ColorJitter(0.4, 0.4, 0.4, 0.1),
     "RandomRotation": lambda t: t.RandomRotation(30, t.InterpolationMode.BILINEAR),
+    "RandomAffine": lambda t: t.RandomAffine(15, (0.1, 0.1), (0.8, 1.2), 5, t.InterpolationMode.BILINEAR),
+    "RandomPerspective": lambda t: t.RandomPerspective(p=1.0),
+    "ElasticTransform": lambda t: t.ElasticTransform(),
 }
 
 

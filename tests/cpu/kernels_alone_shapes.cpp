@@ -1,4 +1,4 @@
-// Checks of the kernels on images: convolutions on each of their ways, pooling, norms.
+// Checks of the kernels on images: convolutions on each of their ways, pooling, norms, reading between pixels.
 #include <algorithm>
 
 #include "kernels_alone.h"
@@ -163,7 +163,40 @@ template <class T> void check_convolutions() {
     check_convolution<T>("few tiles", ConvShape{1, 130, 5, 6, 130, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, true}, loose);
 }
 
+// Each way of saying where pixels come from, with a fill and without; some places are outside, far away or no number.
+template <class T> void check_warp(long planes, long h, long w, long oh, long ow) {
+    const auto image = random<T>(planes * h * w), fill = random<T>(planes);
+    auto grid = random<T>(oh * ow * 2, -1.5, 1.5);
+    if (oh * ow > 4) grid[1] = T(NAN), grid[4] = T(INFINITY), grid[7] = T(-1e30);
+    const double of_w = 1 / double(w), of_h = 1 / double(h);
+    const T numbers[9] = {T(1.8 * of_w), T(0.4 * of_w), T(0.1), T(-0.3 * of_h), T(2.2 * of_h), T(-0.2), T(0.001), T(-0.002), T(1)};
+    const T *none = nullptr, *some = grid.data(), *every = fill.data();
+    for (const T* places : {none, some})
+        for (const T* colours : {none, every}) {
+            const Warp<T> s{planes, h, w, oh, ow, numbers, T(1 - ow) / 2, T(1 - oh) / 2, T(0), places, colours};
+            Doubles want;
+            for (long i = 0; i < planes * oh * ow; i++) {
+                const long p = i / (oh * ow), at = i % (oh * ow);
+                const T along = T(at % ow) + s.x0, down = T(at / ow) + s.y0, divisor = along * numbers[6] + down * numbers[7] + numbers[8];
+                const T x = places ? grid[2 * at] : (along * numbers[0] + down * numbers[1] + numbers[2]) / divisor;
+                const T y = places ? grid[2 * at + 1] : (along * numbers[3] + down * numbers[4] + numbers[5]) / divisor;
+                const double column = (double(x) + 1) * double(w) / 2 - 0.5, row = (double(y) + 1) * double(h) / 2 - 0.5;
+                double sum = 0, cover = 0;
+                for (long r = 0; r < h; r++)
+                    for (long c = 0; c < w; c++) {
+                        const double near = std::max(0.0, 1 - std::fabs(row - double(r))) * std::max(0.0, 1 - std::fabs(column - double(c)));
+                        if (near > 0) sum += near * double(image[p * h * w + r * w + c]), cover += near;
+                    }
+                want.push_back(colours ? sum * cover + (1 - cover) * double(fill[p]) : sum);
+            }
+            Buffer<T> out(planes * oh * ow);
+            kernels<T>().warp.between(s, image, out);
+            compare(places ? "reading at a grid" : "reading by a matrix", out, want, 4096);
+        }
+}
+
 template <class T> void check_pooling() {
+    check_warp<T>(3, 7, 9, 5, 300), check_warp<T>(2, 1, 1, 3, 2), check_warp<T>(1, 12, 40, 11, 17);
     //                    planes  h   w  oh ow kh kw sh sw ph pw dh dw
     check_pool<T>(PoolShape{7, 14, 22, 0, 0, 2, 2, 2, 2, 0, 0, 1, 1});
     check_pool<T>(PoolShape{3, 13, 71, 0, 0, 2, 2, 2, 2, 0, 0, 1, 1});

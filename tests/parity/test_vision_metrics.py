@@ -148,3 +148,52 @@ def test_curves_are_scikit_learns():
         assert average_precision(dv.from_numpy(scores), dv.from_numpy(target)) == pytest.approx(
             metrics.average_precision_score(target, scores)
         )
+
+
+def points_of(draw, boxes: np.ndarray, count: int = 17) -> np.ndarray:
+    """Points in boxes, some of them not marked."""
+    places = boxes[:, None, :2] + draw.random((len(boxes), count, 2)) * (boxes[:, None, 2:] - boxes[:, None, :2])
+    return np.concatenate([places, draw.integers(0, 3, (len(boxes), count, 1))], -1)
+
+
+def posed(draw, output, target, ties: bool):
+    """The same scene with points: what is found of an object lies near its points, some objects have none that are marked."""
+    there = points_of(draw, target["boxes"])
+    there[draw.random(len(there)) < 0.2, :, 2] = 0
+    found = points_of(draw, output["boxes"])
+    for i in range(min(len(found), len(there))):
+        if draw.random() < 0.8:
+            found[i, :, :2] = there[i, :, :2] + draw.normal(0, draw.choice([0.5, 4.0, 15.0]), (17, 2))
+    if ties:
+        found[1::3] = found[:1]
+    area = (target["boxes"][:, 2:] - target["boxes"][:, :2]).prod(1) * draw.uniform(0.3, 0.9, len(there))
+    return output | {"keypoints": found}, target | {"keypoints": there, "area": area}
+
+
+@pytest.mark.parametrize("seed, ties, most", [(0, False, 6), (1, True, 6), (2, True, 60)])
+def test_key_points(seed, ties, most):
+    draw = np.random.default_rng(seed)
+    scenes = [posed(draw, *scene(draw, 1, most, ties), ties) for _ in range(40)]
+    images, objects, found = [], [], []
+    for i, (output, target) in enumerate(scenes):
+        images.append({"id": i, "height": 300, "width": 300})
+        for j, points in enumerate(target["keypoints"]):
+            x1, y1, x2, y2 = target["boxes"][j].tolist()
+            row = {"image_id": i, "category_id": int(target["labels"][j]), "id": len(objects) + 1, "iscrowd": int(target["iscrowd"][j])}
+            row |= {"keypoints": points.ravel().tolist(), "num_keypoints": int((points[:, 2] > 0).sum())}
+            objects.append(row | {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(target["area"][j])})
+        for j, points in enumerate(output["keypoints"]):
+            row = {"image_id": i, "category_id": int(output["labels"][j]), "score": float(output["scores"][j])}
+            found.append(row | {"keypoints": points.ravel().tolist()})
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = {"info": {}, "images": images, "annotations": objects, "categories": [{"id": k} for k in (1, 2)]}
+        truth.createIndex()
+        run = COCOeval(truth, truth.loadRes(found), "keypoints")
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    got = ours(scenes, "keypoints")
+    assert list(got) == [f"{kind}{part}" for kind in ("map", "mar") for part in ("", "_50", "_75", "_medium", "_large")]
+    np.testing.assert_allclose(list(got.values()), run.stats, atol=1e-12)
+    assert np.ptp(run.stats) > 0.01

@@ -123,3 +123,14 @@ def test_options_out_of_range():
     one, two = scene((0, 0, 4, 4, 1, 0.5)) | {"masks": dv.ones(1, 4, 4)}, scene((0, 0, 4, 4, 1)) | {"masks": dv.ones(1, 4, 5)}
     with pytest.raises(ShapeError, match=r"masks of output have shape \(1, 4, 4\) and of target \(1, 4, 5\)"):
         MeanAveragePrecision("segm").update([one], [two])
+
+
+def test_key_points_by_hand():
+    there = {"boxes": dv.tensor([[0.0, 0, 40, 40]]), "labels": dv.tensor([1]), "keypoints": dv.tensor([[[10.0, 10, 2], [30, 30, 0]]])}
+    found = there | {"scores": dv.tensor([0.9]), "keypoints": dv.tensor([[[10.0, 10, 1], [0, 0, 1]]])}  # the second is not marked
+    metric = MeanAveragePrecision("keypoints", sigmas=[0.1, 0.1])
+    assert metric.summary()["map"] == -1
+    metric.update([found], [there])
+    assert metric.summary() == pytest.approx(dict.fromkeys(metric.summary(), 1.0) | {"map_large": -1.0, "mar_large": -1.0})
+    with pytest.raises(ShapeError, match=r"keypoints of output has shape \(1, 2, 3\); expected \(1, 17, 3\)"):
+        MeanAveragePrecision("keypoints").update([found], [there])

@@ -7,9 +7,12 @@ True
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["empty_cache", "instruction_set", "memory_stats", "reset_peak_memory_stats", "set_cache_limit"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["empty_cache", "instruction_set", "memory_stats", "reset_peak_memory_stats", "set_cache_limit", "warp"]
 
 
 def instruction_set() -> str:
@@ -67,6 +70,25 @@ def set_cache_limit(limit: int) -> None:
     if limit < 0:
         raise ValueError(f"set_cache_limit: limit is {limit}; expected a number of bytes, 0 for no cache")
     _native.set_cache_limit(limit)
+
+
+def warp(
+    image: np.ndarray, places: np.ndarray, origin: np.ndarray, size: tuple[int, int], fill: np.ndarray | None = None, bytes: bool = False
+) -> Any:
+    """An image (C, H, W) read bilinearly where ``places`` says, of ``size`` (H', W'); NotImplemented for arrays that it has no code for.
+
+    ``places`` is (H', W', 2), pairs (x, y) in -1..1 over the image's outer edges; or (3, 3): of the point (j + origin[0], i + origin[1], 1)
+    of row i and column j the first two rows of it over the third, plus origin[2]. All arrays are contiguous and of the image's type,
+    float32 or float64. Outside is zero, or ``fill`` (C,). With ``bytes`` the result is rounded, halves to even.
+
+    >>> import numpy as np
+    >>> image = np.array([[[0, 2], [4, 6]]], np.float32)
+    >>> warp(image, np.zeros((1, 1, 2), np.float32), np.zeros(3, np.float32), (1, 1))
+    array([[[3.]]], dtype=float32)
+    """
+    from . import _native
+
+    return _native.warp(image, places, origin, *size, fill, bytes)
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,10 @@ _MOVED = {
     "transforms._functional_tensor": ("transforms.functional",),
     **{f"transforms.v2._{name}": _V2 for name in "augment auto_augment color container deprecated geometry meta misc".split()},
     **{f"transforms.v2._{name}": _V2 for name in "temporal transform type_conversion utils".split()},
-    **{f"transforms.v2.functional._{name}": _KINDS for name in "augment deprecated meta temporal type_conversion utils".split()},
+    **{
+        f"transforms.v2.functional._{name}": _KINDS
+        for name in "augment color deprecated geometry meta misc temporal type_conversion utils".split()
+    },
     **{f"tv_tensors._{name}": ("tv_tensors",) for name in "bounding_boxes image keypoints mask tv_tensor video".split()},
     "tv_tensors._dataset_wrapper": ("datasets",),
 }

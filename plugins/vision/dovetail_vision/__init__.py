@@ -10,7 +10,9 @@ __all__ = ["datasets", "io", "metrics", "models", "ops", "transforms", "tv_tenso
 __version__ = "0.2.0"
 
 
-_BACKENDS = ("disable_beta_transforms_warning", "get_image_backend", "set_image_backend")
+_BACKENDS = (
+    "disable_beta_transforms_warning", "get_image_backend", "get_video_backend", "set_image_backend", "set_video_backend",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

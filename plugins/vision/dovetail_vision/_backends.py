@@ -1,10 +1,10 @@
-"""Choices that torchvision has at its top, of which one is left here: images are read by Pillow."""
+"""Choices that torchvision has at its top, of which one is left here: Pillow reads images, PyAV videos."""
 
 from __future__ import annotations
 
 from dovetail.errors import UnsupportedError, ValueRangeError
 
-__all__ = ["disable_beta_transforms_warning", "get_image_backend", "set_image_backend"]
+__all__ = ["disable_beta_transforms_warning", "get_image_backend", "get_video_backend", "set_image_backend", "set_video_backend"]
 
 
 def get_image_backend() -> str:
@@ -25,6 +25,22 @@ def set_image_backend(backend: str) -> None:
         raise UnsupportedError("set_image_backend", "backend is 'accimage'", "expected 'PIL'", "images are read by Pillow alone")
     if backend != "PIL":
         raise ValueRangeError("set_image_backend", f"backend is {backend!r}", "expected 'PIL'")
+
+
+def get_video_backend() -> str:
+    """What reads videos: always "pyav".
+
+    >>> get_video_backend()
+    'pyav'
+    """
+    return "pyav"
+
+
+def set_video_backend(backend: str) -> None:
+    """Do nothing, as torchvision's: videos are read by PyAV alone.
+
+    >>> set_video_backend("pyav")
+    """
 
 
 def disable_beta_transforms_warning() -> None:

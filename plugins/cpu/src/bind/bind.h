@@ -23,6 +23,7 @@ void bind_random(nb::module_& m);
 void bind_recurrent(nb::module_& m);
 void bind_reduce(nb::module_& m);
 void bind_twin(nb::module_& m);
+void bind_warp(nb::module_& m);
 
 // What a product of matrices is called in the list of ops, and its arguments; `added` is None or the bias of a linear layer.
 struct Product {

@@ -15,6 +15,7 @@
 #include "random.h"
 #include "recurrent.h"
 #include "reduce.h"
+#include "warp.h"
 
 namespace dovetail {
 
@@ -30,6 +31,7 @@ template <class T> struct Kernels {
     NormKernels<T> norm;
     ConvKernels<T> conv;
     RandomKernels<T> random;
+    WarpKernels<T> warp;
 };
 
 struct InstructionSet {
@@ -58,6 +60,7 @@ template <class T> ProductKernels<T> product_kernels();
 template <class T> RandomKernels<T> random_kernels();
 template <class T> RecurrentKernels<T> recurrent_kernels();
 template <class T> ReduceKernels<T> reduce_kernels();
+template <class T> WarpKernels<T> warp_kernels();
 }  // namespace ISA
 #endif
 

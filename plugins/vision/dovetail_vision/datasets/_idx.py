@@ -10,14 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
+import dovetail
+from dovetail import Tensor, from_numpy
 from dovetail.errors import FormatError
 
 from ._errors import MissingFiles
 
-__all__ = ["find", "read_idx"]
+__all__ = ["find", "get_int", "read_idx", "read_image_file", "read_label_file", "read_sn3_pascalvincent_tensor"]
 
 # http://yann.lecun.com/exdb/mnist/: two zero bytes, the type, the number of dimensions, the sizes, then the values, big-endian.
 _TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+#: The type of elements by the third byte of a file.
+SN3_PASCALVINCENT_TYPEMAP = {
+    8: dovetail.uint8, 9: dovetail.int8, 11: dovetail.int16, 12: dovetail.int32, 13: dovetail.float32, 14: dovetail.float64,
+}  # fmt: skip
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -72,3 +78,38 @@ def _fits(path: Path, plain: bool, size: int) -> None:
     # Deflate shrinks a file to a 1,032nd at best, xz to about a 7,000th.
     if held != size if plain else held * 10_000 < size:
         raise FormatError(path, 4, f"has {held:,} bytes; its header promises {size:,}; fetch it again")
+
+
+def get_int(b: bytes) -> int:
+    """The whole number of big-endian bytes, as headers of IDX files have it.
+
+    >>> get_int(bytes([0, 0, 8, 3]))
+    2051
+    """
+    return int.from_bytes(b, "big")
+
+
+def read_sn3_pascalvincent_tensor(path: str | Path, strict: bool = True) -> Tensor:
+    """An IDX file of any type and number of dimensions as a tensor; ``strict`` has no effect, no byte may be missing or too many.
+
+    Raises MissingFiles and FormatError as `read_idx` does.
+    """
+    found = find(path)
+    if found is None:
+        raise MissingFiles(path, None, "there is no such file, nor one with .gz or .xz after its name")
+    try:
+        with _OPENERS.get(found.suffix, open)(found, "rb") as file:
+            head = file.read(4).ljust(4, b"\0")
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise FormatError(found, None, f"cannot be read ({type(error).__name__}: {error}); fetch it again") from error
+    return from_numpy(read_idx(path, head[3], _TYPES.get(head[2], "u1").lstrip(">")))
+
+
+def read_label_file(path: str | Path) -> Tensor:
+    """The labels of an IDX file of bytes in one dimension, int64 (N,)."""
+    return from_numpy(read_idx(path, 1)).long()
+
+
+def read_image_file(path: str | Path) -> Tensor:
+    """The images of an IDX file of bytes in three dimensions, uint8 (N, H, W)."""
+    return from_numpy(read_idx(path, 3))

@@ -72,13 +72,19 @@ class CIFAR10(VisionDataset):
         self.train = train if split is None else one_of(self, "split", split, ("train", "test")) == "train"
         if download:
             self.download()
-        for name, md5 in [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]:
+        for name, md5 in self._files():
             intact(self._path(name), md5 if verify else None)
         batches = [self._batch(self._path(name)) for name, _ in (self.train_list if self.train else self.test_list)]
         self.data = np.concatenate([images for images, _ in batches]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         self.targets = [label for _, labels in batches for label in labels]
         self.classes = self._names(self._path(self.meta["filename"]))
         self.class_to_idx = {name: index for index, name in enumerate(self.classes)}
+
+    def _files(self) -> list[list[str]]:
+        return [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]
+
+    def _check_integrity(self) -> bool:
+        return all(is_intact(self._path(name), md5) for name, md5 in self._files())
 
     def _path(self, name: str) -> str:
         return os.path.join(self.root, self.base_folder, name)
@@ -101,8 +107,7 @@ class CIFAR10(VisionDataset):
 
     def download(self) -> None:
         """Fetch the archive and unpack it, unless every file is there and right."""
-        files = [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]
-        if not all(is_intact(self._path(name), md5) for name, md5 in files):
+        if not self._check_integrity():
             fetch_and_extract([self.url], self.root, self.tgz_md5, self.filename)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:

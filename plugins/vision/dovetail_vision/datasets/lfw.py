@@ -58,10 +58,14 @@ class _LFW(VisionDataset):
         folder, self.filename, self.md5 = self.file_dict[self.image_set]
         self.labels_file = f"{self.view}{_PARTS[self.split]}.txt"
         if download:
-            raise ValueRangeError(type(self).__name__, "download is True", f"LFW is no longer available for automatic download, {_HOW}")
+            self.download()
         self._verify, self._loader = verify, loader
         self.images_dir = os.path.join(self.root, folder)
         need(self.images_dir, _HOW)
+
+    def download(self) -> None:
+        """Only says that the files can be fetched no more: a ValueError."""
+        raise ValueRangeError(type(self).__name__, "download is True", f"LFW is no longer available for automatic download, {_HOW}")
 
     def _lines(self, name: str) -> list[str]:
         return lines(intact(os.path.join(self.root, name), self.checksums[name] if self._verify else None, _HOW), _HOW)

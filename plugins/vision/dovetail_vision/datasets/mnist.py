@@ -17,10 +17,13 @@ from dovetail.errors import FormatError
 
 from ._errors import MissingFiles
 from ._fetch import fetch, fetch_and_extract
-from ._idx import find, read_idx
+from ._idx import SN3_PASCALVINCENT_TYPEMAP, find, get_int, read_idx, read_image_file, read_label_file, read_sn3_pascalvincent_tensor
 from .vision import VisionDataset, one_of
 
-__all__ = ["EMNIST", "KMNIST", "MNIST", "QMNIST", "FashionMNIST"]
+__all__ = [
+    "EMNIST", "KMNIST", "MNIST", "QMNIST", "SN3_PASCALVINCENT_TYPEMAP", "FashionMNIST", "get_int", "read_image_file", "read_label_file",
+    "read_sn3_pascalvincent_tensor",
+]  # fmt: skip
 
 _DIGITS = [
     "0 - zero", "1 - one", "2 - two", "3 - three", "4 - four",
@@ -64,6 +67,7 @@ class MNIST(VisionDataset):
         (_IDX[3], "ec29112dd5afa0611ce80d1b7f02629c"),
     ]
     classes: list[str] = _DIGITS
+    training_file, test_file = "training.pt", "test.pt"  # what old versions of torchvision kept; nothing is read from them
 
     data: Tensor
     targets: Tensor
@@ -114,7 +118,12 @@ class MNIST(VisionDataset):
         """The file of the labels, unpacked."""
         return os.path.join(self.raw_folder, f"{'train' if self.train else 't10k'}-labels-idx1-ubyte")
 
+    def _check_exists(self) -> bool:
+        return all(find(path) is not None for path in (self.images_file, self.labels_file))
+
     def _check_present(self) -> None:
+        if self._check_exists():
+            return
         for path in (self.images_file, self.labels_file):
             if find(path) is None:
                 reason = "Dataset not found: this file is not there, nor one with .gz after its name; "

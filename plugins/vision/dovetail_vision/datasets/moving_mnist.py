@@ -45,11 +45,19 @@ class MovingMNIST(VisionDataset):
             raise ValueRangeError("MovingMNIST", f"split_ratio is {split_ratio}", "`split_ratio` should be `1 <= split_ratio <= 19`")
         self.split_ratio = split_ratio
         self._base_folder = os.path.join(self.root, type(self).__name__)
-        path = os.path.join(self._base_folder, self._URL.rpartition("/")[2])
-        if download and not os.path.exists(path):
-            fetch([self._URL], path, "be083ec986bfe91a449d63653c411eb2")
+        path = self._path()
+        if download:
+            self.download()
         part = {"train": slice(split_ratio), "test": slice(split_ratio, None)}.get(split or "", slice(None))
         self.data = from_numpy(np.ascontiguousarray(self._read(path)[part].swapaxes(0, 1)[:, :, None]))
+
+    def _path(self) -> str:
+        return os.path.join(self._base_folder, self._URL.rpartition("/")[2])
+
+    def download(self) -> None:
+        """Fetch the file, unless it is there."""
+        if not os.path.exists(self._path()):
+            fetch([self._URL], self._path(), "be083ec986bfe91a449d63653c411eb2")
 
     @staticmethod
     def _read(path: str) -> np.ndarray:

@@ -11,17 +11,17 @@ from dovetail.utils.data import Dataset
 
 __all__ = ["StandardTransform", "VisionDataset"]
 
-_INDENT = "    "
-
 Root = str | os.PathLike[str]
 Loader = Callable[[Any], Any]
 Change = Callable[[Any], Any] | None
 Joint = Callable[[Any, Any], tuple[Any, Any]] | None
 
 
-def _hang(head: str, body: object) -> list[str]:
-    first, *rest = repr(body).splitlines()
-    return [head + first, *(" " * len(head) + line for line in rest)]
+class _Hanging:
+    def _format_transform_repr(self, transform: object, head: str) -> list[str]:
+        """The lines of what prints, the first behind ``head``, the others below it."""
+        first, *rest = repr(transform).splitlines()
+        return [head + first, *(" " * len(head) + line for line in rest)]
 
 
 def one_of(where: object, name: str, value: Any, allowed: Iterable[Any]) -> Any:
@@ -42,7 +42,7 @@ def bundled(targets: list[Any]) -> Any:
     return tuple(targets) if len(targets) > 1 else targets[0] if targets else None
 
 
-class StandardTransform:
+class StandardTransform(_Hanging):
     """Apply one transform to the image and another to the target.
 
     >>> StandardTransform(str.upper, abs)("a", -3)
@@ -63,13 +63,13 @@ class StandardTransform:
     def __repr__(self) -> str:
         lines = [type(self).__name__]
         if self.transform is not None:
-            lines += _hang("Transform: ", self.transform)
+            lines += self._format_transform_repr(self.transform, "Transform: ")
         if self.target_transform is not None:
-            lines += _hang("Target transform: ", self.target_transform)
+            lines += self._format_transform_repr(self.target_transform, "Target transform: ")
         return "\n".join(lines)
 
 
-class VisionDataset(Dataset):
+class VisionDataset(_Hanging, Dataset):
     """The base of datasets of images; a subclass adds ``__getitem__`` and ``__len__``.
 
     ``transforms`` takes image and target together; ``transform`` and ``target_transform`` take one each. Giving both
@@ -83,6 +83,8 @@ class VisionDataset(Dataset):
         Number of datapoints: 2
         Root location: scans
     """
+
+    _repr_indent = 4
 
     def __init__(
         self,
@@ -134,4 +136,4 @@ class VisionDataset(Dataset):
         if self.transforms is not None:
             body.append(repr(self.transforms))
         # Only the first line of each entry is indented, as torchvision prints it.
-        return "\n".join([f"Dataset {type(self).__name__}", *(_INDENT + line for line in body)])
+        return "\n".join([f"Dataset {type(self).__name__}", *(" " * self._repr_indent + line for line in body)])

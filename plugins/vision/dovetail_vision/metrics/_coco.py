@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["AREAS", "Image", "Scores", "box_ious", "mask_ious", "score"]
+__all__ = ["AREAS", "SIGMAS", "Image", "Scores", "box_ious", "keypoint_similarities", "mask_ious", "score"]
 
 Array = np.ndarray
 RECALLS = np.linspace(0.0, 1.0, 101)
 #: COCO's sizes, in square pixels; both ends belong to a size.
 AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+#: How exactly people mark the 17 points of COCO's persons: the spread of each, from nose to ankles, in shares of the body's size.
+SIGMAS = np.repeat([26, 25, 35, 79, 72, 62, 107, 87, 89], [1, 2, 2, 2, 2, 2, 2, 2, 2]) / 1000
 _ROOM = 4_000_000  # elements of the largest array of a step
 
 
@@ -24,7 +26,8 @@ class Image(NamedTuple):
     areas: Array
     true_labels: Array
     true_areas: Array
-    crowd: Array
+    crowd: Array  # may be found any number of times
+    ignored: Array  # need not be found
     ious: Array
 
 
@@ -56,6 +59,24 @@ def mask_ious(found: Array, there: Array, crowd: Array) -> tuple[Array, Array, A
     return _share((one @ two.T).astype(np.float64), areas[:, None], there_areas[None], crowd), areas, there_areas
 
 
+def keypoint_similarities(found: Array, there: Array, boxes: Array, areas: Array, sigmas: Array) -> tuple[Array, Array]:
+    """COCO's similarity (D, G) of points (D, K, 2) and (G, K, 3), whose last column says what is marked, and the areas of the first.
+
+    Where nothing is marked, the distance of points from the box (G, 4), made twice as large on each side, stands for theirs.
+    """
+    marked = there[..., 2] > 0
+    x1, y1, x2, y2 = boxes.T[:, :, None]
+    low, high = np.stack([2 * x1 - x2, 2 * y1 - y2], -1), np.stack([2 * x2 - x1, 2 * y2 - y1], -1)
+    points = found[:, None]
+    outside = np.maximum(low - points, 0) + np.maximum(points - high, 0)
+    any_marked = marked.any(1)
+    apart = np.where(any_marked[:, None, None], points - there[..., :2], outside)
+    error = (apart**2).sum(-1) / (2 * sigmas) ** 2 / (areas[:, None] + np.spacing(1)) / 2
+    counted = marked | ~any_marked[:, None]
+    similar = (np.exp(-error) * counted).sum(-1) / np.maximum(counted.sum(-1), 1)
+    return similar, np.prod(found.max(1) - found.min(1), axis=-1) if len(found) else np.zeros(0)
+
+
 def _share(both: Array, found: Array, there: Array, crowd: Array) -> Array:
     either = np.where(crowd, found, found + there - both)
     return np.divide(both, either, out=np.zeros_like(both), where=both > 0)
@@ -69,21 +90,22 @@ class _Objects(NamedTuple):
     score: Array
     area: Array
     crowd: Array
+    ignored: Array
     image: Array
     number: Array  # within its image, as it came
 
 
 def _sorted(images: list[Image], classes: Array, true: bool) -> _Objects:
-    columns = [(i.true_labels, np.zeros(len(i.crowd)), i.true_areas, i.crowd) if true else (i.labels, i.scores, i.areas) for i in images]
-    labels, scores, areas, *crowd = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    there = [(i.true_labels, np.zeros(len(i.crowd)), i.true_areas, i.crowd, i.ignored) for i in images]
+    columns = there if true else [(i.labels, i.scores, i.areas, *np.zeros((2, len(i.labels)), bool)) for i in images]
+    labels, scores, areas, crowd, ignored = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     image = np.repeat(np.arange(len(images)), [len(c[0]) for c in columns])
     number = np.concatenate([np.arange(len(c[0])) for c in columns])
     group = np.searchsorted(classes, labels) * len(images) + image
     order = np.lexsort((-scores, group))
     group = group[order]
     slot = np.arange(len(group)) - np.searchsorted(group, group)
-    rows = (scores[order], areas[order], (crowd[0] if true else np.zeros(len(group), bool))[order], image[order], number[order])
-    return _Objects(group, slot, *rows)
+    return _Objects(group, slot, *(column[order] for column in (scores, areas, crowd, ignored, image, number)))
 
 
 def _take(objects: _Objects, rows: Array) -> _Objects:
@@ -149,7 +171,7 @@ def _matches(images: list[Image], found: _Objects, there: _Objects, thresholds: 
         one, two = _take(found, rows), _take(there, np.maximum(objects, first[chunk, None]))
         at = begin[one.image] + one.number * width[one.image]
         ious = np.where(real[:, None], flat[at[..., None] + two.number[:, None]], -1.0)
-        hit, off = _match(ious, two.crowd & real, (_outside(two.area) | two.crowd[..., None]).transpose(0, 2, 1), thresholds)
+        hit, off = _match(ious, two.crowd & real, (_outside(two.area) | two.ignored[..., None]).transpose(0, 2, 1), thresholds)
         inside = starts[chunk, None] + np.arange(d) < ends[chunk, None]
         matched[rows[inside]], useless[rows[inside]] = hit[inside], off[inside]
     return matched, useless | (~matched & _outside(found.area)[..., None])
@@ -172,7 +194,7 @@ def score(images: list[Image], thresholds: Array, limits: tuple[int, ...]) -> Sc
     found, there = (_sorted(images, classes, true) for true in (False, True))
     found = _take(found, np.flatnonzero(found.slot < limits[-1]))
     matched, useless = _matches(images, found, there, np.minimum(thresholds, 1 - 1e-10))
-    counts = ~(_outside(there.area) | there.crowd[:, None])
+    counts = ~(_outside(there.area) | there.ignored[:, None])
     precision = np.full((len(thresholds), len(RECALLS), len(classes), len(AREAS)), -1.0)
     recall = np.full((len(thresholds), len(classes), len(AREAS), len(limits)), -1.0)
     for k in range(len(classes)):

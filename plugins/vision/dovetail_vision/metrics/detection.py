@@ -1,4 +1,4 @@
-"""COCO's mean average precision and recall of boxes and masks."""
+"""COCO's mean average precision and recall of boxes, masks and key points."""
 
 from __future__ import annotations
 
@@ -40,12 +40,16 @@ def _masks(where: str, one: Found, count: int) -> np.ndarray:
 
 
 class MeanAveragePrecision(Metric):
-    """COCO's average precision and recall, of ``iou_type`` ``"bbox"`` or ``"segm"``; it agrees with pycocotools.
+    """COCO's average precision and recall, of ``iou_type`` ``"bbox"``, ``"segm"`` or ``"keypoints"``; it agrees with pycocotools.
 
     ``update`` takes what torchvision's detection models give and are given: of each image a dict with ``boxes`` ``(N, 4)`` of
     ``(xmin, ymin, xmax, ymax)``, ``labels`` ``(N,)``, the output also ``scores`` ``(N,)``, and ``masks`` ``(N, H, W)`` for ``"segm"``;
     a target may have ``iscrowd`` and ``area``. ``compute()`` gives the mean over IoU 0.50, 0.55 … 0.95 and the classes, ``summary()``
-    all twelve figures. ``max_detections`` says how many of a class in an image count at most, for each recall.
+    all figures. ``max_detections`` says how many of a class in an image count at most, for each recall: 1, 10 and 100; of key points 20.
+
+    For ``"keypoints"`` both dicts have ``keypoints`` ``(N, K, 3)``: x, y and, in the target, above 0 where a point is marked. ``sigmas``
+    says how exactly each can be marked, in shares of the object's size; left out, they are those of COCO's 17 points of persons. Objects
+    without a marked point do not count. ``area`` is the object's, not its box's, where the target has it.
 
     Lin et al., Microsoft COCO: Common Objects in Context, https://arxiv.org/abs/1405.0312.
 
@@ -60,14 +64,21 @@ class MeanAveragePrecision(Metric):
     """
 
     def __init__(
-        self, iou_type: str = "bbox", iou_thresholds: Sequence[float] | None = None, max_detections: Sequence[int] = (1, 10, 100)
+        self,
+        iou_type: str = "bbox",
+        iou_thresholds: Sequence[float] | None = None,
+        max_detections: Sequence[int] | None = None,
+        sigmas: Sequence[float] | None = None,
     ) -> None:
-        if iou_type not in ("bbox", "segm"):
-            raise ValueRangeError("MeanAveragePrecision", f"iou_type is {iou_type!r}", 'expected "bbox" or "segm"')
+        if iou_type not in ("bbox", "segm", "keypoints"):
+            raise ValueRangeError("MeanAveragePrecision", f"iou_type is {iou_type!r}", 'expected "bbox", "segm" or "keypoints"')
+        if max_detections is None:
+            max_detections = (20, 20, 20) if iou_type == "keypoints" else (1, 10, 100)
         if len(max_detections) != 3 or not 0 < max_detections[0] <= max_detections[1] <= max_detections[2]:
             raise ValueRangeError("MeanAveragePrecision", f"max_detections is {max_detections}", "expected three rising numbers")
         self.iou_type, self.max_detections = iou_type, tuple(max_detections)
         self.iou_thresholds = np.linspace(0.5, 0.95, 10) if iou_thresholds is None else np.asarray(iou_thresholds, np.float64)
+        self.sigmas = _coco.SIGMAS if sigmas is None else np.asarray(sigmas, np.float64)
         super().__init__()
 
     def reset(self) -> None:
@@ -89,6 +100,8 @@ class MeanAveragePrecision(Metric):
         count, crowd = len(true_labels), np.zeros(len(true_labels), bool)
         if there.get("iscrowd") is not None:
             crowd = _array("target", there, "iscrowd", (count,), bool)
+        if self.iou_type == "keypoints":
+            return self._points(found, there, labels, scores, true_labels, crowd)
         if self.iou_type == "segm":
             pair: Any = _masks("output", found, len(scores)), _masks("target", there, count)
             if len(scores) and count and pair[0].shape[1:] != pair[1].shape[1:]:
@@ -101,7 +114,19 @@ class MeanAveragePrecision(Metric):
         table, areas, true_areas = ious(*pair, crowd)
         if there.get("area") is not None:
             true_areas = _array("target", there, "area", (count,), np.float64)
-        return _coco.Image(labels, scores, areas, true_labels, true_areas, crowd, table)
+        return _coco.Image(labels, scores, areas, true_labels, true_areas, crowd, crowd, table)
+
+    def _points(self, found: Found, there: Found, labels: Any, scores: Any, true_labels: Any, crowd: Any) -> _coco.Image:
+        k, count = len(self.sigmas), len(true_labels)
+        points = _array("output", found, "keypoints", (len(scores), k, 3), np.float64)
+        true_points = _array("target", there, "keypoints", (count, k, 3), np.float64)
+        boxes = _array("target", there, "boxes", (count, 4), np.float64)
+        true_areas = np.prod(boxes[:, 2:] - boxes[:, :2], 1)
+        if there.get("area") is not None:
+            true_areas = _array("target", there, "area", (count,), np.float64)
+        table, areas = _coco.keypoint_similarities(points[..., :2], true_points, boxes, true_areas, self.sigmas)
+        ignored = crowd | ~(true_points[..., 2] > 0).any(1)
+        return _coco.Image(labels, scores, areas, true_labels, true_areas, crowd, ignored, table)
 
     def _all(self) -> _coco.Scores:
         if self._scores is None:
@@ -119,8 +144,11 @@ class MeanAveragePrecision(Metric):
     def summary(self) -> dict[str, float]:
         """COCO's twelve figures: ``map``, ``map_50``, ``map_75``, of each size (``map_small`` …), and recalls (``mar_1`` … ``mar_large``).
 
+        Of key points ten: without the small ones, and of recalls ``mar``, ``mar_50``, ``mar_75``, ``mar_medium``, ``mar_large``.
         −1 stands where there are no objects. Small is up to 32² square pixels, large from 96² on.
         """
+        if self.iou_type == "keypoints":
+            return self._ten()
         sizes = list(_coco.AREAS)
         if not self.images:
             names = ["map", "map_50", "map_75", *(f"map_{size}" for size in sizes[1:])]
@@ -132,6 +160,19 @@ class MeanAveragePrecision(Metric):
         found |= {f"map_{size}": self._average(precision[..., a]) for a, size in enumerate(sizes) if a}
         found |= {f"mar_{limit}": self._average(recall[:, :, 0, m]) for m, limit in enumerate(self.max_detections)}
         return found | {f"mar_{size}": self._average(recall[:, :, a, -1]) for a, size in enumerate(sizes) if a}
+
+    def _ten(self) -> dict[str, float]:
+        """The figures of key points."""
+        names = [f"{kind}{part}" for kind in ("map", "mar") for part in ("", "_50", "_75", "_medium", "_large")]
+        if not self.images:
+            return dict.fromkeys(names, -1.0)
+        _, precision, recall = self._all()
+        sizes, found = list(_coco.AREAS), []
+        for values in (precision, recall[..., -1]):
+            found += [self._average(values[..., 0])]
+            found += [self._average(values[np.isclose(self.iou_thresholds, t)][..., 0]) for t in (0.5, 0.75)]
+            found += [self._average(values[..., sizes.index(size)]) for size in ("medium", "large")]
+        return dict(zip(names, found, strict=True))
 
     def of_classes(self) -> dict[int, float]:
         """The average precision of each class over all thresholds, by its label; −1 for one that is found but nowhere there."""

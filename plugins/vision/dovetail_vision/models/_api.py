@@ -106,12 +106,38 @@ def weights_enum(name: str, model: str, module: str) -> type[WeightsEnum]:
     return WeightsEnum(name, members, module=module)  # type: ignore[return-value]
 
 
+#: What every family of torchvision's imports, and programs therefore import from any of them: the module that has it here.
+_SHARED = {
+    "Weights": "models._api", "WeightsEnum": "models._api", "register_model": "models._api",
+    **dict.fromkeys(("IntermediateLayerGetter", "_make_divisible", "handle_legacy_interface", "_ovewrite_named_param"), "models._utils"),
+    "_ovewrite_value_param": "models._utils",
+    **dict.fromkeys(("_IMAGENET_CATEGORIES", "_COCO_CATEGORIES", "_COCO_PERSON_CATEGORIES", "_VOC_CATEGORIES"), "models._meta"),
+    "_COCO_PERSON_KEYPOINT_NAMES": "models._meta",
+    **dict.fromkeys(("ImageClassification", "ObjectDetection", "SemanticSegmentation"), "transforms._presets"),
+    "InterpolationMode": "transforms", "_log_api_usage_once": "utils",
+}  # fmt: skip
+_DETECTORS = {
+    "overwrite_eps": "models.detection._utils",
+    **dict.fromkeys(("_mobilenet_extractor", "_resnet_fpn_extractor", "_validate_trainable_layers"), "models.detection.backbone_utils"),
+    "GeneralizedRCNNTransform": "models.detection.transform", "LastLevelP6P7": "ops.feature_pyramid_network",
+    **dict.fromkeys(("resnet50", "mobilenet_v3_large", "vgg16"), "models"),
+}  # fmt: skip
+
+
+def _borrowed(module: str, name: str) -> Any:
+    """What torchvision's module of a family has of others; an AttributeError for anything else."""
+    home = _SHARED.get(name) or ("models" if name.endswith("_Weights") else _DETECTORS.get(name) if ".detection." in module else None)
+    if home is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return getattr(import_module(f"dovetail_vision.{home}"), name)
+
+
 def lazy_enums(module: str, enums: dict[str, str]) -> Callable[[str], Any]:
     """What is the ``__getattr__`` of a family: its enums, by name and model, are made from the manifest when they are first asked for."""
 
     def __getattr__(name: str) -> Any:
         if name not in enums:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+            return _borrowed(module, name)
         return vars(import_module(module)).setdefault(name, weights_enum(name, f"vision/{enums[name]}", module))
 
     return __getattr__

@@ -158,7 +158,13 @@ class GoogLeNet(nn.Module):
         return self.fc(self.dropout(flatten(x, 1))), aux2, aux1
 
     def forward(self, x: Tensor) -> Tensor | GoogLeNetOutputs:
-        x, aux2, aux1 = self._forward(as_google_trained(x) if self.transform_input else x)
+        return self.eager_outputs(*self._forward(self._transform_input(x)))
+
+    def _transform_input(self, x: Tensor) -> Tensor:
+        return as_google_trained(x) if self.transform_input else x
+
+    def eager_outputs(self, x: Tensor, aux2: Tensor | None, aux1: Tensor | None) -> Tensor | GoogLeNetOutputs:
+        """What a call gives: all three logits while training with ``aux_logits``, else the first."""
         return GoogLeNetOutputs(x, aux2, aux1) if self.training and self.aux_logits else x
 
 

@@ -219,7 +219,13 @@ class Inception3(nn.Module):
         return self.fc(flatten(self.dropout(self.avgpool(x)), 1)), aux
 
     def forward(self, x: Tensor) -> Tensor | InceptionOutputs:
-        x, aux = self._forward(as_google_trained(x) if self.transform_input else x)
+        return self.eager_outputs(*self._forward(self._transform_input(x)))
+
+    def _transform_input(self, x: Tensor) -> Tensor:
+        return as_google_trained(x) if self.transform_input else x
+
+    def eager_outputs(self, x: Tensor, aux: Tensor | None) -> Tensor | InceptionOutputs:
+        """What a call gives: both logits while training with ``aux_logits``, else the first."""
         return InceptionOutputs(x, aux) if self.training and self.aux_logits else x
 
 

@@ -51,6 +51,11 @@ class InvertedResidual(nn.Module):
         narrow = Conv2dNormActivation(half if stride == 1 else inp, half, 1)
         self.branch2 = nn.Sequential(*narrow, *_depthwise(half, stride), *Conv2dNormActivation(half, half, 1))
 
+    @staticmethod
+    def depthwise_conv(i: int, o: int, kernel_size: int, stride: int = 1, padding: int = 0, bias: bool = False) -> nn.Conv2d:
+        """A convolution in which each of ``i`` channels stays by itself."""
+        return nn.Conv2d(i, o, kernel_size, stride, padding, bias=bias, groups=i)
+
     def forward(self, x: Tensor) -> Tensor:
         by, through = x.chunk(2, dim=1) if self.stride == 1 else (self.branch1(x), x)
         return channel_shuffle(cat((by, self.branch2(through)), 1), 2)

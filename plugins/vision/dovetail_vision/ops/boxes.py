@@ -12,6 +12,7 @@ from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
 
 from ._box_convert import FROM, ROTATED, STRAIGHT, TO
 from ._checks import upcast
+from ._checks import upcast as _upcast  # noqa: F401 (programs import it from here)
 from ._rotated import rotated_iou
 
 __all__ = [
@@ -138,6 +139,11 @@ def _overlap(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> tuple[Tensor,
     sides = upcast(sides).clamp(min=0)
     inter = sides[..., 0] * sides[..., 1]
     return inter, box_area(boxes1, fmt)[..., None] + box_area(boxes2, fmt)[..., None, :] - inter
+
+
+def _box_inter_union(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> tuple[Tensor, Tensor]:
+    """torchvision's name of `_overlap`, which programs import."""
+    return _overlap(boxes1, boxes2, fmt)
 
 
 def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:

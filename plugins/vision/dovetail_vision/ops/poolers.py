@@ -14,7 +14,7 @@ from ._roi import as_rois
 from .boxes import box_area
 from .roi_align import roi_align
 
-__all__ = ["LevelMapper", "MultiScaleRoIAlign"]
+__all__ = ["LevelMapper", "MultiScaleRoIAlign", "initLevelMapper"]
 
 
 class LevelMapper:
@@ -37,6 +37,15 @@ class LevelMapper:
         side = dovetail.cat([box_area(boxes) for boxes in boxlists]).sqrt()
         level = (self.lvl0 + (side / self.s0).log2() + self.eps).floor()
         return level.clamp(self.k_min, self.k_max).long() - self.k_min
+
+
+def initLevelMapper(k_min: int, k_max: int, canonical_scale: int = 224, canonical_level: int = 4, eps: float = 1e-6) -> LevelMapper:
+    """A `LevelMapper` of these levels.
+
+    >>> initLevelMapper(2, 5).s0
+    224
+    """
+    return LevelMapper(k_min, k_max, canonical_scale, canonical_level, eps)
 
 
 class MultiScaleRoIAlign(nn.Module):

@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["affine_blocks", "elastic_blocks", "gathered", "perspective_blocks"]
+__all__ = ["affine", "elastic", "perspective", "read"]
 
 Block = tuple[slice, np.ndarray, np.ndarray]  # which pixels of the result, and x and y of the places they come from
 _PIXELS = 1 << 14
 
 
-def _points(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """``(3, n)``: x, y and 1 of each pixel of some rows, in one array for all blocks of a size."""
+def _mapped(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows of ``matrix`` (K, 3) times (x, y, 1), for the pixels of some rows: (K, n). PyTorch adds in this order, and fuses nothing."""
     rows, width = max(1, _PIXELS // len(x)), len(x)
+    along, down, shift = matrix.T[:, :, None, None]
+    along = along * x
     for start in range(0, len(y), rows):
         some = y[start : start + rows, None]
-        if start == 0 or len(some) != rows:
-            points = np.ones((3, len(some), width), x.dtype)
-            points[0] = x
-        points[1] = some
-        yield slice(start * width, (start + len(some)) * width), points.reshape(3, -1)
+        found = along + down * some
+        found += shift
+        yield slice(start * width, (start + len(some)) * width), found.reshape(len(matrix), -1)
 
 
 def _unnormalized(found: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -34,28 +34,27 @@ def _unnormalized(found: np.ndarray, height: int, width: int) -> np.ndarray:
     return found
 
 
-def affine_blocks(matrix: np.ndarray, size: Sequence[int], new_size: Sequence[int]) -> Iterator[Block]:
+def affine(matrix: np.ndarray, size: Sequence[int], new_size: Sequence[int]) -> Iterator[Block]:
     """Places by a matrix ``(2, 3)`` that takes points of the result, from its middle, to points of the image."""
     x, y = (np.arange(length, dtype=matrix.dtype) - matrix.dtype.type((length - 1) / 2) for length in new_size[::-1])
     scaled = matrix / np.array([[size[1] * 0.5], [size[0] * 0.5]], matrix.dtype)
-    for where, points in _points(x, y):
-        yield where, *_unnormalized(scaled @ points, *size)
+    for where, found in _mapped(scaled, x, y):
+        yield where, *_unnormalized(found, *size)
 
 
-def perspective_blocks(numbers: np.ndarray, size: Sequence[int]) -> Iterator[Block]:
+def perspective(numbers: np.ndarray, size: Sequence[int]) -> Iterator[Block]:
     """Places by the eight numbers of a perspective, counted from the upper left corner."""
     x, y = (np.arange(length, dtype=numbers.dtype) + numbers.dtype.type(0.5) for length in size[::-1])
     scaled = numbers[:6].reshape(2, 3) / np.array([[size[1] * 0.5], [size[0] * 0.5]], numbers.dtype)
     divisor = np.array([[*numbers[6:], 1]], numbers.dtype)
-    for where, points in _points(x, y):
+    for where, found in _mapped(np.concatenate([scaled, divisor]), x, y):
         with np.errstate(all="ignore"):  # some pixels may come from infinity
-            found = scaled @ points
-            found /= divisor @ points
+            found = found[:2] / found[2]
             found -= 1
             yield where, *_unnormalized(found, *size)
 
 
-def elastic_blocks(x: np.ndarray, y: np.ndarray, displacement: np.ndarray) -> Iterator[Block]:
+def elastic(x: np.ndarray, y: np.ndarray, displacement: np.ndarray) -> Iterator[Block]:
     """Places by the move ``(H, W, 2)`` of each pixel from ``(x, y)``, all in -1..1."""
     size = len(y), len(x)
     rows = max(1, _PIXELS // size[1])
@@ -65,7 +64,7 @@ def elastic_blocks(x: np.ndarray, y: np.ndarray, displacement: np.ndarray) -> It
         yield slice(start * size[1], start * size[1] + found.shape[1]), *_unnormalized(found, *size)
 
 
-def gathered(
+def read(
     pixels: np.ndarray, blocks: Iterator[Block], new_size: Sequence[int], nearest: bool, fill: Sequence[float] | None, kind: Any
 ) -> np.ndarray:
     """Images ``(..., H, W)`` at the places of ``blocks``, outside which is 0 or ``fill``; bytes stay bytes, others are ``kind``."""
@@ -112,7 +111,7 @@ def _blend(
     corners = [(down + along, row * column) for down, row in lines[0] for along, column in lines[1]]
     corner = np.empty(len(places), planes.dtype)
 
-    def read(plane: np.ndarray, into: np.ndarray) -> np.ndarray:
+    def summed(plane: np.ndarray, into: np.ndarray) -> np.ndarray:
         for i, (step, weight) in enumerate(corners):
             some = plane[step:].take(places, mode="clip", out=corner if i else into)
             some *= weight
@@ -121,11 +120,11 @@ def _blend(
         return into
 
     whole = out.dtype != planes.dtype
-    cover = None if colours is None else read(planes[-1], np.empty_like(corner))
+    cover = None if colours is None else summed(planes[-1], np.empty_like(corner))
     rest = None if cover is None else 1 - cover
     found = np.empty_like(corner)
     for i, plane in enumerate(planes[:-1]):
-        line = read(plane, found if whole else out[i])
+        line = summed(plane, found if whole else out[i])
         if cover is not None and colours is not None:
             line *= cover
             line += np.multiply(rest, colours[i], out=corner)

@@ -123,7 +123,7 @@ def resize(img: Tensor, height: int, width: int, mode: InterpolationMode, antial
             batch = _one_way(batch, dim, size, mode.value, antialias, quick)
     if mode in smooth[1:] and img.dtype == dovetail.uint8:
         batch = batch.clamp(0, 255)
-    return leave(batch, img)
+    return leave(batch != 0 if img.dtype == dovetail.bool else batch, img)  # as torchvision's, which rounds whole numbers alone
 
 
 def _one_way(batch: Tensor, dim: int, size: int, mode: str, antialias: bool, quick: bool) -> Tensor:

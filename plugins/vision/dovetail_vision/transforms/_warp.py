@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from dovetail import Tensor
 from dovetail.autograd.modes import OBSERVE, STATE
 from dovetail.errors import ValueRangeError
 
-from . import _gather
+from . import _gather, _native
 from ._interpolation import InterpolationMode
 from ._tensor import enter, leave
 
@@ -31,7 +31,7 @@ def affine(img: Tensor, matrix: Sequence[float], mode: InterpolationMode, fill: 
     def places() -> tuple[Tensor, Tensor]:
         return _affine_sources(rows, *sizes)
 
-    return _sampled("affine", img, mode, fill, places, lambda: _gather.affine_blocks(rows.numpy(), *sizes), sizes[1])
+    return _sampled("affine", img, mode, fill, places, lambda how: how.affine(rows.numpy(), *sizes), sizes[1])
 
 
 def perspective(img: Tensor, coefficients: Sequence[float], mode: InterpolationMode, fill: Fill) -> Tensor:
@@ -43,7 +43,7 @@ def perspective(img: Tensor, coefficients: Sequence[float], mode: InterpolationM
     def places() -> tuple[Tensor, Tensor]:
         return _perspective_sources(numbers, *size)
 
-    return _sampled("perspective", img, mode, fill, places, lambda: _gather.perspective_blocks(numbers.numpy(), size), size)
+    return _sampled("perspective", img, mode, fill, places, lambda how: how.perspective(numbers.numpy(), size), size)
 
 
 def elastic(img: Tensor, displacement: Tensor, mode: InterpolationMode, fill: Fill) -> Tensor:
@@ -51,13 +51,13 @@ def elastic(img: Tensor, displacement: Tensor, mode: InterpolationMode, fill: Fi
     dtype = img.dtype if img.is_floating_point() else dovetail.float32
     moves, size = displacement.to(dtype), img.shape[-2:]
 
-    def blocks() -> Iterator[Any]:
-        return _gather.elastic_blocks(*(line.numpy() for line in _middles(size, moves)), moves[0].numpy())
+    def numbers(how: Any) -> Any:
+        return how.elastic(*(line.numpy() for line in _middles(size, moves)), moves[0].numpy())
 
     def places() -> tuple[Tensor, Tensor]:
         return _elastic_sources(moves, size)
 
-    return _sampled("elastic", img, mode, fill, places, None if moves.requires_grad else blocks, size)
+    return _sampled("elastic", img, mode, fill, places, None if moves.requires_grad else numbers, size)
 
 
 def room_for(matrix: Sequence[float], width: int, height: int) -> tuple[int, int]:
@@ -78,7 +78,7 @@ def _sampled(
     mode: InterpolationMode,
     fill: Fill,
     sources: Callable[[], tuple[Tensor, Tensor]],
-    blocks: Callable[[], Iterator[Any]] | None,
+    numbers: Callable[[Any], Any] | None,
     size: Sequence[int],
 ) -> Tensor:
     if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
@@ -89,10 +89,9 @@ def _sampled(
         what = f"fill has {len(fills)} values but the image has {channels} channels"
         raise ValueRangeError(where, what, "expected one value or one a channel")
     nearest = mode is InterpolationMode.NEAREST
-    quick = blocks and img.is_cpu and img.numel() and not (img.requires_grad or STATE.word & OBSERVE)  # what is traced is made of ops
-    if blocks and quick and (img.dtype in _FLOATS or not img.is_floating_point()):
-        kind = np.float64 if img.dtype == dovetail.float64 else np.float32
-        found = dovetail.from_numpy(_gather.gathered(img.numpy(), blocks(), size, nearest, fills, kind))
+    quick = numbers and img.is_cpu and img.numel() and not (img.requires_grad or STATE.word & OBSERVE)  # what is traced is made of ops
+    if numbers and quick and (img.dtype in _FLOATS or not img.is_floating_point()):
+        found = dovetail.from_numpy(_read(img.numpy(), numbers, size, nearest, fills))
         return found if found.dtype == img.dtype else found.round().to(img.dtype)
     x, y = sources()
     pixels, cover = (_nearest_pixels if nearest else _bilinear_pixels)(enter(img, (x.dtype,)), x, y)
@@ -102,30 +101,34 @@ def _sampled(
     return leave(pixels, img)
 
 
+def _read(pixels: np.ndarray, numbers: Callable[[Any], Any], size: Sequence[int], nearest: bool, fills: list[float] | None) -> np.ndarray:
+    kind = np.float64 if pixels.dtype == np.float64 else np.float32
+    found = NotImplemented if nearest else _native.read(pixels, numbers(_native), size, fills, kind)
+    return _gather.read(pixels, numbers(_gather), size, nearest, fills, kind) if found is NotImplemented else found
+
+
 def _affine_sources(matrix: Tensor, size: Sequence[int], new_size: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Where each output pixel comes from: ``x`` and ``y``, each ``(H, W)``, whole numbers being the middles of pixels."""
     kind = {"dtype": matrix.dtype, "device": matrix.device}
-    height, width = new_size
-    x = dovetail.arange(width, **kind) - (width - 1) / 2
-    y = dovetail.arange(height, **kind) - (height - 1) / 2
-    ones = dovetail.ones(height, width, **kind)
-    points = dovetail.stack([x.expand(height, width), y.unsqueeze(1).expand(height, width), ones], -1).view(-1, 3)
+    x, y = (dovetail.arange(n, **kind) - (n - 1) / 2 for n in reversed(new_size))
     # By way of -1..1, as torchvision goes, so that a point half-way between two pixels falls to the same side.
     half = dovetail.tensor([size[1] * 0.5, size[0] * 0.5], **kind)
-    source = (points @ (matrix.t() / half) + 1.0) * half - 0.5
-    return source[:, 0].view(height, width), source[:, 1].view(height, width)
+    rows = matrix / half[:, None]
+    return tuple((_mapped(row, x, y) + 1.0) * h - 0.5 for row, h in zip(rows, half, strict=True))  # type: ignore[return-value]
+
+
+def _mapped(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """``(H, W)``: a row of a matrix times (x, y, 1), added in PyTorch's order."""
+    return x * row[0] + (y * row[1])[:, None] + row[2]
 
 
 def _perspective_sources(numbers: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     kind = {"dtype": numbers.dtype, "device": numbers.device}
     x, y = dovetail.arange(width, **kind) + 0.5, dovetail.arange(height, **kind) + 0.5
-    ones = dovetail.ones(height, width, **kind)
-    points = dovetail.stack([x.expand(height, width), y.unsqueeze(1).expand(height, width), ones], -1).view(-1, 3)
     half = dovetail.tensor([width * 0.5, height * 0.5], **kind)
-    divisor = points @ dovetail.cat([numbers[6:], dovetail.ones(1, **kind)])
-    source = (points @ (numbers[:6].view(2, 3).t() / half)) / divisor.unsqueeze(1) - 1.0
-    source = (source + 1.0) * half - 0.5
-    return source[:, 0].view(height, width), source[:, 1].view(height, width)
+    divisor = _mapped(dovetail.cat([numbers[6:], dovetail.ones(1, **kind)]), x, y)
+    rows = numbers[:6].view(2, 3) / half[:, None]
+    return tuple((_mapped(row, x, y) / divisor - 1.0 + 1.0) * h - 0.5 for row, h in zip(rows, half, strict=True))  # type: ignore[return-value]
 
 
 def _middles(size: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:

@@ -112,6 +112,9 @@ class AugMix(_Drawing, auto.AugMix):
     (8, 8)
     """
 
+    def forward(self, orig_img: Any) -> Any:
+        return super().forward(orig_img)
+
     def shown(self) -> str:
         """The arguments."""
         names = ("severity", "mixture_width", "chain_depth", "alpha", "all_ops", "interpolation", "fill")

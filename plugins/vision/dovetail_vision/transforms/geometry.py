@@ -300,6 +300,9 @@ class ElasticTransform(OneImage, moves.ElasticTransform):
             raise TypeMismatch("ElasticTransform", f"fill is {fill!r}", "expected a number or one a channel")
         super().__init__(alpha, sigma, interpolation, [float(fill)] if isinstance(fill, (int, float)) else [float(part) for part in fill])
 
+    def forward(self, tensor: Any) -> Any:
+        return super().forward(tensor)
+
     def shown(self) -> str:
         """The arguments."""
         return f"alpha={self.alpha}, sigma={self.sigma}, interpolation={self.interpolation}, fill={self.fill}"

@@ -10,7 +10,10 @@ from dovetail.nn import functional as F
 
 from ...ops import roi_align
 
-__all__ = ["expand_boxes", "expand_masks", "maskrcnn_inference", "maskrcnn_loss", "paste_masks_in_image", "project_masks_on_boxes"]
+__all__ = [
+    "expand_boxes", "expand_masks", "maskrcnn_inference", "maskrcnn_loss", "paste_mask_in_image", "paste_masks_in_image",
+    "project_masks_on_boxes",
+]  # fmt: skip
 
 
 def maskrcnn_inference(x: Tensor, labels: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -63,9 +66,23 @@ def paste_masks_in_image(masks: Tensor, boxes: Tensor, img_shape: Sequence[int],
     tensor([0.1667, 1.0000, 0.1667, 0.0000])
     """
     masks, scale = expand_masks(masks, padding)
-    corners = expand_boxes(boxes, scale).long()
+    return _pasted(masks[:, 0], expand_boxes(boxes, scale).long(), img_shape)[:, None]
+
+
+def paste_mask_in_image(mask: Tensor, box: Tensor, im_h: int, im_w: int) -> Tensor:
+    """One mask (M, M), with the zeros around it, where its box (4,) of whole pixels is: (im_h, im_w).
+
+    >>> paste_mask_in_image(dovetail.ones(2, 2), dovetail.tensor([1, 1, 2, 2]), 3, 4)
+    tensor([[0., 0., 0., 0.],
+            [0., 1., 1., 0.],
+            [0., 1., 1., 0.]])
+    """
+    return _pasted(mask[None], box[None].long(), (im_h, im_w))[0]
+
+
+def _pasted(masks: Tensor, corners: Tensor, img_shape: Sequence[int]) -> Tensor:
     across, down = (_resizing(corners[:, d], corners[:, d + 2], img_shape[1 - d], masks) for d in (0, 1))
-    return dovetail.matmul(dovetail.matmul(down, masks[:, 0]), across.transpose(1, 2))[:, None]
+    return dovetail.matmul(dovetail.matmul(down, masks), across.transpose(1, 2))
 
 
 def _resizing(low: Tensor, high: Tensor, length: int, masks: Tensor) -> Tensor:

@@ -40,7 +40,13 @@ class Detector(nn.Module):
         if isinstance(features, Tensor):
             features = OrderedDict([("0", features)])
         losses, detections = self.detect(prepared, features, scaled)
-        return losses if self.training else self.transform.postprocess(detections, prepared.image_sizes, originals)
+        if not self.training:
+            detections = self.transform.postprocess(detections, prepared.image_sizes, originals)
+        return self.eager_outputs(losses, detections)
+
+    def eager_outputs(self, losses: dict[str, Tensor], detections: list[Target]) -> Result:
+        """What a call gives: losses while training, else detections."""
+        return losses if self.training else detections
 
     def detect(
         self, images: ImageList, features: dict[str, Tensor], targets: list[Target] | None

@@ -12,12 +12,20 @@ from dovetail.nn import functional as F
 
 from ...ops import batched_nms, box_iou, clip_boxes_to_image, remove_small_boxes
 from ._keypoints import heatmaps_to_keypoints, keypointrcnn_inference, keypointrcnn_loss, keypoints_to_heatmap
-from ._masks import expand_boxes, expand_masks, maskrcnn_inference, maskrcnn_loss, paste_masks_in_image, project_masks_on_boxes
+from ._masks import (
+    expand_boxes,
+    expand_masks,
+    maskrcnn_inference,
+    maskrcnn_loss,
+    paste_mask_in_image,
+    paste_masks_in_image,
+    project_masks_on_boxes,
+)
 from ._utils import BalancedPositiveNegativeSampler, BoxCoder, Matcher
 
 __all__ = [
     "RoIHeads", "expand_boxes", "expand_masks", "fastrcnn_loss", "heatmaps_to_keypoints", "keypointrcnn_inference", "keypointrcnn_loss",
-    "keypoints_to_heatmap", "maskrcnn_inference", "maskrcnn_loss", "paste_masks_in_image", "project_masks_on_boxes",
+    "keypoints_to_heatmap", "maskrcnn_inference", "maskrcnn_loss", "paste_mask_in_image", "paste_masks_in_image", "project_masks_on_boxes",
 ]  # fmt: skip
 
 Target = dict[str, Tensor]
@@ -102,7 +110,7 @@ class RoIHeads(nn.Module):
                 matched.append(dovetail.zeros(len(regions), dtype=dovetail.int64, device=regions.device))
                 labels.append(matched[-1].clone())
                 continue
-            at = self.proposal_matcher(box_iou(boxes, regions))
+            at = self.proposal_matcher(self.box_similarity(boxes, regions))
             matched.append(at.clamp(min=0))
             label = dovetail.where(at == self.proposal_matcher.BELOW_LOW_THRESHOLD, 0, own[matched[-1]].long())
             labels.append(dovetail.where(at == self.proposal_matcher.BETWEEN_THRESHOLDS, -1, label))
@@ -111,6 +119,10 @@ class RoIHeads(nn.Module):
     def subsample(self, labels: Sequence[Tensor]) -> list[Tensor]:
         """The numbers of the regions that count, drawn at random."""
         return [dovetail.where(one | other)[0] for one, other in zip(*self.fg_bg_sampler(labels), strict=True)]
+
+    def add_gt_proposals(self, proposals: Sequence[Tensor], gt_boxes: Sequence[Tensor]) -> list[Tensor]:
+        """The regions of each image, and behind them its true boxes."""
+        return [dovetail.cat(pair) for pair in zip(proposals, gt_boxes, strict=True)]
 
     def check_targets(self, targets: Sequence[Target] | None) -> None:
         """A ValueError where something is missing."""
@@ -126,7 +138,7 @@ class RoIHeads(nn.Module):
         """Regions (true boxes among them), the numbers of their true boxes, labels and offsets, of those that count."""
         self.check_targets(targets)
         gt_boxes = [target["boxes"].to(proposals[0].dtype) for target in targets or ()]
-        regions = [dovetail.cat(pair) for pair in zip(proposals, gt_boxes, strict=True)]
+        regions = self.add_gt_proposals(proposals, gt_boxes)
         matched, labels = self.assign_targets_to_proposals(regions, gt_boxes, [target["labels"] for target in targets or ()])
         sampled = self.subsample(labels)
         regions, matched, labels = ([one[at] for one, at in zip(all_, sampled, strict=True)] for all_ in (regions, matched, labels))

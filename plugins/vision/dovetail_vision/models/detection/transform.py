@@ -93,10 +93,14 @@ class GeneralizedRCNNTransform(nn.Module):
             target["keypoints"] = resize_keypoints(target["keypoints"], before, image.shape[-2:])
         return image, target
 
+    def max_by_axis(self, the_list: Sequence[Sequence[int]]) -> list[int]:
+        """The largest of several sizes, side by side."""
+        return [max(sides) for sides in zip(*the_list, strict=True)]
+
     def batch_images(self, images: list[Tensor], size_divisible: int = 32) -> Tensor:
         """The images in one tensor, zeros behind and below the smaller ones."""
-        sides = (max(image.shape[d] for image in images) for d in (1, 2))
-        height, width = (math.ceil(side / size_divisible) * size_divisible for side in sides)
+        largest = self.max_by_axis([list(image.shape) for image in images])
+        height, width = (math.ceil(side / size_divisible) * size_divisible for side in largest[1:])
         return dovetail.stack([F.pad(image, (0, width - image.shape[2], 0, height - image.shape[1])) for image in images])
 
     def postprocess(

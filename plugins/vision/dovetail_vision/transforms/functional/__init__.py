@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._interpolation import InterpolationMode
 from .color import (
     adjust_brightness,
@@ -31,3 +33,14 @@ __all__ = [
     "pil_to_tensor", "posterize", "resize", "resized_crop", "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_grayscale",
     "to_pil_image", "to_tensor", "vflip",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Helpers that have no part in transforming: they are read when they are asked for."""
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .. import _helpers
+
+    if not hasattr(_helpers, name):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_helpers, name)

@@ -12,6 +12,7 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .. import _color, _pil
 from .._values import max_value
+from ._bools import unrounded
 from .convert import convert_image_dtype, pil_to_tensor, to_pil_image
 from .meta import Img, get_dimensions
 
@@ -200,6 +201,7 @@ def _two(name: str, value: float | Sequence[float]) -> list[float]:
     return both
 
 
+@unrounded
 def gaussian_blur(img: Img, kernel_size: int | Sequence[int], sigma: float | Sequence[float] | None = None) -> Img:
     """Blur with a Gaussian kernel of odd ``kernel_size`` ``(x, y)``; ``sigma`` is ``0.15 * kernel_size + 0.35`` by default.
 

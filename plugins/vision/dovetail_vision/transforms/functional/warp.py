@@ -14,6 +14,7 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 
 from .. import _pil, _warp
 from .._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
+from ._bools import unrounded
 from .convert import pil_to_tensor, to_pil_image
 from .meta import Img, get_dimensions
 
@@ -65,6 +66,7 @@ def check_affine(angle: object, translate: object, scale: float, shear: object, 
         raise TypeMismatch("affine", f"center is {center!r}", "expected 2 numbers")
 
 
+@unrounded
 def affine(
     img: Img,
     angle: float,
@@ -107,6 +109,7 @@ def affine_of(
     return _pil.affine(img, inverse_matrix(middle, angle, translate, scale, shears, factored), PIL_FILTERS[mode], fill)
 
 
+@unrounded
 def rotate(
     img: Img,
     angle: float,
@@ -153,6 +156,7 @@ def perspective_coefficients(startpoints: Sequence[Sequence[float]], endpoints: 
     return found.astype(np.float32).tolist()
 
 
+@unrounded
 def perspective(
     img: Img,
     startpoints: Sequence[Sequence[int]],
@@ -174,6 +178,7 @@ def perspective(
     return _pil.perspective(img, coefficients, PIL_FILTERS[mode], fill)
 
 
+@unrounded
 def elastic_transform(img: Img, displacement: Tensor, interpolation: Mode = InterpolationMode.BILINEAR, fill: Fill = None) -> Img:
     """Take each pixel from its own place moved by ``displacement`` ``(1, H, W, 2)``: x and y, in halves of width and height.
 

@@ -89,8 +89,9 @@ class _Sanitizing(Transform):
 
     _kinds: tuple[type, ...] = ()
 
-    def __init__(self, labels_getter: Any) -> None:
+    def __init__(self, labels_getter: Any, **first: float) -> None:
         super().__init__()
+        vars(self).update(first)  # in the order in which they print
         self.labels_getter = labels_getter
         self._labels_getter = getter_of_labels(type(self).__name__, labels_getter)
 
@@ -126,14 +127,14 @@ class SanitizeBoundingBoxes(_Sanitizing):
     """
 
     _kinds = (BoundingBoxes, Mask)
+    min_size: float
+    min_area: float
 
     def __init__(self, min_size: float = 1.0, min_area: float = 1.0, labels_getter: Any = "default") -> None:
-        super().__init__(labels_getter)
         for name, value in (("min_size", min_size), ("min_area", min_area)):
             if value < 1:
                 raise ValueRangeError("SanitizeBoundingBoxes", f"{name} is {value}", "expected 1 or more")
-        self.min_size = min_size
-        self.min_area = min_area
+        super().__init__(labels_getter, min_size=min_size, min_area=min_area)
 
     def _valid(self, flat: list[Any]) -> Tensor:
         boxes = get_bounding_boxes(flat)

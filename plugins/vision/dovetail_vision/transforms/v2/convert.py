@@ -183,8 +183,8 @@ class ConvertImageDtype(Transform):
 
 
 class _TensorsOnly(Transform):
-    def check_inputs(self, flat_inputs: list[Any]) -> None:
-        if has_any(flat_inputs, Image.Image):
+    def check_inputs(self, sample: list[Any]) -> None:
+        if has_any(sample, Image.Image):
             name = type(self).__name__
             raise TypeMismatch(name, "the sample holds a PIL image", "expected tensors", f"put ToImage and ToDtype before {name}")
 

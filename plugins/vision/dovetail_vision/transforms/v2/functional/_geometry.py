@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import unwrap
 
 from PIL import Image  # noqa: F401 (for the examples)
 
@@ -134,7 +135,7 @@ def elastic(inpt: Img, displacement: Tensor, interpolation: Mode = Interpolation
     >>> elastic(Image.new("L", (4, 2)), dovetail.zeros(1, 2, 4, 2), "nearest").size
     (4, 2)
     """
-    return _v1.elastic_transform(inpt, displacement, interpolation_mode("elastic", interpolation, names=True), fill)
+    return unwrap(_v1.elastic_transform)(inpt, displacement, interpolation_mode("elastic", interpolation, names=True), fill)
 
 
 elastic_transform = elastic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import io
 
 import numpy as np
@@ -26,7 +27,7 @@ __all__ = [
     "to_pil_image", "uniform_temporal_subsample",
 ]  # fmt: skip
 
-normalize, gaussian_blur = dispatched(_v1.normalize), dispatched(_v1.gaussian_blur)
+normalize, gaussian_blur = dispatched(_v1.normalize), dispatched(inspect.unwrap(_v1.gaussian_blur))
 
 
 def to_image(inpt: Tensor | Image.Image | np.ndarray) -> TVImage:
