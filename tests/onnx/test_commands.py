@@ -46,6 +46,17 @@ def test_export_of_a_registered_model(digits, tmp_path):
     assert inspect(tmp_path / "f.onnx").opsets == {"ai.onnx": 17}
 
 
+def test_export_in_half(tmp_path):
+    options = ("--half", "float16", "--keep-io-types", "--fold-batch-norm", "--fold-constants")
+    good("export", "vision/digits_resnet", tmp_path / "h.onnx", *options)
+    proto = onnx.load(tmp_path / "h.onnx")
+    assert str(inspect(tmp_path / "h.onnx").inputs[0]) == "x: float[batch, 1, 8, 8]"
+    assert not any(node.op_type == "BatchNormalization" for node in proto.graph.node)
+    assert {w.name: w.data_type for w in proto.graph.initializer}["layer1.0.conv1.weight"] == onnx.TensorProto.FLOAT16
+    done = call("export", "vision/digits_resnet", tmp_path / "h.c", "--half", "float16")
+    assert done.exit_code == 1 and "--half is for .onnx and .html; a C program has float32 and folds by itself" in done.output
+
+
 def test_export_as_c(digits, tmp_path):
     lines = good("export", "vision/digits_resnet", tmp_path / "d.c", "--example").splitlines()
     assert [line.split()[0].rpartition("/")[2] for line in lines] == ["d.h", "d_main.c", "d.c"] and lines[-1].endswith("kB")
