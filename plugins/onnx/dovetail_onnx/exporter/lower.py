@@ -171,7 +171,7 @@ class Lowerer:
         found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
         if found is None:  # refused when it is needed, since not every lowering needs every argument
             at = "; ".join(f"{v} at {', '.join(f'{k} = {n}' for k, n in s.items())}" for v, s in zip(values, self.runs.sizes, strict=True))
-            remedy = "keep that dimension fixed, or compute the number from x.shape"
+            remedy = "keep that dimension fixed, name it by what it divides by ('32*h'), or compute the number from x.shape"
             error = Unsolved(where, f"{what} {at}", "expected an expression of the named dimensions", remedy)
 
             def refuse(g: Builder) -> Ref:
