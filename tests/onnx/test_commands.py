@@ -98,7 +98,10 @@ def test_a_page_has_the_transforms_of_the_weights_that_were_taken():
     sizes = {"IMAGENET1K_V1": 256, "imagenet1k_v2": 232, "vision/resnet50@imagenet1k_v2": 232, "DEFAULT": 232}
     for named, size in sizes.items():
         assert export_command._about("vision/resnet50", rows, named)["transforms_config"].get("resize_size", 256) == size
+        assert export_command._about("vision/resnet50", rows, named)["labels"][:2] == ["tench", "goldfish"]
     assert export_command._about("vision/resnet50", rows, None) == {}
+    rows = [dv.weights.get("vision/digits_resnet@torch")]
+    assert export_command._about("vision/digits_resnet", rows, "DEFAULT")["labels"][3] == "3 - three"
 
 
 def test_export_as_a_page(tmp_path, monkeypatch):

@@ -92,19 +92,31 @@ def _registered(key: str, named: str | None) -> tuple[Any, tuple[Any, ...], dict
     prepare: dict[str, Any] = {}
     if "transforms" in about:
         prepare["transforms"] = plugins.transforms.load(about["transforms"])(**about.get("transforms_config", {}))
-    labels = about.get("meta", {}).get("categories")
-    if isinstance(labels, list):
-        prepare["labels"] = labels
+    if about.get("labels"):
+        prepare["labels"] = about["labels"]
     return module, _example(entry.key), prepare
 
 
 def _about(key: str, rows: list[Any], chosen: Any) -> dict[str, Any]:
-    """What a manifest says of the weights that were taken; nothing of a file's."""
+    """What a manifest says of the weights that were taken, with the names of their classes; nothing of a file's."""
     if not isinstance(chosen, str):
         return {}
     if chosen == "DEFAULT":
-        return dict(next((row for row in rows if row.fields.get("default")), rows[0]).fields)
-    return dict(next(row for row in rows if row.key.lower() in (chosen.lower(), f"{key}@{chosen}".lower())).fields)
+        row = next((row for row in rows if row.fields.get("default")), rows[0])
+    else:
+        row = next(row for row in rows if row.key.lower() in (chosen.lower(), f"{key}@{chosen}".lower()))
+    return dict(row.fields) | {"labels": _labels(row)}
+
+
+def _labels(row: Any) -> list[str]:
+    """The names of the classes: in the manifest, or those of a data set that it names, which the plugin for vision knows."""
+    given = row.fields.get("meta", {}).get("categories") or []
+    if isinstance(given, str) and row.key.startswith("vision/"):
+        from dovetail.vision.models import get_model_weights
+
+        model, _, name = row.key.removeprefix("vision/").partition("@")
+        given = get_model_weights(model)[name.upper()].meta["categories"]
+    return list(given) if isinstance(given, list | tuple) else []
 
 
 def _example(key: str) -> tuple[Any, ...]:
