@@ -67,8 +67,9 @@ def test_its_own_tests_pass(audio):
         "dovetail_pytest",
         str(AUDIO / "tests" / "test_audio.py"),
     ]
+    link(audio, ROOT / "plugins" / "onnx")  # its op goes through ONNX and comes back
     done = audio.run(TESTS, *arguments)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert done.returncode == 0 and "skipped" not in done.stdout, done.stdout[-3000:] + done.stderr[-2000:]
 
 
 def test_the_command_says_the_word(audio):

@@ -46,6 +46,17 @@ def test_export_of_a_registered_model(digits, tmp_path):
     assert inspect(tmp_path / "f.onnx").opsets == {"ai.onnx": 17}
 
 
+def test_export_in_half(tmp_path):
+    options = ("--half", "float16", "--keep-io-types", "--fold-batch-norm", "--fold-constants")
+    good("export", "vision/digits_resnet", tmp_path / "h.onnx", *options)
+    proto = onnx.load(tmp_path / "h.onnx")
+    assert str(inspect(tmp_path / "h.onnx").inputs[0]) == "x: float[batch, 1, 8, 8]"
+    assert not any(node.op_type == "BatchNormalization" for node in proto.graph.node)
+    assert {w.name: w.data_type for w in proto.graph.initializer}["layer1.0.conv1.weight"] == onnx.TensorProto.FLOAT16
+    done = call("export", "vision/digits_resnet", tmp_path / "h.c", "--half", "float16")
+    assert done.exit_code == 1 and "--half is for .onnx and .html; a C program has float32 and folds by itself" in done.output
+
+
 def test_export_as_c(digits, tmp_path):
     lines = good("export", "vision/digits_resnet", tmp_path / "d.c", "--example").splitlines()
     assert [line.split()[0].rpartition("/")[2] for line in lines] == ["d.h", "d_main.c", "d.c"] and lines[-1].endswith("kB")
@@ -87,7 +98,10 @@ def test_a_page_has_the_transforms_of_the_weights_that_were_taken():
     sizes = {"IMAGENET1K_V1": 256, "imagenet1k_v2": 232, "vision/resnet50@imagenet1k_v2": 232, "DEFAULT": 232}
     for named, size in sizes.items():
         assert export_command._about("vision/resnet50", rows, named)["transforms_config"].get("resize_size", 256) == size
+        assert export_command._about("vision/resnet50", rows, named)["labels"][:2] == ["tench", "goldfish"]
     assert export_command._about("vision/resnet50", rows, None) == {}
+    rows = [dv.weights.get("vision/digits_resnet@torch")]
+    assert export_command._about("vision/digits_resnet", rows, "DEFAULT")["labels"][3] == "3 - three"
 
 
 def test_export_as_a_page(tmp_path, monkeypatch):

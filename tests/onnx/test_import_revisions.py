@@ -16,6 +16,19 @@ V = np.random.default_rng(1).normal(size=5).astype("f4")
 i64 = lambda *values: np.array(values, "i8")
 f32 = lambda *values: np.array(values, "f4")
 
+#: Those whose axes were an attribute up to opset 17.
+REDUCTIONS = {
+    "L1": lambda x: abs(x).sum((1, 3)),
+    "L2": lambda x: np.sqrt((x * x).sum((1, 3))),
+    "LogSum": lambda x: np.log(x.sum((1, 3))),
+    "LogSumExp": lambda x: np.log(np.exp(x).sum((1, 3))),
+    "Max": lambda x: x.max((1, 3)),
+    "Mean": lambda x: x.mean((1, 3)),
+    "Min": lambda x: x.min((1, 3)),
+    "Prod": lambda x: x.prod((1, 3)),
+    "SumSquare": lambda x: (x * x).sum((1, 3)),
+}
+
 # (operator, opset, inputs, attributes, what is expected: a function of the inputs, or None for onnxruntime's answer)
 ROWS = [
     ("Add", 6, [X, V], {"broadcast": 1}, lambda a, b: a + b),
@@ -25,6 +38,7 @@ ROWS = [
     ("Greater", 6, [X, V], {"broadcast": 1}, lambda a, b: a > b),
     ("Pow", 6, [abs(X), f32(2)], {"broadcast": 1}, lambda a, b: a**b),
     ("Gemm", 6, [M, M.T.copy(), f32(1, 2, 3, 4)], {"broadcast": 1, "alpha": 0.5, "beta": 2.0}, lambda a, b, c: 0.5 * a @ b + 2 * c),
+    ("Gemm", 8, [M, M, f32(1, 2, 3, 4).reshape(4, 1)], {"transB": 1}, lambda a, b, c: a @ b.T + c),
     ("Gemm", 9, [M, M, f32(1)], {"transB": 1}, lambda a, b, c: a @ b.T + c),
     ("Relu", 6, [X], {}, lambda x: np.maximum(x, 0)),
     ("PRelu", 6, [X, f32(0.1, 0.2, 0.3)], {}, lambda x, s: np.where(x < 0, x * s[:, None, None], x)),
@@ -35,9 +49,12 @@ ROWS = [
     ("Softmax", 1, [X], {"axis": -1}, lambda x: softmax(x)),
     ("LogSoftmax", 11, [X], {"axis": 3}, lambda x: np.log(softmax(x))),
     ("Hardmax", 11, [X], {"axis": 2}, lambda x: (x.reshape(6, 20) == x.reshape(6, 20).max(1, keepdims=True)).reshape(x.shape).astype("f4")),
+    ("LogSoftmax", 1, [X], {"axis": 3}, lambda x: np.log(softmax(x))),
+    ("Hardmax", 1, [X], {"axis": 3}, lambda x: (x == x.max(-1, keepdims=True)).astype("f4")),
     ("Squeeze", 11, [X[:, :1]], {"axes": [1]}, lambda x: x[:, 0]),
     ("Squeeze", 1, [X[:, :1]], {}, lambda x: x[:, 0]),
     ("Unsqueeze", 11, [M], {"axes": [0, -1]}, lambda x: x[None, :, :, None]),
+    ("ReduceSum", 10, [X], {"axes": [1, 2], "keepdims": 0}, lambda x: x.sum((1, 2))),
     ("ReduceSum", 11, [X], {"axes": [1, 2], "keepdims": 0}, lambda x: x.sum((1, 2))),
     ("ReduceMean", 13, [X], {"axes": [-1]}, lambda x: x.mean(-1, keepdims=True)),
     ("ReduceMax", 11, [X], {"keepdims": 0}, lambda x: x.max()),
@@ -87,6 +104,20 @@ ROWS = [
     ("OneHot", 9, [i64(0, 2, -1), i64(4), f32(0, 5)], {}, lambda i, d, v: np.eye(4, dtype="f4")[i] * 5),
     ("GlobalLpPool", 1, [X], {"p": 2.0}, lambda x: np.sqrt((x * x).sum((2, 3), keepdims=True))),
     ("LpPool", 1, [X], {"p": 2.0, "kernel_shape": [4, 5]}, lambda x: np.sqrt((x * x).sum((2, 3), keepdims=True))),
+    ("BatchNormalization", 5, [X, *[f32(1, 2, 3)] * 4], {"is_test": 1, "consumed_inputs": [0] * 5}, lambda x, *_: normalized(x)),
+    ("Clip", 5, [X], {"max": 0.25, "consumed_inputs": [0]}, lambda x: x.clip(None, 0.25)),
+    ("DepthToSpace", 10, [X.reshape(2, 12, 1, 5)], {"blocksize": 2},
+     lambda x: x.reshape(2, 2, 2, 3, 1, 5).transpose(0, 3, 4, 1, 5, 2).reshape(2, 3, 2, 10)),
+    ("Dropout", 5, [X], {"is_test": 1, "ratio": 0.5, "consumed_inputs": [0]}, lambda x: x),
+    ("Dropout", 9, [X], {"ratio": 0.7}, lambda x: x),
+    ("Gemm", 5, [M, M.T.copy(), f32(1, 2, 3, 4)], {"broadcast": 1}, lambda a, b, c: a @ b + c),
+    ("GlobalLpPool", 21, [X], {"p": 1}, lambda x: abs(x).sum((2, 3), keepdims=True)),
+    ("MaxRoiPool", 21, [X, f32(0, 0, 0, 4, 3, 1, 2, 1, 9, 2).reshape(2, 5)], {"pooled_shape": [2, 3], "spatial_scale": 0.75}, None),
+    ("RoiAlign", 10, [X, f32(0, 0, 4, 3, 1, 1, 3, 2).reshape(2, 4), i64(0, 1)], {"output_height": 2, "output_width": 3}, None),
+    ("Split", 1, [X], {"axis": 3, "split": [2, 3]}, lambda x: [x[..., :2], x[..., 2:]]),
+    ("Unsqueeze", 10, [M], {"axes": [0, 2]}, lambda x: x[None, :, None]),
+    ("Upsample", 1, [X], {"height_scale": 2.0, "width_scale": 3.0}, lambda x: x.repeat(2, 2).repeat(3, 3)),
+    *((f"Reduce{name}", opset, [X], {"axes": [1, 3], "keepdims": 0}, how) for opset in (10, 12, 17) for name, how in REDUCTIONS.items()),
     ("InstanceNormalization", 1, [X, f32(1, 1, 1), f32(0, 0, 0)], {"consumed_inputs": [0, 0, 0]}, lambda x, s, b: instances(x)),
 ]  # fmt: skip
 

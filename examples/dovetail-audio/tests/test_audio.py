@@ -13,6 +13,7 @@ from dovetail.utils.data import DataLoader, default_collate
 from dovetail_audio.clips import Clip
 from dovetail_audio.datasets import WORDS
 from dovetail_audio.files import write
+from dovetail_audio.ops import mu_law
 from dovetail_audio.transforms import LogMel, filter_bank, hertz, mel
 
 
@@ -143,6 +144,55 @@ def test_the_kernel_is_the_reference_to_the_last_bit(dtype):
         np.testing.assert_array_equal(hardswish.forward(x), gate)
         assert hardswish.forward(x.T) is NotImplemented
         np.testing.assert_array_equal(dv.nn.functional.hardswish(dv.from_numpy(x)).numpy(), gate)
+
+
+# --- the op, and ONNX ----------------------------------------------------------------------------------------------
+
+
+def test_mu_law():
+    x = dv.tensor([-1.0, -0.25, 0.0, 0.004, 1.0])
+    np.testing.assert_allclose(mu_law(x).numpy(), np.sign(x) * np.log1p(255 * abs(x.numpy())) / np.log(256), rtol=1e-6)
+    assert mu_law(x).dtype is dv.float32 and float(mu_law(dv.tensor(0.5), 15.0)) == pytest.approx(np.log(8.5) / np.log(16))
+    y = dv.tensor([-0.5, 0.1, 0.9], dtype=dv.float64, requires_grad=True)
+    assert dv.autograd.gradcheck(mu_law, (y,)) and dv.autograd.gradgradcheck(mu_law, (y,))
+
+
+class Telephone(dv.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = dv.nn.Linear(3, 2)
+
+    def forward(self, x):
+        return mu_law(self.mix(x).tanh(), 15.0)
+
+
+def test_mu_law_goes_through_onnx_and_comes_back(tmp_path):
+    """Written as one node of the plugin's domain, compared before it is written, read with its gradient, and written again."""
+    onnx = pytest.importorskip("dovetail_onnx")
+    model, x = Telephone().eval(), dv.randn(4, 3)
+    assert onnx.explain_export(model, x) == []
+    proto = onnx.export(model, x, tmp_path / "m.onnx", dynamic_shapes={"x": {0: "n"}})
+    node = proto.graph.node[-1]
+    assert (node.op_type, node.domain, node.attribute[0].f) == ("MuLaw", "dovetail.audio", 15.0)
+    back = onnx.load(tmp_path / "m.onnx")
+    longer = dv.randn(7, 3)
+    np.testing.assert_allclose(back(longer).detach().numpy(), model(longer).detach().numpy(), rtol=1e-6, atol=1e-6)
+    for module in (model, back):
+        module(longer).sum().backward()
+    assert (dict(back.named_parameters())["mix.weight"].grad - model.mix.weight.grad).abs().max() < 1e-5
+    assert [n.op_type for n in onnx.export(back, x).graph.node] == [n.op_type for n in proto.graph.node]
+
+
+def test_a_lowering_that_says_something_else_is_found(monkeypatch):
+    onnx = pytest.importorskip("dovetail_onnx")
+    from dovetail_audio import lowerings
+
+    monkeypatch.setattr(lowerings, "mu_law_node", lambda g, input, mu: g.node("MuLaw", input, domain="dovetail.audio", mu=2 * mu))
+    plugins.reset()  # what was imported is kept
+    with pytest.raises(onnx.ExportMismatch, match="dovetail at the traced sizes: output 'output' differs"):
+        onnx.export(Telephone(), dv.randn(4, 3))
+    monkeypatch.undo()
+    plugins.reset()
 
 
 # --- the network ---------------------------------------------------------------------------------------------------

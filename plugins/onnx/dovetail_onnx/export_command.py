@@ -23,21 +23,30 @@ _ENDINGS = (".onnx", ".c", ".html")
 )
 @click.option("--fixed", is_flag=True, help=".onnx: the first dimension is fixed too, not a free batch.")
 @click.option("--opset", type=int, default=20, show_default=True, help=".onnx: the version of the operators.")
+@click.option("--half", type=click.Choice(["float16", "bfloat16"]), help=".onnx and .html: weights and values in this type.")
+@click.option("--keep-io-types", is_flag=True, help=".onnx with --half: inputs and outputs stay float32.")
+@click.option("--fold-batch-norm", is_flag=True, help=".onnx and .html: batch norms go into the convolutions before them.")
+@click.option("--fold-constants", is_flag=True, help=".onnx and .html: what depends on no input is computed now.")
 @click.option("--inside", is_flag=True, help=".c: all constants in the C file, however many.")
 @click.option("--example", is_flag=True, help=".c: an example program beside it.")
 def export(
-    model: str, out: Path, weights: str | None, inputs: tuple[str, ...], fixed: bool, opset: int, inside: bool, example: bool
+    model: str, out: Path, weights: str | None, inputs: tuple[str, ...], fixed: bool, opset: int, inside: bool, example: bool, **passes: Any
 ) -> None:
     """Write MODEL (a key of 'dovetail models list', a model saved with dovetail.save, or an .onnx file) as OUT: .onnx, .c or .html."""
     if out.suffix not in _ENDINGS:
         raise click.ClickException(f"{out} ends in {out.suffix!r}; expected one of {', '.join(_ENDINGS)}")
+    passes = {name: value for name, value in passes.items() if value}
+    if passes and out.suffix == ".c":
+        raise click.ClickException(
+            f"--{next(iter(passes)).replace('_', '-')} is for .onnx and .html; a C program has float32 and folds by itself"
+        )
     try:
         module, given, prepare = _model(model, weights)
         args = tuple(_input(text) for text in inputs) or given
         if not args and not isinstance(module, str):
             what = "does not say what its inputs are; give their sizes: --input 1,3,224,224, or --input 1,16:int64"
             raise click.ClickException(f"{model} {what}")
-        written = _write(module, out, args, prepare, fixed, opset, inside, example)
+        written = _write(module, out, args, prepare, fixed, opset, inside, example, passes)
     except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error
     for path in written:
@@ -83,19 +92,31 @@ def _registered(key: str, named: str | None) -> tuple[Any, tuple[Any, ...], dict
     prepare: dict[str, Any] = {}
     if "transforms" in about:
         prepare["transforms"] = plugins.transforms.load(about["transforms"])(**about.get("transforms_config", {}))
-    labels = about.get("meta", {}).get("categories")
-    if isinstance(labels, list):
-        prepare["labels"] = labels
+    if about.get("labels"):
+        prepare["labels"] = about["labels"]
     return module, _example(entry.key), prepare
 
 
 def _about(key: str, rows: list[Any], chosen: Any) -> dict[str, Any]:
-    """What a manifest says of the weights that were taken; nothing of a file's."""
+    """What a manifest says of the weights that were taken, with the names of their classes; nothing of a file's."""
     if not isinstance(chosen, str):
         return {}
     if chosen == "DEFAULT":
-        return dict(next((row for row in rows if row.fields.get("default")), rows[0]).fields)
-    return dict(next(row for row in rows if row.key.lower() in (chosen.lower(), f"{key}@{chosen}".lower())).fields)
+        row = next((row for row in rows if row.fields.get("default")), rows[0])
+    else:
+        row = next(row for row in rows if row.key.lower() in (chosen.lower(), f"{key}@{chosen}".lower()))
+    return dict(row.fields) | {"labels": _labels(row)}
+
+
+def _labels(row: Any) -> list[str]:
+    """The names of the classes: in the manifest, or those of a data set that it names, which the plugin for vision knows."""
+    given = row.fields.get("meta", {}).get("categories") or []
+    if isinstance(given, str) and row.key.startswith("vision/"):
+        from dovetail.vision.models import get_model_weights
+
+        model, _, name = row.key.removeprefix("vision/").partition("@")
+        given = get_model_weights(model)[name.upper()].meta["categories"]
+    return list(given) if isinstance(given, list | tuple) else []
 
 
 def _example(key: str) -> tuple[Any, ...]:
@@ -131,7 +152,9 @@ def _tensor(shape: list[int], dtype: str) -> Any:
     return dv.from_numpy(draw.standard_normal(shape).astype("f4") if dtype == "float32" else np.ones(shape, dtype))
 
 
-def _write(module: Any, out: Path, args: Any, prepare: Any, fixed: bool, opset: int, inside: bool, example: bool) -> list[str]:
+def _write(
+    module: Any, out: Path, args: Any, prepare: Any, fixed: bool, opset: int, inside: bool, example: bool, passes: dict[str, Any]
+) -> list[str]:
     """Write the file, and say which there are."""
     import dovetail_onnx
 
@@ -139,9 +162,10 @@ def _write(module: Any, out: Path, args: Any, prepare: Any, fixed: bool, opset: 
         return list(dovetail_onnx.to_c(module, out, *args, weights=None if inside else "auto", example=example).files)
     if out.suffix == ".html":
         given = () if isinstance(module, str) else (args if len(args) > 1 else args[0],)
-        return [str(dovetail_onnx.to_web(module, out, *given, **prepare))]
+        passes |= {"keep_io_types": True} if "half" in passes else {}  # a page has no half numbers
+        return [str(dovetail_onnx.to_web(module, out, *given, **prepare, **passes))]
     if isinstance(module, str):
         raise click.ClickException(f"{module} is an ONNX file already")
     free = None if fixed else [{0: "batch"} if one.ndim else None for one in args]
-    dovetail_onnx.export(module, args, out, dynamic_shapes=free, opset=opset)
+    dovetail_onnx.export(module, args, out, dynamic_shapes=free, opset=opset, **passes)
     return [str(out), *[str(path) for path in [Path(f"{out}.data")] if path.exists()]]

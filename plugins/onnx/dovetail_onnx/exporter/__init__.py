@@ -16,6 +16,7 @@ from .arguments import Inputs, leaves
 from .builder import Builder
 from .foreign import refuse_options, training_of
 from .lower import Lowerer, MissingLowerings, Unlowered, missing
+from .passes import Requests
 from .runs import record
 from .sizes import Unsolved
 from .verification import ExportMismatch
@@ -41,6 +42,11 @@ def export(
     external_data: bool | str = "auto",
     metadata: Mapping[str, str] | None = None,
     training: Any = False,
+    fold_constants: bool = False,
+    fold_batch_norm: bool = False,
+    half: Any = False,
+    keep_io_types: bool = False,
+    op_block_list: Sequence[str] | None = None,
     verify: bool = True,
     **pytorch: Any,
 ) -> Any:
@@ -53,8 +59,13 @@ def export(
     is written as an expression of the named dimensions. ``dynamic_axes`` is the same as PyTorch's older exporter has it.
     ``external_data`` puts the weights beside the file: always (True), never, or past 2 GB ("auto").
 
+    ``fold_constants`` computes what depends on no input, ``fold_batch_norm`` puts batch norms into the convolutions before them, and
+    ``half`` (True, or "bfloat16") makes values and weights float16: inputs and outputs too, unless ``keep_io_types``; operators in
+    ``op_block_list``, and sums, stay in float32.
+
     ``verify`` checks the model and compares its results with the original's, at the given and at other sizes, in onnxruntime or, where
-    that is not installed, in the onnx package's evaluator: to 1e-4 of the largest element in float32; nothing is written if they differ.
+    that is not installed, in the onnx package's evaluator: to 1e-4 of the largest element in float32, 2e-2 in float16; nothing is
+    written if they differ.
 
     The names of ``torch.onnx.export`` serve too: ``f`` for path, ``opset_version``, ``dynamo``, ``do_constant_folding`` …; what would give
     another model than the default is refused.
@@ -68,7 +79,9 @@ def export(
     (['Gemm'], ['weight', 'bias'])
     """
     path, opset = pytorch.pop("f", path), pytorch.pop("opset_version", opset) or _DEFAULT
+    fold_constants = bool(pytorch.pop("do_constant_folding", False)) or fold_constants
     refuse_options(pytorch)
+    requests = Requests.of(fold_constants, fold_batch_norm, half, keep_io_types, op_block_list)
     _check(model, opset)
     with _mode(model, training_of(model, training)):
         inputs = Inputs(model, args, kwargs, input_names, dynamic_shapes, dynamic_axes)
@@ -87,8 +100,9 @@ def export(
         lowerer.run()
         ends = [lowerer.memory.ref(value) for _, value in found]
         proto = assemble(builder, starts, ends, names, lowerer.named, metadata, type(model).__name__)
+        requests.apply(proto)
         if verify:
-            verified(proto, model, inputs, _sizes(inputs.base, runs.sizes))
+            verified(proto, model, inputs, _sizes(inputs.base, runs.sizes), requests.half)
     if path is not None:
         save(proto, path, external_data)
     return proto
@@ -106,8 +120,9 @@ def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | No
     >>> import dovetail as dv
     >>> explain_export(dv.nn.ReLU(), dv.ones(2))
     []
-    >>> print(explain_export(lambda x: dv.linalg.inv(x), dv.eye(2))[0])
-    linalg_inv: 1 call in the function; a plugin can bring it: [lowerings.linalg_inv] with format = "onnx"
+    >>> (row,) = explain_export(lambda x: dv.nextafter(x, x), dv.ones(2))
+    >>> row.op, row.count, row.reason
+    ('nextafter', 1, 'ONNX cannot count up the bits of a float')
     """
     with _mode(model, training), dv.no_grad():
         inputs = Inputs(model, args, kwargs, None, None, None)

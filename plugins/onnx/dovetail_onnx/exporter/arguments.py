@@ -12,7 +12,7 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import ShapeError, TypeMismatch, ValueRangeError
 
-__all__ = ["Inputs", "leaves"]
+__all__ = ["Inputs", "leaves", "multiple"]
 
 
 class Inputs:
@@ -76,6 +76,9 @@ class Inputs:
         for name, t, dims in zip(self.names, self.tensors, self.dims, strict=True):
             for axis, dim in dims.items():
                 size = int(t.shape[axis])
+                if multiple(dim) and (not size or size % multiple(dim)):
+                    what = f"dimension {axis} of {name!r} is {size}"
+                    raise ShapeError("export", what, f"expected a multiple of {multiple(dim)}, as {dim!r} says")
                 if base.setdefault(dim, size) != size:
                     what = f"dimension {dim!r} is {base[dim]} in one input and {size} in dimension {axis} of {name!r}"
                     raise ShapeError("export", what, "one name stands for one size", "give them two names")
@@ -155,10 +158,18 @@ def _axes(which: str, name: str, spec: Any, ndim: int) -> dict[int, str]:
         label = dim if isinstance(dim, str) else getattr(dim, "__name__", None)  # torch.export.Dim has its name there
         if dim is None or isinstance(dim, int):
             continue
-        if not label or not str(label).isidentifier():
-            raise TypeMismatch("export", f"{which}[{name!r}][{axis}] is {dim!r}", 'expected the name of a dimension, such as "batch"')
-        found[axis % ndim] = str(label)
+        label = str(label or "").replace(" ", "")
+        if not label.isidentifier() and not multiple(label):
+            expected = 'expected the name of a dimension, such as "batch", or a multiple of one, "32*h"'
+            raise TypeMismatch("export", f"{which}[{name!r}][{axis}] is {dim!r}", expected)
+        found[axis % ndim] = label
     return found
+
+
+def multiple(dim: str) -> int:
+    """What all sizes of a dimension divide by: 32 for "32*h", as ``32 * torch.export.Dim("h")`` is named; 0 for a plain name."""
+    number, star, name = dim.partition("*")
+    return int(number) if star and number.isdecimal() and name.isidentifier() else 0
 
 
 def leaves(tree: Any, prefix: str = "", kind: Any = dv.Tensor) -> Iterator[tuple[str, Any]]:

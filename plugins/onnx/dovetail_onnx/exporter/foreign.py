@@ -12,7 +12,7 @@ _ANY: Any = object()
 
 #: Each with the values under which the model is the one that is written anyway.
 _OPTIONS: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("verbose", "dynamo", "do_constant_folding", "optimize", "fallback", "autograd_inlining"), (_ANY,)),
+    **dict.fromkeys(("verbose", "dynamo", "optimize", "fallback", "autograd_inlining"), (_ANY,)),
     "export_params": (True,),
     "keep_initializers_as_inputs": (False, None),
     "report": (False,),

@@ -16,6 +16,7 @@ from dovetail.graph import Call, Value
 from .builder import Builder, Ref, Unmade
 from .runs import Runs, Varied, place
 from .sizes import FreeSize, Unsolved, make, solve, solve_float
+from .unlowered import reason
 from .views import Memory
 
 __all__ = ["Lowerer", "MissingLowerings", "Unlowered", "missing"]
@@ -23,16 +24,18 @@ __all__ = ["Lowerer", "MissingLowerings", "Unlowered", "missing"]
 
 @dataclass(frozen=True)
 class Unlowered:
-    """An op of a model that has no lowering: where it is called, how often, and what would supply one."""
+    """An op of a model that has no lowering: where it is called, how often, what would supply one, and why there is none."""
 
     op: str
     modules: tuple[str, ...]
     count: int
     hook: str
+    reason: str = ""
 
     def __str__(self) -> str:
         where = f" in {', '.join(m or 'the function' for m in self.modules)}"
-        return f"{self.op}: {self.count} call{'s' * (self.count > 1)}{where}; {self.hook}"
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{self.op}: {self.count} call{'s' * (self.count > 1)}{where}{why}; {self.hook}"
 
 
 class MissingLowerings(UnsupportedError):
@@ -54,7 +57,7 @@ def missing(calls: list[Call]) -> list[Unlowered]:
         if f"{op}@onnx" in plugins.lowerings:
             continue
         modules = tuple(dict.fromkeys(c.module for c in calls if c.op == op))
-        found.append(Unlowered(op, modules, count, f'a plugin can bring it: [lowerings.{_key(op)}] with format = "onnx"'))
+        found.append(Unlowered(op, modules, count, f'a plugin can bring it: [lowerings.{_key(op)}] with format = "onnx"', reason(op)))
     return found
 
 
@@ -168,7 +171,7 @@ class Lowerer:
         found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
         if found is None:  # refused when it is needed, since not every lowering needs every argument
             at = "; ".join(f"{v} at {', '.join(f'{k} = {n}' for k, n in s.items())}" for v, s in zip(values, self.runs.sizes, strict=True))
-            remedy = "keep that dimension fixed, or compute the number from x.shape"
+            remedy = "keep that dimension fixed, name it by what it divides by ('32*h'), or compute the number from x.shape"
             error = Unsolved(where, f"{what} {at}", "expected an expression of the named dimensions", remedy)
 
             def refuse(g: Builder) -> Ref:

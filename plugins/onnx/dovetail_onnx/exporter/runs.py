@@ -13,7 +13,7 @@ import dovetail as dv
 from dovetail.errors import ShapeError, UnsupportedError
 from dovetail.graph import Call, Graph, Value, trace
 
-from .arguments import Inputs, leaves
+from .arguments import Inputs, leaves, multiple
 
 __all__ = ["Runs", "Varied", "record"]
 
@@ -154,6 +154,10 @@ def _stride(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: 
     long = [] if base[name] < 16 else [far] if base[name] < 64 else [-far, far]
     tries: list[tuple[Callable[[int], int], tuple[int, ...]]] = [(partial(_far, far), (1, 5, -1 if far < 0 else 1)) for far in long]
     tries += [(unit.__mul__, (1, 5)) for unit in _UNITS if base[name] + 5 * unit >= 2]
+    unit = multiple(name)
+    if unit:  # only its multiples are sizes
+        tries = [((unit * n).__mul__, (1, 5)) for n in (base[name] // unit // 8 | 1, 1, 2, 4)]
+        long = []
     for k, (step, counts) in enumerate(tries):
         try:
             for at, count in enumerate(counts):
@@ -172,7 +176,7 @@ def _stride(model: Any, inputs: Inputs, base: dict[str, int], name: str, known: 
 
 
 def _far(stride: int, count: int) -> int:
-    return count * stride + (count == 2)
+    return count * stride + (count == 3)  # so that sizes are odd in other runs than those of another dimension
 
 
 def _alike(a: Graph, b: Graph, when: str) -> None:

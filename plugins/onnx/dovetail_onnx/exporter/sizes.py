@@ -139,13 +139,14 @@ _DIVISORS: tuple[Callable[[int, int], bool], ...] = (
 
 
 def _quotient(values: Any, atoms: Sequence[FreeSize]) -> Any:
+    few = len(set(values)) < 3  # 0, 1, 1, 1, 1 is met by many a formula: only what layers do is believed
     for wanted in _DIVISORS:
         for a, q in itertools.product(atoms, range(2, 65)):
             for p in (1, -1):
                 low = max(q * w - p * v for v, w in zip(a.values, values, strict=True))
                 high = min(q * w - p * v + q - 1 for v, w in zip(a.values, values, strict=True))
                 b = min(max(low, 0), high)  # several would do: the one nearest to nothing added
-                if low <= high and wanted(q, b):
+                if low <= high and wanted(q, b) and (not few or q <= 4 or (not q & (q - 1) and b in (0, q - 1))):
                     top = a if p == 1 else -a
                     return (top + b if b else top) // q
     for a, q in itertools.product(atoms, range(2, 21)):  # as of scale factors
@@ -171,7 +172,7 @@ def _product(values: Any, atoms: Sequence[FreeSize]) -> Any:
 
 
 def _sum(values: Any, atoms: Sequence[FreeSize]) -> Any:
-    if len(values) < 4:
+    if len(values) < 4 or len(set(values)) < 3:  # two numbers, such as what pooling lost, may be of height or width
         return None
     import numpy as np
 

@@ -14,7 +14,7 @@ from dovetail.io import atomic
 from .builder import Builder, Ref
 from .sizes import FreeSize, solve
 
-__all__ = ["ROOM", "assemble", "save", "weight"]
+__all__ = ["ROOM", "assemble", "prune", "save", "weight"]
 
 ROOM = 2**31 - 2**20  # protobuf messages end at 2 GB; some room for the graph
 _LARGE = 1024  # bytes of a tensor that goes into the file of weights
@@ -39,7 +39,7 @@ def assemble(
     opsets = [helper.make_opsetid(domain, version) for domain, version in {"": builder.opset, **builder.domains}.items()]
     model = helper.make_model(graph, opset_imports=opsets, producer_name="dovetail-onnx", producer_version=__version__)
     model.ir_version = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
-    _prune(model.graph)
+    prune(model.graph)
     for key, value in (metadata or {}).items():
         entry = model.metadata_props.add()
         entry.key, entry.value = str(key), str(value)
@@ -86,7 +86,7 @@ def _info(builder: Builder, ref: Ref, name: str, named: list[FreeSize]) -> Any:
     return helper.make_tensor_value_info(name, builder.type_number(ref.dtype), shape)
 
 
-def _prune(graph: Any) -> None:
+def prune(graph: Any) -> None:
     """Leave out nodes and initializers that no output needs."""
     needed = {o.name for o in graph.output}
     kept = []

@@ -207,6 +207,32 @@ def cumprod(g: Any, input: Any, dim: int, dtype: Any) -> Any:
     return g.Concat(*parts, axis=dim)
 
 
+def _running(g: Any, input: Any, dim: int, better: str) -> tuple[Any, Any]:
+    """The largest or smallest so far and its last place, slice by slice; a NaN stays."""
+    count = input.shape[dim] if input.ndim else 1
+    if not isinstance(count, int) or count > _SLICES:
+        raise refuse(g, f"a running extreme over {count} elements", f"fix that dimension, to {_SLICES} at most")
+    if count < 2:
+        return input, g.Expand(g.const(0, dv.int64), g.Shape(input))
+    parts = list(g.node("Split", input, [1] * count, axis=dim, outputs=count))
+    places = [g.Expand(g.const(0, dv.int64), g.Shape(parts[0]))]
+    for k in range(1, count):
+        new = g.Not(g.node(better, parts[k - 1], parts[k]))
+        if input.dtype.is_floating_point:  # nothing takes the place of a NaN but another NaN
+            new = g.And(new, g.Or(g.Not(g.IsNaN(parts[k - 1])), g.IsNaN(parts[k])))
+        places.append(g.Where(new, g.const(k, dv.int64), places[k - 1]))
+        parts[k] = g.Where(new, parts[k], parts[k - 1])
+    return g.Concat(*parts, axis=dim), g.Concat(*places, axis=dim)
+
+
+def cummax(g: Any, input: Any, dim: int) -> tuple[Any, Any]:
+    return _running(g, input, dim, "Greater")
+
+
+def cummin(g: Any, input: Any, dim: int) -> tuple[Any, Any]:
+    return _running(g, input, dim, "Less")
+
+
 def logcumsumexp(g: Any, input: Any, dim: int) -> Any:
     top = reduce(g, "ReduceMax", input, dim, True)
     return g.Add(g.Log(g.CumSum(g.Exp(g.Sub(input, top)), g.const(dim, dv.int64))), top)

@@ -83,7 +83,7 @@ def _zeros(state: Any, ways: int, X: Any, size: int, layout: int) -> Any:
     return dv.zeros((batch, ways, size) if layout else (ways, batch, size), dtype=X.dtype, device=X.device) if state is None else state
 
 
-@operator(since=7)
+@operator()
 def RNN(
     X: Any, W: Any, R: Any, B: Any = None, sequence_lens: Any = None, initial_h: Any = None, *, hidden_size: int | None = None,
     direction: str = "forward", activations: Any = None, activation_alpha: Any = None, activation_beta: Any = None,
@@ -99,7 +99,7 @@ def RNN(
     return layer.run(X, sequence_lens, [_zeros(initial_h, layer.ways, X, size, layout)], step)
 
 
-@operator(since=7)
+@operator()
 def GRU(
     X: Any, W: Any, R: Any, B: Any = None, sequence_lens: Any = None, initial_h: Any = None, *, hidden_size: int | None = None,
     direction: str = "forward", activations: Any = None, activation_alpha: Any = None, activation_beta: Any = None,
@@ -129,7 +129,7 @@ def GRU(
     return layer.run(X, sequence_lens, [_zeros(initial_h, layer.ways, X, size, layout)], step)
 
 
-@operator(since=7)
+@operator()
 def LSTM(
     X: Any, W: Any, R: Any, B: Any = None, sequence_lens: Any = None, initial_h: Any = None, initial_c: Any = None, P: Any = None, *,
     hidden_size: int | None = None, direction: str = "forward", activations: Any = None, activation_alpha: Any = None,

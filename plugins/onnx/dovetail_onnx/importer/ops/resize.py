@@ -160,3 +160,8 @@ def Resize_10(X: Any, scales: Any, *, mode: str = "nearest") -> Any:
 def Upsample(X: Any, scales: Any = None, *, mode: str = "nearest") -> Any:
     scales = scales if isinstance(scales, dv.Tensor) else dv.tensor(scales)
     return Resize_10(X, scales, mode="linear" if mode == "bilinear" else mode)
+
+
+@operator("Upsample")
+def Upsample_1(X: Any, *, height_scale: float, width_scale: float, mode: str = "nearest") -> Any:
+    return Upsample(X, [1.0, 1.0, height_scale, width_scale], mode=mode)

@@ -69,3 +69,26 @@ def RoiAlign(
 def _weighted(image: Any, down: np.ndarray[Any, Any], across: np.ndarray[Any, Any]) -> Any:
     left, right = (dv.from_numpy(one).to(image.dtype).to(image.device) for one in (down, across))
     return left @ image @ right.t()
+
+
+@operator()
+def MaxRoiPool(X: Any, rois: Any, *, pooled_shape: list[int], spatial_scale: float = 1.0) -> Any:
+    """Fast R-CNN's pooling (Girshick 2015): the largest element of each bin of a region of whole pixels, 0 where a bin is outside."""
+    boxes = rois.detach().cpu().numpy().astype(np.float64)
+    corners = np.floor(boxes[:, 1:] * spatial_scale + 0.5).astype(np.int64)
+    out = []
+    for batch, (left, top, right, bottom) in zip(boxes[:, 0].astype(np.int64), corners):
+        rows = _bins(top, bottom, pooled_shape[0], X.shape[2])
+        columns = _bins(left, right, pooled_shape[1], X.shape[3])
+        image = X[int(batch)]
+        empty = image.new_zeros(X.shape[1])
+        found = [image[:, a:b, c:d].amax((1, 2)) if b > a and d > c else empty for a, b in rows for c, d in columns]
+        out.append(dv.stack(found, -1).reshape(X.shape[1], *pooled_shape))
+    return dv.stack(out) if out else X.new_zeros((0, X.shape[1], *pooled_shape))
+
+
+def _bins(first: int, last: int, count: int, size: int) -> list[tuple[int, int]]:
+    """Where each bin of a region from one pixel to another, both included, begins and ends inside the image."""
+    step = max(int(last) - int(first) + 1, 1) / count
+    ends = [(int(np.floor(k * step)) + int(first), int(np.ceil((k + 1) * step)) + int(first)) for k in range(count)]
+    return [(min(max(a, 0), size), min(max(b, 0), size)) for a, b in ends]
