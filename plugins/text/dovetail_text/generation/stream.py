@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,12 +17,18 @@ __all__ = ["Stop", "TextStreamer"]
 class Stop:
     """Which texts ``(N, L)`` end with their last token: a token of ``ends``, or one that completes one of ``strings``.
 
+    ``criteria`` are functions of the texts and None, which say whether all, or each, are to end; after ``seconds`` all do.
+
     >>> Stop([7], (), None)(dv.tensor([[1, 7], [7, 1]]), 0)
     tensor([ True, False])
     """
 
-    def __init__(self, ends: Sequence[int], strings: str | Sequence[str] | None, tokenizer: Any) -> None:
-        self.ends = list(ends)
+    def __init__(
+        self, ends: Sequence[int], strings: str | Sequence[str] | None, tokenizer: Any,
+        criteria: Sequence[Callable[[Tensor, Any], Any]] | None = None, seconds: float | None = None,
+    ) -> None:  # fmt: skip
+        self.ends, self.criteria = list(ends), list(criteria or ())
+        self.until = None if seconds is None else time.monotonic() + seconds
         self.strings = [strings] if isinstance(strings, str) else list(strings or ())
         if not all(isinstance(text, str) and text for text in self.strings):
             raise TypeMismatch("generate", f"stop_strings is {strings!r}", "expected strings that are not empty")
@@ -30,6 +37,11 @@ class Stop:
             raise TypeMismatch("generate", what, "expected a tokenizer, which reads the tokens")
         self.tokenizer = tokenizer
         self.reach = 4 * max(map(len, self.strings), default=0) + 4  # a character takes at most four tokens, of a byte each
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything ends a text."""
+        return bool(self.ends or self.strings or self.criteria) or self.until is not None
 
     def __call__(self, ids: Tensor, start: int) -> Tensor:
         """``(N,)`` of bool; the new text begins at the token ``start``, and strings are looked for in it alone."""
@@ -42,7 +54,9 @@ class Stop:
             said = [self.tokenizer.decode(tail) for tail in tails]
             hits = [any(text in one for text in self.strings) for one in said]
             found = found | dv.tensor(hits, dtype=dv.bool, device=ids.device)
-        return found
+        for criterion in self.criteria:
+            found = found | criterion(ids, None)
+        return found if self.until is None or time.monotonic() < self.until else dv.ones_like(found)
 
 
 class TextStreamer:

@@ -199,10 +199,6 @@ class BertModel(BertPreTrainedModel):
         self.pooler = _Pooler(config) if add_pooling_layer else None
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.embeddings.word_embeddings
-
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, output_attentions: bool = False,

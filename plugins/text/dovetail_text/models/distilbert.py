@@ -158,10 +158,6 @@ class DistilBertModel(DistilBertPreTrainedModel):
         self.transformer = _Transformer(config)
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.embeddings.word_embeddings
-
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None,
         position_ids: Tensor | None = None, output_attentions: bool = False, output_hidden_states: bool = False, return_dict: bool = True,

@@ -208,10 +208,6 @@ class T5PreTrainedModel(CausalLM):
         state.pop("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight", None)
         return state
 
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.shared
-
     def cache_sizes(self) -> tuple[int, int, int]:
         """The number of layers of the decoder, of heads, and the length of each."""
         return self.config.num_decoder_layers, self.config.num_heads, self.config.d_kv
