@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from threading import Thread
 
 import pytest
 
 import dovetail as dv
-from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
-from dovetail_text.generation import GenerationConfig, TextStreamer, generate
+from dovetail.errors import FormatError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail_text.generation import GenerationConfig, TextIteratorStreamer, TextStreamer, generate
 from dovetail_text.models import GPT, GPTConfig
 from dovetail_text.tokenizers import Char
 
@@ -24,6 +25,7 @@ def _model(seed=0, **config):
 
 
 MODEL = _model()
+LETTERS = Char([chr(97 + i) for i in range(30)])
 WAYS = [{}, {"num_beams": 3}, {"do_sample": True}, {"do_sample": True, "num_beams": 2, "top_k": 9}]
 
 
@@ -105,8 +107,22 @@ def test_streamers_of_both_kinds():
     text = generate(MODEL, [1, 2, 3], 3, streamer=streamer).tolist()
     assert streamer.said == [[[1, 2, 3]], *([token] for token in text[3:]), "end"]
     pieces = []
-    generate(MODEL, [1, 2, 3], 3, streamer=TextStreamer(Char([chr(97 + i) for i in range(30)]), pieces.append))
-    assert "".join(pieces) == "".join(chr(97 + i) for i in text[3:])
+    generate(MODEL, [1, 2, 3], 3, streamer=TextStreamer(LETTERS, pieces.append))
+    assert "".join(pieces) == LETTERS.decode(text)
+    late = TextIteratorStreamer(LETTERS, skip_prompt=True, timeout=60)
+    thread = Thread(target=generate, args=(MODEL, [1, 2, 3], 3), kwargs={"streamer": late})
+    thread.start()
+    assert "".join(late) == LETTERS.decode(text[3:])
+    thread.join()
+
+
+def test_text_on_the_standard_output(capsys):
+    text = generate(MODEL, [1, 2, 3], 3).tolist()
+    for streamer, said in ((TextStreamer(LETTERS, True), text[3:]), (TextStreamer(LETTERS), text)):
+        generate(MODEL, [1, 2, 3], 3, streamer=streamer)
+        assert capsys.readouterr().out == LETTERS.decode(said) + "\n" and streamer.text == LETTERS.decode(said)
+    with pytest.raises(ShapeError, match="TextStreamer: there are 3 texts; expected one"):
+        generate(MODEL, PROMPTS, 3, streamer=TextStreamer(LETTERS))
 
 
 def test_the_settings_of_a_folder(tmp_path):

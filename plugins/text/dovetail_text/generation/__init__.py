@@ -5,7 +5,7 @@ from __future__ import annotations
 from .prompts import left_padded
 from .scores import choose, penalised
 from .settings import GenerationConfig
-from .stream import TextStreamer
+from .stream import TextIteratorStreamer, TextStreamer
 from .text import generate
 
-__all__ = ["GenerationConfig", "TextStreamer", "choose", "generate", "left_padded", "penalised"]
+__all__ = ["GenerationConfig", "TextIteratorStreamer", "TextStreamer", "choose", "generate", "left_padded", "penalised"]

@@ -7,13 +7,13 @@ from typing import Any
 
 _FILES = {
     "auto": [
-        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM",
-        "AutoModelForSequenceClassification",
+        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForQuestionAnswering",
+        "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification", "AutoModelForTokenClassification",
     ],
     "bert": ["BertConfig", "BertModel"],
     "bert_heads": ["BertForMaskedLM", "BertForSequenceClassification"],
     "distilbert": ["DistilBertConfig", "DistilBertForMaskedLM", "DistilBertForSequenceClassification", "DistilBertModel"],
-    "gpt": ["GPT", "GPTConfig", "GPT2Config", "GPT2LMHeadModel"],
+    "gpt": ["GPT", "GPTConfig", "GPT2Config", "GPT2LMHeadModel", "GPT2Model"],
     "llama": [
         "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "Qwen2Config", "Qwen2ForCausalLM",
     ],
@@ -36,6 +36,10 @@ _FILES = {
         ) for form in ("_ENCODER", "", "_GENERATION")),
     ],
     "t5_models": ["T5EncoderModel", "T5ForConditionalGeneration", "T5Model"],
+    "token_heads": [
+        f"{family}For{head}" for family in ("Bert", "DistilBert", "Roberta", "XLMRoberta")
+        for head in ("QuestionAnswering", "TokenClassification")
+    ],
 }  # fmt: skip
 _HOMES = {name: file for file, names in _FILES.items() for name in names}
 

@@ -66,7 +66,7 @@ class BertPreTrainedModel(PreTrainedModel):
 
     config_class = BertConfig
     base_model_prefix = "bert"
-    heads = ("cls", "classifier")
+    heads = ("cls", "classifier", "qa_outputs")
     optional = ("pooler",)
     padded_positions: ClassVar[bool] = False  # padding has a position of its own
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dovetail as dv
 from dovetail import Tensor
+from dovetail.errors import UnsupportedError
 from dovetail.nn import functional as F
 
 from .cache import KeyValueCache
@@ -70,6 +72,19 @@ class CausalLM(PreTrainedModel):
             what = f"max_length is given, but the generation_config has max_new_tokens = {settings['max_new_tokens']}"
             warnings.warn(f"generate: {what}, which goes before it", stacklevel=2)
         return generate(self, ids, **(settings | {name: value for name, value in given.items() if value is not None or name == "top_k"}))
+
+    def compute_transition_scores(
+        self, sequences: Tensor, scores: Sequence[Tensor], beam_indices: Tensor | None = None, normalize_logits: bool = False
+    ) -> Tensor:  # fmt: skip
+        """The score ``(N, steps)`` of each token that was taken, of texts and the scores of their steps, as ``generate`` keeps them.
+
+        With ``normalize_logits`` they are logarithms of probabilities. Raises an UnsupportedError for texts of beams, whose rows change.
+        """
+        if beam_indices is not None:
+            raise UnsupportedError("compute_transition_scores", "beam_indices are given", "only texts without beams are there")
+        steps = dv.stack(list(scores), 1)
+        steps = steps.log_softmax(-1) if normalize_logits else steps
+        return steps.gather(2, sequences[:, -steps.shape[1] :, None])[:, :, 0]
 
     def _cache_for(self, rows: int, length: int, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
         """The cache of a call: the one given, by either name, or, where one is asked for, a new one that grows."""

@@ -172,9 +172,14 @@ class PreTrainedModel(Words):
     def init_weights(self, module: nn.Module) -> None:
         """Give one module its initial weights; for subclasses to write."""
 
-    def num_parameters(self) -> int:
-        """How many numbers the model learns; those with two names count once."""
-        return sum(p.numel() for p in self.parameters())
+    @property
+    def base_model(self) -> nn.Module:
+        """The model without its head; itself where it has none."""
+        return getattr(self, self.base_model_prefix or "_", self)
+
+    def num_parameters(self, only_trainable: bool = False) -> int:
+        """How many numbers the model has, or learns; those with two names count once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
 
     def renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Bring names of older versions to today's and leave out what is no parameter; for subclasses to write."""

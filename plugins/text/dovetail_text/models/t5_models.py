@@ -123,6 +123,10 @@ class T5ForConditionalGeneration(T5PreTrainedModel):
         moved = dv.cat([first, labels[:, :-1]], 1)
         return moved.masked_fill(moved == -100, self.config.pad_token_id)
 
+    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
+        """`shifted`, as transformers calls it."""
+        return self.shifted(labels)
+
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None, encoder_outputs: Any = None, cache: KeyValueCache | None = None,
