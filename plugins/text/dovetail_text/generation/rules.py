@@ -74,9 +74,9 @@ class Rules:
                 raise ValueRangeError("generate", f"{name} is {value!r}", "expected 0 or more")
         for name, low in (("encoder_repetition_penalty", 0.0), ("max_time", 0.0), ("typical_p", 0.0)):
             value = getattr(self, name)
-            if value is not None and not value > low:
+            if value is not None and not (isinstance(value, int | float) and value > low):
                 raise ValueRangeError("generate", f"{name} is {value!r}", "expected more than 0")
-        if self.min_p is not None and not 0 <= self.min_p <= 1:
+        if self.min_p is not None and not (isinstance(self.min_p, int | float) and 0 <= self.min_p <= 1):
             raise ValueRangeError("generate", f"min_p is {self.min_p!r}", "expected 0 <= min_p <= 1")
         return self
 
@@ -137,15 +137,18 @@ def tokens_of(tokens: int | Iterable[int] | Tensor | None) -> list[int]:
     if tokens is None:
         return []
     tokens = tokens.tolist() if isinstance(tokens, Tensor) else tokens
-    return [tokens] if isinstance(tokens, int) else [int(token) for token in tokens]
+    found = [tokens] if isinstance(tokens, int | str | float | Mapping) or not isinstance(tokens, Iterable) else list(tokens)
+    if not all(hasattr(token, "__index__") and not isinstance(token, bool) for token in found):
+        raise TypeMismatch("generate", f"{tokens!r} stands for a token", "expected its number, or several")
+    return [int(token) for token in found]
 
 
 def _when(now: Callable[[int], bool], change: Callable[[Tensor], Tensor]) -> Rule:
     return lambda ids, scores: change(scores) if now(ids.shape[1]) else scores
 
 
-def _places(scores: Tensor, tokens: Iterable[int]) -> Tensor:
-    at = dv.tensor(list(tokens), dtype=dv.int64, device=scores.device)
+def _places(scores: Tensor, tokens: Any) -> Tensor:
+    at = dv.tensor(tokens_of(tokens), dtype=dv.int64, device=scores.device)
     if at.numel() and not 0 <= int(at.min()) <= int(at.max()) < scores.shape[1]:
         what = f"tokens {at.tolist()} are asked for and the vocabulary has {scores.shape[1]}"
         raise ValueRangeError("generate", what, "expected tokens of the vocabulary")

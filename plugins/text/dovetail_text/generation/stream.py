@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import dovetail as dv
@@ -30,7 +30,7 @@ class Stop:
     ) -> None:  # fmt: skip
         self.ends, self.criteria = list(ends), list(criteria or ())
         self.until = None if seconds is None else time.monotonic() + seconds
-        self.strings = [strings] if isinstance(strings, str) else list(strings or ())
+        self.strings = [strings] if isinstance(strings, str) else list(strings or ()) if isinstance(strings, Iterable | None) else [""]
         if not all(isinstance(text, str) and text for text in self.strings):
             raise TypeMismatch("generate", f"stop_strings is {strings!r}", "expected strings that are not empty")
         if self.strings and not hasattr(tokenizer, "decode"):

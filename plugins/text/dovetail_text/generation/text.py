@@ -65,6 +65,10 @@ def generate(
     """
     eos, pad = eos if eos_token_id is None else eos_token_id, pad if pad_token_id is None else pad_token_id
     ids, top_k, rules = _one_of(ids, input_ids, inputs), top_k or None, Rules.of(more).checked()
+    given = {"temperature": temperature, "top_p": top_p, "repetition_penalty": repetition_penalty, "length_penalty": length_penalty}
+    _numbers(given, int | float)
+    counts = {"max_new_tokens": max_new_tokens, "max_length": max_length, "top_k": top_k, "num_beams": num_beams}
+    _numbers(counts | {"num_return_sequences": num_return_sequences}, int)
     new = _new_tokens(model, ids, max_new_tokens, max_length)
     _check(new, temperature, top_k, top_p, repetition_penalty)
     _check_many(num_beams, num_return_sequences, do_sample, streamer, early_stopping)
@@ -188,6 +192,12 @@ def _continued(
 
 def _likeliest(scores: Tensor) -> Tensor:
     return scores.argmax(-1)
+
+
+def _numbers(given: dict[str, Any], kind: Any) -> None:
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise TypeMismatch("generate", f"{name} is {value!r}", "expected a whole number" if kind is int else "expected a number")
 
 
 def _check(max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None, repetition_penalty: float) -> None:

@@ -36,7 +36,7 @@ _FAMILIES = {
 
 def _family(where: str, config: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
     kind = config.get("model_type")
-    if kind in _FAMILIES:
+    if isinstance(kind, str) and kind in _FAMILIES:
         return kind, *_FAMILIES[kind]
     if kind is None:
         raise UnsupportedError(where, "the configuration has no model_type", f"expected one of {', '.join(_FAMILIES)}")
