@@ -175,3 +175,24 @@ def test_a_streamer_says_what_theirs_says(wordpiece, tmp_path, capsys):
             model.generate(ids, max_new_tokens=6, do_sample=False, pad_token_id=0, streamer=home.TextStreamer(tokenizer, skip))
             said.append(capsys.readouterr().out)
     assert said[:2] == said[2:]
+
+
+def test_a_decoder_s_loop_of_ones_own(tmp_path):
+    fields = dict(vocab_size=40, d_model=16, d_kv=8, d_ff=20, num_layers=2, num_heads=2, decoder_start_token_id=0)
+    said = []
+    for model, kind in zip(pair(tmp_path, "T5ForConditionalGeneration", "T5Config", **fields), (dv, torch), strict=True):
+        with kind.no_grad():
+            encoded = model(kind.tensor(IDS.tolist()), decoder_input_ids=kind.tensor([[0], [0]])).encoder_last_hidden_state
+            tokens, past, scores = kind.tensor([[0], [0]]), None, []
+            for _ in range(5):
+                out = model(encoder_outputs=(encoded,), decoder_input_ids=tokens, past_key_values=past, use_cache=True)
+                past, tokens = out.past_key_values, out.logits[:, -1:].argmax(-1)
+                scores.append(out.logits)
+            assert past.get_seq_length() == 5
+        said.append(kind.cat(scores, 1))
+    close(*said)
+
+
+def test_tokens_and_their_text(wordpiece):
+    found = [(t.convert_tokens_to_string(t.tokenize("hello worlds, naïve")), t.get_added_vocab(), t.is_fast) for t in wordpiece]
+    assert found[0] == found[1]

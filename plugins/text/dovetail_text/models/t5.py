@@ -217,6 +217,11 @@ class T5PreTrainedModel(CausalLM):
         states = self.encoder(input_ids, attention_mask, inputs_embeds)
         return ModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))
 
+    def _cache_of(self, ids: Tensor | None, vectors: Tensor | None, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
+        """The cache of a call of the decoder."""
+        given = ids if vectors is None else vectors
+        return (past if cache is None else cache) if given is None else self._cache_for(*given.shape[:2], cache, past, use_cache)
+
     def _decoded(
         self, input_ids: Tensor | None, attention_mask: Tensor | None, decoder_input_ids: Tensor | None, decoder_mask: Tensor | None,
         encoder_outputs: Any, inputs_embeds: Tensor | None, decoder_inputs_embeds: Tensor | None, cache: KeyValueCache | None,
