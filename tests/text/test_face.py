@@ -104,10 +104,10 @@ def test_an_encoding_reads_as_its_numbers(gpt):
     one = gpt.encode("it fits well")
     assert list(one) == one.ids and one[0] == one.ids[0] and one[1:] == one.ids[1:] and np.asarray(one).tolist() == one.ids
     assert dv.tensor(one).tolist() == one.ids and dv.tensor(one).dtype == dv.int64 and dv.as_tensor(one).shape == (len(one),)
-    with pytest.raises(
-        TypeMismatch, match=r"HFTokenizer.encode: it does not take return_tensors; it gives an Encoding.*tokenizer\(text, …\)"
-    ):
-        gpt.encode("it", return_tensors="pt")
+    assert gpt.encode("it fits well", return_tensors="pt").tolist() == [one.ids]
+    assert gpt.encode("it fits well", truncation=True, max_length=2) == one.ids[:2]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'return_tensor'"):
+        gpt.encode("it", return_tensor="pt")
 
 
 def test_several_texts_may_be_any_sequence(gpt):
@@ -135,7 +135,8 @@ def test_pad_token_is_asked_for():
 def test_batch_encoding(bert):
     batch = bert(["it fits", "a"], padding="max_length", max_length=6, return_tensors="np", return_offsets_mapping=True)
     assert isinstance(batch["input_ids"], np.ndarray) and batch.offset_mapping.shape == (2, 6, 2)
-    assert batch[0].tokens == batch.tokens(0) == ["[CLS]", "it", "fits", "[SEP]"] and isinstance(batch[1], Encoding)
+    assert batch[0].tokens == ["[CLS]", "it", "fits", "[SEP]"] and isinstance(batch[1], Encoding)
+    assert batch.tokens(0) == [*batch[0].tokens, "[PAD]", "[PAD]"] and batch.word_ids(1) == [None, 0, None, None, None, None]
     assert [e.tokens[1] for e in batch[:2]] == ["it", "a"] and list(batch) == ["input_ids", "attention_mask", "offset_mapping"]
     with pytest.raises(AttributeError, match="BatchEncoding: there is no 'labels'; it holds input_ids"):
         batch.labels

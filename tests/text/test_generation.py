@@ -199,7 +199,6 @@ def test_memory_stays_flat(make, new):
         (lambda: generate(MODEL, [1], 2, top_p=1.5), ValueRangeError, "top_p is 1.5; expected 0 < top_p <= 1"),
         (lambda: generate(MODEL, [1], 2, repetition_penalty=0.0), ValueRangeError, "repetition_penalty is 0.0; expected more than 0"),
         (lambda: generate(MODEL, [1], 2, num_beams=0), ValueRangeError, "num_beams is 0 and num_return_sequences is 1; expected"),
-        (lambda: generate(MODEL, [1], 2, num_beams=2, do_sample=True), UnsupportedError, "num_beams is 2 with do_sample=True; expected"),
         (lambda: generate(MODEL, [1], 2, num_beams=2, streamer=print), UnsupportedError, "num_beams is 2 with a streamer"),
         (lambda: generate(MODEL, [1], 2, num_return_sequences=2), ValueRangeError, "num_return_sequences is 2, num_beams 1; expected"),
         (lambda: generate(MODEL, [1], 2, num_beams=2, early_stopping="soon"), ValueRangeError, "early_stopping is 'soon'; expected"),

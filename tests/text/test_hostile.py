@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("tokenizers")
 
 import dovetail as dv
-from dovetail.errors import DovetailError
+from dovetail.errors import DovetailError, FormatError
 from dovetail_text import datasets
 from dovetail_text import transforms as T
 from dovetail_text.data.functional import load_sp_model
@@ -217,6 +217,57 @@ def test_changed_files_are_read_or_refused(folder, cases):
     note("S6", "changed files of text's formats, read or refused by a typed error", right, "all")
     assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong[:20])
     assert outcomes["read"] > cases and outcomes["FormatError"] > cases
+
+
+@pytest.mark.parametrize(
+    ("about", "error"),
+    [
+        ({"model_type": "bert", "num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000; expected a whole number from 0 to 10000"),
+        ({"model_type": "bert", "vocab_size": 10**15}, "vocab_size is 1000000000000000; expected a whole number from 0 to 268435456"),
+        ({"model_type": "bert", "hidden_size": 1e300}, r"hidden_size is 1e\+300; expected a whole number from 1"),
+        ({"model_type": "bert", "hidden_size": 2**28, "num_attention_heads": 1}, "not enough memory for 32,772,747,952,128 bytes"),
+        ({"model_type": "gpt2", "n_layer": -5}, "n_layer is -5; expected"), ({"model_type": "gpt2", "n_embd": 0}, "n_embd is 0; expected"),
+        ({"model_type": "gpt2", "n_positions": 10**18}, "block_size is 1000000000000000000; expected"),
+        ({"model_type": "gpt2", "vocab_size": None}, "vocab_size is None; expected a whole number"),
+        ({"model_type": "gpt2", "activation_function": {}}, "activation_function is {}; expected a string"),
+        ({"model_type": "gpt2", "eos_token_id": "x"}, "eos_token_id is 'x'; expected the number of a token"),
+        ({"model_type": "llama", "num_attention_heads": 0}, "num_attention_heads is 0; expected a whole number from 1"),
+        ({"model_type": "llama", "rms_norm_eps": "a"}, "rms_norm_eps is 'a'; expected a number"),
+        ({"model_type": "t5", "num_heads": "x"}, "num_heads is 'x'; expected"), ({"model_type": ["bert"]}, r"the model_type is \['bert'\]"),
+    ],
+)  # fmt: skip
+def test_configurations_of_no_model(about, error, tmp_path):
+    """Sizes that no memory holds, or that would be built for ever, and values of other types: refused before anything is made."""
+    BertModel(BERT).save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(about))
+    begun = time.process_time()
+    with pytest.raises(DovetailError, match=error):
+        AutoModel.from_pretrained(tmp_path)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("name", ["../other.safetensors", "/etc/hostname", "a/b.safetensors", "..", 5, None, ["a"]])
+def test_pieces_outside_the_folder_are_not_read(name, tmp_path):
+    BertModel(BERT).save_pretrained(tmp_path / "model")
+    (tmp_path / "model/model.safetensors").rename(tmp_path / "other.safetensors")
+    (tmp_path / "model/model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(FormatError, match=r"weight_map is not a table of tensors and files in the same folder|which is not in the folder"):
+        AutoModel.from_pretrained(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": "x"}, {"top_k": 1.5}, {"top_p": []}, {"eos_token_id": "x"}, {"eos_token_id": [1.5]}, {"num_beams": "2"},
+        {"min_p": "x"}, {"max_new_tokens": "9"}, {"repetition_penalty": {}}, {"suppress_tokens": "x"}, {"typical_p": []},
+        {"stop_strings": 5},
+    ],
+)  # fmt: skip
+def test_settings_of_other_types(settings, tmp_path):
+    GPT(GPTConfig(20, 8, 1, 2, 8)).save_pretrained(tmp_path)
+    (tmp_path / "generation_config.json").write_text(json.dumps(settings))
+    with pytest.raises(DovetailError, match="generate: "):
+        GPT.from_pretrained(tmp_path).generate([1, 2], do_sample=True)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import inspect
 import io
 import json
 import lzma
+import shutil
 import tarfile
 import zipfile
 
@@ -15,7 +17,7 @@ import pytest
 pytest.importorskip("tokenizers")
 
 import dovetail as dv
-from dovetail.errors import FormatError, RangeError, TypeMismatch, UnsafeArchiveError, UnsupportedError, ValueRangeError
+from dovetail.errors import FormatError, RangeError, TypeMismatch, UnsafeArchiveError, ValueRangeError
 from dovetail.utils.data import DataLoader
 from dovetail_text import datasets
 from dovetail_text.errors import HubError
@@ -180,8 +182,36 @@ def test_what_is_not_there(tmp_path):
         datasets.Multi30k(tmp_path, "train", ("en", "fr"))
     with pytest.raises(ValueRangeError, match="language_code"):
         datasets.CC100(tmp_path, "../en")
-    with pytest.raises(UnsupportedError, match="datasets.hf"):
-        datasets.CNNDM(tmp_path)
+    with pytest.raises((HubError, ImportError), match=r"CNNDM: the stories of cnn, or the list of those of val, are in none of .* the hub"):
+        datasets.CNNDM(tmp_path, "val")
+    with pytest.raises(TypeMismatch, match="CNNDM: split is 'valid'; expected one or several of 'train', 'val', 'test'"):
+        datasets.CNNDM(tmp_path, "valid")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_stories_are_found_by_their_addresses(tmp_path, packed):
+    told = {}
+    for source in ("cnn", "dailymail"):
+        folder = tmp_path / source / "stories"
+        folder.mkdir(parents=True)
+        for split, word in (("train", "training"), ("val", "validation"), ("test", "test")):
+            addresses = [f"http://{source}/{split}/{i}" for i in range(3)]
+            (tmp_path / f"{source}_wayback_{word}_urls.txt").write_text("\n".join(addresses) + "\n")
+            for address in addresses:
+                story = f"{address} began\n\nIt is so.\n\n@highlight\n\nfirst\n\n@highlight\n\n“last”"
+                (folder / f"{hashlib.sha1(address.encode()).hexdigest()}.story").write_text(story, encoding="utf-8")
+                told.setdefault(split, []).append((f"{address} began . It is so.", "first . “last”"))
+        if packed:
+            with tarfile.open(tmp_path / f"{source}_stories.tgz", "w:gz") as file:
+                file.add(tmp_path / source, source)
+            shutil.rmtree(tmp_path / source)
+    found = datasets.CNNDM(tmp_path)
+    assert [list(part) for part in found] == [told["train"], told["val"], told["test"]]
+    one = datasets.CNNDM(tmp_path, "val")
+    assert len(one) == 6 and one[-1] == told["val"][-1] and next(iter(one.map(lambda pair: pair[1]))) == "first . “last”"
+    (tmp_path / "cnn_wayback_test_urls.txt").write_text("http://elsewhere\n")
+    with pytest.raises(FormatError, match="1 of its 1 stories, .*story first, are not in"):
+        datasets.CNNDM(tmp_path, "test")
 
 
 ROWS = {

@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("dovetail_torch")
 
 from dovetail.utils.data import DataLoader
-from dovetail_text import models
 from dovetail_text.datasets import SST2
 from dovetail_text.datasets.pipes import Pipe
 
@@ -158,12 +157,3 @@ def test_workers_share_what_is_shuffled(options):
     passes = [list(loader) for _ in range(2)]
     assert sorted(passes[0]) == sorted(passes[1]) == list(range(40))
     assert passes[0] != passes[1] and passes[0] != list(range(40))
-
-
-@pytest.mark.parametrize(
-    ("name", "kin"),
-    [("XLMR_BASE_ENCODER", "XLMRobertaModel"), ("T5_SMALL_GENERATION", "T5For"), ("RobertaClassificationHead", "RobertaFor")],
-)
-def test_bundles_say_what_to_use(name, kin):
-    with pytest.raises(NotImplementedError, match=f"models: torchtext's {name} is not there; .*; {kin}.*from_pretrained"):
-        getattr(models, name)

@@ -16,11 +16,12 @@ from .functional import (
 from .metrics import bleu_score
 from .packing import DataCollatorWithFlattening, PackCollator
 from .sampler import BucketBatchSampler
+from .sequence import DataCollatorForSeq2Seq, DataCollatorForTokenClassification
 from .utils import get_tokenizer, interleave_keys, ngrams_iterator
 
 __all__ = [
-    "BucketBatchSampler", "DataCollatorForLanguageModeling", "DataCollatorWithFlattening", "DataCollatorWithPadding", "PackCollator",
-    "PadCollator", "bleu_score", "custom_replace", "generate_sp_model", "get_tokenizer", "interleave_keys", "load_sp_model",
-    "ngrams_iterator", "numericalize_tokens_from_iterator", "sentencepiece_numericalizer", "sentencepiece_tokenizer",
-    "simple_space_split", "to_map_style_dataset",
+    "BucketBatchSampler", "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
+    "DataCollatorWithFlattening", "DataCollatorWithPadding", "PackCollator", "PadCollator", "bleu_score", "custom_replace",
+    "generate_sp_model", "get_tokenizer", "interleave_keys", "load_sp_model", "ngrams_iterator", "numericalize_tokens_from_iterator",
+    "sentencepiece_numericalizer", "sentencepiece_tokenizer", "simple_space_split", "to_map_style_dataset",
 ]  # fmt: skip

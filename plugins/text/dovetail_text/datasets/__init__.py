@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from .blocks import BlockDataset, lm_blocks
+from .cnndm import CNNDM
 from .hub import HFDataset, HFIterableDataset, from_files, hf
 from .iwslt import IWSLT2016, IWSLT2017
 from .pydoc import PyDoc
 from .torchtext import (
     AG_NEWS,
     CC100,
-    CNNDM,
     IMDB,
     MNLI,
     MRPC,

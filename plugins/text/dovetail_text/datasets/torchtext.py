@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import FormatError, TypeMismatch, ValueRangeError
 
 from ..errors import HubError, MissingPackage
 from ..reading import lines_of
 from .local import Samples, columns_of, find, folders, squad_of, table_of, whole_lines_of
 
 __all__ = [
-    "AG_NEWS", "CC100", "CNNDM", "CoLA", "CoNLL2000Chunking", "DBpedia", "AmazonReviewFull", "AmazonReviewPolarity", "EnWik9", "IMDB",
+    "AG_NEWS", "CC100", "CoLA", "CoNLL2000Chunking", "DBpedia", "AmazonReviewFull", "AmazonReviewPolarity", "EnWik9", "IMDB",
     "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB",
     "SogouNews", "UDPOS", "WNLI", "WikiText103", "WikiText2", "YahooAnswers", "YelpReviewFull", "YelpReviewPolarity",
 ]  # fmt: skip
@@ -304,8 +304,3 @@ def CC100(root: Root = None, language_code: str = "en") -> Any:
     file = f"{language_code}.txt"
     source = _Source({"train": file}, lambda path, split: [(language_code, line) for line in lines_of(path)], (f"{file}.xz",))
     return _open("CC100", source, root, "train")
-
-
-def CNNDM(*args: Any, **options: Any) -> Any:
-    """torchtext's CNNDM is not read here: raises an UnsupportedError that says what to use."""
-    raise UnsupportedError("CNNDM", "it is not read here", "", 'open it with dovetail.text.datasets.hf("abisee/cnn_dailymail", "3.0.0")')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .prompts import left_padded
 from .scores import choose, penalised
-from .stream import TextStreamer
+from .settings import GenerationConfig
+from .stream import TextIteratorStreamer, TextStreamer
 from .text import generate
 
-__all__ = ["TextStreamer", "choose", "generate", "left_padded", "penalised"]
+__all__ = ["GenerationConfig", "TextIteratorStreamer", "TextStreamer", "choose", "generate", "left_padded", "penalised"]

@@ -8,6 +8,7 @@ from typing import Any
 import dovetail as dv
 from dovetail import Tensor
 
+from .kept import Kept
 from .stream import Stop
 
 __all__ = ["beam_search"]
@@ -18,6 +19,16 @@ _NEVER = -1.0e9
 def _taken(texts: Tensor, beams: Tensor) -> Tensor:
     """The texts ``(N, K, L)`` whose places are ``beams`` ``(N, M)``."""
     return texts.gather(1, beams[:, :, None].expand(-1, -1, texts.shape[-1]))
+
+
+def _best(sums: Tensor, count: int, draw: Callable[..., Tensor] | None) -> tuple[Tensor, Tensor]:
+    """The ``count`` best of sums ``(N, S)`` and their places, or drawn ones, from the best on."""
+    if draw is None:
+        found = sums.topk(count)
+        return found.values, found.indices
+    places = draw(sums, count=count)
+    values, order = sums.gather(1, places).sort(-1, descending=True)
+    return values, places.gather(1, order)
 
 
 class _Finished:
@@ -55,12 +66,13 @@ class _Finished:
 
 def beam_search(
     steps: Any, new: int, beams: int, stop: Stop, shape: Callable[[Tensor, Tensor], Tensor], pad: int, *, keep: int = 1,
-    length_penalty: float = 1.0, early_stopping: bool | str = False,
+    length_penalty: float = 1.0, early_stopping: bool | str = False, draw: Callable[..., Tensor] | None = None, kept: Kept | None = None,
 ) -> Tensor:  # fmt: skip
     """The ``keep`` best of texts that go on from ``steps.start`` ``(N · beams, L)`` by up to ``new`` tokens: ``(N · keep, L + …)``.
 
     ``shape`` changes the logarithms of probabilities by what was said; a text's score is their sum over its length to the power of
-    ``length_penalty``. Twice as many continuations are looked at as there are beams, so that enough go on where some end.
+    ``length_penalty``. Twice as many continuations are looked at as there are beams, so that enough go on where some end: the best, or
+    those that ``draw`` draws by the sums. ``kept`` takes each step's scores.
     """
     start, device = steps.start.shape[1], steps.start.device
     running = dv.full((steps.start.shape[0] // beams, beams, start + new), pad, dtype=dv.int64, device=device)
@@ -73,19 +85,24 @@ def beam_search(
     leading = (dv.arange(width, device=device) < beams)[None]
     for at in range(start, start + new):
         said = running[:, :, :at].reshape(n * beams, at)
-        odds = shape(steps.scores(said).to(dv.float32).log_softmax(-1), said)
+        logits = steps.scores(said).to(dv.float32)
+        odds = shape(logits.log_softmax(-1), said)
+        if kept is not None:
+            kept.take(odds, logits)
         size = odds.shape[-1]
-        best = (odds.view(n, beams, size) + scores[:, :, None]).view(n, beams * size).topk(width)
-        origin = best.indices // size
+        best, places = _best((odds.view(n, beams, size) + scores[:, :, None]).view(n, beams * size), width, draw)
+        origin = places // size
         texts = _taken(running, origin)
-        texts[:, :, at] = best.indices % size
+        texts[:, :, at] = places % size
         ended = stop(texts[:, :, : at + 1].reshape(n * width, at + 1), start).view(n, width) | (at + 1 == start + new)
-        going = (best.values + ended.to(dv.float32) * _NEVER).topk(beams)
+        going = (best + ended.to(dv.float32) * _NEVER).topk(beams)
         running, scores = _taken(texts, going.indices), going.values
-        finished.add(texts, best.values, ended & leading, at + 1 - start)
+        finished.add(texts, best, ended & leading, at + 1 - start)
         steps.reorder((origin.gather(1, going.indices) + first_row).reshape(-1))
         finished.look(scores[:, :1], at + 1 - start, new)
         if not finished.goes_on() or bool(ended.all()):
             break
-    kept = finished.texts[:, :keep].reshape(n * keep, start + new)
-    return kept[:, : start + (int(finished.lengths[:, :keep].max()) if new else 0)]
+    if kept is not None:
+        kept.beams = finished.scores[:, :keep].reshape(-1)
+    found = finished.texts[:, :keep].reshape(n * keep, start + new)
+    return found[:, : start + (int(finished.lengths[:, :keep].max()) if new else 0)]

@@ -11,8 +11,10 @@ from dovetail import Tensor
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 
 from .beams import beam_search
+from .kept import Kept
 from .prompts import AnswerSteps, Steps, prompts
-from .scores import choose, penalised
+from .rules import Rule, Rules, tokens_of
+from .scores import drawn, warped
 from .stream import Stop
 
 __all__ = ["generate"]
@@ -21,12 +23,11 @@ __all__ = ["generate"]
 def generate(
     model: Any, ids: Any = None, max_new_tokens: int | None = None, temperature: float = 1.0, top_k: int | None = None,
     top_p: float | None = None, do_sample: bool = False, eos: int | Sequence[int] | None = None, generator: Any = None,
-    streamer: Callable[[Tensor], None] | None = None, *, attention_mask: Tensor | None = None, pad: int | None = None,
-    use_cache: bool = True, num_beams: int = 1, num_return_sequences: int = 1, length_penalty: float = 1.0,
-    early_stopping: bool | str = False, repetition_penalty: float = 1.0, stop_strings: str | Sequence[str] | None = None,
-    tokenizer: Any = None, eos_token_id: int | Sequence[int] | None = None, pad_token_id: int | None = None, input_ids: Any = None,
-    inputs: Any = None, max_length: int | None = None,
-) -> Tensor:  # fmt: skip
+    streamer: Any = None, *, attention_mask: Tensor | None = None, pad: int | None = None, use_cache: bool = True, num_beams: int = 1,
+    num_return_sequences: int = 1, length_penalty: float = 1.0, early_stopping: bool | str = False, repetition_penalty: float = 1.0,
+    stop_strings: str | Sequence[str] | None = None, tokenizer: Any = None, eos_token_id: int | Sequence[int] | None = None,
+    pad_token_id: int | None = None, input_ids: Any = None, inputs: Any = None, max_length: int | None = None, **more: Any,
+) -> Any:  # fmt: skip
     """Continue prompts token by token; return them with what was added, ``(N, L + new)``. A T5 returns its answers.
 
     ``ids`` are the prompts: a tensor ``(N, L)``, or lists of several lengths, which are padded on the left with ``pad``; one prompt
@@ -47,10 +48,15 @@ def generate(
     ``model.generate`` it is 50 unless given, as in transformers.
     Beyond the ``block_size`` of a GPT the last ``block_size`` tokens are seen, without the cache.
 
+    ``more`` are, by the names of transformers, ``min_new_tokens`` and ``min_length`` (before which no text ends),
+    ``no_repeat_ngram_size``, ``bad_words_ids``, ``sequence_bias``, ``suppress_tokens``, ``min_p``, ``typical_p``, ``logits_processor``,
+    ``stopping_criteria``, ``max_time`` and the other fields of `Rules`. With ``return_dict_in_generate`` a ``ModelOutput`` has the texts
+    as ``sequences``, and what is asked for by ``output_scores`` and ``output_logits``, a tensor ``(rows, V)`` a step.
+
     The mode of the model stays as it is: call ``model.eval()`` first. Tokens are those of Hugging Face's ``generate`` with the same
     arguments, drawn ones for the same seed; results are the same with and without ``use_cache``, to rounding.
-    Raises a ValueError for arguments outside their range, a RuntimeError for prompts without a token, an UnsupportedError for beams
-    that are drawn or streamed.
+    Raises a ValueError for arguments outside their range, a TypeError for one that is not there, a RuntimeError for prompts without a
+    token, an UnsupportedError for beams that are streamed.
 
     >>> from dovetail_text.models import GPT, GPTConfig
     >>> model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)).eval()
@@ -58,27 +64,65 @@ def generate(
     (dovetail.Size([7]), dovetail.Size([2, 6]))
     """
     eos, pad = eos if eos_token_id is None else eos_token_id, pad if pad_token_id is None else pad_token_id
-    ids, top_k = _one_of(ids, input_ids, inputs), top_k or None
-    max_new_tokens = _new_tokens(model, ids, max_new_tokens, max_length)
-    _check(max_new_tokens, temperature, top_k, top_p, repetition_penalty)
+    ids, top_k, rules = _one_of(ids, input_ids, inputs), top_k or None, Rules.of(more).checked()
+    given = {"temperature": temperature, "top_p": top_p, "repetition_penalty": repetition_penalty, "length_penalty": length_penalty}
+    _numbers(given, int | float)
+    counts = {"max_new_tokens": max_new_tokens, "max_length": max_length, "top_k": top_k, "num_beams": num_beams}
+    _numbers(counts | {"num_return_sequences": num_return_sequences}, int)
+    new = _new_tokens(model, ids, max_new_tokens, max_length)
+    _check(new, temperature, top_k, top_p, repetition_penalty)
     _check_many(num_beams, num_return_sequences, do_sample, streamer, early_stopping)
-    config = model.config
-    eos = getattr(config, "eos_token_id", None) if eos is None else eos
-    ends = [] if eos is None else [eos] if isinstance(eos, int) else [int(token) for token in eos]
-    pad = getattr(config, "pad_token_id", None) if pad is None else pad
-    pad = pad if pad is not None else ends[0] if ends else 0
-    stop = Stop(ends, stop_strings, tokenizer)
+    ends, pad = _ends(model.config, eos, pad)
+    stop = Stop(ends, stop_strings, tokenizer, rules.stopping_criteria, rules.max_time)
     copies = num_beams if num_beams > 1 else num_return_sequences
+    kept = Kept(rules) if rules.return_dict_in_generate else None
     with dv.no_grad():
-        steps, single = _steps(model, ids, attention_mask, pad, max_new_tokens, use_cache, copies)
-        shape = partial(penalised, penalty=repetition_penalty, padding=steps.padding)
+        ids, attention_mask, single = _placed(model, ids, attention_mask, pad)
+        steps = _steps(model, ids, attention_mask, new, use_cache, copies)
+        start = steps.start.shape[1]
+        shapes = rules.before(repetition_penalty, ids, steps.padding, start, start + new, ends, max(num_beams, num_return_sequences))
+        if do_sample:
+            keep = len(ends) + 1 if num_beams > 1 and ends else 2 if num_beams > 1 else 1
+            shapes.append(_warper(rules, temperature, top_k, top_p, keep))
+        if rules.renormalize_logits:
+            shapes.append(lambda ids, scores: scores.log_softmax(-1))
+        shape, draw = partial(_shaped, shapes), partial(drawn, generator=generator) if do_sample else None
         if num_beams > 1:
             options = {"keep": num_return_sequences, "length_penalty": length_penalty, "early_stopping": early_stopping}
-            found = beam_search(steps, max_new_tokens, num_beams, stop, shape, pad, **options)
+            found = beam_search(steps, new, num_beams, stop, shape, pad, draw=draw, kept=kept, **options)
         else:
-            drawn = partial(choose, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator) if do_sample else _likeliest
-            found = _continued(steps, max_new_tokens, stop, shape, pad, drawn, streamer)
+            found = _continued(steps, new, stop, shape, pad, draw or _likeliest, _told(streamer, ids), kept)
+    if streamer is not None and hasattr(streamer, "end"):
+        streamer.end()
+    if kept is not None:
+        return kept.output(found)
     return found[0] if single and num_return_sequences == 1 else found
+
+
+def _ends(config: Any, eos: Any, pad: int | None) -> tuple[list[int], int]:
+    """The tokens that end a text, and the one that fills up."""
+    ends = tokens_of(getattr(config, "eos_token_id", None) if eos is None else eos)
+    pad = getattr(config, "pad_token_id", None) if pad is None else pad
+    return ends, pad if pad is not None else ends[0] if ends else 0
+
+
+def _shaped(shapes: Sequence[Rule], scores: Tensor, ids: Tensor) -> Tensor:
+    for rule in shapes:
+        scores = rule(ids, scores)
+    return scores
+
+
+def _warper(rules: Rules, temperature: float, top_k: int | None, top_p: float | None, keep: int) -> Rule:
+    others = {name: getattr(rules, name) for name in ("min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")}
+    return lambda ids, scores: warped(scores, temperature, top_k, top_p, keep=keep, **others)
+
+
+def _told(streamer: Any, prompt: Tensor) -> Callable[[Tensor], None] | None:
+    """What is called with each step's tokens; a streamer of transformers' kind is given the prompt first."""
+    if hasattr(streamer, "put"):
+        streamer.put(prompt)
+        return streamer.put  # type: ignore[no-any-return]
+    return streamer  # type: ignore[no-any-return]
 
 
 def _one_of(*given: Any) -> Any:
@@ -102,32 +146,39 @@ def _new_tokens(model: Any, ids: Any, new: int | None, longest: int | None) -> i
     return longest - length
 
 
-def _steps(model: Any, ids: Any, mask: Tensor | None, pad: int, new: int, use_cache: bool, copies: int) -> tuple[Any, bool]:
-    """How scores are computed, for ``copies`` of each prompt, and whether there was a single one."""
-    answers = getattr(model.config, "is_encoder_decoder", False)
-    ids, mask, single = prompts(ids, mask, pad, left=not answers)
+def _placed(model: Any, ids: Any, mask: Tensor | None, pad: int) -> tuple[Tensor, Tensor | None, bool]:
+    """The prompts and their mask, where the model is, and whether it was a single one."""
+    ids, mask, single = prompts(ids, mask, pad, left=not getattr(model.config, "is_encoder_decoder", False))
     device = next(model.parameters()).device
-    ids, mask = ids.to(device), None if mask is None else mask.to(device)
-    if answers:
-        return AnswerSteps(model, ids, mask, new, use_cache, copies), single
+    return ids.to(device), None if mask is None else mask.to(device), single
+
+
+def _steps(model: Any, ids: Tensor, mask: Tensor | None, new: int, use_cache: bool, copies: int) -> Any:
+    """How scores are computed, for ``copies`` of each prompt."""
+    if getattr(model.config, "is_encoder_decoder", False):
+        return AnswerSteps(model, ids, mask, new, use_cache, copies)
     if copies > 1:
         ids, mask = ids.repeat_interleave(copies, 0), None if mask is None else mask.repeat_interleave(copies, 0)
-    return Steps(model, ids, mask, new, use_cache), single
+    return Steps(model, ids, mask, new, use_cache)
 
 
 def _continued(
     steps: Any, new: int, stop: Stop, shape: Callable[[Tensor, Tensor], Tensor], pad: int, take: Callable[[Tensor], Tensor],
-    streamer: Callable[[Tensor], None] | None,
+    streamer: Callable[[Tensor], None] | None, kept: Kept | None = None,
 ) -> Tensor:  # fmt: skip
     """One token after the other; the room for all of them is made once."""
     rows, start = steps.start.shape
     room = dv.full((rows, start + new), pad, dtype=dv.int64, device=steps.start.device)
     room[:, :start] = steps.start
     going = dv.ones(rows, dtype=dv.bool, device=room.device)
-    ends, at = bool(stop.ends or stop.strings), start
+    ends, at = stop.asked, start
     for at in range(start + 1, start + new + 1):
         said = room[:, : at - 1]
-        token = take(shape(steps.scores(said).to(dv.float32), said))
+        logits = steps.scores(said).to(dv.float32)
+        scores = shape(logits, said)
+        if kept is not None:
+            kept.take(scores, logits)
+        token = take(scores)
         token = dv.where(going, token, pad) if ends else token
         room[:, at - 1] = token
         if streamer is not None:
@@ -141,6 +192,12 @@ def _continued(
 
 def _likeliest(scores: Tensor) -> Tensor:
     return scores.argmax(-1)
+
+
+def _numbers(given: dict[str, Any], kind: Any) -> None:
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise TypeMismatch("generate", f"{name} is {value!r}", "expected a whole number" if kind is int else "expected a number")
 
 
 def _check(max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None, repetition_penalty: float) -> None:
@@ -160,11 +217,10 @@ def _check_many(beams: int, sequences: int, do_sample: bool, streamer: Any, earl
     if beams < 1 or sequences < 1:
         what = f"num_beams is {beams} and num_return_sequences is {sequences}"
         raise ValueRangeError("generate", what, "expected 1 or more of each")
-    if beams > 1 and (do_sample or streamer is not None):
-        what = f"num_beams is {beams} with {'do_sample=True' if do_sample else 'a streamer'}"
-        raise UnsupportedError("generate", what, "expected beams alone", "leave one of them out")
-    if sequences > 1 and not do_sample and sequences > beams:
+    if beams > 1 and streamer is not None:
+        raise UnsupportedError("generate", f"num_beams is {beams} with a streamer", "expected beams alone", "leave one of them out")
+    if sequences > beams and (beams > 1 or not do_sample):
         what = f"num_return_sequences is {sequences}, num_beams {beams}"
-        raise ValueRangeError("generate", what, "expected as many beams at least, or do_sample=True")
+        raise ValueRangeError("generate", what, "expected as many beams at least, or do_sample=True without beams")
     if early_stopping not in (True, False, "never"):
         raise ValueRangeError("generate", f"early_stopping is {early_stopping!r}", "expected True, False or 'never'")

@@ -14,28 +14,29 @@ from ..hub_files import folder_of, hub_options
 from .config import Config, read_json
 
 __all__ = [
-    "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForSeq2SeqLM",
-    "AutoModelForSequenceClassification",
+    "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForQuestionAnswering",
+    "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification", "AutoModelForTokenClassification",
 ]  # fmt: skip
 
+_ENCODER = ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 # model_type → what its classes are called, and with which heads there are
 _FAMILIES = {
-    "bert": ("Bert", ("Model", "ForMaskedLM", "ForSequenceClassification")),
-    "distilbert": ("DistilBert", ("Model", "ForMaskedLM", "ForSequenceClassification")),
-    "gpt2": ("GPT2", ("LMHeadModel",)),
-    "gpt2_without_bias": ("GPT2", ("LMHeadModel",)),
+    "bert": ("Bert", _ENCODER),
+    "distilbert": ("DistilBert", _ENCODER),
+    "gpt2": ("GPT2", ("Model", "LMHeadModel")),
+    "gpt2_without_bias": ("GPT2", ("Model", "LMHeadModel")),
     "llama": ("Llama", ("Model", "ForCausalLM")),
     "mistral": ("Mistral", ("ForCausalLM",)),
     "qwen2": ("Qwen2", ("ForCausalLM",)),
-    "roberta": ("Roberta", ("Model", "ForMaskedLM", "ForSequenceClassification")),
+    "roberta": ("Roberta", _ENCODER),
     "t5": ("T5", ("Model", "ForConditionalGeneration")),
-    "xlm-roberta": ("XLMRoberta", ("Model", "ForMaskedLM", "ForSequenceClassification")),
+    "xlm-roberta": ("XLMRoberta", _ENCODER),
 }
 
 
 def _family(where: str, config: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
     kind = config.get("model_type")
-    if kind in _FAMILIES:
+    if isinstance(kind, str) and kind in _FAMILIES:
         return kind, *_FAMILIES[kind]
     if kind is None:
         raise UnsupportedError(where, "the configuration has no model_type", f"expected one of {', '.join(_FAMILIES)}")
@@ -120,6 +121,18 @@ class AutoModelForSequenceClassification(AutoModel):
     """The model of a folder that classifies whole texts."""
 
     heads = ("ForSequenceClassification",)
+
+
+class AutoModelForTokenClassification(AutoModel):
+    """The model of a folder that classifies each token."""
+
+    heads = ("ForTokenClassification",)
+
+
+class AutoModelForQuestionAnswering(AutoModel):
+    """The model of a folder that finds answers in texts."""
+
+    heads = ("ForQuestionAnswering",)
 
 
 class AutoModelForSeq2SeqLM(AutoModel):

@@ -66,7 +66,7 @@ class BertPreTrainedModel(PreTrainedModel):
 
     config_class = BertConfig
     base_model_prefix = "bert"
-    heads = ("cls", "classifier")
+    heads = ("cls", "classifier", "qa_outputs")
     optional = ("pooler",)
     padded_positions: ClassVar[bool] = False  # padding has a position of its own
 
@@ -198,10 +198,6 @@ class BertModel(BertPreTrainedModel):
         self.encoder = _Encoder(config)
         self.pooler = _Pooler(config) if add_pooling_layer else None
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.embeddings.word_embeddings
 
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,

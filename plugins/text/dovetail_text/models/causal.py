@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import dovetail as dv
 from dovetail import Tensor
+from dovetail.errors import UnsupportedError
 from dovetail.nn import functional as F
 
 from .cache import KeyValueCache
 from .pretrained import PreTrainedModel
+
+if TYPE_CHECKING:
+    from ..generation.settings import GenerationConfig
 
 __all__ = ["CausalLM", "next_token_loss"]
 
@@ -32,22 +38,64 @@ class CausalLM(PreTrainedModel):
         weight = next(self.parameters())
         return KeyValueCache(dv.zeros(2, layers, batch, heads, length, size, dtype=weight.dtype, device=weight.device))
 
-    def generate(
-        self, ids: Any = None, max_new_tokens: int | None = None, temperature: float = 1.0, top_k: int | None = 50, **options: Any
-    ) -> Any:  # fmt: skip
-        """Continue texts: :func:`dovetail_text.generation.generate` with this model, but drawn (``do_sample=True``) of the 50 likeliest.
+    @property
+    def generation_config(self) -> GenerationConfig:
+        """How the model generates unless it is told otherwise; what its folder's ``generation_config.json`` says, where there is one."""
+        if "_generation_config" not in self.__dict__:
+            self.__dict__["_generation_config"] = _settings().from_model_config(self.config)
+        return self.__dict__["_generation_config"]  # type: ignore[no-any-return]
 
-        That is the ``top_k`` of transformers; pass None to draw of all, as the function does. Of a ``generation_config.json`` only the
-        tokens for ends are read. ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal.
+    @generation_config.setter
+    def generation_config(self, settings: GenerationConfig) -> None:
+        self.__dict__["_generation_config"] = settings
+
+    def generate(
+        self, ids: Any = None, max_new_tokens: int | None = None, temperature: Any = ..., top_k: Any = ..., *,
+        generation_config: GenerationConfig | None = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        """Continue texts: :func:`dovetail_text.generation.generate` with this model and the settings of its ``generation_config``.
+
+        What is given goes before a ``generation_config`` that is given, and that before the model's own. Drawn (``do_sample=True``) are
+        tokens of the 50 likeliest, unless one of them says otherwise, as in transformers; ``top_k=None`` draws of all.
+        ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal.
         """
         from ..generation import generate
 
-        return generate(self, ids, max_new_tokens, temperature, top_k, **options)
+        own, asked = self.generation_config.asked(), {} if generation_config is None else generation_config.asked()
+        named = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k}
+        given = options | {name: value for name, value in named.items() if value is not ... and (name == "top_k" or value is not None)}
+        settings = {"top_k": 50, **own, **asked}
+        for name, other in (("eos", "eos_token_id"), ("pad", "pad_token_id")):
+            if given.get(name) is not None:
+                settings.pop(other, None)
+        if "max_length" in options and settings.get("max_new_tokens") is not None and max_new_tokens is None:
+            what = f"max_length is given, but the generation_config has max_new_tokens = {settings['max_new_tokens']}"
+            warnings.warn(f"generate: {what}, which goes before it", stacklevel=2)
+        return generate(self, ids, **(settings | {name: value for name, value in given.items() if value is not None or name == "top_k"}))
+
+    def compute_transition_scores(
+        self, sequences: Tensor, scores: Sequence[Tensor], beam_indices: Tensor | None = None, normalize_logits: bool = False
+    ) -> Tensor:  # fmt: skip
+        """The score ``(N, steps)`` of each token that was taken, of texts and the scores of their steps, as ``generate`` keeps them.
+
+        With ``normalize_logits`` they are logarithms of probabilities. Raises an UnsupportedError for texts of beams, whose rows change.
+        """
+        if beam_indices is not None:
+            raise UnsupportedError("compute_transition_scores", "beam_indices are given", "only texts without beams are there")
+        steps = dv.stack(list(scores), 1)
+        steps = steps.log_softmax(-1) if normalize_logits else steps
+        return steps.gather(2, sequences[:, -steps.shape[1] :, None])[:, :, 0]
 
     def _cache_for(self, rows: int, length: int, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
         """The cache of a call: the one given, by either name, or, where one is asked for, a new one that grows."""
         found = past if cache is None else cache
         return self.make_cache(rows, length) if found is None and use_cache else found
+
+
+def _settings() -> type[GenerationConfig]:
+    from ..generation.settings import GenerationConfig  # generation imports models
+
+    return GenerationConfig
 
 
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -64,7 +64,8 @@ class Config:
     def from_dict(cls, config: Mapping[str, Any], **changes: Any) -> Self:
         """Make one of Hugging Face's fields; those that make no difference here are left out, ``changes`` go before them.
 
-        Raises an UnsupportedError for a field that would change the results, a ValueError for another kind of model.
+        Raises an UnsupportedError for a field that would change the results, a ValueError for another kind of model, and for values
+        that are of another type or larger than any model has.
         """
         kind = config.get("model_type", cls.model_type)
         if kind != cls.model_type:
@@ -77,7 +78,11 @@ class Config:
         if changes.get("id2label"):
             changes = {"num_labels": len(changes["id2label"]), **changes}
         given = cls.translated(dict(config))
-        return cls(**{**{name: value for name, value in given.items() if name in known}, **changes})
+        given = {**{name: value for name, value in given.items() if name in known}, **changes}
+        for field in fields(cls):
+            if field.name in given:
+                _check(cls.__name__, field.name, str(field.type), given[field.name])
+        return cls(**given)
 
     @classmethod
     def translated(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +107,30 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """The fields in Hugging Face's spelling, with ``model_type``."""
         return {"model_type": self.model_type, **asdict(self)}
+
+
+_LARGEST = 2**28  # of a size, so that the product of two still counts in 64 bits
+_LAYERS = 10_000
+_LEAST_ONE = ("head", "n_embd", "hidden_size", "d_model", "d_kv", "dim")  # what others are divided by, by a part of the name
+
+
+def _check(where: str, name: str, kind: str, value: Any) -> None:
+    """Raise a ValueError for a value that a field of this annotation cannot have."""
+    if value is None and "None" in kind:
+        return
+    least, most = int(any(part in name for part in _LEAST_ONE)), _LAYERS if "layer" in name else _LARGEST
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if kind.startswith("int") and not name.endswith("_id"):
+        if not (whole and least <= value <= most):
+            raise ValueRangeError(where, f"{name} is {value!r}", f"expected a whole number from {least} to {most}")
+    elif kind.startswith("int"):
+        rows = value if isinstance(value, list) and "list" in kind else [value]
+        if not all(isinstance(token, int) and not isinstance(token, bool) and abs(token) <= _LARGEST for token in rows):
+            raise ValueRangeError(where, f"{name} is {value!r}", "expected the number of a token")
+    elif kind.startswith("float") and not (whole or isinstance(value, float)):
+        raise ValueRangeError(where, f"{name} is {value!r}", "expected a number")
+    elif kind.startswith("str") and not isinstance(value, str):
+        raise ValueRangeError(where, f"{name} is {value!r}", "expected a string")
 
 
 def refuse(where: str, config: Mapping[str, Any], plain: Mapping[str, tuple[Any, ...]]) -> None:

@@ -44,6 +44,7 @@ class DistilBertConfig(Config):
     activation: str = "gelu"
     initializer_range: float = 0.02
     seq_classif_dropout: float = 0.2
+    qa_dropout: float = 0.1
     pad_token_id: int | None = 0
     tie_word_embeddings: bool = True
     num_labels: int = 2
@@ -74,7 +75,7 @@ class DistilBertPreTrainedModel(PreTrainedModel):
 
     config_class = DistilBertConfig
     base_model_prefix = "distilbert"
-    heads = ("vocab_transform", "vocab_layer_norm", "vocab_projector", "pre_classifier", "classifier")
+    heads = ("vocab_transform", "vocab_layer_norm", "vocab_projector", "pre_classifier", "classifier", "qa_outputs")
 
     def init_weights(self, module: nn.Module) -> None:
         """Normal weights of deviation ``initializer_range``, zero biases; the embedding of the padding is zero."""
@@ -157,10 +158,6 @@ class DistilBertModel(DistilBertPreTrainedModel):
         self.embeddings = _Embeddings(config)
         self.transformer = _Transformer(config)
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.embeddings.word_embeddings
 
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None,

@@ -16,7 +16,7 @@ from .config import Config, activation, refuse
 from .layers import Conv1D, Embedding, Linear, draw
 from .output import ModelOutput
 
-__all__ = ["GPT", "GPT2Config", "GPT2LMHeadModel", "GPTConfig", "gpt"]
+__all__ = ["GPT", "GPT2Config", "GPT2LMHeadModel", "GPT2Model", "GPTConfig", "gpt"]
 
 _DROPS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
@@ -53,6 +53,12 @@ class GPTConfig(Config):
     attn_pdrop: float | None = None
     scale_attn_weights: bool = True
     scale_attn_by_inverse_layer_idx: bool = False
+
+    hidden_size = property(lambda self: self.n_embd, doc="``n_embd``, by the name that other families have.")
+    num_hidden_layers = property(lambda self: self.n_layer, doc="``n_layer``, likewise.")
+    num_attention_heads = property(lambda self: self.n_head, doc="``n_head``, likewise.")
+    max_position_embeddings = property(lambda self: self.block_size, doc="``block_size``, likewise.")
+    n_positions = max_position_embeddings
 
     def drop(self, name: str) -> float:
         """The dropout of one of the three places."""
@@ -133,23 +139,93 @@ class _Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
-class _Transformer(nn.Module):
+class GPT2PreTrainedModel(CausalLM):
+    """The base of GPT with and without its head: initial weights, older names, the cache."""
+
+    config_class = GPTConfig
+    base_model_prefix = "transformer"
+    heads = ("lm_head",)
+
     def __init__(self, config: GPTConfig) -> None:
-        super().__init__()
+        super().__init__(config)
+        if config.n_embd % config.n_head:
+            raise ValueRangeError("GPT", f"n_embd is {config.n_embd} and n_head is {config.n_head}", "expected a multiple")
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Normal weights of deviation ``initializer_range``; less where residual sums of many layers would grow, as in GPT-2."""
+        if isinstance(module, Linear | Embedding | Conv1D):
+            draw(module, self.config.initializer_range)
+        elif isinstance(module, _Attention | _MLP):
+            draw(module.c_proj, self.config.initializer_range / math.sqrt(2 * self.config.n_layer))
+
+    def renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Older files hold the causal masks too."""
+        return {name: t for name, t in state.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
+
+    @property
+    def longest(self) -> int:
+        """As many tokens as there are positions."""
+        return self.config.block_size
+
+    def cache_sizes(self) -> tuple[int, int, int]:
+        """The number of layers, of heads, and the length of each."""
+        return self.config.n_layer, self.config.n_head, self.config.n_embd // self.config.n_head
+
+
+class GPT2Model(GPT2PreTrainedModel):
+    """A GPT without its head: tokens ``(N, L)`` to ``last_hidden_state`` ``(N, L, n_embd)``; reads folders of whole models too.
+
+    >>> import dovetail as dv
+    >>> model = GPT2Model(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)).eval()
+    >>> model(dv.tensor([[1, 2, 3]])).last_hidden_state.shape
+    dovetail.Size([1, 3, 16])
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__(config)
         self.wte = Embedding(config.vocab_size, config.n_embd)
         self.wpe = Embedding(config.block_size, config.n_embd)
         self.drop = nn.Dropout(config.drop("embd_pdrop"))
         self.h = nn.ModuleList([_Block(config, index) for index in range(config.n_layer)])
         self.ln_f = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon, bias=config.bias)
+        self.post_init()
 
-    def forward(self, input_ids: Tensor, places: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
-        x = self.drop(self.wte(input_ids) + places)
+    def forward(
+        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None, cache: KeyValueCache | None = None, output_hidden_states: bool = False, *,
+        past_key_values: KeyValueCache | None = None, use_cache: bool | None = None, return_dict: bool = True,
+    ) -> Any:  # fmt: skip
+        """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``.
+
+        ``inputs_embeds`` ``(N, L, n_embd)`` are vectors instead of tokens; ``past_key_values`` is another name of ``cache``; with
+        ``use_cache=True`` there is one among the results, for the next tokens.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueRangeError("GPT", "You must specify exactly one of input_ids or inputs_embeds")
+        x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
+        n, length = x.shape[:2]
+        cache = self._cache_for(n, length, cache, past_key_values, use_cache)
+        past = 0 if cache is None else cache.length
+        if past + length > self.config.block_size:
+            what = f"the input has {past + length} tokens"
+            raise ShapeError("GPT", what, f"expected block_size = {self.config.block_size} at most", "cut it")
+        places = self.wpe.weight[past : past + length] if position_ids is None else self.wpe(position_ids)
+        mask = causal_mask(attention_mask, length, past, x.device)
+        x, states = self.drop(x + places), []
         for block in self.h:
+            if output_hidden_states:
+                states.append(x)
             x = block(x, mask, cache)
-        return self.ln_f(x)
+        x = self.ln_f(x)
+        if cache is not None:
+            cache.length += length
+        out = ModelOutput(
+            last_hidden_state=x, past_key_values=cache if use_cache else None, hidden_states=(*states, x) if output_hidden_states else None
+        )
+        return out if return_dict else out.to_tuple()
 
 
-class GPT(CausalLM):
+class GPT(GPT2PreTrainedModel):
     """A causal language model: tokens ``(N, L)``, ``L`` up to ``block_size``, to ``logits`` ``(N, L, vocab_size)`` of the next ones.
 
     After Radford et al., Language Models are Unsupervised Multitask Learners, 2019. Parameters are named and laid out as in Hugging
@@ -164,67 +240,34 @@ class GPT(CausalLM):
     dovetail.Size([1, 5])
     """
 
-    config_class = GPTConfig
-    base_model_prefix = "transformer"
-    heads = ("lm_head",)
-
     def __init__(self, config: GPTConfig) -> None:
         super().__init__(config)
-        if config.n_embd % config.n_head:
-            raise ValueRangeError("GPT", f"n_embd is {config.n_embd} and n_head is {config.n_head}", "expected a multiple")
-        self.transformer = _Transformer(config)
+        self.transformer = GPT2Model(config)
         self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
-        self.post_init()
+        self.post_init(self.lm_head)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.transformer.wte.weight
-
-    def init_weights(self, module: nn.Module) -> None:
-        """Normal weights of deviation ``initializer_range``; less where residual sums of many layers would grow, as in GPT-2."""
-        if isinstance(module, Linear | Embedding | Conv1D):
-            draw(module, self.config.initializer_range)
-        elif isinstance(module, _Attention | _MLP):
-            draw(module.c_proj, self.config.initializer_range / math.sqrt(2 * self.config.n_layer))
 
     def tied(self) -> dict[str, str]:
         """The output layer is the word embedding."""
         return {"lm_head.weight": "transformer.wte.weight"} if self.config.tie_word_embeddings else {}
 
-    def renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Older files hold the causal masks too."""
-        return {name: t for name, t in state.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
-
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None, labels: Tensor | None = None,
-        cache: KeyValueCache | None = None, logits_to_keep: int = 0, *, past_key_values: KeyValueCache | None = None,
-        use_cache: bool | None = None, return_dict: bool = True,
+        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
+        labels: Tensor | None = None, cache: KeyValueCache | None = None, logits_to_keep: int = 0, *, inputs_embeds: Tensor | None = None,
+        past_key_values: KeyValueCache | None = None, use_cache: bool | None = None, output_hidden_states: bool = False,
+        return_dict: bool = True,
     ) -> Any:  # fmt: skip
-        """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``; ``logits_to_keep`` asks for the last alone.
-
-        ``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens.
-        """
-        cache = self._cache_for(*input_ids.shape[:2], cache, past_key_values, use_cache)
-        length, past = input_ids.shape[1], 0 if cache is None else cache.length
-        if past + length > self.config.block_size:
-            what = f"the input has {past + length} tokens"
-            raise ShapeError("GPT", what, f"expected block_size = {self.config.block_size} at most", "cut it")
-        wpe = self.transformer.wpe
-        places = wpe.weight[past : past + length] if position_ids is None else wpe(position_ids)
-        x = self.transformer(input_ids, places, causal_mask(attention_mask, length, past, input_ids.device), cache)
-        if cache is not None:
-            cache.length += length
+        """As of :class:`GPT2Model`; ``logits_to_keep`` asks for the last alone."""
+        found = self.transformer(
+            input_ids, attention_mask, position_ids, inputs_embeds, cache, output_hidden_states, past_key_values=past_key_values,
+            use_cache=use_cache,
+        )  # fmt: skip
+        x = found.last_hidden_state
         logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
         loss = None if labels is None else next_token_loss(logits, labels)
-        out = ModelOutput(loss=loss, logits=logits, past_key_values=cache if use_cache else None)
+        out = ModelOutput(loss=loss, logits=logits, past_key_values=found.get("past_key_values"), hidden_states=found.get("hidden_states"))
         return out if return_dict else out.to_tuple()
-
-    @property
-    def longest(self) -> int:
-        """As many tokens as there are positions."""
-        return self.config.block_size
-
-    def cache_sizes(self) -> tuple[int, int, int]:
-        """The number of layers, of heads, and the length of each."""
-        return self.config.n_layer, self.config.n_head, self.config.n_embd // self.config.n_head
 
 
 GPT2Config, GPT2LMHeadModel = GPTConfig, GPT  # by the names of Hugging Face's classes

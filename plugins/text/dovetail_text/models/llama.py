@@ -189,10 +189,6 @@ class LlamaModel(LlamaPreTrainedModel):
         self.rotary_emb = Rotary(config.head_dim, config.rope_parameters, config.max_position_embeddings)
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.embed_tokens
-
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None, cache: KeyValueCache | None = None, output_hidden_states: bool = False,

@@ -17,6 +17,7 @@ from dovetail.io import atomic, container
 
 from ..hub_files import folder_of, hub_options
 from .config import Config, read_json
+from .words import Words
 
 __all__ = ["PreTrainedModel", "read_weights"]
 
@@ -51,14 +52,23 @@ def _pieces(folder: Path, index: str) -> dict[str, Tensor]:
     return found
 
 
-def _ends(config: Config, folder: Path) -> Config:
+def _ends(config: Config, about: Mapping[str, Any]) -> Config:
     """The configuration with the tokens for ends that ``generation_config.json`` names, which go before those of config.json."""
-    path = folder / "generation_config.json"
-    about = read_json(path) if path.is_file() else {}
     for name in ("eos_token_id", "pad_token_id"):
         if about.get(name) is not None and hasattr(config, name):
             setattr(config, name, about[name])
     return config
+
+
+def _generation(model: Any, folder: Path) -> None:
+    """Let a model that generates do so as ``generation_config.json``, or else what old files have in config.json, says."""
+    from ..generation.settings import GenerationConfig
+
+    path = folder / "generation_config.json"
+    if path.is_file():
+        model.generation_config = GenerationConfig(**{**GenerationConfig.from_model_config(model.config).to_dict(), **read_json(path)})
+    else:
+        model.generation_config = GenerationConfig.from_model_config({**read_json(folder / "config.json"), **model.config.to_dict()})
 
 
 def _dtype(asked: Any, state: Mapping[str, Tensor]) -> Any:
@@ -71,7 +81,7 @@ def _dtype(asked: Any, state: Mapping[str, Tensor]) -> Any:
     return found
 
 
-class PreTrainedModel(nn.Module):
+class PreTrainedModel(Words):
     """The base of models that are read from and written to folders, with Hugging Face's names of parameters."""
 
     config_class: ClassVar[type[Config]]
@@ -102,7 +112,8 @@ class PreTrainedModel(nn.Module):
         changes = {name: value for name, value in changes.items() if name not in _IGNORED}
         folder = folder_of(folder, weights=True, **given)
         if config is None:
-            config = _ends(cls.config_class.from_pretrained(folder, **changes), folder)
+            path = folder / "generation_config.json"
+            config = _ends(cls.config_class.from_pretrained(folder, **changes), read_json(path) if path.is_file() else {})
         token = _loading.set(True)
         try:
             model = cls(config)
@@ -112,6 +123,8 @@ class PreTrainedModel(nn.Module):
         model.load_pretrained(model._fitting(state) if any_size else state)
         if dtype is not None:
             model.to(_dtype(dtype, state))
+        if hasattr(model, "generation_config") and (folder / "config.json").is_file():
+            _generation(model, folder)
         return model.eval()
 
     def _fitting(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -159,17 +172,18 @@ class PreTrainedModel(nn.Module):
     def init_weights(self, module: nn.Module) -> None:
         """Give one module its initial weights; for subclasses to write."""
 
-    def num_parameters(self) -> int:
-        """How many numbers the model learns; those with two names count once."""
-        return sum(p.numel() for p in self.parameters())
+    @property
+    def base_model(self) -> nn.Module:
+        """The model without its head; itself where it has none."""
+        return getattr(self, self.base_model_prefix or "_", self)
+
+    def num_parameters(self, only_trainable: bool = False) -> int:
+        """How many numbers the model has, or learns; those with two names count once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
 
     def renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Bring names of older versions to today's and leave out what is no parameter; for subclasses to write."""
         return state
-
-    def tied(self) -> dict[str, str]:
-        """Parameters that are others under a second name, which files may leave out: name → the other; for subclasses to write."""
-        return {}
 
     def _placed(self, state: dict[str, Tensor], known: Iterable[str]) -> dict[str, Tensor]:
         """Put the prefix of the base model before names, or take it away, as this model has it."""
@@ -197,3 +211,6 @@ class PreTrainedModel(nn.Module):
         about = {**self.config.to_dict(), "architectures": [type(self).__name__]}
         with atomic.replacing(folder / "config.json") as path:
             path.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        settings = getattr(self, "_generation_config", None)
+        if settings is not None and set(settings.to_dict()) - {"eos_token_id", "pad_token_id", "use_cache"}:
+            settings.save_pretrained(folder)

@@ -49,7 +49,7 @@ class RobertaPreTrainedModel(BertPreTrainedModel):
 
     config_class = RobertaConfig
     base_model_prefix = "roberta"
-    heads = ("lm_head", "classifier")
+    heads = ("lm_head", "classifier", "qa_outputs")
     padded_positions = True
 
 

@@ -208,10 +208,6 @@ class T5PreTrainedModel(CausalLM):
         state.pop("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight", None)
         return state
 
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        return self.shared
-
     def cache_sizes(self) -> tuple[int, int, int]:
         """The number of layers of the decoder, of heads, and the length of each."""
         return self.config.num_decoder_layers, self.config.num_heads, self.config.d_kv
@@ -220,6 +216,11 @@ class T5PreTrainedModel(CausalLM):
         """What the encoder finds, ``last_hidden_state`` ``(N, L, d_model)``; pass it on as ``encoder_outputs``."""
         states = self.encoder(input_ids, attention_mask, inputs_embeds)
         return ModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))
+
+    def _cache_of(self, ids: Tensor | None, vectors: Tensor | None, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
+        """The cache of a call of the decoder."""
+        given = ids if vectors is None else vectors
+        return (past if cache is None else cache) if given is None else self._cache_for(*given.shape[:2], cache, past, use_cache)
 
     def _decoded(
         self, input_ids: Tensor | None, attention_mask: Tensor | None, decoder_input_ids: Tensor | None, decoder_mask: Tensor | None,

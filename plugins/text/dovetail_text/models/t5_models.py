@@ -68,13 +68,16 @@ class T5Model(T5PreTrainedModel):
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None, encoder_outputs: Any = None, cache: KeyValueCache | None = None,
         inputs_embeds: Tensor | None = None, decoder_inputs_embeds: Tensor | None = None, output_hidden_states: bool = False,
-        return_dict: bool = True,
+        return_dict: bool = True, *, past_key_values: KeyValueCache | None = None, use_cache: bool | None = None,
     ) -> Any:  # fmt: skip
+        """``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens."""
+        cache = self._cache_of(decoder_input_ids, decoder_inputs_embeds, cache, past_key_values, use_cache)
         states, encoded = self._decoded(
             input_ids, attention_mask, decoder_input_ids, decoder_attention_mask, encoder_outputs, inputs_embeds, decoder_inputs_embeds,
             cache,
         )  # fmt: skip
-        return _output({"last_hidden_state": states[-1]}, states, encoded, output_hidden_states, return_dict)
+        first = {"last_hidden_state": states[-1], "past_key_values": cache if use_cache else None}
+        return _output(first, states, encoded, output_hidden_states, return_dict)
 
 
 class T5ForConditionalGeneration(T5PreTrainedModel):
@@ -123,14 +126,21 @@ class T5ForConditionalGeneration(T5PreTrainedModel):
         moved = dv.cat([first, labels[:, :-1]], 1)
         return moved.masked_fill(moved == -100, self.config.pad_token_id)
 
+    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
+        """`shifted`, as transformers calls it."""
+        return self.shifted(labels)
+
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None, encoder_outputs: Any = None, cache: KeyValueCache | None = None,
         inputs_embeds: Tensor | None = None, decoder_inputs_embeds: Tensor | None = None, labels: Tensor | None = None,
-        output_hidden_states: bool = False, return_dict: bool = True, logits_to_keep: int = 0,
+        output_hidden_states: bool = False, return_dict: bool = True, logits_to_keep: int = 0, *,
+        past_key_values: KeyValueCache | None = None, use_cache: bool | None = None,
     ) -> Any:  # fmt: skip
+        """``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens."""
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.shifted(labels)
+        cache = self._cache_of(decoder_input_ids, decoder_inputs_embeds, cache, past_key_values, use_cache)
         states, encoded = self._decoded(
             input_ids, attention_mask, decoder_input_ids, decoder_attention_mask, encoder_outputs, inputs_embeds, decoder_inputs_embeds,
             cache,
@@ -138,7 +148,8 @@ class T5ForConditionalGeneration(T5PreTrainedModel):
         x = states[-1][:, -logits_to_keep:] if logits_to_keep else states[-1]
         logits = self.lm_head(x * self.config.d_model**-0.5 if self.config.scale_decoder_outputs else x)
         loss = None if labels is None else F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.reshape(-1))
-        return _output({"loss": loss, "logits": logits}, states, encoded, output_hidden_states, return_dict)
+        first = {"loss": loss, "logits": logits, "past_key_values": cache if use_cache else None}
+        return _output(first, states, encoded, output_hidden_states, return_dict)
 
 
 def t5(**config: Any) -> T5ForConditionalGeneration:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dovetail.errors import FormatError, TypeMismatch
+from dovetail.errors import FormatError
 
 from ..padding import FILLS, as_tensors, check_side, pad_lists, target_length
 from .checks import is_one, no_pad, pair_list, pairs_of
@@ -63,14 +63,14 @@ class Tokenizer(SpecialTokens):
 
     # ------------------------------------------------------------------------------------------------- the face
 
-    def encode(self, text: str, text_pair: str | None = None, add_special_tokens: bool = True, **options: Any) -> Encoding:
+    def encode(self, text: str, text_pair: str | None = None, add_special_tokens: bool = True, **options: Any) -> Any:
         """Encode one text, or two, without padding or truncation.
 
-        Raises a TypeError for what is not a string, and for options of a call, and a ValueError for a lone surrogate.
+        With ``options`` of a call, such as ``return_tensors`` or ``max_length``, it is ``tokenizer(text, …).input_ids``, as in
+        transformers. Raises a TypeError for what is not a string, and a ValueError for a lone surrogate.
         """
         if options:
-            what, expected = f"it does not take {', '.join(sorted(options))}", "it gives an Encoding, as the tokenizers package"
-            raise TypeMismatch(f"{type(self).__name__}.encode", what, expected, "call the tokenizer: tokenizer(text, …).input_ids")
+            return self(text, text_pair, add_special_tokens=add_special_tokens, **options)["input_ids"]
         return self.encode_batch([text if text_pair is None else (text, text_pair)], add_special_tokens)[0]
 
     def encode_batch(self, texts: Iterable[Any], add_special_tokens: bool = True) -> list[Encoding]:
@@ -95,8 +95,9 @@ class Tokenizer(SpecialTokens):
 
     def __call__(
         self,
-        text: Any,
+        text: Any = None,
         text_pair: Any = None,
+        text_target: Any = None,
         *,
         add_special_tokens: bool = True,
         padding: bool | str = False,
@@ -118,10 +119,13 @@ class Tokenizer(SpecialTokens):
 
         ``return_tensors`` is None (lists), "pt" or "dv" (Dovetail's tensors, int64) or "np". A single text gives plain
         lists, or tensors with a first dimension of 1. Raises a TypeError for what is no text and a ValueError for
-        padding without a pad token, for rows of unequal length where tensors are asked for, for unknown strategies.
+        padding without a pad token, for rows of unequal length where tensors are asked for, for unknown strategies. The
+        numbers of ``text_target`` become ``labels``, or, without a text, all there is.
         """
+        if text is None and text_target is not None:
+            text, text_target = text_target, None
         cut = cut_of(self, padding, truncation, max_length, stride)
-        padding, length = padding_of(self, padding, cut, max_length, pad_to_multiple_of)
+        pads, length = padding_of(self, padding, cut, max_length, pad_to_multiple_of)
         side = check_side(type(self).__name__, self.padding_side if padding_side is None else padding_side)
         single = is_one(text, is_split_into_words)
         texts, pairs = pairs_of([text] if single else list(text), pair_list(text_pair, single), is_split_into_words)
@@ -136,7 +140,7 @@ class Tokenizer(SpecialTokens):
         }  # fmt: skip
         names = [n for n in LISTS if (n == "input_ids" or (n in self.model_input_names if asked[n] is None else asked[n]))]
         columns = {name: [getattr(item, LISTS[name]) for item in encodings] for name in names}
-        goal = target_length(map(len, columns["input_ids"]), padding, length, pad_to_multiple_of)
+        goal = target_length(map(len, columns["input_ids"]), pads, length, pad_to_multiple_of)
         if goal is not None:
             fills = FILLS | {"input_ids": self.pad_token_id}
             columns = {name: pad_lists(rows, goal, fills[name], side) for name, rows in columns.items()}
@@ -145,8 +149,16 @@ class Tokenizer(SpecialTokens):
         if return_overflowing_tokens:
             columns["overflow_to_sample_mapping"] = owners
         if single and return_tensors is None and not return_overflowing_tokens:
-            return BatchEncoding({n: rows[0] if isinstance(rows[0], list) else rows for n, rows in columns.items()}, _kept(encodings))
-        return BatchEncoding(as_tensors(columns, return_tensors), _kept(encodings))
+            found = {n: rows[0] if isinstance(rows[0], list) else rows for n, rows in columns.items()}
+        else:
+            found = as_tensors(columns, return_tensors)
+        if text_target is not None:
+            found["labels"] = self(
+                text_target, add_special_tokens=add_special_tokens, padding=padding, truncation=truncation, max_length=max_length,
+                is_split_into_words=is_split_into_words, pad_to_multiple_of=pad_to_multiple_of, padding_side=padding_side,
+                return_tensors=return_tensors,
+            )["input_ids"]  # fmt: skip
+        return BatchEncoding(found, _kept(encodings), side, self.pad_token)
 
     def pad(self, encoded_inputs: Any, padding: bool | str = True, **options: Any) -> BatchEncoding:
         """Pad features that were encoded before: a list of dicts or of encodings, or a dict of lists.

@@ -8,6 +8,8 @@ from typing import Any
 
 from dovetail.errors import UnknownAttribute
 
+from .places import Places
+
 __all__ = ["LISTS", "BatchEncoding", "Encoding"]
 
 #: What ``transformers`` calls the lists of an encoding, in its order.
@@ -89,15 +91,16 @@ class Encoding:
         return f"Encoding(ids={self.ids}, tokens={self.tokens})"
 
 
-class BatchEncoding(UserDict):
+class BatchEncoding(Places, UserDict):
     """A dict of model inputs that can also be read as attributes, and moved to a device; ``[i]`` is the i-th `Encoding`.
 
     >>> BatchEncoding({"input_ids": [[1, 2]]}).input_ids
     [[1, 2]]
     """
 
-    def __init__(self, data: Any = None, encodings: Sequence[Encoding] = ()) -> None:
+    def __init__(self, data: Any = None, encodings: Sequence[Encoding] = (), side: str = "right", pad_token: str | None = None) -> None:
         super().__init__(data or {})
+        self.side, self.pad_token = side, pad_token or ""
         self.encodings = encodings if isinstance(encodings, list) else list(encodings)
 
     def __getitem__(self, key: Any) -> Any:
@@ -109,10 +112,6 @@ class BatchEncoding(UserDict):
         except KeyError:
             found = ", ".join(map(str, self.__dict__.get("data", ()))) or "nothing"
             raise UnknownAttribute("BatchEncoding", f"there is no {name!r}", f"it holds {found}") from None
-
-    def tokens(self, batch_index: int = 0) -> list[str]:
-        """The tokens of one text of the batch."""
-        return self.encodings[batch_index].tokens
 
     def to(self, device: Any, *, non_blocking: bool = False) -> BatchEncoding:
         """Move all tensors to a device, in place."""

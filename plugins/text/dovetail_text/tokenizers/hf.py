@@ -131,6 +131,8 @@ class HFTokenizer(Tokenizer):
 
     # ------------------------------------------------------------------------------------------------- the face
 
+    is_fast = True
+
     @property
     def vocab_size(self) -> int:
         return self.backend.get_vocab_size(with_added_tokens=False)
@@ -149,6 +151,16 @@ class HFTokenizer(Tokenizer):
 
     def get_vocab(self) -> dict[str, int]:
         return self.backend.get_vocab(with_added_tokens=True)
+
+    def get_added_vocab(self) -> dict[str, int]:
+        """The tokens that were added to those of the model, and their numbers."""
+        return {token.content: number for number, token in self.backend.get_added_tokens_decoder().items()}
+
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """The text of tokens, without their numbers."""
+        decoder = self.backend.decoder
+        with calls("HFTokenizer.convert_tokens_to_string"):
+            return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
 
     def to_str(self) -> str:
         return self.backend.to_str()

@@ -1,0 +1,5 @@
+"""torchtext's prototypes, of which there is one: ``generate``."""
+
+from __future__ import annotations
+
+__all__ = ["generate"]
