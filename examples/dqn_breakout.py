@@ -29,9 +29,9 @@ GAMMA = 0.98  # what a reward is worth one step later
 N = 5  # rewards that are seen before the network guesses the rest
 GAMES = 16  # played side by side: one batch chooses for all
 BATCH, CAPACITY, WARM_UP = 64, 100_000, 5_000
-LEARNING_RATE, TAU = 5e-4, 0.005
+LEARNING_RATE, TAU = 5e-4, 0.01
 EXPLORE_STEPS, EXPLORE_TO = 80_000, 0.01
-STEPS, CHECK_EVERY = 320_000, 20_000
+STEPS, CHECK_EVERY = 560_000, 20_000
 
 
 class QNetwork(nn.Module):
@@ -138,7 +138,7 @@ def train(seed=0, steps=STEPS, say=print):
     online, slow, best = QNetwork(), QNetwork(), QNetwork()
     slow.load_state_dict(online.state_dict())
     optimizer = dv.optim.Adam(online.parameters(), lr=LEARNING_RATE)
-    slower = dv.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, total_iters=steps // GAMES)
+    slower = dv.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.2, total_iters=steps // GAMES)
     memory, played, checks = Memory(CAPACITY), [], []
     games, points = [Breakout() for _ in range(GAMES)], [0] * GAMES
     states = [game.reset(seed=1000 * seed + i)[0] for i, game in enumerate(games)]
