@@ -113,6 +113,19 @@ CASES = {
     "gelu": "f.gelu(b())",
     "ln_f": "f.layer_norm(x,(4,))",
     "xlinmix": "f.linear(b(),x)",
+    "conv1d_mix": "f.conv1d(im[0].bfloat16(),lib.rand(3,8,3),lib.rand(3))",
+    "conv2d_mix": "f.conv2d(im.bfloat16(),lib.rand(3,2,3,3),bias=lib.rand(3))",
+    "conv2d_weight": "f.conv2d(im,lib.rand(3,2,3,3).bfloat16())",
+    "conv3d_mix": "f.conv3d(vol.bfloat16(),lib.rand(3,2,3,3,3))",
+    "conv_tbc_mix": "lib.conv_tbc(b()[:,None],lib.rand(2,4,3),lib.rand(3))",
+    "convt_mix": "f.conv_transpose2d(im.bfloat16(),lib.rand(2,3,3,3),lib.rand(3))",
+    "convt_bias": "f.conv_transpose2d(im,lib.rand(2,3,3,3),lib.rand(3))",
+    "sdpa_mix": "f.scaled_dot_product_attention(b()[None,None],x[None,None],y[None,None])",
+    "gru_mix": "lib.nn.GRU(4,3,2)(b()[:,None])[0]",
+    "rnn_mix": "lib.nn.RNN(4,3)(b()[:,None])[0]",
+    "lstmcell_mix": "lib.nn.LSTMCell(4,3)(b())[0]",
+    "grucell_mix": "lib.nn.GRUCell(4,3)(b())",
+    "rnncell_mix": "lib.nn.RNNCell(4,3)(b())",
 }
 
 
@@ -140,7 +153,7 @@ def test_types(lower):
 def net(lib):
     lib.manual_seed(0)
     n = lib.nn
-    front = n.Sequential(n.Conv2d(1, 4, 3, padding=1), n.BatchNorm2d(4), n.ReLU(), n.Flatten())
+    front = n.Sequential(n.Conv2d(1, 4, 3, padding=1), n.BatchNorm2d(4), n.ReLU(), n.Conv2d(4, 4, 3, padding=1), n.Flatten())
     return n.Sequential(front, n.Linear(256, 32), n.LayerNorm(32), n.Linear(32, 5))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from .. import ops
 from ..autograd.node import Tensor
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
+from ..ops._autocast import alike
 from . import functional as F
 from . import init
 from ._make import Layer, need, parameters, unusual
@@ -163,7 +164,7 @@ class RNNBase(Layer):
 
     def _check_input(self, input: Tensor) -> None:
         name, weight = type(self).__name__, getattr(self, self._names[0][0])
-        if input.dtype != weight.dtype:
+        if not alike(input._a, weight._a):
             what = f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})"
             raise ValueRangeError(name, what, "", f"Convert input: input.to({weight.dtype})")
         if input.shape[-1] != self.input_size:
