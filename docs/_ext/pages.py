@@ -95,7 +95,14 @@ def _navigation(app: Any, pagename: str, templatename: str, context: dict[str, A
         context["toctree"] = toctree
 
 
+def _language(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Readers aloud, fonts and line breaks go by the language that a page says it has."""
+    if pagename.endswith(".zh"):
+        context["language"] = "zh-CN"
+
+
 def setup(app: Any) -> None:
     """Complete pages when they are read, and share what sources have in common when they are written."""
     app.connect("source-read", _source_read)
+    app.connect("html-page-context", _language)
     app.connect("html-page-context", _navigation, priority=400)  # before the theme asks for the navigation
