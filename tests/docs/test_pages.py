@@ -72,5 +72,10 @@ def test_the_start_pages_show_the_same() -> None:
         lines = re.findall(r"^    (.+?)(?: +# .*)?$", re.sub(r"^```python\n.*?^```", "", text, flags=re.M | re.S), re.M)
         shown.append((re.findall(r"^```python\n(.*?)^```", text, re.M | re.S), lines, re.findall(r"^## ", text, re.M)))
     assert shown[0] == shown[1] and len(shown[0][0]) == 1 and len(shown[0][1]) == 10 and len(shown[0][2]) == 5
-    for one, other in (("start.md", "start.zh.md"), ("start.zh.md", "start.md"), ("start.zh.md", "tour.zh.md"), ("tour.zh.md", "start.zh.md")):
+    for one, other in (
+        ("start.md", "start.zh.md"),
+        ("start.zh.md", "start.md"),
+        ("start.zh.md", "tour.zh.md"),
+        ("tour.zh.md", "start.zh.md"),
+    ):
         assert f"({other})" in (DOCS / one).read_text(encoding="utf-8")
