@@ -68,7 +68,7 @@ def _card(kind: str, entry: Any) -> Iterator[str]:
     yield f"::::{{grid-item-card}} `{entry.key}`"
     if picture := pictures.of(kind, entry):
         yield f":img-top: {picture}\n:img-alt: {entry.key}"
-    yield f"\n{_escaped(entry.summary)}.\n\n+++\n{' · '.join(_FACTS[kind](entry.fields, entry.key))}\n::::\n"
+    yield f"\n{_escaped(entry.summary)}.\n\n:::{{div}} facts\n{' · '.join(_FACTS[kind](entry.fields, entry.key))}\n:::\n::::\n"
 
 
 def _escaped(text: str) -> str:

@@ -26,7 +26,7 @@ def test_everything_has_a_card(page) -> None:
     entries = Registry(kind)
     assert sorted(found) == entries.list() and len(found) >= 100
     for key, text in found.items():
-        assert registry._escaped(entries.get(key).summary) in text and "+++" in text
+        assert registry._escaped(entries.get(key).summary) in text and ":::{div} facts" in text
 
 
 def test_what_a_card_says() -> None:
