@@ -12,6 +12,7 @@ __all__ = ["guides", "setup"]
 
 DOCS = Path(__file__).resolve().parent.parent
 _NAVIGATIONS: dict[Any, Any] = {}  # of sources, by their depth and what the theme asks for
+_TITLES: dict[str, Any] = {}  # the table of contents of each page, without its headings
 
 
 def guides() -> list[str]:
@@ -82,20 +83,56 @@ def _first_line(spec: Any) -> str:
 
 
 def _navigation(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Sources stand in no table of contents: all that lie equally deep share one navigation, which takes a second to make."""
+    """The navigation holds titles, so it is made from titles: entries of the reference, thousands, are not copied for each page.
+
+    Sources stand in no table of contents: all that lie equally deep share one.
+    """
     make = context.get("toctree")
-    if make and pagename.startswith("_modules/"):
+    if make is None:
+        return
 
-        def toctree(**options: Any) -> Any:
-            key = (pagename.count("/"), *sorted(options.items()))
-            if key not in _NAVIGATIONS:
-                _NAVIGATIONS[key] = make(**options)
+    def toctree(**options: Any) -> Any:
+        shared = pagename.startswith("_modules/")
+        key = (pagename.count("/"), *sorted(options.items()))
+        if shared and key in _NAVIGATIONS:
             return _NAVIGATIONS[key]
+        whole = app.env.tocs
+        app.env.tocs = titles(whole) if options.get("titles_only") else whole
+        try:
+            made = make(**options)
+        finally:
+            app.env.tocs = whole
+        if shared:
+            _NAVIGATIONS[key] = made
+        return made
 
-        context["toctree"] = toctree
+    context["toctree"] = toctree
+
+
+def titles(tocs: dict[str, Any]) -> dict[str, Any]:
+    """Tables of contents with the titles of pages and what lies below them as pages, without headings and names."""
+    from sphinx import addnodes
+
+    for name in tocs.keys() - _TITLES.keys():
+        toc = tocs[name].deepcopy()
+        for entry in toc.children:
+            if len(entry) > 1:
+                below = list(entry.findall(addnodes.toctree))
+                entry[1][:] = below
+                if not below:
+                    entry.pop(1)
+        _TITLES[name] = toc
+    return _TITLES
+
+
+def _language(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Readers aloud, fonts and line breaks go by the language that a page says it has."""
+    if pagename.endswith(".zh"):
+        context["language"] = "zh-CN"
 
 
 def setup(app: Any) -> None:
     """Complete pages when they are read, and share what sources have in common when they are written."""
     app.connect("source-read", _source_read)
+    app.connect("html-page-context", _language)
     app.connect("html-page-context", _navigation, priority=400)  # before the theme asks for the navigation

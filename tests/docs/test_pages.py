@@ -62,3 +62,20 @@ def test_the_tours_show_the_same_code() -> None:
         text = (DOCS / name).read_text(encoding="utf-8")
         cells.append([re.sub(r'f"\{accuracy.*', "", cell) for cell in re.findall(r"^```\{code-cell\}\n(.*?)^```", text, re.M | re.S)])
     assert len(cells[0]) == 8 and cells[0] == cells[1]
+
+
+def test_the_start_pages_show_the_same() -> None:
+    """Program, output and commands; what a command does is said in each language."""
+    shown = []
+    for name in ("start.md", "start.zh.md"):
+        text = (DOCS / name).read_text(encoding="utf-8")
+        lines = re.findall(r"^    (.+?)(?: +# .*)?$", re.sub(r"^```python\n.*?^```", "", text, flags=re.M | re.S), re.M)
+        shown.append((re.findall(r"^```python\n(.*?)^```", text, re.M | re.S), lines, re.findall(r"^## ", text, re.M)))
+    assert shown[0] == shown[1] and len(shown[0][0]) == 1 and len(shown[0][1]) == 10 and len(shown[0][2]) == 5
+    for one, other in (
+        ("start.md", "start.zh.md"),
+        ("start.zh.md", "start.md"),
+        ("start.zh.md", "tour.zh.md"),
+        ("tour.zh.md", "start.zh.md"),
+    ):
+        assert f"({other})" in (DOCS / one).read_text(encoding="utf-8")

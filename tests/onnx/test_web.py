@@ -21,26 +21,11 @@ from dovetail_onnx import export, to_web
 from dovetail_onnx.web import _proto, runtime
 from dovetail_onnx.web.settings import settings
 from tests.onnx import models, seeds
-from tests.support import browser
 from tests.support.figures import note
+from tools import browser
+from tools.digits import DIGITS, answers, draw
 
 LOOK = Path(__file__).resolve().parents[2] / "build" / "look"
-
-#: Digits as a hand draws them: strokes through points of a square from (-1, -1) to (1, 1).
-DIGITS = {
-    0: [[(0, -1), (-0.45, -0.7), (-0.6, 0), (-0.45, 0.7), (0, 1), (0.45, 0.7), (0.6, 0), (0.45, -0.7), (0, -1)]],
-    1: [[(-0.25, -0.65), (0.1, -1), (0.1, 1)]],
-    2: [[(-0.5, -0.6), (-0.3, -0.95), (0.2, -1), (0.5, -0.7), (0.4, -0.2), (0, 0.35), (-0.5, 0.95), (0.1, 0.95), (0.6, 0.95)]],
-    3: [[(-0.5, -0.85), (0, -1), (0.45, -0.75), (0.4, -0.3), (0, -0.05), (0.45, 0.2), (0.5, 0.7), (0.05, 1), (-0.5, 0.85)]],
-    4: [[(0.2, -1), (-0.3, -0.3), (-0.6, 0.25), (0, 0.3), (0.6, 0.25)], [(0.35, -0.35), (0.3, 0.3), (0.25, 1)]],
-    5: [[(0.55, -1), (-0.4, -1), (-0.45, -0.15), (0.1, -0.3), (0.5, 0.1), (0.45, 0.7), (0, 1), (-0.5, 0.85)]],
-    6: [[(0.3, -1), (-0.2, -0.6), (-0.5, 0.1), (-0.4, 0.75), (0, 1), (0.45, 0.75), (0.4, 0.25), (0, 0.1), (-0.4, 0.4)]],
-    7: [[(-0.55, -0.95), (0.1, -1), (0.55, -0.95), (0.2, -0.2), (-0.1, 0.4), (-0.25, 1)], [(-0.35, 0.05), (0.1, 0), (0.5, 0)]],
-    8: [[(0.4, -0.7), (0, -1), (-0.4, -0.7), (-0.2, -0.25), (0.25, 0.15), (0.45, 0.6), (0, 1), (-0.45, 0.6),
-         (-0.2, 0.1), (0.25, -0.3), (0.4, -0.7)]],
-    9: [[(0.45, -0.55), (0.1, -1), (-0.4, -0.7), (-0.35, -0.2), (0.1, -0.1), (0.45, -0.5), (0.45, 0.2),
-         (0.3, 0.75), (-0.1, 1), (-0.4, 0.85)]],
-}  # fmt: skip
 
 
 def classifier(*shape, classes=3):
@@ -145,12 +130,6 @@ def served(tmp_path):
     server.server_close()
 
 
-def answers(window):
-    return window.script(
-        "return [...document.querySelectorAll('#answers li')].map(e => [Number(e.dataset.index), e.lastChild.textContent])"
-    )
-
-
 def ready(window, url):
     window.open(url)
     window.wait("document.body.dataset.ready || /cannot/.test(document.body.innerText)")
@@ -171,11 +150,8 @@ def test_digits_are_drawn_and_read(window, digits, served, tmp_path):
     url, asked = served
     ready(window, f"{url}/index.html")
     right = 0
-    for digit, strokes in DIGITS.items():
-        before = window.script("return Number(document.body.dataset.runs ?? 0)")
-        for points in strokes:
-            window.stroke("#pad", [(90 * x, 120 * y) for x, y in points], "touch" if digit % 2 else "mouse")
-        window.wait(f"Number(document.body.dataset.runs ?? 0) >= {before + len(strokes)}")
+    for digit in DIGITS:
+        draw(window, digit, "touch" if digit % 2 else "mouse")
         found = answers(window)
         assert len(found) == 5 and found[0][1].endswith("%")
         right += found[0][0] == digit

@@ -18,6 +18,8 @@ from urllib.error import HTTPError, URLError
 __all__ = ["Browser", "browser", "missing"]
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+_OPTIONS = """--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking --hide-scrollbars""".split()
+_OPTIONS += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no other machine has a name here
 
 
 def missing() -> str:
@@ -27,21 +29,19 @@ def missing() -> str:
 
 
 class Browser:
-    """One window."""
+    """One window. Names that are not 127.0.0.1 are not found, so that a page that asks for another host fails here too."""
 
     def __init__(self, address: str) -> None:
         self.address = address
-        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-        wanted = {
-            "alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {"args": options}, "goog:loggingPrefs": {"browser": "ALL"}}
-        }
-        self.session = f"/session/{self._ask('POST', '/session', {'capabilities': wanted})['sessionId']}"
+        kept = {"browser": "ALL", "performance": "ALL"}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": _OPTIONS}, "goog:loggingPrefs": kept}
+        self.session = f"/session/{self._ask('POST', '/session', {'capabilities': {'alwaysMatch': wanted}})['sessionId']}"
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         call = request.Request(self.address + path, data, {"Content-Type": "application/json"}, method=method)
         try:
-            with request.build_opener(request.ProxyHandler({})).open(call, timeout=60) as reply:
+            with request.build_opener(request.ProxyHandler({})).open(call, timeout=120) as reply:
                 return json.loads(reply.read())["value"]
         except HTTPError as error:
             raise RuntimeError(f"{path}: {json.loads(error.read())['value']['message'][:400]}") from None
@@ -83,27 +83,49 @@ class Browser:
         steps = [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]
         self._do("actions", actions=[{"type": "pointer", "id": pointer, "parameters": {"pointerType": pointer}, "actions": steps}])
 
+    def frame(self, selector: str | None) -> None:
+        """Go on inside a frame of the page; None: in the page itself."""
+        self._do("frame", id=self.element(selector) if selector else None)
+
     def size(self, width: int, height: int) -> None:
         self._do("window/rect", width=width, height=height)
 
     def dark(self, on: bool = True) -> None:
         """Prefer dark colours, as a user's system may."""
         features = [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]
-        self._do("goog/cdp/execute", cmd="Emulation.setEmulatedMedia", params={"features": features})
+        self._devtools("Emulation.setEmulatedMedia", features=features)
+
+    def emulate(self, width: int, height: int, phone: bool) -> None:
+        """Have the page believe in a screen of that size: also one that is narrower than a window can be."""
+        params = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
+        self._devtools("Emulation.setDeviceMetricsOverride", **params)
 
     def phone(self, width: int, height: int) -> None:
-        params = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
-        self._do("goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=params)
+        """Be a phone of that size."""
+        self.emulate(width, height, phone=True)
 
     def log(self) -> list[str]:
         """What the page wrote to the console since the last call."""
         return [entry["message"] for entry in self._do("se/log", type="browser")]
 
-    def picture(self, path: Path) -> Path:
-        """The window as a PNG file."""
+    def requests(self) -> list[str]:
+        """The addresses that were asked for since the last call."""
+        told = [json.loads(entry["message"])["message"] for entry in self._do("se/log", type="performance")]
+        return [one["params"]["request"]["url"] for one in told if one["method"] == "Network.requestWillBeSent"]
+
+    def picture(self, path: Path, height: int | None = None) -> Path:
+        """The window as a PNG file; of the page from its top, however long, where a height is given."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(self._ask("GET", f"{self.session}/screenshot")))
+        if height is None:
+            data = self._ask("GET", f"{self.session}/screenshot")
+        else:
+            clip = {"x": 0, "y": 0, "width": self.script("return innerWidth"), "height": height, "scale": 1}
+            data = self._devtools("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
+        path.write_bytes(base64.b64decode(data))
         return path
+
+    def _devtools(self, command: str, **params: Any) -> Any:
+        return self._do("goog/cdp/execute", cmd=command, params=params)
 
     def close(self) -> None:
         self._ask("DELETE", self.session)

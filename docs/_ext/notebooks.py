@@ -1,0 +1,97 @@
+"""Pages that run can be downloaded: as a notebook, and as a script whose cells editors know by `# %%`.
+
+Both are written beside the page when it is, and two links stand below its heading. What only the site can show is put in plain Markdown:
+included code is written out, boxes and figures become their text, links to other pages their words, pictures of the site what they show.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+
+__all__ = ["notebook", "script", "setup"]
+
+INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n:pyobject: (\S+)\n```$", re.M)
+BOX = re.compile(r"^(:{3,})\{(\w+)\} *([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1$", re.M | re.S)
+MARK = re.compile(r"^\[\w+\]: <> \(.*\)$\n?", re.M)
+PICTURE = re.compile(r"!\[([^]]*)\]\((?!https?:)[^)]*\)")
+INSIDE = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]*\)")
+WORDS = {"en": ("Download this page", "notebook", "script"), "zh": ("下载本页", "笔记本", "脚本")}
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def notebook(page: Path) -> Any | None:
+    """The page as a notebook without outputs; None for a page that does not run."""
+    text = page.read_text(encoding="utf-8")
+    if not is_myst_markdown_notebook(text):
+        return None
+    cells = []
+    for number, cell in enumerate(read_myst_markdown_notebook(text, path=page).cells):
+        if cell.cell_type == "code":
+            tags = {"metadata": {"tags": cell.metadata["tags"]}} if "tags" in cell.metadata else {}
+            cells.append(nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", **tags))
+        elif plain := _plain(cell.source, page.parent):
+            cells.append(nbformat.v4.new_markdown_cell(plain, id=f"cell-{number}"))
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def script(made: Any) -> str:
+    """A notebook as a program: text in comments, cells apart by `# %%`."""
+    parts = []
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            parts.append("# %%\n" + cell.source)
+        else:
+            parts.append("\n".join(["# %% [markdown]", *(f"# {line}".rstrip() for line in cell.source.splitlines())]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(text: str, folder: Path) -> str:
+    """Markdown that every reader of notebooks shows."""
+    text = INCLUDE.sub(lambda found: f"```python\n{_object((folder / found[1]).resolve(), found[2])}\n```", text)
+    while BOX.search(text):
+        text = BOX.sub(lambda found: _box(*found.groups()), text)
+    return MARK.sub("", INSIDE.sub(r"\1", PICTURE.sub(r"*\1*", text))).strip()
+
+
+def _object(file: Path, name: str) -> str:
+    """The lines of a function or class of a file."""
+    source = file.read_text(encoding="utf-8")
+    found = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name)
+    return "\n".join(source.splitlines()[found.lineno - 1 : found.end_lineno])
+
+
+def _box(_: str, kind: str, title: str, options: str, body: str) -> str:
+    if kind == "figure":
+        return f"*{body.strip()}*"
+    return f"**{title}**\n\n{body.strip()}" if title else body.strip()
+
+
+def _links(pagename: str) -> Iterator[str]:
+    name = pagename.rpartition("/")[2]
+    about, *kinds = WORDS["zh" if name.endswith(".zh") else "en"]
+    yield f'<p class="downloads">{about}: '
+    yield " · ".join(f'<a href="{name}.{end}" download>{kind}</a>' for kind, end in zip(kinds, ("ipynb", "py"), strict=True))
+    yield "</p>"
+
+
+def _write(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    made = notebook(Path(app.env.doc2path(pagename))) if doctree is not None else None
+    if made is None or app.builder.name != "html":
+        return
+    base = Path(app.outdir) / pagename
+    base.parent.mkdir(parents=True, exist_ok=True)
+    base.with_name(base.name + ".ipynb").write_text(nbformat.writes(made) + "\n", encoding="utf-8")
+    base.with_name(base.name + ".py").write_text(script(made), encoding="utf-8")
+    context["body"] = context["body"].replace("</h1>", "</h1>\n" + "".join(_links(pagename)), 1)
+
+
+def setup(app: Any) -> None:
+    """Write both when a page is written."""
+    app.connect("html-page-context", _write)

@@ -1,0 +1,89 @@
+"""Every page that runs can be downloaded as a notebook and as a script, which hold its cells and nothing that only the site can show."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("myst_nb")
+
+from docs._ext import notebooks
+from tests.contracts.sources import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [
+    page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts and page.read_text("utf-8").startswith("---\nfile_format")
+]
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)\n*(.*?)^```", re.M | re.S)
+
+
+def test_every_tutorial_runs():
+    assert {page for page in (DOCS / "tutorials").glob("*.md")} <= set(PAGES) and len(PAGES) >= 15
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_notebook_holds_the_cells_of_the_page(page: Path) -> None:
+    made = notebooks.notebook(page)
+    nbformat.validate(made)
+    expected = [code.strip() for _, code in CELL.findall(page.read_text(encoding="utf-8"))]
+    assert [cell.source.strip() for cell in made.cells if cell.cell_type == "code"] == expected
+    text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
+    assert text.startswith("# ")
+    assert not re.findall(r"^(?::::|```\{).*|\]\((?!https?://).*?\)|^\[\w+\]: <>.*", text, re.M)
+    program = notebooks.script(made)
+    assert "".join(map(ast.dump, ast.parse(program).body)) == "".join(ast.dump(node) for code in expected for node in ast.parse(code).body)
+    assert program.count("# %%") == len(made.cells)
+
+
+def test_a_page_without_cells_is_no_notebook() -> None:
+    assert notebooks.notebook(DOCS / "start.md") is None
+
+
+def test_what_only_the_site_can_show_becomes_text(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("import os\n\n\ndef f(x):\n    return x  # as it is\n", encoding="utf-8")
+    text = """---
+file_format: mystnb
+---
+
+# Title
+
+See [the other](../other.md) and [a place](https://example.org/x).
+
+::::{tip} Boxes
+:class: wide
+
+Inside [it](x.md#y).
+::::
+
+:::{figure} a.png
+:alt: words
+
+The caption.
+:::
+
+```{literalinclude} code.py
+:pyobject: f
+```
+
+![a plot](_static/plot.png)
+
+[pad]: <> ()
+"""
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+    (cell,) = notebooks.notebook(tmp_path / "page.md").cells
+    assert cell.source == (
+        "# Title\n\nSee the other and [a place](https://example.org/x).\n\n**Boxes**\n\nInside it.\n\n*The caption.*\n\n"
+        "```python\ndef f(x):\n    return x  # as it is\n```\n\n*a plot*"
+    )
+
+
+def test_a_script_runs(tmp_path: Path) -> None:
+    (tmp_path / "tensors.py").write_text(notebooks.script(notebooks.notebook(DOCS / "tutorials" / "tensors.md")), encoding="utf-8")
+    done = subprocess.run([sys.executable, "tensors.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "tensor([" in done.stdout, done.stderr[-2000:]
