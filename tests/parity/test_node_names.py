@@ -57,7 +57,8 @@ F.group_norm(b,1) | F.glu(x) | F.celu(x) | F.pixel_shuffle(b.reshape(1,24,1,1)[:
 F.interpolate(b[None],scale_factor=2) | F.interpolate(b[None],scale_factor=2,mode='bilinear') | F.interpolate(b,size=8,mode='linear')
 F.interpolate(b[None],size=2,mode='nearest-exact') | F.grid_sample(b[None],T.zeros(1,1,1,2)) | F.pad(b,(1,1),'reflect')
 F.pad(b[None],(1,1,1,1),'replicate') | T.nn.Conv1d(3,2,1)(b[0]) | T.nn.GRU(4,2)(x)[0] | T.bernoulli(x.sigmoid())
-T.einsum('ij,jk->ik',x,x.T) | T.nn.utils.rnn.pack_sequence([x,x[:2]]).data | T.nn.LSTM(4,2)(T.nn.utils.rnn.pack_sequence([x,x[:2]]))[0].data | F.dropout2d(b)
+T.einsum('ij,jk->ik',x,x.T) | T.nn.utils.rnn.pack_sequence([x,x[:2]]).data | T.nn.LSTM(4,2)(T.nn.utils.rnn.pack_sequence([x,x[:2]]))[0].data
+F.dropout2d(b)
 """
 
 

@@ -128,7 +128,7 @@ class Node:
 
     __slots__ = ("__weakref__", "boxes", "dtype", "edges", "extra", "hooks", "plan", "saved", "seq", "shape")
 
-    def __init__(self, plan: Any, edges: Any, saved: Any, boxes: Any, shape: Any, dtype: Any, extra: int = 0) -> None:
+    def __init__(self, plan: Any, edges: Any, saved: Any, boxes: Any, shape: Any, dtype: Any, extra: Any = 0) -> None:
         self.plan, self.edges, self.saved, self.boxes, self.shape, self.dtype = plan, edges, saved, boxes, shape, dtype
         self.extra, self.seq = extra, tick()
 
