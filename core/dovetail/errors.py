@@ -18,12 +18,12 @@ __all__ = [
 def say(where: str, what: str, expected: str = "", remedy: str = "") -> str:
     """Form a message by the house formula.
 
-    ``where: what is wrong, with the values received; what was expected; the usual remedy``.
+    ``where: what is wrong, with the values received; what was expected; the usual remedy``. A part that ends a sentence ends it.
 
     >>> say("conv2d", "input has 4 channels", "weight expects 3", "is the input channels-last?")
     'conv2d: input has 4 channels; weight expects 3; is the input channels-last?'
     """
-    return f"{where}: " + "; ".join(part for part in (what, expected, remedy) if part)
+    return f"{where}: " + "; ".join(part for part in (what, expected, remedy) if part).replace(".; ", ". ")
 
 
 def as_tensor_remedy(x: object) -> str:

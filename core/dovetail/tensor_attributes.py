@@ -13,7 +13,7 @@ from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
 from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, DtypeError, GradError, RangeError, TypeMismatch, ValueRangeError, say
+from .errors import DeviceError, DtypeError, GradError, RangeError, ShapeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops._layout import copied
 from .ops._override import of_plugin
@@ -162,7 +162,7 @@ class Attributes:
         if self._a.size != 1:
             many = "more than one value" if self._a.size else "no values"
             what = f"Boolean value of Tensor with {many} is ambiguous (shape {tuple(self._a.shape)})"
-            raise GradError("bool", what, "", "use any() or all()")
+            raise ShapeError("bool", what, "", "use any() or all()")
         return bool(self._a.item() if self._a.dtype.kind != "V" else self.item())
 
     def __float__(self) -> float:

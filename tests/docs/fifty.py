@@ -143,7 +143,7 @@ def item_many(torch: Any) -> Any:
     torch.randn(8).item()
 
 
-@mistake("GradError", "any", "all")
+@mistake("ShapeError", "any", "all")
 def bool_many(torch: Any) -> Any:
     """A comparison of tensors as a condition"""
     if torch.tensor([1, 2]) == torch.tensor([1, 3]):
@@ -186,7 +186,7 @@ def mse_broadcast(torch: Any) -> Any:
     torch.nn.functional.mse_loss(torch.randn(4, 1), torch.randn(4))
 
 
-@mistake("ShapeError", "sigmoid")
+@mistake("Improbable", "sigmoid")
 def bce_range(torch: Any) -> Any:
     """BCELoss without the sigmoid"""
     torch.nn.BCELoss()(torch.tensor([1.5, -0.5]), torch.tensor([1.0, 0.0]))

@@ -49,6 +49,16 @@ x.clone().relu_() | x.std(0) | x.var() | x.nansum() | x.nanmean() | x.relu().sum
 F.linear(x,T.ones(2,4),T.zeros(2))
 x.kthvalue(1)[0] | x.mode()[0] | x.erf() | x.real | T.addcmul(x,x,x) | T.addcdiv(x,x,x) | x.sign() | x.round() | x.rsqrt()
 T.pow(x,0.5) | x.sqrt() | x.true_divide(2) | T.nn.utils.parameters_to_vector([x,x])
+x.t() | x[0].t() | x.squeeze(0) | x.squeeze((0,)) | x.amax() | x.amin() | x.aminmax()[0] | T.std_mean(x)[1] | T.var_mean(x,0)[0]
+x.masked_select(x>0) | x.clamp_min(0) | x.clamp_max(1) | x.div(2,rounding_mode='floor') | x.addmm(x,T.ones(4,4)) | x[0].addmv(x.T,x[:,0])
+F.nll_loss(x,t) | F.nll_loss(b,T.zeros(2,4).long()) | F.cross_entropy(b[None],T.zeros(1,3,4).long())
+F.cross_entropy(x,t,label_smoothing=0.1) | F.cross_entropy(x,x.detach())
+F.group_norm(b,1) | F.glu(x) | F.celu(x) | F.pixel_shuffle(b.reshape(1,24,1,1)[:,:4],2) | F.pixel_unshuffle(b[None,:,:2,:2],2)
+F.interpolate(b[None],scale_factor=2) | F.interpolate(b[None],scale_factor=2,mode='bilinear') | F.interpolate(b,size=8,mode='linear')
+F.interpolate(b[None],size=2,mode='nearest-exact') | F.grid_sample(b[None],T.zeros(1,1,1,2)) | F.pad(b,(1,1),'reflect')
+F.pad(b[None],(1,1,1,1),'replicate') | T.nn.Conv1d(3,2,1)(b[0]) | T.nn.GRU(4,2)(x)[0] | T.bernoulli(x.sigmoid())
+T.einsum('ij,jk->ik',x,x.T) | T.nn.utils.rnn.pack_sequence([x,x[:2]]).data | T.nn.LSTM(4,2)(T.nn.utils.rnn.pack_sequence([x,x[:2]]))[0].data
+F.dropout2d(b)
 """
 
 

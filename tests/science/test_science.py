@@ -57,15 +57,15 @@ def test_namespaces_come_at_first_touch():
         ),
         (lambda: Normal(dv.tensor(float("nan")), 1.0), "Normal: Expected parameter loc"),
         (lambda: Categorical(dv.tensor([-1.0, 2.0])), "Categorical: Expected parameter probs"),
-        (lambda: Categorical(), "Either `probs` or `logits` must be specified, but not both.; neither is given"),
-        (lambda: Bernoulli(0.5, 0.0), "Either `probs` or `logits` must be specified, but not both.; both are given"),
+        (lambda: Categorical(), "Either `probs` or `logits` must be specified, but not both. neither is given"),
+        (lambda: Bernoulli(0.5, 0.0), "Either `probs` or `logits` must be specified, but not both. both are given"),
         (lambda: Uniform(1.0, 0.0), r"Uniform\(low: 1.0, high: 0.0\) to satisfy the constraint LessThan\(upper_bound=0.0\)"),
         (lambda: Geometric(0.0), r"Geometric: Expected parameter probs .* to be positive but found invalid values"),
         (lambda: ContinuousBernoulli(1.5, validate_args=True), "The parameter probs has invalid values: 1.5; expected 0 <= probs <= 1"),
         (lambda: Dirichlet(dv.tensor(1.0)), "`concentration` parameter must be at least one-dimensional."),
         (
             lambda: MultivariateNormal(dv.zeros(2)),
-            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.; got 0",
+            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified. got 0",
         ),
         (lambda: MultivariateNormal(dv.zeros(2), dv.tensor([[1.0, 2.0], [2.0, 1.0]])), "PositiveDefinite"),
         (

@@ -69,7 +69,7 @@ class set_detect_anomaly:
     >>> with set_detect_anomaly(True):
     ...     (x * 0).sqrt().backward()
     Traceback (most recent call last):
-    dovetail.errors.GradError: backward: Function 'MulBackward0' returned nan values in its 0th output.; look for ...
+    dovetail.errors.GradError: backward: Function 'MulBackward0' returned nan values in its 0th output. look for ...
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:

@@ -18,7 +18,8 @@ from ..size import Spoken
 from .node_names import node_name
 
 __all__ = [
-    "CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "named", "producer", "reached", "tick", "wrap",
+    "CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "named", "producer", "reached", "tick",
+    "titled", "wrap",
 ]  # fmt: skip
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
@@ -122,12 +123,12 @@ class Node:
 
     `plan` says which rules to run; `edges` where their results go; `saved` holds what the rules asked for by name
     and `boxes` the version boxes of the arrays among it; `seq` is the clock at which the node was made; `extra` is how many
-    results there are where there are several.
+    results there are where there are several, or the name that `titled` gave.
     """
 
     __slots__ = ("__weakref__", "boxes", "dtype", "edges", "extra", "hooks", "plan", "saved", "seq", "shape")
 
-    def __init__(self, plan: Any, edges: Any, saved: Any, boxes: Any, shape: Any, dtype: Any, extra: int = 0) -> None:
+    def __init__(self, plan: Any, edges: Any, saved: Any, boxes: Any, shape: Any, dtype: Any, extra: Any = 0) -> None:
         self.plan, self.edges, self.saved, self.boxes, self.shape, self.dtype = plan, edges, saved, boxes, shape, dtype
         self.extra, self.seq = extra, tick()
 
@@ -167,6 +168,13 @@ class HookedNode(Node):
 
 
 _KINDS: dict[str, type] = {}
+
+
+def titled(name: str, out: Any) -> Any:
+    """A result whose node is known by another name than its op's: PyTorch's for the function that was composed."""
+    if out._n.__class__ is Node:
+        out._n.extra = name
+    return out
 
 
 def named(node: Any) -> Any:

@@ -240,7 +240,7 @@ class LSTM(RNNBase, calls=ops.recurrent.lstm_layer):
         super().__init__("LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
 
     def _states_in(self, hx: Any) -> list[Tensor]:
-        return list(hx)
+        return [hx[0], hx[1], *hx[2:]]  # one tensor serves as its own two rows
 
     def _states_out(self, states: list[Tensor]) -> Any:
         return tuple(states)

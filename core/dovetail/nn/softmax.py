@@ -6,7 +6,7 @@ from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, titled
 from ..errors import ShapeError, ValueRangeError
 from . import functional as F
 from ._make import Layer, need
@@ -130,28 +130,22 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         if low < 0 or high >= self.n_classes:
             what = f"Target values should be in [0, {self.n_classes - 1}], but values in range [{low}, {high}] were found."
             raise ShapeError("AdaptiveLogSoftmaxWithLoss", what)
-        head = F.log_softmax(self.head(input), dim=1)
-        output = dv.zeros_like(head[:, 0])
-        for i, low in enumerate([0, *self.cutoffs[:-1]]):
-            rows = ((target >= low) & (target < self.cutoffs[i])).nonzero().squeeze(1)
-            if not rows.numel():
-                continue
-            own, part = target.index_select(0, rows), head.index_select(0, rows)
-            if i == 0:
-                value = part.gather(1, own.unsqueeze(1))
-            else:
-                inside = F.log_softmax(self.tail[i - 1](input.index_select(0, rows)), dim=1)
-                value = part[:, self.shortlist_size + i - 1].unsqueeze(1) + inside.gather(1, (own - low).unsqueeze(1))
-            output = output.index_add(0, rows, value.squeeze(1))
-        loss = (-output).mean()
-        return _ASMoutput(output if batched else output.squeeze(0), loss)
+        output, chosen = input.new_zeros(target.shape[0]), target.clone()  # of each row the part inside its cluster; its place in the head
+        for i, low in enumerate(self.cutoffs[:-1]):
+            rows = ((target >= low) & (target < self.cutoffs[i + 1])).nonzero().squeeze(1)
+            if rows.numel():
+                inside = F.log_softmax(self.tail[i](input.index_select(0, rows)), dim=1)
+                output = output.index_copy(0, rows, inside.gather(1, target.index_select(0, rows).unsqueeze(1) - low).squeeze(1))
+                chosen.index_fill_(0, rows, self.shortlist_size + i)
+        output = output + F.log_softmax(self.head(input), dim=1).gather(1, chosen.unsqueeze(1)).squeeze(1)
+        return _ASMoutput(output if batched else output.squeeze(0), (-output).mean())
 
     def _get_full_log_prob(self, input: Tensor, head_output: Tensor) -> Tensor:
         head = F.log_softmax(head_output, dim=1)
         parts = [head[:, : self.shortlist_size]]
         for i, cluster in enumerate(self.tail):
             parts.append(F.log_softmax(cluster(input), dim=1) + head[:, self.shortlist_size + i].unsqueeze(1))
-        return dv.cat(parts, dim=1)
+        return titled("CopySlices", dv.cat(parts, dim=1))
 
     def log_prob(self, input: Tensor) -> Tensor:
         """The log probabilities of all classes: (N, in_features) → (N, n_classes)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, titled
 from ..errors import DtypeError, ShapeError
 from ._blockwise import choose, in_blocks, masked
 from ._dims import dim_of
@@ -293,7 +293,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if shape[dim] % 2:
         raise ShapeError("glu", f"Halving dimension must be even, but dimension {dim} is size {shape[dim]}", f"input {shape}")
     a, b = input.chunk(2, dim)
-    return mul(a, sigmoid(b))
+    return titled("Glu0", mul(a, sigmoid(b)))
 
 
 relu_ = inplace(_relu)

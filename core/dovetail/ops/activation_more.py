@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, titled
 from ..errors import DtypeError, ValueRangeError
 from ._blockwise import choose, in_blocks, masked
 from ._op import Array, op, xp
@@ -83,7 +83,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise DivisionByZero("celu", "ZeroDivisionError: alpha cannot be 0 for CELU")
-    return apply(_elu, inplace, input, alpha, 1.0, 1.0 / alpha)
+    return titled("Celu0", apply(_elu, inplace, input, alpha, 1.0, 1.0 / alpha))
 
 
 def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:

@@ -40,15 +40,15 @@ def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
 
 def settled(
     name: str, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, out: Any = None,
-    names: Any = None, **unknown: Any,
+    **unknown: Any,
 ) -> tuple[Any, bool, Any]:  # fmt: skip
     """Check the options that all factories share; the device, whether a gradient is asked for, and where the result goes."""
-    for option in unknown:
+    for option, value in unknown.items():
+        if option == "names" and value is not None:
+            raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={value!r})", "", "leave names out")
         raise TypeMismatch(f"{name}()", f"got an unexpected keyword argument {option!r}")
     if layout is not None and layout != "strided":
         raise UnsupportedError(name, f"layout {layout} is not supported", "expected dovetail.strided", "convert with to_sparse()")
-    if names is not None:
-        raise UnsupportedError(f"{name}()", f"named dimensions are not supported (names={names!r})", "", "leave names out")
     return to_device(device), requires_grad, out
 
 

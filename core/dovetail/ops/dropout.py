@@ -62,7 +62,7 @@ _dropout_, _masked_scale_ = inplace(_dropout), inplace(masked_scale)
 
 
 class Improbable(ValueRangeError, RuntimeError):
-    """A p outside [0, 1]: PyTorch raises a ValueError in nn.functional and a RuntimeError at the top."""
+    """A probability outside [0, 1]: PyTorch raises a ValueError in nn.functional and a RuntimeError in its native functions."""
 
 
 def _idle(where: str, input: Any, p: float, training: bool) -> bool:

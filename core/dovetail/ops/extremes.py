@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import CLASSES, Tensor, titled
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._along import place_reduced
 from ._dims import dim_of
@@ -76,7 +76,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     """
     _check(input._a, dim, "aminmax")
     over: Any = () if dim is None else dim
-    return results("aminmax", "min", "max")([amin(input, over, keepdim), amax(input, over, keepdim)])
+    return results("aminmax", "min", "max")([titled("Aminmax0", part(input, over, keepdim)) for part in (amin, amax)])
 
 
 def _choose(a: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
@@ -148,7 +148,7 @@ def _extreme(where: str, input: Tensor, dim: Any, keepdim: bool, other: Any, bet
         if keepdim:
             raise TypeMismatch(f"{where}()", "received an invalid combination of arguments - keepdim without dim")
         _check(input._a, None, where)
-        return whole(input, None, False)
+        return titled(f"{where.capitalize()}1", whole(input, None, False))
     if isinstance(dim, tuple | list | str | float):
         raise TypeMismatch(f"{where}()", f"received an invalid combination of arguments - dim={dim!r}", "expected an int", f"use a{where}")
     return along(input, int(dim), keepdim)

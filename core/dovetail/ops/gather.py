@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import CLASSES, Tensor, titled
 from ..device import xp
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, ValueRangeError
 from ._arrays import check_index, scatter_add
@@ -203,7 +203,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
         raise DtypeError("masked_select", "expected BoolTensor for mask", f"got {mask.dtype}")
     if mask._a.shape != input._a.shape:
         input, mask = broadcast_tensors(input, mask)
-    return getitem(input, mask)
+    return titled("MaskedSelect0", getitem(input, mask))
 
 
 @op(dtypes=None)

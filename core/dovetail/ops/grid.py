@@ -6,7 +6,7 @@ import itertools
 import warnings
 from typing import Any
 
-from ..autograd.node import wrap
+from ..autograd.node import titled, wrap
 from ..errors import DtypeError, ShapeError, UnsupportedError, ValueRangeError
 from ._op import xp
 from ._resampling import far, near
@@ -96,7 +96,7 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
             weight = weight * line[t]
         value = value * weight.unsqueeze(1)
         out = value if out is None else out + value
-    return out
+    return titled(f"GridSampler{n}D0", out)
 
 
 def _check(x: Any, grid: Any, mode: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import CLASSES, Tensor, titled
 from ..errors import DtypeError, TypeMismatch
 from ._op import Array, op, xp
 from ._refuse import NotForType, fits, no_bools, tensors
@@ -103,7 +103,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:
     tensor([0., 3.])
     """
     _given("clamp_min", "min", min)
-    return clamp(input, min)
+    return titled("ClampMin0", clamp(input, min))
 
 
 def clamp_min_(input: Tensor, min: Any) -> Tensor:
@@ -119,7 +119,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     tensor([-2.,  0.])
     """
     _given("clamp_max", "max", max)
-    return clamp(input, None, max)
+    return titled("ClampMax0", clamp(input, None, max))
 
 
 def clamp_max_(input: Tensor, max: Any) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NoReturn
 
-from ..autograd.node import CLASSES, Node, Tensor
+from ..autograd.node import CLASSES, Tensor, titled
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, op, xp
@@ -282,10 +282,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> dv.bmm(dv.ones(2, 1, 3), dv.ones(2, 3, 1)).shape
     dovetail.Size([2, 1, 1])
     """
-    out = matmul(*_stacks("bmm", input, mat2))
-    if out._n.__class__ is Node:
-        out._n.extra = 1  # by which the node is known for no matmul
-    return out
+    return titled("Bmm0", matmul(*_stacks("bmm", input, mat2)))
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:

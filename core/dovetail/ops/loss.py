@@ -16,6 +16,7 @@ from ._op import Array, Fixed, op, xp
 from ._refuse import tensors
 from ._windows import listing, refuse_types
 from .activation_more import logsigmoid
+from .dropout import Improbable
 from .elementwise import xlogy
 
 __all__: list[str] = []
@@ -202,7 +203,7 @@ def binary_cross_entropy(
         raise DtypeError(where, f"Found dtype {t.dtype} but expected {x.dtype}", "", "convert the target with .to(input.dtype)")
     for name, a in (("input", x), ("target", t)):
         if a.__class__ is np.ndarray and not ((a >= 0) & (a <= 1)).all():
-            raise ShapeError(
+            raise Improbable(
                 where,
                 f"all elements of {name} should be between 0 and 1",
                 f"got {float(a.min()):g} to {float(a.max()):g}",

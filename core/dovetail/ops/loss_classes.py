@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.node import titled
 from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
@@ -113,9 +114,10 @@ def cross_entropy(
     input, target, single = _check(where, input, target, weight)
     if label_smoothing:
         refuse_types(where, input._a, "iub")
-        out = _nll(log_softmax(input, 1), target, weight, ignore_index, reduction, label_smoothing)
+        out = titled("Add0", _nll(log_softmax(input, 1), target, weight, ignore_index, reduction, label_smoothing))
     else:
         out = _cross_entropy(input, target, weight, ignore_index, reduction)
+        out = titled("NllLoss2D0", out) if input._a.ndim > 2 else out
     return out.reshape(()) if single else out
 
 
@@ -175,7 +177,7 @@ def _by_probabilities(input: Any, target: Any, weight: Any, ignore_index: int, r
     if weight is not None:
         logp = logp * weight.reshape((-1, *(1,) * (x.ndim - 1 - dim)))
     loss = -(logp * target).sum(dim)
-    return loss.sum() / (math.prod(x.shape) / x.shape[dim]) if reduction == "mean" else reduced(loss, reduction)
+    return titled("Div1", loss.sum() / (math.prod(x.shape) / x.shape[dim])) if reduction == "mean" else reduced(loss, reduction)
 
 
 def nll_loss(
@@ -191,7 +193,7 @@ def nll_loss(
     reduction = reduction_of("nll_loss", size_average, reduce, reduction)
     input, target, single = _check("nll_loss", input, target, weight)
     refuse_types("nll_loss", input._a, "iub")
-    out = _nll(input, target, weight, ignore_index, reduction)
+    out = titled("NllLoss2D0" if input._a.ndim > 2 else "NllLoss0", _nll(input, target, weight, ignore_index, reduction))
     return out.reshape(()) if single else out
 
 

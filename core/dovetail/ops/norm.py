@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import changed
+from ..autograd.node import changed, titled
 from ..dtypes import HALF
 from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ._dims import sizes_of
@@ -328,7 +328,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     refuse_types("group_norm", input._a, "iub")
     width = math.prod(shape[1:]) // num_groups
     out = _layer_norm(input.reshape((shape[0] * num_groups, width)), (width,), None, None, eps)
-    return _as(input, _affine(out.reshape(shape), weight, bias))
+    return titled("NativeGroupNorm0", _as(input, _affine(out.reshape(shape), weight, bias)))
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.node import titled
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._dims import sizes_of
 from ._layout import copied
@@ -80,7 +81,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     out = input
     for axis, side in enumerate(sides):
         out = _bordered(out, axis, *side, mode) if any(side) else out
-    return input.clone() if out is input else out
+    names = {"reflect": f"ReflectionPad{k}D0", "replicate": f"ReplicationPad{k}D0", "circular": "CopySlices"}
+    return titled(names[mode], input.clone() if out is input else out)
 
 
 def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | None) -> None:

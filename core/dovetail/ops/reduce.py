@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, titled
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._op import Array, op, xp
@@ -210,7 +210,7 @@ def var_mean(
     (tensor(1.), tensor(2.))
     """
     dim, correction = _corrected(dim, unbiased, correction)
-    return _var(input, dim, correction, keepdim), mean(input, dim, keepdim)
+    return titled("VarMean0", _var(input, dim, correction, keepdim)), titled("VarMean0", mean(input, dim, keepdim))
 
 
 def std_mean(
@@ -223,7 +223,7 @@ def std_mean(
     (tensor(1.), tensor(2.))
     """
     dim, correction = _corrected(dim, unbiased, correction)
-    return _std(input, dim, correction, keepdim), mean(input, dim, keepdim)
+    return titled("StdMean0", _std(input, dim, correction, keepdim)), titled("StdMean0", mean(input, dim, keepdim))
 
 
 @op(dtypes="float", contiguous=True)

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from ..autograd.node import titled
 from ..errors import RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
 from ._resampling import Axis, resample
@@ -63,7 +64,7 @@ def interpolate(
         return adaptive_avg_pool(input, outs)
     each = zip(x.shape[2:], outs, factors, strict=True)
     specs = (Axis(kind, i, o, None if i == o and f in (None, 1) else f, bool(align_corners), antialias) for i, o, f in each)
-    return resample(input, tuple(specs))
+    return titled(f"Upsample{mode.title().replace('-', '')}{x.ndim - 2}D0", resample(input, tuple(specs)))
 
 
 def _sizes(x: Any, n: int, size: Any, factor: Any, recompute: bool | None) -> tuple[tuple[int, ...], Any]:
@@ -137,7 +138,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
         text = "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
         raise ShapeError("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}")
     split = input.reshape((*lead, c // (r * r), r, r, h, w))
-    return _moved(split, (-2, -4, -1, -3), (*lead, c // (r * r), h * r, w * r))
+    return titled("PixelShuffle0", _moved(split, (-2, -4, -1, -3), (*lead, c // (r * r), h * r, w * r)))
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -155,7 +156,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
             text = f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={m} is not divisible by {r}"
             raise ShapeError("pixel_unshuffle", text)
     split = input.reshape((*lead, c, h // r, r, w // r, r))
-    return _moved(split, (-3, -1, -4, -2), (*lead, c * r * r, h // r, w // r))
+    return titled("PixelUnshuffle0", _moved(split, (-3, -1, -4, -2), (*lead, c * r * r, h // r, w // r)))
 
 
 def _moved(split: Any, last: Sizes, shape: Any) -> Any:

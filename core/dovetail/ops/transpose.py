@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, titled
 from ..errors import ShapeError, TypeMismatch
 from ._dims import dim_of, dims_of, sizes_of
 from ._op import Array, op
@@ -72,7 +72,7 @@ def t(input: Tensor) -> Tensor:
     n = input._a.ndim
     if n > 2:
         raise ShapeError("t()", f"expects a tensor with <= 2 dimensions, but self is {n}D", "", "use mT or transpose")
-    return transpose(input, 0, 1) if n == 2 else alias(input)
+    return titled("T0", transpose(input, 0, 1) if n == 2 else alias(input))
 
 
 @viewing

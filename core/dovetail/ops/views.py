@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor
+from ..autograd.node import Tensor, titled
 from ..dtypes import dtype as Dtype
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from . import _prepare
@@ -286,7 +286,8 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """
     shape = input._a.shape
     dims = range(len(shape)) if dim is None else dims_of("squeeze", dim, len(shape))
-    return _squeeze(input, tuple(d for d in dims if d < len(shape) and shape[d] == 1))
+    name = "Squeeze0" if dim is None else "Squeeze1" if isinstance(dim, int) else "Squeeze2"
+    return titled(name, _squeeze(input, tuple(d for d in dims if d < len(shape) and shape[d] == 1)))
 
 
 @viewing

@@ -115,8 +115,10 @@ def hessian(
 
 
 def _scalar(where: str, out: Any) -> Any:
-    (found,) = _tuple(where, out) if not isinstance(out, tuple) or len(out) == 1 else (None,)
-    if found is None or found.numel() != 1:
+    if isinstance(out, tuple | list):
+        raise GradError(where, f"The function given to {where} should return a single Tensor, got a {type(out).__name__} of {len(out)}")
+    (found,) = _tuple(where, out)
+    if found.numel() != 1:
         raise GradError(where, f"The Tensor returned by the function given to {where} should contain a single element")
     return found
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...autograd.node import CLASSES, Tensor, wrap
+from ...autograd.node import CLASSES, Tensor, titled, wrap
 from ...device import device_of, to_device
 from ...device import move as to_place
 from ...errors import ShapeError, TypeMismatch, ValueRangeError
@@ -121,7 +121,7 @@ def _unpack_steps(data: Tensor, batch_sizes: Tensor, value: float = 0.0, count: 
     steps = data.index_select(0, _on(rows.reshape(-1), data)).reshape(*rows.shape, *data.shape[1:])
     if not alive.all():
         there = _on(alive.reshape(*alive.shape, *[1] * (data.ndim - 1)), data)
-        steps = dv.where(there, steps, dv.full((), value, dtype=data.dtype, device=data.device))
+        steps = titled("CopySlices", dv.where(there, steps, dv.full((), value, dtype=data.dtype, device=data.device)))
     return steps, lengths
 
 
@@ -129,7 +129,7 @@ def _pack_steps(steps: Tensor, batch_sizes: Tensor) -> Tensor:
     """Steps (T, N, *) without what lies after the ends: packed data."""
     _, alive, _ = _plan(batch_sizes)
     flat = steps.reshape(-1, *steps.shape[2:])
-    return flat if alive.all() else flat.index_select(0, _on(np.flatnonzero(alive), steps))
+    return titled("Cat0", flat if alive.all() else flat.index_select(0, _on(np.flatnonzero(alive), steps)))
 
 
 def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
@@ -160,7 +160,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     need(sizes[0] <= longest, where, f"Expected lengths of at most {longest} steps, got {sizes[0]}", kind=ShapeError)
     batch_sizes = wrap((sizes > np.arange(sizes[0])[:, None]).sum(1))
     data = _pack_steps(steps[: int(sizes[0])], batch_sizes)
-    data = data.clone() if sizes[-1] == longest else data  # never a view
+    data = titled("PackPaddedSequence0", data.clone() if sizes[-1] == longest else data)  # never a view
     return PackedSequence(data, batch_sizes, None if order is None else _on(order, input), None)
 
 
