@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
 HEAD = '"""{}; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""\n\n'
 PLUGINS = {  # seen as if they were the core's
     "func.pyi": "dovetail_science.func", "optim/swa_utils.pyi": "dovetail_train.swa_utils",
-    **{f"nn/utils/{name}.pyi": f"dovetail_science.{name}" for name in ("parametrizations", "parametrize", "stateless")},
+    **{f"nn/utils/{name}.pyi": f"dovetail_science.{name}" for name in ("fusion", "parametrizations", "parametrize", "stateless")},
 }  # fmt: skip
 FILES = ("tensor_methods.pyi", "ops/public.pyi", "nn/functional.pyi", "linalg.pyi", "return_types.pyi", *PLUGINS)
 
@@ -234,7 +236,7 @@ def _public() -> str:
     text += "from .. import dtypes, return_types\nfrom ..amp.autocast_mode import *\nfrom ..autograd.node import Handle, Tensor\n"
     text += "from ..compiler import compile as compile\nfrom ..device import Device\nfrom ..func import vmap as vmap\n"
     text += "from . import memory\nfrom .memory import layout as layout, memory_format as memory_format\n"
-    text += "from ..generator import Generator\nfrom ..size import Size\nfrom ..tensor_methods import Operand\n\n"
+    text += "from ..generator import Generator\nfrom ..size import Size\nfrom ..tensor_methods import Operand\n" + _homes("") + "\n"
     values = {**{n: "dtypes.dtype" for n in (*dtypes.TYPES, *dtypes.ALIASES, *sorted(dtypes.LATER))}}
     names = ops.namespace()
     for name in names:
@@ -242,9 +244,11 @@ def _public() -> str:
             kind = type(names[name]).__name__
             values[name] = {"memory_format": "memory.memory_format", "layout": "memory.layout"}.get(kind, f"builtins.{kind}")
     values |= dict.fromkeys(_BY_PLUGINS, "Any")
-    values |= dict.fromkeys((n for n in absent.answers("dovetail")[0] if n.isidentifier() and n not in names), "Any")
+    told, find, _ = absent.answers("dovetail")
+    values |= {n: "Any" for n in told if n not in names and not callable(find(n))}
     text += "".join(f"{n}: {kind}\n" for n, kind in values.items())
     text += "".join(f"class {n}(Tensor): ...\n" for n in tensor_legacy.CLASSES_BY_TYPE)
+    text += "".join(f"def {n}(*args: Any, **kwargs: Any) -> Any: ...\n" for n in told if n not in names and callable(find(n)))
     sparse = [n for n, home in dovetail._ELSEWHERE.items() if home == "sparse"]
     text += "".join(f"def {n}(*args: Any, **kwargs: Any) -> Tensor: ...\n" for n in sparse)
     for name, function in sorted(names.items()):
@@ -253,12 +257,20 @@ def _public() -> str:
     return text
 
 
+def _homes(module: str) -> str:
+    """Imports of what a module shows and plugins bring, or other modules of the core."""
+    homes = tomllib.loads((CORE / "absent.toml").read_text(encoding="utf-8"))[module]["homes"]
+    found = {name: importlib.import_module(f"dovetail.{home}").__name__ for name, home in homes.items()}
+    return "".join(f"from {found[name]} import {name} as {name}\n" for name in sorted(homes))
+
+
 def _functional() -> str:
-    """The functions of `dovetail.nn.functional`."""
+    """The functions of `dovetail.nn.functional`, with those that plugins bring."""
     from dovetail.nn import functional
 
     text = HEAD.format("The functions of `dovetail.nn.functional`") + _IMPORTS
-    text += "from ..autograd.node import Tensor\nfrom ..tensor_methods import Operand\n\n"
+    text += "from ..autograd.node import Tensor\nfrom ..tensor_methods import Operand\n"
+    text += _homes("nn.functional") + "\n"
     for name, function in sorted(functional._gather().items()):
         if inspect.isfunction(function):
             text += "".join(f"{line}\n" for line in _functional_lines(name, function))

@@ -90,21 +90,28 @@ if not TYPE_CHECKING:  # to a type checker an unknown name is an error
             return importlib.import_module(f"{__name__}.{name}")
         if name in _dtypes.LATER:
             return _dtypes.later(name)
-        if name in _ELSEWHERE or name.endswith("Storage"):
+        if name in _ELSEWHERE or name.endswith("Storage") or name.startswith("_foreach_"):
+            home = _ELSEWHERE.get(name, "storage" if name.endswith("Storage") else "torch.faces.foreach")
             try:
-                return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'storage')}"), name)
+                return getattr(importlib.import_module(f"{__name__}.{home}"), name)
             except ModuleNotFoundError as error:  # a plugin brings it
                 raise AttributeError(str(error)) from None
         if "autocast" in name and name in (found := importlib.import_module(f"{__name__}.amp.autocast_mode")).__all__:
             return getattr(found, name)
-        if name.startswith("_foreach_"):
-            return importlib.import_module(f"{__name__}.ops._foreach").foreach(name)
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from .absent import answers
         from .plugins import namespaces
 
-        return answers(__name__)[1](name) if name in answers(__name__)[2]() else namespaces.resolve(name)
+        if name in answers(__name__)[2]():
+            return globals().setdefault(name, answers(__name__)[1](name))
+        return namespaces.resolve(name)
+
+    def __dir__() -> list[str]:
+        """What is there, and what is imported when it is first touched."""
+        from .absent import answers
+
+        return sorted({*globals(), *_MODULES, *answers(__name__)[2]()})
 
 
 # last, because `float`, `bool`, `sum` … are from here on ours

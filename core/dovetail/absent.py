@@ -42,8 +42,8 @@ def instead(module: str) -> str:
     return next((table[name] for name in sorted(table, reverse=True) if f"{module}.".startswith(f"{name}.")), "")
 
 
-def later(module: str) -> Callable[[str], Any]:
-    """A module's ``__getattr__`` by its table, which is read for the first name that is asked for.
+def later(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a module by its table, which is read for the first name that is asked for.
 
     The import system asks every module for ``__path__``: names of that kind are answered without the table.
     """
@@ -51,9 +51,10 @@ def later(module: str) -> Callable[[str], Any]:
     def find(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        return answers(module)[1](name)
+        return own.setdefault(name, answers(module)[1](name))
 
-    return find
+    own = vars(sys.modules[module])
+    return find, lambda: sorted({*own, *_table()[module.partition(".")[2]]["homes"]})
 
 
 @functools.cache

@@ -46,8 +46,11 @@ def load_state_dict_from_url(
 
 
 def _refuse(name: str, repository: object) -> NoReturn:
-    what = f"it would run hubconf.py of {repository!r}, code that the file's hash does not vouch for"
-    raise UnsupportedError(f"hub.{name}", what, "", "install the package and import it, or see: dovetail search MODEL")
+    raise UnsupportedError(
+        f"hub.{name}",
+        f"it would run hubconf.py of {repository!r}, code that the file's hash does not vouch for",
+        remedy="install the package and import it, or see: dovetail search MODEL",
+    )
 
 
 def load(repo_or_dir: str, model: str, *args: Any, **kwargs: Any) -> NoReturn:

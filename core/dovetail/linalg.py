@@ -284,4 +284,4 @@ for _name in __all__:
     if _name != "LinAlgError":
         globals()[_name] = guarded(keyed(_name, globals()[_name]), every=True)
 
-__getattr__ = later(__name__)  # functions that a plugin brings
+__getattr__, __dir__ = later(__name__)  # functions that a plugin brings

@@ -144,7 +144,7 @@ def _public(module: ModuleType) -> dict[str, Any]:
     found = {name: getattr(module, name) for name in names}
     if listed is None:
         home = module.__name__.partition(".")[0]
-        found = {n: v for n, v in found.items() if _home(v).startswith(home) and n not in _TOOLS}
+        found = {n: v for n, v in found.items() if _home(v).partition(".")[0] == home and n not in _TOOLS}
     return {name: value for name, value in found.items() if not inspect.ismodule(value)}
 
 

@@ -72,6 +72,7 @@ FACES = ("", "__main__", "cli", "extend", "testing", "utils", "version")
 LAZY: set[tuple[str, str]] = {
     ("autograd", "plugins.namespaces"),  # modules that plugins bring
     ("autograd.functional", "ops.join"),  # batched gradients are stacked
+    ("autograd.gradcheck", "testing.differences"),  # a check, which programs do not wait for
     ("io.store", "models"),  # a saved module is built again by its registry key
     ("io.store", "nn.module"),  # files of tensors are read and written without loading nn
     ("io.store", "nn.parameter"),
@@ -80,7 +81,6 @@ LAZY: set[tuple[str, str]] = {
     ("optim", "plugins.namespaces"),  # swa_utils, which a plugin brings
     ("ops._override", "plugins.namespaces"),  # what the core has of sparse tensors comes from the plugin of that namespace
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
-    ("plugins.check", "dovetail"),  # its version
     ("plugins.settings", "io.atomic"),  # what the command line switches is written whole or not at all
     ("plugins.manifest", "cli"),  # names that the command line already has
 }

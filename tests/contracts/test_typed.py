@@ -18,7 +18,7 @@ MODULES = (
     "dovetail.func dovetail.amp dovetail.cuda dovetail.io dovetail.graph dovetail.hooks dovetail.plugins"
 ).split()
 ROOT = Path(__file__).parents[2]
-PATHS = ":".join(str(ROOT / name) for name in ("core", "plugins/science", "plugins/train"))
+PATHS = ":".join(str(ROOT / name) for name in ("core", "plugins/science", "plugins/torch", "plugins/train"))
 LISTED = ("dovetail.linalg", "dovetail.func", "dovetail.optim.swa_utils")  # whose stubs have no more than their `__all__`
 HELPERS = {"TYPE_CHECKING", "Any", "FAMILIES", "annotations", "guarded", "namespace", "placed"}  # with which nn.functional is gathered
 OPERATORS = "t+t t*2 2*t -t t@t t[0] t==t t!=None t<1 t**2 len(t) float(t) int(t) bool(t) t/t ~t t//2 1-t f'{t:.2f}' abs(t) t&t t%2".split()

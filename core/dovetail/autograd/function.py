@@ -98,8 +98,11 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: a GradError (RuntimeError). ``Function.apply`` is what calls."""
-        what = "Legacy autograd function with non-static forward method is deprecated."
-        raise GradError(type(self).__name__, what, "", f"call {type(self).__name__}.apply")
+        raise GradError(
+            type(self).__name__,
+            "Legacy autograd function with non-static forward method is deprecated.",
+            remedy=f"call {type(self).__name__}.apply",
+        )
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:

@@ -20,7 +20,7 @@ __all__ = ["backward", "grad"]
 if TYPE_CHECKING:
     from dovetail_science.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
 else:
-    __getattr__ = later(__name__)  # whole derivatives, which a plugin brings
+    __getattr__, __dir__ = later(__name__)  # whole derivatives, which a plugin brings
 
 
 def _many(x: Any) -> list[Any]:

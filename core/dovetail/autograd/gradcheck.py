@@ -1,38 +1,18 @@
-"""gradcheck: gradients against finite differences, in float64."""
+"""gradcheck: gradients against finite differences, in float64; `dovetail.testing.differences` does the work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from ..errors import GradError, ValueRangeError
-from .functional import grad
-from .node import CLASSES, Tensor, wrap
+from ..errors import GradError
+from .node import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 
 class GradcheckError(GradError):
     """A gradient that does not agree with finite differences."""
-
-
-def _tensors(x: Any) -> tuple[Any, ...]:
-    return tuple(x) if isinstance(x, tuple | list) else (x,)
-
-
-def _tracked(values: Any) -> list[tuple[int, Tensor]]:
-    """The tensors that require a gradient, with their places."""
-    return [(i, t) for i, t in enumerate(_tensors(values)) if t.__class__ in CLASSES and t._n is not None]
-
-
-def _needed(inputs: Any) -> list[tuple[int, Tensor]]:
-    moved = _tracked(inputs)
-    if not moved:
-        what = "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True"
-        raise ValueRangeError("gradcheck", what)
-    return moved
 
 
 def gradcheck(
@@ -51,57 +31,9 @@ def gradcheck(
     >>> dv.autograd.gradcheck(lambda x: x * x, (x,))
     True
     """
-    try:
-        _check(func, _tensors(inputs), eps, atol, rtol, nondet_tol)
-    except GradcheckError:
-        if raise_exception:
-            raise
-        return False
-    return True
+    from ..testing.differences import compare
 
-
-def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float, nondet_tol: float) -> None:
-    moved = _needed(inputs)
-    outs = _tracked(func(*inputs))
-    for i, t in moved:
-        for k, (_, out) in enumerate(outs):
-            analytic = _analytic(func, inputs, k, t)
-            if np.abs(analytic - _analytic(func, inputs, k, t)).max(initial=0.0) > nondet_tol:
-                raise GradcheckError("gradcheck", f"Backward is not reentrant (input {i}, output {k})")
-            numeric = _numeric(func, inputs, k, t, eps)
-            if not np.allclose(analytic, numeric, rtol=rtol, atol=atol, equal_nan=True):
-                shapes = f"output {tuple(out._a.shape)}, input {tuple(t._a.shape)}"
-                what = f"Jacobian mismatch for output {k} with respect to input {i} ({shapes})"
-                apart = f"largest difference {np.abs(analytic - numeric).max(initial=0.0):.3g}"
-                raise GradcheckError("gradcheck", what, f"numerical:\n{numeric}\nanalytical:\n{analytic}", apart)
-
-
-def _analytic(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tensor) -> Any:
-    """The Jacobian by backward, one row per element of the output."""
-    out = _tracked(func(*inputs))[k][1]
-    rows = []
-    for j in range(out._a.size):
-        seed = np.zeros(out._a.shape, out._a.dtype)
-        seed.reshape(-1)[j] = 1
-        g = grad(out, t, wrap(seed), retain_graph=True, allow_unused=True)[0]
-        rows.append(np.zeros(t._a.size) if g is None else g._a.reshape(-1))
-    return np.array(rows).reshape(out._a.size, t._a.size).T
-
-
-def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tensor, eps: float) -> Any:
-    """The Jacobian by central differences; the input's memory is moved and put back."""
-    a = t._a
-
-    def moved(index: Any, value: Any) -> Any:
-        a[index] = value
-        return _tracked(func(*inputs))[k][1]._a.reshape(-1).copy()
-
-    rows = []
-    for index in np.ndindex(*a.shape):
-        before = a[index].copy()
-        rows.append((moved(index, before + eps) - moved(index, before - eps)) / (2 * eps))
-        a[index] = before
-    return np.array(rows).reshape(a.size, _tracked(func(*inputs))[k][1]._a.size)
+    return compare(func, inputs, eps, atol, rtol, nondet_tol, raise_exception)
 
 
 def gradgradcheck(
@@ -117,23 +49,6 @@ def gradgradcheck(
     >>> dv.autograd.gradgradcheck(lambda x: x * x * x, (x,))
     True
     """
-    inputs = _tensors(inputs)
-    _needed(inputs)
-    if grad_outputs is None:
-        draw = np.random.RandomState(7)
-        seeds = [wrap(draw.uniform(0.5, 1.5, o._a.shape).astype(o._a.dtype)) for _, o in _tracked(func(*inputs))]
-        for s in seeds:
-            s.requires_grad_()
-    else:
-        seeds = list(_tensors(grad_outputs))
-    moved = [i for i, _ in _tracked(inputs)]
+    from ..testing.differences import compare_twice
 
-    def first(*args: Any) -> tuple[Any, ...]:
-        given, gs = args[: len(inputs)], args[len(inputs) :]
-        made = [o for _, o in _tracked(func(*given))]
-        found = grad(made, [given[i] for i in moved], list(gs), create_graph=True, allow_unused=True)
-        return tuple(f for f in found if f is not None)
-
-    if not _tracked(first(*inputs, *seeds)):
-        return True
-    return gradcheck(first, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol, raise_exception=raise_exception)
+    return compare_twice(func, inputs, grad_outputs, eps, atol, rtol, nondet_tol, raise_exception)

@@ -107,7 +107,7 @@ def trust(folder: str, forbid: bool) -> None:
 @_JSON
 def check(what: str, api: str | None, as_json: bool) -> None:
     """Check a plugin: its manifest, every target, and every hook against its specification. Its code is imported."""
-    from ..plugins.check import check_plugin
+    from ..testing.contract import check_plugin
 
     major, _, minor = (api or "").partition(".")
     if api and not (major.isdigit() and (minor or "0").isdigit()):
@@ -142,8 +142,8 @@ def new(name: str, kinds: str, distribution: str, out: Path | None) -> None:
 @_JSON
 def doctor(quick: bool, as_json: bool) -> None:
     """Look at the installation: versions, folders, plugins, what their imports do, who answers for what, and what they check themselves."""
-    from ..plugins.check import look_around
     from ..testing.conformance.plugin import look_at_imports
+    from ..testing.installation import look_around
 
     imports = [] if quick else look_at_imports(get_manager(strict=False).catalogue.usable)
     _report(look_around() + imports, as_json)

@@ -12,4 +12,4 @@ __all__ = ["decode", "load", "save"]
 
 
 if not TYPE_CHECKING:
-    __getattr__ = later(__name__)  # io.checkpoint, which a plugin brings
+    __getattr__, __dir__ = later(__name__)  # io.checkpoint, which a plugin brings

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..absent import later
 from . import functional, init
 from . import parameter as parameter
 from .activation import *
@@ -33,10 +33,11 @@ from .vision import *
 from . import modules, utils  # isort: skip - they show what is above under other names
 
 
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """`nn.grad`, which a plugin brings and no program imports before it uses it."""
-        if name != "grad":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return import_module(f"{__name__}.grad")
+if TYPE_CHECKING:
+    from dovetail_science.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
+    from dovetail_science.fractional import FractionalMaxPool2d, FractionalMaxPool3d
+    from dovetail_science.lazy import *
+    from dovetail_science.linear_loss import LinearCrossEntropyLoss
+    from dovetail_torch.faces.layers import CrossMapLRN2d
+else:
+    __getattr__, __dir__ = later(__name__)  # what a plugin brings

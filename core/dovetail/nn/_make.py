@@ -10,7 +10,7 @@ from ..autograd.node import Tensor
 from ..errors import ValueRangeError
 from ._ops import dv
 from .module import Module
-from .parameter import Parameter, UninitializedParameter
+from .parameter import Parameter
 
 __all__ = ["InPlace", "Layer", "fields", "need", "parameter", "parameters", "unusual"]
 
@@ -21,12 +21,10 @@ def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
 
 
 def parameters(module: Module, device: Any = None, dtype: Any = None, **shapes: tuple[int, ...] | None) -> None:
-    """Register parameters by name: of a shape, of a shape to be told by the first input (``()``), or absent (None)."""
+    """Register parameters by name: of a shape, or absent (None)."""
     for name, shape in shapes.items():
         if shape is None:
             module.register_parameter(name, None)
-        elif shape == ():
-            setattr(module, name, UninitializedParameter(device=device, dtype=dtype))
         else:
             setattr(module, name, parameter(*shape, device=device, dtype=dtype))
 

@@ -1,4 +1,4 @@
-"""Norms over batches (BatchNorm) and over single images (InstanceNorm), with running statistics, and their lazy forms."""
+"""Norms over batches (BatchNorm) and over single images (InstanceNorm), with running statistics."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from . import functional as F
 from . import init
 from ._make import Layer, need, parameters
 from ._ops import dv
-from .lazy import LazyLayer, lazy
 from .module import Module
-from .parameter import Buffer, Parameter, UninitializedBuffer
+from .parameter import Parameter
 
 __all__ = [
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d",
-    "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d", "SyncBatchNorm",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "SyncBatchNorm",
 ]  # fmt: skip
 
 
@@ -198,34 +196,3 @@ class InstanceNorm2d(_InstanceNorm, dims=(3, 4)):
 
 class InstanceNorm3d(_InstanceNorm, dims=(4, 5)):
     """Norm over depth, height and width, for every channel of (N, C, D, H, W) or (C, D, H, W)."""
-
-
-class _LazyNorm(LazyLayer):
-    """A norm whose ``num_features`` are the channels of the first input."""
-
-    _told = "num_features"
-
-    def __init__(
-        self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
-        device: Any = None, dtype: Any = None, *, bias: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__(0, eps, momentum, False, False, device, dtype, bias=False)
-        self.affine, self.track_running_stats = affine, track_running_stats
-        if affine:
-            parameters(self, device, dtype, weight=(), bias=() if bias else None)
-        if track_running_stats:
-            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
-            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
-            self.num_batches_tracked = Buffer(dv.tensor(0, dtype=TYPES["int64"], device=device))
-
-    def initialize_parameters(self, input: Tensor) -> None:
-        """Take ``num_features`` from the input."""
-        if self.has_uninitialized_params():
-            self.num_features = input.shape[1]
-            self._materialize(**dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.num_features,)))
-
-
-LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (lazy(_LazyNorm, kind) for kind in (BatchNorm1d, BatchNorm2d, BatchNorm3d))
-LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = (
-    lazy(_LazyNorm, kind) for kind in (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d)
-)

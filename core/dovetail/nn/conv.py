@@ -1,4 +1,4 @@
-"""Convolutions and transposed convolutions in one, two and three dimensions, and their lazy forms."""
+"""Convolutions and transposed convolutions in one, two and three dimensions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import math
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import ShapeError, TypeMismatch, ValueRangeError
+from ..errors import TypeMismatch, ValueRangeError
 from . import functional as F
 from . import init
 from ._make import Layer, fields, need, parameters, unusual
 from ._sizes import _ntuple, _reverse_repeat_tuple
-from .lazy import LazyLayer, lazy
 from .parameter import Parameter
 
 __all__ = [
-    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "LazyConv1d", "LazyConv2d",
-    "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d",
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
 ]  # fmt: skip
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
@@ -195,31 +193,3 @@ class ConvTranspose3d(_ConvTransposeNd, n=3, calls=F.conv_transpose3d):
     >>> dv.nn.ConvTranspose3d(1, 1, 2)(dv.ones(1, 1, 2, 2, 2)).shape
     dovetail.Size([1, 1, 3, 3, 3])
     """
-
-
-class _LazyConv(LazyLayer):
-    """A convolution whose ``in_channels`` are those of the first input."""
-
-    _told = "in_channels"
-
-    def __init__(self, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(0, 0, kernel_size, *args, **kwargs)
-        parameters(self, self.weight.device, self.weight.dtype, weight=(), bias=None if self.bias is None else ())
-        self.out_channels = out_channels
-
-    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Take ``in_channels`` from the input. Raises a ValueError where the groups do not divide them."""
-        if not self.has_uninitialized_params():
-            return
-        name, n = type(self).__name__, self._n
-        expected = f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}"
-        need(input.ndim in (n + 1, n + 2), name, expected, f"but got input of size: {list(input.shape)}", ShapeError)
-        channels = self.in_channels = input.shape[-n - 1]
-        need(channels % self.groups == 0, name, "in_channels must be divisible by groups", f"got {channels} and {self.groups}")
-        self._materialize(weight=self._weight_shape(), bias=(self.out_channels,))
-
-
-LazyConv1d, LazyConv2d, LazyConv3d = (lazy(_LazyConv, kind) for kind in (Conv1d, Conv2d, Conv3d))
-LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (
-    lazy(_LazyConv, kind) for kind in (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
-)

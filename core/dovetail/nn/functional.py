@@ -36,4 +36,4 @@ globals().update(_gather())
 
 
 if not TYPE_CHECKING:
-    __getattr__ = _later(__name__)
+    __getattr__, __dir__ = _later(__name__)

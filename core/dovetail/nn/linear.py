@@ -11,11 +11,10 @@ from . import functional as F
 from . import init
 from ._make import Layer, need, parameters
 from ._ops import dv
-from .lazy import LazyLayer
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Bilinear", "Flatten", "Identity", "LazyLinear", "Linear", "Unflatten"]
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
 
 class Identity(Module):
@@ -65,32 +64,6 @@ class Linear(Layer, shows="in_features out_features ?bias"):
 
 class NonDynamicallyQuantizableLinear(Linear):
     """A Linear under the name that PyTorch gives the output projection of attention."""
-
-
-class LazyLinear(LazyLayer, Linear):
-    """A Linear whose ``in_features`` are those of its first input.
-
-    >>> import dovetail as dv
-    >>> layer = dv.nn.LazyLinear(2)
-    >>> _ = layer(dv.ones(5, 3))
-    >>> layer
-    Linear(in_features=3, out_features=2, bias=True)
-    """
-
-    cls_to_become = Linear
-    _told = "in_features"
-
-    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
-        super().__init__(0, 0, False)
-        parameters(self, device, dtype, weight=(), bias=() if bias else None)
-        self.out_features = out_features
-
-    def initialize_parameters(self, input: Tensor) -> None:
-        """Take ``in_features`` from the input (or from weights that were loaded)."""
-        if self.has_uninitialized_params():
-            self.in_features = input.shape[-1]
-            self._materialize(weight=(self.out_features, self.in_features), bias=(self.out_features,))
-        self.in_features = self.weight.shape[-1]
 
 
 class Bilinear(Layer, shows="in1_features in2_features out_features ?bias"):

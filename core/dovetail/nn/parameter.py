@@ -96,9 +96,11 @@ class _Uninitialized:
 
     @property
     def _a(self) -> Any:
-        what = "Attempted to use an uninitialized parameter or buffer"
-        remedy = "call forward() once on each lazy layer that is not initialized, or call super().initialize_parameters() there"
-        raise ValueRangeError(type(self).__name__, what, "", remedy)
+        raise ValueRangeError(
+            type(self).__name__,
+            "Attempted to use an uninitialized parameter or buffer",
+            remedy="call forward() once on each lazy layer that is not initialized, or call super().initialize_parameters() there",
+        )
 
     @_a.setter
     def _a(self, array: Any) -> None:
@@ -106,11 +108,11 @@ class _Uninitialized:
 
     @property
     def shape(self) -> Any:
-        what, remedy = (
+        raise UnsupportedError(
+            type(self).__name__,
             "Can't access the shape of an uninitialized parameter or buffer",
-            "run a dry forward first to initialize lazy modules",
+            remedy="run a dry forward first to initialize lazy modules",
         )
-        raise UnsupportedError(type(self).__name__, what, "", remedy)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -6,12 +6,12 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from . import functional as F
-from ._make import Layer, need
+from ._make import Layer
 from ._sizes import _ntuple
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
-    "AvgPool1d", "AvgPool2d", "AvgPool3d", "FractionalMaxPool2d", "FractionalMaxPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
+    "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
     "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
 ]  # fmt: skip
 
@@ -125,34 +125,6 @@ class AvgPool3d(_AvgPoolNd, calls=F.avg_pool3d):
     >>> dv.nn.AvgPool3d(2)(dv.ones(1, 1, 2, 2, 2))
     tensor([[[[[1.]]]]])
     """
-
-
-class _FractionalMaxPoolNd(Layer, passes="kernel_size output_size output_ratio return_indices _random_samples", shows=""):
-    def __init__(
-        self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
-    ) -> None:
-        name, sizes = type(self).__name__, _ntuple(self._n)
-        need(all(k > 0 for k in sizes(kernel_size)), name, f"kernel_size must be greater than 0, but got {kernel_size}")
-        given = (output_size is not None) + (output_ratio is not None)
-        need(given > 0, name, f"{name} requires specifying either an output size, or a pooling ratio")
-        need(given < 2, name, "only one of output_size and output_ratio may be specified")
-        size, ratio = (None if value is None else sizes(value) for value in (output_size, output_ratio))
-        need(all(0 < r < 1 for r in ratio or ()), name, f"output_ratio must be between 0 and 1 (got {output_ratio})")
-        self._keep(kernel_size=sizes(kernel_size), return_indices=return_indices, output_size=size, output_ratio=ratio)
-        self.register_buffer("_random_samples", _random_samples)
-
-
-class FractionalMaxPool2d(_FractionalMaxPoolNd, n=2, calls=F.fractional_max_pool2d):
-    """Maxima over windows at random places, so that the size shrinks by any ratio. Graham, 2014.
-
-    >>> import dovetail as dv
-    >>> dv.nn.FractionalMaxPool2d(2, output_ratio=(0.5, 0.5))(dv.ones(1, 1, 8, 8)).shape
-    dovetail.Size([1, 1, 4, 4])
-    """
-
-
-class FractionalMaxPool3d(_FractionalMaxPoolNd, n=3, calls=F.fractional_max_pool3d):
-    """FractionalMaxPool2d for (N, C, D, H, W)."""
 
 
 class _LPPoolNd(Layer, passes="_power kernel_size stride ceil_mode"):

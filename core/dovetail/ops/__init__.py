@@ -25,9 +25,9 @@ _NAMES = (
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
-    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices", "factors", "frames", "copies", "segments", "lowrank",
+    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices", "factors", "frames", "copies",
     "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
-    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent", "native",
+    "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
 )  # fmt: skip
 
 FAMILIES: list[ModuleType] = [importlib.import_module(f"{__name__}.{name}") for name in _NAMES]

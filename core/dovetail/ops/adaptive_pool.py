@@ -1,4 +1,4 @@
-"""Pooling to a size, whatever the input's: adaptive average and maximum, and the maximum of random windows."""
+"""Pooling to a size, whatever the input's: adaptive average and maximum."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..device import device_of, move
-from ..errors import RangeError, ShapeError, TypeMismatch, ValueRangeError
-from ..generator import default_generator
+from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from ._dims import whole
 from ._op import Array, Fixed, op, xp
 from ._resampling import Axis, resample
-from ._windows import Sizes, listing, named, over_batch, refuse_scalar, refuse_types, spread
+from ._windows import Sizes, listing, named, over_batch, refuse_scalar, refuse_types
 from .pool import avg_pool, largest, plane_scatter, tiles
 
 __all__ = ["adaptive_avg_pool1d"]
@@ -22,7 +20,6 @@ METHODS = ()
 FUNCTIONAL = (
     *__all__, "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices",
-    "fractional_max_pool2d", "fractional_max_pool2d_with_indices", "fractional_max_pool3d", "fractional_max_pool3d_with_indices",
 )  # fmt: skip
 
 
@@ -146,68 +143,7 @@ def _adaptive_max_pool(n: int, always: bool = False) -> Any:
     return named(pool, f"{where}_with_indices" if always else where, n)
 
 
-def _fractional(n: int, always: bool = False) -> Any:
-    where = f"fractional_max_pool{n}d"
-
-    def pool(
-        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = always,
-        _random_samples: Any = None,
-    ) -> Any:  # fmt: skip
-        """The largest element of randomly spaced windows of (N, C, {size}), to `output_size` or a ratio of the input's (Graham, 2014).
-
-        With `return_indices`, or as `fractional_max_pool{n}d_with_indices`, the flat positions in the spatial dimensions come too.
-
-        >>> import dovetail as dv
-        >>> dv.nn.functional.fractional_max_pool{n}d(dv.ones(1, 1, *[6] * {n}), 2, output_size=4).shape[2]
-        4
-        """
-        kernel, spatial = spread(where, "kernel_size", kernel_size, n), input._a.shape[-n:]
-        if output_size is None and output_ratio is None:
-            raise ValueRangeError(where, f"{where} requires specifying either an output_size or an output_ratio")
-        if output_size is None:
-            if n == 3 and not isinstance(output_ratio, tuple | list):
-                output_ratio = (output_ratio,) * n
-            if not isinstance(output_ratio, tuple | list):
-                raise TypeMismatch(where, f"output_ratio is {output_ratio!r}", f"expected {n} numbers")
-            output_size = tuple(int(m * r) for m, r in zip(spatial, output_ratio, strict=True))
-        size = spread(where, "output_size", output_size, n)
-        refuse_types(where, input._a, "iub")
-        if input._a.ndim <= n:
-            raise RangeError(where, f"Dimension out of range: expected {n + 1}D or {n + 2}D, got {listing(input._a.shape)}")
-        for m, k, o in zip(spatial, kernel, size, strict=True):
-            if o + k - (n == 2) > m or (n == 3 and o + k == m + 1):
-                raise ShapeError(where, f"pool size {k} with output size {o} is too large for input size {m}")
-        out = over_batch(n, lambda x: max_of_ranges(x, *_ranges(x._a, kernel, size, _random_samples)), input)
-        return out if always or return_indices else out[0]
-
-    return named(pool, f"{where}_with_indices" if always else where, n)
-
-
-def _ranges(x: Any, kernel: Sizes, size: Sizes, samples: Any) -> tuple[Any, Any]:
-    """Where the random windows begin along each dimension, the last one at the end, and their lengths."""
-    n = len(size)
-    if samples is None:
-        from ..random_streams import uniform
-
-        m, u = np, uniform(default_generator, (*x.shape[:2], n), np.float64 if x.dtype == np.float64 else np.float32)
-    else:
-        m, u = xp(x), samples._a[: len(x)]
-        if u.shape != (*x.shape[:2], n) or u.dtype != x.dtype:
-            what = f"_random_samples is of shape {listing(samples._a.shape)} and type {u.dtype.name}"
-            raise ShapeError("fractional_max_pool", what, f"expected ({x.shape[0]} or more, {x.shape[1]}, {n}) of {x.dtype.name}")
-    starts = []
-    for a, (length, o, k) in enumerate(zip(x.shape[2:], size, kernel, strict=True)):
-        v = u[..., 1 - a if n == 2 else a, None]
-        alpha = u.dtype.type((length - k) / (o - 1) if o > 1 else 0.0)
-        line = ((m.arange(o, dtype=u.dtype) + v) * alpha).astype(np.int64) - (v * alpha).astype(np.int64)
-        line[..., -1] = length - k
-        starts.append(move(line, device_of(x)))
-    return tuple(starts), tuple([k] * o for k, o in zip(kernel, size, strict=True))
-
-
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive_avg_pool(n) for n in (1, 2, 3))
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive_max_pool(n) for n in (1, 2, 3))
 adaptive_max_pool1d_with_indices, adaptive_max_pool2d_with_indices = _adaptive_max_pool(1, True), _adaptive_max_pool(2, True)
 adaptive_max_pool3d_with_indices = _adaptive_max_pool(3, True)
-fractional_max_pool2d, fractional_max_pool3d = _fractional(2), _fractional(3)
-fractional_max_pool2d_with_indices, fractional_max_pool3d_with_indices = _fractional(2, True), _fractional(3, True)

@@ -20,7 +20,8 @@ from .norms import vector_norm
 from .reduce import _over, sum
 from .views import reshape
 
-__all__ = ["cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
+__all__ = ["bilinear", "cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
+FUNCTIONAL = ("bilinear",)
 
 
 def _pair(a: Any, la: str, b: Any, lb: str, keep: set[str]) -> tuple[Any, str]:
@@ -300,3 +301,21 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
         return chain[i] if i == j else matmul(product(i, k), product(k + 1, j))
 
     return product(0, len(chain) - 1)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``y_o = Σ_ij x1_i W_oij x2_j + b_o`` for x1 (*, in1), x2 (*, in2), W (out, in1, in2), b (out).
+
+    Raises a RuntimeError for sizes that do not fit together.
+
+    >>> import dovetail as dv
+    >>> dv.bilinear(dv.tensor([1., 2.]), dv.tensor([3., 4.]), dv.ones(1, 2, 2))
+    tensor([21.])
+    """
+    first, second, shape = tuple(input1.shape), tuple(input2.shape), tuple(weight.shape)
+    if first[:-1] != second[:-1] or len(shape) != 3 or (first[-1], second[-1]) != shape[1:]:
+        what = f"input dimensions do not match: got {first} and {second} for weight {shape}"
+        raise ShapeError("bilinear", what, "expected (*, in1), (*, in2) and (out, in1, in2)")
+    rows = (input1 @ weight.permute(1, 0, 2).reshape(shape[1], -1)).reshape(*first[:-1], shape[0], shape[2])
+    out = (rows @ input2.unsqueeze(-1)).squeeze(-1)
+    return out if bias is None else out + bias

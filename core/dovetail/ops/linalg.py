@@ -9,8 +9,7 @@ from ..autograd.node import CLASSES, Tensor, titled
 from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, op, xp
-from .arithmetic import add, held, mul
-from .memory import expand_to
+from .arithmetic import held, mul
 from .reduce import sum
 from .transpose import transpose
 from .views import reshape
@@ -205,12 +204,11 @@ def _(g: Any, input: Any, weight: Any, bias_shape: Any, needs: Any) -> Any:
         by_input = mul(reshape(g, (*g._a.shape, 1)), held(weight)) if needs[0] else None
         return by_input, _by_right(g, input, weight._a.shape) if needs[1] else None, None
     by_input = matmul(g, held(weight)) if needs[0] else None
-    if needs[1] and needs[2] and n > 1 and len(bias_shape) == 1:
+    summed = needs[2] and n > 1 and len(bias_shape) == 1
+    if summed and needs[1] and g._n is input._n is None:  # nobody asks for the gradients of these
         return by_input, *linear_grad(g, held(input))
     by_weight = _folded_tn(g, held(input)) if needs[1] else None
-    if not needs[2]:
-        return by_input, by_weight, None
-    return by_input, by_weight, g if n == 1 or len(bias_shape) != 1 else sum(g, tuple(range(n - 1)))
+    return by_input, by_weight, sum(g, tuple(range(n - 1))) if summed else g if needs[2] else None
 
 
 @op(dtypes="same", autocast="lower", outputs=("by_weight", "by_bias"))
@@ -218,18 +216,6 @@ def linear_grad(grad: Array, input: Array) -> Any:
     """The gradients of :func:`linear` by weight and bias, whose sums a kernel takes from what the product reads."""
     rows = _rows(grad)
     return rows.T @ _rows(input), rows.sum(0)
-
-
-@linear_grad.vjp
-def _(g: Any, grad: Any, input: Any, needs: Any) -> Any:
-    by_weight, by_bias = g
-    if by_weight is None:
-        return expand_to(by_bias, grad._a.shape) if needs[0] else None, None
-    by_input = matmul(held(grad), by_weight) if needs[1] else None
-    if not needs[0]:
-        return None, by_input
-    by_grad = matmul_nt(held(input), by_weight)
-    return by_grad if by_bias is None else add(by_grad, by_bias), by_input
 
 
 def _dims(name: str, n: int, **arguments: Any) -> None:

@@ -19,7 +19,7 @@ from .memory import contiguous
 from .random_draws import _check_probabilities
 from .select import where
 
-__all__ = ["rrelu"]
+__all__ = ["rrelu", "rrelu_"]
 METHODS = ("bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "normal_", "random_", "uniform_")
 FUNCTIONAL = ("rrelu", "rrelu_")
 

@@ -6,14 +6,22 @@ step. ``normal`` says how far the bits agree.
 
 from __future__ import annotations
 
-from ._draws import DistributionError
+from typing import TYPE_CHECKING
+
+from ..absent import later
+from ._draws import DistributionError, floating
 from .choice import bernoulli, dropout_mask, multinomial
 from .integers import randint, random_, randperm
 from .normal import log_normal, normal, normal_around
-from .rejection import binomial, poisson, standard_gamma
+from .rejection import single_uniform, standard_gamma
 from .uniform import cauchy, exponential, geometric, uniform
 
 __all__ = [
-    "DistributionError", "bernoulli", "binomial", "cauchy", "dropout_mask", "exponential", "geometric", "log_normal", "multinomial",
-    "normal", "normal_around", "poisson", "randint", "random_", "randperm", "standard_gamma", "uniform",
+    "DistributionError", "bernoulli", "cauchy", "dropout_mask", "exponential", "floating", "geometric", "log_normal", "multinomial",
+    "normal", "normal_around", "randint", "random_", "randperm", "single_uniform", "standard_gamma", "uniform",
 ]  # fmt: skip
+
+if TYPE_CHECKING:
+    from dovetail_science.counts import binomial, poisson
+else:
+    __getattr__, __dir__ = later(__name__)  # counts, which a plugin draws

@@ -30,7 +30,7 @@ _LEFT_OUT = {
 def _classes(table: str) -> dict[str, type]:
     """PyTorch's own classes for a table; those that need what a file cannot give are not among them."""
     if table == "loss":
-        found = {name: getattr(nn, name) for name in dir(nn) if name.endswith("Loss")}
+        found: dict[str, Any] = {name: getattr(nn, name, None) for name in dir(nn) if name.endswith("Loss")}
         base: type = nn.Module
     elif table == "optimizer":
         found, base = {name: getattr(optim, name) for name in dir(optim) if not name.startswith("_")}, optim.Optimizer

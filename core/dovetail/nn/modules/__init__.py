@@ -6,11 +6,11 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from ...absent import later
 from ..module import Module
 
 _FACES = {
     "activation": "activation softmax attention",
-    "adaptive": "softmax",
     "batchnorm": "batch_norm",
     "channelshuffle": "vision",
     "container": "containers parameter_containers",
@@ -20,7 +20,6 @@ _FACES = {
     "flatten": "linear",
     "fold": "vision",
     "instancenorm": "batch_norm",
-    "lazy": "lazy",
     "linear": "linear",
     "loss": "loss margin_loss",
     "module": "module _hooks _state",
@@ -36,10 +35,13 @@ _FACES = {
 }
 
 
+__getattr__, __dir__ = later(__name__)  # layers that a plugin brings
+
+
 def _face(name: str, sources: str) -> ModuleType:
     """A module that shows the names of others, the private ones too: programs import `_BatchNorm` and `_ConvNd`."""
     made = ModuleType(f"{__name__}.{name}", f"The names of PyTorch's nn.modules.{name}.")
-    made.Module = Module
+    made.Module, made.__getattr__ = Module, __getattr__
     for source in sources.split():
         found = vars(import_module(f"..{source}", __name__))
         made.__dict__.update({key: value for key, value in found.items() if not key.startswith("__")})

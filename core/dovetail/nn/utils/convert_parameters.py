@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ...autograd.node import CLASSES, Tensor
 from ...errors import TypeMismatch
-from .. import conv
 from .._ops import dv
 
-__all__ = ["convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format", "parameters_to_vector", "vector_to_parameters"]
+__all__ = ["parameters_to_vector", "vector_to_parameters"]
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -39,20 +37,3 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         n = p.numel()
         p.data = vec[at : at + n].view(p.shape).data
         at += n
-
-
-def _convert(module: Any, kinds: tuple[type, ...], memory_format: Any) -> Any:
-    for m in module.modules():
-        if isinstance(m, kinds):
-            m.weight.data = m.weight.data.contiguous(memory_format=memory_format)
-    return module
-
-
-def convert_conv2d_weight_memory_format(module: Any, memory_format: Any) -> Any:
-    """Lay the weights of all 2-d convolutions of a module out in a memory format."""
-    return _convert(module, (conv.Conv2d, conv.ConvTranspose2d), memory_format)
-
-
-def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:
-    """Lay the weights of all 3-d convolutions of a module out in a memory format."""
-    return _convert(module, (conv.Conv3d, conv.ConvTranspose3d), memory_format)

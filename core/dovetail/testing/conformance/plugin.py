@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from ...plugins.check import check_plugin
 from ...plugins.kinds import KINDS
 from ...plugins.manager import get_manager
 from ...plugins.registry import registry
+from ..contract import check_plugin
 from .case import Skip, Subject, check
 
 __all__ = ["faults", "look_at_imports", "modules_of", "probe"]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.node import Tensor
-
-__all__ = ["foreach"]
+from dovetail import Tensor
 
 
-def foreach(name: str) -> Callable[..., Any]:
-    """The function of this name: a method on every tensor of a list, with the parts of other lists that belong to it."""
+def __getattr__(name: str) -> Callable[..., Any]:
+    """The function of a name ``_foreach_…``: a method on every tensor of a list, with the parts of other lists that belong to it."""
     method = name.removeprefix("_foreach_").replace("maximum", "clamp_min").replace("minimum", "clamp_max")
-    if not hasattr(Tensor, method):
+    if not name.startswith("_foreach_") or not hasattr(Tensor, method):
         raise AttributeError(f"module 'dovetail' has no attribute {name!r}")
 
     def one(t: Any, *args: Any, scalars: Any = None, **more: Any) -> Any:

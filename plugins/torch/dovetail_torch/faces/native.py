@@ -1,4 +1,4 @@
-"""Functions that PyTorch also has at the top, beside ``nn.functional``: the same results, with the arguments of its native face.
+"""Functions that PyTorch also has at the top, beside ``nn.functional``, with the arguments of its native face: as ``dovetail.NAME``.
 
 There `train` has no default, a reduction is a number (0 none, the default, 1 mean, 2 sum), and statistics come after weight and bias.
 """
@@ -7,25 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.node import Tensor
-from ..errors import ShapeError, TypeMismatch, ValueRangeError
-from . import adaptive_pool, conv, loss, loss_margins, norm, pool, random_fill
-from . import dropout as _dropout
-from . import embedding as _embedding
-from . import grid as _grid
-from . import pad as _pad
+from dovetail import Tensor
+from dovetail.errors import TypeMismatch, ValueRangeError
+from dovetail.nn import functional as F
 
 __all__ = [
-    "adaptive_max_pool1d", "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm", "bilinear",
+    "adaptive_max_pool1d", "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm",
     "binary_cross_entropy_with_logits", "constant_pad_nd", "convolution", "cosine_embedding_loss", "dropout", "dropout_", "embedding",
     "embedding_renorm_", "feature_alpha_dropout", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "max_pool1d_with_indices",
     "group_norm", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss", "poisson_nll_loss",
-    "rms_norm", "rrelu_", "triplet_margin_loss",
+    "rms_norm", "triplet_margin_loss",
 ]  # fmt: skip
-METHODS = ()
-FUNCTIONAL = ("bilinear",)
-
-rrelu_ = random_fill.rrelu_
 
 
 def _how(where: str, reduction: Any) -> str:
@@ -45,12 +37,12 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     >>> dv.dropout(dv.ones(2), 0.5, False)
     tensor([1., 1.])
     """
-    return _dropout.dropout(input, p, train)
+    return F.dropout(input, p, train)
 
 
 def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """In-place form of :func:`dropout`."""
-    return _dropout.dropout(input, p, train, True)
+    return F.dropout(input, p, train, True)
 
 
 def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
@@ -60,7 +52,7 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
     >>> dv.constant_pad_nd(dv.tensor([1, 2]), (0, 1), 7)
     tensor([1, 2, 7])
     """
-    return _pad.pad(input, pad, "constant", value)
+    return F.pad(input, pad, "constant", value)
 
 
 def convolution(
@@ -72,8 +64,8 @@ def convolution(
     >>> dv.convolution(dv.ones(1, 1, 3), dv.ones(1, 1, 2), None, (1,), (0,), (1,), False, (0,), 1)
     tensor([[[2., 2.]]])
     """
-    kind, last = f"{weight._a.ndim - 2}d", (output_padding, groups, dilation) if transposed else (dilation, groups)
-    return getattr(conv, f"conv_transpose{kind}" if transposed else f"conv{kind}")(input, weight, bias, stride, padding, *last)
+    kind, last = f"{weight.ndim - 2}d", (output_padding, groups, dilation) if transposed else (dilation, groups)
+    return getattr(F, f"conv_transpose{kind}" if transposed else f"conv{kind}")(input, weight, bias, stride, padding, *last)
 
 
 def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Tensor:
@@ -84,7 +76,7 @@ def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: int, padding_m
     tensor([[[[1.]]]])
     """
     modes = ("bilinear", "nearest", "bicubic")[interpolation_mode], ("zeros", "border", "reflection")[padding_mode]
-    return _grid.grid_sample(input, grid, *modes, align_corners)
+    return F.grid_sample(input, grid, *modes, align_corners)
 
 
 grid_sampler_2d = grid_sampler_3d = grid_sampler
@@ -97,7 +89,7 @@ def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Tens
     >>> dv.affine_grid_generator(dv.ones(1, 2, 3), (1, 1, 2, 2), False).shape
     dovetail.Size([1, 2, 2, 2])
     """
-    return _grid.affine_grid(theta, size, align_corners)
+    return F.affine_grid(theta, size, align_corners)
 
 
 def max_pool1d_with_indices(
@@ -109,7 +101,7 @@ def max_pool1d_with_indices(
     >>> dv.max_pool1d_with_indices(dv.tensor([[1., 3., 2.]]), 3)
     (tensor([[3.]]), tensor([[1]]))
     """
-    return pool.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return F.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
@@ -119,7 +111,7 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
     >>> dv.embedding_renorm_(dv.tensor([[3., 4.]]), dv.tensor([0]), 1., 2.)
     tensor([[0.6000, 0.8000]])
     """
-    _embedding._shorten(input, indices._a, max_norm, norm_type)
+    F.embedding(indices, input, max_norm=max_norm, norm_type=norm_type)
     return input
 
 
@@ -130,12 +122,12 @@ def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     >>> dv.alpha_dropout(dv.ones(2), 0.5, False)
     tensor([1., 1.])
     """
-    return _dropout.alpha_dropout(input, p, train)
+    return F.alpha_dropout(input, p, train)
 
 
 def alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """In-place form of :func:`alpha_dropout`."""
-    return _dropout.alpha_dropout(input, p, train, True)
+    return F.alpha_dropout(input, p, train, True)
 
 
 def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
@@ -145,7 +137,7 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     >>> dv.feature_alpha_dropout(dv.ones(1, 2, 1), 0.5, False).shape
     dovetail.Size([1, 2, 1])
     """
-    return _dropout.feature_alpha_dropout(input, p, train)
+    return F.feature_alpha_dropout(input, p, train)
 
 
 def embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
@@ -156,7 +148,7 @@ def embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad
     tensor([[2.],
             [1.]])
     """
-    return _embedding.embedding(indices, weight, padding_idx if padding_idx >= 0 else None, None, 2.0, scale_grad_by_freq, sparse)
+    return F.embedding(indices, weight, padding_idx if padding_idx >= 0 else None, None, 2.0, scale_grad_by_freq, sparse)
 
 
 def batch_norm(
@@ -170,7 +162,7 @@ def batch_norm(
     >>> dv.batch_norm(dv.tensor([[3.]]), one, one, one, one, False, 0.1, 0., True)
     tensor([[3.]])
     """
-    return norm.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 def instance_norm(
@@ -183,7 +175,7 @@ def instance_norm(
     >>> dv.instance_norm(dv.tensor([[[1., 3.]]]), None, None, None, None, True, 0.1, 0., True)
     tensor([[[-1.,  1.]]])
     """
-    return norm.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+    return F.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
 def layer_norm(
@@ -195,7 +187,7 @@ def layer_norm(
     >>> dv.layer_norm(dv.tensor([1., 3.]), (2,), eps=0.)
     tensor([-1.,  1.])
     """
-    return norm.layer_norm(input, normalized_shape, weight, bias, eps)
+    return F.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
@@ -205,7 +197,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: floa
     >>> dv.rms_norm(dv.tensor([3., 3.]), (2,))
     tensor([1., 1.])
     """
-    return norm.rms_norm(input, normalized_shape, weight, eps)
+    return F.rms_norm(input, normalized_shape, weight, eps)
 
 
 def group_norm(
@@ -217,7 +209,7 @@ def group_norm(
     >>> dv.group_norm(dv.tensor([[1., 3.]]), 1, eps=0.)
     tensor([[-1.,  1.]])
     """
-    return norm.group_norm(input, num_groups, weight, bias, eps)
+    return F.group_norm(input, num_groups, weight, bias, eps)
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any) -> Any:
@@ -227,7 +219,7 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any) -> Any:
     >>> dv.adaptive_max_pool1d(dv.tensor([[1., 3., 2.]]), 1)
     (tensor([[3.]]), tensor([[1]]))
     """
-    return adaptive_pool.adaptive_max_pool1d_with_indices(input, output_size)
+    return F.adaptive_max_pool1d_with_indices(input, output_size)
 
 
 def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
@@ -237,7 +229,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: boo
     >>> dv.kl_div(dv.zeros(1), dv.ones(1), reduction=1)
     tensor(0.)
     """
-    return loss.kl_div(input, target, reduction=_how("kl_div", reduction), log_target=log_target)
+    return F.kl_div(input, target, reduction=_how("kl_div", reduction), log_target=log_target)
 
 
 def binary_cross_entropy_with_logits(
@@ -250,7 +242,7 @@ def binary_cross_entropy_with_logits(
     tensor(0.6931)
     """
     how = _how("binary_cross_entropy_with_logits", reduction)
-    return loss.binary_cross_entropy_with_logits(input, target, weight, reduction=how, pos_weight=pos_weight)
+    return F.binary_cross_entropy_with_logits(input, target, weight, reduction=how, pos_weight=pos_weight)
 
 
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int) -> Tensor:
@@ -260,7 +252,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool, full: bool,
     >>> dv.poisson_nll_loss(dv.zeros(1), dv.ones(1), True, False, 1e-8, 1)
     tensor(1.)
     """
-    return loss.poisson_nll_loss(input, target, log_input, full, eps=eps, reduction=_how("poisson_nll_loss", reduction))
+    return F.poisson_nll_loss(input, target, log_input, full, eps=eps, reduction=_how("poisson_nll_loss", reduction))
 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
@@ -270,7 +262,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     >>> dv.hinge_embedding_loss(dv.tensor([2.]), dv.ones(1), reduction=1)
     tensor(2.)
     """
-    return loss_margins.hinge_embedding_loss(input, target, margin, reduction=_how("hinge_embedding_loss", reduction))
+    return F.hinge_embedding_loss(input, target, margin, reduction=_how("hinge_embedding_loss", reduction))
 
 
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0) -> Tensor:
@@ -280,7 +272,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     >>> dv.cosine_embedding_loss(dv.ones(1, 2), -dv.ones(1, 2), dv.ones(1), reduction=1)
     tensor(2.)
     """
-    return loss_margins.cosine_embedding_loss(input1, input2, target, margin, reduction=_how("cosine_embedding_loss", reduction))
+    return F.cosine_embedding_loss(input1, input2, target, margin, reduction=_how("cosine_embedding_loss", reduction))
 
 
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0) -> Tensor:
@@ -290,7 +282,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     >>> dv.margin_ranking_loss(dv.tensor([1.]), dv.tensor([3.]), dv.ones(1), reduction=1)
     tensor(2.)
     """
-    return loss_margins.margin_ranking_loss(input1, input2, target, margin, reduction=_how("margin_ranking_loss", reduction))
+    return F.margin_ranking_loss(input1, input2, target, margin, reduction=_how("margin_ranking_loss", reduction))
 
 
 def triplet_margin_loss(
@@ -304,22 +296,4 @@ def triplet_margin_loss(
     tensor(0.)
     """
     how = _how("triplet_margin_loss", reduction)
-    return loss_margins.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=how)
-
-
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``y_o = Σ_ij x1_i W_oij x2_j + b_o`` for x1 (*, in1), x2 (*, in2), W (out, in1, in2), b (out).
-
-    Raises a RuntimeError for sizes that do not fit together.
-
-    >>> import dovetail as dv
-    >>> dv.bilinear(dv.tensor([1., 2.]), dv.tensor([3., 4.]), dv.ones(1, 2, 2))
-    tensor([21.])
-    """
-    first, second, shape = tuple(input1.shape), tuple(input2.shape), tuple(weight.shape)
-    if first[:-1] != second[:-1] or len(shape) != 3 or (first[-1], second[-1]) != shape[1:]:
-        what = f"input dimensions do not match: got {first} and {second} for weight {shape}"
-        raise ShapeError("bilinear", what, "expected (*, in1), (*, in2) and (out, in1, in2)")
-    rows = (input1 @ weight.permute(1, 0, 2).reshape(shape[1], -1)).reshape(*first[:-1], shape[0], shape[2])
-    out = (rows @ input2.unsqueeze(-1)).squeeze(-1)
-    return out if bias is None else out + bias
+    return F.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=how)

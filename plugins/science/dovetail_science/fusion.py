@@ -1,15 +1,14 @@
-"""A batch norm in evaluation folded into the layer before it."""
+"""A batch norm in evaluation folded into the layer before it. Under ``dovetail.nn.utils``, as PyTorch's."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-from ...autograd.node import Tensor
-from ...errors import AssertedError, ValueRangeError
-from .._make import need
-from .._ops import dv
-from ..parameter import Parameter
+import dovetail as dv
+from dovetail import Tensor
+from dovetail.errors import AssertedError, ValueRangeError
+from dovetail.nn import Parameter
 
 __all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]
 
@@ -42,8 +41,9 @@ def fuse_conv_bn_weights(
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """A linear layer that answers what the layer and the BatchNorm1d after it answer in evaluation."""
     _need_eval("fuse_linear_bn_eval", linear, bn)
-    what, sizes = "To fuse, linear.out_features == bn.num_features or bn.num_features == 1", (linear.out_features, bn.num_features)
-    need(bn.num_features in (1, linear.out_features), "fuse_linear_bn_eval", what, f"got {sizes[0]} and {sizes[1]}", AssertedError)
+    if bn.num_features not in (1, linear.out_features):
+        what = "To fuse, linear.out_features == bn.num_features or bn.num_features == 1"
+        raise AssertedError("fuse_linear_bn_eval", what, f"got {linear.out_features} and {bn.num_features}")
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
     return fused
@@ -57,7 +57,8 @@ def fuse_linear_bn_weights(
 
 
 def _need_eval(where: str, *modules: Any) -> None:
-    need(not any(m.training for m in modules), where, "Fusion only for eval!", "call .eval() on both", AssertedError)
+    if any(m.training for m in modules):
+        raise AssertedError(where, "Fusion only for eval!", "call .eval() on both")
 
 
 def _fold(w: Any, b: Any, mean: Any, var: Any, eps: float, weight: Any, bias: Any, dim: int) -> tuple[Parameter, Parameter]:

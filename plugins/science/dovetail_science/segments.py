@@ -1,19 +1,13 @@
-"""Reductions of segments of a dimension."""
+"""Reductions of segments of a dimension: ``dovetail.segment_reduce``."""
 
 from __future__ import annotations
 
 import math
-from math import prod
 from typing import Any
 
-from ..autograd.node import Tensor, wrap
-from ..errors import ShapeError
-from ._op import xp
-from ._refuse import NotForType, type_name
-from .gather import index_select
-from .scatter import index_add, index_reduce
-from .select import where as choose
-from .views import reshape
+import dovetail as dv
+from dovetail import Tensor
+from dovetail.errors import ShapeError, UnsupportedError
 
 __all__ = ["segment_reduce"]
 
@@ -38,29 +32,29 @@ def segment_reduce(
         raise ShapeError("segment_reduce()", f"unsupported reduction given: {reduce}", f"expected one of {', '.join(_EMPTY)}")
     if given is None or indices is not None:
         raise ShapeError("segment_reduce()", "Either lengths or offsets must be defined; indices based reduction is not supported yet.")
-    if data._a.dtype.kind not in "fV" or given._a.dtype.kind not in "iu":
-        raise NotForType("segment_reduce()", f"not implemented for {type_name(data._a.dtype)} with {type_name(given._a.dtype)} lengths")
-    if axis != given._a.ndim - 1:
+    if not data.is_floating_point() or given.is_floating_point() or given.is_complex() or given.dtype is dv.bool:
+        raise UnsupportedError("segment_reduce()", f"not implemented for {data.dtype} with {given.dtype} lengths")
+    if axis != given.ndim - 1:
         raise ShapeError("segment_reduce()", f"Expected axis to be the last dimension of lengths but got {axis}.")
-    counts, size, m = given._a if lengths is not None else given._a[..., 1:] - given._a[..., :-1], data._a.shape[axis], xp(data._a)
+    counts, size = given if lengths is not None else given.diff(), data.shape[axis]
     if bool((counts < 0).any()):
         raise ShapeError("segment_reduce()", "lengths contains negative value!")
-    if not unsafe and bool((counts.sum(axis=-1) != size).any()):
+    if not unsafe and bool((counts.sum(-1) != size).any()):
         raise ShapeError(
             "segment_reduce()", f"Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1), {size}, when !unsafe."
         )
-    rest, base = data._a.shape[axis + 1 :], _EMPTY[reduce] if initial is None else initial
-    used = (m.arange(size) < counts.sum(axis=-1)[..., None]).reshape(-1).nonzero()[0]
-    rows = index_select(reshape(data, (prod(data._a.shape[: axis + 1]), *rest)), 0, wrap(used))
-    segment = wrap(m.repeat(m.arange(counts.size), counts.reshape(-1)))
-    out = data.new_full((counts.size, *rest), base)
+    rest, base = data.shape[axis + 1 :], _EMPTY[reduce] if initial is None else initial
+    used = (dv.arange(size, device=data.device) < counts.sum(-1, keepdim=True)).flatten().nonzero()[:, 0]
+    rows = data.flatten(0, axis).index_select(0, used)
+    segment = dv.arange(counts.numel(), device=data.device).repeat_interleave(counts.flatten())
+    out = data.new_full((counts.numel(), *rest), base)
     if reduce in ("sum", "mean"):
-        out = index_add(out, 0, segment, rows)
+        out = out.index_add(0, segment, rows)
     else:
-        out = index_reduce(out, 0, segment, rows, reduce if reduce == "prod" else f"a{reduce}", include_self=reduce == "prod")
+        out = out.index_reduce(0, segment, rows, reduce if reduce == "prod" else f"a{reduce}", include_self=reduce == "prod")
     if reduce == "mean":
-        many = wrap(counts.reshape((-1,) + (1,) * len(rest)))
-        out = choose(many == 0, math.nan if initial is None else initial, out / many.clamp(min=1))
-    elif reduce != "prod":
-        out = choose(out < base, base, out) if reduce == "max" else choose(out > base, base, out) if reduce == "min" else out
-    return reshape(out, (*counts.shape, *rest))
+        many = counts.reshape(-1, *(1,) * len(rest))
+        out = dv.where(many == 0, math.nan if initial is None else initial, out / many.clamp(min=1))
+    elif reduce in ("max", "min"):
+        out = dv.where(out < base if reduce == "max" else out > base, base, out)
+    return out.reshape(*counts.shape, *rest)

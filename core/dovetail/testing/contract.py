@@ -1,26 +1,25 @@
-"""Checks that import plugins: one plugin against the contract, and the whole installation (`dovetail doctor`)."""
+"""One plugin against the contract: its manifest, every target, every hook. `dovetail plugins check` prints it."""
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from typing import Any
 
 from ..errors import PluginError, UnknownNameError
 from ..hooks import HOOK_API, HOOKS
-from .bridge import implementations, outdated, parameters, plain, unfit
-from .cache import Cache, cache_folder
-from .catalogue import Plugin, advance
-from .kinds import KINDS
-from .local import find_plugins
-from .manager import Manager, get_manager
-from .scan import list_path
-from .settings import Settings, config_folder
+from ..plugins.bridge import implementations, outdated, parameters, plain, unfit
+from ..plugins.cache import Cache
+from ..plugins.catalogue import Plugin, advance
+from ..plugins.kinds import KINDS
+from ..plugins.local import find_plugins
+from ..plugins.manager import Manager, get_manager
+from ..plugins.manifest import read_file
+from ..plugins.scan import list_path
+from ..plugins.settings import Settings
+from .installation import Check
 
-__all__ = ["check_plugin", "look_around"]
-
-Check = tuple[str, bool, str]
+__all__ = ["check_plugin"]
 
 
 def check_plugin(what: str, api: tuple[int, int] | None = None) -> list[Check]:
@@ -46,8 +45,6 @@ def _in_folder(folder: str) -> list[Plugin]:
 
 
 def _fits(plugin: Plugin, api: tuple[int, int]) -> Check:
-    from .manifest import read_file
-
     reading = read_file(plugin.path, plugin.distribution, api)
     text = ".".join(map(str, api))
     seen = {"ready": f"its range {reading['api']} holds {text}", "incompatible": f"its range {reading['api']} does not hold {text}"}
@@ -94,44 +91,3 @@ def _hook(manager: Manager, plugin: Plugin, hook: str, function: Any) -> Check:
         return what, False, f"it asks for {', '.join(unknown)}; expected some of {', '.join(known) or 'no argument'}"
     old = "; ".join(outdated(function, hook))
     return what, not old, old or f"({', '.join(asked)})"
-
-
-def look_around() -> list[Check]:
-    """The checks of ``dovetail doctor``: versions, folders, plugins, claims, and what plugins check themselves."""
-    manager = get_manager(strict=False)
-    for kind in KINDS:
-        manager.table(kind)  # so that clashes, and code that fails to register, are among the problems
-    checks = [*_versions(), *map(_folder, (cache_folder(), config_folder()))]
-    for plugin in manager.catalogue.plugins:
-        checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
-        checks += [(f"plugin {plugin.name}: note", True, note) for note in plugin.notes]
-    checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
-    claims = [(kind, key, plugin) for kind in KINDS if KINDS[kind].claim for key, (plugin, _) in sorted(manager.table(kind).rows.items())]
-    checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for kind, key, plugin in claims]
-    return checks + [check for answer in manager.call("doctor") for check in answer]
-
-
-def _versions() -> list[Check]:
-    import importlib.util
-
-    import numpy
-
-    from .. import __version__
-
-    cupy = "installed" if importlib.util.find_spec("cupy") else 'not installed (for NVIDIA GPUs: pip install "dovetail[cuda]")'
-    own = f"{__version__}, hook API {'.'.join(map(str, HOOK_API))}"
-    seen = {"Python": sys.version.split()[0], "dovetail": own, "NumPy": numpy.__version__, "CuPy": cupy}
-    return [(what, True, text) for what, text in seen.items()]
-
-
-def _folder(path: str) -> Check:
-    try:
-        os.makedirs(path, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return f"folder {path}", True, "can be written"
-    except OSError as error:
-        return f"folder {path}", False, f"cannot be written ({error.strerror}); set DOVETAIL_CACHE or DOVETAIL_CONFIG to another"
-
-
-def _about(plugin: Plugin) -> str:
-    return f"{plugin.distribution} {plugin.version}: {plugin.state}{f', {plugin.reason}' if plugin.reason else ''}"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.node import Tensor
-from ..errors import AssertedError, ShapeError, ValueRangeError
-from . import decompose
-from .random import randn
+import dovetail as dv
+from dovetail import Tensor
+from dovetail.errors import AssertedError, NotATensor, ShapeError, ValueRangeError, as_tensor_remedy
 
 __all__ = ["lobpcg", "pca_lowrank", "svd_lowrank"]
+
+
+def _need_tensor(where: str, A: Any) -> None:
+    if not isinstance(A, Tensor):
+        raise NotATensor(f"{where}()", f"argument 'A' must be Tensor, not {type(A).__name__}", "", as_tensor_remedy(A))
 
 
 def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -19,14 +23,15 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor |
     >>> dv.svd_lowrank(dv.tensor([[3., 0.], [0., 4.]]), q=2)[1].round()
     tensor([4., 3.])
     """
+    _need_tensor("svd_lowrank", A)
     A = A if M is None else A - M
-    m, n = A._a.shape[-2:]
+    m, n = A.shape[-2:]
     wide = m < n
     tall = A.mH if wide else A
-    Q = decompose.qr(tall @ randn(tall._a.shape[-1], 6 if q is None else q, dtype=A.dtype, device=A.device))[0]
+    Q = dv.linalg.qr(tall @ dv.randn(tall.shape[-1], 6 if q is None else q, dtype=A.dtype, device=A.device))[0]
     for _ in range(2 if niter is None else niter):
-        Q = decompose.qr(tall @ decompose.qr(tall.mH @ Q)[0])[0]
-    U, S, Vh = decompose.svd(Q.mH @ tall, False)
+        Q = dv.linalg.qr(tall @ dv.linalg.qr(tall.mH @ Q)[0])[0]
+    U, S, Vh = dv.linalg.svd(Q.mH @ tall, False)
     V = Vh.mH.contiguous()
     return (V, S, Q @ U) if wide else (Q @ U, S, V)
 
@@ -39,7 +44,8 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     tensor([[1.],
             [0.]])
     """
-    m, n = A._a.shape[-2:]
+    _need_tensor("pca_lowrank", A)
+    m, n = A.shape[-2:]
     least = min(m, n)
     if q is not None and not 0 <= q <= least:
         raise ValueRangeError("pca_lowrank", f"q(={q}) must be non-negative integer and not greater than min(m, n)={least}")
@@ -61,16 +67,19 @@ def lobpcg(
     >>> dv.lobpcg(dv.diag(dv.tensor([1., 5., 3.])))[0]
     tensor([5.])
     """
-    size = A._a.shape[-1]
-    if A._a.shape[-2] != size or (B is not None and B._a.shape != A._a.shape):
-        kind = AssertedError if A._n is None else ShapeError
-        raise kind("lobpcg", f"A must be square, and B of its shape (got {A._a.shape}{f' and {B._a.shape}' if B is not None else ''})")
-    first = X._a.shape[-1] if X is not None else n if n is not None else 1 if k is None else k
+    _need_tensor("lobpcg", A)
+    size = A.shape[-1]
+    if A.shape[-2] != size or (B is not None and B.shape != A.shape):
+        kind = AssertedError if not A.requires_grad else ShapeError
+        raise kind(
+            "lobpcg", f"A must be square, and B of its shape (got {tuple(A.shape)}{f' and {tuple(B.shape)}' if B is not None else ''})"
+        )
+    first = X.shape[-1] if X is not None else n if n is not None else 1 if k is None else k
     if size < 3 * first:
         raise ValueRangeError("lobpcg", f"not applicable when the number of A rows (={size}) is smaller than 3 x {first}")
-    low = None if B is None else decompose.cholesky((B + B.mT) / 2)
-    even = (A + A.mT) / 2 if low is None else decompose.solve(low, decompose.solve(low, (A + A.mT) / 2).mT)
-    values, vectors = decompose.eigh(even if largest is False else -even)
+    low = None if B is None else dv.linalg.cholesky((B + B.mT) / 2)
+    even = (A + A.mT) / 2 if low is None else dv.linalg.solve(low, dv.linalg.solve(low, (A + A.mT) / 2).mT)
+    values, vectors = dv.linalg.eigh(even if largest is False else -even)
     few = slice((1 if X is None else first) if k is None else k)
-    vectors = vectors[..., few] if low is None else decompose.solve(low.mT, vectors[..., few])
+    vectors = vectors[..., few] if low is None else dv.linalg.solve(low.mT, vectors[..., few])
     return values[..., few] * (1 if largest is False else -1), vectors
