@@ -112,7 +112,7 @@ def test_what_does_not_fit_is_refused(output, target, kind, text):
 
 
 def test_options_out_of_range():
-    with pytest.raises(ValueRangeError, match='iou_type is \'box\'; expected "bbox" or "segm"'):
+    with pytest.raises(ValueRangeError, match='iou_type is \'box\'; expected "bbox", "segm" or "keypoints"'):
         MeanAveragePrecision("box")
     with pytest.raises(ValueRangeError, match=r"max_detections is \(3, 1, 2\); expected three rising numbers"):
         MeanAveragePrecision(max_detections=(3, 1, 2))

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
+from . import generate as generate
+
 __all__ = ["generate"]
