@@ -164,10 +164,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     ("protocol_dtypes.complex32", "T.ones(2, dtype=T.complex32).dtype"): ("refused", _COMPLEX32),
     ("protocol_dtypes.complex32", "c.to(T.complex32).to(T.complex64)"): ("refused", _COMPLEX32),
     **{
-        (f"linalg_core.{sample[2 : sample.index('(')]}", sample): ("refused", "PyTorch has removed it and says so; it is not here")
-        for sample in ("T.lstsq(v, m)", "T.eig(m)", "T.solve(v[:, None], m)", "T.symeig(m)", "T.matrix_rank(m)")
-    },
-    **{
         (f"optim.{name}", f"optim.{name}([nn.Parameter(T.ones(2, 2))], lr=0.1, differentiable=True)"): ("refused", _RECORDED)
         for name in ("Adam", "AdamW", "SGD")
     },

@@ -379,7 +379,8 @@ def assignment_errors(T):
         return error(lambda: setattr(m, name, value), text=True)
 
     return (
-        put("weight", T.ones(2)), put("weight", 3), put("weight", None), error(No, text=True), error(NoModule, text=True),
+        put("weight", T.ones(2)), put("weight", 3), put("weight", None),
+        *(error(kind, text=True).partition(";")[0] for kind in (No, NoModule)),  # ours says what to do, after a semicolon
         error(lambda: m.register_parameter("a.b", None), text=True), error(lambda: m.register_parameter("", None), text=True),
         error(lambda: m.register_parameter("in_features", None), text=True), error(lambda: m.register_parameter(3, None), text=True),
         error(lambda: m.register_parameter("q", T.ones(1)), text=True), error(lambda: m.register_buffer("a.b", None), text=True),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autograd.node import Tensor, wrap
 from ..device import Device
-from ..dtypes import TYPES, bfloat16_dtype, dtype, dtype_named
+from ..dtypes import LATER, TYPES, bfloat16_dtype, dtype, dtype_named
 from ..ops._arrays import strided as strided_view
 from ..ops.memory import strided
 from ..size import Size
@@ -165,6 +165,6 @@ _PLACES = ("torch", "torch.cuda", "torch.storage")
 KNOWN: dict[str, Any] = {
     **{name: Builder(name, call) for name, call in _BUILDERS.items()},
     **{f"{place}.{name}Storage": StorageType(kind) for name, kind in _STORAGES.items() for place in _PLACES},
-    **{f"torch.{name}": kind for name, kind in TYPES.items()},
+    **{f"torch.{name}": kind for name, kind in TYPES.items() if name not in LATER},
     "torch.bfloat16": bfloat16_dtype,
 }
