@@ -259,10 +259,6 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
         "big_models.distributed.pipelining",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').PipelineStage.__name__",
     ): ("differs", "it belongs to training on many machines, which is not there yet"),
-    ("other_surfaces.distributed", "T.distributed.is_nccl_available(), T.distributed.is_mpi_available()"): (
-        "differs",
-        "MPI is what moves tensors between processes here; PyTorch's wheels have none",
-    ),
     (
         "other_surfaces.fx",
         "from importlib import import_module\ndef mod(name): return import_module(T.__name__ + '.' + name)\ng = mod('fx').symbolic_trace(nn.Sequential(nn.Linear(3, 2, dtype=x.dtype), nn.ReLU()))\nout = g(x)",
