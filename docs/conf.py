@@ -16,6 +16,7 @@ author = "The Dovetail authors"
 copyright = author
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx.ext.viewcode"]
 extensions += ["_ext.pages", "_ext.reference", "_ext.coverage", "_ext.mathml", "_ext.pad", "_ext.notebooks", "_ext.registry", "_ext.live"]
+extensions += ["_ext.backlinks"]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = False
 python_use_unqualified_type_names = True
@@ -40,7 +41,7 @@ html_favicon = "_static/favicon.svg"
 html_show_sphinx = False
 html_copy_source = False
 templates_path = ["_templates"]
-pygments_style = "friendly"
+pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "github-dark"
 html_theme_options = {
     "sidebar_hide_name": False,
