@@ -46,10 +46,19 @@ def script(made: Any) -> str:
     parts = []
     for cell in made.cells:
         if cell.cell_type == "code":
-            parts.append("# %%\n" + cell.source)
+            parts.append("# %%\n" + python(cell.source))
         else:
             parts.append("\n".join(["# %% [markdown]", *(f"# {line}".rstrip() for line in cell.source.splitlines())]))
     return "\n\n".join(parts) + "\n"
+
+
+def python(source: str) -> str:
+    """A cell without what only a notebook understands: one that writes its text into a file does so by `pathlib`."""
+    first, _, text = source.partition("\n")
+    if not first.startswith("%%writefile "):
+        return source
+    name, mark = first.split(maxsplit=1)[1], '"""' if "'''" in text else "'''"
+    return f'__import__("pathlib").Path("{name}").write_text(r{mark}{text}\n{mark}, encoding="utf-8")'
 
 
 def _plain(text: str, folder: Path) -> str:

@@ -37,8 +37,17 @@ def test_the_notebook_holds_the_cells_of_the_page(page: Path) -> None:
     assert text.startswith("# ")
     assert not re.findall(r"^(?::::|```\{).*|\]\((?!https?://).*?\)|^\[\w+\]: <>.*", text, re.M)
     program = notebooks.script(made)
-    assert "".join(map(ast.dump, ast.parse(program).body)) == "".join(ast.dump(node) for code in expected for node in ast.parse(code).body)
+    cells = [node for code in expected for node in ast.parse(notebooks.python(code)).body]
+    assert "".join(map(ast.dump, ast.parse(program).body)) == "".join(map(ast.dump, cells))
     assert program.count("# %%") == len(made.cells)
+
+
+@pytest.mark.parametrize("text", ["x = 1\\n", 'a = """two\nlines"""', "b = '''one'''"])
+def test_a_cell_that_writes_a_file_writes_it_as_a_program(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(notebooks.python(f"%%writefile made.py\n{text}"))  # noqa: S102 - a text of our own
+    assert (tmp_path / "made.py").read_text(encoding="utf-8") == f"{text}\n"
+    assert notebooks.python("x = 1") == "x = 1"
 
 
 def test_a_page_without_cells_is_no_notebook() -> None:
