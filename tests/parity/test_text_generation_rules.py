@@ -11,6 +11,7 @@ import dovetail as dv
 from dovetail_text import models
 from dovetail_text.generation import GenerationConfig
 from tests.parity.test_text_generation import END, FAMILIES
+from tests.parity.test_text_generation import models as models_  # noqa: F401 - a fixture
 from tests.parity.text_pairs import IDS, MASK, pair, torch, transformers
 
 pytestmark = pytest.mark.parity
@@ -38,16 +39,6 @@ DRAWN = {
     "beams": {"num_beams": 3}, "beams-top": {"num_beams": 4, "num_return_sequences": 3, "top_k": 3, "top_p": 0.5, "temperature": 1.5},
     "beams-one-left": {"num_beams": 2, "top_k": 1, "min_p": 0.9},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def models_(request, tmp_path_factory):
-    name, config, fields = FAMILIES[request.param]
-    ours, theirs = pair(tmp_path_factory.mktemp(request.param), name, config, **fields)
-    with torch.no_grad(), dv.no_grad():  # flat enough that texts end at different places
-        for model in (ours, theirs):
-            model.lm_head.weight.mul_(0.3)
-    return ours, theirs
 
 
 def _inputs(kind, mask=None):

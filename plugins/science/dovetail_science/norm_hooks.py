@@ -45,6 +45,13 @@ def _find(module: Module, kind: type, name: str) -> tuple[Any, int] | None:
     return None
 
 
+def _the(module: Module, kind: type, what: str, name: str) -> tuple[Any, int]:
+    found = _find(module, kind, name)
+    if found is None:
+        raise ValueRangeError(f"remove_{what}", f"{what} of '{name}' not found in {module}")
+    return found
+
+
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """w = g · v / ‖v‖ with a length for each slice along ``dim``. Salimans and Kingma, 2016.
 
@@ -67,10 +74,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight an ordinary parameter again. Raises a ValueError where there is no weight norm."""
-    found = _find(module, WeightNorm, name)
-    if found is None:
-        raise ValueRangeError("remove_weight_norm", f"weight_norm of '{name}' not found in {module}")
-    hook, key = found
+    hook, key = _the(module, WeightNorm, "weight_norm", name)
     weight = hook.compute_weight(module)
     delattr(module, name)
     del module._parameters[f"{name}_g"], module._parameters[f"{name}_v"], module._forward_pre_hooks[key]
@@ -151,10 +155,7 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
 
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight an ordinary parameter again. Raises a ValueError where there is no spectral norm."""
-    found = _find(module, SpectralNorm, name)
-    if found is None:
-        raise ValueRangeError("remove_spectral_norm", f"spectral_norm of '{name}' not found in {module}")
-    hook, key = found
+    hook, key = _the(module, SpectralNorm, "spectral_norm", name)
     with no_grad():
         weight = hook.compute_weight(module, do_power_iteration=False)
     for suffix in ("", "_u", "_v", "_orig"):
