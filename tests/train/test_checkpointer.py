@@ -126,14 +126,13 @@ def test_the_call_takes_the_time_of_a_copy(tmp_path):
     other, run = value.numpy().copy(), Checkpointer(tmp_path, keep=1)
     run.save({"w": value}, wait=True)
     pauses, copies = [], []
-    for _ in range(8):
-        start = time.perf_counter()
-        np.copyto(other, value.numpy())
-        copies.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        run.save({"w": value})
-        pauses.append(time.perf_counter() - start)
-        run.wait()
+    calls = [(pauses, lambda: run.save({"w": value})), (copies, lambda: np.copyto(other, value.numpy()))]
+    for turn in range(16):  # what comes second finds the array in the caches, so they take turns
+        for times, call in calls[:: 1 if turn % 2 else -1]:
+            run.wait()
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
     note("R6", "pause of a save of 32 MB, in copies of its memory", round(min(pauses) / min(copies), 2), "1.2")
     assert min(pauses) < 10 * min(copies) + 0.005  # machines that do other things at the same time
 

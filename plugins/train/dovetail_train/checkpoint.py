@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from dovetail import get_rng_state, load, set_rng_state
+from dovetail import get_num_threads, get_rng_state, load, set_rng_state
 from dovetail.device import move, to_device
 from dovetail.errors import FormatError, TypeMismatch, ValueRangeError
 from dovetail.graph.raw import wrap
@@ -84,21 +84,45 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
 class _Copies:
     """Memory for one copy of every array, used again by the next save."""
 
+    piece = 1 << 22
+
     def __init__(self) -> None:
-        self.kept, self.at = [], 0  # type: list[Any], int
+        self.kept, self.at, self.due = [], 0, []  # type: list[Any], int, list[tuple[Any, Any]]
 
     def __call__(self, a: Any) -> Any:
+        """Where the copy of an array will be, once `make` has returned."""
         a = move(a, to_device("cpu"))
         kind = a.dtype.newbyteorder("=")
         if self.at == len(self.kept) or self.kept[self.at].shape != a.shape or self.kept[self.at].dtype != kind:
             self.kept[self.at : self.at + 1] = [np.empty(a.shape, kind)]
-        np.copyto(self.kept[self.at], a)
+        to, step = self.kept[self.at], self.piece // a.itemsize
         self.at += 1
-        return self.kept[self.at - 1]
+        if a.nbytes > self.piece and a.flags.c_contiguous:
+            whole, a = to.reshape(-1), a.reshape(-1)
+            self.due += [(whole[i : i + step], a[i : i + step]) for i in range(0, len(a), step)]
+        else:
+            self.due.append((to, a))
+        return to
 
     def start(self) -> None:
         del self.kept[self.at :]
         self.at = 0
+
+    def make(self) -> None:
+        """Copy, in as many threads as ops use: one processor does not fill what the memory carries."""
+        due, self.due = iter(self.due), []
+
+        def work() -> None:
+            for to, a in due:
+                np.copyto(to, a)
+
+        many = min(get_num_threads(), sum(a.nbytes for a in self.kept) // self.piece)
+        others = [threading.Thread(target=work) for _ in range(many - 1)]
+        for thread in others:
+            thread.start()
+        work()
+        for thread in others:
+            thread.join()
 
 
 class _Parts:
@@ -229,6 +253,7 @@ class Checkpointer:
         tree = {name: value.state_dict() if hasattr(value, "state_dict") else value for name, value in state.items()}
         whole = {"step": step, "metrics": {k: float(v) for k, v in (metrics or {}).items()}, "state": tree, "rng": rng_state()}
         arrays, text = gather(whole, self._copies)
+        self._copies.make()
         path = self.dir / f"{number:06d}-step-{step}.dvt"
         self._thread = threading.Thread(target=self._write, args=(path, arrays, text, state), name="dovetail checkpoint")
         self._thread.start()
