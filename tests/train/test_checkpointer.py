@@ -94,9 +94,9 @@ def test_a_change_after_the_call_is_not_in_the_file(tmp_path):
     cases, held = 200, threading.Event()
     write = store.write_gathered
 
-    def late(*args):
+    def late(*args, **options):
         held.wait(5)
-        write(*args)
+        write(*args, **options)
 
     module = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
     run, right = Checkpointer(tmp_path, keep=1), 0
@@ -174,7 +174,7 @@ def test_a_failing_disk_leaves_the_old_one(tmp_path, monkeypatch, kind, at):
     old = run.save(state, wait=True)
     with monkeypatch.context() as patch:
         code = getattr(errno, kind, 0)
-        patch.setattr(checkpoint._Parts, "size", 4096)  # so that a small file is written by many calls
+        patch.setattr(checkpoint, "_PIECE", 4096)  # so that a small file is written by many calls
 
         def fail(*_, **__):
             raise OSError(code, os.strerror(code))
@@ -234,13 +234,13 @@ def test_an_error_after_the_last_line_of_a_program_is_said(tmp_path):
     assert re.search(LOST, done.stderr), done.stderr
 
 
-SIZES = [0, 1, 4095, 4096, 12_288, (1 << 21) - 4096, 1 << 21, (1 << 21) + 1, 5_000_001]
+SIZES = [0, 1, 4095, 4096, 12_288, (1 << 22) - 4096, 1 << 22, (1 << 22) + 1, 9_000_001]
 
 
 @pytest.mark.parametrize("cached", [False, True, "late"])
-def test_parts_make_the_file(tmp_path, monkeypatch, cached):
+def test_an_image_makes_the_file(tmp_path, monkeypatch, cached):
     """What is written past the system's cache is what was given, and where that cannot be it goes through the cache."""
-    path, data = tmp_path / "f", random.Random(0).randbytes(SIZES[-1])
+    path, draw, image = tmp_path / "f.dvt", np.random.default_rng(0), checkpoint._Image()
 
     class Picky(io.FileIO):
         def write(self, part):
@@ -251,21 +251,21 @@ def test_parts_make_the_file(tmp_path, monkeypatch, cached):
     if cached is True:
         monkeypatch.delattr(os, "O_DIRECT", raising=False)
     for size in SIZES:
+        state = {"bytes": draw.integers(0, 256, size, np.uint8), "none": np.empty((0, 3), np.float32)}
+        state |= {"pairs": draw.random((size // 4096, 3)).T + 1j, "scalar": np.array(2.5), "half": draw.random(5).astype(np.float16)}
+        arrays, text = checkpoint.gather({name: dv.from_numpy(a) for name, a in state.items()}, lambda a: a)
         with Picky(path, "wb") if cached == "late" else open(path, "wb", 0) as file:
-            parts = checkpoint._Parts(file)
-            for at in range(0, size, 1_000_003):
-                parts.write(data[at : min(at + 1_000_003, size)])
-            parts.put()
-        assert path.read_bytes() == data[:size]
+            image.put(file, image.take(arrays), text)
+        found = dv.load(path)
+        assert found.keys() == state.keys() and all((found[name].numpy() == a).all() for name, a in state.items())
+        assert "pairs#complex128" in load_file(path) and store.verify(path)["sealed"]
 
 
 def test_other_errors_of_a_disk_come_through(tmp_path):
-    with open(tmp_path / "f", "wb", 0) as file:
-        parts = checkpoint._Parts(file)
-        parts.file = Broken(file, 0, errno.EINVAL)
-        parts.write(bytes(5000))
-        with pytest.raises(OSError, match="Invalid argument"):
-            parts.put()
+    image = checkpoint._Image()
+    arrays, text = checkpoint.gather({"w": dv.ones(2000)}, lambda a: a)
+    with open(tmp_path / "f", "wb", 0) as file, pytest.raises(OSError, match="Invalid argument"):
+        image.put(Broken(file, 0, errno.EINVAL), image.take(arrays), text)
 
 
 def damaged(data: bytes, draw: random.Random, kind: str) -> bytes | None:

@@ -43,8 +43,11 @@ _MEMBER = re.compile(rf"(?:{_TENSOR}|{_MORE}){_S}(?:,(?={_S}\")|\Z)|[\s\S]")
 _PAIR = re.compile(rf'"({_TEXT})"{_S}:{_S}"({_TEXT})"')
 
 
-def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
-    """Write contiguous host arrays under their names. Raises a ValueError for more metadata than a header holds."""
+def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str], align: int = 8) -> None:
+    """Write contiguous host arrays under their names, the first at a multiple of ``align``.
+
+    Raises a ValueError for more metadata than a header holds.
+    """
     pairs = [_as_pairs(name, a) for name, a in arrays.items()]
     pairs.sort(key=lambda pair: -pair[1].itemsize)  # so that every array lies at a multiple of its item's size
     header: dict[str, Any] = {"__metadata__": metadata}
@@ -53,7 +56,7 @@ def write(file: BinaryIO, arrays: dict[str, Any], metadata: dict[str, str]) -> N
         header[name] = {"dtype": _NAMES[a.dtype.name], "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
         at += a.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(8 + len(text)) % align)
     place, seal = _seal(text)
     text = text[:place] + seal + text[place + len(seal) :]
     if len(text) > HEADER_LIMIT:

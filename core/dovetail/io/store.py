@@ -71,10 +71,10 @@ def _refuse_others(where: str, legacy: dict[str, Any]) -> None:
         raise TypeMismatch(f"{where}()", f"got an unexpected keyword argument {other[0]!r}")
 
 
-def write_gathered(file: Any, arrays: dict[str, Any], text: str) -> None:
+def write_gathered(file: Any, arrays: dict[str, Any], text: str, align: int = 8) -> None:
     """Write what `gather` returned, with its checksums."""
     checks = {"": crc32(text.encode()), **{name: checksum(a) for name, a in arrays.items()}}
-    write(file, arrays, {SEAL: "0" * 8, "dovetail": text, "dovetail.crc32": json.dumps(checks)})
+    write(file, arrays, {SEAL: "0" * 8, "dovetail": text, "dovetail.crc32": json.dumps(checks)}, align)
 
 
 def gather(obj: Any, host: Callable[[Any], Any] | None = None) -> tuple[dict[str, Any], str]:

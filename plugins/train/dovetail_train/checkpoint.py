@@ -18,7 +18,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -81,85 +81,90 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise FormatError(path, None, f"is no checkpoint of a Checkpointer ({type(error).__name__}: {error})") from None
 
 
-class _Copies:
-    """Memory for one copy of every array, used again by the next save."""
-
-    piece = 1 << 22
+class _Image:
+    """One copy of every array, one after the other as in the file, in memory that the next save uses again."""
 
     def __init__(self) -> None:
-        self.kept, self.at, self.due = [], 0, []  # type: list[Any], int, list[tuple[Any, Any]]
+        self.memory = np.empty(0, np.uint8)
 
-    def __call__(self, a: Any) -> Any:
-        """Where the copy of an array will be, once `make` has returned."""
-        a = move(a, to_device("cpu"))
-        kind = a.dtype.newbyteorder("=")
-        if self.at == len(self.kept) or self.kept[self.at].shape != a.shape or self.kept[self.at].dtype != kind:
-            self.kept[self.at : self.at + 1] = [np.empty(a.shape, kind)]
-        to, step = self.kept[self.at], self.piece // a.itemsize
-        self.at += 1
-        if a.nbytes > self.piece and a.flags.c_contiguous:
-            whole, a = to.reshape(-1), a.reshape(-1)
-            self.due += [(whole[i : i + step], a[i : i + step]) for i in range(0, len(a), step)]
-        else:
-            self.due.append((to, a))
-        return to
-
-    def start(self) -> None:
-        del self.kept[self.at :]
-        self.at = 0
-
-    def make(self) -> None:
-        """Copy, in as many threads as ops use: one processor does not fill what the memory carries."""
-        due, self.due = iter(self.due), []
+    def take(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy in as many threads as ops use (one processor does not fill what the memory carries); return the copies by name."""
+        order = sorted(arrays.items(), key=lambda item: -min(item[1].itemsize, 8))  # as `write` has them; complex128 is two float64
+        ends = [0, *accumulate(a.nbytes for _, a in order)]
+        size = max(-(-ends[-1] // _BLOCK), 1) * _BLOCK
+        if size != len(self.memory):
+            self.memory = np.empty(0, np.uint8)  # there is no time at which both are held
+            self.memory = _pages(size)
+        copies, due = {}, []
+        for (name, a), start, end in zip(order, ends, ends[1:], strict=False):
+            to = copies[name] = self.memory[start:end].view(a.dtype.newbyteorder("=")).reshape(a.shape)
+            if a.flags.c_contiguous:
+                pairs, step = (to.reshape(-1), a.reshape(-1)), _PIECE // a.itemsize
+                due += [(pairs[0][i : i + step], pairs[1][i : i + step]) for i in range(0, a.size, step)]
+            else:
+                due.append((to, a))
+        left = iter(due)
 
         def work() -> None:
-            for to, a in due:
+            for to, a in left:
                 np.copyto(to, a)
 
-        many = min(get_num_threads(), sum(a.nbytes for a in self.kept) // self.piece)
-        others = [threading.Thread(target=work) for _ in range(many - 1)]
+        others = [threading.Thread(target=work) for _ in range(1, min(get_num_threads(), size // _PIECE))]
         for thread in others:
             thread.start()
         work()
         for thread in others:
             thread.join()
+        return copies
+
+    def put(self, file: Any, arrays: dict[str, Any], text: str) -> None:
+        """Write the copies to a file past the system's cache: to fill that, and to let go of it, would take time from the training.
+
+        A system that cannot do without its cache uses it.
+        """
+        parts = _Parts()
+        write_gathered(parts, arrays, text, align=_BLOCK)
+        where = np.cumsum([self.memory.ctypes.data, *(len(a) for a in parts.arrays)])
+        if any(a.ctypes.data != at for a, at in zip(parts.arrays, where, strict=False)):
+            raise AssertionError("the copies do not lie in the order of the file")
+        head = _pages(len(parts.head))
+        head[:] = np.frombuffer(parts.head, np.uint8)
+        direct = False
+        with suppress(AttributeError, OSError):
+            direct = fcntl.fcntl(file.fileno(), fcntl.F_SETFL, os.O_DIRECT) == 0
+        for left in (head.data, self.memory.data):
+            while left:
+                try:
+                    left = left[file.write(left[:_PIECE]) :]
+                except OSError as error:
+                    if error.errno != errno.EINVAL or not direct:
+                        raise
+                    direct = fcntl.fcntl(file.fileno(), fcntl.F_SETFL, 0) != 0  # it wants larger blocks
+        file.truncate(len(parts.head) + sum(map(len, parts.arrays)))
+
+
+_BLOCK, _PIECE = 4096, 1 << 22  # bytes: what a disk takes at a time, and what a thread copies or writes at a time
 
 
 class _Parts:
-    """Gathers what is written in memory that lies as a disk wants it, and writes that, when it is full, past the system's cache.
+    """What would be written to a file: the header, and where the arrays lie."""
 
-    To fill the cache, and to let go of it, would take time from the training; a system that cannot do without it uses it.
-    """
-
-    size = 1 << 21
-
-    def __init__(self, file: Any) -> None:
-        self.file, self.filled, self.total, self.direct = file, 0, 0, True
-        self.room = np.frombuffer(mmap.mmap(-1, self.size), np.uint8)
-        with suppress(AttributeError, OSError):
-            fcntl.fcntl(file.fileno(), fcntl.F_SETFL, os.O_DIRECT)
+    def __init__(self) -> None:
+        self.head, self.arrays = bytearray(), []  # type: bytearray, list[Any]
 
     def write(self, data: Any) -> None:
-        left = np.frombuffer(data, np.uint8)
-        while len(left):
-            n = min(len(left), self.size - self.filled)
-            self.room[self.filled : self.filled + n] = left[:n]  # by NumPy, which lets other threads run
-            self.filled, left = self.filled + n, left[n:]
-            if self.filled == self.size:
-                self.put()
+        if isinstance(data, bytes):
+            self.head += data
+        else:
+            self.arrays.append(np.frombuffer(data, np.uint8))
 
-    def put(self) -> None:
-        """Write what there is, in whole blocks; the file ends where it ends."""
-        left = self.room.data[: -(-self.filled // 4096) * 4096]
-        while left:
-            try:
-                left = left[self.file.write(left) :]
-            except OSError as error:
-                if error.errno != errno.EINVAL or not self.direct:
-                    raise
-                self.direct = fcntl.fcntl(self.file.fileno(), fcntl.F_SETFL, 0) != 0  # it wants larger blocks
-        self.total, self.filled = self.total + self.filled, 0
-        self.file.truncate(self.total)
+
+def _pages(size: int) -> Any:
+    """Memory that begins where a page does, in large pages where the system has them."""
+    memory = mmap.mmap(-1, size)
+    with suppress(AttributeError, OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint8)
 
 
 def _tell(unseen: list[str]) -> None:
@@ -199,7 +204,7 @@ class Checkpointer:
             raise ValueRangeError("Checkpointer", f"keep is {keep!r}", "expected at least 1, or None for all")
         self.dir, self.keep, self.metric, self.sign, self.on_saved = Path(dir), keep, best, 1 if mode == "min" else -1, on_saved
         self.dir.mkdir(parents=True, exist_ok=True)
-        self._copies, self._thread, self._error = _Copies(), None, None  # type: Any, threading.Thread | None, BaseException | None
+        self._image, self._thread, self._error = _Image(), None, None  # type: _Image, threading.Thread | None, BaseException | None
         self._metrics, self._unseen = {}, []  # type: dict[Path, float], list[str]
         weakref.finalize(self, _tell, self._unseen)
 
@@ -249,11 +254,10 @@ class Checkpointer:
         step = number if step is None else int(step)
         if step < 0:
             raise ValueRangeError("Checkpointer.save", f"step is {step}", "expected 0 or more")
-        self._copies.start()
         tree = {name: value.state_dict() if hasattr(value, "state_dict") else value for name, value in state.items()}
         whole = {"step": step, "metrics": {k: float(v) for k, v in (metrics or {}).items()}, "state": tree, "rng": rng_state()}
-        arrays, text = gather(whole, self._copies)
-        self._copies.make()
+        arrays, text = gather(whole, lambda a: move(a, to_device("cpu")))
+        arrays = self._image.take(arrays)
         path = self.dir / f"{number:06d}-step-{step}.dvt"
         self._thread = threading.Thread(target=self._write, args=(path, arrays, text, state), name="dovetail checkpoint")
         self._thread.start()
@@ -265,9 +269,7 @@ class Checkpointer:
         time.sleep(0.001)  # start() returns once this thread lets the caller run
         try:
             with replacing(path, "checkpoint") as temporary, open(temporary, "wb", 0) as file:
-                parts = _Parts(file)
-                write_gathered(parts, arrays, text)
-                parts.put()
+                self._image.put(file, arrays, text)
             self._rotate()
             if self.on_saved is not None:
                 self.on_saved(path, state)
@@ -299,8 +301,10 @@ class Checkpointer:
 
     def close(self) -> None:
         """Wait for the last write, and let go of the memory."""
-        self._copies = _Copies()
-        self.wait()
+        try:
+            self.wait()
+        finally:
+            self._image = _Image()
 
     def restore(
         self, state: Mapping[str, Any] | None = None, path: str | os.PathLike[str] | None = None, *,
