@@ -3,6 +3,7 @@
 // DOVETAIL_CPU_ISA chooses among the instruction sets. Ends with 0 where nothing was wrong.
 #include "kernels_alone.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -112,6 +113,10 @@ double two(Binary f, double a, double b) {
         return (b - 1) * std::max(std::log1p(-a), -100.0) - b * std::max(std::log(a), -100.0);
     case Binary::cross_entropy_logits:
         return std::log1p(std::exp(-std::fabs(a))) + std::max(-a, 0.0) + (1 - b) * a;
+    case Binary::squared_difference:
+        return (a - b) * (a - b);
+    case Binary::prelu:
+        return a > 0 ? a : a * b;
     }
     return 0;
 }
@@ -140,7 +145,7 @@ template <class T> void check_unary() {
 
 // Ways to lie beside each other: alike, one value for all, a row for all rows, a value for each row.
 template <class T> void check_binary() {
-    for (int f = 0; f <= int(Binary::cross_entropy_logits); f++)
+    for (int f = 0; f <= int(Binary::prelu); f++)
         for (int way = 0; way < 4; way++)
             for (long n : {1L, 19L, way < 2 ? 70001L : 701L}) {
                 const Binary function = Binary(f);
@@ -150,7 +155,7 @@ template <class T> void check_binary() {
                 how.n = n;
                 if (way >= 2) how.dims = 1, how.outer[0] = rows, how.step[0][0] = n, how.step[1][0] = way == 2 ? 0 : 1;
                 if (way == 1 || way == 3) how.inner[1] = 0;
-                const bool shares = function >= Binary::cross_entropy;
+                const bool shares = function == Binary::cross_entropy || function == Binary::cross_entropy_logits;
                 auto a = random<T>(rows * n, function == Binary::cross_entropy ? 0.01 : -4, function == Binary::cross_entropy ? 0.99 : 4);
                 auto b = random<T>(way == 0 || way == 2 ? n : way == 1 ? 1 : rows, shares ? 0 : -4, shares ? 1 : 4);
                 if (n > 18 && f <= int(Binary::minimum)) a[3] = T(NAN), b[0] = T(NAN);
@@ -164,6 +169,59 @@ template <class T> void check_binary() {
             }
 }
 
+// The value of a curve at x, and its slope.
+void curve(Curve f, const Shape& s, double x, double& value, double& slope) {
+    const double u = x * s.a, e = std::exp(std::min(x, 0.0) * s.c), far = std::fabs(x), side = x > 0 ? 1 : x < 0 ? -1 : x;
+    switch (f) {
+    case Curve::leaky_relu:
+        value = x > 0 ? x : u, slope = x > 0 ? 1 : s.a;
+        return;
+    case Curve::elu:
+        value = x > 0 ? x * s.b : std::expm1(x * s.c) * s.a * s.b, slope = x > 0 ? s.b : e * s.a * s.b * s.c;
+        return;
+    case Curve::softplus:
+        value = u > s.b ? x : std::log1p(std::exp(u)) / s.a, slope = u > s.b ? 1 : sigmoid(u);
+        return;
+    case Curve::logsigmoid:
+        value = std::min(x, 0.0) - std::log1p(std::exp(-far)), slope = sigmoid(-x);
+        return;
+    case Curve::hardtanh:
+        value = std::clamp(x, s.a, s.b), slope = x > s.a && x < s.b;
+        return;
+    case Curve::hardswish:
+        value = x * std::clamp(x + 3, 0.0, 6.0) / 6, slope = x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1;
+        return;
+    case Curve::hardsigmoid:
+        value = std::clamp(x + 3, 0.0, 6.0) / 6, slope = x > -3 && x < 3 ? double(1 / 6.f) : 0;
+        return;
+    case Curve::magnitude:
+        value = far, slope = side;
+        return;
+    case Curve::huber:
+        value = (far < s.a ? x * x / 2 : s.a * (far - s.a / 2)) / s.b, slope = (far < s.a ? x : side * s.a) / s.b;
+    }
+}
+
+template <class T> void check_curves() {
+    const Shape shapes[] = {{0.25}, {1.5, 1.25, 0.75}, {2, 12}, {}, {-1.5, 2.5}, {}, {}, {}, {0.75, 1.5}};
+    for (int f = 0; f <= int(Curve::huber); f++)
+        for (long n : {1L, 7L, 103L, 70001L})
+            for (long step : {0L, 1L}) {
+                auto x = random<T>(n, -9, 9), g = random<T>(step ? n : 1);
+                if (n > 100) x[3] = T(0), x[5] = T(-90), x[6] = T(90), x[7] = T(3), x[8] = T(-3);
+                Doubles values, slopes;
+                for (long i = 0; i < n; i++) {
+                    double value = 0, slope = 0;
+                    curve(Curve(f), shapes[f], x[i], value, slope);
+                    values.push_back(value), slopes.push_back(slope * double(g[i * step]));
+                }
+                Buffer<T> out(n), back(n);
+                kernels<T>().curves.value(Curve(f), shapes[f], x, out, n);
+                kernels<T>().curves.slope(Curve(f), shapes[f], g, step, x, back, n);
+                compare("curve " + std::to_string(f), out, values, 16, 1), compare("slope " + std::to_string(f), back, slopes, 16, 1);
+            }
+}
+
 template <class T> void check_reduce() {
     const long sizes[][3] = {{1, 1, 70001}, {37, 5, 1}, {9001, 9, 1}, {4, 3, 19}, {3, 70, 1001}, {1, 1, 1}};
     for (const auto& [outer, kept, inner] : sizes) {
@@ -173,6 +231,16 @@ template <class T> void check_reduce() {
         Buffer<T> out(kept);
         kernels<T>().reduce.sum(outer, kept, inner, x, T(0.3), out);
         compare("sum", out, want, 64, std::sqrt(double(outer * inner)));
+    }
+    const long runs[][3] = {{1, 1, 1}, {7, 301, 1}, {1, 70001, 1}, {3, 19, 37}, {2, 5, 64}, {1, 9001, 3}};
+    for (const auto& [outer, n, inner] : runs) {
+        const auto x = random<T>(outer * n * inner);
+        Doubles want = x.doubles();
+        for (long i = 0; i < x.n; i++)
+            if (i / inner % n) want[size_t(i)] += want[size_t(i - inner)];
+        Buffer<T> out(x.n);
+        kernels<T>().reduce.running(outer, n, inner, x, out);
+        compare("running", out, want, sizeof(T) == 4 ? 1 : double(n));
     }
     const long count = 301, rows = 23;
     for (long width : {1L, 5L, 131L}) {
@@ -245,7 +313,7 @@ template <class T> void check_optim() {
 }
 
 template <class T> void all() {
-    check_products<T>(), check_unary<T>(), check_binary<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
+    check_products<T>(), check_unary<T>(), check_binary<T>(), check_curves<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
     check_convolutions<T>(), check_pooling<T>(), check_norms<T>(), check_recurrent<T>(), check_attention<T>();
 }
 

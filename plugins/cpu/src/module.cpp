@@ -14,6 +14,7 @@ NB_MODULE(_native, m) {
     dovetail::bind_chain(m);
     dovetail::bind_classes(m);
     dovetail::bind_conv(m);
+    dovetail::bind_curves(m);
     dovetail::bind_join(m);
     dovetail::bind_memory(m);
     dovetail::bind_norm(m);

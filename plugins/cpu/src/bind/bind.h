@@ -12,6 +12,7 @@ void bind_attention(nb::module_& m);
 void bind_chain(nb::module_& m);
 void bind_classes(nb::module_& m);
 void bind_conv(nb::module_& m);
+void bind_curves(nb::module_& m);
 void bind_join(nb::module_& m);
 void bind_memory(nb::module_& m);
 void bind_norm(nb::module_& m);

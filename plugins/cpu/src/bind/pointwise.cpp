@@ -9,12 +9,29 @@ namespace {
 // Whether the elements fill a run of memory without gaps, in the order of the dimensions or another: the type's own order.
 bool dense(const Array& x) { return PyArray_IS_C_CONTIGUOUS(x.a) || PyArray_IS_F_CONTIGUOUS(x.a); }
 
+// Whether the dimensions lie in memory in their order, with gaps: then NumPy's results lie so too, without.
+bool in_order(const Array& x) {
+    long least = 1;
+    for (int d = x.ndim() - 1; d >= 0; d--) {
+        if (x.size(d) == 1) continue;
+        if (x.stride(d) < least) return false;
+        least = x.stride(d) * x.size(d);
+    }
+    return true;
+}
+
 template <Unary F> nb::object unary(nb::handle input) {
     if (!is_array(input)) return decline();
     Array x(input);
-    if (!dense(x) || !x.aligned()) return decline();
+    if (!x.aligned() || !(dense(x) || in_order(x))) return decline();
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
+        if (!dense(x)) {  // a copy without the gaps, in place
+            nb::object out = straight(input);
+            T* at = Array(out).data<T>();
+            quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, at, at, x.count()); });
+            return out;
+        }
         nb::object out = fresh_as(x);
         quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, x.data<T>(), Array(out).data<T>(), x.count()); });
         return out;
@@ -186,6 +203,7 @@ void bind_pointwise(nb::module_& m) {
     m.def("div", &binary<Binary::div>);
     m.def("maximum", &binary<Binary::maximum>);
     m.def("minimum", &binary<Binary::minimum>);
+    m.def("prelu", &binary<Binary::prelu>);
     m.def("tanh_grad", &binary<Binary::tanh_grad>);
     m.def("sigmoid_grad", &binary<Binary::sigmoid_grad>);
     m.def("relu_grad", &binary<Binary::relu_grad>);

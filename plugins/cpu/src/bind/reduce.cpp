@@ -76,6 +76,23 @@ nb::object sum_to(nb::handle input, nb::tuple to) {
     return by_type(x, [&](auto t) { return summed<decltype(t)>(x, gone, shape, false); });
 }
 
+// cumsum(input, dim, dtype)
+nb::object cumsum(nb::handle input, long dim, nb::handle dtype) {
+    if (!is_array(input) || !dtype.is_none()) return decline();
+    Array x(input);
+    const int n = x.ndim(), at = int(dim < 0 ? dim + n : dim);
+    if (!x.contiguous() || !x.aligned() || at < 0 || at >= n || !x.count()) return decline();
+    long outer = 1, inner = 1;
+    for (int d = 0; d < at; d++) outer *= x.size(d);
+    for (int d = at + 1; d < n; d++) inner *= x.size(d);
+    return by_type(x, [&](auto t) -> nb::object {
+        using T = decltype(t);
+        nb::object out = fresh_like(x);
+        quietly(double(x.count()), [&] { kernels<T>().reduce.running(outer, x.size(at), inner, x.data<T>(), Array(out).data<T>()); });
+        return out;
+    });
+}
+
 // The positions of an embedding, all of them in the table; false otherwise.
 bool positions(nb::handle index, long rows, nb::object& keep) {
     if (!is_array(index) || Array(index).type() != NPY_INT64) return false;
@@ -127,6 +144,7 @@ void bind_reduce(nb::module_& m) {
     m.def("sum", &reduce<false>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none());
     m.def("mean", &reduce<true>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none());
     m.def("sum_to", &sum_to);
+    m.def("cumsum", &cumsum, nb::arg(), nb::arg(), nb::arg().none());
     m.def("embedding", &embedding);
     m.def("embedding_grad", &embedding_grad);
 }

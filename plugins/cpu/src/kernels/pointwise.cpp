@@ -140,7 +140,9 @@ template <class T> void binary(Binary function, const Pairing& how, const T* a, 
     case Binary::cross_entropy_logits:
         return pairs(how, a, b, out,
                      [](V x, V t) INLINE_LAMBDA { return log1p<T>(exp<T>(-magnitude<T>(x))) + greater<T>(-x, V{}) + (T(1) - t) * x; });
-    case Binary::squared_difference: return pairs(how, a, b, out, [](V x, V t) INLINE_LAMBDA { return (x - t) * (x - t); });
+    case Binary::squared_difference:
+        return pairs(how, a, b, out, [](V x, V t) INLINE_LAMBDA { return (x - t) * (x - t); });
+    case Binary::prelu: return pairs(how, a, b, out, [](V x, V w) INLINE_LAMBDA { return x > T(0) ? x : x * w; });
     }
 }
 

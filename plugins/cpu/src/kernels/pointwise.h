@@ -19,7 +19,8 @@ enum class Binary {
     gelu_tanh_grad,  // of the gradient and the argument
     cross_entropy,
     cross_entropy_logits,  // binary, of probabilities or logits and targets
-    squared_difference
+    squared_difference,
+    prelu  // of the argument and the slopes below 0
 };
 
 // Two operands over a box of elements: `outer` times rows of `n`. Steps along a row are 0 (one value for all) or 1.

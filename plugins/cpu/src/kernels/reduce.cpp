@@ -78,6 +78,37 @@ template <class T> void sum_of(long outer, long kept, long inner, const T* x, T 
     }
 }
 
+// LINES sums at a time, which hides how long one addition takes; `step` lies between the elements of a line, `apart` between lines.
+template <class T, long LINES> INLINE void run_along(long n, long step, long apart, const T* x, T* out) {
+    double total[LINES] = {};
+    for (long i = 0; i < n; i++, x += step, out += step)
+#pragma GCC unroll 32
+        for (long l = 0; l < LINES; l++) {
+            total[l] += double(x[l * apart]);
+            out[l * apart] = T(total[l]);
+        }
+}
+
+template <class T> void running(long outer, long n, long inner, const T* x, T* out) {
+    constexpr long SOME = 32, FEW = 4;
+    const long groups = inner == 1 ? (outer + FEW - 1) / FEW : outer * ((inner + SOME - 1) / SOME);
+    parallel_range(groups, std::max(1L, 16384 / (n * (inner == 1 ? FEW : SOME))), [&](long group, long end) {
+        for (; group < end; group++) {
+            if (inner == 1) {
+                const long first = group * FEW, many = std::min(FEW, outer - first);
+                if (many == FEW) run_along<T, FEW>(n, 1, n, x + first * n, out + first * n);
+                else
+                    for (long l = first; l < first + many; l++) run_along<T, 1>(n, 1, n, x + l * n, out + l * n);
+                continue;
+            }
+            const long per = (inner + SOME - 1) / SOME, j = group % per * SOME, at = group / per * n * inner + j;
+            if (j + SOME <= inner) run_along<T, SOME>(n, inner, 1, x + at, out + at);
+            else
+                for (long l = 0; l < inner - j; l++) run_along<T, 1>(n, inner, 1, x + at + l, out + at + l);
+        }
+    });
+}
+
 template <class T> void take_rows(long count, long width, const T* table, const int64_t* index, T* out) {
     parallel_range(count, std::max(1L, 16384 / width), [&](long i, long end) {
         for (; i < end; i++) std::memcpy(out + i * width, table + index[i] * width, sizeof(T) * size_t(width));
@@ -106,7 +137,7 @@ template <class T> void add_rows(long count, long width, const T* rows, const in
 }  // namespace
 
 #define INSTANCE(T) \
-    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, take_rows<T>, add_rows<T>}; }
+    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, running<T>, take_rows<T>, add_rows<T>}; }
 INSTANCE(float)
 INSTANCE(double)
 

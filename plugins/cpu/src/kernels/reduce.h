@@ -1,4 +1,4 @@
-// Sums over the outer and inner dimensions of (outer, kept, inner), and rows taken from and added to a table.
+// Sums over the outer and inner dimensions of (outer, kept, inner), running sums, and rows taken from and added to a table.
 #pragma once
 #include <cstdint>
 
@@ -7,6 +7,8 @@ namespace dovetail {
 template <class T> struct ReduceKernels {
     // out[k] = scale * Σ over outer and inner.
     void (*sum)(long outer, long kept, long inner, const T* x, T scale, T* out);
+    // Running sums along the middle one of (outer, n, inner), added in double.
+    void (*running)(long outer, long n, long inner, const T* x, T* out);
     // out[i] = table[index[i]], rows of `width`; indices are known to fit.
     void (*take_rows)(long count, long width, const T* table, const int64_t* index, T* out);
     // out[index[i]] += rows[i] on zeros; row `skip` stays zero.

@@ -7,6 +7,7 @@
 #include "attention.h"
 #include "classes.h"
 #include "conv.h"
+#include "curves.h"
 #include "norm.h"
 #include "optim.h"
 #include "pointwise.h"
@@ -30,6 +31,7 @@ template <class T> struct Kernels {
     PoolingKernels<T> pooling;
     NormKernels<T> norm;
     ConvKernels<T> conv;
+    CurvesKernels<T> curves;
     RandomKernels<T> random;
     WarpKernels<T> warp;
 };
@@ -52,6 +54,7 @@ namespace ISA {
 template <class T> AttentionKernels<T> attention_kernels();
 template <class T> ClassesKernels<T> classes_kernels();
 template <class T> ConvKernels<T> conv_kernels();
+template <class T> CurvesKernels<T> curves_kernels();
 template <class T> NormKernels<T> norm_kernels();
 template <class T> OptimKernels<T> optim_kernels();
 template <class T> PointwiseKernels<T> pointwise_kernels();
