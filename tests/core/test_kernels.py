@@ -119,3 +119,28 @@ def test_a_faulty_claim_of_a_plugin_warns_and_the_reference_serves(monkeypatch) 
     with pytest.warns(RuntimeWarning, match="plugin faulty: its kernel for mul was left out, and the reference serves: .*floot32"):
         kernels.install_claimed()
     assert (dv.ones(1) * 3).item() == 3
+
+
+def test_a_kernel_may_serve_the_form_in_place() -> None:
+    """It is asked where the tensor's own array would be written over, and may decline."""
+    asked = []
+
+    def into(input, *_):
+        asked.append(input.shape)
+        if input.size == 1:
+            return NotImplemented
+        input[...] = 7
+        return input
+
+    kernel = Kernel(lambda input: np.expm1(input), into=into)
+    install("expm1", "cpu", (dv.float64,), kernel)
+    try:
+        x, y, z = dv.zeros(2, dtype=dv.float64), dv.zeros(1, dtype=dv.float64), dv.zeros(2)
+        assert x.expm1_().tolist() == [7, 7] and y.expm1_().tolist() == [0] and z.expm1_().tolist() == [0, 0]
+        assert asked == [(2,), (1,)] and x._version == 1
+        w = dv.ones(2, dtype=dv.float64, requires_grad=True)
+        (w * 1).expm1_().sum().backward()
+        assert w.grad.tolist() == [8, 8]  # by the op's own rule, of what the kernel wrote
+    finally:
+        remove("expm1", "cpu", (dv.float64,))
+    assert dv.zeros(2, dtype=dv.float64).expm1_().tolist() == [0, 0]

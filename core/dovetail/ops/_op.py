@@ -36,10 +36,10 @@ MISSING: Any = type("MISSING", (), {})()  # the default of a parameter that has 
 class Impl:
     """A forward function and the rules that belong to it: the reference, or a kernel from outside."""
 
-    __slots__ = ("by_mask", "forward", "op", "plans", "rules")
+    __slots__ = ("by_mask", "forward", "into", "op", "plans", "rules")
 
-    def __init__(self, op: Op, forward: Callable[..., Any], rules: dict[int | None, Rule]) -> None:
-        self.op, self.forward, self.rules = op, forward, rules
+    def __init__(self, op: Op, forward: Callable[..., Any], rules: dict[int | None, Rule], into: Callable[..., Any] | None = None) -> None:
+        self.op, self.forward, self.rules, self.into = op, forward, rules, into
         self.plans: dict[int, Plan] = {}
         self.by_mask: list[Plan | None] = [None] * 4  # the plans again, for the fast wrappers
 

@@ -69,29 +69,29 @@ def write(op: Op, args: list[Any]) -> Tensor:
     for i in {i for (i, what), _ in saved.kept if what == "value"} if saved is not None else ():
         if i != first and i in op.edge_of and hasattr(raw[i], "base") and _prepare.aliases(raw[i], a):
             raw[i] = raw[i].copy()  # x.mul_(x), x.mul_(x[0]): the rule wants the value from before
-    before = a.copy() if past and op.store is not None else None  # the rule wants the value that is about to be overwritten
+    before = a.copy() if past else None  # the rule wants the value that is about to be overwritten
+    into = getattr(op.table.get(("cpu", a.dtype)), "into", None)
+    out = a
     low = op.widens and dtype in dt.HALF
     extras: tuple[Any, ...] = ()
     token = hush(IGNORE)
     try:
-        if op.store is not None:
-            op.store(a, *raw[1:])
-        else:
-            out = impl.forward(*(_prepare.raised(raw) if low else raw))
+        if into is None or raw[first] is not a or into(*raw) is NotImplemented:
+            if op.store is not None:
+                op.store(a, *raw[1:])
+            else:
+                out = impl.forward(*(_prepare.raised(raw) if low else raw))
     except (ValueError, IndexError, MemoryError, TypeError, AttributeError) as error:
         _prepare.explain(op, error, raw)
         raise
     finally:
         restore(token)
-    if op.store is None:
+    if out is not a:
         if op.saves:
             out, extras = out[0], out[1:]
         out = out if hasattr(out, "dtype") else np.asarray(out)
         _check_result(op, a, out)
-        if past:
-            before = a.copy()
-        if out is not a:
-            a[...] = out
+        a[...] = out
     if past:
         raw[first] = before
     changed(target._v, _caller(op))

@@ -28,12 +28,18 @@ def update_table(name: str) -> dict[Any, Callable[..., Any]]:
 class Kernel:
     """What a kernel's target is: `forward(*raw arguments)`, and optionally gradient rules that fit what it saves.
 
+    `into`, with the same arguments, serves the in-place form: it writes the result over the first array, or does nothing and
+    returns NotImplemented; the result must be of that array's shape and type.
+
     The set is atomic: a call that this forward served is differentiated by these rules (or, without any, by the op's
     own). A forward that returns NotImplemented declines the call, and the reference serves both directions.
     """
 
-    def __init__(self, forward: Callable[..., Any], vjp: Callable[..., Any] | dict[str, Callable[..., Any]] | None = None) -> None:
-        self.forward, self.vjp = forward, vjp
+    def __init__(
+        self, forward: Callable[..., Any], vjp: Callable[..., Any] | dict[str, Callable[..., Any]] | None = None,
+        into: Callable[..., Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.forward, self.vjp, self.into = forward, vjp, into
 
 
 def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Callable[..., Any], *, replace: bool = False) -> None:
@@ -55,7 +61,7 @@ def install(op: str, device: str, dtypes: tuple[Any, ...], kernel: Kernel | Call
     if device not in ("cpu", "cuda"):
         raise ValueRangeError("register_kernels", f"the kernel for {op} names the device {device!r}", "expected 'cpu' or 'cuda'")
     types = [getattr(kind, "np", None) or np.dtype(kind) for kind in dtypes]  # all of them before any is installed
-    made: Any = kernel.forward if record is None else Impl(record, kernel.forward, record.reference.rules)
+    made: Any = kernel.forward if record is None else Impl(record, kernel.forward, record.reference.rules, kernel.into)
     if kernel.vjp is not None and record is not None:
         made.rules = {}
         for name, rule in kernel.vjp.items() if isinstance(kernel.vjp, dict) else ((None, kernel.vjp),):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from dovetail.extend import Array, Kernel, op
 from . import _native
 
 __all__ = [
-    "elu", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "l1_loss", "leaky_relu", "leaky_relu_grad", "logsigmoid",
+    "clamp", "elu", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "l1_loss", "leaky_relu", "leaky_relu_grad", "logsigmoid",
     "smooth_l1_loss", "softplus",
 ]  # fmt: skip
 LEAKY_RELU, ELU, SOFTPLUS, LOGSIGMOID, HARDTANH, HARDSWISH, HARDSIGMOID, MAGNITUDE, HUBER = range(9)  # as in curves.h
@@ -49,25 +50,32 @@ def _bend(curve: int, x: Any, a: float, b: float, c: float) -> Any:
     return dv.where(x.abs() < a, flat + 1 / b, flat) if curve == HUBER else flat
 
 
-def _value(curve: int) -> Callable[..., Any]:
-    def forward(input: Array, a: float = 0.0, b: float = 0.0, c: float = 0.0) -> Array:
-        return _native.curve(curve, input, a, b, c)
+def _activation(curve: int, rule: Callable[..., Any] | None = None) -> Kernel:
+    def call(native: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(input: Array, a: float = 0.0, b: float = 0.0, c: float = 1.0) -> Array:
+            return native(curve, input, a, b, c) if c > 0 else NotImplemented  # celu's alpha may be negative
+
+        return forward
+
+    return Kernel(call(_native.curve), rule, into=call(_native.curve_))
+
+
+def _bounded(native: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(input: Array, min: Any, max: Any) -> Array:
+        return native(HARDTANH, input, -math.inf if min is None else float(min), math.inf if max is None else float(max), 0.0)
 
     return forward
 
 
-def _elu(input: Array, alpha: float, scale: float, input_scale: float) -> Array:
-    return _native.curve(ELU, input, alpha, scale, input_scale) if input_scale > 0 else NotImplemented
-
-
+clamp = Kernel(_bounded(_native.curve), into=_bounded(_native.curve_))  # at a bound the gradient of clamp passes: its own rule serves
 leaky_relu_grad = Kernel(lambda grad, input, negative_slope: _native.slope(LEAKY_RELU, grad, input, negative_slope, 0.0, 0.0))
-leaky_relu = Kernel(_value(LEAKY_RELU))
-elu = Kernel(_elu, lambda g, input, alpha, scale, input_scale: slope(g, input, ELU, alpha, scale, input_scale))
-softplus = Kernel(_value(SOFTPLUS), lambda g, input, beta, threshold: slope(g, input, SOFTPLUS, beta, threshold, 0.0))
-logsigmoid = Kernel(_value(LOGSIGMOID), lambda g, input: slope(g, input, LOGSIGMOID, 0.0, 0.0, 0.0))
-hardtanh = Kernel(_value(HARDTANH), lambda g, input, min_val, max_val: slope(g, input, HARDTANH, min_val, max_val, 0.0))
-hardswish = Kernel(_value(HARDSWISH), lambda g, input: slope(g, input, HARDSWISH, 0.0, 0.0, 0.0))
-hardsigmoid = Kernel(_value(HARDSIGMOID), lambda g, input: slope(g, input, HARDSIGMOID, 0.0, 0.0, 0.0))
+leaky_relu = _activation(LEAKY_RELU)
+elu = _activation(ELU, lambda g, input, alpha, scale, input_scale: slope(g, input, ELU, alpha, scale, input_scale))
+softplus = _activation(SOFTPLUS, lambda g, input, beta, threshold: slope(g, input, SOFTPLUS, beta, threshold, 0.0))
+logsigmoid = _activation(LOGSIGMOID, lambda g, input: slope(g, input, LOGSIGMOID, 0.0, 0.0, 0.0))
+hardtanh = _activation(HARDTANH, lambda g, input, min_val, max_val: slope(g, input, HARDTANH, min_val, max_val, 0.0))
+hardswish = _activation(HARDSWISH, lambda g, input: slope(g, input, HARDSWISH, 0.0, 0.0, 0.0))
+hardsigmoid = _activation(HARDSIGMOID, lambda g, input: slope(g, input, HARDSIGMOID, 0.0, 0.0, 0.0))
 
 
 def _loss(curve: int, divided: bool) -> Kernel:

@@ -1,11 +1,18 @@
-"""The kernels, each named as in the manifest: a forward on raw arrays, which returns NotImplemented where the reference is to serve."""
+"""The kernels, each named as in the manifest: a forward on raw arrays, which returns NotImplemented where the reference is to serve.
+
+A native function whose name ends in an underscore writes over its first array: it serves the in-place form.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 import dovetail
-from dovetail.extend import Kernel, on_num_threads
+from dovetail.extend import Array, Kernel, on_num_threads
 
 from . import _native
 
@@ -15,7 +22,7 @@ NAMES = (
     "batch_norm_grad batch_norm_infer layer_norm layer_norm_grad avg_pool avg_pool_grad softmax softmax_grad log_softmax "
     "log_softmax_grad cross_entropy cross_entropy_grad sum mean sum_to embedding embedding_grad sgd_update adam_update "
     "lstm_layer lstm_layer_grad attention attention_grad cat gru_layer gru_layer_grad binary_cross_entropy "
-    "binary_cross_entropy_with_logits mse_loss prelu cumsum"
+    "binary_cross_entropy_with_logits mse_loss prelu cumsum add_scaled addcmul addcdiv lerp"
 ).split()
 _native.set_num_threads(dovetail.get_num_threads())
 on_num_threads(_native.set_num_threads)
@@ -23,8 +30,21 @@ if (_limit := os.environ.get("DOVETAIL_CPU_CACHE", "")).isdecimal():
     _native.set_cache_limit(int(_limit))
 
 
+def _on_copy(into: Callable[..., Any]) -> Kernel:
+    """The kernel of an op that changes its first array: out of place, a copy of that."""
+
+    def forward(input: Array, *rest: Any) -> Any:
+        out = np.array(input, order="C")
+        return NotImplemented if into(out, *rest) is NotImplemented else out
+
+    return Kernel(forward, into=into)
+
+
+index_add, scatter_add = _on_copy(_native.index_add_), _on_copy(_native.scatter_add_)
+
+
 def __getattr__(name: str) -> Kernel:
     """A kernel by its op's name: the native function of that name is its forward."""
     if name not in NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return Kernel(getattr(_native, name))
+    return Kernel(getattr(_native, name), into=getattr(_native, f"{name}_", None))

@@ -218,6 +218,20 @@ static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
 nb::object fresh(int ndim, const npy_intp* shape, int type) { return around(ndim, shape, type, NPY_ARRAY_CARRAY); }
 nb::object fresh_as(const Array& x) { return around(x.ndim(), x.shape(), x.type(), x.contiguous() ? NPY_ARRAY_CARRAY : NPY_ARRAY_FARRAY); }
 
+bool overlap(const Array& a, const Array& b) {
+    auto stretch = [](const Array& x, const char*& low, const char*& high) {
+        low = high = x.data<char>();
+        for (int d = 0; d < x.ndim(); d++) {
+            const npy_intp way = PyArray_STRIDE(x.a, d) * (x.size(d) - 1);
+            (way < 0 ? low : high) += way;
+        }
+        high += PyArray_ITEMSIZE(x.a);
+    };
+    const char *low[2], *high[2];
+    stretch(a, low[0], high[0]), stretch(b, low[1], high[1]);
+    return a.count() && b.count() && low[0] < high[1] && low[1] < high[0];
+}
+
 nb::object straight(nb::handle array) {
     Array a(array);
     if (a.contiguous() && a.aligned()) return nb::borrow(array);

@@ -32,6 +32,9 @@ struct Array {
     template <class T> T* data() const { return static_cast<T*>(PyArray_DATA(a)); }
 };
 
+// Whether two arrays lie in a common stretch of memory.
+bool overlap(const Array& a, const Array& b);
+
 inline bool is_array(nb::handle h) { return PyArray_CheckExact(h.ptr()); }
 
 // What a kernel returns to say that the reference should serve the call.

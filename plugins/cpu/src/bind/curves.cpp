@@ -6,13 +6,13 @@ namespace {
 
 bool dense(const Array& x) { return is_array(nb::handle((PyObject*)x.a)) && x.aligned() && x.contiguous(); }
 
-// curve(kind, x, a, b, c)
-nb::object value(int kind, nb::handle input, double a, double b, double c) {
+// curve(kind, x, a, b, c); curve_ writes over x
+template <bool INTO> nb::object value(int kind, nb::handle input, double a, double b, double c) {
     if (!is_array(input) || !dense(Array(input))) return decline();
     Array x(input);
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
-        nb::object out = fresh_like(x);
+        nb::object out = INTO ? nb::borrow(input) : fresh_like(x);
         const Shape s{a, b, c};
         quietly(double(x.count()) * 2, [&] { kernels<T>().curves.value(Curve(kind), s, x.data<T>(), Array(out).data<T>(), x.count()); });
         return out;
@@ -41,7 +41,8 @@ nb::object slope(int kind, nb::handle grad, nb::handle input, double a, double b
 }  // namespace
 
 void bind_curves(nb::module_& m) {
-    m.def("curve", &value);
+    m.def("curve", &value<false>);
+    m.def("curve_", &value<true>);
     m.def("slope", &slope);
 }
 

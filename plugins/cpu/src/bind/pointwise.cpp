@@ -20,9 +20,10 @@ bool in_order(const Array& x) {
     return true;
 }
 
-template <Unary F> nb::object unary(nb::handle input) {
+template <Unary F, bool INTO = false> nb::object unary(nb::handle input) {
     if (!is_array(input)) return decline();
     Array x(input);
+    if (INTO && !dense(x)) return decline();
     if (!x.aligned() || !(dense(x) || in_order(x))) return decline();
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
@@ -32,7 +33,7 @@ template <Unary F> nb::object unary(nb::handle input) {
             quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, at, at, x.count()); });
             return out;
         }
-        nb::object out = fresh_as(x);
+        nb::object out = INTO ? nb::borrow(input) : fresh_as(x);
         quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, x.data<T>(), Array(out).data<T>(), x.count()); });
         return out;
     });
@@ -97,6 +98,9 @@ bool same_layout(const Array& a, const Array& b) {
     return (PyArray_IS_C_CONTIGUOUS(a.a) && PyArray_IS_C_CONTIGUOUS(b.a)) || (PyArray_IS_F_CONTIGUOUS(a.a) && PyArray_IS_F_CONTIGUOUS(b.a));
 }
 
+// Whether what is written to `a`, element by element, is not read from `b` at another place.
+bool apart(const Array& a, const Array& b) { return !overlap(a, b) || (a.data<char>() == b.data<char>() && same_layout(a, b)); }
+
 // A Python number beside an array.
 bool number(nb::handle h, double& value) {
     if (PyFloat_CheckExact(h.ptr())) value = PyFloat_AS_DOUBLE(h.ptr());
@@ -109,7 +113,8 @@ bool number(nb::handle h, double& value) {
     return true;
 }
 
-template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
+// A new array, or with INTO the first one, written over.
+template <Binary F, bool INTO = false> nb::object binary(nb::handle input, nb::handle other) {
     if (!is_array(input)) return decline();
     Array a(input);
     if (!a.aligned()) return decline();
@@ -119,7 +124,7 @@ template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
         return by_type(a, [&](auto t) -> nb::object {
             using T = decltype(t);
             if (std::isfinite(value) && !std::isfinite(T(value))) return decline();
-            nb::object out = fresh_as(a);
+            nb::object out = INTO ? nb::borrow(input) : fresh_as(a);
             Pairing how;
             how.n = a.count(), how.inner[1] = 0;
             T b = T(value);
@@ -135,17 +140,42 @@ template <Binary F> nb::object binary(nb::handle input, nb::handle other) {
     const bool alike = same_layout(a, b);
     if (alike) how.n = a.count();
     else if (!pair_up(a, b, shape, ndim, how)) return decline();
+    if (INTO && (!apart(a, b) || !(alike || (a.contiguous() && ndim == a.ndim() && std::equal(shape, shape + ndim, a.shape())))))
+        return decline();
     return by_type(a, [&](auto t) -> nb::object {
         using T = decltype(t);
         if (!alike && !(PyArray_IS_C_CONTIGUOUS(a.a) || PyArray_IS_C_CONTIGUOUS(b.a)))
             return decline();  // the result's layout is NumPy's to choose
-        nb::object out = alike ? fresh_as(a) : fresh(ndim, shape, a.type());
+        nb::object out = INTO ? nb::borrow(input) : alike ? fresh_as(a) : fresh(ndim, shape, a.type());
         Array c(out);
         if (!c.count()) return out;
         quietly(double(c.count()), [&] { kernels<T>().pointwise.binary(F, how, a.data<T>(), b.data<T>(), c.data<T>()); });
         return out;
     });
 }
+
+// input, one or two arrays of its shape, and a number
+template <Mixed F, bool INTO> nb::object mixed(nb::handle input, nb::handle first, nb::handle second, nb::handle scale) {
+    double s;
+    if (!is_array(input) || !is_array(first) || !number(scale, s)) return decline();
+    Array a(input), b(first), c(second.is_none() ? first : second);
+    auto fits = [&](const Array& x) {
+        return is_array(nb::handle((PyObject*)x.a)) && x.type() == a.type() && x.aligned() && x.contiguous() && same_layout(a, x) &&
+               (!INTO || apart(a, x));
+    };
+    if (!a.aligned() || !a.contiguous() || !fits(b) || !fits(c)) return decline();
+    return by_type(a, [&](auto t) -> nb::object {
+        using T = decltype(t);
+        if (std::isfinite(s) && !std::isfinite(T(s))) return decline();
+        nb::object out = INTO ? nb::borrow(input) : fresh_like(a);
+        quietly(double(a.count()), [&] {
+            const T* third = second.is_none() ? nullptr : c.data<T>();
+            kernels<T>().pointwise.mixed(F, T(s), a.data<T>(), b.data<T>(), third, Array(out).data<T>(), a.count());
+        });
+        return out;
+    });
+}
+template <Mixed F, bool INTO> nb::object with_one(nb::handle a, nb::handle b, nb::handle s) { return mixed<F, INTO>(a, b, nb::none(), s); }
 
 template <Binary F> nb::object float_binary(nb::handle grad, nb::handle input) {
     if (is_array(grad) && Array(grad).type() != NPY_FLOAT32) return decline();
@@ -180,30 +210,38 @@ nb::object mse_loss(nb::handle input, nb::handle target, const char* reduction, 
     return loss<Binary::squared_difference>(input, target, reduction);
 }
 
+// A function, and under its name with an underscore the one that writes over its first array.
+template <Unary F> void unary_both(nb::module_& m, const std::string& name) {
+    m.def(name.c_str(), &unary<F>), m.def((name + "_").c_str(), &unary<F, true>);
+}
+template <Binary F> void binary_both(nb::module_& m, const std::string& name) {
+    m.def(name.c_str(), &binary<F>), m.def((name + "_").c_str(), &binary<F, true>);
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
-    m.def("neg", &unary<Unary::neg>);
-    m.def("abs", &unary<Unary::abs>);
-    m.def("square", &unary<Unary::square>);
-    m.def("sqrt", &unary<Unary::sqrt>);
-    m.def("rsqrt", &unary<Unary::rsqrt>);
-    m.def("reciprocal", &unary<Unary::reciprocal>);
-    m.def("exp", &unary<Unary::exp>);
-    m.def("log", &unary<Unary::log>);
-    m.def("tanh", &unary<Unary::tanh>);
-    m.def("sigmoid", &unary<Unary::sigmoid>);
-    m.def("relu", &unary<Unary::relu>);
-    m.def("silu", &unary<Unary::silu>);
+    unary_both<Unary::neg>(m, "neg");
+    unary_both<Unary::abs>(m, "abs");
+    unary_both<Unary::square>(m, "square");
+    unary_both<Unary::sqrt>(m, "sqrt");
+    unary_both<Unary::rsqrt>(m, "rsqrt");
+    unary_both<Unary::reciprocal>(m, "reciprocal");
+    unary_both<Unary::exp>(m, "exp");
+    unary_both<Unary::log>(m, "log");
+    unary_both<Unary::tanh>(m, "tanh");
+    unary_both<Unary::sigmoid>(m, "sigmoid");
+    unary_both<Unary::relu>(m, "relu");
+    unary_both<Unary::silu>(m, "silu");
     m.def("erf", &erf);
     m.def("gelu", &gelu);
-    m.def("add", &binary<Binary::add>);
-    m.def("sub", &binary<Binary::sub>);
-    m.def("mul", &binary<Binary::mul>);
-    m.def("div", &binary<Binary::div>);
-    m.def("maximum", &binary<Binary::maximum>);
-    m.def("minimum", &binary<Binary::minimum>);
-    m.def("prelu", &binary<Binary::prelu>);
+    binary_both<Binary::add>(m, "add");
+    binary_both<Binary::sub>(m, "sub");
+    binary_both<Binary::mul>(m, "mul");
+    binary_both<Binary::div>(m, "div");
+    binary_both<Binary::maximum>(m, "maximum");
+    binary_both<Binary::minimum>(m, "minimum");
+    binary_both<Binary::prelu>(m, "prelu");
     m.def("tanh_grad", &binary<Binary::tanh_grad>);
     m.def("sigmoid_grad", &binary<Binary::sigmoid_grad>);
     m.def("relu_grad", &binary<Binary::relu_grad>);
@@ -212,6 +250,10 @@ void bind_pointwise(nb::module_& m) {
     m.def("binary_cross_entropy", &bce, nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
     m.def("binary_cross_entropy_with_logits", &bce_logits, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg());
     m.def("mse_loss", &mse_loss);
+    m.def("add_scaled", &with_one<Mixed::add_scaled, false>), m.def("add_scaled_", &with_one<Mixed::add_scaled, true>);
+    m.def("lerp", &with_one<Mixed::lerp, false>), m.def("lerp_", &with_one<Mixed::lerp, true>);
+    m.def("addcmul", &mixed<Mixed::addcmul, false>), m.def("addcmul_", &mixed<Mixed::addcmul, true>);
+    m.def("addcdiv", &mixed<Mixed::addcdiv, false>), m.def("addcdiv_", &mixed<Mixed::addcdiv, true>);
 }
 
 }  // namespace dovetail

@@ -138,6 +138,44 @@ nb::object embedding_grad(nb::handle grad, nb::handle index, long rows, long pad
     });
 }
 
+// index_add(input, dim, index, source, alpha) and scatter_add(input, dim, index, source), into the input.
+nb::object add_at(nb::handle input, long dim, nb::handle index, nb::handle source, double alpha, bool slices) {
+    if (!is_array(input) || !is_array(index) || !is_array(source)) return decline();
+    Array a(input), i(index), x(source);
+    const int n = a.ndim(), d = int(dim < 0 ? dim + n : dim);
+    if (d < 0 || d >= n || x.ndim() != n || i.ndim() != (slices ? 1 : n) || i.type() != NPY_INT64 || a.type() != x.type()) return decline();
+    if (!a.contiguous() || !a.aligned() || !x.count() || overlap(a, x) || overlap(a, i)) return decline();
+    long outer = 1, inner = 1;
+    bool rows = d == 0;  // whether the index is the same along a row, as an expanded column is
+    for (int k = 0; k < n; k++) {
+        if (k != d && a.size(k) != x.size(k)) return decline();
+        if (!slices && i.size(k) != x.size(k)) return decline();
+        if (k < d) outer *= a.size(k);
+        if (k > d) inner *= a.size(k), rows = rows && !slices && (i.stride(k) == 0 || i.size(k) == 1);
+    }
+    const long many = x.size(d);
+    if (slices && i.size(0) != many) return decline();
+    nb::object at = slices || !rows ? straight(index) : nb::borrow(index), from = straight(source);
+    const int64_t* p = Array(at).data<int64_t>();
+    const long step[3] = {slices || rows ? 0 : many * inner, slices ? 1 : rows ? i.stride(0) : inner, slices || rows ? 0 : 1};
+    for (long k = 0, count = slices || rows ? many : i.count(), by = rows && !slices ? step[1] : 1; k < count; k++)
+        if (p[k * by] < 0 || p[k * by] >= a.size(d)) return decline();  // the reference says which
+    return by_type(a, [&](auto t) -> nb::object {
+        using T = decltype(t);
+        quietly(double(x.count()), [&] {
+            kernels<T>().reduce.add_at(outer, many, inner, a.size(d), Array(from).data<T>(), p, step, T(alpha), a.data<T>());
+        });
+        return nb::borrow(input);
+    });
+}
+nb::object index_add(nb::handle input, long dim, nb::handle index, nb::handle source, nb::handle alpha) {
+    if (!PyFloat_CheckExact(alpha.ptr()) && !PyLong_CheckExact(alpha.ptr())) return decline();
+    return add_at(input, dim, index, source, nb::cast<double>(alpha), true);
+}
+nb::object scatter_add(nb::handle input, long dim, nb::handle index, nb::handle source) {
+    return add_at(input, dim, index, source, 1, false);
+}
+
 }  // namespace
 
 void bind_reduce(nb::module_& m) {
@@ -145,6 +183,8 @@ void bind_reduce(nb::module_& m) {
     m.def("mean", &reduce<true>, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none());
     m.def("sum_to", &sum_to);
     m.def("cumsum", &cumsum, nb::arg(), nb::arg(), nb::arg().none());
+    m.def("index_add_", &index_add);
+    m.def("scatter_add_", &scatter_add);
     m.def("embedding", &embedding);
     m.def("embedding_grad", &embedding_grad);
 }

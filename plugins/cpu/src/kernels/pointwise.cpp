@@ -146,9 +146,33 @@ template <class T> void binary(Binary function, const Pairing& how, const T* a, 
     }
 }
 
+template <class T, class F> void mix(const T* a, const T* b, const T* c, T* out, long n, F f) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(n, GRAIN, [&](long i, long end) {
+        for (; i < end; i += W) {
+            const long some = std::min(W, end - i);
+            put(out + i, f(part(a + i, some), part(b + i, some), c ? part(c + i, some) : Vec<T>{}), some);
+        }
+    });
+}
+
+template <class T> void mixed(Mixed function, T s, const T* a, const T* b, const T* c, T* out, long n) {
+    using V = Vec<T>;
+    switch (function) {
+    case Mixed::add_scaled:
+        return mix(a, b, c, out, n, [=](V x, V y, V) INLINE_LAMBDA { return x + y * s; });
+    case Mixed::lerp:  // from the nearer end
+        if (s * s < T(0.25)) return mix(a, b, c, out, n, [=](V x, V y, V) INLINE_LAMBDA { return x + (y - x) * s; });
+        return mix(a, b, c, out, n, [=](V x, V y, V) INLINE_LAMBDA { return y - (y - x) * (T(1) - s); });
+    case Mixed::addcmul:
+        return mix(a, b, c, out, n, [=](V x, V y, V z) INLINE_LAMBDA { return x + y * z * s; });
+    case Mixed::addcdiv: return mix(a, b, c, out, n, [=](V x, V y, V z) INLINE_LAMBDA { return x + y / z * s; });
+    }
+}
+
 }  // namespace
 
-template <> PointwiseKernels<float> pointwise_kernels<float>() { return {unary<float>, binary<float>}; }
-template <> PointwiseKernels<double> pointwise_kernels<double>() { return {unary<double>, binary<double>}; }
+template <> PointwiseKernels<float> pointwise_kernels<float>() { return {unary<float>, binary<float>, mixed<float>}; }
+template <> PointwiseKernels<double> pointwise_kernels<double>() { return {unary<double>, binary<double>, mixed<double>}; }
 
 }  // namespace dovetail::ISA

@@ -23,6 +23,14 @@ enum class Binary {
     prelu  // of the argument and the slopes below 0
 };
 
+// Of two or three arguments that lie alike, and a number s.
+enum class Mixed {
+    add_scaled,  // a + s b
+    lerp,        // from a to b
+    addcmul,     // a + s b c
+    addcdiv      // a + s b / c
+};
+
 // Two operands over a box of elements: `outer` times rows of `n`. Steps along a row are 0 (one value for all) or 1.
 struct Pairing {
     long n = 1;
@@ -34,6 +42,7 @@ struct Pairing {
 template <class T> struct PointwiseKernels {
     void (*unary)(Unary f, const T* x, T* out, long n);
     void (*binary)(Binary f, const Pairing& how, const T* a, const T* b, T* out);
+    void (*mixed)(Mixed f, T s, const T* a, const T* b, const T* c, T* out, long n);
 };
 
 }  // namespace dovetail

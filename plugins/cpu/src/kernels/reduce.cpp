@@ -134,10 +134,36 @@ template <class T> void add_rows(long count, long width, const T* rows, const in
     });
 }
 
+// Each thread takes some columns, or some of the outer ones: no two write the same place, and sums go in the order of the index.
+template <class T>
+void add_at(long outer, long n, long inner, long size, const T* x, const int64_t* index, const long (&step)[3], T alpha, T* out) {
+    constexpr long W = WIDTH<T>;
+    const long blocks = (inner + W - 1) / W;
+    parallel_range(outer * blocks, std::max(1L, 16384 / (n * std::min(W, inner))), [&](long task, long end) {
+        while (task < end) {  // neighbouring blocks together, as far as the outer index goes
+            const long o = task / blocks, first = task % blocks, last = std::min(blocks, first + end - task);
+            const long from = first * W, to = std::min(inner, last * W);
+            task += last - first;
+            for (long i = 0; i < n; i++) {
+                const int64_t* at = index + o * step[0] + i * step[1];
+                const T* row = x + (o * n + i) * inner;
+                if (step[2] == 0) {
+                    T* place = out + (o * size + *at) * inner;
+                    for (long j = from; j < to; j += W) {
+                        const long some = std::min(W, to - j);
+                        put(place + j, part(place + j, some) + part(row + j, some) * alpha, some);
+                    }
+                } else
+                    for (long j = from; j < to; j++) out[(o * size + at[j * step[2]]) * inner + j] += row[j] * alpha;
+            }
+        }
+    });
+}
+
 }  // namespace
 
 #define INSTANCE(T) \
-    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, running<T>, take_rows<T>, add_rows<T>}; }
+    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, running<T>, take_rows<T>, add_at<T>, add_rows<T>}; }
 INSTANCE(float)
 INSTANCE(double)
 
