@@ -222,6 +222,46 @@ template <class T> void check_curves() {
             }
 }
 
+template <class T> void check_mixed() {
+    for (int f = 0; f <= int(Mixed::addcdiv); f++)
+        for (long n : {1L, 19L, 70001L})
+            for (double scale : {0.25, 0.75}) {
+                auto a = random<T>(n, 1, 4), b = random<T>(n, 1, 4), c = random<T>(n, 1, 4);
+                const bool third = f >= int(Mixed::addcmul);
+                Doubles want;
+                for (long i = 0; i < n; i++) {
+                    const double x = a[i], y = b[i], z = c[i];
+                    const double each[] = {x + scale * y, x + scale * (y - x), x + scale * y * z, x + scale * y / z};
+                    want.push_back(each[f]);
+                }
+                Buffer<T> out(n);
+                kernels<T>().pointwise.mixed(Mixed(f), T(scale), a, b, third ? c.data() : nullptr, out, n);
+                compare("mixed " + std::to_string(f), out, want, 8);
+                kernels<T>().pointwise.mixed(Mixed(f), T(scale), a, b, third ? c.data() : nullptr, a, n);  // over its first
+                compare("mixed in place " + std::to_string(f), a, want, 8);
+            }
+}
+
+// One index for a row, or one for each element.
+template <class T> void check_add_at() {
+    const long sizes[][4] = {{1, 31, 1, 7}, {1, 301, 131, 23}, {5, 19, 3, 4}, {7, 5, 40, 3}, {40, 9, 1, 5}};
+    for (const auto& [outer, n, inner, size] : sizes)
+        for (bool rows : {true, false}) {
+            const auto x = random<T>(outer * n * inner);
+            auto out = random<T>(outer * size * inner);
+            const long step[3] = {rows ? 0 : n * inner, rows ? 1 : inner, rows ? 0 : 1};
+            Buffer<int64_t> index(rows ? n : x.n);
+            for (long i = 0; i < index.n; i++) index[i] = int64_t(source()() % size);
+            Doubles want = out.doubles();
+            for (long i = 0; i < x.n; i++) {
+                const long o = i / (n * inner), k = i / inner % n, j = i % inner;
+                want[size_t((o * size + index[o * step[0] + k * step[1] + j * step[2]]) * inner + j)] += 0.5 * double(x[i]);
+            }
+            kernels<T>().reduce.add_at(outer, n, inner, size, x, index, step, T(0.5), out);
+            compare("add_at", out, want);
+        }
+}
+
 template <class T> void check_reduce() {
     const long sizes[][3] = {{1, 1, 70001}, {37, 5, 1}, {9001, 9, 1}, {4, 3, 19}, {3, 70, 1001}, {1, 1, 1}};
     for (const auto& [outer, kept, inner] : sizes) {
@@ -313,7 +353,8 @@ template <class T> void check_optim() {
 }
 
 template <class T> void all() {
-    check_products<T>(), check_unary<T>(), check_binary<T>(), check_curves<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
+    check_products<T>(), check_unary<T>(), check_binary<T>(), check_curves<T>(), check_mixed<T>();
+    check_add_at<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
     check_convolutions<T>(), check_pooling<T>(), check_norms<T>(), check_recurrent<T>(), check_attention<T>();
 }
 
