@@ -15,7 +15,7 @@ from dovetail.graph import Call, Value
 
 from .builder import Builder, Ref, Unmade
 from .runs import Runs, Varied, place
-from .sizes import FreeSize, Unsolved, make, solve, solve_float
+from .sizes import FreeSize, Unsolved, make, same, solve, solve_float
 from .unlowered import reason
 from .views import Memory
 
@@ -73,6 +73,7 @@ class Lowerer:
         self.memory = Memory(self)
         self.functions: dict[str, Callable[..., Any]] = {}
         self.named: list[FreeSize] = []
+        self.counts: list[FreeSize] = []  # sizes that values decide, where no dimension is free, the newest first
         known: set[str] = set()
         for value, name, free in zip(runs.graph.inputs, names, dims, strict=True):
             ref = Ref(name, value.dtype)
@@ -92,6 +93,9 @@ class Lowerer:
             return make(s.values, self.g.dim(ref, axis), f"{label or value.name}.shape[{axis}]") if isinstance(s, Varied) else s
 
         ref.shape = tuple(size(axis, s) for axis, s in enumerate(sizes))
+        if not self.runs.sizes[0]:
+            known = {s.values for s in self.counts}
+            self.counts = [s for s in ref.shape if isinstance(s, FreeSize) and s.values not in known] + self.counts
         return ref
 
     def run(self) -> None:
@@ -168,7 +172,9 @@ class Lowerer:
     def number(self, values: Any, where: str, what: str, local: list[FreeSize] | None = None) -> FreeSize:
         """Solve a number that varies; the error names the op, the module and the number."""
         whole = all(isinstance(v, int | np.integer) for v in values)
-        found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
+        found = same(values, (*(local or ()), *self.counts)) if whole and self.counts else None
+        if found is None:
+            found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
         if found is None:  # refused when it is needed, since not every lowering needs every argument
             at = "; ".join(f"{v} at {', '.join(f'{k} = {n}' for k, n in s.items())}" for v, s in zip(values, self.runs.sizes, strict=True))
             remedy = "keep that dimension fixed, name it by what it divides by ('32*h'), or compute the number from x.shape"

@@ -14,6 +14,7 @@ from dovetail.errors import ShapeError, UnsupportedError
 from dovetail.graph import Call, Graph, Value, trace
 
 from .arguments import Inputs, leaves, multiple
+from .counts import RULES, counting, varies
 
 __all__ = ["Runs", "Varied", "record"]
 
@@ -113,7 +114,8 @@ def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
         look(graphs[0])
         graphs.append(_again(model, inputs, {}, 1))
         _alike(graphs[0], graphs[1], "with other values of the same sizes")
-        return Runs(graphs, [{}, {}])
+        graphs += _differently(model, inputs, graphs[0])
+        return Runs(graphs, [{} for _ in graphs])
     # Sizes of one broadcast, and squeeze away: a free dimension is never seen at that size.
     base = {name: max(size, 2) for name, size in inputs.base.items()}
     first = _trace(model, inputs.resized(base))
@@ -128,6 +130,25 @@ def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
         _alike(first, graphs[-1], f"at {_say(each)}")
     _settle(graphs)
     return Runs(graphs, sizes)
+
+
+def _differently(model: Any, inputs: Inputs, first: Graph) -> list[Graph]:
+    """Two more runs in which ops whose results have as many rows as values say give fewer rows, or more, than they found.
+
+    So no number of detections is taken for a constant, however many all examples have. Where a model does not run so, nothing is learned;
+    where it makes other calls, one graph cannot say what it does.
+    """
+    graphs: list[Graph] = []
+    if any(varies(call.op, call.args.get("indices")) for call in first.calls):
+        for rule in RULES:
+            try:
+                with counting(rule):
+                    graph = _trace(model, inputs.resized({}))
+            except Exception:  # what is cut may not fit together any more
+                continue
+            _alike(first, graph, "where values select another number of rows")
+            graphs.append(graph)
+    return graphs
 
 
 def _trace(model: Any, arguments: Any) -> Graph:

@@ -265,3 +265,6 @@ def _onto_planes(g: Any, input: Any, index: Any, size: Any, how: Any) -> Any:
     zeros = g.Expand(g.const(0, input.dtype), g.sizes([*lead, product(size)]))
     flat_index, values = (g.Reshape(x, g.sizes([*lead, -1])) for x in (g.ref(index), input))
     return g.Reshape(g.ScatterElements(zeros, flat_index, values, axis=2, reduction=how), g.sizes([*lead, *size]))
+
+
+index.varies = argwhere.varies = True  # type: ignore[attr-defined]
