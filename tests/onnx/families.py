@@ -151,13 +151,20 @@ FAMILIES |= {
 
 
 def _detector(name, **config):
-    """At 64 × 64, of weights that tell the classes apart: equal scores have no order."""
+    """At 64 × 64, with batch norms that have seen pictures: else all scores are equal, and equal ones have no order."""
 
     def make():
         model = dv.models.create(f"vision/{name}", weights=None, num_classes=4, **config)
+        for layer in model.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = 0.5
+        with dv.no_grad():
+            maps = list(model.train().backbone(dv.rand(4, 3, 64, 64)).values())
+            if hasattr(model, "head"):
+                model.head([m if m.shape[-1] > 1 else m.expand(-1, -1, 2, 2) for m in maps])
         for key, parameter in model.named_parameters():
-            if key.endswith(("cls_logits.weight", "cls_score.weight")) or "classification_head.module_list" in key:
-                nn.init.normal_(parameter, 0, 2 / parameter[0].numel() ** 0.5)
+            if "classification_head.module_list" in key and parameter.ndim == 4:
+                nn.init.normal_(parameter, 0, 4 / parameter[0].numel() ** 0.5)
         return model
 
     return make

@@ -73,7 +73,7 @@ class Lowerer:
         self.memory = Memory(self)
         self.functions: dict[str, Callable[..., Any]] = {}
         self.named: list[FreeSize] = []
-        self.counts: list[FreeSize] = []  # sizes that values decide, where no dimension is free, the newest first
+        self.counts: list[FreeSize] = []  # sizes that values decide, the newest first
         known: set[str] = set()
         for value, name, free in zip(runs.graph.inputs, names, dims, strict=True):
             ref = Ref(name, value.dtype)
@@ -93,9 +93,10 @@ class Lowerer:
             return make(s.values, self.g.dim(ref, axis), f"{label or value.name}.shape[{axis}]") if isinstance(s, Varied) else s
 
         ref.shape = tuple(size(axis, s) for axis, s in enumerate(sizes))
-        if not self.runs.sizes[0]:
-            known = {s.values for s in self.counts}
-            self.counts = [s for s in ref.shape if isinstance(s, FreeSize) and s.values not in known] + self.counts
+        known = {s.values for s in self.counts} if self.runs.varied else None
+        for s in ref.shape if known is not None else ():
+            if isinstance(s, FreeSize) and s.values not in known and solve(s.values, self.named) is None:
+                self.counts.insert(0, s)
         return ref
 
     def run(self) -> None:
