@@ -13,9 +13,10 @@ from dovetail.errors import UnsupportedError
 from .runs import place
 from .sizes import FreeSize
 
-__all__ = ["Builder", "Ref", "Unmade"]
+__all__ = ["Builder", "Pair", "Ref", "Unmade"]
 
 _BOOLS = {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"}
+_PLAIN = {dv.complex64: dv.float32, dv.complex128: dv.float64}
 _INTS = {"Shape", "Size", "NonZero", "ArgMax", "ArgMin"}
 _TYPES = {
     "float32": "FLOAT", "float64": "DOUBLE", "float16": "FLOAT16", "bfloat16": "BFLOAT16", "int64": "INT64", "int32": "INT32",
@@ -38,6 +39,22 @@ class Ref:
 
     def __repr__(self) -> str:
         return f"%{self.name}"
+
+
+class Pair(Ref):
+    """A complex value: its real and its imaginary part, which are values of the graph."""
+
+    __slots__ = ("im", "re")
+
+    def __init__(self, re: Ref, im: Ref) -> None:
+        self.re, self.im, self.arrays = re, im, None
+        self.dtype, self.shape = (dv.complex128 if re.dtype is dv.float64 else dv.complex64), re.shape
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Raises that there is no such value."""
+        remedy = "return view_as_real(x), and take view_as_complex of an input"
+        raise UnsupportedError("export", "complex numbers have no counterpart in ONNX where this one is used", "", remedy)
 
 
 class Unmade(Ref):
@@ -189,6 +206,7 @@ class Builder:
 
     def cast(self, x: Ref, dtype: Any) -> Ref:
         """``x`` in another type; itself where it has that type."""
+        dtype = _PLAIN.get(dtype, dtype)  # of a part of a complex value
         if dtype is None or x.dtype == dtype:
             return x
         out: Ref = self.node("Cast", x, to=self.type_number(dtype), dtype=dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["REASONS", "reason"]
 
-_COMPLEX = "complex numbers have no counterpart in ONNX"
 _GRADIENT = "it runs in a backward pass, which is not exported"
 _DECOMPOSITION = "ONNX has no eigenvalues and singular values, whose vectors have the signs that a library gives them"
 _RANDOM = "random draws are not the same in a runtime"
@@ -12,15 +11,12 @@ _RANDOM = "random draws are not the same in a runtime"
 #: Op → reason, for every op of the core that has no row ``[lowerings.OP]`` with ``format = "onnx"``.
 REASONS: dict[str, str] = {
     **dict.fromkeys(
-        ("complex", "conj", "fft_c2c", "fft_c2r", "fft_r2c", "imag", "real", "view_as_complex", "view_as_real"), _COMPLEX
-    ),
-    **dict.fromkeys(
         (
             "attention_grad", "avg_pool_grad", "batch_norm_grad", "cofactors", "convolution_weight_grad", "cross_entropy_grad", "ctc_grad",
             "gather_grad", "gelu_grad", "getitem_grad", "gru_layer_grad", "i1", "layer_norm_grad", "leaky_relu_grad", "linear_grad",
             "log_softmax_grad", "lstm_layer_grad", "matmul_folded_nt", "matmul_folded_tn", "over_or_zero", "relu_grad",
             "rnn_layer_grad", "sigmoid_grad",
-            "silu_grad", "softmax_grad", "sum_to", "tanh_grad", "unfold_grad",
+            "silu_grad", "softmax_grad", "sum_to", "tanh_grad",
         ),
         _GRADIENT,
     ),

@@ -19,7 +19,7 @@ HALVES = {"float16": "FLOAT16", "bfloat16": "BFLOAT16"}
 #: Operators that are computed in float32: sums of many elements and of squares, which leave float16's range, coordinates, and
 #: recurrent ones, which add to a state at each step (and on which onnxruntime 1.32 crashes in float16, where lengths are left out).
 KEPT = {
-    "CumSum", "GRU", "GridSample", "LSTM", "NonMaxSuppression", "Pow", "RNN", "Range", "ReduceL1", "ReduceL2", "ReduceLogSum",
+    "CumSum", "DFT", "GRU", "GridSample", "LSTM", "NonMaxSuppression", "Pow", "RNN", "Range", "ReduceL1", "ReduceL2", "ReduceLogSum",
     "ReduceLogSumExp", "ReduceMean", "ReduceProd", "ReduceSum", "ReduceSumSquare", "RoiAlign",
 }  # fmt: skip
 _FEW = 1024  # elements up to which a constant goes along with values that stay in float32: a weight is larger
