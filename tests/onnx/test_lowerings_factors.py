@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 import dovetail as dv
-from dovetail.errors import UnsupportedError
+from dovetail.errors import DovetailError, UnsupportedError
 from dovetail_onnx import export, load
 from tests.onnx.running import assert_same, run
 
@@ -160,3 +160,17 @@ def test_a_loop_without_turns():
     for turns in (0, 2):
         y, z = module(dv.tensor(turns), dv.ones(3))
         assert y.tolist() == [2.0**turns] * 3 and tuple(z.shape) == (turns, 3, 2) and z.dtype is dv.int64
+
+
+def test_a_loop_without_turns_that_declares_the_impossible():
+    """Sizes beyond any memory, and types without tensors: a typed error that names the node, or no rows."""
+    text = """<ir_version: 8, opset_import: ["" : 18]> g (int64 n) => (KIND[m, 3] z) {
+      yes = Constant<value: tensor = bool {1}>()
+      z = Loop(n, yes) <body = b (int64 i, bool c) => (bool d, KIND[A, B] f) { d = Identity(c)  f = Cast<to = 7>(i) }>
+    }"""
+    for kind, size in (("int64", 2**40), ("string", 2)):
+        module = load(onnx.parser.parse_model(text.replace("KIND", kind).replace("A", str(size)).replace("B", str(size))))
+        try:
+            assert module(dv.tensor(0)).shape[0] == 0
+        except DovetailError as error:
+            assert "(Loop, ai.onnx 18)" in str(error)
