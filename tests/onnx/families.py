@@ -9,13 +9,7 @@ from dovetail import nn
 from dovetail.vision import models as vision
 from dovetail.vision.models import convnext, efficientnet, maxvit, regnet, swin_transformer, vgg
 
-__all__ = ["FAMILIES", "LEFT_OUT"]
-
-#: Families that are no one graph.
-LEFT_OUT = {
-    "faster_rcnn, mask_rcnn, keypoint_rcnn, retinanet, fcos, ssd, ssdlite, shapes_detector": "which boxes they keep depends on values, and "
-    "a trace has fixed numbers; their backbones and heads are exported"
-}
+__all__ = ["DETECTORS", "FAMILIES"]
 
 _BATCH = {0: "batch"}
 _IMAGE = {0: "batch", 2: "h", 3: "w"}
@@ -154,3 +148,40 @@ FAMILIES |= {
         {"input_ids": _TOKENS, "attention_mask": _TOKENS, "decoder_input_ids": {0: "batch", 1: "target"}},
     ),
 }  # fmt: skip
+
+
+def _detector(name, **config):
+    """At 64 × 64, with batch norms that have seen pictures: else all scores are equal, and equal ones have no order."""
+
+    def make():
+        model = dv.models.create(f"vision/{name}", weights=None, num_classes=4, **config)
+        for layer in model.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = 0.5
+        with dv.no_grad():
+            maps = list(model.train().backbone(dv.rand(4, 3, 64, 64)).values())
+            if hasattr(model, "head"):
+                model.head([m if m.shape[-1] > 1 else m.expand(-1, -1, 2, 2) for m in maps])
+        for key, parameter in model.named_parameters():
+            if "classification_head.module_list" in key and parameter.ndim == 4:
+                nn.init.normal_(parameter, 0, 4 / parameter[0].numel() ** 0.5)
+        return model
+
+    return make
+
+
+_PLAIN = {"weights_backbone": None, "min_size": 64, "max_size": 64}
+_TWO_STAGES = {**_PLAIN, "rpn_post_nms_top_n_test": 30, "box_detections_per_img": 12}
+_ONE_STAGE = {**_PLAIN, "score_thresh": 0.0, "topk_candidates": 30, "detections_per_img": 20}
+
+#: One image of one size; how many boxes there are is free.
+DETECTORS = {
+    "shapes_detector": _detector("shapes_detector", width=4, score_thresh=0.0, topk_candidates=30, detections_per_img=20),
+    "retinanet": _detector("retinanet_resnet50_fpn", **_ONE_STAGE),
+    "fcos": _detector("fcos_resnet50_fpn", **_ONE_STAGE),
+    "faster_rcnn": _detector("fasterrcnn_mobilenet_v3_large_320_fpn", **_TWO_STAGES, box_score_thresh=0.0),
+    "mask_rcnn": _detector("maskrcnn_resnet50_fpn", **_TWO_STAGES, box_score_thresh=0.0),
+    "ssdlite": _detector(
+        "ssdlite320_mobilenet_v3_large", weights_backbone=None, score_thresh=0.0, topk_candidates=40, detections_per_img=9
+    ),
+}

@@ -91,6 +91,24 @@ def test_export_makes_the_model_itself(tmp_path, monkeypatch):
         assert np.allclose(load(tmp_path / "s.onnx")(x).detach().numpy(), model(x)["out"].detach().numpy(), atol=1e-4)
 
 
+def test_export_and_run_of_a_detector(tmp_path):
+    """Its input is a list of one picture; what it finds in another picture is what the model finds there."""
+    good("export", "vision/shapes_detector", tmp_path / "d.onnx", "--input", "[3,96,96]")
+    assert str(inspect(tmp_path / "d.onnx").inputs[0]) == "images_0: float[3, 96, 96]"
+    pixels = np.zeros((96, 96, 3), "u1")
+    pixels[20:60, 30:70] = (250, 40, 40)
+    Image.fromarray(pixels).save(tmp_path / "square.png")
+    good("onnx", "run", tmp_path / "d.onnx", tmp_path / "square.png", "--out", tmp_path / "o.npz")
+    model = dv.models.create("vision/shapes_detector", weights="DEFAULT").eval()
+    with dv.no_grad():
+        (found,) = model([dv.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), "f4") / 255)])
+    with np.load(tmp_path / "o.npz") as kept:
+        assert kept["output_0_labels"].tolist() == found["labels"].tolist()
+        np.testing.assert_allclose(kept["output_0_boxes"], found["boxes"].numpy(), rtol=1e-4, atol=1e-3)
+    done = call("export", "vision/shapes_detector", tmp_path / "d.onnx")
+    assert done.exit_code == 1 and "or --input [3,480,640] for a detector" in done.output
+
+
 def test_a_page_has_the_transforms_of_the_weights_that_were_taken():
     from dovetail_onnx import export_command
 
@@ -128,6 +146,7 @@ def test_export_as_a_page(tmp_path, monkeypatch):
         (["vision/nothing", "x.c"], "vision/nothing"),
         (["vision/digits_cnn", "x.c", "--input", "1,one"], "--input 1,one: expected sizes, 1,3,64,64"),
         (["vision/digits_cnn", "x.c", "--input", "1,8:text"], "--input 1,8:text: expected sizes"),
+        (["vision/digits_cnn", "x.c", "--input", "[1,one]"], "--input 1,one: expected sizes"),
         (["vision/digits_cnn", "x.c", "--weights", "v9"], "v9"),
     ],
 )

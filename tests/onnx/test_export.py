@@ -232,19 +232,19 @@ def test_without_onnxruntime(monkeypatch):
 def test_all_missing_ops_are_listed():
     class Inner(nn.Module):
         def forward(self, x):
-            return dv.linalg.inv(x) + dv.nextafter(dv.linalg.inv(x), x)
+            return dv.linalg.pinv(x) + dv.nextafter(dv.linalg.pinv(x), x)
 
     model = nn.Sequential(Inner(), nn.ReLU(), Inner())
     found = {u.op: u for u in explain_export(model, dv.eye(3))}
-    assert set(found) == {"linalg_inv", "nextafter"} and found["linalg_inv"].count == 4 and found["nextafter"].modules == ("0", "2")
+    assert set(found) == {"linalg_pinv", "nextafter"} and found["linalg_pinv"].count == 4 and found["nextafter"].modules == ("0", "2")
     with pytest.raises(MissingLowerings) as caught:
         export(model, dv.eye(3))
     assert str(caught.value) == (
-        "export: 2 ops have no lowering to ONNX; linalg_inv: 4 calls in 0, 2 (ONNX has no decompositions, and one written out in nodes "
-        'would depend on the size of the matrix); a plugin can bring it: [lowerings.linalg_inv] with format = "onnx"; nextafter: 2 calls '
-        'in 0, 2 (ONNX cannot count up the bits of a float); a plugin can bring it: [lowerings.nextafter] with format = "onnx"'
+        "export: 2 ops have no lowering to ONNX; linalg_pinv: 4 calls in 0, 2 (ONNX has no eigenvalues and singular values, whose vectors "
+        'have the signs that a library gives them); a plugin can bring it: [lowerings.linalg_pinv] with format = "onnx"; nextafter: '
+        '2 calls in 0, 2 (ONNX cannot count up the bits of a float); a plugin can bring it: [lowerings.nextafter] with format = "onnx"'
     )
-    assert [u.op for u in caught.value.missing] == ["linalg_inv", "nextafter"] and isinstance(caught.value, NotImplementedError)
+    assert [u.op for u in caught.value.missing] == ["linalg_pinv", "nextafter"] and isinstance(caught.value, NotImplementedError)
 
 
 def test_what_depends_on_values_is_refused():

@@ -29,12 +29,9 @@ REFUSED = {
     "Embedding(10, 3, max_norm=1.0, norm_type=1.0)": ("the model writes to its own weight while it runs", False),
     "EmbeddingBag(10, 3, mode='sum')": ("a constant of shape", True),
     "EmbeddingBag(10, 3, mode='sum', include_last_offset=True)": ("a constant of shape", True),
-    "EmbeddingBag(10, 3, mode='max', padding_idx=1)": ("a constant made by the model has the size", False),
+    "EmbeddingBag(10, 3, mode='max', padding_idx=1)": ("a constant of shape", True),
     "LSTM(3, 5, 2, proj_size=2, bidirectional=True)": ("stack: at d0 = 6 the model calls getitem", True),
     "LSTM(3, 5, proj_size=2, bias=False)": ("stack: at d0 = 6 the model calls getitem", True),
-    "CTCLoss()": ("1 op has no lowering to ONNX; ctc: 1 call", False),
-    "CTCLoss(blank=1, reduction='sum', zero_infinity=True)": ("1 op has no lowering to ONNX; ctc: 1 call", False),
-    "MultiLabelMarginLoss()": ("a constant of shape", False),
     "Unfold(2)": ("im2col: the size input.shape[1] is needed as a number", True),
     "Unfold((2, 3), dilation=1, padding=1, stride=2)": ("im2col: the size input.shape[1] is needed as a number", True),
     "Fold((4, 5), 2)": ("col2im: the size input.shape[1] is needed as a number", True),
@@ -129,5 +126,5 @@ def test_the_count() -> None:
     if sum(SEEN[k] for k in ("exported", "refused")) < len(ROWS):
         pytest.skip("only some rows were run")
     print(dict(SEEN), len({case.name for case in ROWS}), "layers")
-    assert SEEN["exported"] == 262 and SEEN["refused"] == 17 and SEEN["fixed"] == 12
+    assert SEEN["exported"] == 265 and SEEN["refused"] == 14 and SEEN["fixed"] == 13
     assert SEEN["free"] > 600 and SEEN["compared"] > 500

@@ -294,6 +294,18 @@ def test_operators_are_listed():
     assert len(found["ai.onnx"]) > 150 and {"Conv", "LSTM", "Loop"} <= set(found["ai.onnx"])
 
 
+def test_a_short_time_transform_as_pytorch_writes_it():
+    """The signal has no dimension for its one channel."""
+    nodes = [onnx.helper.make_node("STFT", ["x", "step", "window"], ["y"])]
+    weights = [models.constant("step", np.int64(8)), models.constant("window", np.hanning(16).astype("f4"))]
+    made = models.model(nodes, ["x"], [(2, 64)], ["y"], weights)
+    x = normal(2, 64)
+    frames = np.lib.stride_tricks.sliding_window_view(x, 16, 1)[:, ::8] * np.hanning(16)
+    expected = np.fft.rfft(frames)
+    out = dovetail_onnx.load(made)(x).detach().numpy()
+    np.testing.assert_allclose(out[..., 0] + 1j * out[..., 1], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_the_backend():
     from dovetail_onnx import backend
 

@@ -78,7 +78,18 @@ def test_the_counts(capsys):
     with capsys.disabled():
         print(f"\nONNX round trip: {dict(SEEN)} of {len(ROWS)} rows")
     if sum(SEEN[name] for name in ("same results", "not exported")) == len(ROWS):
-        assert SEEN["same results"] >= 270 and SEEN["layers with the same gradients"] >= 100
+        assert SEEN["same results"] == len(ROWS) - 1 and SEEN["layers with the same gradients"] >= 100
+
+
+def test_what_max_norm_leaves():
+    """The only layer that is not exported as it is: it writes to its weight. What the error advises gives the same results."""
+    layer, index = nn.Embedding(6, 3, max_norm=1.0), dv.tensor([[1, 5], [0, 1]])
+    with pytest.raises(DovetailError, match="run on all its rows once, and max_norm then set to None"):
+        dovetail_onnx.export(layer, index)
+    expected = layer(index)
+    layer(dv.arange(6))
+    layer.max_norm = None
+    close(dovetail_onnx.load(dovetail_onnx.export(layer, index))(index), expected, 1e-6)
 
 
 def test_a_network_of_any_batch_size_is_trained_further():

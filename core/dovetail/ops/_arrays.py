@@ -13,7 +13,7 @@ from ..errors import DtypeError
 from ..memoryless import Memoryless
 from ._refuse import type_name
 
-__all__ = ["add_rows", "broadcast", "check_index", "same_type", "scatter_add", "scatter_at", "scatter_max", "strided"]
+__all__ = ["add_rows", "broadcast", "check_index", "same_type", "scatter_add", "scatter_at", "strided"]
 
 _FULL = slice(None)
 
@@ -85,7 +85,7 @@ def scatter_at(how: str, target: Any, index: Any, values: Any) -> None:
         getattr(module, how).at(target, index, values)
 
 
-scatter_add, scatter_max = functools.partial(scatter_at, "add"), functools.partial(scatter_at, "maximum")
+scatter_add = functools.partial(scatter_at, "add")
 
 
 def _simple(part: Any) -> bool:

@@ -143,10 +143,12 @@ def ctc_loss(
     x = log_probs._a
     m = xp(x)
     lengths, sizes = (_lengths(m, v, n) for v, n in ((input_lengths, "input_lengths"), (target_lengths, "target_lengths")))
-    labels = _check(m, x, targets._a, lengths, sizes, blank)
-    loss = _ctc(log_probs, wrap(labels), wrap(m.asarray(lengths)), wrap(m.asarray(sizes)), blank, zero_infinity)
+    labels = _check(m, x, targets, lengths, sizes, blank)
+    pairs = ((input_lengths, lengths), (target_lengths, sizes))
+    steps, longs = (v.to(log_probs.device).long().reshape(-1) if hasattr(v, "_a") else wrap(m.asarray(n)) for v, n in pairs)
+    loss = _ctc(log_probs, labels, steps, longs, blank, zero_infinity)
     if reduction == "mean":
-        loss = loss / wrap(m.asarray(np.maximum(sizes, 1).astype(x.dtype)))
+        loss = loss / longs.clamp(min=1).to(log_probs.dtype)
     return loss.squeeze(0) if single and reduction == "none" else reduced(loss, reduction)
 
 
@@ -160,7 +162,7 @@ def _lengths(m: Any, given: Any, name: str) -> Any:
 
 
 def _check(m: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int) -> Any:
-    """Check the arguments and return the targets padded, (N, longest)."""
+    """Check the arguments and return the targets padded: (N, longest), or (N, S) as they were given."""
     where, (steps, batch, classes) = "ctc_loss", x.shape
     if not x.size:
         raise ShapeError(where, f"log_probs tensor must not be empty (got {listing(x.shape)})")
@@ -174,15 +176,14 @@ def _check(m: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int) -
     if lengths.max(initial=0) > steps:
         raise ShapeError(where, f"Expected input_lengths to have value at most {steps}, but got value {lengths.max()}")
     longest = int(sizes.max(initial=0))
-    if targets.dtype.kind not in "iu":
-        targets = targets.astype(np.int64)
-    if targets.ndim == 1:
-        if len(targets) < sizes.sum():
-            raise ShapeError(where, f"Expected tensor to have size {sizes.sum()} at dimension 0, but got size {len(targets)} (targets)")
+    given = targets._a.shape
+    if len(given) == 1:
+        if given[0] < sizes.sum():
+            raise ShapeError(where, f"Expected tensor to have size {sizes.sum()} at dimension 0, but got size {given[0]} (targets)")
         starts = np.cumsum(sizes) - sizes
-        at = np.minimum(starts[:, None] + np.arange(longest), max(len(targets) - 1, 0))
-        return targets[m.asarray(at)].astype(np.int64) if len(targets) else m.zeros((batch, 0), np.int64)
-    if targets.ndim != 2 or targets.shape[0] != batch or targets.shape[1] < longest:
-        text = f"Expected tensor to have size at least {longest} at dimension 1, but got size {listing(targets.shape)} for argument #2"
+        at = np.minimum(starts[:, None] + np.arange(longest), max(given[0] - 1, 0))
+        return targets[wrap(m.asarray(at))].long() if given[0] else wrap(m.zeros((batch, 0), np.int64))
+    if len(given) != 2 or given[0] != batch or given[1] < longest:
+        text = f"Expected tensor to have size at least {longest} at dimension 1, but got size {listing(given)} for argument #2"
         raise ShapeError(where, f"{text} 'targets'")
-    return m.clip(targets[:, :longest].astype(np.int64), 0, classes - 1)
+    return targets.long().clamp(0, classes - 1)

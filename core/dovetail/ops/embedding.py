@@ -9,14 +9,17 @@ import numpy as np
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import changed, wrap
 from ..errors import AssertedError, DtypeError, RangeError, ShapeError, UnsupportedError, ValueRangeError
-from ._arrays import add_rows, check_index, scatter_max
+from ._arrays import add_rows, check_index
 from ._op import Array, Fixed, op, xp
 from ._override import of_plugin
 from ._refuse import type_name as legacy
 from ._windows import listing, refuse_types
+from .join import cat
 
 __all__: list[str] = []
 FUNCTIONAL = ("embedding", "embedding_bag")
+
+_NOBODY = -(2**62)
 
 
 @op(dtypes=None, name="embedding")
@@ -142,35 +145,34 @@ def embedding_bag(
         total = (rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)).sum(1)
         return total if mode == "sum" else total / max(input._a.shape[1], 1)
     bag, bags = _bags(where, input._a, offsets, include_last_offset)
-    flat, factors = input._a.reshape(-1), None if per_sample_weights is None else per_sample_weights.reshape((-1, 1))
+    bag, flat, factors = wrap(bag), input.reshape((-1,)), None if per_sample_weights is None else per_sample_weights.reshape((-1, 1))
     if padding >= 0:
         kept = flat != padding
-        bag, flat, factors = bag[kept], flat[kept], None if factors is None else factors[wrap(kept)]
+        bag, flat, factors = bag[kept], flat[kept], None if factors is None else factors[kept]
     if mode == "max":
         if sparse:
             raise ValueRangeError(where, "max mode does not support sparse weights")
-        return _largest(weight, flat, bag, bags)
-    rows = _lookup(weight, sparse)(weight, wrap(flat), -1, scale_grad_by_freq)
-    total = embedding_grad(rows if factors is None else rows * factors, wrap(bag), bags, -1)
+        return _largest(weight, flat.long(), bag, bags)
+    rows = _lookup(weight, sparse)(weight, flat, -1, scale_grad_by_freq)
+    total = embedding_grad(rows if factors is None else rows * factors, bag, bags, -1)
     if mode == "sum":
         return total
-    counts = xp(bag).bincount(bag, minlength=bags)
-    return total / wrap(xp(bag).maximum(counts, 1).astype(weight._a.dtype)[:, None])
+    return total / bag.bincount(minlength=bags).clamp(min=1).to(weight.dtype).unsqueeze(1)
 
 
 def _largest(weight: Any, flat: Any, bag: Any, bags: int) -> Any:
     """The elementwise maximum of each bag (its first, for the gradient); zeros for an empty one."""
-    a, m = weight._a, xp(weight._a)
-    rows = _embedding(wrap(a), wrap(flat), -1, False)._a
-    best = m.full((bags, a.shape[1]), -np.inf, a.dtype)
-    scatter_max(best, bag, rows)
-    last = len(bag)
-    at = m.full(best.shape, -last, np.int64)
-    scatter_max(at, bag, m.where(rows == best[bag], -m.arange(last)[:, None], -last))
-    empty = at == -last
-    index = flat[m.where(empty, 0, -at)] if last else m.zeros(best.shape, np.int64)
-    picked = weight.reshape((-1,))[wrap(index * a.shape[1] + m.arange(a.shape[1]))]
-    return picked * wrap((~empty).astype(a.dtype))
+    width = weight._a.shape[1]
+    rows = _embedding(weight.detach(), flat, -1, False)
+    bag = bag.unsqueeze(1).expand_as(rows)
+    best = rows.new_full((bags, width), -np.inf).scatter_reduce(0, bag, rows, "amax")
+    place = flat.new_ones(flat.shape).cumsum(0).unsqueeze(1)  # from 1, so that 0 is nobody's
+    first = (-place).masked_fill(rows != best.gather(0, bag), _NOBODY)
+    at = flat.new_full((bags, width), _NOBODY).scatter_reduce(0, bag, first, "amax")
+    empty = at == _NOBODY
+    index = cat([flat.new_zeros(1), flat])[(-at).masked_fill(empty, 0)]
+    picked = weight.reshape((-1,))[index * width + wrap(xp(weight._a).arange(width))]
+    return picked.masked_fill(empty, 0)
 
 
 def _bags(where: str, x: Any, offsets: Any, include_last: bool) -> tuple[Any, int]:

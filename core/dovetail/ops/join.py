@@ -81,7 +81,8 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     for k, one in enumerate(given):
         if one._a.ndim == 0:
             raise ShapeError("cat", f"zero-dimensional tensor (at position {k}) cannot be concatenated", "", "use stack")
-    parts = [one for one in given if one._a.shape != (0,)] or given
+    flat = all(one._a.ndim == 1 for one in given)  # then empty ones, too, are joined: an export is to see them
+    parts = given if flat else [one for one in given if one._a.shape != (0,)]
     first = parts[0]._a.shape
     d = dim_of("cat", dim, len(first))
     for k, one in enumerate(parts):

@@ -198,17 +198,15 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, r
         raise DtypeError(where, f"expected scalar type Long but found {type_name(target._a.dtype)}", "", "convert the target with .long()")
     single = input._a.ndim <= 1
     x, t = (v.reshape((1, -1)) if single else v for v in (input, target))
-    classes, m = x._a.shape[1], xp(x._a)
+    classes = x._a.shape[1]
     if t._a.size and (int(t._a.min()) < -1 or int(t._a.max()) >= classes):
         raise ShapeError(where, f"argument #2 'target' is out of range ({classes} classes)")
-    listed = m.cumsum(t._a < 0, axis=1) == 0
-    labels = m.where(listed, t._a, 0)
-    belongs = m.zeros((*x._a.shape[:1], classes), np.int64)
-    rows = m.broadcast_to(m.arange(len(labels))[:, None], labels.shape)
-    belongs[rows[listed], labels[listed]] = 1
-    gaps = (1 - x.gather(1, wrap(labels)).unsqueeze(2) + x.unsqueeze(1)).clamp(min=0)
-    counts = wrap((listed[:, :, None] & (belongs == 0)[:, None, :]).astype(x._a.dtype))
-    loss = (gaps * counts).sum((1, 2)) / classes
+    listed = (t < 0).cumsum(1) == 0
+    labels = t.masked_fill(~listed, -1).unsqueeze(2)
+    belongs = (labels == wrap(xp(x._a).arange(classes))).any(1)
+    gaps = (1 - x.gather(1, labels[:, :, 0].clamp(min=0)).unsqueeze(2) + x.unsqueeze(1)).clamp(min=0)
+    counts = listed.unsqueeze(2) & ~belongs.unsqueeze(1)
+    loss = (gaps * counts.to(x.dtype)).sum((1, 2)) / classes
     return reduced(loss.reshape(()) if single else loss, reduction)
 
 

@@ -19,7 +19,11 @@ _ENDINGS = (".onnx", ".c", ".html")
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--weights", metavar="KEY|FILE|none", help="Weights for a model of the registry; by default those that it recommends.")
 @click.option(
-    "--input", "inputs", multiple=True, metavar="SIZES", help="An input: 1,3,64,64, or 1,16:int64; once for each, in their order."
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="SIZES",
+    help="An input: 1,3,64,64, or 1,16:int64, or [3,480,640] for a list of one image; once for each, in their order.",
 )
 @click.option("--fixed", is_flag=True, help=".onnx: the first dimension is fixed too, not a free batch.")
 @click.option("--opset", type=int, default=20, show_default=True, help=".onnx: the version of the operators.")
@@ -44,8 +48,8 @@ def export(
         module, given, prepare = _model(model, weights)
         args = tuple(_input(text) for text in inputs) or given
         if not args and not isinstance(module, str):
-            what = "does not say what its inputs are; give their sizes: --input 1,3,224,224, or --input 1,16:int64"
-            raise click.ClickException(f"{model} {what}")
+            remedy = "give their sizes: --input 1,3,224,224, --input 1,16:int64, or --input [3,480,640] for a detector"
+            raise click.ClickException(f"{model} does not say what its inputs are; {remedy}")
         written = _write(module, out, args, prepare, fixed, opset, inside, example, passes)
     except (DovetailError, OSError) as error:
         raise click.ClickException(str(error)) from error
@@ -134,6 +138,8 @@ def _example(key: str) -> tuple[Any, ...]:
 
 def _input(text: str) -> Any:
     sizes, _, dtype = text.partition(":")
+    if sizes.startswith("[") and sizes.endswith("]"):
+        return [_input(text.replace("[", "").replace("]", ""))]
     try:
         shape = [int(size) for size in sizes.split(",")]
     except ValueError:
@@ -166,6 +172,6 @@ def _write(
         return [str(dovetail_onnx.to_web(module, out, *given, **prepare, **passes))]
     if isinstance(module, str):
         raise click.ClickException(f"{module} is an ONNX file already")
-    free = None if fixed else [{0: "batch"} if one.ndim else None for one in args]
+    free = None if fixed else [{0: "batch"} if not isinstance(one, list) and one.ndim else None for one in args]
     dovetail_onnx.export(module, args, out, dynamic_shapes=free, opset=opset, **passes)
     return [str(out), *[str(path) for path in [Path(f"{out}.data")] if path.exists()]]

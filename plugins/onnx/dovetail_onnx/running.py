@@ -126,21 +126,22 @@ def _array(item: Value, path: str, mean: float, std: float) -> Any:
 
 
 def _picture(item: Value, path: str, mean: float, std: float) -> Any:
-    """An image file as the input ``(1, C, H, W)``: resized to its H and W if these are fixed, from 0 to 1, normalized."""
+    """An image file as the input ``(1, C, H, W)`` or ``(C, H, W)``: resized to its H and W if these are fixed, from 0 to 1, normalized."""
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise UnsupportedError("onnx run", "the package 'PIL' cannot be imported", "it reads images", "pip install pillow") from error
     shape = item.shape or ()
-    if len(shape) != 4 or shape[1] not in (1, 3):
+    if len(shape) not in (3, 4) or shape[-3] not in (1, 3):
         raise ShapeError(
-            "onnx run", f"{path} is to be {item}", "an image is a (1, 3, H, W), or (1, 1, H, W) where it is grey", "give an .npy"
+            "onnx run", f"{path} is to be {item}", "an image is a (1, 3, H, W) or (3, H, W), with 1 where it is grey", "give an .npy"
         )
     try:
-        image = Image.open(path).convert("L" if shape[1] == 1 else "RGB")
+        image = Image.open(path).convert("L" if shape[-3] == 1 else "RGB")
     except UnidentifiedImageError as error:
         raise FormatError(path, None, "is no image, .npy or .npz file") from error
-    height, width = (size if isinstance(size, int) else own for size, own in zip(shape[2:], image.size[::-1], strict=True))
+    height, width = (size if isinstance(size, int) else own for size, own in zip(shape[-2:], image.size[::-1], strict=True))
     pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255
     pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    return np.ascontiguousarray(((pixels - mean) / std)[None], np.float32)
+    out = np.ascontiguousarray((pixels - mean) / std, np.float32)
+    return out if len(shape) == 3 else out[None]

@@ -89,7 +89,8 @@ def export(
         changed = [v.name for v in runs.graph.captured if v.changed and not getattr(model, "training", False)]
         if changed:
             what = f"the model writes to its own {', '.join(changed)} while it runs"
-            raise UnsupportedError("export", what, "a graph keeps nothing from run to run", "leave max_norm and counters out of it")
+            remedy = "leave counters out of it; a layer with max_norm is run on all its rows once, and max_norm then set to None"
+            raise UnsupportedError("export", what, "a graph keeps nothing from run to run", remedy)
         builder = Builder(opset)
         found = list(leaves(runs.outputs(), kind=Value))
         names = _names(output_names, [name for name, _ in found], inputs.names)

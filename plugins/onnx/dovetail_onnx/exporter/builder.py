@@ -13,9 +13,10 @@ from dovetail.errors import UnsupportedError
 from .runs import place
 from .sizes import FreeSize
 
-__all__ = ["Builder", "Ref", "Unmade"]
+__all__ = ["Builder", "Pair", "Ref", "Unmade"]
 
 _BOOLS = {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"}
+_PLAIN = {dv.complex64: dv.float32, dv.complex128: dv.float64}
 _INTS = {"Shape", "Size", "NonZero", "ArgMax", "ArgMin"}
 _TYPES = {
     "float32": "FLOAT", "float64": "DOUBLE", "float16": "FLOAT16", "bfloat16": "BFLOAT16", "int64": "INT64", "int32": "INT32",
@@ -38,6 +39,22 @@ class Ref:
 
     def __repr__(self) -> str:
         return f"%{self.name}"
+
+
+class Pair(Ref):
+    """A complex value: its real and its imaginary part, which are values of the graph."""
+
+    __slots__ = ("im", "re")
+
+    def __init__(self, re: Ref, im: Ref) -> None:
+        self.re, self.im, self.arrays = re, im, None
+        self.dtype, self.shape = (dv.complex128 if re.dtype is dv.float64 else dv.complex64), re.shape
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Raises that there is no such value."""
+        remedy = "return view_as_real(x), and take view_as_complex of an input"
+        raise UnsupportedError("export", "complex numbers have no counterpart in ONNX where this one is used", "", remedy)
 
 
 class Unmade(Ref):
@@ -102,6 +119,33 @@ class Builder:
         self.nodes.append(helper.make_node(op, names, [r.name for r in results], name=label, domain=domain, **kept))
         return results[0] if outputs == 1 else tuple(results)
 
+    def loop(self, count: Ref, states: Sequence[Ref], body: Callable[..., Any], stacked: Sequence[Any] = ()) -> tuple[Ref, ...]:
+        """Run nodes ``count`` (a Ref) times: the last states, and what is stacked over the turns.
+
+        ``body(g, turn, *states)`` writes the nodes of a turn (an int64 without dimensions) and returns the next states, of their types,
+        and one Ref for each shape in ``stacked``; in these a size is a number, or None where it is not known. It may read what is outside.
+        """
+        from onnx import helper
+
+        outer, sizes = self.nodes, dict(self._sizes)
+        self.nodes = []
+        turn, going = Ref(self.unique("turn"), dv.int64, ()), Ref(self.unique("going"), dv.bool, ())
+        given = [Ref(self.unique("state"), s.dtype, s.shape) for s in states]
+        found = [self.node("Identity", r) for r in body(self, turn, *given)]
+        last = self.node("Identity", going)
+        shapes = [*(None for _ in states), *(list(shape) for shape in stacked)]
+        info = helper.make_tensor_value_info
+        inputs = [info(r.name, self.type_number(r.dtype), None if r in given else []) for r in (turn, going, *given)]
+        outputs = [info(last.name, self.type_number(dv.bool), [])]
+        outputs += [info(r.name, self.type_number(r.dtype), shape) for r, shape in zip(found, shapes, strict=True)]
+        graph = helper.make_graph(self.nodes, "turn", inputs, outputs)
+        self.nodes, self._sizes = outer, sizes
+        made = self.node("Loop", count, self.const(True), *states, outputs=len(found), body=graph)
+        made = made if isinstance(made, tuple) else (made,)
+        for out, inner in zip(made, found, strict=True):
+            out.dtype = inner.dtype
+        return made
+
     def unique(self, name: str) -> str:
         """The name, with a number where it is taken."""
         count = self._names[name] = self._names.get(name, 0) + 1
@@ -162,6 +206,7 @@ class Builder:
 
     def cast(self, x: Ref, dtype: Any) -> Ref:
         """``x`` in another type; itself where it has that type."""
+        dtype = _PLAIN.get(dtype, dtype)  # of a part of a complex value
         if dtype is None or x.dtype == dtype:
             return x
         out: Ref = self.node("Cast", x, to=self.type_number(dtype), dtype=dtype)

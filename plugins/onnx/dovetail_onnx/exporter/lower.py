@@ -13,9 +13,9 @@ import dovetail as dv
 from dovetail.errors import DovetailError, UnknownNameError, UnsupportedError
 from dovetail.graph import Call, Value
 
-from .builder import Builder, Ref, Unmade
+from .builder import Builder, Pair, Ref, Unmade
 from .runs import Runs, Varied, place
-from .sizes import FreeSize, Unsolved, make, solve, solve_float
+from .sizes import FreeSize, Unsolved, make, same, solve, solve_float
 from .unlowered import reason
 from .views import Memory
 
@@ -73,6 +73,7 @@ class Lowerer:
         self.memory = Memory(self)
         self.functions: dict[str, Callable[..., Any]] = {}
         self.named: list[FreeSize] = []
+        self.counts: list[FreeSize] = []  # sizes that values decide, the newest first
         known: set[str] = set()
         for value, name, free in zip(runs.graph.inputs, names, dims, strict=True):
             ref = Ref(name, value.dtype)
@@ -92,6 +93,10 @@ class Lowerer:
             return make(s.values, self.g.dim(ref, axis), f"{label or value.name}.shape[{axis}]") if isinstance(s, Varied) else s
 
         ref.shape = tuple(size(axis, s) for axis, s in enumerate(sizes))
+        known = {s.values for s in self.counts} if self.runs.varied else None
+        for s in ref.shape if known is not None else ():
+            if isinstance(s, FreeSize) and s.values not in known and solve(s.values, self.named) is None:
+                self.counts.insert(0, s)
         return ref
 
     def run(self) -> None:
@@ -110,13 +115,14 @@ class Lowerer:
     def lower(self, call: Call, args: dict[str, Any], read: Callable[[Value], Ref]) -> list[Ref | None]:
         """The nodes of one call, and what stands for its results."""
         self.g.path, self.g.call = call.module, call
-        if any(v.dtype.is_complex for v in (*call.inputs(), *call.outputs)):
-            raise UnsupportedError(place(call), "complex numbers have no counterpart in ONNX", "", "compute with real and imaginary parts")
         filled = {name: self._filled(x, read) for name, x in args.items()}
+        if any(r.dtype.is_complex and not isinstance(r, Pair) for r in _refs(filled)):
+            remedy = "take its real and imaginary parts, and view_as_complex of them"
+            raise UnsupportedError(place(call), "a complex input has no counterpart in ONNX", "", remedy)
         local = [s for ref in _refs(filled) for s in ref.shape or () if isinstance(s, FreeSize)]
         filled = {name: self._solved(x, call, name, local) for name, x in filled.items()}
         try:
-            out = self.function(call.op)(self.g, **self._promoted(call, filled))
+            out = self._written(call, self._promoted(call, filled))
         except Unsolved as error:  # sizes do not know which call asked for them
             if not str(error).startswith("export: the size ") and not str(error).startswith("export: whether "):
                 raise
@@ -130,6 +136,21 @@ class Lowerer:
         outs += [None] * (len(call.outputs) - len(outs))
         return [None if r is None else self._result(r, v) for r, v in zip(outs, call.outputs, strict=True)]
 
+    def _written(self, call: Call, args: dict[str, Any]) -> Any:
+        """Call the lowering; where an argument is complex, that of pairs, or the real one for both parts."""
+        function = self.function(call.op)
+        if not any(isinstance(r, Pair) for r in _refs(args)):
+            return function(self.g, **args)
+        from ..lowerings import complex as pairs
+
+        if call.op in pairs.COMPLEX:
+            return pairs.COMPLEX[call.op](self.g, **args)
+        if call.op in pairs.PARTED:
+            return pairs.parted(self.g, function, args)
+        if not function.__module__.endswith("lowerings.complex"):
+            raise UnsupportedError(place(call), "complex numbers have no counterpart in ONNX", "", "compute with real and imaginary parts")
+        return function(self.g, **args)
+
     def function(self, op: str) -> Callable[..., Any]:
         """The lowering of an op, imported when it is first met."""
         if op not in self.functions:
@@ -142,6 +163,8 @@ class Lowerer:
         return self.functions[op]
 
     def _result(self, ref: Ref, value: Value) -> Ref:
+        if isinstance(ref, Pair):
+            return Pair(*(self.shaped(Ref(part.name, part.dtype), value) for part in (ref.re, ref.im)))
         if ref.dtype != value.dtype:
             ref = self.g.cast(ref, value.dtype)
         return self.shaped(Ref(ref.name, value.dtype, arrays=ref.arrays), value)
@@ -168,7 +191,9 @@ class Lowerer:
     def number(self, values: Any, where: str, what: str, local: list[FreeSize] | None = None) -> FreeSize:
         """Solve a number that varies; the error names the op, the module and the number."""
         whole = all(isinstance(v, int | np.integer) for v in values)
-        found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
+        found = same(values, (*(local or ()), *self.counts)) if whole and self.counts else None
+        if found is None:
+            found = solve([int(v) for v in values], self.named, local or []) if whole else solve_float(values, self.named, local or [])
         if found is None:  # refused when it is needed, since not every lowering needs every argument
             at = "; ".join(f"{v} at {', '.join(f'{k} = {n}' for k, n in s.items())}" for v, s in zip(values, self.runs.sizes, strict=True))
             remedy = "keep that dimension fixed, name it by what it divides by ('32*h'), or compute the number from x.shape"
@@ -193,6 +218,10 @@ class Lowerer:
         def cast(x: Any) -> Any:
             if isinstance(x, list | tuple):
                 return type(x)(cast(v) for v in x)
+            if kind.is_complex and x is not None:
+                from ..lowerings.complex import as_pair
+
+                return as_pair(self.g, x, kind)
             return x if x is None else self.g.cast(x, kind) if isinstance(x, Ref) else self.g.ref(x, kind)
 
         return {n: cast(x) if n in call.arrays else x for n, x in args.items()}
@@ -203,6 +232,11 @@ class Lowerer:
         first = arrays[0]
         if all(a is first or (a.shape == first.shape and _equal(a, first)) for a in arrays):
             name = value.name if value.kind != "constant" else ""
+            if value.dtype.is_complex:
+                parts = (
+                    self.g.const(part, name=name and f"{name}.{label}") for part, label in ((first.real, "real"), (first.imag, "imag"))
+                )
+                return Pair(*parts)
             return Ref(self.g.const(first, name=name).name, value.dtype, tuple(first.shape), arrays[:1])
         from .constants import varying
 

@@ -14,6 +14,7 @@ from dovetail.errors import ShapeError, UnsupportedError
 from dovetail.graph import Call, Graph, Value, trace
 
 from .arguments import Inputs, leaves, multiple
+from .counts import RULES, counting, varies
 
 __all__ = ["Runs", "Varied", "record"]
 
@@ -35,10 +36,13 @@ class Varied:
 
 
 class Runs:
-    """The recorded runs; ``graph`` is the first, whose values stand for those of all. ``sizes`` has each run's named dimensions."""
+    """The recorded runs; ``graph`` is the first, whose values stand for those of all. ``sizes`` has each run's named dimensions.
+
+    ``varied`` says that some sizes are decided by values.
+    """
 
     def __init__(self, graphs: list[Graph], sizes: list[dict[str, int]]) -> None:
-        self.graphs, self.sizes, self.graph = graphs, sizes, graphs[0]
+        self.graphs, self.sizes, self.graph, self.varied = graphs, sizes, graphs[0], _varied(graphs[0])
         self.same: dict[int, Value] = {}  # a value of any run → the first run's
         self.of: dict[int, list[Value]] = {}  # a value of the first run → that of every run
         for group in zip(*(list(_values(g)) for g in graphs), strict=True):
@@ -113,7 +117,9 @@ def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
         look(graphs[0])
         graphs.append(_again(model, inputs, {}, 1))
         _alike(graphs[0], graphs[1], "with other values of the same sizes")
-        return Runs(graphs, [{}, {}])
+        more = [_counted(model, inputs, {}, rule, graphs[0]) for rule in RULES] if _varied(graphs[0]) else []
+        graphs += filter(None, more)
+        return Runs(graphs, [{} for _ in graphs])
     # Sizes of one broadcast, and squeeze away: a free dimension is never seen at that size.
     base = {name: max(size, 2) for name, size in inputs.base.items()}
     first = _trace(model, inputs.resized(base))
@@ -122,12 +128,33 @@ def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
     steps = {name: _stride(model, inputs, base, name, known) for name in base}
     rows = {name: _STEPS[k % len(_STEPS)] for k, name in enumerate(base)}
     sizes = [{n: base[n] + steps[n](rows[n][k]) for n in base} for k in range(5)]
-    graphs = [first]
+    graphs, varied = [first], _varied(first)
     for k, each in enumerate(sizes[1:], 1):
-        graphs.append(known.get(_say(each)) or _again(model, inputs, each, k))
+        counted = _counted(model, inputs, each, RULES[k % 2], first) if varied and k > 2 else None
+        graphs.append(counted or known.get(_say(each)) or _again(model, inputs, each, k))
         _alike(first, graphs[-1], f"at {_say(each)}")
     _settle(graphs)
     return Runs(graphs, sizes)
+
+
+def _varied(graph: Graph) -> bool:
+    """Whether values decide how many rows something in it has."""
+    return any(varies(call.op, call.args.get("indices")) for call in graph.calls)
+
+
+def _counted(model: Any, inputs: Inputs, sizes: dict[str, int], rule: Any, first: Graph) -> Graph | None:
+    """A run in which ops whose results have as many rows as values say give fewer rows, or more, than they found.
+
+    So no number of detections is taken for a constant, however many all examples have. Where a model does not run so, nothing is learned;
+    where it makes other calls, one graph cannot say what it does.
+    """
+    try:
+        with counting(rule):
+            graph = _trace(model, inputs.resized(sizes))
+    except Exception:  # what is cut may not fit together any more
+        return None
+    _alike(first, graph, "where values select another number of rows")
+    return graph
 
 
 def _trace(model: Any, arguments: Any) -> Graph:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dovetail.errors import UnsupportedError
 
-__all__ = ["FreeSize", "Unsolved", "always", "make", "solve", "solve_float"]
+__all__ = ["FreeSize", "Unsolved", "always", "make", "same", "solve", "solve_float"]
 
 
 class Unsolved(UnsupportedError):
@@ -104,7 +104,7 @@ def solve(values: Sequence[int], named: Sequence[FreeSize], local: Sequence[Free
 
     Tried in order: one of them, p·a + b, quotients (p·a + b) // q, products, sums of two.
     """
-    found = _same(tuple(values), (*named, *local))
+    found = same(values, (*named, *local))
     if found is not None:  # a size that is there is no guess
         return found
     for atoms in (named, (*named, *local)):
@@ -115,8 +115,9 @@ def solve(values: Sequence[int], named: Sequence[FreeSize], local: Sequence[Free
     return None
 
 
-def _same(values: Any, atoms: Sequence[FreeSize]) -> Any:
-    return next((a for a in atoms if a.values == values), None)
+def same(values: Any, atoms: Sequence[FreeSize]) -> Any:
+    """The first of the sizes that has these values in the runs; None if there is none."""
+    return next((a for a in atoms if a.values == tuple(values)), None)
 
 
 def _linear(values: Any, atoms: Sequence[FreeSize]) -> Any:

@@ -14,7 +14,7 @@ from dovetail.io import atomic
 from .builder import Builder, Ref
 from .sizes import FreeSize, solve
 
-__all__ = ["ROOM", "assemble", "prune", "save", "weight"]
+__all__ = ["ROOM", "assemble", "inner_graphs", "prune", "read_inside", "rename", "save", "weight"]
 
 ROOM = 2**31 - 2**20  # protobuf messages end at 2 GB; some room for the graph
 _LARGE = 1024  # bytes of a tensor that goes into the file of weights
@@ -59,11 +59,34 @@ def _rename(builder: Builder, outputs: list[Ref], names: list[str]) -> None:
             new[ref.name] = name
         else:
             builder.nodes.append(_copy(ref.name, name))
-    for node in builder.nodes:
-        for k, x in enumerate(node.input):
-            node.input[k] = new.get(x, x)
-        for k, x in enumerate(node.output):
-            node.output[k] = new.get(x, x)
+    rename(builder.nodes, new)
+
+
+def rename(nodes: Any, new: dict[str, str]) -> None:
+    """Give values other names, inside the bodies of loops and branches too, where no name occurs twice."""
+    for node in nodes:
+        for names in (node.input, node.output):
+            for k, x in enumerate(names):
+                names[k] = new.get(x, x)
+        for graph in inner_graphs(node):
+            rename(graph.node, new)
+            for value in graph.output:
+                value.name = new.get(value.name, value.name)
+
+
+def inner_graphs(node: Any) -> list[Any]:
+    """The bodies and branches of a node."""
+    return [graph for attr in node.attribute for graph in ([attr.g] if attr.HasField("g") else attr.graphs)]
+
+
+def read_inside(node: Any) -> set[str]:
+    """The names that the bodies and branches of a node read from outside."""
+    found: set[str] = set()
+    for graph in inner_graphs(node):
+        own = {value.name for value in (*graph.input, *graph.initializer)} | {x for inner in graph.node for x in inner.output}
+        read = {value.name for value in graph.output}.union(*({*inner.input} | read_inside(inner) for inner in graph.node))
+        found |= read - own - {""}
+    return found
 
 
 def _copy(source: str, name: str) -> Any:
@@ -93,7 +116,7 @@ def prune(graph: Any) -> None:
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(node.input)
+            needed.update(node.input, read_inside(node))
     del graph.node[:]
     graph.node.extend(reversed(kept))
     weights = [w for w in graph.initializer if w.name in needed]

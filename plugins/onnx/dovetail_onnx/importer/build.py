@@ -65,7 +65,7 @@ class Builder:
             state[self._new(name, state)] = self.keep(prefix + name, self.tensors.dense(sparse), name in frozen)
         program = self.steps(graph.node, [name for name in inputs if name not in state], outer | set(state), opsets, bound, prefix)
         self.stored = before
-        program.state = state
+        program.state, program.types = state, [value.type for value in graph.output]
         program.free -= set(state)
         return self.outputs(program, [value.name for value in graph.output], outer | set(state))
 

@@ -34,14 +34,15 @@ class Step:
 
 
 class Program:
-    """The steps of one graph. ``free`` are the names that it takes from the graphs around it."""
+    """The steps of one graph. ``free`` are the names that it takes from the graphs around it, ``types`` what it declares of its outputs."""
 
-    __slots__ = ("constants", "free", "inputs", "outputs", "state", "steps")
+    __slots__ = ("constants", "free", "inputs", "outputs", "state", "steps", "types")
 
     def __init__(self, inputs: list[str], outputs: list[str], steps: list[Step], constants: dict[str, Any], state: dict[str, str]) -> None:
         self.inputs, self.outputs, self.steps = inputs, outputs, steps
         self.constants, self.state = constants, state
         self.free: set[str] = set()
+        self.types: list[Any] = []
 
     def __call__(self, values: list[Any], outer: dict[str, Any], run: Run) -> list[Any]:
         """Run the steps on the values of the inputs, seeing ``outer``'s names too."""

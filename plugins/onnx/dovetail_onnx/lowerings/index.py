@@ -265,3 +265,25 @@ def _onto_planes(g: Any, input: Any, index: Any, size: Any, how: Any) -> Any:
     zeros = g.Expand(g.const(0, input.dtype), g.sizes([*lead, product(size)]))
     flat_index, values = (g.Reshape(x, g.sizes([*lead, -1])) for x in (g.ref(index), input))
     return g.Reshape(g.ScatterElements(zeros, flat_index, values, axis=2, reduction=how), g.sizes([*lead, *size]))
+
+
+def unfold_grad(g: Any, grad: Any, shape: Any, dim: int, size: Any, step: Any) -> Any:
+    """Windows added up where they lie, as the inverse of a short-time transform has them: (…, windows, …, size)."""
+    windows = grad.shape[dim]
+    if isinstance(windows, FreeSize) or not all(isinstance(n, int) for n in (size, step)):
+        raise refuse(g, "windows of a free size that are added up", "fix that dimension")
+    places = (np.arange(windows)[:, None] * step + np.arange(size)).reshape(-1)
+    rank = len(shape)
+    order = [*range(dim + 1), rank, *range(dim + 1, rank)]
+    sizes = [windows * size if k == dim else n for k, n in enumerate(shape)]
+    source = g.Reshape(g.Transpose(grad, perm=order), g.sizes(sizes))
+    return _along(g, _zeros(g, shape, grad), dim, g.const(places), source, "add")
+
+
+def _zeros(g: Any, shape: Any, like: Any) -> Any:
+    out = g.Expand(g.const(0, like.dtype), g.sizes(list(shape)))
+    out.shape = tuple(shape)
+    return out
+
+
+index.varies = argwhere.varies = True  # type: ignore[attr-defined]

@@ -73,7 +73,8 @@ def expand_to(g: Any, input: Any, shape: Any) -> Any:
 
 def cat(g: Any, tensors: Any, dim: int) -> Any:
     kind = g.call.outputs[0].dtype
-    some = [t for t in tensors if t.ndim > 1 or t.shape[0] != 0] or tensors[:1]  # PyTorch skips empty vectors
+    most = max(t.ndim for t in tensors)  # beside tensors of more dimensions, PyTorch skips empty vectors
+    some = [t for t in tensors if t.ndim == most]
     return g.Concat(*(g.cast(t, kind) for t in some), axis=dim)
 
 

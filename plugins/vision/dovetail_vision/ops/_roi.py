@@ -50,7 +50,7 @@ def sampled_taps(start: Tensor, size: Tensor, bins: int, ratio: int, length: int
     """Averages of points between cells: ``ratio`` points a bin, evenly spaced, or as many as the bin is wide."""
     step = (size / bins)[:, None, None]
     grid = dovetail.full_like(step, ratio) if ratio > 0 else step.ceil()
-    most = int(grid.max().item()) if grid.numel() else 0
+    most = ratio if ratio > 0 else int(grid.max().item()) if grid.numel() else 0
     i, bin = (dovetail.arange(max(n, 0), device=start.device) for n in (most, bins))
     at = start[:, None, None] + bin[:, None] * step + (i + 0.5) * step / grid
     live = (at >= -1) & (at <= length) & (i < grid)
@@ -97,7 +97,7 @@ def pooled(input: Tensor, image: Tensor, y: Taps, x: Taps, sensitive: bool = Fal
     rows = (first[:, None, None] + y.index) * width
     table = maps.reshape(-1, maps.shape[-1]).contiguous()  # of strided rows every read would copy the whole table
     out = pool_rows(table, rows, x.index, shift, y.weight.to(input.dtype), x.weight.to(input.dtype))
-    return out.permute(0, 3, 1, 2).contiguous()
+    return out.permute(0, 3, 1, 2).clone(memory_format=dovetail.contiguous_format)  # also of no region: an export is to see it
 
 
 @op(dtypes="float", name="vision/pool_rows")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 import dovetail
 from dovetail import Tensor
 from dovetail.errors import ShapeError, UnsupportedError, ValueRangeError
+from dovetail.extend import Array, Fixed, op, xp
 
 from ._box_convert import FROM, ROTATED, STRAIGHT, TO
 from ._checks import upcast
@@ -33,9 +35,37 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
         raise ShapeError("nms", f"boxes has shape {tuple(boxes.shape)}", "expected (N, 4)")
     if scores.ndim != 1 or scores.shape[0] != boxes.shape[0]:
         raise ShapeError("nms", f"scores has shape {tuple(scores.shape)} for {boxes.shape[0]} boxes", "expected one score a box")
-    x1, y1, x2, y2 = np.ascontiguousarray(upcast(boxes.detach()).cpu().numpy().T)
+    return _kept(boxes.detach(), scores.detach(), iou_threshold)
+
+
+@op(dtypes=None, name="vision/nms")
+def _kept(boxes: Fixed, scores: Fixed, iou_threshold: float) -> Array:
+    """The boxes that `nms` keeps; computed on the host."""
+    at = _suppressed(_wide(_host(boxes)), _descending(_host(scores)), iou_threshold)
+    return xp(boxes).asarray(at)
+
+
+def _host(array: Any) -> Any:
+    """A raw array in the host's memory."""
+    return array.get() if hasattr(array, "get") else array
+
+
+def _wide(boxes: Any) -> Any:
+    """A raw array in the type that `upcast` gives a tensor."""
+    if boxes.dtype.kind in "biu":
+        return boxes if boxes.dtype.itemsize > 2 else boxes.astype(np.int32)
+    return boxes if boxes.dtype.itemsize > 2 else boxes.astype(np.float32)
+
+
+def _descending(scores: Any) -> Any:
+    """The places of the elements from the largest on, NaN before it, equal ones in their order."""
+    return len(scores) - 1 - np.argsort(scores[::-1], kind="stable")[::-1]
+
+
+def _suppressed(boxes: Any, order: Any, iou_threshold: float) -> Any:
+    """Of boxes in this order those that overlap none before them by more than the threshold."""
+    x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
     areas = (x2 - x1) * (y2 - y1)
-    order = scores.detach().sort(descending=True, stable=True).indices.cpu().numpy()
     threshold = np.float64(iou_threshold)  # of its own type: against a plain number float32 would round it
     kept = []
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -46,7 +76,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
             height = np.minimum(y2[best], y2[order]) - np.maximum(y1[best], y1[order])
             inter = width.clip(0) * height.clip(0)
             order = order[~(inter / (areas[best] + areas[order] - inter) > threshold)]
-    return dovetail.tensor(np.array(kept, np.int64), device=boxes.device)
+    return np.array(kept, np.int64)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
@@ -56,17 +86,38 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
     >>> batched_nms(boxes, dovetail.tensor([0.6, 0.9]), dovetail.tensor([0, 1]), 0.5)
     tensor([1, 0])
     """
-    if boxes.numel() == 0:
-        return dovetail.empty((0,), dtype=dovetail.int64, device=boxes.device)
-    if boxes.numel() <= 4000:  # torchvision's bound; moved apart, boxes of one category cannot meet those of another
-        offsets = idxs.to(boxes.dtype) * (boxes.max() + 1)
-        return nms(boxes + offsets[:, None], scores, iou_threshold)
-    keep = dovetail.zeros(scores.shape, dtype=dovetail.bool, device=boxes.device)
-    for category in idxs.unique().tolist():
-        at = dovetail.where(idxs == category)[0]
-        keep[at[nms(boxes[at], scores[at], iou_threshold)]] = True
-    kept = dovetail.where(keep)[0]
-    return kept[scores[kept].sort(descending=True)[1]]
+    return _kept_by_category(boxes.detach(), scores.detach(), idxs, iou_threshold)
+
+
+@op(dtypes=None, name="vision/batched_nms")
+def _kept_by_category(boxes: Fixed, scores: Fixed, idxs: Fixed, iou_threshold: float) -> Array:
+    """What `batched_nms` keeps; computed on the host."""
+    a, points, numbers = _host(boxes), _host(scores), _host(idxs)
+    order = _descending(points)
+    if 0 < a.size <= 4000:  # torchvision's bound; moved apart, boxes of one category cannot meet those of another
+        a = a + (numbers.astype(a.dtype) * (a.max() + 1))[:, None]
+        at = _suppressed(_wide(a), order, iou_threshold)
+    else:
+        a = _wide(a)
+        parts = [_suppressed(a, order[numbers[order] == category], iou_threshold) for category in np.unique(numbers)]
+        keep = np.zeros(len(a), bool)
+        keep[np.concatenate([np.zeros(0, np.int64), *parts])] = True
+        at = order[keep[order]].astype(np.int64)
+    return xp(boxes).asarray(at)
+
+
+def first_best(scores: Tensor, count: int) -> Tensor:
+    """The places of the ``count`` largest scores (N,), or of all where there are fewer, from the largest on.
+
+    >>> first_best(dovetail.tensor([0.1, 0.9, 0.5]), 2)
+    tensor([1, 2])
+    """
+    return _first_best(scores.detach(), count)
+
+
+@op(dtypes=None, name="vision/first_best")
+def _first_best(scores: Fixed, count: int) -> Array:
+    return xp(scores).asarray(_descending(_host(scores))[:count].astype(np.int64))
 
 
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:

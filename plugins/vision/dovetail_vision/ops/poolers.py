@@ -86,11 +86,11 @@ class MultiScaleRoIAlign(nn.Module):
         if len(maps) == 1:
             return roi_align(maps[0], rois, self.output_size, self.scales[0], self.sampling_ratio)
         levels = self.map_levels(boxes)
-        places, results = [], []
+        out = maps[0].new_zeros((len(rois), maps[0].shape[1], *self.output_size))
         for level, (one, scale) in enumerate(zip(maps, self.scales, strict=False)):
-            places.append(dovetail.where(levels == level)[0])
-            results.append(roi_align(one, rois[places[-1]], self.output_size, scale, self.sampling_ratio))
-        return dovetail.cat(results)[dovetail.cat(places).argsort()]
+            at = dovetail.where(levels == level)[0]
+            out = out.index_add(0, at, roi_align(one, rois[at], self.output_size, scale, self.sampling_ratio))
+        return out
 
     def _set_scales(self, maps: list[Tensor], image_shapes: list[tuple[int, int]]) -> None:
         if not image_shapes:

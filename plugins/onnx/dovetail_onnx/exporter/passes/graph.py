@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..write import read_inside
+
 __all__ = ["Weights", "attribute", "readers", "schema_of", "types_of"]
 
 _BIG = 1024  # bytes from which a tensor cannot be what a shape is inferred from
@@ -54,7 +56,8 @@ class Weights:
 
 def readers(graph: Any) -> Counter[str]:
     """How often each value is read, by nodes or as an output of the graph."""
-    return Counter([x for node in graph.node for x in node.input if x] + [o.name for o in graph.output])
+    inside = [x for node in graph.node for x in read_inside(node)]
+    return Counter([x for node in graph.node for x in node.input if x] + [o.name for o in graph.output] + inside)
 
 
 def attribute(node: Any, name: str, default: Any = None) -> Any:

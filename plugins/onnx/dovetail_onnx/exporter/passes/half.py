@@ -9,7 +9,7 @@ import numpy as np
 
 from dovetail.errors import UnsupportedError
 
-from ..write import prune
+from ..write import inner_graphs, prune, read_inside, rename
 from .graph import Weights, schema_of, types_of
 
 __all__ = ["HALVES", "KEPT", "to_half"]
@@ -19,7 +19,7 @@ HALVES = {"float16": "FLOAT16", "bfloat16": "BFLOAT16"}
 #: Operators that are computed in float32: sums of many elements and of squares, which leave float16's range, coordinates, and
 #: recurrent ones, which add to a state at each step (and on which onnxruntime 1.32 crashes in float16, where lengths are left out).
 KEPT = {
-    "CumSum", "GRU", "GridSample", "LSTM", "NonMaxSuppression", "Pow", "RNN", "Range", "ReduceL1", "ReduceL2", "ReduceLogSum",
+    "CumSum", "DFT", "GRU", "GridSample", "LSTM", "NonMaxSuppression", "Pow", "RNN", "Range", "ReduceL1", "ReduceL2", "ReduceLogSum",
     "ReduceLogSumExp", "ReduceMean", "ReduceProd", "ReduceSum", "ReduceSumSquare", "RoiAlign",
 }  # fmt: skip
 _FEW = 1024  # elements up to which a constant goes along with values that stay in float32: a weight is larger
@@ -86,11 +86,7 @@ class _Halving:
         if (value.name in self.wide) == self.keep_io:
             return
         inner = self.weights.unique(f"{value.name}.{'float32' if value.name in self.wide else self.label}")
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                for at, name in enumerate(names):
-                    if name == value.name:
-                        names[at] = inner
+        rename(self.nodes, {value.name: inner})
         self._cast(inner, value.name, self.keep_io)
 
     def _node(self, node: Any) -> None:
@@ -100,6 +96,9 @@ class _Halving:
         for at, name in enumerate(node.input):
             if name in self.floats and not (node.op_type == "Cast" and name not in self.weights):
                 node.input[at] = self._as(name, keep or not self._takes(schema, schema.inputs if schema else (), at))
+        inside = {x: self._as(x, True) for x in read_inside(node) if x in self.floats}  # bodies of loops are left as they are
+        for graph in inner_graphs(node):
+            rename(graph.node, inside)
         for at, name in enumerate(node.output):
             if name in self.floats and (keep or not self._takes(schema, schema.outputs if schema else (), at)):
                 self.wide.add(name)

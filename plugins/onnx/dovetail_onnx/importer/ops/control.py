@@ -8,7 +8,7 @@ import dovetail as dv
 from dovetail.errors import RangeError, UnsupportedError
 
 from ..table import operator
-from ..values import integers, number
+from ..values import dtype, integers, number
 
 __all__: list[str] = []
 
@@ -19,7 +19,7 @@ def If(cond: Any, *, then_branch: Any, else_branch: Any) -> Any:
 
 
 @operator(any_type=True)
-def Loop(M: Any = None, cond: Any = None, *v_initial: Any, body: Any, n_outputs: int) -> Any:
+def Loop(M: Any = None, cond: Any = None, *v_initial: Any, body: Any) -> Any:
     carried, scanned = list(v_initial), []  # type: ignore[var-annotated]
     going = cond is None or bool(number(cond))
     turn, last = 0, None if M is None else int(number(M))
@@ -30,8 +30,14 @@ def Loop(M: Any = None, cond: Any = None, *v_initial: Any, body: Any, n_outputs:
         going = bool(number(going_on))
         turn += 1
     if not scanned:
-        return (*carried, *[dv.zeros(0)] * (n_outputs - len(carried)))
+        return (*carried, *map(_no_rows, body.args[0].types[1 + len(carried) :]))
     return (*carried, *(dv.stack(list(rows)) for rows in zip(*scanned)))
+
+
+def _no_rows(kind: Any) -> Any:
+    """What a loop without turns stacks: no rows of the type that its body declares, with 0 for a size that is not known."""
+    sizes = [max(dim.dim_value, 0) for dim in kind.tensor_type.shape.dim]
+    return dv.zeros((0, *sizes), dtype=dtype(kind.tensor_type.elem_type or 1))
 
 
 @operator(since=9, any_type=True)

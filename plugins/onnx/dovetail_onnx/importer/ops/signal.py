@@ -49,6 +49,7 @@ def DFT_17(input: Any, dft_length: Any = None, *, axis: int = 1, inverse: int = 
 @operator()
 def STFT(signal: Any, frame_step: Any, window: Any = None, frame_length: Any = None, *, onesided: int = 1) -> Any:
     step = integers(frame_step)[0]
+    signal = signal.unsqueeze(-1) if signal.ndim == 2 else signal  # PyTorch's exporter leaves the dimension of 1 out
     length = integers(frame_length)[0] if frame_length is not None else window.shape[0]
     count = (signal.shape[1] - length) // step + 1
     frames = dv.stack([signal.narrow(1, at * step, length) for at in range(count)], 1)

@@ -10,6 +10,7 @@ import dovetail
 from dovetail import Tensor, nn
 
 from ...ops import batched_nms, clip_boxes_to_image
+from ...ops.boxes import first_best
 from .generalized_rcnn import Detector
 from .image_list import ImageList
 
@@ -75,8 +76,7 @@ class DenseDetector(Detector):
         scores = self._scores(outputs)
         classes, flat = scores.shape[1], scores.flatten()
         at = dovetail.where(flat > self.score_thresh)[0]
-        best, order = flat[at].topk(min(self.topk_candidates, len(at)))
-        at = at[order]
+        at = at[first_best(flat[at], self.topk_candidates)]
         anchor = at // classes
         boxes = self._boxes(outputs["bbox_regression"][anchor], anchors[anchor])
-        return clip_boxes_to_image(boxes, size), best, at % classes
+        return clip_boxes_to_image(boxes, size), flat[at], at % classes
