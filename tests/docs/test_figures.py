@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
 from tests.contracts.sources import ROOT
+from tests.docs import figures as scan
 from tests.docs.figures import commands, figures, pages, unproved
 
 # Settings, limits and formats: (page, figure, a piece of its line) -> the file that sets it, and how it stands there.
@@ -64,6 +67,11 @@ def test_the_scan_finds_what_lacks_a_command() -> None:
         "python -m benchmarks.growth",
         "dovetail demo",
     ]
+
+
+def test_the_examples_of_the_scan() -> None:
+    ran = doctest.testmod(scan)
+    assert ran.attempted == 3 and ran.failed == 0
 
 
 def test_most_figures_are_seen() -> None:
