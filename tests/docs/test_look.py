@@ -44,6 +44,15 @@ def test_faults_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert 'faint.html (desktop, light): code is faint: "x = 1"' in said
     assert "good.html" not in said
     assert len(list((tmp_path / "out").glob("*.png"))) == 24
+    assert look.look(site, tmp_path / "parts", ["1/2", *faults]) == look.look(site, tmp_path / "parts", ["2/2", *faults]) == 1
+    first, second = capsys.readouterr().out.split("3 pages, opened 6 times")[:2]
+    assert "outside.html (" in first and "outside.html (" not in second and "wide.html (" in second and "wide.html (" not in first
+    assert len(list((tmp_path / "parts").glob("*.png"))) == 24, "a part adds to what the others left"
+
+
+def test_parts_of_the_site() -> None:
+    assert look._part([]) == (1, 1, []) and look._part(["tutorials"]) == (1, 1, ["tutorials"])
+    assert look._part(["2/5", "tutorials"]) == (2, 5, ["tutorials"]) and look._part(["0/5"]) == (1, 1, ["0/5"])
 
 
 def test_links_that_lead_nowhere(tmp_path: Path) -> None:
