@@ -1,8 +1,8 @@
 """`make look`: open every page of the built site in headless Chromium, and say what is wrong with it.
 
 Wide and narrow, light and dark: a picture of each into build/look/. Counted: links that lead nowhere, requests to other hosts, pages wider
-than the window, pictures that did not load or show one colour, code that stands out too little from its ground, messages of the browser's
-console, names that the search does not find, and digits that the pad in a page reads wrong.
+than the window, tables cut where there is room, pictures that did not load or show one colour, code that stands out too little from its
+ground, messages of the browser's console, names that the search does not find, and digits that the pad in a page reads wrong.
 
 Words choose the pages whose path has one of them. The whole site takes a while; `make look ARGS=2/5` opens the second of five parts, and
 adds its pictures to those that are there.
@@ -93,6 +93,7 @@ def _visit(window: Browser, url: str, root: str, picture: Path) -> Iterator[tupl
         found += [f"picture {source} did not load" for source in facts["broken"]]
         found += [f"picture {source} shows one colour" for source in facts["empty"]]
         found += [f"code is faint: {what}" for what in facts["faint"]]
+        found += [f"a table is cut: {what}" for what in facts["cut"]]
         if facts["overflow"] > 0:
             found.append(f"is {facts['overflow']} pixels wider than the window ({', '.join(facts['wide'])})")
         yield theme, found, len(asked)
