@@ -82,7 +82,7 @@ def _umask() -> int:
 
 
 def _queued() -> float:
-    """Seconds for which other programs kept this thread from a processor, which are no waiting of its own; 0 where the system does not say."""
+    """Seconds for which other programs kept this thread from a processor: no waiting of its own. 0 where the system does not say."""
     try:
         with open("/proc/thread-self/schedstat", encoding="ascii") as file:
             return int(file.read().split()[1]) / 1e9
