@@ -65,9 +65,14 @@ def page(report: dict[str, Any]) -> str:
     for row in order:
         mine = [figure for figure in figures if figure["row"] == row]
         for figure in _together(mine):
-            cells = (row, f"{ROWS[row]}: {figure['what']}" if row in ROWS else figure["what"], figure["value"], figure["bar"])
+            cells = (row, f"{ROWS[row]}: {figure['what']}" if row in ROWS else figure["what"], _short(figure["value"]), figure["bar"])
             lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return _HEAD + "\n".join(lines) + "\n"
+
+
+def _short(value: Any) -> Any:
+    """Long fractions to three digits."""
+    return f"{value:.3g}" if isinstance(value, float) and len(str(value)) > 8 else value
 
 
 def _together(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,6 +14,10 @@ const ground = element => {
 const wide = [...document.querySelectorAll('article *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
   && !e.closest('pre, .table-wrapper, .math-block, math, .highlight')).slice(0, 3).map(e => e.tagName + '.' + e.className);
 
+// A table may be scrolled on a phone; where there is room, its last column should be seen.
+const cut = innerWidth < 1000 ? [] : [...document.querySelectorAll('article .table-wrapper')].filter(t => t.scrollWidth > t.clientWidth + 1)
+  .map(t => `${t.scrollWidth - t.clientWidth} pixels of ${JSON.stringify(t.innerText.trim().slice(0, 40))}`);
+
 // Of each kind of word in code one is enough; what a page repeats a thousand times is coloured alike.
 const words = new Map();
 for (const word of document.querySelectorAll('article pre, article pre span, article code'))
@@ -32,7 +36,7 @@ const empty = [...document.querySelectorAll('article img')].filter(i => i.comple
 }).map(i => i.src.slice(0, 120));
 
 return {
-  overflow: document.documentElement.scrollWidth - innerWidth, wide, faint, empty,
+  overflow: document.documentElement.scrollWidth - innerWidth, wide, cut, faint, empty,
   height: document.documentElement.scrollHeight,
   broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 120)),
 };

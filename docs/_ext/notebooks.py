@@ -1,6 +1,7 @@
 """Pages that run can be downloaded: as a notebook, and as a script whose cells editors know by `# %%`.
 
-Both are written beside the page when it is, and two links stand below its heading. What only the site can show is put in plain Markdown:
+Both are written beside the page when it is, and two links stand below its heading, with the command that installs what the cells use.
+What only the site can show is put in plain Markdown:
 included code is written out, boxes and figures become their text, links to other pages their words, pictures of the site what they show.
 """
 
@@ -8,21 +9,27 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 
-__all__ = ["notebook", "script", "setup"]
+__all__ = ["needs", "notebook", "script", "setup"]
 
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n:pyobject: (\S+)\n```$", re.M)
 BOX = re.compile(r"^(:{3,})\{(\w+)\} *([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1$", re.M | re.S)
 MARK = re.compile(r"^\[\w+\]: <> \(.*\)$\n?", re.M)
 PICTURE = re.compile(r"!\[([^]]*)\]\((?!https?:)[^)]*\)")
 INSIDE = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]*\)")
-WORDS = {"en": ("Download this page", "notebook", "script"), "zh": ("下载本页", "笔记本", "脚本")}
+WORDS = {"en": ("Download this page", "notebook", "script", "To run it"), "zh": ("下载本页", "笔记本", "脚本", "运行它")}
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+PACKAGES = {"PIL": "pillow", "IPython": "ipython"}  # whose name differs from their module's
+EXAMPLES = {path.stem: path for path in sorted((PLUGINS.parent / "examples").rglob("*.py"))}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -61,6 +68,37 @@ def python(source: str) -> str:
     return f'__import__("pathlib").Path("{name}").write_text(r{mark}{text}\n{mark}, encoding="utf-8")'
 
 
+def needs(made: Any) -> list[str]:
+    """What pip installs for the cells of a notebook, in the clone: the core, plugins whose names they use, other packages."""
+    code = "\n".join(python(cell.source) for cell in made.cells if cell.cell_type == "code")
+    plugins = [f"./plugins/{name}" for name, pattern in _plugins().items() if pattern.search(code)]
+    others = {name for name in _imported(code) - sys.stdlib_module_names - {"numpy"} if not name.startswith("dovetail")}
+    return ["./core", *plugins, *sorted(PACKAGES.get(name, name) for name in others)]
+
+
+def _imported(code: str) -> set[str]:
+    """The packages that a program imports; of the examples those that they import."""
+    nodes = list(ast.walk(ast.parse(code)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    tops = {name.partition(".")[0] for name in names}
+    ours = tops & EXAMPLES.keys()
+    return (tops - ours).union(*(_imported(EXAMPLES[name].read_text(encoding="utf-8")) for name in ours))
+
+
+@cache
+def _plugins() -> dict[str, re.Pattern[str]]:
+    """Of each plugin what shows that a program uses it: its package, its keys, its namespaces, its commands."""
+    found = {}
+    for manifest in sorted(PLUGINS.glob("*/dovetail_*/dovetail.toml")):
+        table, name = tomllib.loads(manifest.read_text(encoding="utf-8")), manifest.parts[-3]
+        spaces = "|".join(map(re.escape, [name, *table.get("namespaces", {})]))
+        commands = "|".join(["(?!)", *table.get("commands", {})])
+        ways = (rf"\b(?:dovetail|dv)\.(?:{spaces})\b", rf"\bdovetail_{name}\b", rf"from dovetail import [^\n]*\b{name}\b")
+        found[name] = re.compile("|".join([*ways, rf"[\"']{name}/\w", rf"\bdovetail (?:{commands})\b"]))
+    return found
+
+
 def _plain(text: str, folder: Path) -> str:
     """Markdown that every reader of notebooks shows."""
     text = INCLUDE.sub(lambda found: f"```python\n{_object((folder / found[1]).resolve(), found[2])}\n```", text)
@@ -82,12 +120,12 @@ def _box(_: str, kind: str, title: str, options: str, body: str) -> str:
     return f"**{title}**\n\n{body.strip()}" if title else body.strip()
 
 
-def _links(pagename: str) -> Iterator[str]:
+def _links(pagename: str, made: Any) -> Iterator[str]:
     name = pagename.rpartition("/")[2]
-    about, *kinds = WORDS["zh" if name.endswith(".zh") else "en"]
+    about, *kinds, run = WORDS["zh" if name.endswith(".zh") else "en"]
     yield f'<p class="downloads">{about}: '
     yield " · ".join(f'<a href="{name}.{end}" download>{kind}</a>' for kind, end in zip(kinds, ("ipynb", "py"), strict=True))
-    yield "</p>"
+    yield f'<br>{run}: <code class="literal">pip install {" ".join(needs(made))}</code></p>'
 
 
 def _write(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -98,7 +136,7 @@ def _write(app: Any, pagename: str, templatename: str, context: dict[str, Any], 
     base.parent.mkdir(parents=True, exist_ok=True)
     base.with_name(base.name + ".ipynb").write_text(nbformat.writes(made) + "\n", encoding="utf-8")
     base.with_name(base.name + ".py").write_text(script(made), encoding="utf-8")
-    context["body"] = context["body"].replace("</h1>", "</h1>\n" + "".join(_links(pagename)), 1)
+    context["body"] = context["body"].replace("</h1>", "</h1>\n" + "".join(_links(pagename, made)), 1)
 
 
 def setup(app: Any) -> None:

@@ -25,6 +25,7 @@ def test_the_cases_of_one_bar_are_one_line():
     assert found == ["| R7 | resuming bit for bit: 3 cases, such as: kind 1025 | 3074 of 3075 | 3075 |"]
     found = lines(*(("R2", f"how {i}", i / 100, "≥ 0.05") for i in (13, 12, 17)))
     assert found == ["| R2 | the order of system calls of every writer: 3 cases, the worst: how 12 | 0.12 | ≥ 0.05 |"]
+    assert lines(("R10", "norms", 6.260305410210475e-16, "1e-12")) == ["| R10 | dead workers: norms | 6.26e-16 | 1e-12 |"]
     assert len(lines(*(("R14", f"what {i}", value, "5 MB") for i, value in enumerate(("900 kB", "1 MB", "3 MB"))))) == 3
     assert len(lines(*(("R14", f"what {i}", value, "as before") for i, value in enumerate(("(17, 1)", "1 MB", "3"))))) == 3
 

@@ -27,7 +27,7 @@ def linear_unflattened(torch: Any) -> Any:
     torch.nn.Linear(784, 10)(torch.randn(32, 28, 28))
 
 
-@mistake("ShapeError", "conv2d", "3", "1", "channels")
+@mistake("ShapeError", "conv2d", "3", "1", "channels", "expand")
 def conv_channels(torch: Any) -> Any:
     """A convolution for colour given grey pictures"""
     torch.nn.Conv2d(3, 16, 3)(torch.randn(8, 1, 28, 28))

@@ -25,6 +25,7 @@ def test_faults_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     faults = {
         "outside": '<script src="https://elsewhere.example/x.js"></script>',
         "wide": '<div style="width: 2000px">wide</div>',
+        "cut": '<div class="table-wrapper" style="overflow: auto; width: 300px"><table width="500"><tr><td>x</td></tr></table></div>',
         "broken": '<img src="none.png">',
         "empty": '<img src="white.svg">',
         "faint": '<pre style="background: #222"><span style="color: #333">x = 1</span></pre>',
@@ -39,11 +40,21 @@ def test_faults_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "outside.html (desktop, light): asks https://elsewhere.example/x.js" in said
     assert "wide.html (phone, dark): is " in said and "pixels wider than the window" in said
+    assert "cut.html (desktop, light): a table is cut: 200 pixels of" in said and "cut.html (phone" not in said
     assert "broken.html (desktop, dark): picture" in said
     assert "empty.html (phone, light): picture" in said and "white.svg shows one colour" in said
     assert 'faint.html (desktop, light): code is faint: "x = 1"' in said
     assert "good.html" not in said
-    assert len(list((tmp_path / "out").glob("*.png"))) == 24
+    assert len(list((tmp_path / "out").glob("*.png"))) == 28
+    assert look.look(site, tmp_path / "parts", ["1/2", *faults]) == look.look(site, tmp_path / "parts", ["2/2", *faults]) == 1
+    first, second = capsys.readouterr().out.split(" pages, opened ")[:2]
+    assert "wide.html (" in first and "wide.html (" not in second and "outside.html (" in second and "outside.html (" not in first
+    assert len(list((tmp_path / "parts").glob("*.png"))) == 28, "a part adds to what the others left"
+
+
+def test_parts_of_the_site() -> None:
+    assert look._part([]) == (1, 1, []) and look._part(["tutorials"]) == (1, 1, ["tutorials"])
+    assert look._part(["2/5", "tutorials"]) == (2, 5, ["tutorials"]) and look._part(["0/5"]) == (1, 1, ["0/5"])
 
 
 def test_links_that_lead_nowhere(tmp_path: Path) -> None:

@@ -92,6 +92,17 @@ The caption.
     )
 
 
+def test_what_a_page_uses_is_named(tmp_path: Path) -> None:
+    needs = lambda name: notebooks.needs(notebooks.notebook(DOCS / "tutorials" / f"{name}.md"))
+    assert needs("tensors") == ["./core", "matplotlib"]
+    assert needs("leave")[:3] == ["./core", "./plugins/onnx", "./plugins/vision"]
+    assert "./plugins/train" in needs("longruns") and "gymnasium" in needs("cartpole") and "./plugins/text" in needs("lora")
+    assert "./plugins/torch" in needs("profiling") and "./plugins/torch" in needs("porting")
+    cells = "import os\nimport numpy as np\nfrom PIL import Image\nimport dovetail as dv\ndv.special.erf(x)\nrun('dovetail generate')"
+    (tmp_path / "page.md").write_text(f"---\nfile_format: mystnb\n---\n\n# T\n\n```{{code-cell}}\n{cells}\n```\n", encoding="utf-8")
+    assert notebooks.needs(notebooks.notebook(tmp_path / "page.md")) == ["./core", "./plugins/science", "./plugins/text", "pillow"]
+
+
 def test_a_script_runs(tmp_path: Path) -> None:
     (tmp_path / "tensors.py").write_text(notebooks.script(notebooks.notebook(DOCS / "tutorials" / "tensors.md")), encoding="utf-8")
     done = subprocess.run([sys.executable, "tensors.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)

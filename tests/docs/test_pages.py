@@ -71,7 +71,7 @@ def test_the_start_pages_show_the_same() -> None:
         text = (DOCS / name).read_text(encoding="utf-8")
         lines = re.findall(r"^    (.+?)(?: +# .*)?$", re.sub(r"^```python\n.*?^```", "", text, flags=re.M | re.S), re.M)
         shown.append((re.findall(r"^```python\n(.*?)^```", text, re.M | re.S), lines, re.findall(r"^## ", text, re.M)))
-    assert shown[0] == shown[1] and len(shown[0][0]) == 1 and len(shown[0][1]) == 10 and len(shown[0][2]) == 5
+    assert shown[0] == shown[1] and len(shown[0][0]) == 1 and len(shown[0][1]) == 11 and len(shown[0][2]) == 5
     for one, other in (
         ("start.md", "start.zh.md"),
         ("start.zh.md", "start.md"),

@@ -70,8 +70,12 @@ def test_restore_gives_values_and_refuses_what_does_not_fit(tmp_path):
     dv.save(1, tmp_path / "plain")
     with pytest.raises(FormatError, match="is no checkpoint of a Checkpointer; read it with dovetail.load"):
         run.restore({}, tmp_path / "plain")
-    with pytest.raises(FormatError, match="is no checkpoint of a Checkpointer"):
-        about(tmp_path / "plain")
+    dv.save({"a": dv.ones(2), "b": dv.ones(3)}, tmp_path / "two")
+    dv.save(dv.ones(2), tmp_path / "one")
+    for name, held in (("plain", "0 tensors"), ("one", "1 tensor"), ("two", "2 tensors")):
+        with pytest.raises(FormatError) as caught:
+            about(tmp_path / name)
+        assert caught.value.reason == f"is no checkpoint of a Checkpointer (it holds {held}); read it with dovetail.load"
 
 
 def test_random_numbers_go_on(tmp_path):
@@ -349,6 +353,10 @@ def test_the_command(tmp_path):
     ask = lambda *arguments: CliRunner().invoke(command, list(arguments))
     listed = ask("list", str(tmp_path))
     assert listed.exit_code == 0 and "000002-step-1.dvt" in listed.output and "loss 0.5" in listed.output
+    dv.save({"w": dv.ones(2)}, tmp_path / "plain.dvt")
+    listed = ask("list", str(tmp_path / "plain.dvt"))
+    assert listed.exit_code == 0 and "is no checkpoint of a Checkpointer (it holds 1 tensor)" in " ".join(listed.output.split())
+    assert "KeyError" not in listed.output
     assert ask("verify", str(tmp_path)).exit_code == 0
     data = bytearray(path.read_bytes())
     data[8 + int.from_bytes(data[:8], "little") + 9] ^= 4

@@ -85,6 +85,12 @@ class Op:
         self.params = parameter_names(self.forward)
         if code.co_flags & 0x0C or code.co_kwonlyargcount:
             raise TypeError(f"op {self.name}: a forward has plain parameters only")
+        if not all(isinstance(note, str) for note in notes.values()):  # evaluated, Array and Fixed are no longer told apart
+            wrong = next(f"{name}: {note!r}" for name, note in notes.items() if not isinstance(note, str))
+            raise TypeError(
+                f"op {self.name}: the annotation of {wrong} is evaluated; expected it as text, which says whether it is an Array; "
+                f"begin the file {self.forward.__code__.co_filename} with `from __future__ import annotations`"
+            )
         kinds = [str(notes.get(p, "")).removesuffix(" | None") for p in self.params]
         self.arrays = tuple(i for i, k in enumerate(kinds) if k in ("Array", "Arrays"))
         self.fixed = tuple(i for i, k in enumerate(kinds) if k == "Fixed")

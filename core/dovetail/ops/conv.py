@@ -139,7 +139,8 @@ def _check(where: str, n: int, x: Any, w: Any, bias: Any, groups: int, transpose
     channels, wanted = x.shape[x.ndim - n - 1], w.shape[0] if transposed else w.shape[1] * groups
     if channels != wanted:
         text = f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {listing(w.shape)}, expected input"
-        remedy = "is the input channels-last?" if x.shape[-1] == wanted and not transposed else ""
+        grey = "expand repeats the one channel of grey pictures" if channels == 1 else ""
+        remedy = "is the input channels-last?" if x.shape[-1] == wanted and not transposed else grey
         raise ShapeError(where, f"{text}{listing(x.shape)} to have {wanted} channels, but got {channels} channels instead", "", remedy)
 
 

@@ -37,8 +37,9 @@ class Report:
         return [name for name in self.names if name.state == "missing"]
 
     def __str__(self) -> str:
-        counts = {state: sum(name.state == state for name in self.names) for state in ("there", "different", "missing")}
-        lines = [f"{counts['there']} names are there, {counts['different']} differ, {counts['missing']} are missing"]
+        there, different, missing = (sum(name.state == state for name in self.names) for state in ("there", "different", "missing"))
+        counted = f"{there} name is there" if there == 1 else f"{there} names are there"
+        lines = [f"{counted}, {different} {'differs' if different == 1 else 'differ'}, {missing} {'is' if missing == 1 else 'are'} missing"]
         for name in self.names:
             if name.state != "there":
                 where = ", ".join(map(str, name.lines[:5])) + (" …" if len(name.lines) > 5 else "")

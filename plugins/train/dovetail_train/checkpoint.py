@@ -77,8 +77,9 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         tree = json.loads(metadata["dovetail"])["tree"]
         return {"step": int(tree["step"]), "metrics": dict(unpack(tree["metrics"], lambda *_: None)), "tensors": len(entries)}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FormatError(path, None, f"is no checkpoint of a Checkpointer ({type(error).__name__}: {error})") from None
+    except (ValueError, KeyError, TypeError, RecursionError):  # another program's header, or a tree without step and metrics
+        held = "1 tensor" if len(entries) == 1 else f"{len(entries)} tensors"
+        raise FormatError(path, None, f"is no checkpoint of a Checkpointer (it holds {held}); read it with dovetail.load") from None
 
 
 class _Image:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from dovetail import io, models, plugins, weights
 from dovetail.errors import ManifestError, PluginError
+from dovetail.testing import conformance
 
 API = b'api = ">=1.0,<2"\n'
 ROW = b'[models."bad/net"]\ntarget = "dovetail_bad.models:net"\n'
@@ -44,6 +49,32 @@ def test_doctor_says_what_each_import_does(site, run_cli):
     assert said["plugin empty: what its import does"][1].startswith("dovetail_empty.data: a folder without __init__.py")
     assert models.create("good/net").config == {}
     assert not any("import does" in row["check"] for row in json.loads(run_cli("plugins", "doctor", "--quick", "--json")))
+
+
+SHARED = """
+import os, sys, time
+sys.path.insert(0, {folder!r})
+import probe
+os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})
+rival = os.fork()
+while rival == 0:
+    pass
+start, clock, queued = time.process_time(), time.perf_counter(), probe._queued()
+while time.process_time() - start < 0.3:
+    pass
+kept, queued = time.perf_counter() - clock - (time.process_time() - start), probe._queued() - queued
+os.kill(rival, 9)
+print(kept, queued)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/thread-self/schedstat").exists(), reason="the system does not count it")
+def test_a_busy_machine_is_no_waiting_of_a_plugin() -> None:
+    """A program that shares its processor with another one is kept from it, and is told for how long."""
+    folder = os.path.dirname(conformance.__file__)
+    done = subprocess.run([sys.executable, "-c", SHARED.format(folder=folder)], capture_output=True, text=True, timeout=60, check=True)
+    kept, queued = map(float, done.stdout.split())
+    assert kept > 0.1 and abs(kept - queued) < 0.2 * kept
 
 
 MANIFESTS = {
