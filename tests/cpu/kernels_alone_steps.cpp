@@ -1,5 +1,6 @@
 // Checks of the kernels that go step by step: LSTM, GRU, attention.
 #include <algorithm>
+#include <array>
 
 #include "kernels_alone.h"
 
@@ -67,21 +68,87 @@ struct Lstm {
     }
 };
 
-template <class T> void check_lstm(RecurrentShape s, bool with_grads) {
+// What a layer of `wide` gates has besides its state: the input, the way (T, N) or (N, T) lies, and what belongs to it, in doubles too.
+template <class T> struct Given {
+    RecurrentShape s;
+    long wide, width;
+    Buffer<T> input, w_ih, w_hh, b_ih, b_hh, h0, by_out, by_h;
+    Sequence<T> x, dy;
+    Doubles from_input;  // (T, N, wide), its bias included
+
+    Given(RecurrentShape s, long kinds, long width, bool turned, bool with_grads)
+        : s(s), wide(kinds * s.hidden), width(width), input(random<T>(s.steps * s.n * width)), w_ih(random<T>(wide * width, -0.3, 0.3)),
+          w_hh(random<T>(wide * s.hidden, -0.3, 0.3)), b_ih(random<T>(wide)), b_hh(random<T>(wide)), h0(random<T>(s.n * s.hidden)),
+          by_out(random<T>(s.steps * s.n * s.hidden, with_grads ? -1 : 0, with_grads ? 1 : 0)),
+          by_h(random<T>(s.n * s.hidden, with_grads ? -1 : 0, with_grads ? 1 : 0)), x(lying(input, width, turned)),
+          dy(lying(by_out, s.hidden, turned)), from_input(size_t(s.steps * s.n * wide)) {
+        if (!with_grads) dy.p = nullptr;
+        for (long t = 0; t < s.steps; t++)
+            for (long r = 0; r < s.n; r++)
+                for (long k = 0; k < wide; k++) {
+                    double sum = b_ih[k];
+                    for (long c = 0; c < width; c++) sum += double(x.at(t, r)[c]) * w_ih[k * width + c];
+                    from_input[size_t((t * s.n + r) * wide + k)] = sum;
+                }
+    }
+    Sequence<T> lying(const Buffer<T>& of, long size, bool turned) const {
+        return {of, size, turned ? size : s.n * size, turned ? s.steps * size : size};
+    }
+    Doubles by_out_in_order() const {
+        Doubles all;
+        const Sequence<T> from = lying(by_out, s.hidden, dy.p && dy.step == s.hidden);
+        for (long t = 0; t < s.steps; t++)
+            for (long r = 0; r < s.n; r++) all.insert(all.end(), from.at(t, r), from.at(t, r) + s.hidden);
+        return all;
+    }
+};
+
+// The gradients of a layer, and what they should be by those by the gates.
+template <class T> struct Found {
+    Buffer<T> x, h0, c0, w_ih, w_hh, b_ih, b_hh;
+    explicit Found(const Given<T>& g)
+        : x(g.input.n), h0(g.h0.n), c0(g.h0.n), w_ih(g.w_ih.n), w_hh(g.w_hh.n), b_ih(g.wide), b_hh(g.wide) {}
+    RecurrentGrads<T> all() { return {x, h0, c0, w_ih, w_hh, b_ih, b_hh}; }
+
+    void compare_rest(const std::string& name, const Given<T>& g, const Doubles& sums, const Doubles& own, const Doubles& out) const {
+        const RecurrentShape& s = g.s;
+        const long h = s.hidden, wide = g.wide, width = g.width;
+        Doubles by_x(size_t(x.n), 0), by_w_ih(size_t(w_ih.n), 0), by_w_hh(size_t(w_hh.n), 0), by_b_ih(size_t(wide), 0), by_b_hh = by_b_ih;
+        for (long i = 0; i < s.steps; i++)
+            for (long r = 0; r < s.n; r++) {
+                const long t = s.at(i), row = t * s.n + r;
+                for (long k = 0; k < wide; k++) {
+                    const double d = sums[size_t(row * wide + k)], e = own[size_t(row * wide + k)];
+                    by_b_ih[size_t(k)] += d, by_b_hh[size_t(k)] += e;
+                    for (long c = 0; c < width; c++) {
+                        by_x[size_t(row * width + c)] += d * g.w_ih[k * width + c];
+                        by_w_ih[size_t(k * width + c)] += d * g.x.at(t, r)[c];
+                    }
+                    for (long j = 0; j < h; j++)
+                        by_w_hh[size_t(k * h + j)] += e * (i ? out[size_t((s.at(i - 1) * s.n + r) * h + j)] : double(g.h0[r * h + j]));
+                }
+            }
+        compare(name + ", by x", x, by_x, 256), compare(name + ", by w_ih", w_ih, by_w_ih, 256);
+        compare(name + ", by w_hh", w_hh, by_w_hh, 256);
+        compare(name + ", by b_ih", b_ih, by_b_ih, 256), compare(name + ", by b_hh", b_hh, by_b_hh, 256);
+    }
+};
+
+template <class T> void check_lstm(RecurrentShape s, long width, bool turned, bool with_grads) {
     const long plane = s.n * s.hidden, all = s.steps * plane;
-    auto gates = random<T>(4 * all), by_out = random<T>(all, with_grads ? -1 : 0, with_grads ? 1 : 0);
-    const auto w = random<T>(4 * s.hidden * s.hidden, -0.3, 0.3), h0 = random<T>(plane), c0 = random<T>(plane);
-    const auto by_h = random<T>(plane), by_c = random<T>(plane);
-    Lstm want{s, gates.doubles(), w.doubles(), h0.doubles(), c0.doubles(), {}, {}, {}, by_h.doubles(), by_c.doubles()};
-    if (!with_grads) want.by_h.assign(size_t(plane), 0);
-    want.forward(), want.backward(by_out.doubles());
-    Buffer<T> out(all), cells(all), sums(4 * all), by_h0(plane), by_c0(plane);
+    const Given<T> g(s, 4, width, turned, with_grads);
+    const auto c0 = random<T>(plane), by_c = random<T>(plane);
+    Lstm want{s, g.from_input, g.w_hh.doubles(), g.h0.doubles(), c0.doubles(), {}, {}, {}, g.by_h.doubles(), by_c.doubles()};
+    want.forward(), want.backward(g.by_out_in_order());
+    Buffer<T> out(all), cells(all), gates(4 * all);
+    Found<T> found(g);
     const auto& k = kernels<T>().recurrent;
-    k.lstm(s, gates, w, h0, c0, out, cells);
-    k.lstm_grad(s, with_grads ? by_out.data() : nullptr, with_grads ? by_h.data() : nullptr, by_c, gates, cells, c0, w, sums, by_h0, by_c0);
+    const RecurrentLayer<T> layer{g.x, g.h0, c0, g.w_ih, g.w_hh, out};
+    k.lstm(s, layer, g.b_ih, gates, out, cells);
+    k.lstm_grad(s, layer, gates, cells, g.dy, with_grads ? g.by_h.data() : nullptr, by_c, found.all());
     compare("lstm, gates", gates, want.gates), compare("lstm", out, want.out), compare("lstm, cells", cells, want.cells);
-    compare("lstm, sums", sums, want.sums, 256), compare("lstm, by h0", by_h0, want.by_h, 256);
-    compare("lstm, by c0", by_c0, want.by_c, 256);
+    compare("lstm, by h0", found.h0, want.by_h, 256), compare("lstm, by c0", found.c0, want.by_c, 256);
+    found.compare_rest("lstm", g, want.sums, want.sums, want.out);
 }
 
 // A GRU of doubles, as PyTorch has it: the reset is taken of the state's share after its bias.
@@ -131,19 +198,20 @@ struct Gru {
     }
 };
 
-template <class T> void check_gru(RecurrentShape s, bool biased) {
+template <class T> void check_gru(RecurrentShape s, long width, bool turned, bool with_grads) {
     const long plane = s.n * s.hidden, all = s.steps * plane;
-    auto gates = random<T>(3 * all);
-    const auto by_out = random<T>(all), w = random<T>(3 * s.hidden * s.hidden, -0.3, 0.3), h0 = random<T>(plane), by_h = random<T>(plane);
-    const auto bias = random<T>(3 * s.hidden, biased ? -1 : 0, biased ? 1 : 0);
-    Gru want{s, gates.doubles(), w.doubles(), bias.doubles(), h0.doubles(), {}, {}, {}, {}, by_h.doubles()};
-    want.forward(), want.backward(by_out.doubles());
-    Buffer<T> out(all), inner(all), sums(3 * all), own(3 * all), by_h0(plane);
+    const Given<T> g(s, 3, width, turned, with_grads);
+    Gru want{s, g.from_input, g.w_hh.doubles(), g.b_hh.doubles(), g.h0.doubles(), {}, {}, {}, {}, g.by_h.doubles()};
+    want.forward(), want.backward(g.by_out_in_order());
+    Buffer<T> out(all), inner(all), gates(3 * all);
+    Found<T> found(g);
     const auto& k = kernels<T>().recurrent;
-    k.gru(s, gates, w, biased ? bias.data() : nullptr, h0, out, inner);
-    k.gru_grad(s, by_out, by_h, gates, inner, out, h0, w, sums, own, by_h0);
+    const RecurrentLayer<T> layer{g.x, g.h0, nullptr, g.w_ih, g.w_hh, out};
+    k.gru(s, layer, g.b_ih, g.b_hh, gates, out, inner);
+    k.gru_grad(s, layer, gates, inner, g.dy, with_grads ? g.by_h.data() : nullptr, found.all());
     compare("gru, gates", gates, want.gates), compare("gru", out, want.out), compare("gru, inner", inner, want.inner);
-    compare("gru, sums", sums, want.sums, 256), compare("gru, own", own, want.own, 256), compare("gru, by h0", by_h0, want.by_h, 256);
+    compare("gru, by h0", found.h0, want.by_h, 256);
+    found.compare_rest("gru", g, want.sums, want.own, want.out);
 }
 
 // Heads of doubles side by side, (batch, heads, rows, width).
@@ -243,10 +311,12 @@ template <class T> void check_heads(AttentionShape s, bool masked, bool split) {
 
 template <class T> void check_recurrent() {
     for (bool reverse : {false, true})
-        for (const auto& [n, hidden] : {std::pair{1L, 5L}, {3L, 16L}, {17L, 33L}})
-            for (bool way : {false, true}) {
-                check_lstm<T>({5, n, hidden, reverse}, way);
-                check_gru<T>({5, n, hidden, reverse}, way);
+        // The last two go all on the way, in several parts and with more rows than are collected at a time.
+        for (const auto& [steps, n, width, hidden] :
+             {std::array{5L, 1L, 3L, 5L}, {5L, 3L, 4L, 16L}, {5L, 4L, 40L, 6L}, {23L, 17L, 7L, 33L}, {3L, 150L, 33L, 9L}})
+            for (bool turned : {false, true}) {
+                check_lstm<T>({steps, n, hidden, reverse}, width, turned, turned != reverse);
+                check_gru<T>({steps, n, hidden, reverse}, width, turned, turned != reverse);
             }
 }
 

@@ -139,6 +139,41 @@ def test_elementary_functions_are_good_to_the_last_digits(name: str, kind: str) 
 CONVOLUTIONS = 60
 
 
+def agree(found: np.ndarray, want: np.ndarray, units: float) -> None:
+    """Within so many roundings of the type found, counted on the largest number, or on 1."""
+    room = units * float(np.finfo(found.dtype).eps)
+    np.testing.assert_allclose(found, want, rtol=room, atol=room * max(1.0, float(np.abs(want).max())))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize(("steps", "n", "width", "hidden"), [(20, 33, 7, 20), (3, 150, 40, 9), (9, 5, 6, 17), (2, 24, 300, 310)])
+def test_recurrent_layers(threads: int, name: str, kind: str, steps: int, n: int, width: int, hidden: int) -> None:
+    """Few rows, many, and weights that no cache keeps; sequences that lie (N, T, ·) and what is read backwards."""
+    rng = np.random.default_rng(threads)
+    gates, states = (4, 2) if name == "lstm" else (3, 1)
+    weights = [rng.uniform(-0.3, 0.3, s).astype(kind) for s in ((gates * hidden, width), (gates * hidden, hidden))]
+    biases = [rng.standard_normal(gates * hidden).astype(kind) for _ in range(2)]
+    first, by_last = ([rng.standard_normal((n, hidden)).astype(kind) for _ in range(states)] for _ in range(2))
+    x, by_out = (rng.standard_normal((n, steps, size)).astype(kind).swapaxes(0, 1) for size in (width, hidden))
+    wide = [[a.astype("f8") for a in arrays] for arrays in ([x], first, weights, biases, [by_out], by_last)]
+    for reverse in (False, True):
+        found = getattr(_native, f"{name}_layer")(x, *first, *weights, *biases, reverse, None)
+        want = OPS[f"{name}_layer"].forward(*wide[0], *wide[1], *wide[2], *wide[3], reverse, None)
+        for got, right in zip([*found[0], *found[1:]], [*want[0], *want[1:]], strict=True):
+            agree(got, right, 200)
+        kept = [found[0][0], *found[1:]]
+        for needs in ([True] * (4 + states + 1), [i % 2 == 1 for i in range(4 + states + 1)]):
+            given = (by_out, *by_last, x, *first, *weights, reverse, None, *kept, tuple(needs))
+            grads, again = (getattr(_native, f"{name}_layer_grad")(*given) for _ in range(2))
+            assert all(a.tobytes() == b.tobytes() for a, b, wanted in zip(grads, again, needs, strict=True) if wanted)
+            exact = [a.astype("f8") for a in kept]
+            right = OPS[f"{name}_layer_grad"].forward(*wide[4], *wide[5], *wide[0], *wide[1], *wide[2], reverse, None, *exact, tuple(needs))
+            for got, one, wanted in zip(grads, right, needs, strict=True):
+                if wanted:
+                    agree(got, one, 200)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_convolutions(threads: int, kind: str) -> None:
     rng = np.random.default_rng(10 + threads)

@@ -63,14 +63,21 @@ template <class T> INLINE Vec<T> exp_of_negative(Vec<T> x) {
 
 template <class T> INLINE Vec<T> sigmoid(Vec<T> x) { return T(1) / (exp<T>(-x) + T(1)); }
 
+// The same without the care for results below the normal range, which no gate needs: there it is the least number above it.
+template <class T> INLINE Vec<T> gate(Vec<T> x) {
+    constexpr T most = std::is_same_v<T, float> ? T(87) : T(708);
+    Vec<T> r, in = x > most ? splat(most) : x < -most ? splat(-most) : x;
+    const Ints<T> n = reduce<T>(-in, r);
+    return T(1) / ((exp_minus_one<T>(r) + T(1)) * power_of_two<T>(n) + T(1));
+}
+
 template <class T> INLINE Vec<T> tanh(Vec<T> x) {
     constexpr T top = std::is_same_v<T, float> ? T(10) : T(20);  // from here on it rounds to 1
-    Vec<T> r, size = magnitude<T>(x);
-    Ints<T> n = reduce<T>(T(2) * (size < top ? size : splat(top)), r);
+    const Ints<T> sign = (Ints<T>)x & (Ints<T>)splat(T(-0.0));
+    Vec<T> r, size = (Vec<T>)((Ints<T>)x ^ sign);
+    Ints<T> n = reduce<T>(T(2) * (size > top ? splat(top) : size), r);
     Vec<T> scale = power_of_two<T>(n), t = exp_minus_one<T>(r) * scale + (scale - T(1));  // e^2x - 1, also for small x
-    Vec<T> y = t / (t + T(2));
-    y = x < T(0) ? -y : y;
-    return ((x != x) | (x == T(0))) ? x : y;
+    return (Vec<T>)((Ints<T>)(t / (t + T(2))) | sign);
 }
 
 // Natural logarithm: x = m 2^n with m around 1, and log m = 2 artanh((m - 1) / (m + 1)).

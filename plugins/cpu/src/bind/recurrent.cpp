@@ -9,14 +9,12 @@ bool matrix(nb::handle h, long rows, long columns, int type) {
     return is_array(h) && Array(h).ndim() == 2 && Array(h).size(0) == rows && Array(h).size(1) == columns && Array(h).type() == type;
 }
 
-// The gradient by the weight of the state: Σ of own gradients (T, N, wide) times the states before each step, which are the first
-// one and the results without the last.
-template <class T> void by_state_weight(const RecurrentShape& s, const T* own, long wide, const T* h0, const T* out, T* to) {
-    const long h = s.hidden, rest = (s.steps - 1) * s.n;
-    const auto product = kernels<T>().product.product;
-    product(wide, h, s.n, {s.reverse ? own + rest * wide : own, 1, wide}, {h0, h, 1}, to, h, false, {});
-    if (rest)
-        product(wide, h, rest, {s.reverse ? own : own + s.n * wide, 1, wide}, {s.reverse ? out + s.n * h : out, h, 1}, to, h, true, {});
+// An array (T, N, ·) as it lies, where its rows are runs of memory; else of a straight copy, which `keep` then holds.
+template <class T> Sequence<T> sequence(nb::object& keep) {
+    if (keep.is_none()) return {nullptr, 0, 0, 0};
+    Array a(keep);
+    if (!a.aligned() || (a.size(2) > 1 && a.stride(2) != 1)) keep = straight(keep), a = Array(keep);
+    return {a.data<T>(), a.size(2), a.stride(0), a.stride(1)};
 }
 
 // lstm_layer(input, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse, lengths) to (out, h_n, c_n, gates, cells)
@@ -34,7 +32,8 @@ nb::object lstm_layer(nb::handle input, nb::handle h0, nb::handle c0, nb::handle
         if (!b.is_none() && (!is_array(b) || Array(b).ndim() != 1 || Array(b).size(0) != wide || Array(b).type() != type)) return decline();
     return by_type(Array(input), [&](auto t) -> nb::object {
         using T = decltype(t);
-        nb::object x = straight(input), wi = straight(w_ih), wh = straight(w_hh), h = straight(h0), c = straight(c0);
+        nb::object x = nb::borrow(input), wi = straight(w_ih), wh = straight(w_hh), h = straight(h0), c = straight(c0);
+        const auto rows = sequence<T>(x);
         nb::object out = fresh({steps, n, hidden}, type), cells = fresh({steps, n, hidden}, type), gates = fresh({steps, n, wide}, type);
         nb::object h_n = fresh({n, hidden}, type), c_n = fresh({n, hidden}, type), bias = fresh({wide}, type);
         T* b = Array(bias).data<T>();
@@ -45,14 +44,11 @@ nb::object lstm_layer(nb::handle input, nb::handle h0, nb::handle c0, nb::handle
                 for (long i = 0; i < wide; i++) b[i] += Array(whole).data<T>()[i];
             }
         const RecurrentShape s{steps, n, hidden, reverse};
-        Finish<T> finish;
-        finish.by_column = b;
+        auto data = [](const nb::object& o) { return Array(o).data<T>(); };
         T *y = Array(out).data<T>(), *all = Array(cells).data<T>(), *a = Array(gates).data<T>();
         const auto& k = kernels<T>();
         quietly(double(steps) * n * wide * (width + hidden), [&] {
-            k.product.product(steps * n, wide, width, {Array(x).data<T>(), width, 1}, {Array(wi).data<T>(), 1, width}, a, wide, false,
-                              finish);
-            k.recurrent.lstm(s, a, Array(wh).data<T>(), Array(h).data<T>(), Array(c).data<T>(), y, all);
+            k.recurrent.lstm(s, {rows, data(h), data(c), data(wi), data(wh), y}, b, a, y, all);
             const long last = s.at(steps - 1) * n * hidden;
             std::copy(y + last, y + last + n * hidden, Array(h_n).data<T>());
             std::copy(all + last, all + last + n * hidden, Array(c_n).data<T>());
@@ -76,26 +72,21 @@ nb::object lstm_layer_grad(nb::handle by_out, nb::handle by_h, nb::handle by_c, 
         using T = decltype(t);
         auto whole = [](nb::handle h) { return h.is_none() ? nb::none() : straight(h); };
         auto data = [](const nb::object& o) { return o.is_none() ? nullptr : Array(o).data<T>(); };
-        nb::object keep[] = {whole(by_out), whole(by_h), whole(by_c), whole(input), whole(h0),   whole(c0),
-                             whole(w_ih),   whole(w_hh), whole(y),    whole(gates), whole(cells)};
-        const T *x = data(keep[3]), *h = data(keep[4]), *wi = data(keep[6]), *out = data(keep[8]);
+        nb::object keep[] = {nb::borrow(by_out), whole(by_h), whole(by_c), nb::borrow(input), whole(h0),   whole(c0),
+                             whole(w_ih),        whole(w_hh), whole(y),    whole(gates),      whole(cells)};
+        const auto dy = sequence<T>(keep[0]), x = sequence<T>(keep[3]);
         auto wanted = [&](int i) { return nb::cast<bool>(needs[size_t(i)]); };
         auto made = [&](int i, std::initializer_list<npy_intp> shape) { return wanted(i) ? fresh(shape, type) : fresh({0}, type); };
-        nb::object sums = fresh({steps, n, wide}, type), by_h0 = fresh({n, hidden}, type), by_c0 = fresh({n, hidden}, type);
+        auto asked = [&](int i, const nb::object& to) { return wanted(i) ? Array(to).data<T>() : nullptr; };
+        nb::object by_h0 = fresh({n, hidden}, type), by_c0 = fresh({n, hidden}, type);
         nb::object by_x = made(0, {steps, n, width}), by_wi = made(3, {wide, width}), by_wh = made(4, {wide, hidden});
         nb::object by_bi = made(5, {wide}), by_bh = made(6, {wide});
         const RecurrentShape s{steps, n, hidden, reverse};
-        const auto& k = kernels<T>();
-        T* d = Array(sums).data<T>();
+        const RecurrentLayer<T> layer{x, data(keep[4]), data(keep[5]), data(keep[6]), data(keep[7]), data(keep[8])};
+        const RecurrentGrads<T> to{asked(0, by_x),  Array(by_h0).data<T>(), Array(by_c0).data<T>(), asked(3, by_wi),
+                                   asked(4, by_wh), asked(5, by_bi),        asked(6, by_bh)};
         quietly(double(steps) * n * wide * (width + hidden), [&] {
-            k.recurrent.lstm_grad(s, data(keep[0]), data(keep[1]), data(keep[2]), data(keep[9]), data(keep[10]), data(keep[5]),
-                                  data(keep[7]), d, Array(by_h0).data<T>(), Array(by_c0).data<T>());
-            const long rows = steps * n;
-            if (wanted(0)) k.product.product(rows, width, wide, {d, wide, 1}, {wi, width, 1}, Array(by_x).data<T>(), width, false, {});
-            if (wanted(3)) k.product.product(wide, width, rows, {d, 1, wide}, {x, width, 1}, Array(by_wi).data<T>(), width, false, {});
-            if (wanted(4)) by_state_weight<T>(s, d, wide, h, out, Array(by_wh).data<T>());
-            for (int i = 5; i < 7; i++)
-                if (wanted(i)) k.reduce.sum(rows, wide, 1, d, T(1), Array(i == 5 ? by_bi : by_bh).data<T>());
+            kernels<T>().recurrent.lstm_grad(s, layer, data(keep[9]), data(keep[10]), dy, data(keep[1]), data(keep[2]), to);
         });
         return nb::make_tuple(by_x, by_h0, by_c0, by_wi, by_wh, by_bi, by_bh);
     });
@@ -115,19 +106,16 @@ nb::object gru_layer(nb::handle input, nb::handle h0, nb::handle w_ih, nb::handl
     return by_type(Array(input), [&](auto t) -> nb::object {
         using T = decltype(t);
         auto whole = [](nb::handle h) { return h.is_none() ? nb::none() : straight(h); };
-        nb::object x = straight(input), wi = straight(w_ih), wh = straight(w_hh), h = straight(h0), bi = whole(b_ih), bh = whole(b_hh);
+        nb::object x = nb::borrow(input), wi = straight(w_ih), wh = straight(w_hh), h = straight(h0), bi = whole(b_ih), bh = whole(b_hh);
+        const auto rows = sequence<T>(x);
         nb::object out = fresh({steps, n, hidden}, type), inner = fresh({steps, n, hidden}, type), gates = fresh({steps, n, wide}, type);
         nb::object h_n = fresh({n, hidden}, type);
         const RecurrentShape s{steps, n, hidden, reverse};
-        Finish<T> finish;
-        finish.by_column = b_ih.is_none() ? nullptr : Array(bi).data<T>();
-        const T* bias = b_hh.is_none() ? nullptr : Array(bh).data<T>();
+        auto data = [](const nb::object& o) { return o.is_none() ? nullptr : Array(o).data<T>(); };
         T *y = Array(out).data<T>(), *a = Array(gates).data<T>();
         const auto& k = kernels<T>();
         quietly(double(steps) * n * wide * (width + hidden), [&] {
-            k.product.product(steps * n, wide, width, {Array(x).data<T>(), width, 1}, {Array(wi).data<T>(), 1, width}, a, wide, false,
-                              finish);
-            k.recurrent.gru(s, a, Array(wh).data<T>(), bias, Array(h).data<T>(), y, Array(inner).data<T>());
+            k.recurrent.gru(s, {rows, data(h), nullptr, data(wi), data(wh), y}, data(bi), data(bh), a, y, data(inner));
             const long last = s.at(steps - 1) * n * hidden;
             std::copy(y + last, y + last + n * hidden, Array(h_n).data<T>());
         });
@@ -149,26 +137,20 @@ nb::object gru_layer_grad(nb::handle by_out, nb::handle by_h, nb::handle input, 
         using T = decltype(t);
         auto whole = [](nb::handle h) { return h.is_none() ? nb::none() : straight(h); };
         auto data = [](const nb::object& o) { return o.is_none() ? nullptr : Array(o).data<T>(); };
-        nb::object keep[] = {whole(by_out), whole(by_h), whole(input), whole(h0),   whole(w_ih),
-                             whole(w_hh),   whole(y),    whole(gates), whole(inner)};
-        const T *x = data(keep[2]), *h = data(keep[3]), *wi = data(keep[4]), *out = data(keep[6]);
+        nb::object keep[] = {nb::borrow(by_out), whole(by_h), nb::borrow(input), whole(h0),   whole(w_ih),
+                             whole(w_hh),        whole(y),    whole(gates),      whole(inner)};
+        const auto dy = sequence<T>(keep[0]), x = sequence<T>(keep[2]);
         auto wanted = [&](int i) { return nb::cast<bool>(needs[size_t(i)]); };
         auto made = [&](int i, std::initializer_list<npy_intp> shape) { return wanted(i) ? fresh(shape, type) : fresh({0}, type); };
-        nb::object sums = fresh({steps, n, wide}, type), own = fresh({steps, n, wide}, type), by_h0 = fresh({n, hidden}, type);
-        nb::object by_x = made(0, {steps, n, width}), by_wi = made(2, {wide, width}), by_wh = made(3, {wide, hidden});
-        nb::object by_bi = made(4, {wide}), by_bh = made(5, {wide});
+        auto asked = [&](int i, const nb::object& to) { return wanted(i) ? Array(to).data<T>() : nullptr; };
+        nb::object by_h0 = fresh({n, hidden}, type), by_x = made(0, {steps, n, width}), by_wi = made(2, {wide, width});
+        nb::object by_wh = made(3, {wide, hidden}), by_bi = made(4, {wide}), by_bh = made(5, {wide});
         const RecurrentShape s{steps, n, hidden, reverse};
-        const auto& k = kernels<T>();
-        T *d = Array(sums).data<T>(), *e = Array(own).data<T>();
+        const RecurrentLayer<T> layer{x, data(keep[3]), nullptr, data(keep[4]), data(keep[5]), data(keep[6])};
+        const RecurrentGrads<T> to{asked(0, by_x),  Array(by_h0).data<T>(), nullptr,        asked(2, by_wi),
+                                   asked(3, by_wh), asked(4, by_bi),        asked(5, by_bh)};
         quietly(double(steps) * n * wide * (width + hidden), [&] {
-            k.recurrent.gru_grad(s, data(keep[0]), data(keep[1]), data(keep[7]), data(keep[8]), out, h, data(keep[5]), d, e,
-                                 Array(by_h0).data<T>());
-            const long rows = steps * n;
-            if (wanted(0)) k.product.product(rows, width, wide, {d, wide, 1}, {wi, width, 1}, Array(by_x).data<T>(), width, false, {});
-            if (wanted(2)) k.product.product(wide, width, rows, {d, 1, wide}, {x, width, 1}, Array(by_wi).data<T>(), width, false, {});
-            if (wanted(3)) by_state_weight<T>(s, e, wide, h, out, Array(by_wh).data<T>());
-            if (wanted(4)) k.reduce.sum(rows, wide, 1, d, T(1), Array(by_bi).data<T>());
-            if (wanted(5)) k.reduce.sum(rows, wide, 1, e, T(1), Array(by_bh).data<T>());
+            kernels<T>().recurrent.gru_grad(s, layer, data(keep[7]), data(keep[8]), dy, data(keep[1]), to);
         });
         return nb::make_tuple(by_x, by_h0, by_wi, by_wh, by_bi, by_bh);
     });
