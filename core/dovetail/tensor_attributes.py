@@ -49,8 +49,8 @@ class Attributes:
     is_cpu = property(lambda self: device_of(self._a).type == "cpu", doc="Whether it lives on the CPU.")
     is_sparse = is_sparse_csr = is_quantized = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = property(lambda self: False)
     layout = property(lambda self: strided)
-    real = property(_complex.real, doc="The real parts, as a view; a real tensor itself.")
-    imag = property(_complex.imag, doc="The imaginary parts, as a view. Raises a RuntimeError for a real tensor.")
+    real = property(_complex.real, lambda self, value: self.real.copy_(value), doc="The real parts, as a view; a real tensor itself.")
+    imag = property(_complex.imag, lambda self, value: self.imag.copy_(value), doc="The imaginary parts, as a view, of complex numbers.")
 
     def to_dense(self, dtype: Any = None, *, masked_grad: Any = None) -> Any:
         """Itself, being strided, in another type if one is named."""

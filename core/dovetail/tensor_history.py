@@ -122,6 +122,9 @@ class History:
     def data(self, value: Any) -> None:
         if value.__class__ not in CLASSES:
             raise TypeMismatch("data", f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._n is not None and value._a.dtype.kind not in "fcV":
+            text = "data set to a tensor that requires gradients must be floating point or complex dtype"
+            raise DtypeError("data", text, f"got {value.dtype}", "convert it with .to(dtype)")
         self._a = value._a
         if self._n.__class__ is Leaf:
             self._n.shape, self._n.dtype = value._a.shape, value._a.dtype

@@ -197,6 +197,31 @@ def test_assert_close(text: str) -> None:
     same(f"__import__('importlib').import_module(T.__name__ + '.testing').assert_close({text})")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "T.tensor([1., 2., 3.]), T.tensor([1., 2.5, 3.5])",
+        "T.tensor([1., 2.]).half(), T.tensor([1., 2.3]).half()",
+        "T.tensor([1, 5, 7]), T.tensor([1, 3, 0])",
+        "T.tensor([1, 5, 7]), T.tensor([1, 3, 9]), rtol=0.1, atol=0",
+        "T.tensor([2**62, 5]), T.tensor([2**62 + 1, 5])",
+        "T.tensor([True]), T.tensor([False])",
+        "T.tensor([1., float('nan')]), T.tensor([1., 2.])",
+        "T.tensor([1 + 1j, 3]), T.tensor([1., 2.]) + 0j",
+        "T.tensor(1), T.tensor(3)",
+        "T.tensor(1.1), T.tensor(3.3)",
+        "1, 3",
+    ],
+)
+def test_assert_close_names_the_differences(text: str) -> None:
+    said = []
+    for library in (torch, dv):
+        with pytest.raises(AssertionError) as caught:
+            eval(f"T.testing.assert_close({text})", {"T": library})  # noqa: S307 - the lines of our own table
+        said.append(str(caught.value))
+    assert said[1] == said[0]
+
+
 def test_what_assert_close_says() -> None:
     with pytest.raises(AssertionError, match=r"Mismatched elements: 1 / 2 \(50.0%\)\nGreatest absolute difference: 1.0 at index \(1,"):
         dv.testing.assert_close({"a": dv.zeros(2)}, {"a": dv.tensor([0.0, 1.0])})

@@ -93,6 +93,9 @@ def backward(
     wanted = None if inputs is None else [t._n for t in _many(inputs)]
     if wanted == []:
         raise GradError("backward", "inputs argument cannot be empty")
+    if wanted and None in wanted:
+        what = "One of the differentiated Tensors does not require grad"
+        raise GradError("backward", what, f"inputs[{wanted.index(None)}]", "call its requires_grad_() before it is used")
     found = _run("backward", tensors, grad_tensors, retain_graph, create_graph, wanted, True)
     for t in [] if inputs is None else _many(inputs):
         if not t.is_leaf and not t.retains_grad and t._n in found:

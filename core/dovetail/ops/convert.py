@@ -118,14 +118,12 @@ def _array(data: Any, dtype: Any) -> Any:
     """A fresh NumPy array of numbers or nested sequences."""
     if isinstance(data, str | bytes):
         raise TypeMismatch("new()", f"invalid data type {type(data).__name__!r}")
-    kind = None if dtype is None else to_numpy_dtype(dtype)
-    if kind is None:
-        kind = _kind_of(data).np
-    elif not isinstance(data, int | float | complex):
-        _kind_of(data)  # says what is no number
+    own = None if dtype is not None and isinstance(data, int | float | complex) else _kind_of(data)  # which says what is no number
+    kind = to_numpy_dtype(own if dtype is None else dtype)
     data = _plain(data)
     try:
-        return _whole(np.array(data), kind) if kind.kind in "iuV" else np.array(data, dtype=kind)
+        with np.errstate(over="ignore"):  # a number too large is infinity
+            return _whole(np.array(data), kind) if kind.kind in "iuV" else np.array(data, dtype=kind)
     except DovetailError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
@@ -229,7 +227,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return _wrapped(_positive(a), device)
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None) -> Tensor:
     """Data as a tensor; ``copy=True`` always copies, ``copy=False`` refuses to.
 
     Raises a ValueRangeError (ValueError) where ``copy=False`` cannot be met.
@@ -242,13 +240,14 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
         if copy is False and dtype not in (None, obj.dtype):
             raise ValueRangeError("asarray", f"can't alias tensor with dtype {obj.dtype} into dtype {dtype}", "", "use copy=None")
         out = obj.to(device or obj.device, dtype, copy=bool(copy))
-        return out.requires_grad_() if requires_grad and out._n is None else out
+        as_it_is = requires_grad in (None, out.requires_grad)
+        return out if as_it_is else out.detach().requires_grad_(bool(requires_grad))
     if not isinstance(obj, np.ndarray | np.generic) and isinstance(obj, bytes | bytearray | memoryview):
-        return frombuffer(obj, dtype=dtype or get_default_dtype(), requires_grad=requires_grad)
+        return frombuffer(obj, dtype=dtype or get_default_dtype(), requires_grad=bool(requires_grad))
     a = _positive(_to_array(obj, dtype, copy))
     if copy is False and not (isinstance(obj, np.ndarray) and np.shares_memory(a, obj)):
         raise ValueRangeError("asarray", f"can't alias data of type {type(obj).__name__}", "", "use copy=None")
-    return _wrapped(a, device, requires_grad)
+    return _wrapped(a, device, bool(requires_grad))
 
 
 def _positive(a: Any) -> Any:

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes as dt
-from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE, no_grad
+from ..autograd.modes import GRAD, INFERENCE, OBSERVE, STATE
 from ..autograd.node import CLASSES, HookedNode, Leaf, Node, Tensor, changed, hooks_of, producer, wrap
-from ..device import xp
 from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
 from ._call import dispatch
@@ -136,7 +135,7 @@ def check_writable(name: str, target: Tensor, mask: int, word: int) -> None:
     if recording and target._n.__class__ is Leaf:
         what = "a leaf Variable that requires grad is being used in an in-place operation"
         raise GradError(where, what, "", "change it inside no_grad(), or change a clone()")
-    if (a.__class__ is np.ndarray and not a.flags.writeable) or (a.size > 1 and 0 in a.strides and _overlaps(a)):
+    if (a.__class__ is np.ndarray and not a.flags.writeable) or (a.size > 1 and 0 in a.strides and name != "fill" and _overlaps(a)):
         what = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         raise GradError(where, f"{what} (shape {tuple(a.shape)})", "", "clone() the tensor before performing the operation")
     if recording and target._v[0] == float("inf") and not word & INFERENCE:
@@ -144,7 +143,7 @@ def check_writable(name: str, target: Tensor, mask: int, word: int) -> None:
     links = _links(target) if recording else []
     if not links or not (mask or links[-1][0]._n is not None):
         return
-    if links[-1][0]._n.__class__ is Leaf:
+    if any(parent._n.__class__ is Leaf for parent, *_ in links):
         what = "a view of a leaf Variable that requires grad is being used in an in-place operation"
         raise GradError(where, what, "", "change it inside no_grad(), or change a clone()")
     for _, op, _, index, _ in links:
@@ -230,12 +229,9 @@ class _Replay:
     def backward(self, g: Tensor, saved: Any) -> tuple[Tensor, Tensor]:
         """The overwritten region's gradient belongs to the new value, the rest to the past."""
         g = self.laid(g)
-        mask = wrap(xp(g._a).ones([g._a.shape[i] for i in self.order], g._a.dtype).transpose(self.inverse))
-        with no_grad():
-            self.region(mask)._a[...] = 0
-        from .arithmetic import mul
-
-        return mul(g, mask), self.region(g)
+        rest = g.clone()
+        self.region(rest).zero_()
+        return rest, self.region(g)
 
     def again(self, node: Node, g: Tensor) -> tuple[Tensor, Tensor]:
         return self.backward(g, ())

@@ -253,12 +253,12 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
         raise ShapeError("tensor_split", "expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     d = dim_of("tensor_split", dim, input._a.ndim)
     n = input._a.shape[d]
-    if isinstance(how, tuple | list):
-        cuts = [slice(*pair).indices(n)[:2] for pair in zip([0, *how], [*how, n], strict=True)]
-        return tuple(getitem(input, (slice(None),) * d + (slice(a, max(a, b)),)) for a, b in cuts)
-    if how <= 0:
-        raise ShapeError("tensor_split", f"number of sections must be larger than 0, got {how}")
-    return _split(input, tuple(n // how + (i < n % how) for i in range(how)), d)
+    if not isinstance(how, tuple | list):
+        if how <= 0:
+            raise ShapeError("tensor_split", f"number of sections must be larger than 0, got {how}")
+        how = [n // how * i + min(i, n % how) for i in range(1, how)]
+    cuts = [slice(*pair).indices(n)[:2] for pair in zip([0, *how], [*how, n], strict=True)]
+    return tuple(getitem(input, (slice(None),) * d + (slice(a, max(a, b)),)) for a, b in cuts)
 
 
 def _cut(where: str, input: Tensor, either: Any, dim: int, least: int) -> Any:

@@ -301,7 +301,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     refuse_types("rms_norm", input._a, "iub")
     if input._a.dtype.kind == "c":
         return _normed_by_ops(input, shape, weight, None, eps, False)
-    return _as(input, _layer_norm(input, shape, weight, None, eps, False))
+    return _layer_norm(input, shape, weight, None, eps, False).to(input.dtype)  # whatever the type of the weight
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

@@ -326,14 +326,18 @@ def _unpool(n: int) -> Any:
     return named(unpool, where, n)
 
 
-def _lp_pool(n: int, mean: Any) -> Any:
+def _lp_pool(n: int, mean: Any, most: Any) -> Any:
     def pool(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
         """The power sum of each window of (N, C, {size}): ``(Σ xᵖ)^(1/p)``, p the `norm_type`.
+
+        Of infinity it is the greatest ``|x|``, of -infinity the least.
 
         >>> import dovetail as dv
         >>> dv.nn.functional.lp_pool{n}d(dv.ones(1, 1, *[4] * {n}), {n}, 4).item()
         4.0
         """
+        if norm_type in (math.inf, -math.inf):
+            return most(input.abs() * (sign := math.copysign(1.0, norm_type)), kernel_size, stride, 0, 1, ceil_mode) * sign
         count = math.prod(spread(f"lp_pool{n}d", "kernel_size", kernel_size, n))
         out = mean(input**norm_type, kernel_size, stride, 0, ceil_mode)
         return (out.sign() * out.abs() * count) ** (1.0 / norm_type)
@@ -342,4 +346,4 @@ def _lp_pool(n: int, mean: Any) -> Any:
 
 
 max_unpool1d, max_unpool2d, max_unpool3d = (_unpool(n) for n in (1, 2, 3))
-lp_pool1d, lp_pool2d, lp_pool3d = _lp_pool(1, avg_pool1d), _lp_pool(2, avg_pool2d), _lp_pool(3, avg_pool3d)
+lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3), (avg_pool1d, avg_pool2d, avg_pool3d), (max_pool1d, max_pool2d, max_pool3d))

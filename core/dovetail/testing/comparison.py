@@ -90,6 +90,13 @@ def _leaves(actual: Any, expected: Any, how: Any) -> str:
         kind = {float: "float64", complex: "complex128"}
         bounds = [_CLOSE.get(kind.get(type(x), ""), (0.0, 0.0)) for x in both]
         return _values(np.asarray(actual), np.asarray(expected), _bounds(rtol, atol, bounds), equal_nan)
+    layouts = [str(getattr(x, "layout", "")) for x in both]
+    if all(layouts) and any(".sparse" in x for x in layouts):
+        if layouts[0] != layouts[1] and flags["layout"]:
+            return f"The values for attribute 'layout' do not match: {layouts[0]} != {layouts[1]}."
+        if layouts[0] == layouts[1] and actual._nnz() != expected._nnz():
+            return f"The number of specified values does not match: {actual._nnz()} != {expected._nnz()}."
+        return _leaves(actual.to_dense(), expected.to_dense(), how)
     related = isinstance(actual, type(expected)) or isinstance(expected, type(actual))
     alike = all(x.__class__ in CLASSES for x in both) or all(isinstance(x, np.ndarray) for x in both)
     if not related or not alike or (not subclasses and type(actual) is not type(expected)):
@@ -112,25 +119,25 @@ def _bounds(rtol: float | None, atol: float | None, defaults: Any) -> tuple[floa
 def _values(a: Any, b: Any, bounds: tuple[float, float], equal_nan: bool) -> str:
     """The numbers that are too far apart, as PyTorch describes them."""
     rtol, atol = bounds
-    exact: list[Any]
-    close: Any
-    if a.dtype.kind in "iu" and b.dtype.kind in "iu" and not (rtol or atol):
-        close, exact = a == b, [x.astype(object) for x in (a, b)]  # int64 does not fit a float
-    else:
-        exact = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
-        close = np.isclose(exact[0], exact[1], rtol=rtol, atol=atol, equal_nan=equal_nan)
+    whole = a.dtype.kind in "biu" and b.dtype.kind in "biu"
+    wide = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
+    close: Any = a == b if whole and not (rtol or atol) else np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if np.all(close):
         return ""
-    with np.errstate(all="ignore"):
-        apart = np.where(close, 0, abs(exact[0] - exact[1])).astype(np.float64)
-        relative = np.where(close, 0, apart / abs(exact[1].astype(np.complex128)))
     word, most = ("close", [f" (up to {x} allowed)" for x in (atol, rtol)]) if rtol or atol else ("equal", ["", ""])
+    exact = [x.astype(object) for x in (a, b)] if whole else wide if a.ndim == 0 else [a, b]  # int64 does not fit a float
+    with np.errstate(all="ignore"):
+        apart = np.where(close, 0, abs(exact[0] - exact[1]))
+        real = np.float32 if whole and a.ndim else np.float64 if whole else apart.dtype  # PyTorch divides integers in float32
+        relative = np.where(close, 0, apart.astype(real) / np.asarray(abs(exact[1])).astype(real))
     if a.ndim == 0:
         head = f"Scalars are not {word}!\n\nExpected {b.item()} but got {a.item()}."
         return f"{head}\nAbsolute difference: {apart.item()}{most[0]}\nRelative difference: {relative.item()}{most[1]}"
     wrong = int((~close).sum())
     lines = [f"Tensor-likes are not {word}!\n", f"Mismatched elements: {wrong} / {a.size} ({100 * wrong / a.size:.1f}%)"]
     for name, d, up in (("absolute", apart, most[0]), ("relative", relative, most[1])):
-        index = tuple(int(i) for i in np.unravel_index(np.nanargmax(d) if not np.isnan(d).all() else 0, d.shape))
-        lines.append(f"Greatest {name} difference: {d[index]} at index {index}{up}")
+        index = tuple(int(i) for i in np.unravel_index(np.argmax(d.astype(np.float64)), d.shape))  # NaN is the farthest
+        lines.append(
+            f"Greatest {name} difference: {d[index].item() if isinstance(d[index], np.generic) else d[index]} at index {index}{up}"
+        )
     return "\n".join(lines)

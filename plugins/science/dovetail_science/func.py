@@ -65,6 +65,8 @@ def _settled(tree: Any, own: list[Tensor]) -> Any:
 
 def _numbers(where: str, argnums: Any, count: int) -> tuple[int, ...]:
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not numbers:
+        raise GradError(where, "argnums must be non-empty", "expected a number or a tuple of numbers", "argnums=0 is the first argument")
     for n in numbers:
         if not isinstance(n, int) or not -count <= n < count:
             raise RangeError(where, f"argnums is {argnums} and there are {count} positional arguments", "expected numbers of arguments")
@@ -334,7 +336,8 @@ def _stacked(outs: list[Any], out_dims: Any) -> Any:
         dims = out_dims if isinstance(out_dims, tuple | list) else [out_dims] * len(outs[0])
         if len(dims) != len(outs[0]):
             raise ValueRangeError("vmap", f"out_dims has {len(dims)} parts and the function gives {len(outs[0])}", "expected as many")
-        return type(outs[0])(_stacked([o[k] for o in outs], d) for k, d in enumerate(dims))
+        parts = [_stacked([o[k] for o in outs], d) for k, d in enumerate(dims)]
+        return type(outs[0])(*parts) if hasattr(outs[0], "_fields") else type(outs[0])(parts)
     raise ValueRangeError("vmap", f"the function gave {type(outs[0]).__name__}", "expected Tensors")
 
 

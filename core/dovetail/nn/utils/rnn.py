@@ -28,6 +28,16 @@ class _Packed(NamedTuple):
     unsorted_indices: Tensor | None
 
 
+def _cast(kind: str) -> Any:
+    """The method of a packed sequence that casts its data as a tensor's method of this name does."""
+
+    def cast(self: Any) -> Any:
+        return self._replace(data=getattr(self.data, kind)())
+
+    cast.__doc__ = f"The same sequences with ``data.{kind}()``."
+    return cast
+
+
 class PackedSequence(_Packed):
     """Sequences, longest first, with all their first steps, then all their second steps, and so on, in ``data``.
 
@@ -61,18 +71,6 @@ class PackedSequence(_Packed):
         """On a GPU."""
         return self.to("cuda" if device is None else device)
 
-    def float(self) -> PackedSequence:
-        """With data of float32."""
-        return self._replace(data=self.data.float())
-
-    def double(self) -> PackedSequence:
-        """With data of float64."""
-        return self._replace(data=self.data.double())
-
-    def half(self) -> PackedSequence:
-        """With data of float16."""
-        return self._replace(data=self.data.half())
-
     def pin_memory(self) -> PackedSequence:
         """The same sequences: there is no pinned memory here."""
         return self
@@ -85,6 +83,8 @@ class PackedSequence(_Packed):
     def is_cuda(self) -> bool:
         """Whether the data is on a GPU."""
         return self.data.is_cuda
+
+    byte, char, double, float, half, int, long, short = map(_cast, "byte char double float half int long short".split())
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import dovetail
 from dovetail import Tensor
+from dovetail.errors import ShapeError
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
@@ -19,6 +21,15 @@ def __getattr__(name: str) -> Callable[..., Any]:
         return getattr(t, method)(*args[:2], **({"value": last[0]} if last else more))
 
     def each(self: Any, *args: Any, **more: Any) -> Any:
+        if isinstance(self, int | float | complex):  # _foreach_pow(2, exponents)
+            return tuple(getattr(dovetail, method)(self, t) for t in args[0])
+        counts = {len(self), *(len(x) for x in (*args, *more.values()) if isinstance(x, list | tuple))}
+        if counts != {len(self)}:
+            what = f"Tensor lists must have the same number of tensors, got {' and '.join(map(str, sorted(counts)))}"
+            raise ShapeError(name, what, "", "give one part for each tensor")
+        if not len(self):
+            raise ShapeError(name, "Tensor list must have at least one tensor.", "", "leave the call out for an empty list")
+
         def part(value: Any, i: int) -> Any:
             return value[i] if isinstance(value, list | tuple) else value
 
