@@ -122,6 +122,7 @@ REFUSED = [
         ValueRangeError,
         "MixUp: num_classes is None and labels are classes; expected num_classes",
     ),
+    (lambda: v2.CutMix(alpha=-1), ValueRangeError, "CutMix: alpha is -1; expected more than 0"),
     (
         lambda: v2.MixUp(num_classes=2)(dv.zeros(3, 1, 2, 2), dv.arange(2)),
         ValueRangeError,

@@ -13,14 +13,23 @@ Block = tuple[slice, np.ndarray, np.ndarray]  # which pixels of the result, and 
 _PIXELS = 1 << 14
 
 
+def fused(pixels: int) -> bool:
+    """Whether a·x + b·y is summed in float64, where b·y is exact: the last bit of a place decides what is half-way between two pixels.
+
+    PyTorch's product of matrices rounds b·y where it has fewer than 400 multiplications, and else fuses it into the sum.
+    """
+    return 6 * pixels >= 400
+
+
 def _mapped(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows of ``matrix`` (K, 3) times (x, y, 1), for the pixels of some rows: (K, n). PyTorch adds in this order, and fuses nothing."""
+    """The rows of ``matrix`` (K, 3) times (x, y, 1), for the pixels of some rows: (K, n), added in PyTorch's order."""
     rows, width = max(1, _PIXELS // len(x)), len(x)
     along, down, shift = matrix.T[:, :, None, None]
-    along = along * x
+    wide = np.float64 if fused(len(x) * len(y)) else matrix.dtype
+    along, down = (along * x).astype(wide), down.astype(wide)
     for start in range(0, len(y), rows):
         some = y[start : start + rows, None]
-        found = along + down * some
+        found = (along + down * some).astype(matrix.dtype, copy=False)
         found += shift
         yield slice(start * width, (start + len(some)) * width), found.reshape(len(matrix), -1)
 

@@ -119,7 +119,8 @@ def _affine_sources(matrix: Tensor, size: Sequence[int], new_size: Sequence[int]
 
 def _mapped(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``(H, W)``: a row of a matrix times (x, y, 1), added in PyTorch's order."""
-    return x * row[0] + (y * row[1])[:, None] + row[2]
+    wide = dovetail.float64 if _gather.fused(len(x) * len(y)) else row.dtype
+    return ((x * row[0]).to(wide) + (y.to(wide) * row[1].to(wide))[:, None]).to(row.dtype) + row[2]
 
 
 def _perspective_sources(numbers: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
