@@ -16,8 +16,8 @@ _PIXELS = 1 << 14
 def _summands(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """``a x`` (K, 1, W) and ``b y`` (K, H, 1), so that their sum in float32 is PyTorch's to the last bit.
 
-    Its product of matrices rounds ``b y`` where it has fewer than 400 multiplications, and else fuses it into the sum. In float64 ``b y`` is
-    exact; what is too small to be added to it there still decides which way a tie falls.
+    Its product of matrices rounds ``b y`` where it has fewer than 400 multiplications, and else fuses it into the sum. In float64
+    ``b y`` is exact; what is too small to be added to it there still decides which way a tie falls.
     """
     along, down = matrix[:, :1, None] * x, matrix[:, 1:2, None]
     if matrix.dtype != np.float32 or 6 * len(x) * len(y) < 400:

@@ -68,7 +68,7 @@ def _around(centres: np.ndarray, reach: int) -> np.ndarray:
     return np.floor(centres).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)
 
 
-def _smoothing_taps(kernel: Callable[..., np.ndarray], support: float, size: int, new_size: int, number: Any) -> tuple[np.ndarray, np.ndarray]:
+def _smoothing_taps(kernel: Callable[..., np.ndarray], support: float, size: int, new_size: int, number: Any) -> tuple[Any, Any]:
     """Counted in ``number`` and added one by one as PyTorch does, so that the same weights are 0: a bool is True where any is not."""
     step = number(size) / number(new_size)
     stretch = max(step, number(1))
