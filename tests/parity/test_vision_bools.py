@@ -1,6 +1,6 @@
 """Images of bools beside torchvision's: v1 gives True for whatever is not zero between pixels, v2 rounds, except where it resizes.
 
-With antialiasing the last bit of a weight would decide what is not zero, so there is none here.
+With antialiasing the last bit of a weight decides what is not zero.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ CALLS = {
     "elastic": lambda f, m, img, moves: f.elastic_transform(img, moves, m.BILINEAR),
     "resize": lambda f, m, img, moves: f.resize(img, [31, 11], m.BILINEAR, antialias=False),
     "resize, bicubic": lambda f, m, img, moves: f.resize(img, [31, 11], m.BICUBIC, antialias=False),
+    "resize, smoothed": lambda f, m, img, moves: f.resize(img, [31, 11], m.BILINEAR),
+    "resize, smoothed to fewer": lambda f, m, img, moves: f.resize(img, [19, 11], m.BILINEAR),
+    "resize, smoothed bicubic": lambda f, m, img, moves: f.resize(img, [11, 40], m.BICUBIC),
     "resize, nearest": lambda f, m, img, moves: f.resize(img, [31, 11], m.NEAREST),
     "resized_crop": lambda f, m, img, moves: f.resized_crop(img, 2, 3, 14, 9, [20, 20], m.BILINEAR, antialias=False),
     "gaussian_blur": lambda f, m, img, moves: f.gaussian_blur(img, [3, 5]),

@@ -370,6 +370,9 @@ def test_videos_are_mixed_and_augmented():
         for _ in range(4):
             got = build(our_v2)(our_tensors.Image(dovetail.from_numpy(PIXELS)), 3)
             _same(got, build(their_v2)(their_tensors.Image(torch.from_numpy(PIXELS)), 3))
+        frames = np.stack([PIXELS, PIXELS[:, ::-1]])
+        got = build(our_v2)(our_tensors.Video(dovetail.from_numpy(frames)))
+        _same(got, build(their_v2)(their_tensors.Video(torch.from_numpy(frames))))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 
 import pytest
@@ -122,3 +123,25 @@ def test_pixels(row):
             _check(_call(ours, version, value, *case), want, case[0], kind, lambda v=value: _call(theirs, version, v.astype(float), *case))
             answers += 1
     assert answers, "torchvision itself takes none of these images"
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 9), (40, 50), (65, 3), (64, 224)])
+@pytest.mark.parametrize("version", [1, 2])
+def test_half_way_between_two_pixels(version, size):
+    """Shears and turns whose places fall between pixels: the last bit of PyTorch's sum decides, which has another order above 66 pixels."""
+    pixels = _pixels("uint8", 1, *size)
+    calls = [("rotate", (angle,)) for angle in (30.0, 45.0, 90.0, 180.0)]
+    calls += [
+        ("affine", (0.0, [0, 0], 1.0, shear, "I.NEAREST", None, center))
+        for slope in (0.2, -0.2, 0.12000000476837158, 0.5)
+        for center in (None, [0, 0])
+        for shear in ([math.degrees(math.atan(slope)), 0.0], [0.0, math.degrees(math.atan(slope))])
+    ]
+    calls += [("affine", (0.0, [0, 0], scale, [0.0, 0.0])) for scale in (0.5, 2.0, 0.8)]
+    height, width = size
+    corners = [[0, 0], [width, 0], [width, height], [0, height]]
+    calls += [("perspective", (corners, [[1, 2], [width - 2, 0], [width, height - 1], [2, height]], "I.NEAREST"))]
+    for name, args in calls:
+        got = _call(ours, version, dovetail.from_numpy(pixels), name, args, {})
+        want = _call(theirs, version, torch.from_numpy(pixels), name, args, {})
+        assert np.array_equal(got.numpy(), want.numpy()), (name, args)

@@ -54,6 +54,20 @@ def test_a_module_of_torchvision_is_answered(path):
     assert report(program).missing == []
 
 
+@pytest.mark.parametrize("path", ["models._utils", "models._meta", "models.segmentation._utils", "ops._utils", "extension", "version"])
+def test_a_module_is_reached_through_its_package(path):
+    dovetail_torch.install()
+    try:
+        import torchvision
+
+        found = torchvision
+        for name in path.split("."):
+            found = getattr(found, name)
+        assert found is importlib.import_module(f"dovetail_vision.{path}")
+    finally:
+        dovetail_torch.uninstall()
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

@@ -10,6 +10,7 @@ from PIL import Image
 
 import dovetail as dv
 from dovetail.errors import DtypeError, TypeMismatch, UnknownAttribute, ValueRangeError
+from dovetail.linalg import LinAlgError
 from dovetail_vision import tv_tensors
 from dovetail_vision.transforms import v2
 from dovetail_vision.transforms.v2 import functional as F
@@ -122,6 +123,7 @@ REFUSED = [
         ValueRangeError,
         "MixUp: num_classes is None and labels are classes; expected num_classes",
     ),
+    (lambda: v2.CutMix(alpha=-1), ValueRangeError, "CutMix: alpha is -1; expected more than 0"),
     (
         lambda: v2.MixUp(num_classes=2)(dv.zeros(3, 1, 2, 2), dv.arange(2)),
         ValueRangeError,
@@ -144,6 +146,7 @@ REFUSED = [
         r"adjust_hue: img has shape \(2, 3, 3\); expected \(..., C, H, W\) with C 1 or 3",
     ),
     (lambda: F.adjust_contrast(PIXELS, -1), ValueRangeError, "adjust_contrast: the factor is -1; expected 0 or more"),
+    (lambda: F.perspective(PIXELS, [[0, 0]] * 4, [[0, 0], [1, 0], [1, 1], [0, 1]]), LinAlgError, "perspective: startpoints are "),
     (lambda: F.perspective(PIXELS, None, None), ValueRangeError, "perspective: startpoints and endpoints, or coefficients, do not fit"),
     (
         lambda: F.pad(PIXELS, 1, [1, 2, 3], "edge"),

@@ -131,7 +131,7 @@ class Registry:
         from difflib import get_close_matches
 
         keys = self.list()
-        near = get_close_matches(key, keys if "/" in key else [name.partition("/")[2] or name for name in keys], 3)
+        near = get_close_matches(key.lower(), keys if "/" in key else [name.partition("/")[2] or name for name in keys], 3)
         nearest = f"nearest: {', '.join(near)}" if near else f"{len(keys)} {self.kind} are installed"
         remedy = f"plugin {owner.label} failed: {owner.reason}" if owner and owner.state == "failed" else installer_of(key)
         raise UnknownNameError(self._where(key), f"no plugin that is installed brings {key!r}", nearest, remedy)

@@ -18,7 +18,7 @@ _BACKENDS = (
 def __getattr__(name: str) -> Any:
     if name in _BACKENDS:
         return getattr(import_module(f"{__name__}._backends"), name)
-    if name in __all__:
+    if name in __all__ or name in ("extension", "version"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -52,6 +52,8 @@ def test_a_miss_suggests_the_nearest_names(site):
     site.model("dovetail-audio")
     with pytest.raises(UnknownNameError, match=r"no plugin that is installed brings 'audio/nett'; nearest: audio/net"):
         models.get("audio/nett")
+    with pytest.raises(UnknownNameError, match="brings 'audio/NET'; nearest: audio/net"):
+        models.get("audio/NET")
     with pytest.raises(UnknownNameError, match="nearest: net"):
         models.get("nett")
 

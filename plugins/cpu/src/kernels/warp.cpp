@@ -18,6 +18,15 @@ template <class T> struct Corners {
     T weight[4][SOME];
 };
 
+// a * b + c, rounded once.
+template <class T> inline T fused(T a, T b, T c) {
+#ifdef FP_FAST_FMAF
+    return std::fma(a, b, c);
+#else
+    return T(double(a) * double(b) + double(c));
+#endif
+}
+
 template <class T> void normalized(const Warp<T>& s, long i, long j, long n, T* __restrict x, T* __restrict y) {
     if (s.grid) {
         const T* g = s.grid + 2 * (i * s.ow + j);
@@ -25,9 +34,13 @@ template <class T> void normalized(const Warp<T>& s, long i, long j, long n, T* 
         return;
     }
     const T *m = s.numbers, down = T(i) + s.y0;
+    const bool large = 6 * s.oh * s.ow >= 400;  // PyTorch's product of matrices rounds each step below 400 multiplications
     for (long k = 0; k < n; k++) {
         const T along = T(int32_t(j + k)) + s.x0;
-        const auto row = [&](const T* r) { return (along * r[0] + down * r[1]) + r[2]; };
+        const auto row = [&](const T* r) {
+            const T first = along * r[0];
+            return (large ? fused(down, r[1], first) : first + down * r[1]) + r[2];
+        };
         const T divisor = row(m + 6);
         x[k] = row(m) / divisor + s.shift;
         y[k] = row(m + 3) / divisor + s.shift;

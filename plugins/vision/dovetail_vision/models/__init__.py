@@ -85,7 +85,7 @@ __all__ = [  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name in FAMILIES or name in PACKAGES or name in ("feature_extraction", "mobilenet"):
+    if name in FAMILIES or name in PACKAGES or name in ("_meta", "_utils", "feature_extraction", "mobilenet"):
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """What vision models are built of, by the names of torchvision's ``ops``."""
 
+from . import _utils
 from .box_losses import complete_box_iou_loss, distance_box_iou_loss, generalized_box_iou_loss
 from .boxes import (
     batched_nms,

@@ -21,10 +21,15 @@ def _keys(sharpness: float) -> Callable[[np.ndarray], np.ndarray]:
     """Cubic convolution; Keys, IEEE Trans. ASSP 29 (1981) 1153, equation 15 with ``a`` free."""
 
     def kernel(x: np.ndarray) -> np.ndarray:
-        x, a = np.abs(x), sharpness
-        near = ((a + 2) * x - (a + 3)) * x * x + 1
-        far = (((x - 5) * x + 8) * x - 4) * a
-        return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+        kind = x.dtype
+        x, a = np.abs(x).astype(np.float64), sharpness
+
+        def rounded(values: np.ndarray) -> np.ndarray:  # each product and sum of PyTorch's is rounded once, as here
+            return values.astype(kind)
+
+        near = rounded(rounded(rounded((a + 2) * x - (a + 3)) * x) * x + 1)
+        far = rounded(rounded(rounded(a * x - 5 * a) * x + 8 * a) * x - 4 * a)
+        return np.where(x < 1, near, np.where(x < 2, far, kind.type(0)))
 
     return kernel
 
@@ -43,25 +48,38 @@ _KERNELS = {
 }
 
 
-def _taps(mode: str, antialias: bool, size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
+def _taps(mode: str, antialias: bool, size: int, new_size: int, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
     """Which pixels each output is made of ``(new_size, taps)``, and their weights.
 
     Output ``i`` lies at ``(i + 0.5) * size / new_size - 0.5``. With ``antialias`` the kernel is as wide as the step where
     that is more than a pixel, and what would fall outside is left out; without, the pixel at the edge stands in for it.
     """
     kernel, support = _KERNELS[mode, antialias]
-    step = size / new_size
-    stretch = max(step, 1.0) if antialias else 1.0
-    centres = (np.arange(new_size) + 0.5) * step - 0.5
-    if mode == "bilinear" and not antialias:
-        centres = np.clip(centres, 0, size - 1)
-    reach = int(np.ceil(support * stretch))  # no pixel further than this counts
-    taps = np.floor(centres).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)
-    values = kernel((taps - centres[:, None]) / stretch)
     if antialias:
-        values[(taps < 0) | (taps >= size)] = 0.0
-        values /= values.sum(axis=1, keepdims=True)
-    return np.clip(taps, 0, size - 1), values
+        return _smoothing_taps(kernel, support, size, new_size, np.dtype(dtype).type)
+    centres = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
+    if mode == "bilinear":
+        centres = np.clip(centres, 0, size - 1)
+    taps = _around(centres, int(support))
+    return np.clip(taps, 0, size - 1), kernel(taps - centres[:, None])
+
+
+def _around(centres: np.ndarray, reach: int) -> np.ndarray:
+    return np.floor(centres).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)
+
+
+def _smoothing_taps(kernel: Callable[..., np.ndarray], support: float, size: int, new_size: int, number: Any) -> tuple[Any, Any]:
+    """Counted in ``number`` and added one by one as PyTorch does, so that the same weights are 0: a bool is True where any is not."""
+    step = number(size) / number(new_size)
+    stretch = max(step, number(1))
+    edges = ((np.arange(new_size) + 0.5) * float(step)).astype(number)[:, None]  # distances from the image's edge
+    width = number(support * float(stretch))
+    taps = _around(edges[:, 0] - 0.5, int(np.ceil(width)))
+    distances = ((taps - edges).astype(number) + 0.5) * float(1 / stretch)
+    values = kernel(distances.astype(number))
+    first, last = np.trunc(edges - width + 0.5), np.trunc(edges + width + 0.5)
+    values[(taps < np.maximum(first, 0)) | (taps >= np.minimum(last, size))] = 0
+    return np.clip(taps, 0, size - 1), values / values.cumsum(axis=1)[:, -1:]
 
 
 def _scattered(taps: np.ndarray, values: np.ndarray, size: int, dtype: Any) -> np.ndarray:
@@ -99,7 +117,7 @@ def _in_bands(weights: np.ndarray, taps: np.ndarray) -> tuple[Band, ...]:
 @lru_cache(maxsize=64)
 def bands(mode: str, antialias: bool, size: int, new_size: int, dtype: str) -> tuple[Band, ...]:
     """The weights for floats, in strips."""
-    taps, values = _taps(mode, antialias, size, new_size)
+    taps, values = _taps(mode, antialias, size, new_size, dtype)
     return _in_bands(_scattered(taps, values, size, dtype), taps)
 
 

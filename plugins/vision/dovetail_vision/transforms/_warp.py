@@ -118,8 +118,13 @@ def _affine_sources(matrix: Tensor, size: Sequence[int], new_size: Sequence[int]
 
 
 def _mapped(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """``(H, W)``: a row of a matrix times (x, y, 1), added in PyTorch's order."""
-    return x * row[0] + (y * row[1])[:, None] + row[2]
+    """``(H, W)``: a row of a matrix times (x, y, 1), added in PyTorch's order; see `_gather`."""
+    along, down = x * row[0], (y * row[1])[:, None]
+    if row.dtype is dovetail.float32 and 6 * down.numel() * along.numel() >= 400:
+        down = (y.double() * row[1].double())[:, None]
+        least = down.abs().max() * 2.0**-51
+        along = dovetail.where(along.abs() < least, along.sign() * least, along.double())
+    return (along + down).to(row.dtype) + row[2]
 
 
 def _perspective_sources(numbers: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from PIL import Image  # noqa: F401 (for the examples)
 
 from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
+from dovetail.linalg import LinAlgError
 
 from .. import _pil, _warp
 from .._interpolation import PIL_FILTERS, InterpolationMode, interpolation_mode
@@ -152,7 +153,10 @@ def perspective_coefficients(startpoints: Sequence[Sequence[float]], endpoints: 
     rows = []
     for (x, y), (old_x, old_y) in zip(endpoints, startpoints, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -old_x * x, -old_x * y], [0, 0, 0, x, y, 1, -old_y * x, -old_y * y]]
-    found = np.linalg.lstsq(np.array(rows, float), np.array(startpoints, float).ravel(), rcond=None)[0]
+    found, _, rank, _ = np.linalg.lstsq(np.array(rows, float), np.array(startpoints, float).ravel(), rcond=None)
+    if rank < 8:
+        what = f"startpoints are {startpoints} and endpoints {endpoints}, which no one map takes to each other"
+        raise LinAlgError("perspective", what, "expected corners of which no three are in a line")
     return found.astype(np.float32).tolist()
 
 

@@ -12,7 +12,7 @@ import dovetail
 from dovetail import Tensor
 from dovetail.errors import TypeMismatch, ValueRangeError
 
-from ...tv_tensors import BoundingBoxes, KeyPoints, Mask, TVTensor, wrap
+from ...tv_tensors import BoundingBoxes, KeyPoints, Mask, TVTensor, Video, wrap
 from .._checks import FillFor
 from .._draws import dirichlet
 from .._policies import POLICIES, AutoAugmentPolicy
@@ -230,7 +230,8 @@ class AugMix(_Augmenting):
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
         pixels = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(Tensor)
-        batch = pixels.reshape([1] * max(4 - pixels.ndim, 0) + list(pixels.shape))
+        ndim = 5 if isinstance(image, Video) else 4  # the frames of a video share their weights
+        batch = pixels.reshape([1] * max(ndim - pixels.ndim, 0) + list(pixels.shape))
         rows = [len(batch)] + [1] * (batch.ndim - 1)
         space = self._augmentation_space(10, height, width)
         shares = dirichlet([self.alpha] * 2, len(batch)).to(batch.device)

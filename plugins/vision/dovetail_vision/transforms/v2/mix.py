@@ -104,6 +104,8 @@ def _drawn_hole(
 class _Mixed(Transform):
     def __init__(self, *, alpha: float = 1.0, num_classes: int | None = None, labels_getter: Any = "default") -> None:
         super().__init__()
+        if not alpha > 0:
+            raise ValueRangeError(type(self).__name__, f"alpha is {alpha!r}", "expected more than 0, as Beta(alpha, alpha) has it")
         self.alpha = float(alpha)
         self.num_classes = num_classes
         self._labels_getter = getter_of_labels(type(self).__name__, labels_getter)
