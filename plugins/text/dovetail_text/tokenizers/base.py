@@ -9,6 +9,7 @@ from typing import Any
 from dovetail.errors import FormatError
 
 from ..padding import FILLS, as_tensors, check_side, pad_lists, target_length
+from .chat import ChatTemplates
 from .checks import is_one, no_pad, pair_list, pairs_of
 from .encoding import LISTS, BatchEncoding, Encoding
 from .special import SpecialTokens
@@ -17,7 +18,7 @@ from .strategies import Cut, cut_of, padding_of
 __all__ = ["Tokenizer"]
 
 
-class Tokenizer(SpecialTokens):
+class Tokenizer(ChatTemplates, SpecialTokens):
     """Text to numbers and back.
 
     ``encode`` gives an `Encoding`, as Hugging Face's ``tokenizers``; calling it gives a `BatchEncoding`, as

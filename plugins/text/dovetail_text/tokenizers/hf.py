@@ -17,7 +17,7 @@ from .backend import Backend, calls
 from .base import Tokenizer
 from .checks import whole_numbers
 from .config import cleaned_up, settings
-from .files import decoded, open_text, parse
+from .files import decoded, open_text, parse, template_files, write_templates
 from .strategies import Cut
 
 __all__ = ["HFTokenizer"]
@@ -47,6 +47,7 @@ class HFTokenizer(Tokenizer):
         model_input_names: Sequence[str] | None = None,
         clean_up_tokenization_spaces: bool = False,
         additional_special_tokens: Sequence[str] = (),
+        chat_template: str | dict[str, str] | None = None,
         **special_tokens: str | None,
     ) -> None:
         self._start(tokenizer if isinstance(tokenizer, Backend) else Backend(tokenizer, "tokenizer.json"))
@@ -55,7 +56,7 @@ class HFTokenizer(Tokenizer):
             if side not in ("left", "right"):
                 raise ValueRangeError("HFTokenizer", f"{name} is {side!r}", "expected 'left' or 'right'")
         self.model_max_length, self.padding_side, self.truncation_side = model_max_length, padding_side, truncation_side
-        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
+        self.clean_up_tokenization_spaces, self.chat_template = clean_up_tokenization_spaces, chat_template
         if model_input_names is not None:
             self.model_input_names = list(model_input_names)
 
@@ -97,15 +98,17 @@ class HFTokenizer(Tokenizer):
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str], **options: Any) -> HFTokenizer:
         """Read a folder as ``save_pretrained`` writes it: ``tokenizer.json``, and beside it ``tokenizer_config.json``
-        and ``special_tokens_map.json`` where they are there.
+        and ``special_tokens_map.json`` and chat templates where they are there.
 
-        Names of classes and code in the configuration are not followed. Raises FileNotFoundError and FormatError.
+        Names of classes and code in the configuration are not followed; a chat template
+        runs when a chat is written, in a sandbox. Raises FileNotFoundError and FormatError.
         """
         folder = Path(folder)
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise FileNotFoundError(f"{folder}: there is no tokenizer.json; write it with save_pretrained of a fast tokenizer")
         found = settings({name: _side_file(folder / name) for name in ("special_tokens_map.json", "tokenizer_config.json")}, folder)
+        found |= template_files(folder)
         return cls.from_json(open_text(file), file, **found | options)
 
     @classmethod
@@ -116,7 +119,7 @@ class HFTokenizer(Tokenizer):
         return cls.from_folder(path, **options) if os.path.isdir(path) else cls.from_json(open_text(path), path, **options)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``tokenizer.json`` and ``tokenizer_config.json`` into a folder, which `from_folder` and transformers read."""
+        """Write ``tokenizer.json``, ``tokenizer_config.json`` and chat templates into a folder; `from_folder` and transformers read it."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.save(folder / "tokenizer.json")
@@ -126,6 +129,7 @@ class HFTokenizer(Tokenizer):
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "model_input_names": list(self.model_input_names), **self.special_tokens_map,
         }  # fmt: skip
+        write_templates(folder, self.chat_template)
         with replacing(folder / "tokenizer_config.json") as temporary:
             temporary.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
