@@ -82,7 +82,7 @@ class Tokenizer(ChatTemplates, SpecialTokens):
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
         """The tokens of a text."""
-        return self.encode(text, pair, add_special_tokens).tokens
+        return self.encode_batch([text if pair is None else (text, pair)], add_special_tokens)[0].tokens
 
     def decode_batch(self, sequences: Iterable[Any], skip_special_tokens: bool = False, **options: Any) -> list[str]:
         """The text of each list of numbers (or row of a tensor)."""

@@ -22,6 +22,8 @@ from .strategies import Cut
 
 __all__ = ["HFTokenizer"]
 
+_LISTS = ("additional_special_tokens", "extra_special_tokens")
+
 
 class HFTokenizer(Tokenizer):
     """A tokenizer of Hugging Face's: BPE, WordPiece, Unigram or word level, with all that its ``tokenizer.json`` says.
@@ -118,7 +120,7 @@ class HFTokenizer(Tokenizer):
         path = folder_of(path, **hub_options(options))
         return cls.from_folder(path, **options) if os.path.isdir(path) else cls.from_json(open_text(path), path, **options)
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write ``tokenizer.json``, ``tokenizer_config.json`` and chat templates into a folder; `from_folder` and transformers read it."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,6 +134,7 @@ class HFTokenizer(Tokenizer):
         write_templates(folder, self.chat_template)
         with replacing(folder / "tokenizer_config.json") as temporary:
             temporary.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        return str(folder / "tokenizer_config.json"), str(folder / "tokenizer.json")
 
     # ------------------------------------------------------------------------------------------------- the face
 
@@ -191,6 +194,7 @@ class HFTokenizer(Tokenizer):
 
         Raises an IndexError for a number that no token has, a TypeError for what is no whole number.
         """
+        options.pop("spaces_between_special_tokens", None)  # transformers, too, heeds it for slow tokenizers only
         if options:
             raise UnsupportedError("HFTokenizer.decode", f"it does not know {', '.join(sorted(options))}")
         numbers = whole_numbers("HFTokenizer.decode", token_ids)
@@ -208,12 +212,24 @@ class HFTokenizer(Tokenizer):
         with self._lock, calls("HFTokenizer.add_tokens"):
             return self.backend.add_special_tokens(tokens) if special_tokens else self.backend.add_tokens(tokens)
 
-    def add_special_tokens(self, tokens: Mapping[str, str]) -> int:
-        """Add special tokens by name, ``{"pad_token": "[PAD]"}``, and return how many are new."""
-        new = self.add_tokens(list(tokens.values()), special_tokens=True)
-        for name, token in tokens.items():
+    def add_special_tokens(self, tokens: Mapping[str, Any]) -> int:
+        """Add special tokens by name, ``{"pad_token": "[PAD]"}``, and return how many are new.
+
+        ``additional_special_tokens`` (or ``extra_special_tokens``) is a list of tokens without a name, which takes the place of an
+        earlier one.
+        """
+        more = [token for name in _LISTS for token in tokens.get(name, ())]
+        named = {name: token for name, token in tokens.items() if name not in _LISTS}
+        new = self.add_tokens([*named.values(), *more], special_tokens=True)
+        for name, token in named.items():
             self.set_special(name, token)
+        self._additional = more or self._additional
         return new
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """`get_vocab`, by its other name."""
+        return self.get_vocab()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**{k: v for k, v in vars(self).items() if k not in ("backend", "_lock")}, "json": self.to_str()}
@@ -224,7 +240,7 @@ class HFTokenizer(Tokenizer):
         vars(self).update(state, _padding=padding)
 
     def __repr__(self) -> str:
-        return f"HFTokenizer({type(self.backend.model).__name__}, {len(self)} tokens, special={self.special_tokens_map})"
+        return f"{type(self).__name__}({type(self.backend.model).__name__}, {len(self)} tokens, special={self.special_tokens_map})"
 
 
 def _side_file(path: Path) -> dict[str, Any]:
