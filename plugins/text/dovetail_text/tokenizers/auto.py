@@ -28,8 +28,9 @@ class PreTrainedTokenizerFast(HFTokenizer):
 
     >>> from dovetail_text.tokenizers import train_bpe
     >>> tokenizer = PreTrainedTokenizerFast(tokenizer_object=train_bpe(["it fits, it fits"], 270).backend, pad_token="<|endoftext|>")
-    >>> tokenizer.encode("it fits") + [0], tokenizer.decode([[258, 262], [258]])
-    ([258, 262, 0], ['it fits', 'it'])
+    >>> ids = tokenizer.encode("it fits")
+    >>> type(ids).__name__, tokenizer.decode([ids, ids[:1]])
+    ('list', ['it fits', 'it'])
     """
 
     def __init__(

@@ -145,9 +145,7 @@ def _package() -> Any:
     return jinja2
 
 
-@lru_cache(1)
-def _environment() -> Any:
-    jinja2 = _package()
+def _payments(jinja2: Any) -> Any:
     nodes = jinja2.nodes
 
     class Paid(jinja2.ext.Extension):  # type: ignore[misc]
@@ -180,11 +178,17 @@ def _environment() -> Any:
             body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
             return nodes.CallBlock(self.call_method("generated"), [], [], body).set_lineno(line)
 
+    return Paid
+
+
+def _rewriter(jinja2: Any, paid: Any) -> Any:
+    nodes = jinja2.nodes
+
     class Meter(jinja2.visitor.NodeTransformer):  # type: ignore[misc]
-        """Puts the calls of `Paid` into a template."""
+        """Puts the calls of the extension into a template."""
 
         def call(self, name: str, args: list[Any], like: Any) -> Any:
-            return nodes.Call(nodes.ExtensionAttribute(Paid.identifier, name), args, [], None, None).set_lineno(like.lineno)
+            return nodes.Call(nodes.ExtensionAttribute(paid.identifier, name), args, [], None, None).set_lineno(like.lineno)
 
         def step(self, amount: int, like: Any) -> Any:
             return nodes.ExprStmt(self.call("step", [nodes.Const(amount)], like)).set_lineno(like.lineno)
@@ -226,6 +230,10 @@ def _environment() -> Any:
                 operand.expr = self.call("seen", [operand.expr], node)
             return node
 
+    return Meter()
+
+
+def _namespace(jinja2: Any) -> Any:
     class Namespace(jinja2.utils.Namespace):  # type: ignore[misc]
         """Without names of Python's own, and printed without what it holds, which may be itself."""
 
@@ -246,6 +254,10 @@ def _environment() -> Any:
             if str(name).startswith("_"):
                 raise _refuse(f"the template keeps {name!r} in a namespace", "expected names without an underscore in front")
 
+    return Namespace
+
+
+def _sandbox(jinja2: Any, extension: Any) -> Any:
     class Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):  # type: ignore[misc]
         intercepted_binops = frozenset(["+", "*", "**", "%"])
 
@@ -265,7 +277,7 @@ def _environment() -> Any:
         def call(self, context: Any, function: Any, *args: Any, **named: Any) -> Any:
             owner = getattr(function, "__self__", None)
             given = {name: value for name, value in named.items() if name not in ("_loop_vars", "_block_vars")}  # jinja2's own
-            if isinstance(owner, Paid):
+            if isinstance(owner, extension):
                 return function(*args, **given)
             if isinstance(owner, str | bytes | int | float):
                 if getattr(function, "__name__", "") in ("format", "format_map"):
@@ -285,12 +297,20 @@ def _environment() -> Any:
         _spend(_size(value))
         return value
 
-    made = Environment(trim_blocks=True, lstrip_blocks=True, extensions=[Paid, jinja2.ext.loopcontrols], optimized=False, finalize=printed)
+    extensions = [extension, jinja2.ext.loopcontrols]
+    return Environment(trim_blocks=True, lstrip_blocks=True, extensions=extensions, optimized=False, finalize=printed)
+
+
+@lru_cache(1)
+def _environment() -> Any:
+    jinja2 = _package()
+    paid = _payments(jinja2)
+    made = _sandbox(jinja2, paid)
     made.filters = {name: _filter(name, function) for name, function in (made.filters | {"tojson": _tojson}).items()}
     made.tests = {name: _test(function) for name, function in made.tests.items()}
     kept = {name: made.globals[name] for name in ("range", "cycler", "joiner")}
-    made.globals = kept | {"raise_exception": _raise, "strftime_now": _now, "dict": _dict, "namespace": Namespace}
-    return made, Meter()
+    made.globals = kept | {"raise_exception": _raise, "strftime_now": _now, "dict": _dict, "namespace": _namespace(jinja2)}
+    return made, _rewriter(jinja2, paid)
 
 
 @lru_cache(32)
