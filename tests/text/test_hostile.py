@@ -67,6 +67,10 @@ def _lora(folder):
     load_lora(BertModel(BERT), folder)
 
 
+def _chat(folder):
+    HFTokenizer.from_folder(folder).apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False)
+
+
 def _model(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of heads that are missing
@@ -93,6 +97,10 @@ READERS = {
     "m.model": (_sp_model(), lambda f: load_sp_model(f / "m.model").EncodeAsPieces("it fits")),
     "bpe/tokenizer.json": (None, lambda f: HFTokenizer.from_folder(f / "bpe").encode("it fits")),
     "bpe/tokenizer_config.json": ('{"model_max_length": 8, "eos_token": "it"}', lambda f: HFTokenizer.from_folder(f / "bpe")("it fits")),
+    "chat/chat_template.jinja": (
+        "{% for m in messages %}<{{ m.role | upper }}> {{ m['content'] | trim ~ 'x' * 3 }}{% endfor %}", lambda f: _chat(f / "chat"),
+    ),
+    "chat/tokenizer_config.json": ('{"chat_template": [{"name": "a", "template": "{{ b }}"}]}', lambda f: _chat(f / "chat")),
     "unigram.json": (None, lambda f: Tokenizer.from_file(f / "unigram.json").encode("it fits")),
     "word.json": (
         '{"format": "dovetail-text tokenizer", "version": 1, "type": "word", "rule": "split", "unknown": null, "pad": null, "bos": null, '
@@ -121,7 +129,8 @@ READ = dict.fromkeys(("ptb.train.txt", "wikitext-2/wiki.train.tokens", "lines.tx
     "train.csv": {"empty", "a mark", "blank lines"}, "SST-2/train.tsv": TEXT - {"carriage returns"},
     "test.txt": {"empty", "a mark", "blank lines", "a long line", "tabs"},
     "labelled/train.csv": {"empty", "blank lines"} | ({"carriage returns"} if find_spec("datasets") else set()),
-    "bpe/tokenizer_config.json": {"an object"}, "gen/generation_config.json": {"an object"},
+    "bpe/tokenizer_config.json": {"an object"}, "chat/tokenizer_config.json": {"an object"},
+    "chat/chat_template.jinja": TEXT - {"a long line", "deep objects"}, "gen/generation_config.json": {"an object"},
 }  # fmt: skip
 
 
@@ -134,8 +143,8 @@ def folder(tmp_path_factory):
         if data is not None:
             (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
     lines = ["it fits well, it fits"] * 4
-    (folder / "bpe").mkdir(exist_ok=True)
-    train_bpe(lines, 262).save(folder / "bpe/tokenizer.json")
+    for name in ("bpe", "chat"):
+        train_bpe(lines, 262).save(folder / name / "tokenizer.json")
     train_unigram(lines, 20).save(folder / "unigram.json")
     (folder / "ranks.tiktoken").write_bytes(b"\n".join(base64.b64encode(bytes([b])) + b" %d" % b for b in range(256)))
     for name in ("bert", "gen", "pieces"):

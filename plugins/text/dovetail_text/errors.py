@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dovetail.errors import DovetailError
 
-__all__ = ["HubError", "MissingPackage", "TokenizerError", "VocabError"]
+__all__ = ["ChatTemplateError", "HubError", "MissingPackage", "TokenizerError", "VocabError"]
 
 
 class VocabError(DovetailError, RuntimeError):
@@ -13,6 +13,10 @@ class VocabError(DovetailError, RuntimeError):
 
 class TokenizerError(DovetailError, RuntimeError):
     """A tokenizer that cannot do what it is asked for."""
+
+
+class ChatTemplateError(DovetailError, ValueError):
+    """A chat template that cannot be read or does what it may not, or a chat that it refuses."""
 
 
 class HubError(DovetailError, OSError):

@@ -14,7 +14,7 @@ from .errors import HubError, MissingPackage
 __all__ = ["fetch_file", "folder_of", "hub_options"]
 
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
-_SMALL, _WEIGHTS = ["*.json", "*.txt", "*.model"], (["*.safetensors"], ["pytorch_model*.bin"])
+_SMALL, _WEIGHTS = ["*.json", "*.txt", "*.model", "*.jinja"], (["*.safetensors"], ["pytorch_model*.bin"])
 _URL = re.compile(r"hf://(?:(datasets|spaces)/)?([\w.-]+/[\w.-]+)(?:@([^/]+))?/(.+)", re.ASCII)
 
 

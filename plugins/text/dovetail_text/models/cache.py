@@ -55,6 +55,10 @@ class KeyValueCache:
         """How many tokens are in it, as transformers asks."""
         return self.length
 
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """`reorder`, by the name and the argument of transformers."""
+        self.reorder(beam_idx)
+
     def reorder(self, rows: Tensor) -> None:
         """Let each text go on from another one: text i has, from now on, what text ``rows[i]`` had. Raises nothing of its own.
 

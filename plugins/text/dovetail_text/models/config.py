@@ -102,11 +102,15 @@ class Config:
         """Write ``config.json`` into a folder."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         with atomic.replacing(Path(folder) / "config.json") as path:
-            path.write_text(json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            path.write_text(self.to_json_string(), encoding="utf-8")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields in Hugging Face's spelling, with ``model_type``."""
         return {"model_type": self.model_type, **asdict(self)}
+
+    def to_json_string(self) -> str:
+        """What ``config.json`` holds."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
 
 _LARGEST = 2**28  # of a size, so that the product of two still counts in 64 bits

@@ -52,6 +52,8 @@ class DistilBertConfig(Config):
     id2label: dict[int, str] | None = None
 
     def __post_init__(self) -> None:
+        if self.id2label and self.num_labels == 2:  # which nobody need have said
+            self.num_labels = len(self.id2label)
         self.id2label = named(self.id2label, self.num_labels)
 
     @property

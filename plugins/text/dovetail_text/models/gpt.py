@@ -94,6 +94,25 @@ class GPTConfig(Config):
         return super().from_dict(config, **changes)
 
 
+class GPT2Config(GPTConfig):
+    """The same under the names, and with the defaults, of transformers: ``n_positions``, and dropout of 0.1 in each of the three places.
+
+    Fields are given by name. Those that make no difference here are left out, as from a config.json.
+
+    >>> config = GPT2Config(n_positions=512, n_layer=2, use_cache=False)
+    >>> config.block_size, config.drop("attn_pdrop")
+    (512, 0.1)
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        vars(self).update(vars(GPTConfig.from_dict({name: value for name, value in fields.items() if value is not None})))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GPTConfig) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class _Attention(nn.Module):
     def __init__(self, config: GPTConfig, index: int) -> None:
         super().__init__()
@@ -270,7 +289,7 @@ class GPT(GPT2PreTrainedModel):
         return out if return_dict else out.to_tuple()
 
 
-GPT2Config, GPT2LMHeadModel = GPTConfig, GPT  # by the names of Hugging Face's classes
+GPT2LMHeadModel = GPT  # by the name of Hugging Face's class
 
 
 def gpt(

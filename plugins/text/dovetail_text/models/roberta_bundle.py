@@ -298,9 +298,9 @@ class _Numbers(nn.Module):
 
 def _transform(hub: str, longest: int) -> nn.Module:
     from .. import transforms as T
-    from ..tokenizers import AutoTokenizer
+    from ..tokenizers import HFTokenizer
 
-    numbers = _Numbers(AutoTokenizer.from_pretrained(hub))
+    numbers = _Numbers(HFTokenizer.from_pretrained(hub))
     return T.Sequential(numbers, T.Truncate(longest), T.AddToken(token=0, begin=True), T.AddToken(token=2, begin=False))
 
 

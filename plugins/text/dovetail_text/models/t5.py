@@ -138,22 +138,24 @@ class _Stack(nn.Module):
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(
-        self, input_ids: Tensor | None, mask: Tensor | None, inputs_embeds: Tensor | None = None, memory: Tensor | None = None,
-        memory_mask: Tensor | None = None, cache: KeyValueCache | None = None,
-    ) -> list[Tensor]:  # fmt: skip
-        """The hidden states before every layer and after the last norm."""
+        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None,
+        memory: Tensor | None = None, memory_mask: Tensor | None = None, cache: KeyValueCache | None = None, return_dict: bool = True,
+    ) -> Any:  # fmt: skip
+        """``hidden_states``, before every layer and after the last norm, and the last of them, ``last_hidden_state``."""
         if (input_ids is None) == (inputs_embeds is None):
             side = "decoder_" if self.decoder else ""
             raise ValueRangeError("T5", f"You must specify exactly one of {side}input_ids or {side}inputs_embeds")
         x = self.dropout(self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds)
-        bias = self._bias(x, mask, 0 if cache is None else cache.length)
+        bias = self._bias(x, attention_mask, 0 if cache is None else cache.length)
         states = []
         for block in self.block:
             states.append(x)
             x = block(x, bias, memory, memory_mask, cache)
         if cache is not None:
             cache.length += states[0].shape[1]
-        return [*states, self.dropout(self.final_layer_norm(x))]
+        states.append(self.dropout(self.final_layer_norm(x)))
+        out = ModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))
+        return out if return_dict else out.to_tuple()
 
     def _bias(self, x: Tensor, mask: Tensor | None, past: int) -> Tensor:
         """Relative positions, and very little where a token must not look."""
@@ -214,8 +216,15 @@ class T5PreTrainedModel(CausalLM):
 
     def encode(self, input_ids: Tensor | None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None) -> ModelOutput:
         """What the encoder finds, ``last_hidden_state`` ``(N, L, d_model)``; pass it on as ``encoder_outputs``."""
-        states = self.encoder(input_ids, attention_mask, inputs_embeds)
-        return ModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))
+        return self.encoder(input_ids, attention_mask, inputs_embeds)
+
+    def get_encoder(self) -> nn.Module:
+        """The encoder, which is called with the tokens and their mask."""
+        return self.encoder
+
+    def get_decoder(self) -> nn.Module:
+        """The decoder."""
+        return self.decoder
 
     def _cache_of(self, ids: Tensor | None, vectors: Tensor | None, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
         """The cache of a call of the decoder."""
@@ -225,12 +234,12 @@ class T5PreTrainedModel(CausalLM):
     def _decoded(
         self, input_ids: Tensor | None, attention_mask: Tensor | None, decoder_input_ids: Tensor | None, decoder_mask: Tensor | None,
         encoder_outputs: Any, inputs_embeds: Tensor | None, decoder_inputs_embeds: Tensor | None, cache: KeyValueCache | None,
-    ) -> tuple[list[Tensor], ModelOutput]:  # fmt: skip
+    ) -> tuple[tuple[Tensor, ...], ModelOutput]:  # fmt: skip
         if encoder_outputs is None:
             encoder_outputs = self.encode(input_ids, attention_mask, inputs_embeds)
         elif not isinstance(encoder_outputs, ModelOutput):
             encoder_outputs = ModelOutput(last_hidden_state=encoder_outputs[0], hidden_states=None)
         memory = encoder_outputs.last_hidden_state
         memory_mask = padding_mask(type(self).__name__, attention_mask, memory.shape[:2])
-        states = self.decoder(decoder_input_ids, decoder_mask, decoder_inputs_embeds, memory, memory_mask, cache)
-        return states, encoder_outputs
+        found = self.decoder(decoder_input_ids, decoder_mask, decoder_inputs_embeds, memory, memory_mask, cache)
+        return found.hidden_states, encoder_outputs

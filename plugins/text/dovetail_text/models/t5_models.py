@@ -16,10 +16,10 @@ from .t5 import T5Config, T5PreTrainedModel
 __all__ = ["T5EncoderModel", "T5ForConditionalGeneration", "T5Model", "t5", "t5_encoder"]
 
 
-def _output(first: dict[str, Any], states: list[Tensor], encoded: ModelOutput, hidden: bool, return_dict: bool) -> Any:
+def _output(first: dict[str, Any], states: tuple[Tensor, ...], encoded: ModelOutput, hidden: bool, return_dict: bool) -> Any:
     out = ModelOutput(
         **first,
-        decoder_hidden_states=tuple(states) if hidden else None,
+        decoder_hidden_states=states if hidden else None,
         encoder_last_hidden_state=encoded.last_hidden_state,
         encoder_hidden_states=encoded.get("hidden_states") if hidden else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .auto import AutoTokenizer, PreTrainedTokenizerFast
 from .base import Tokenizer
 from .basic_english import BasicEnglish
 from .char import Char
@@ -13,9 +14,7 @@ from .ranks import from_ranks
 from .train import train_bpe, train_unigram, train_wordpiece
 from .word import Word
 
-AutoTokenizer = HFTokenizer  # transformers' name for what reads any folder
-
 __all__ = [
-    "AutoTokenizer", "BasicEnglish", "BatchEncoding", "Char", "Encoding", "HFTokenizer", "Tokenizer", "Word", "from_ranks",
-    "from_sentencepiece", "get_tokenizer", "train_bpe", "train_unigram", "train_wordpiece",
+    "AutoTokenizer", "BasicEnglish", "BatchEncoding", "Char", "Encoding", "HFTokenizer", "PreTrainedTokenizerFast", "Tokenizer", "Word",
+    "from_ranks", "from_sentencepiece", "get_tokenizer", "train_bpe", "train_unigram", "train_wordpiece",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from dovetail.errors import FormatError
 
 from ..padding import FILLS, as_tensors, check_side, pad_lists, target_length
+from .chat import ChatTemplates
 from .checks import is_one, no_pad, pair_list, pairs_of
 from .encoding import LISTS, BatchEncoding, Encoding
 from .special import SpecialTokens
@@ -17,7 +18,7 @@ from .strategies import Cut, cut_of, padding_of
 __all__ = ["Tokenizer"]
 
 
-class Tokenizer(SpecialTokens):
+class Tokenizer(ChatTemplates, SpecialTokens):
     """Text to numbers and back.
 
     ``encode`` gives an `Encoding`, as Hugging Face's ``tokenizers``; calling it gives a `BatchEncoding`, as
@@ -81,7 +82,7 @@ class Tokenizer(SpecialTokens):
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
         """The tokens of a text."""
-        return self.encode(text, pair, add_special_tokens).tokens
+        return self.encode_batch([text if pair is None else (text, pair)], add_special_tokens)[0].tokens
 
     def decode_batch(self, sequences: Iterable[Any], skip_special_tokens: bool = False, **options: Any) -> list[str]:
         """The text of each list of numbers (or row of a tensor)."""

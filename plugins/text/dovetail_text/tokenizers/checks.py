@@ -10,6 +10,10 @@ from dovetail.errors import TypeMismatch, ValueRangeError
 __all__ = ["is_one", "no_pad", "pair_list", "pairs_of", "whole_numbers"]
 
 
+class _NoText(TypeMismatch, ValueError):
+    """What is no text: a TypeError of tokenizers, a ValueError of transformers."""
+
+
 def no_pad(tokenizer: Any) -> Exception:
     """The error of padding without a pad token, a ValueError as Hugging Face's."""
     expected = f"expected one; {type(tokenizer).__name__}.pad_token is None"
@@ -25,7 +29,7 @@ def is_one(text: Any, words: bool) -> bool:
     if hasattr(text, "__len__") and hasattr(text, "__getitem__") and not isinstance(text, Mapping | bytes | bytearray):
         return False  # a column of a dataset, an array of strings
     what = f"text is {type(text).__name__}"
-    raise TypeMismatch("Tokenizer", what, "expected a string, or a list of strings", "bytes: text.decode(); a tensor: decode it first")
+    raise _NoText("Tokenizer", what, "expected a string, or a list of strings", "bytes: text.decode(); a tensor: decode it first")
 
 
 def pair_list(pair: Any, single: bool) -> list[Any] | None:

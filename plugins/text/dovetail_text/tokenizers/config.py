@@ -50,12 +50,21 @@ def settings(files: Mapping[str, Mapping[str, Any]], folder: Any) -> dict[str, A
             found[side] = config[side]
     if isinstance(config.get("clean_up_tokenization_spaces"), bool):
         found["clean_up_tokenization_spaces"] = config["clean_up_tokenization_spaces"]
+    if (template := _templates(config.get("chat_template"))) is not None:
+        found["chat_template"] = template
     names = config.get("model_input_names")
     if isinstance(names, list) and all(isinstance(item, str) for item in names):
         found["model_input_names"] = names
     elif str(config.get("tokenizer_class", "")).startswith(_TYPED):
         found["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     return found
+
+
+def _templates(found: Any) -> str | dict[str, str] | None:
+    """One template, or a list of them with their names."""
+    if isinstance(found, list) and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in found):
+        return {one["name"]: one["template"] for one in found if isinstance(one.get("template"), str)}
+    return found if isinstance(found, str) else None
 
 
 def _token(value: Any, field: str, path: Any) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from dovetail.errors import DovetailError, FormatError
+from dovetail.errors import DovetailError, FormatError, ValueRangeError
+from dovetail.io.atomic import replacing
 
-__all__ = ["open_text", "parse", "read"]
+__all__ = ["open_text", "parse", "read", "template_files", "write_templates"]
 
 _LARGEST = 512 * 2**20  # bytes; the largest tokenizer.json in use has some 30 MB
 
@@ -38,6 +42,32 @@ def parse(text: str, path: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise FormatError(path, None, f"it holds a {type(found).__name__}; expected an object with a tokenizer")
     return found
+
+
+_TEMPLATE, _MORE = "chat_template.jinja", "additional_chat_templates"
+
+
+def template_files(folder: Path) -> dict[str, Any]:
+    """``chat_template`` of a folder, where it has one in files of its own; several by name."""
+    files = {path.stem: path for path in sorted((folder / _MORE).glob("*.jinja"))}
+    if (folder / _TEMPLATE).is_file():
+        files["default"] = folder / _TEMPLATE
+    found = {name: open_text(path).replace("\r\n", "\n").replace("\r", "\n") for name, path in files.items()}
+    if not found:
+        return {}
+    return {"chat_template": found["default"] if list(found) == ["default"] else found}
+
+
+def write_templates(folder: Path, templates: str | Mapping[str, str] | None) -> None:
+    """Write templates as transformers does: the default one as ``chat_template.jinja``, others by name in a folder."""
+    named = {"default": templates} if isinstance(templates, str) else dict(templates or {})
+    for name, text in named.items():
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueRangeError("save_pretrained", f"a chat template is called {name!r}", "expected letters, digits, '_', '.' and '-'")
+        path = folder / _TEMPLATE if name == "default" else folder / _MORE / f"{name}.jinja"
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def read(text: str, path: Any) -> Any:

@@ -17,10 +17,12 @@ from .backend import Backend, calls
 from .base import Tokenizer
 from .checks import whole_numbers
 from .config import cleaned_up, settings
-from .files import decoded, open_text, parse
+from .files import decoded, open_text, parse, template_files, write_templates
 from .strategies import Cut
 
 __all__ = ["HFTokenizer"]
+
+_LISTS = ("additional_special_tokens", "extra_special_tokens")
 
 
 class HFTokenizer(Tokenizer):
@@ -47,6 +49,7 @@ class HFTokenizer(Tokenizer):
         model_input_names: Sequence[str] | None = None,
         clean_up_tokenization_spaces: bool = False,
         additional_special_tokens: Sequence[str] = (),
+        chat_template: str | dict[str, str] | None = None,
         **special_tokens: str | None,
     ) -> None:
         self._start(tokenizer if isinstance(tokenizer, Backend) else Backend(tokenizer, "tokenizer.json"))
@@ -55,7 +58,7 @@ class HFTokenizer(Tokenizer):
             if side not in ("left", "right"):
                 raise ValueRangeError("HFTokenizer", f"{name} is {side!r}", "expected 'left' or 'right'")
         self.model_max_length, self.padding_side, self.truncation_side = model_max_length, padding_side, truncation_side
-        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
+        self.clean_up_tokenization_spaces, self.chat_template = clean_up_tokenization_spaces, chat_template
         if model_input_names is not None:
             self.model_input_names = list(model_input_names)
 
@@ -97,15 +100,17 @@ class HFTokenizer(Tokenizer):
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str], **options: Any) -> HFTokenizer:
         """Read a folder as ``save_pretrained`` writes it: ``tokenizer.json``, and beside it ``tokenizer_config.json``
-        and ``special_tokens_map.json`` where they are there.
+        and ``special_tokens_map.json`` and chat templates where they are there.
 
-        Names of classes and code in the configuration are not followed. Raises FileNotFoundError and FormatError.
+        Names of classes and code in the configuration are not followed; a chat template
+        runs when a chat is written, in a sandbox. Raises FileNotFoundError and FormatError.
         """
         folder = Path(folder)
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise FileNotFoundError(f"{folder}: there is no tokenizer.json; write it with save_pretrained of a fast tokenizer")
         found = settings({name: _side_file(folder / name) for name in ("special_tokens_map.json", "tokenizer_config.json")}, folder)
+        found |= template_files(folder)
         return cls.from_json(open_text(file), file, **found | options)
 
     @classmethod
@@ -115,8 +120,8 @@ class HFTokenizer(Tokenizer):
         path = folder_of(path, **hub_options(options))
         return cls.from_folder(path, **options) if os.path.isdir(path) else cls.from_json(open_text(path), path, **options)
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``tokenizer.json`` and ``tokenizer_config.json`` into a folder, which `from_folder` and transformers read."""
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Write ``tokenizer.json``, ``tokenizer_config.json`` and chat templates into a folder; `from_folder` and transformers read it."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.save(folder / "tokenizer.json")
@@ -126,8 +131,10 @@ class HFTokenizer(Tokenizer):
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "model_input_names": list(self.model_input_names), **self.special_tokens_map,
         }  # fmt: skip
+        write_templates(folder, self.chat_template)
         with replacing(folder / "tokenizer_config.json") as temporary:
             temporary.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        return str(folder / "tokenizer_config.json"), str(folder / "tokenizer.json")
 
     # ------------------------------------------------------------------------------------------------- the face
 
@@ -187,6 +194,7 @@ class HFTokenizer(Tokenizer):
 
         Raises an IndexError for a number that no token has, a TypeError for what is no whole number.
         """
+        options.pop("spaces_between_special_tokens", None)  # transformers, too, heeds it for slow tokenizers only
         if options:
             raise UnsupportedError("HFTokenizer.decode", f"it does not know {', '.join(sorted(options))}")
         numbers = whole_numbers("HFTokenizer.decode", token_ids)
@@ -204,12 +212,24 @@ class HFTokenizer(Tokenizer):
         with self._lock, calls("HFTokenizer.add_tokens"):
             return self.backend.add_special_tokens(tokens) if special_tokens else self.backend.add_tokens(tokens)
 
-    def add_special_tokens(self, tokens: Mapping[str, str]) -> int:
-        """Add special tokens by name, ``{"pad_token": "[PAD]"}``, and return how many are new."""
-        new = self.add_tokens(list(tokens.values()), special_tokens=True)
-        for name, token in tokens.items():
+    def add_special_tokens(self, tokens: Mapping[str, Any]) -> int:
+        """Add special tokens by name, ``{"pad_token": "[PAD]"}``, and return how many are new.
+
+        ``additional_special_tokens`` (or ``extra_special_tokens``) is a list of tokens without a name, which takes the place of an
+        earlier one.
+        """
+        more = [token for name in _LISTS for token in tokens.get(name, ())]
+        named = {name: token for name, token in tokens.items() if name not in _LISTS}
+        new = self.add_tokens([*named.values(), *more], special_tokens=True)
+        for name, token in named.items():
             self.set_special(name, token)
+        self._additional = more or self._additional
         return new
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """`get_vocab`, by its other name."""
+        return self.get_vocab()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**{k: v for k, v in vars(self).items() if k not in ("backend", "_lock")}, "json": self.to_str()}
@@ -220,7 +240,7 @@ class HFTokenizer(Tokenizer):
         vars(self).update(state, _padding=padding)
 
     def __repr__(self) -> str:
-        return f"HFTokenizer({type(self.backend.model).__name__}, {len(self)} tokens, special={self.special_tokens_map})"
+        return f"{type(self).__name__}({type(self.backend.model).__name__}, {len(self)} tokens, special={self.special_tokens_map})"
 
 
 def _side_file(path: Path) -> dict[str, Any]:

@@ -27,7 +27,10 @@ def _number(name: str) -> property:
         token = self._special.get(name)
         return None if token is None else self.token_to_id(token)
 
-    return property(read, doc=f"The number of the {name.replace('_', ' ')}, or None.")
+    def write(self: Any, number: int | None) -> None:
+        self.set_special(name, None if number is None else self.id_to_token(number) or f"<{number}>")
+
+    return property(read, write, doc=f"The number of the {name.replace('_', ' ')}, or None.")
 
 
 class SpecialTokens:
@@ -97,6 +100,7 @@ class SpecialTokens:
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """The token of a number, or of each."""
+        ids = ids.tolist() if hasattr(ids, "tolist") else ids
         if hasattr(ids, "__index__"):
             return self.id_to_token(int(ids))  # type: ignore[attr-defined]
         special = set(self.all_special_ids) if skip_special_tokens else set()

@@ -41,8 +41,14 @@ def cut_of(tokenizer: Any, padding: bool | str, truncation: bool | str | None, m
     if strategy not in _TRUNCATIONS:
         expected = f"expected True, False, 'do_not_truncate' or one of {', '.join(_TRUNCATIONS)}"
         raise ValueRangeError("Tokenizer", f"truncation is {truncation!r}", expected)
-    length = tokenizer.model_max_length if max_length is None else max_length
+    length = _limit(tokenizer) if max_length is None else max_length
     return None if length is None else Cut(length, str(strategy), stride, tokenizer.truncation_side)
+
+
+def _limit(tokenizer: Any) -> int | None:
+    """The tokenizer's ``model_max_length``, or None; transformers writes 10³⁰ for that."""
+    length = tokenizer.model_max_length
+    return None if length is None or length > 10**20 else length
 
 
 def padding_of(
@@ -53,7 +59,7 @@ def padding_of(
         return False, None
     if padding in (True, "longest") and cut is None and max_length is not None:
         warnings.warn("Tokenizer: max_length has no effect with padding=True; use padding='max_length', or truncation=True", stacklevel=3)
-    length = tokenizer.model_max_length if max_length is None else max_length
+    length = _limit(tokenizer) if max_length is None else max_length
     if padding == "max_length" and length is None:
         return False, None  # as transformers: there is nothing to pad to
     if tokenizer.pad_token_id is None:
