@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from dovetail_mpi import job
 from dovetail_mpi.launch import _without, launch
-from tests.mpi.launching import PROGRAMS, environment, needs_mpi
+from tests.mpi.launching import PROGRAMS, environment, needs_mpi, reports
 from tests.support.figures import note
 
 PYTHON, HOST = sys.executable, socket.gethostname()
@@ -70,6 +72,30 @@ def test_a_job_is_started_again() -> None:
     assert code == 0 and "restart 1 of 1, 2 ranks" in text and text.count("ended") == 2, text
 
 
+@needs_mpi
+@pytest.mark.soak
+def test_fewer_ranks_go_on_from_the_last_complete_checkpoint(tmp_path: Path) -> None:
+    """Three ranks, of which one is killed; two go on with the same global batches, and end as three that were left alone."""
+    found = []
+    for name, ranks, kill in (("calm", 3, ()), ("hit", 3, ("4",)), ("hit", 2, ())):
+        (tmp_path / name).mkdir(exist_ok=True)
+        code, text, _ = run(str(PROGRAMS / "fewer.py"), str(tmp_path / name), "9", *kill, ranks=ranks)
+        found.append((code, reports(text), text))
+    (calm, three, _), (hit, none, said), (rest, two, text) = found
+    assert (calm, hit, rest, len(three), len(none), len(two)) == (0, 137, 0, 3, 0, 2), found
+    assert "rank 1 on" in said and 3 <= two[0]["begun"] <= 4, text
+    same_course(two, three)
+
+
+def same_course(found: list[Any], calm: list[Any]) -> None:
+    """The losses of all steps, and the parameters, are those of the calm job: exactly up to the kill, then up to the order of additions."""
+    for report in found:
+        begun = report["begun"]
+        assert report["losses"][:begun] == calm[0]["losses"][:begun], report
+        assert report["losses"] == pytest.approx(calm[0]["losses"], rel=1e-12), report
+        assert report["numbers"] == pytest.approx(calm[0]["numbers"], rel=1e-11), report
+
+
 def test_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = CliRunner().invoke
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
@@ -106,5 +132,8 @@ def test_the_end_of_a_job_is_read_from_what_mpiexec_says() -> None:
     assert ending.code == 1 and ending.host == "b" and "the job lost host b: it does not answer" in str(ending)
     assert _without([("a", 2), ("b", 2)], ending, 4, 2) == ([("a", 2)], 2)
     assert _without([("a", 2), ("b", 2)], ending, 4, None) == ([("a", 2)], 0)
+    ending.hosts = {0: "a", 1: "a", 2: "b", 3: "b"}  # who was given by address is known by the ranks it had
+    assert _without([("10.0.0.1", 2), ("10.0.0.2", 2)], ending, 4, 2) == ([("10.0.0.1", 2)], 2)
+    assert _without([("10.0.0.1", 1), ("10.0.0.2", 3)], ending, 4, 1)[1] == 1
     text = 'import sys; print("[1,1]<stdout>: hello"); sys.exit(3)'
     assert str(job.Job([PYTHON, "-c", text], environment()).wait()).startswith("the job ended with exit code 3")
