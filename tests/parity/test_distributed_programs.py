@@ -40,7 +40,7 @@ def test_two_processes_say_the_same(name: str, tmp_path: Path) -> None:
     theirs = said([sys.executable, *(torchrun if name != SPAWNS else []), program], folders[0], times)
     launch = [sys.executable, "-m", "dovetail", "launch", "-n", "2", "--oversubscribe", "--no-prefix", "dovetail", "run-torch"]
     assert said([*launch, program], folders[1], times) == theirs
-    assert len(theirs) >= 6
+    assert len(theirs) >= 4
 
 
 def test_processes_that_no_launcher_started_say_what_starts_them(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Join:
             while _total(0, group):
                 if self._throws:
                     _total(1, group)
-                    raise _early()
+                    raise GradError("Join", f"Rank {group.rank()} exhausted all inputs.")
                 for hook in self._hooks:
                     hook.main_hook()
                 last = False

@@ -135,7 +135,7 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         return self.process_group
 
     def _joined(self, syncs: bool, here: bool = True) -> int:
-        """In a `join` block: tell, and hear, whether this pass reduces gradients; the first rank with a batch, or -1 for no reduction."""
+        """In a `join` block: tell, and hear, whether this pass reduces gradients; the last rank with a batch, or -1 for no reduction."""
         size = self.process_group.size()
         if here and (work := Join.notify_join_context(self)) is not None:
             work.wait()
@@ -147,7 +147,7 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         present = counted[:size].tolist()
         if self.reducer is not None:
             self.reducer.share = 1 / (size if self._divides_by_all else sum(present))
-        return present.index(1) if counted[size] or here else -1
+        return max(rank for rank, one in enumerate(present) if one) if counted[size] or here else -1
 
     def register_comm_hook(self, state: Any, hook: Any) -> None:
         """Always an UnsupportedError (NotImplementedError): the mean of all ranks' gradients is what there is."""
@@ -202,12 +202,12 @@ class _Hook(JoinHook):
                 model.reducer.shadow()
 
     def post_hook(self, is_last_joiner: bool) -> None:
-        """All have the model of the first of those that had the most batches."""
+        """All have the model of the last of the ranks that had the most batches, as in PyTorch."""
         model = self.model
         last = dv.zeros(model.process_group.size())
         last[model.process_group.rank()] = float(is_last_joiner)
         all_reduce(last, group=model.process_group)
-        model._broadcast([t for _, t in (*model._named, *model._buffers_shared)], last.tolist().index(1))
+        model._broadcast([t for _, t in (*model._named, *model._buffers_shared)], int(last.nonzero().max()))
         if model.reducer is not None:
             model.reducer.share = 1 / model.process_group.size()
 
