@@ -43,6 +43,7 @@ SAID = {
     "leaves": (1, r"rank 0 waits for rank 1, which has ended after 1 collectives, the last of them barrier\(\)"),
     "skips": (1, r"asked for different things \(rank 0: all_reduce\(SUM, float32 \(2,\)\); rank 1: barrier\(\)\)"),
     "shape": (1, r"asked for different things \(rank 0: all_reduce\(SUM, float32 \(2,\)\); rank 1: all_reduce\(SUM, float32 \(3,\)\)\)"),
+    "evaluates": (1, r"for different things \(rank 0: DistributedDataParallel\(broadcast of 2 tensors\); rank 1: all_reduce\(SUM, float32"),
     "model": (1, r"the models differ: rank 0 has 1.weight \(1, 3\) .*where rank 1 has 1.weight \(2, 3\)"),
     "sleeps": (1, r"rank 0 waited 4 s for the others of \[0, 1\]; expected all of them to call it; a longer timeout"),
 }

@@ -81,6 +81,8 @@ def test_what_is_decided_otherwise_says_so(world):
         model.register_comm_hook(None, lambda state, bucket: None)
     with pytest.raises(UnsupportedError, match="DistributedDataParallel: mixed_precision: not there; expected no such option"):
         dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(2, 1), mixed_precision=object())
+    with pytest.raises(ValueError, match=r"device_ids are \[0\] and output_device is None, and the module's parameters are on the CPU"):
+        dv.nn.parallel.DistributedDataParallel(dv.nn.Linear(2, 1), device_ids=[0])
     with pytest.raises(UnsupportedError, match="ZeroRedundancyOptimizer: overlap_with_ddp is not there; expected False"):
         ZeroRedundancyOptimizer(model.parameters(), dv.optim.SGD, lr=0.1, overlap_with_ddp=True)
 

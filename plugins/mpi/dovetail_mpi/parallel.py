@@ -28,15 +28,17 @@ _MB = 1 << 20
 class DistributedDataParallel(dv.nn.Module, Joinable):
     """Hold a module as ``.module``, and average the gradients of every backward pass over the ranks of a group.
 
-    Rank 0's parameters and buffers are given to all when it is made; the buffers again before each forward, with ``broadcast_buffers``.
+    Rank 0's parameters and buffers are given to all when it is made, and the buffers again before each forward; without
+    ``broadcast_buffers`` buffers are each rank's own, and with ``forward_sync_buffers=False`` they are given once.
     Gradients are collected in buckets of ``bucket_cap_mb`` megabytes (at most 25, and a sixth of the model), the last layers first, and
     each is reduced as soon as it is full, while backward computes those of the layers before. ``find_unused_parameters`` looks, after
     each forward, for parameters that the output does not depend on; without it such a parameter is an error of the next forward, which
     names it. ``gradient_as_bucket_view`` saves the memory of one copy. State dicts have the prefix ``module.``. The mean weighs every rank
     alike: where the ranks' batches are not of one size, scale the losses, as ``loss.sum() * world_size / samples_of_all``.
 
-    Raises a ValueError without a process group; a DistError (RuntimeError) where the ranks' models differ, which names the first
-    parameter; a RuntimeError for a module without parameters to train. Li and others, 2020 (arXiv:2006.15704).
+    Raises a ValueError without a process group, and for ``device_ids`` of a module on the CPU; a DistError (RuntimeError) where the ranks'
+    models differ, which names the first parameter; a RuntimeError for a module without parameters to train. Li and others, 2020
+    (arXiv:2006.15704).
 
     >>> from dovetail import distributed
     >>> distributed.init_process_group("gloo", rank=0, world_size=1)
@@ -48,7 +50,8 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
     def __init__(
         self, module: dv.nn.Module, device_ids: Any = None, output_device: Any = None, dim: int = 0, broadcast_buffers: bool | None = None,
         init_sync: bool = True, process_group: Any = None, bucket_cap_mb: float | None = None, find_unused_parameters: bool = False,
-        check_reduction: bool = False, gradient_as_bucket_view: bool = False, static_graph: bool = False, **options: Any,
+        check_reduction: bool = False, gradient_as_bucket_view: bool = False, static_graph: bool = False,
+        forward_sync_buffers: bool | None = None, batched_grad_copy: bool = False, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         where = "DistributedDataParallel"
@@ -61,9 +64,12 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
             raise GradError(
                 where, "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
             )
+        _refuse_devices(where, module, device_ids, output_device)
         self.module, self.process_group = module, member(process_group)
-        self.device_ids, self.output_device, self.dim, self.static_graph = device_ids, output_device, dim, static_graph
-        self.broadcast_buffers, self.find_unused_parameters = broadcast_buffers is not False, find_unused_parameters
+        self.device_ids, self.output_device = device_ids or None, output_device if device_ids else None
+        self.dim, self.static_graph, self.find_unused_parameters = dim, static_graph, find_unused_parameters
+        self.broadcast_buffers = broadcast_buffers is not False if forward_sync_buffers is None else forward_sync_buffers
+        self.forward_sync_buffers = self.broadcast_buffers
         self.gradient_as_bucket_view, self.require_backward_grad_sync, self._divides_by_all = gradient_as_bucket_view, True, True
         self.bucket_bytes_cap = int((bucket_cap_mb or 25) * _MB)
         ignored = set(getattr(module, "_ddp_params_and_buffers_to_ignore", ()))
@@ -71,7 +77,9 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         self._buffers_shared = [(name, b) for name, b in module.named_buffers() if name not in ignored]
         if init_sync:
             self._check_models()
-            self._broadcast([p for name, p in module.named_parameters() if name not in ignored] + [b for _, b in self._buffers_shared])
+            given = self.broadcast_buffers or forward_sync_buffers is not None
+            shared = [b for _, b in self._buffers_shared] if given else []
+            self._broadcast([p for name, p in module.named_parameters() if name not in ignored] + shared)
         self.reducer: Reducer | None = None
         if self.process_group.watch is not None:
             size = sum(p.numel() * p.element_size() for _, p in self._named)
@@ -210,6 +218,14 @@ class _Hook(JoinHook):
         model._broadcast([t for _, t in (*model._named, *model._buffers_shared)], int(last.nonzero().max()))
         if model.reducer is not None:
             model.reducer.share = 1 / model.process_group.size()
+
+
+def _refuse_devices(where: str, module: dv.nn.Module, device_ids: Any, output_device: Any) -> None:
+    """Numbers of GPUs are for a module that is on one."""
+    devices = {p.device for p in module.parameters()}
+    if (device_ids or output_device) and {d.type for d in devices} == {"cpu"}:
+        what = f"device_ids are {device_ids} and output_device is {output_device}, and the module's parameters are on the CPU"
+        raise ValueRangeError(where, what, "expected none of both", "move the module to its GPU first, or leave them out")
 
 
 def _shown(row: list[Any]) -> str:
