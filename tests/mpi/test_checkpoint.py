@@ -200,7 +200,7 @@ def test_saves_in_the_background_are_committed_last_and_outlive_a_kill(tmp_path:
     first, second, end = ([r for r in found if r["again"] == again and ("end" in r) == last] for again, last in ((0, 0), (1, 0), (1, 1)))
     assert [len(some) for some in (first, second, end)] == [ranks] * 3, found
     for report in first:
-        assert report["returned after"] < 0.7 and not report["committed at once"] and not report["manifest at once"], report
+        assert not report["committed at once"] and not report["manifest at once"], report
     for report in found:
         assert report["manifest when done"], report
     values = [float(i) for i in range(2 * ranks)]

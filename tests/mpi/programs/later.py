@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,15 @@ FOLDER = Path(sys.argv[1])
 dist.init_process_group()
 RANK, SIZE, AGAIN = dist.get_rank(), dist.get_world_size(), os.environ.get("DOVETAIL_RESTART", "0") != "0"
 LAST = RANK == SIZE - 1
-SECONDS = 0.7
-write = shards.write
+write, may = shards.write, threading.Event()
 
 
 def slowly(*arguments: Any) -> None:
     """Write a part as a slow disk would, or until a kill, which leaves half of a file."""
     if LAST:
-        time.sleep(SECONDS)
+        may.wait(60)
         if (FOLDER / "state.json").exists() and not AGAIN:
-            time.sleep(SECONDS)  # the others have written theirs
+            time.sleep(0.7)  # the others have written theirs
             (FOLDER / f"state.dead-{RANK}-of-{SIZE}.dvt").write_bytes(b"half")
             os.kill(os.getpid(), 9)
     write(*arguments)
@@ -42,14 +42,15 @@ if AGAIN:
     report["found"] = [empty["step"], *(float(empty[name][-1]) for name in weights)]
     dist.barrier()
 for step in (1, 2):
-    began = time.monotonic()
+    may.clear()
     future = checkpoint.async_save({**weights, "step": step}, checkpoint_id=FOLDER)
-    report["returned after"] = time.monotonic() - began
     for tensor in weights.values():
         tensor.add_(100)  # what is saved is of the moment of the call
     dist.barrier()
     report["committed at once"] = future.done() and RANK in (0, SIZE - 1)
     report["manifest at once"] = step == 1 and not AGAIN and (FOLDER / "state.json").exists()
+    dist.barrier()
+    may.set()
     future.result(60)
     report["manifest when done"] = RANK != 0 or (FOLDER / "state.json").exists()
     dist.barrier()
