@@ -17,7 +17,7 @@ from dovetail.errors import FormatError
 from dovetail_mpi import shards
 from dovetail_mpi.checkpointer import ShardedCheckpointer
 from dovetail_mpi.distributed import checkpoint
-from tests.mpi.launching import PROGRAMS, environment, needs_mpi, reports
+from tests.mpi.launching import PROGRAMS, environment, launch, needs_mpi, reports
 from tests.support.figures import note
 
 
@@ -165,3 +165,47 @@ def test_other_numbers_of_ranks_go_on(tmp_path: Path) -> None:
     (tmp_path / "log").unlink()
     assert [report["begun"] for report in train(tmp_path, 3, 0, 6)] == [5] * 3
     assert [report["begun"] for report in train(tmp_path, 1, 0, 7)] == [6]
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="bytes are not counted: the system has no /proc/self/io")
+def test_a_rank_reads_what_it_needs_of_what_another_number_has_saved(tmp_path: Path) -> None:
+    """The model, its own share of the optimizer's state, and headers; not the other shares, and nothing that was not asked for."""
+    written = reports(launch("reading.py", 2, str(tmp_path)).text)
+    assert len(written) == 2 and written[0]["a step later"] == written[1]["a step later"], written
+    headers = 64_000
+    for ranks in (3, 1):
+        done = launch("reading.py", ranks, str(tmp_path))
+        found = reports(done.text)
+        assert len(found) == ranks, done.text
+        for report in found:
+            assert report["step"] == 3 and report["same"] and report["numbers"] == written[0]["numbers"], report
+            assert report["a step later"] == pytest.approx(written[0]["a step later"], rel=1e-6), report  # the mean of three is rounded
+            assert report["model"] + report["own"] <= report["read"] <= report["model"] + report["own"] + headers, report
+            assert report["model"] <= report["read of dcp"] <= report["model"] + headers < report["of dcp"], report
+            if ranks == 3:
+                assert report["own"] == report["model"] * 2 // 3 and report["read"] < 0.6 * report["of"], report
+        note("M5", f"bytes that a rank of {ranks} reads of a checkpoint of {found[0]['of']}", max(r["read"] for r in found), "")
+
+
+@needs_mpi
+@pytest.mark.parametrize("ranks", [3, pytest.param(2, marks=pytest.mark.soak)])
+def test_saves_in_the_background_are_committed_last_and_outlive_a_kill(tmp_path: Path, ranks: int) -> None:
+    """The first is whole while the last rank is killed in the midst of the second, and is what the job that starts again finds."""
+    command = [sys.executable, "-m", "dovetail", "launch", "-n", str(ranks), "--oversubscribe", "--no-prefix", "--max-restarts", "1"]
+    program = [*command, str(PROGRAMS / "later.py"), str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240, env=environment(), check=False)
+    assert done.returncode == 0 and done.stderr.count(f"rank {ranks - 1} on") == 1 and "signal 9" in done.stderr, done.stdout + done.stderr
+    found = reports(done.stdout)
+    first, second, end = ([r for r in found if r["again"] == again and ("end" in r) == last] for again, last in ((0, 0), (1, 0), (1, 1)))
+    assert [len(some) for some in (first, second, end)] == [ranks] * 3, found
+    for report in first:
+        assert not report["committed at once"] and not report["manifest at once"], report
+    for report in found:
+        assert report["manifest when done"], report
+    values = [float(i) for i in range(2 * ranks)]
+    for report in second:
+        assert report["found"] == [1, *values], report
+    for report in end:
+        assert report["read"] == [2, *(value + 100 for value in values)], report
+        assert report["files"] == ["dvt"] * ranks + ["json"], report  # nothing is left of the one that was killed

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.mpi.launching import PROGRAMS, environment, needs_mpi, reports
+from tests.mpi.test_launch import same_course
 from tests.support.figures import note
 
 AGENT = """#!/bin/sh
@@ -20,6 +21,7 @@ while [ "${1#-}" != "$1" ]; do shift; done
 shift
 exec ip netns exec NAMEb unshare --uts sh -c 'hostname hostb; exec sh -c "$0"' "$*"
 """
+RESUMING = "resuming.py", "0", "1", "200"
 ADDRESSES = "10.77.0.1", "10.77.0.2"
 
 
@@ -49,16 +51,15 @@ class Hosts:
         for end in "ab":
             subprocess.run(["ip", "netns", "del", self.name + end], capture_output=True, check=False)
 
-    def start(self, folder: Path, steps: int) -> subprocess.Popen[str]:
-        """The training of the program resuming.py, one rank on each host."""
+    def start(self, folder: Path, *program: str, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """A program of the folder, one rank on each host."""
         folder.mkdir(exist_ok=True)
         hosts = ",".join(f"{address}:1" for address in ADDRESSES)
-        launch = [sys.executable, "-m", "dovetail", "launch", "--no-prefix", "--threads", "1", "--hosts", hosts]
-        program = [str(PROGRAMS / "resuming.py"), str(folder), "0", "1", str(steps)]
+        launch = [sys.executable, "-m", "dovetail", "launch", "--no-prefix", "--threads", "1", "--hosts", hosts, *options]
         inside = ["ip", "netns", "exec", f"{self.name}a", "unshare", "--uts", "sh", "-c", 'hostname hosta; exec "$@"', "sh"]
         variables = environment(PRTE_MCA_plm_ssh_agent=str(self.agent), PRTE_MCA_plm_rsh_agent=str(self.agent))
-        pipe = subprocess.PIPE
-        return subprocess.Popen([*inside, *launch, *program], stdout=pipe, stderr=subprocess.STDOUT, text=True, env=variables)
+        command = [*inside, *launch, str(PROGRAMS / program[0]), str(folder), *program[1:]]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables)
 
     def left(self) -> list[str]:
         """The processes that run on both hosts."""
@@ -82,9 +83,9 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
 @needs_mpi
 @pytest.mark.soak
 def test_a_cut_cable(hosts: Hosts, tmp_path: Path) -> None:
-    calm, _ = hosts.start(tmp_path / "calm", 200).communicate(timeout=120)
+    calm, _ = hosts.start(tmp_path / "calm", *RESUMING).communicate(timeout=120)
     assert len(reports(calm)) == 2, calm
-    job, log, end = hosts.start(tmp_path / "cut", 200), tmp_path / "cut" / "log", time.monotonic() + 60
+    job, log, end = hosts.start(tmp_path / "cut", *RESUMING), tmp_path / "cut" / "log", time.monotonic() + 60
     while not log.exists() or len(log.read_text().split()) < 40:
         assert time.monotonic() < end and job.poll() is None, job.communicate()[0]
         time.sleep(0.01)
@@ -99,6 +100,26 @@ def test_a_cut_cable(hosts: Hosts, tmp_path: Path) -> None:
         assert time.monotonic() - cut < 15, left
         time.sleep(0.1)
     ip("-n", f"{hosts.name}a", "link", "set", "vea", "up")
-    again, _ = hosts.start(tmp_path / "cut", 200).communicate(timeout=120)
+    again, _ = hosts.start(tmp_path / "cut", *RESUMING).communicate(timeout=120)
     for one, other in zip(reports(calm), reports(again), strict=True):
         assert one["numbers"] == other["numbers"] and other["begun"] >= 39, (calm, again)
+
+
+@needs_mpi
+@pytest.mark.soak
+def test_the_rest_goes_on_without_a_host_that_is_gone(hosts: Hosts, tmp_path: Path) -> None:
+    """`--max-restarts` with `--min-ranks`: one rank goes on with the batches of both, from the last complete checkpoint."""
+    calm, _ = hosts.start(tmp_path / "calm", "fewer.py", "120").communicate(timeout=120)
+    assert len(reports(calm)) == 2, calm
+    job = hosts.start(tmp_path / "cut", "fewer.py", "120", options=("--max-restarts", "1", "--min-ranks", "1"))
+    log, end = tmp_path / "cut" / "log", time.monotonic() + 60
+    while not log.exists() or len(log.read_text().split()) < 20:
+        assert time.monotonic() < end and job.poll() is None, job.communicate()[0]
+        time.sleep(0.01)
+    ip("-n", f"{hosts.name}b", "link", "set", "veb", "down")  # the launcher's own address stays
+    text, _ = job.communicate(timeout=90)
+    assert job.returncode == 0 and "lost host hostb" in text and "restart 1 of 1, 1 ranks" in text, text
+    (found,) = reports(text)
+    assert found["ranks"] == 1 and 18 <= found["begun"] < 120, text
+    same_course([found], reports(calm))
+    note("M6", "a job of 2 hosts of which one is gone: the step from which the other goes on", found["begun"], "18 to 120")

@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from dovetail_mpi import job
 from dovetail_mpi.launch import _without, launch
-from tests.mpi.launching import PROGRAMS, environment, needs_mpi
+from tests.mpi.launching import PROGRAMS, environment, needs_mpi, reports
 from tests.support.figures import note
 
 PYTHON, HOST = sys.executable, socket.gethostname()
@@ -41,6 +43,7 @@ SAID = {
     "leaves": (1, r"rank 0 waits for rank 1, which has ended after 1 collectives, the last of them barrier\(\)"),
     "skips": (1, r"asked for different things \(rank 0: all_reduce\(SUM, float32 \(2,\)\); rank 1: barrier\(\)\)"),
     "shape": (1, r"asked for different things \(rank 0: all_reduce\(SUM, float32 \(2,\)\); rank 1: all_reduce\(SUM, float32 \(3,\)\)\)"),
+    "evaluates": (1, r"for different things \(rank 0: DistributedDataParallel\(broadcast of 2 tensors\); rank 1: all_reduce\(SUM, float32"),
     "model": (1, r"the models differ: rank 0 has 1.weight \(1, 3\) .*where rank 1 has 1.weight \(2, 3\)"),
     "sleeps": (1, r"rank 0 waited 4 s for the others of \[0, 1\]; expected all of them to call it; a longer timeout"),
 }
@@ -68,6 +71,30 @@ def test_a_job_that_goes_wrong_ends_soon_and_says_why(how: str) -> None:
 def test_a_job_is_started_again() -> None:
     code, text, _ = run(str(PROGRAMS / "ends.py"), "killed", options=("--max-restarts", "1"))
     assert code == 0 and "restart 1 of 1, 2 ranks" in text and text.count("ended") == 2, text
+
+
+@needs_mpi
+@pytest.mark.soak
+def test_fewer_ranks_go_on_from_the_last_complete_checkpoint(tmp_path: Path) -> None:
+    """Three ranks, of which one is killed; two go on with the same global batches, and end as three that were left alone."""
+    found = []
+    for name, ranks, kill in (("calm", 3, ()), ("hit", 3, ("4",)), ("hit", 2, ())):
+        (tmp_path / name).mkdir(exist_ok=True)
+        code, text, _ = run(str(PROGRAMS / "fewer.py"), str(tmp_path / name), "9", *kill, ranks=ranks)
+        found.append((code, reports(text), text))
+    (calm, three, _), (hit, none, said), (rest, two, text) = found
+    assert (calm, hit, rest, len(three), len(none), len(two)) == (0, 137, 0, 3, 0, 2), found
+    assert "rank 1 on" in said and 3 <= two[0]["begun"] <= 4, text
+    same_course(two, three)
+
+
+def same_course(found: list[Any], calm: list[Any]) -> None:
+    """The losses of all steps, and the parameters, are those of the calm job: exactly up to the kill, then up to the order of additions."""
+    for report in found:
+        begun = report["begun"]
+        assert report["losses"][:begun] == calm[0]["losses"][:begun], report
+        assert report["losses"] == pytest.approx(calm[0]["losses"], rel=1e-12), report
+        assert report["numbers"] == pytest.approx(calm[0]["numbers"], rel=1e-11), report
 
 
 def test_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,5 +133,8 @@ def test_the_end_of_a_job_is_read_from_what_mpiexec_says() -> None:
     assert ending.code == 1 and ending.host == "b" and "the job lost host b: it does not answer" in str(ending)
     assert _without([("a", 2), ("b", 2)], ending, 4, 2) == ([("a", 2)], 2)
     assert _without([("a", 2), ("b", 2)], ending, 4, None) == ([("a", 2)], 0)
+    ending.hosts = {0: "a", 1: "a", 2: "b", 3: "b"}  # who was given by address is known by the ranks it had
+    assert _without([("10.0.0.1", 2), ("10.0.0.2", 2)], ending, 4, 2) == ([("10.0.0.1", 2)], 2)
+    assert _without([("10.0.0.1", 1), ("10.0.0.2", 3)], ending, 4, 1)[1] == 1
     text = 'import sys; print("[1,1]<stdout>: hello"); sys.exit(3)'
     assert str(job.Job([PYTHON, "-c", text], environment()).wait()).startswith("the job ended with exit code 3")

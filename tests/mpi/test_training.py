@@ -22,6 +22,7 @@ def check(text: str, ranks: int) -> None:
         travelling, first_is_missing = report["travelling before the first layer's exist"]
         assert travelling and first_is_missing and report["begun"] < report["at"], report
         assert report["unused now"] == report["unused now expected"], report
+        assert report["buffers"][0] == report["buffers"][1], report
         assert report["unused"] == report["unused expected"] and report["given"] and report["resumed"] and report["every sample"], report
         assert "no gradient for odd.weight, odd.bias, never.weight, never.bias; " in report["named"], report
     shares = [report["share"] for report in found]

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -154,19 +154,22 @@ class ShardedCheckpointer:
     ) -> dict[str, Any] | None:  # fmt: skip
         """Give the objects in ``state`` and ``local`` what they had, by default in the newest checkpoint; return the other values.
 
-        Every rank calls it, with the same path. None where there is no checkpoint. All is read and checked before anything changes. Raises
-        a FormatError for a damaged one, which names the file; a KeyError for names that are not in it.
+        Every rank calls it, with the same path. None where there is no checkpoint. A rank reads what it needs: of the others' random
+        numbers, ``local`` and shares of a ZeroRedundancyOptimizer nothing. All that is read is checked before anything changes. Raises a
+        FormatError for a damaged one, which names the file; a KeyError for names that are not in it.
         """
         self.wait()
         newest = self._agreed(None if self.rank or path is not None else (found := self.latest()) and found.name)
         if path is None and newest is None:
             return None
         stem = self.dir / newest if path is None else Path(path)
-        about, tree, parts = shards.whole(stem)
+        about, tree, parts = shards.opened(stem)
         for name in about["divided"]:
-            tree[name] = _united(tree[name], [one["divided"][name] for one in parts])
+            target = (state or {}).get(name)
+            wanted = target.places() if hasattr(target, "places") else None
+            tree[name] = _united(tree[name], [one["divided"][name] for one in parts], wanted)
         mine = parts[self.rank % len(parts)]
-        targets = ((state or {}, tree), (local or {}, dict(mine["local"])))
+        targets = ((state or {}, tree), (local or {}, {name: mine["local"][name] for name in local or {} if name in mine["local"]}))
         for objects, values in targets:
             if missing := [name for name in objects if name not in values]:
                 raise KeyError(
@@ -175,11 +178,12 @@ class ShardedCheckpointer:
             for name, target in objects.items():
                 if not hasattr(target, "load_state_dict"):
                     raise TypeMismatch("ShardedCheckpointer.restore", f"{name!r} is {type(target).__name__}", "expected a load_state_dict")
-        for objects, values in targets:
+        tree, own, numbers = shards.filled((tree, targets[1][1], mine["rng"] if rng else None))
+        for objects, values in ((state or {}, tree), (local or {}, own)):
             for name, target in objects.items():
                 target.load_state_dict(values.pop(name))
         if rng:
-            set_rng(mine["rng"])
+            set_rng(numbers)
         return {**tree, "step": about["step"], "metrics": about["metrics"]}
 
 
@@ -188,9 +192,9 @@ def _copied(value: Any) -> Any:
     return shards.mapped(value, lambda v: isinstance(v, dv.Tensor), lambda t: t.detach().cpu().clone())
 
 
-def _united(common: dict[str, Any], divided: list[dict[str, Any]]) -> dict[str, Any]:
-    """The state dict of the plain optimizer, from the shares of all ranks."""
-    state = {int(place): slots for one in divided for place, slots in one.items()}
+def _united(common: dict[str, Any], divided: list[dict[str, Any]], wanted: Collection[int] | None = None) -> dict[str, Any]:
+    """The state dict of the plain optimizer, from the shares of all ranks; with ``wanted`` the state of those parameters only."""
+    state = {int(place): slots for one in divided for place, slots in one.items() if wanted is None or int(place) in wanted}
     ends = [sum(common["counts"][: i + 1]) for i in range(len(common["counts"]))]
     groups = [
         {**group, "params": list(range(end - count, end))}

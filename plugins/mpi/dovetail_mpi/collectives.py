@@ -24,7 +24,7 @@ __all__ = [
 def root_of(where: str, group: ProcessGroup, of_world: int | None, of_group: int | None = None) -> int:
     """A member's place in its group, given by its place in the world or in the group; by default 0."""
     if of_group is None:
-        of_group = 0 if of_world is None else get_group_rank(group, of_world) if group.watch is not None else of_world
+        of_group = 0 if of_world is None else of_world if group.ranks == tuple(range(group.size())) else get_group_rank(group, of_world)
     if not 0 <= of_group < group.size():
         raise GradError(
             where,
@@ -35,12 +35,14 @@ def root_of(where: str, group: ProcessGroup, of_world: int | None, of_group: int
 
 
 def run(
-    group: ProcessGroup, what: str, start: Any, finish: Any, async_op: bool, alone: Any = None, timeout: timedelta | None = None
+    group: ProcessGroup, what: str, start: Any, finish: Any, async_op: bool, alone: Any = None, timeout: timedelta | None = None,
+    outputs: list[Any] | None = None,
 ) -> Work | None:  # fmt: skip
-    """Do a collective, or begin it; in a world of one process ``alone`` is done in its place."""
+    """Do a collective, or begin it; in a world of one process ``alone`` is done in its place. ``outputs`` are what it fills."""
     if group.watch is None and alone is not None:
         alone()
     work = Work(group, what, start, finish)
+    work._outputs = outputs
     if async_op:
         return work
     work.wait(timeout)
@@ -90,7 +92,7 @@ def _reduced(where: str, tensor: dv.Tensor, op: Any, group: ProcessGroup, root: 
         return [group.comm.Ireduce(own if mine else wide, wide if mine else None, how, root)]
 
     to = "" if root is None else f" to rank {group.ranks[root]}"
-    return run(group, f"{where}({op.name}, {kind(tensor)}{to})", start, lambda: mine and put(tensor, result()), async_op)
+    return run(group, f"{where}({op.name}, {kind(tensor)}{to})", start, lambda: mine and put(tensor, result()), async_op, outputs=[tensor])
 
 
 def broadcast(
@@ -104,7 +106,7 @@ def broadcast(
     root = root_of("broadcast", own, src, group_src)
     values = array(tensor)
     what = f"broadcast({kind(tensor)} from rank {own.ranks[root]})"
-    return run(own, what, lambda: [own.comm.Ibcast(words(values), root)], lambda: put(tensor, values), async_op)
+    return run(own, what, lambda: [own.comm.Ibcast(words(values), root)], lambda: put(tensor, values), async_op, outputs=[tensor])
 
 
 def barrier(
@@ -144,7 +146,7 @@ def all_gather_into_tensor(output_tensor: dv.Tensor, input_tensor: dv.Tensor, gr
         return [own.comm.Iallgather(words(part), words(whole))]
 
     what = f"{where}({kind(input_tensor)})"
-    return run(own, what, start, lambda: put(output_tensor, whole), async_op, lambda: put(output_tensor, part))
+    return run(own, what, start, lambda: put(output_tensor, whole), async_op, lambda: put(output_tensor, part), outputs=[output_tensor])
 
 
 def reduce_scatter_tensor(
@@ -173,7 +175,7 @@ def scattered(where: str, output: dv.Tensor, whole: Any, op: Any, group: Process
         wide[0] = own
         put(output, result()[0])
 
-    return run(group, f"{where}({op.name}, {kind(output)})", start, finish, async_op, lambda: put(output, whole))
+    return run(group, f"{where}({op.name}, {kind(output)})", start, finish, async_op, lambda: put(output, whole), outputs=[output])
 
 
 def all_to_all_single(

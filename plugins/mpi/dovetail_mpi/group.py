@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from enum import Enum
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from dovetail.errors import AssertedError, GradError, UnsupportedError, ValueRangeError
 
 from . import mpi
@@ -17,10 +20,11 @@ from .watch import Watch, wait
 from .work import Work, agree
 
 __all__ = [
-    "GroupMember", "ProcessGroup", "ReduceOp", "default_pg_timeout", "destroy_process_group", "get_backend", "get_global_rank",
+    "Backend", "GroupMember", "ProcessGroup", "ReduceOp", "default_pg_timeout", "destroy_process_group", "get_backend", "get_global_rank",
     "get_group_rank", "get_node_local_rank", "get_process_group_ranks", "get_rank", "get_world_size", "group", "init_process_group",
     "is_available", "is_backend_available", "is_gloo_available", "is_initialized", "is_mpi_available", "is_nccl_available",
-    "is_torchelastic_launched", "is_ucc_available", "is_xccl_available", "member", "new_group",
+    "is_torchelastic_launched", "is_ucc_available", "is_xccl_available", "member", "new_group", "new_subgroups",
+    "new_subgroups_by_enumeration",
 ]  # fmt: skip
 
 default_pg_timeout = timedelta(minutes=30)
@@ -36,6 +40,19 @@ class ReduceOp:
 
     RedOpType = RedOpType
     SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = RedOpType
+
+
+class Backend(str):
+    """The name of a backend, in small letters; the known ones are its attributes.
+
+    >>> Backend("GLOO") == Backend.GLOO
+    True
+    """
+
+    UNDEFINED, GLOO, NCCL, XCCL, UCC, MPI = "undefined", "gloo", "nccl", "xccl", "ucc", "mpi"
+
+    def __new__(cls, name: str) -> Backend:
+        return super().__new__(cls, name.lower())
 
 
 class ProcessGroup:
@@ -55,6 +72,7 @@ class ProcessGroup:
         self.comm, self.checks = comm, comm and comm.Dup()
         self.queue: deque[Work] = deque()  # collectives whose data do not move yet
         self.receipts: list[Any] = []  # messages that were asked for and are not here yet, in the order of asking
+        self.parts: list[ProcessGroup] = []  # of the world: the groups that were made of its members
 
     def rank(self) -> int:
         """The place of this process."""
@@ -69,15 +87,16 @@ class ProcessGroup:
         return self.backend
 
     def free(self) -> None:
-        """Give back what MPI keeps for the group."""
+        """Give back what MPI keeps for the group; every member calls it."""
         for comm in (self.comm, self.checks):
-            if comm is not None and self.watch is not None and not self.watch.gone:
+            if comm is not None:
                 comm.Free()
         self.comm = self.checks = None
 
 
 class _World(type):
     WORLD: ProcessGroup | None = None
+    LEFT: tuple[ProcessGroup, ...] = ()  # the groups of the world before; MPI takes them back once all ranks have left it
     NON_GROUP_MEMBER = -100  # what `new_group` returns to those who are not in it
 
 
@@ -142,6 +161,8 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
 def _from_environment(name: str, given: int) -> int:
     if given >= 0:
         return given
+    if name not in os.environ and mpi.alone():
+        return int(name == "WORLD_SIZE")
     if name not in os.environ:
         what = f"Error initializing torch.distributed using env:// rendezvous: environment variable {name} expected, but not set"
         raise ValueRangeError("init_process_group", what)
@@ -174,6 +195,10 @@ def init_process_group(
     if name not in ("mpi", "gloo") or not (started or is_backend_available(name)):
         what = f"Distributed package doesn't have {name.upper()} built in"
         raise GradError(where, what, "expected 'mpi' or 'gloo'", mpi.INSTALL if name == "mpi" else "")
+    if started and multiprocessing.parent_process() is not None:
+        what = f"this process was started by multiprocessing, inside of rank {mpi.place()[0]}, and MPI does not know it"
+        remedy = "call the function in every rank in place of starting processes, as torch.multiprocessing.spawn does under dovetail launch"
+        raise UnsupportedError(where, what, "expected a process that the MPI launcher started", remedy)
     if started:
         _World.WORLD = _of_mpi(where, name, timeout or default_pg_timeout, rank, world_size)
         return
@@ -192,10 +217,17 @@ def _of_mpi(where: str, name: str, timeout: timedelta, rank: int, size: int) -> 
     for what, given, real in (("rank", rank, world.rank), ("world_size", size, world.size)):
         if given >= 0 and given != real:
             raise ValueRangeError(where, f"{what} is {given}, and MPI's is {real}", "expected the same", f"leave {what} out")
-    start, ranks = world.Ibarrier(), range(world.size)
+    clean = np.array([not any(one.queue or one.receipts for one in _World.LEFT)], np.int32)
+    start, ranks = world.Iallreduce(MPI.IN_PLACE, clean, MPI.MIN), range(world.size)
     stub = Watch.__new__(Watch)  # until all are here there is nobody to tell
     stub.look, stub.gone, stub.rank = (lambda: None), {}, world.rank  # type: ignore[method-assign]
     wait(start.Test, where, stub, ranks, timeout)
+    if clean[0]:  # all have left the world before, and nothing in it is under way
+        for one in _World.LEFT:
+            one.free()
+        if _World.LEFT:
+            _World.LEFT[-1].watch.free()  # type: ignore[union-attr]
+    _World.LEFT = ()
     return ProcessGroup(name, ranks, world.Dup(), Watch(world.Dup()), timeout, "0")
 
 
@@ -208,15 +240,19 @@ def member(chosen: Any = None) -> ProcessGroup:
 
 
 def destroy_process_group(group: Any = None) -> None:
-    """Forget the world, or a group. Raises an AssertionError where there is none."""
+    """Forget the world, or a group; nobody is waited for. What MPI keeps for a world is given back when all make the next one, or end.
+
+    Raises an AssertionError where there is none.
+    """
     if group is None and not is_initialized():
         raise AssertedError("destroy_process_group", "Process group cannot be None")
     world = _World.WORLD
     if group is None or group is world:
         if world is not None and world.watch is not None:
             world.watch.end("has called destroy_process_group")
+            _World.LEFT = (*world.parts, world)
         _World.WORLD = None
-    elif group is not _World.NON_GROUP_MEMBER:
+    elif group is not _World.NON_GROUP_MEMBER and not (group.watch and group.watch.gone):
         group.free()
 
 
@@ -241,7 +277,48 @@ def new_group(
         return _World.NON_GROUP_MEMBER
     part = world.comm.group.Incl(chosen)
     comm = world.comm.Create_group(part)
-    return ProcessGroup(backend or world.backend, chosen, comm, world.watch, timeout or world.timeout, group_desc or str(chosen))
+    made = ProcessGroup(backend or world.backend, chosen, comm, world.watch, timeout or world.timeout, group_desc or str(chosen))
+    world.parts.append(made)
+    return made
+
+
+def new_subgroups(
+    group_size: int | None = None, group: Any = None, timeout: timedelta | None = None, backend: str | None = None, pg_options: Any = None,
+    group_desc: str | None = None,
+) -> tuple[Any, list[Any]]:  # fmt: skip
+    """Groups of ``group_size`` neighbours each: that of this process, and all of them. Raises a ValueError where they do not come out even.
+
+    >>> init_process_group("gloo", rank=0, world_size=1)
+    >>> new_subgroups(1)[0].size()
+    1
+    >>> destroy_process_group()
+    """
+    where, ranks = "new_subgroups", get_process_group_ranks(group)
+    if group_size is None:
+        raise ValueRangeError(where, "group_size is None, and processes here have no GPUs to count", "expected how many a group has")
+    if group_size <= 0:
+        raise ValueRangeError(where, f"The arg 'group_size' ({group_size}) must be positive")
+    if group_size > len(ranks):
+        raise ValueRangeError(where, f"The arg 'group_size' ({group_size}) must not exceed the world size ({len(ranks)})")
+    if len(ranks) % group_size:
+        raise ValueRangeError(where, f"The world size ({len(ranks)}) must be divisible by '{group_size=}'")
+    runs = [ranks[at : at + group_size] for at in range(0, len(ranks), group_size)]
+    return new_subgroups_by_enumeration(runs, timeout, backend, pg_options, group_desc)
+
+
+def new_subgroups_by_enumeration(
+    ranks_per_subgroup_list: Sequence[Sequence[int]], timeout: timedelta | None = None, backend: str | None = None, pg_options: Any = None,
+    group_desc: str | None = None,
+) -> tuple[Any, list[Any]]:  # fmt: skip
+    """A group of each of the lists: that of this process, or None, and all of them. Raises a ValueError for a rank in two of them."""
+    where, every = "new_subgroups_by_enumeration", [rank for ranks in ranks_per_subgroup_list or () for rank in ranks]
+    if not ranks_per_subgroup_list:
+        raise ValueRangeError(where, "The arg 'ranks_per_subgroup_list' cannot be empty")
+    if twice := sorted({rank for rank in every if every.count(rank) > 1}):
+        raise ValueRangeError(where, f"Rank {twice[0]} has appeared in two subgroups, of {[*map(list, ranks_per_subgroup_list)]}")
+    made = [new_group(ranks, timeout, backend, pg_options, group_desc=group_desc) for ranks in ranks_per_subgroup_list]
+    own = [one for one, ranks in zip(made, ranks_per_subgroup_list, strict=True) if get_rank() in ranks]
+    return (own[0] if own else None), made
 
 
 def get_rank(group: Any = None) -> int:

@@ -68,6 +68,7 @@ class Ending:
 
     def __init__(self, code: int, rank: int | None = None, host: str = "", cause: str = "") -> None:
         self.code, self.rank, self.host, self.cause = code, rank, host, cause
+        self.hosts: dict[int, str] = {}  # of all ranks, as they call themselves
 
     def __str__(self) -> str:
         of = "the job" if self.rank is None else f"rank {self.rank}" + (f" on {self.host}" if self.host else "")
@@ -130,7 +131,9 @@ class Job:
             raise
         for reader in self.readers:
             reader.join(5)
-        return self._ending(code)
+        ending = self._ending(code)
+        ending.hosts = self.hosts
+        return ending
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Ask all ranks to end, and end them when they do not within ten seconds."""

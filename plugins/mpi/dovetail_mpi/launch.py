@@ -108,8 +108,16 @@ def _target(program: str, module: bool) -> list[str]:
 
 def _without(machines: list[tuple[str, int]], ending: Ending, ranks: int, least: int | None) -> tuple[list[tuple[str, int]], int]:
     """The hosts without one that was lost, and how many processes they can have; 0 when those are too few."""
-    left = [machine for machine in machines if machine[0] != ending.host or ending.rank is not None]
+    lost = _given(machines, ending)
+    left = [machine for machine in machines if machine[0] != lost or ending.rank is not None]
     if len(left) == len(machines):
         return machines, ranks
     fewer = min(ranks, sum(count for _, count in left))
     return left, fewer if fewer >= (least or ranks) else 0
+
+
+def _given(machines: list[tuple[str, int]], ending: Ending) -> str:
+    """The lost host's name in --hosts, which may be an address: its own name is known from its ranks, which fill the slots in order."""
+    slots = [name for name, count in machines for _ in range(count)]
+    said = {slots[rank] for rank, host in ending.hosts.items() if host == ending.host and rank < len(slots)}
+    return said.pop() if len(said) == 1 and ending.host not in slots else ending.host

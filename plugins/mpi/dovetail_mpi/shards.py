@@ -11,8 +11,7 @@ import json
 import os
 import time
 import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from dovetail.errors import FormatError, ValueRangeError
 from dovetail.io.atomic import replacing, sync_folder
 
 from .errors import DistError
+from .stored import Part, filled, mapped
 
-__all__ = ["commit", "deal", "join", "manifest", "mapped", "part", "read", "remove", "write"]
+__all__ = ["commit", "deal", "filled", "join", "manifest", "mapped", "opened", "part", "read", "remove", "whole", "write"]
 
 _TOKEN = "\0tensor "
 _VERSION = 1
@@ -52,24 +52,9 @@ def deal(tree: Any, ranks: int) -> tuple[Any, list[tuple[dv.Tensor, int]]]:
     return bare, list(zip(tensors, owners, strict=True))
 
 
-def join(bare: Any, tensors: Mapping[str, dv.Tensor]) -> Any:
+def join(bare: Any, tensors: Mapping[str, Any]) -> Any:
     """The tree that `deal` was given. Raises a KeyError for a tensor that is missing."""
     return mapped(bare, lambda v: isinstance(v, str) and v.startswith(_TOKEN), lambda v: tensors[v.removeprefix(_TOKEN)])
-
-
-def mapped(value: Any, wanted: Callable[[Any], bool], change: Callable[[Any], Any]) -> Any:
-    """The same containers with some of the values changed."""
-    if wanted(value):
-        return change(value)
-    if isinstance(value, dict):
-        made = OrderedDict() if isinstance(value, OrderedDict) else {}
-        made.update((k, mapped(v, wanted, change)) for k, v in value.items())
-        if hasattr(value, "_metadata"):
-            made._metadata = value._metadata  # type: ignore[union-attr]
-        return made
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(mapped(v, wanted, change) for v in value)
-    return value
 
 
 def part(stem: Path, mark: str, rank: int, ranks: int) -> Path:
@@ -124,7 +109,7 @@ def describe(stem: Path) -> dict[str, Any]:
 
 
 def read(stem: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The manifest and all parts of a checkpoint, every byte checked. Raises a FormatError that names the file and the tensor."""
+    """The manifest and the parts of a checkpoint, their tensors still in the files. Raises a FormatError that names the file."""
     about = describe(stem)
     parts = []
     for rank, size in enumerate(about["bytes"]):
@@ -133,25 +118,28 @@ def read(stem: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             raise FormatError(path, None, "is missing; the checkpoint is not whole without it")
         if path.stat().st_size != size:
             raise FormatError(path, None, f"has {path.stat().st_size} bytes, and the manifest says {size}")
-        found = dv.load(path, max_header=100_000_000)
-        if not isinstance(found, dict) or (found.get("mark"), found.get("rank"), found.get("ranks")) != (
-            about["mark"],
-            rank,
-            about["ranks"],
-        ):
+        found, own = Part(path).content, (about["mark"], rank, about["ranks"])
+        if not isinstance(found, dict) or (found.get("mark"), found.get("rank"), found.get("ranks")) != own:
             raise FormatError(path, None, "is a part of another checkpoint")
         parts.append(found)
     return about, parts
 
 
-def whole(stem: Path) -> tuple[dict[str, Any], Any, list[dict[str, Any]]]:
-    """The manifest, the tree of a checkpoint in parts with its tensors, and the parts."""
+def opened(stem: Path) -> tuple[dict[str, Any], Any, list[dict[str, Any]]]:
+    """The manifest, the tree of a checkpoint and its parts; `filled` reads the tensors of what is wanted of them."""
     about, parts = read(stem)
     try:
         tensors = {name: t for one in parts for name, t in one["tensors"].items()}
         return about, join(parts[0]["tree"], tensors), parts
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(manifest(stem), None, f"its parts do not make a whole ({type(error).__name__}: {error})") from None
+
+
+def whole(stem: Path) -> tuple[dict[str, Any], Any, list[dict[str, Any]]]:
+    """As `opened`, with every byte read and checked. Raises a FormatError that names the file and the tensor."""
+    about, tree, parts = opened(stem)
+    tree, parts = filled((tree, parts))
+    return about, tree, parts
 
 
 def remove(stem: Path) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dovetail.errors import UnsupportedError
+
 from . import mpi
 from .errors import DistError
 from .watch import wait
@@ -21,7 +23,7 @@ from .watch import wait
 if TYPE_CHECKING:
     from .group import ProcessGroup
 
-__all__ = ["Work", "agree"]
+__all__ = ["Future", "Work", "agree"]
 
 
 class Work:
@@ -40,7 +42,7 @@ class Work:
         self._requests: list[Any] | None = None  # of the data, once they move
         self._error: Exception | None = None
         self._done = group is None or group.watch is None
-        self._source = -1
+        self._source, self._outputs, self._told = -1, None, []  # type: int, list[Any] | None, list[Callable[[], Any]]
         if self._done or group is None:
             return
         if not ordered:  # a message
@@ -65,7 +67,7 @@ class Work:
             wait(self._advance, self._what, group.watch, group.ranks, timeout or group.timeout)
         if self._error is not None:
             raise self._error
-        return True
+        return self._tell()
 
     def is_completed(self) -> bool:
         """Whether `wait` would return at once."""
@@ -85,17 +87,41 @@ class Work:
 
     synchronize = wait
 
+    def result(self) -> list[Any]:
+        """The tensors that hold the result. Raises an UnsupportedError (NotImplementedError) for a work that has no such list."""
+        if self._outputs is None:
+            raise UnsupportedError(
+                "Work.result", f"{self._what or 'this work'} has none", "", "use the tensors that were given to the call"
+            )
+        return self._outputs
+
+    def get_future(self) -> Future:
+        """A future of `result`."""
+        self.result()
+        return Future(self)
+
     def _advance(self) -> bool:
         """Go on as far as that is possible without waiting; True when done."""
         if self._requests is None and not self._done:
             self._begin()
         if self._done:
-            return True
+            return self._tell()
         if self._requests is None or not mpi.load().Request.Testall(self._requests):
             return False
         self._done = True
         if self._finish is not None:
             self._finish()
+        return self._tell()
+
+    def tell(self, callback: Callable[[], Any]) -> None:
+        """Call a function once this is done."""
+        self._told.append(callback)
+        if self._done and self._error is None:
+            self._tell()
+
+    def _tell(self) -> bool:
+        while self._told:
+            self._told.pop(0)()
         return True
 
     def _begin(self) -> None:
@@ -123,6 +149,47 @@ class Work:
             asked.setdefault(text.tobytes().decode(errors="replace").strip(), []).append(rank)
         said = "; ".join(f"rank{'s' if len(r) > 1 else ''} {', '.join(map(str, r))}: {text}" for text, r in asked.items())
         return DistError(self._what.partition("(")[0], f"the ranks were asked for different things ({said})", "expected the same of all")
+
+
+class Future:
+    """The result of a work, and of functions that are called when there is one: at a `wait`, or another look at the work.
+
+    >>> import dovetail as dv
+    >>> from dovetail import distributed
+    >>> distributed.init_process_group("gloo", rank=0, world_size=1)
+    >>> work = distributed.all_reduce(dv.ones(2), async_op=True)
+    >>> work.get_future().then(lambda f: f.value()[0] / 2).wait()
+    tensor([0.5000, 0.5000])
+    >>> distributed.destroy_process_group()
+    """
+
+    def __init__(self, work: Work, make: Callable[[], Any] | None = None) -> None:
+        self._work, self._make, self._made = work, make or work.result, []  # type: Work, Callable[[], Any], list[Any]
+        if make is not None:
+            work.tell(self.value)
+
+    def done(self) -> bool:
+        """Whether `wait` would return at once."""
+        return self._work.is_completed()
+
+    def value(self) -> Any:
+        """The result of what is done."""
+        if not self._made:
+            self._made.append(self._make())
+        return self._made[0]
+
+    def wait(self) -> Any:
+        """The result. Raises what the work, or the function, raises."""
+        self._work.wait()
+        return self.value()
+
+    def then(self, callback: Callable[[Future], Any]) -> Future:
+        """A future of what ``callback`` returns for this one."""
+        return Future(self._work, lambda: callback(self))
+
+    def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
+        """Call a function with this future when there is a result."""
+        self._work.tell(lambda: callback(self))
 
 
 def agree(group: ProcessGroup, what: str) -> None:

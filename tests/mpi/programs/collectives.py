@@ -246,7 +246,14 @@ an_unfinished_collective_before_gradients()
 objects_and_messages()
 groups()
 dist.destroy_process_group()
-dist.init_process_group("gloo")  # again, and by the other name
+handles = []
+for _ in range(6):  # again and again, and by the other name
+    dist.init_process_group("gloo")
+    dist.new_group([0])
+    handles.append(dist.group.WORLD.comm.py2f())
+    dist.destroy_process_group()
+same("communicators are given back", max(handles) < min(handles) + 10, True)  # else each round has four more
+dist.init_process_group("gloo")
 same("again", (dist.get_backend(), dist.get_world_size(), dist.is_initialized()), ("gloo", SIZE, True))
 tensor = dv.ones(1)
 dist.all_reduce(tensor)

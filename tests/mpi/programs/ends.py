@@ -32,6 +32,10 @@ if RANK == 1 and not again:
         dist.barrier()
 if HOW == "sleeps" and RANK == 1:
     time.sleep(60)
+if HOW == "evaluates":
+    model = DistributedDataParallel(dv.nn.Sequential(dv.nn.Linear(2, 3), dv.nn.BatchNorm1d(3))).eval()
+    if RANK == 0:  # alone, and the model gives its buffers to all before each forward
+        model(dv.ones(1, 2))
 if HOW == "shape":
     dist.all_reduce(dv.ones(2 + RANK))
 if HOW == "model":

@@ -180,6 +180,15 @@ def with_unused_parameters() -> None:
     (model(x, 1)["out"].sum() * SIZE).backward()
     found["unused now"] = [inner.even.bias.grad.tolist(), inner.odd.bias.grad.tolist(), inner.never.bias.grad]
     found["unused now expected"] = [[float(SIZE - odd)], [float(SIZE + odd)], None]
+    own = {}
+    for options in ({"broadcast_buffers": False}, {"forward_sync_buffers": False}, {"forward_sync_buffers": True}):
+        branches = Branches()
+        branches.seen += 10 * RANK
+        some = DistributedDataParallel(branches, find_unused_parameters=True, **options)
+        for _ in range(2):
+            some(x, 0)
+        own[f"{options}"] = float(branches.seen)
+    found["buffers"] = list(own.values()), [12.0 * RANK + 2, 2.0 * RANK + 2, 2.0 + RANK]
     strict = DistributedDataParallel(Branches())
     strict(x, 0)["out"].sum().backward()
     try:

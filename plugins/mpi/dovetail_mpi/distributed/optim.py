@@ -174,3 +174,8 @@ class ZeroRedundancyOptimizer(dv.optim.Optimizer):
     def share(self) -> dict[int, Any]:
         """The state that this rank keeps, by the places of its parameters among all."""
         return self._local()
+
+    def places(self) -> list[int]:
+        """The places among all of the parameters whose state this rank keeps: what of a checkpoint it needs."""
+        every = [p for group in self.param_groups for p in group["params"]]
+        return [place for place, p in enumerate(every) if self._owner[id(p)] == self.process_group.rank()]

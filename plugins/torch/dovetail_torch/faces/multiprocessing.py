@@ -19,7 +19,7 @@ from multiprocessing import *  # noqa: F403
 from multiprocessing import connection, pool, queues, reduction, util
 from typing import Any
 
-from dovetail.errors import AssertedError, DovetailError
+from dovetail.errors import AssertedError, DovetailError, UnsupportedError
 
 from ..finder import installed
 
@@ -147,14 +147,36 @@ class ProcessContext:
         raise ProcessExitedException(f"process {index:d} terminated with {how}", index, process.pid, code, name)
 
 
+def _grouped() -> bool:
+    world = sys.modules.get("dovetail.distributed")
+    return world is not None and bool(world.is_initialized())
+
+
+def _as_rank(fn: Callable[..., Any], args: tuple[Any, ...], nprocs: int, join: bool) -> None:
+    """Call the function as the process that this rank is."""
+    ranks, number = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    if nprocs != ranks or not join:
+        what = f"{nprocs} processes with join={join}, inside of one of {ranks} ranks that dovetail launch started on this machine"
+        remedy = f"dovetail launch -n {nprocs}, and join=True; processes of another kind: after init_process_group, or without the launcher"
+        raise UnsupportedError(
+            "multiprocessing.start_processes", what, f"expected {ranks} with join=True, which the ranks then are", remedy
+        )
+    fn(number, *args)
+
+
 def start_processes(
     fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: int = 1, join: bool = True, daemon: bool = False,
     start_method: str = "spawn",
 ) -> ProcessContext | None:  # fmt: skip
     """Run ``fn(i, *args)`` in `nprocs` processes; wait for them, or with ``join=False`` return their ProcessContext.
 
-    One that fails ends the others, and its traceback is raised here.
+    One that fails ends the others, and its traceback is raised here. In a rank that `dovetail launch` started, before a program has made
+    a process group, the ranks of this machine are those processes: each calls the function with its own number, and nothing is started.
+    Raises an UnsupportedError (NotImplementedError) there for another number of processes than ranks, and for ``join=False``.
     """
+    if "DOVETAIL_RESTART" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1" and not _grouped():
+        _as_rank(fn, args, nprocs, join)
+        return None
     main = sys.modules["__main__"]
     if installed() and main.__spec__ is None:  # the children find `import torch` answered as it is here
         main.__spec__, os.environ["DOVETAIL_TORCH_MAIN"] = ModuleSpec("dovetail_torch.child", None), os.path.abspath(str(main.__file__))

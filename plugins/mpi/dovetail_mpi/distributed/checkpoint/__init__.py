@@ -12,11 +12,11 @@ from typing import Any
 import dovetail as dv
 from dovetail.errors import UnknownNameError, ValueRangeError
 
-from .. import shards
-from ..checkpointer import ShardedCheckpointer
-from ..collectives import barrier
-from ..group import is_initialized, member
-from ..objects import broadcast_object_list
+from ... import shards
+from ...checkpointer import ShardedCheckpointer
+from ...collectives import barrier
+from ...group import is_initialized, member
+from ...objects import broadcast_object_list
 
 __all__ = ["FileSystemReader", "FileSystemWriter", "ShardedCheckpointer", "async_save", "load", "save"]
 
@@ -108,22 +108,33 @@ def async_save(
 def load(state_dict: dict[str, Any], *, checkpoint_id: Any = None, storage_reader: Any = None, **options: Any) -> None:
     """Read a folder into a state dict: tensors in place, objects by their load_state_dict, other values put in.
 
-    Any number of ranks reads it. Raises an UnknownNameError for a key that is not there, a FormatError for a file that was changed.
+    Any number of ranks reads it, each only what its ``state_dict`` has; all of that is read and checked before anything changes. Raises
+    an UnknownNameError for a key that is not there, a FormatError for a file that was changed.
     """
-    _, tree, _ = shards.whole(_stem("checkpoint.load", checkpoint_id, storage_reader))
-    _fill(state_dict, tree, "")
+    _, tree, _ = shards.opened(_stem("checkpoint.load", checkpoint_id, storage_reader))
+    _fill(state_dict, shards.filled(_wanted(state_dict, tree, "")))
 
 
-def _fill(target: dict[str, Any], found: dict[str, Any], path: str) -> None:
+def _wanted(target: dict[str, Any], found: Any, path: str) -> dict[str, Any]:
+    """Of what there is, the part with the names of ``target``."""
+    wanted = {}
     for key, value in target.items():
-        if key not in found:
-            raise UnknownNameError("checkpoint.load", f"there is no {path}{key} in the checkpoint", f"it has {sorted(found)}")
+        if not isinstance(found, dict) or key not in found:
+            has = sorted(map(str, found)) if isinstance(found, dict) else f"a {type(found).__name__} there"
+            raise UnknownNameError("checkpoint.load", f"there is no {path}{key} in the checkpoint", f"it has {has}")
+        plain = isinstance(value, dict) and not hasattr(value, "load_state_dict")
+        wanted[key] = _wanted(value, found[key], f"{path}{key}.") if plain else found[key]
+    return wanted
+
+
+def _fill(target: dict[str, Any], found: dict[str, Any]) -> None:
+    for key, value in target.items():
         if isinstance(value, dv.Tensor):
             with dv.no_grad():
                 value.copy_(found[key])
         elif hasattr(value, "load_state_dict"):
             value.load_state_dict(found[key])
         elif isinstance(value, dict):
-            _fill(value, found[key], f"{path}{key}.")
+            _fill(value, found[key])
         else:
             target[key] = found[key]
