@@ -91,6 +91,16 @@ def test_recurrent_layers_on_packed_sequences(kind, more, lengths):
         close(a, b)
 
 
+def test_packed_sequences_convert_as_tensors_do():
+    for name in "byte char double float half int long short".split():
+        found = []
+        for lib in (dv, torch):
+            packed = lib.nn.utils.rnn.pack_padded_sequence(lib.ones(3, 2, 1), [3, 2])
+            made = getattr(packed, name)()
+            found.append((str(made.data.dtype).rpartition(".")[2], made.data.tolist(), made is packed, made.batch_sizes.tolist()))
+        assert found[0] == found[1], name
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [

@@ -14,6 +14,7 @@ from ..device import CPU, Device, default, device_of, to_device
 from ..dtypes import dtype, from_numpy_dtype, result_dtype
 from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
 from ._call import INFERENCE_BOX
+from ._override import overridden
 from ._refuse import tensors
 
 __all__ = [
@@ -155,6 +156,7 @@ def detach(input: Tensor) -> Tensor:
     """
     if input.__class__ not in CLASSES:
         tensors("detach", input=input)
+        return overridden(Tensor.detach, TypeMismatch("detach()", "the argument does not answer"), (input,), {})
     return detached(input)
 
 
