@@ -302,3 +302,10 @@ def test_old_weight_norm_checkpoints_load():
     new = dv.nn.utils.parametrizations.weight_norm(dv.nn.Linear(3, 2))
     new.load_state_dict(old.state_dict())
     np.testing.assert_allclose(new.weight.detach().numpy(), old.weight.detach().numpy(), rtol=1e-6)
+
+
+def test_an_embedding_without_columns_has_a_gradient():
+    for lib in (dv, torch):
+        weight = lib.zeros(3, 0, requires_grad=True)
+        lib.nn.functional.embedding(lib.tensor([0, 2]), weight).sum().backward()
+        assert tuple(weight.grad.shape) == (3, 0)
