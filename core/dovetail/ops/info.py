@@ -154,8 +154,9 @@ def detach(input: Tensor) -> Tensor:
     False
     """
     if input.__class__ not in CLASSES:
-        what = f"argument 'input' must be Tensor, not {type(input).__name__}"
-        return overridden(Tensor.detach, NotATensor("detach()", what), (input,), {})
+        return overridden(
+            Tensor.detach, NotATensor("detach()", f"argument 'input' must be Tensor, not {type(input).__name__}"), (input,), {}
+        )
     return detached(input)
 
 
