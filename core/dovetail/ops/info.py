@@ -154,9 +154,8 @@ def detach(input: Tensor) -> Tensor:
     False
     """
     if input.__class__ not in CLASSES:
-        return overridden(
-            Tensor.detach, NotATensor("detach()", f"argument 'input' must be Tensor, not {type(input).__name__}"), (input,), {}
-        )
+        what = f"argument 'input' must be Tensor, not {type(input).__name__}"
+        return overridden(Tensor.detach, NotATensor("detach()", what), (input,), {})
     return detached(input)
 
 
