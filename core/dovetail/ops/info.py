@@ -154,8 +154,8 @@ def detach(input: Tensor) -> Tensor:
     False
     """
     if input.__class__ not in CLASSES:
-        what = f"argument 'input' must be Tensor, not {type(input).__name__}"
-        return overridden(Tensor.detach, NotATensor("detach()", what), (input,), {})
+        kind = type(input).__name__
+        return overridden(Tensor.detach, NotATensor("detach()", f"argument 'input' must be Tensor, not {kind}"), (input,), {})
     return detached(input)
 
 
@@ -374,8 +374,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     if not isinstance(debug_mode, int | str):
         raise TypeMismatch("set_deterministic_debug_mode", f"debug_mode must be str or int, but got {type(debug_mode).__name__}")
     if debug_mode not in (*_MODES, 0, 1, 2):
-        what = f"invalid value of debug_mode, expected one of {_MODES} or 0, 1, 2, but got {debug_mode!r}"
-        raise ShapeError("set_deterministic_debug_mode", what)
+        raise ShapeError("set_deterministic_debug_mode", f"invalid value of debug_mode {debug_mode!r}, expected one of {_MODES} or 0, 1, 2")
     _settings["deterministic"] = _MODES.index(debug_mode) if isinstance(debug_mode, str) else int(debug_mode)
 
 
