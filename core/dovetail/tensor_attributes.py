@@ -16,7 +16,7 @@ from .dtypes import dtype as Dtype
 from .errors import DeviceError, DtypeError, GradError, RangeError, ShapeError, TypeMismatch, ValueRangeError, say
 from .ops import complex as _complex
 from .ops._layout import copied
-from .ops._override import of_plugin
+from .ops._override import asking, of_plugin, overridden
 from .ops.assign import setitem
 from .ops.convert import from_numpy
 from .ops.info import numel
@@ -192,7 +192,8 @@ class Attributes:
         return format(self.item(), spec) if number else object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return text(self)  # type: ignore[arg-type]
+        own = type(self).__module__.partition(".")[0] != "dovetail"  # a program's class goes by its name
+        return text(self, f"{type(self).__name__}(" if own else "tensor(")  # type: ignore[arg-type]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         a = self.numpy()
@@ -242,8 +243,10 @@ class Attributes:
             a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)
         return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)
 
-    def __setitem__(self: Any, index: Any, value: Any) -> None:
-        setitem(self, index, value)
+    def __setitem__(self: Any, index: Any, value: Any) -> Any:
+        if asking((self, value), {}):
+            return overridden(Tensor.__setitem__, TypeMismatch("setitem", "no argument answers"), (self, index, value), {})
+        return setitem(self, index, value)
 
     def __delitem__(self: Any, index: Any) -> None:
         raise TypeMismatch("Tensor", "does not support deleting items")

@@ -20,6 +20,7 @@ from .ops._refuse import type_name
 from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
 from .ops.memory import alias, sum_to
+from .plugins.namespaces import resolve
 from .size import Size, Spoken
 
 __all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
@@ -113,10 +114,12 @@ class LegacyMethods:
     _n: Any
     _v: Any
 
-    def __init__(self, *args: Any, device: Any = None) -> None:
+    def __init__(self, *args: Any, device: Any = None, **others: Any) -> None:
         """``Tensor(2, 3)``: uninitialised floats of a size; ``Tensor([1, 2])``: these numbers as floats."""
-        if hasattr(self, "_a"):  # made by a subclass's __new__
+        if hasattr(self, "_a"):  # made by a subclass's __new__, which has parameters of its own
             return
+        if others:
+            raise TypeMismatch("Tensor()", f"got an unexpected keyword argument {next(iter(others))!r}")
         given = args[0] if len(args) == 1 and args[0].__class__ in CLASSES else made(get_default_dtype(), args, device)
         self._a, self._n, self._v = given._a, None, given._v
 
@@ -204,6 +207,11 @@ class LegacyMethods:
         if self.requires_grad or x._n is not None or y._n is not None:
             raise GradError("map2_", "Can't call map2_() on Variable that requires grad", "", "use x.detach().map2_()")
         return _mapped(callable, self, x, y)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What a subclass asks by ``super()``: the function as of plain tensors, its results of the subclass. dovetail-torch has it."""
+        return resolve("overrides").of_plain(cls, func, types, args, kwargs)
 
     def as_subclass(self: Any, cls: Any) -> Any:
         """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""

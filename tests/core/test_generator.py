@@ -364,8 +364,8 @@ BAD = [
     (lambda g: rs.multinomial(g, np.ones(2, np.int32), 1), DtypeError, "probabilities have dtype int32"),
     (lambda g: rs.multinomial(g, np.ones(2), 3), DistributionError, "num_samples is 3 and there are 2 categories"),
     (lambda g: rs.multinomial(g, np.ones(2), 0), DistributionError, "num_samples is 0; expected num_samples > 0"),
-    (lambda g: rs.multinomial(g, np.array([-1.0, 2]), 1), DistributionError, "an infinity, a NaN or a negative number"),
-    (lambda g: rs.multinomial(g, np.zeros(2), 2, True), DistributionError, "sum to zero"),
+    (lambda g: rs.multinomial(g, np.array([-1.0, 2]), 1), DistributionError, "either `inf`, `nan` or element < 0"),
+    (lambda g: rs.multinomial(g, np.zeros(2), 2, True), DistributionError, "sum of probabilities <= 0"),
 ]
 
 

@@ -128,6 +128,7 @@ ERRORS = [
     (lambda: dv.bernoulli(zeros(2), 1.5), RuntimeError, "but got p=1.5"),
     (lambda: dv.multinomial(zeros(3), 1), RuntimeError, "sum of probabilities <= 0"),
     (lambda: dv.multinomial(zeros(3), 4), RuntimeError, "without replacement"),
+    (lambda: dv.multinomial(zeros(3) - 1, 1), RuntimeError, "either `inf`, `nan` or element < 0"),
     (lambda: dv.poisson(zeros(2, dtype=np.int64)), NotImplementedError, "not implemented for 'Long'"),
     (lambda: dv.binomial(zeros(2, dtype=np.int64), zeros(2)), ValueError, "only supports floating-point dtypes for count, got: Long"),
     (lambda: zeros(2).uniform_(2, 1), RuntimeError, "found from=2 > to=1"),

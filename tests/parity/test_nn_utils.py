@@ -91,6 +91,16 @@ def test_recurrent_layers_on_packed_sequences(kind, more, lengths):
         close(a, b)
 
 
+def test_packed_sequences_convert_as_tensors_do():
+    for name in "byte char double float half int long short".split():
+        found = []
+        for lib in (dv, torch):
+            packed = lib.nn.utils.rnn.pack_padded_sequence(lib.ones(3, 2, 1), [3, 2])
+            made = getattr(packed, name)()
+            found.append((str(made.data.dtype).rpartition(".")[2], made.data.tolist(), made is packed, made.batch_sizes.tolist()))
+        assert found[0] == found[1], name
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -292,3 +302,10 @@ def test_old_weight_norm_checkpoints_load():
     new = dv.nn.utils.parametrizations.weight_norm(dv.nn.Linear(3, 2))
     new.load_state_dict(old.state_dict())
     np.testing.assert_allclose(new.weight.detach().numpy(), old.weight.detach().numpy(), rtol=1e-6)
+
+
+def test_an_embedding_without_columns_has_a_gradient():
+    for lib in (dv, torch):
+        weight = lib.zeros(3, 0, requires_grad=True)
+        lib.nn.functional.embedding(lib.tensor([0, 2]), weight).sum().backward()
+        assert tuple(weight.grad.shape) == (3, 0)

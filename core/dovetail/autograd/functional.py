@@ -12,7 +12,7 @@ from ..device import xp
 from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
 from . import engine
 from .graph import GradientEdge
-from .node import CLASSES, Tensor, detached, wrap
+from .node import ASKED, CLASSES, Tensor, detached, wrap
 
 __all__ = ["backward", "grad"]
 
@@ -36,7 +36,7 @@ def _stand_in(edge: Any) -> Tensor:
 
 def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]:
     """Where to begin: the edge of a result, and the gradient that is given for it or implied."""
-    if t.__class__ not in CLASSES:
+    if t.__class__ not in CLASSES and t.__class__ not in ASKED:
         raise TypeMismatch(where, f"got {type(t).__name__}", "expected Tensors")
     if t._n is None:
         what = "element 0 of tensors does not require grad and does not have a grad_fn"

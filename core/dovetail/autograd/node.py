@@ -18,8 +18,8 @@ from ..size import Spoken
 from .node_names import node_name
 
 __all__ = [
-    "CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "named", "producer", "reached", "tick",
-    "titled", "wrap",
+    "ASKED", "CLASSES", "Box", "HookedNode", "Leaf", "Node", "Output", "Tensor", "detached", "leaf", "named", "producer", "reached",
+    "tick", "titled", "wrap",
 ]  # fmt: skip
 
 tick = itertools.count(1).__next__  # one clock for nodes and mutations: a kept value is stale if changed after its node
@@ -45,10 +45,13 @@ class Tensor(TensorMethods, metaclass=Spoken):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        CLASSES.add(cls)
+        own = next((vars(kind)[_OWN] for kind in cls.__mro__ if kind is not Tensor and _OWN in vars(kind)), None)
+        (ASKED if isinstance(own, classmethod) else CLASSES).add(cls)
 
 
 CLASSES: set[Any] = {Tensor}  # membership by identity costs less than isinstance, and subclasses enter on their own
+_OWN = "__torch_function__"
+ASKED: set[Any] = set()  # subclasses with a ``__torch_function__`` of their own, which ops ask as they do what is no tensor
 _new = Tensor.__new__
 _array = Tensor._a.__get__  # what a lazy tensor refuses to give
 
@@ -64,7 +67,7 @@ def wrap(array: Any, edge: Any = None, box: Any = None) -> Tensor:
 
 def detached(t: Tensor) -> Tensor:
     """The same array and version box without the history."""
-    return wrap(t._a, None, t._v) if t.__class__ in CLASSES else t.detach()
+    return wrap(t._a, None, t._v) if t.__class__ in CLASSES or t.__class__ in ASKED else t.detach()
 
 
 class Leaf:

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import ops
-from ..autograd.node import CLASSES, Tensor, leaf, wrap
+from ..autograd.node import ASKED, CLASSES, Tensor, leaf, wrap
 from ..dtypes import get_default_dtype
 from ..errors import UnsupportedError, ValueRangeError
 from ..ops._layout import copied
@@ -16,7 +16,7 @@ __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter
 
 def _as(kind: type, data: Any) -> Any:
     data = ops.create.empty(0) if data is None else data
-    if isinstance(data, Tensor) and data.__class__ not in CLASSES:
+    if isinstance(data, Tensor) and data.__class__ not in CLASSES and data.__class__ not in ASKED:
         raise UnsupportedError(kind.__name__, f"the layout {data.layout} is not supported", "expected a strided tensor", "use its values()")
     out: Any = Tensor.__new__(kind)
     out._a, out._n, out._v = data._a, None, data._v

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autograd.graph import pack
 from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, SAVING, STATE
-from ..autograd.node import CLASSES, Node, Output, Tensor, tick, wrap
+from ..autograd.node import ASKED, CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from ..errors import TypeMismatch
 from ..memoryless import Memoryless, without
@@ -228,10 +228,10 @@ def reflected(op: Op) -> Callable[..., Any]:
 
 
 def operand(other: Any) -> Any:
-    """A scalar or array of NumPy's beside a tensor, as a number or a tensor; NotImplemented for anything else."""
+    """A scalar or array of NumPy's beside a tensor, as a number or a tensor; NotImplemented for what is no tensor."""
     if isinstance(other, np.generic):
         return other.item()
-    return wrap(other) if isinstance(other, np.ndarray) else NotImplemented
+    return wrap(other) if isinstance(other, np.ndarray) else other if other.__class__ in ASKED else NotImplemented
 
 
 def _operator_slow(op: Op, args: Any, swap: bool = False) -> Any:

@@ -33,7 +33,9 @@ def dims_of(where: str, dims: Any, ndim: int) -> tuple[int, ...]:
 
 
 def sizes_of(where: str, args: Any, name: str = "size") -> tuple[int, ...]:
-    """The sizes of ``f(2, 3)``, ``f((2, 3))`` and ``f([2, 3])`` alike."""
+    """The sizes of ``f(2, 3)``, ``f((2, 3))`` and ``f([2, 3])`` alike; a TypeError for ``f()``."""
+    if not args:
+        raise TypeMismatch(f"{where}()", f'missing 1 required positional arguments: "{name}"')
     if len(args) == 1 and isinstance(args[0], tuple | list):
         args = args[0]
     for n in args:

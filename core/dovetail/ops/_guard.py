@@ -7,17 +7,17 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import ASKED, CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch, as_tensor_remedy
 from ._autocast import autocasting
 from ._live import exhausted
-from ._override import overridden
+from ._override import asking, overridden
 from ._plan import parameter_names
 
 __all__ = ["guarded", "placed"]
 
 _WORDS = ("invalid literal for int()", "could not convert string to float")  # what int('a') and float('a') say
-_TENSORS = ("input", "x1", "x2")  # parameters that are tensors without saying so
+_TENSORS = ("input", "tensors", "x1", "x2")  # parameters that are tensors without saying so
 
 
 @functools.cache
@@ -35,6 +35,8 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if ASKED and asking(args, kwargs):
+            return overridden(public, TypeMismatch(f"{function.__name__}()", "no argument answers"), args, kwargs)
         try:
             return function(*args, **kwargs)
         except ValueError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import ASKED, CLASSES, Tensor
 from ..errors import TypeMismatch
+from ._plan import parameter_names
 
-__all__ = ["OtherTensor", "of_plugin", "overridden"]
+__all__ = ["OtherTensor", "asking", "of_plugin", "overridden"]
 
 
 class OtherTensor(Tensor):
@@ -29,6 +31,8 @@ class OtherTensor(Tensor):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Unlike other subclasses of Tensor, these are none of the classes whose array an op may take."""
 
+    __torch_function__: Any = None  # that of a subclass
+
     def __init__(self, array: Any) -> None:
         self._a, self._n, self._v = array, None, [0, 0, None, None]
 
@@ -43,13 +47,29 @@ def of_plugin(name: str) -> Any:
     return getattr(resolve("sparse"), name)
 
 
+def _kinds(args: Any, kwargs: Any) -> list[type]:
+    return [type(y) for x in (*args, *kwargs.values()) for y in (x if isinstance(x, tuple | list) else (x,))]
+
+
+def _public(function: Any, count: int) -> Any:
+    """The function that programs know by an op's name, where it takes the op's first arguments by position."""
+    found: Any = getattr(Tensor, function.op.name, function)
+    return found if parameter_names(inspect.unwrap(found))[:count] == function.op.params[:count] else function
+
+
+def asking(args: Any, kwargs: Any) -> bool:
+    """Whether an argument is a tensor of a subclass that has a ``__torch_function__`` of its own."""
+    return any(kind in ASKED and kind not in CLASSES for kind in _kinds(args, kwargs))
+
+
 def overridden(function: Any, error: Exception, args: Any, kwargs: Any) -> Any:
     """What the first argument that has ``__torch_function__`` makes of the call, subclasses before their bases; `error` where none has.
 
     Raises a TypeMismatch (TypeError) where every answer is NotImplemented.
     """
-    given = [type(y) for x in (*args, *kwargs.values()) for y in (x if isinstance(x, tuple | list) else (x,))]
-    able = tuple(dict.fromkeys(kind for kind in given if kind not in CLASSES and hasattr(kind, "__torch_function__")))
+    able = tuple(dict.fromkeys(kind for kind in _kinds(args, kwargs) if kind not in CLASSES and getattr(kind, "__torch_function__", None)))
+    if hasattr(function, "op") and not ASKED.isdisjoint(able):  # these compare it with what the program calls
+        function = _public(function, len(args))
     for kind in sorted(able, key=lambda kind: -len(kind.__mro__)):
         found = kind.__torch_function__(function, able, tuple(args), dict(kwargs))
         if found is not NotImplemented:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES
+from ..autograd.node import ASKED, CLASSES
 from ..errors import DovetailError, DtypeError, GradError, NotATensor, TypeMismatch
 
 __all__ = [
@@ -101,5 +101,5 @@ def flags(where: str, **arguments: Any) -> None:
 def tensors(where: str, **arguments: Any) -> None:
     """Refuse arguments that are no tensors."""
     for name, value in arguments.items():
-        if value.__class__ not in CLASSES:
+        if value.__class__ not in CLASSES and value.__class__ not in ASKED:
             raise NotATensor(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")

@@ -33,8 +33,6 @@ def _made(name: str, args: Any, options: dict[str, Any], fill: Any) -> Tensor:
     if "size" in options:
         args = (options.pop("size"),)
         tuple_of(name, "size", args[0], 1)
-    elif not args:
-        raise TypeMismatch(f"{name}()", 'missing 1 required positional arguments: "size"')
     return _filled(name, sizes_of(name, args), fill, **options)
 
 

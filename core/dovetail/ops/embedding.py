@@ -43,7 +43,7 @@ def _(g: Any, weight_shape: Any, index: Any, padding_idx: Any, scale_grad_by_fre
 def embedding_grad(grad: Array, index: Fixed, rows: int, padding_idx: int) -> Array:
     """Add rows where they came from in a table of so many: the gradient of an embedding; that of row `padding_idx` is zero."""
     out = xp(grad).zeros((rows, grad.shape[-1]), grad.dtype)
-    add_rows(out, index.reshape(-1), grad.reshape(-1, grad.shape[-1]))
+    add_rows(out, index.reshape(-1), grad.reshape(index.size, grad.shape[-1]))
     if 0 <= padding_idx < rows:
         out[padding_idx] = 0
     return out

@@ -271,15 +271,12 @@ def one_hot(input: Fixed, num_classes: int = -1) -> Array:
     if not input.size and num_classes < 1:
         raise ShapeError("one_hot", "Can not infer total number of classes from empty tensor.")
     if input.size and (module is np or num_classes == -1):  # a GPU is not waited for
-        if int(input.min()) < 0:
-            raise OutOfBounds("one_hot", "Class values must be non-negative.")
         top = int(input.max())
-        if num_classes == -1:
-            num_classes = top + 1
-        elif num_classes < 1:
-            raise ShapeError("one_hot", "num_classes should be positive", f"got {num_classes}")
-        elif top >= num_classes:
-            raise OutOfBounds("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}")
+        if int(input.min()) < 0:
+            raise ShapeError("one_hot", "Class values must be non-negative.")
+        if top >= num_classes != -1:
+            raise ShapeError("one_hot", "Class values must be smaller than num_classes.", f"got {top} of {num_classes}")
+        num_classes = max(num_classes, top + 1)
     return (input[..., None] == module.arange(num_classes)).astype(np.int64)
 
 

@@ -16,6 +16,7 @@ from ._arrays import scatter_add
 from ._call import dispatch
 from ._dims import _index, dim_of
 from ._op import Array, Fixed, op
+from ._override import overridden
 from ._parse import outside, parse
 from ._viewing import view_of
 
@@ -100,7 +101,8 @@ def getitem(input: Tensor, at: Any) -> Tensor:
         except (IndexError, ValueError, TypeError):
             pass  # `parse` says what is wrong
     if input.__class__ not in CLASSES:
-        raise TypeMismatch("getitem()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        what = f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        return overridden(Tensor.__getitem__, TypeMismatch("getitem()", what), (input, at), {})
     if is_ready(input._a, at):
         return index(input, None, (at,))
     first, then = parse(input._a, at)

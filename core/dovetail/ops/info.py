@@ -12,17 +12,17 @@ import numpy as np
 from ..autograd.node import CLASSES, Tensor, detached
 from ..device import CPU, Device, default, device_of, to_device
 from ..dtypes import dtype, from_numpy_dtype, result_dtype
-from ..errors import GradError, ShapeError, TypeMismatch, ValueRangeError
+from ..errors import GradError, NotATensor, ShapeError, TypeMismatch, ValueRangeError
 from ._call import INFERENCE_BOX
+from ._override import overridden
 from ._refuse import tensors
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "detach", "detach_", "get_default_device", "get_deterministic_debug_mode", "get_device",
     "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex", "is_conj",
-    "is_deterministic_algorithms_warn_only_enabled",
-    "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "numel", "result_type",
-    "set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal",
-    "set_num_interop_threads", "set_num_threads", "typename", "use_deterministic_algorithms",
+    "is_deterministic_algorithms_warn_only_enabled", "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_same_size",
+    "is_signed", "is_tensor", "numel", "result_type", "set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision",
+    "set_flush_denormal", "set_num_interop_threads", "set_num_threads", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
@@ -154,7 +154,8 @@ def detach(input: Tensor) -> Tensor:
     False
     """
     if input.__class__ not in CLASSES:
-        tensors("detach", input=input)
+        kind = type(input).__name__
+        return overridden(Tensor.detach, NotATensor("detach()", f"argument 'input' must be Tensor, not {kind}"), (input,), {})
     return detached(input)
 
 
@@ -373,8 +374,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     if not isinstance(debug_mode, int | str):
         raise TypeMismatch("set_deterministic_debug_mode", f"debug_mode must be str or int, but got {type(debug_mode).__name__}")
     if debug_mode not in (*_MODES, 0, 1, 2):
-        what = f"invalid value of debug_mode, expected one of {_MODES} or 0, 1, 2, but got {debug_mode!r}"
-        raise ShapeError("set_deterministic_debug_mode", what)
+        raise ShapeError("set_deterministic_debug_mode", f"invalid value of debug_mode {debug_mode!r}, expected one of {_MODES} or 0, 1, 2")
     _settings["deterministic"] = _MODES.index(debug_mode) if isinstance(debug_mode, str) else int(debug_mode)
 
 

@@ -46,15 +46,14 @@ def inplace(function: Any) -> Callable[..., Any]:
 def write(op: Op, args: list[Any]) -> Tensor:
     """Compute the op and write its result into the first argument, which is returned."""
     target = args[op.arrays[0]]
-    if target.__class__ not in CLASSES:
-        error = TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
-        return overridden(_method(op), error, args, {})
     word = STATE.word
     if word > GRAD:
         word = _prepare.attend(word)
         if word & OBSERVE:
             return _prepare.observed(_shadow(op), args, lambda: write(op, args))
     try:
+        if target.__class__ not in CLASSES:
+            raise TypeMismatch(f"{op.name}_", f"the first argument is {type(target).__name__}", "expected a Tensor")
         raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
     except TypeMismatch as error:
         return overridden(_method(op), error, args, {})

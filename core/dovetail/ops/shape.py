@@ -154,8 +154,6 @@ def repeat(input: Tensor, *args: Any, repeats: Any = None) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    if not args and repeats is None:
-        raise TypeMismatch("repeat()", "missing 1 required positional arguments: 'repeats'")
     times, have = sizes_of("repeat", args if repeats is None else (repeats,), "repeats"), input._a.shape
     ahead = len(times) - len(have)
     if ahead < 0:

@@ -94,8 +94,6 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     >>> dv.ones(2, 3, 4).permute(2, 0, 1).shape
     dovetail.Size([4, 2, 3])
     """
-    if not args and dims is None:
-        raise TypeMismatch("permute()", 'missing 1 required positional arguments: "dims"')
     order, n = sizes_of("permute", args if dims is None else (dims,), "dims"), input._a.ndim
     if len(order) != n:
         text = "number of dimensions in the tensor input does not match the length of the desired ordering of dimensions"

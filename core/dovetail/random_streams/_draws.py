@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import DtypeError, ValueRangeError
+from ..errors import DovetailError, DtypeError
 from ..generator import Generator
 
 __all__ = [
@@ -21,12 +21,12 @@ _SPLIT = float(2**27 + 1)
 _CHUNK = 1 << 13  # elements: what a chunk needs stays in the processor's cache
 
 
-class DistributionError(ValueRangeError, RuntimeError):
-    """A parameter outside what its distribution allows (PyTorch raises a RuntimeError here)."""
+class DistributionError(DovetailError, RuntimeError):
+    """A parameter outside what its distribution allows: a RuntimeError, as PyTorch raises."""
 
 
 def demand(condition: Any, where: str, what: str, expected: str = "") -> None:
-    """Raise a DistributionError (a RuntimeError and a ValueError) unless the condition holds."""
+    """Raise a DistributionError (a RuntimeError) unless the condition holds."""
     if not condition:
         raise DistributionError(where, what, expected)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError
 from ..generator import Generator
-from ._draws import Shape, demand, is_floating, uniform24, uniform53
+from ._draws import DistributionError, Shape, demand, is_floating, uniform24, uniform53
 from .uniform import exponential
 
 __all__ = ["bernoulli", "dropout_mask", "multinomial"]
@@ -96,9 +96,10 @@ def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -
         raise DtypeError("multinomial", f"probabilities have dtype {probs.dtype}", "expected a floating type")
     categories = probs.shape[-1]
     demand(num_samples > 0, "multinomial", f"num_samples is {num_samples}", "expected num_samples > 0")
-    what = f"num_samples is {num_samples} and there are {categories} categories"
-    demand(replacement or num_samples <= categories, "multinomial", what, "expected no more without replacement")
+    if not replacement and num_samples > categories:
+        what = f"num_samples is {num_samples} and there are {categories} categories"
+        raise DistributionError("multinomial", what, "expected no more without replacement")
     demand(categories <= _MOST_CATEGORIES, "multinomial", f"there are {categories} categories", f"expected at most {_MOST_CATEGORIES}")
     sane, some = ((probs >= 0) & (probs < np.inf)).all(), (probs > 0).any(axis=-1).all()
-    demand(sane, "multinomial", "probabilities contain an infinity, a NaN or a negative number", "expected finite numbers >= 0")
-    demand(some or probs.size == 0, "multinomial", "the probabilities of a row sum to zero", "expected a positive sum")
+    demand(sane, "multinomial", "probability tensor contains either `inf`, `nan` or element < 0")
+    demand(some or probs.size == 0, "multinomial", "invalid multinomial distribution (sum of probabilities <= 0)")

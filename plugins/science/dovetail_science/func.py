@@ -13,7 +13,7 @@ from typing import Any
 from dovetail import Tensor, default_generator, enable_grad, is_grad_enabled, stack, zeros_like
 from dovetail.autograd.functional import grad as _grad
 from dovetail.autograd.node import reached
-from dovetail.errors import DtypeError, GradError, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import DtypeError, GradError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.graph.graph import mapped
 from dovetail.graph.raw import CLASSES, Leaf
 
@@ -69,7 +69,7 @@ def _numbers(where: str, argnums: Any, count: int) -> tuple[int, ...]:
         raise GradError(where, "argnums must be non-empty", "expected a number or a tuple of numbers", "argnums=0 is the first argument")
     for n in numbers:
         if not isinstance(n, int) or not -count <= n < count:
-            raise RangeError(where, f"argnums is {argnums} and there are {count} positional arguments", "expected numbers of arguments")
+            raise GradError(where, f"argnums is {argnums} and there are {count} positional arguments", "expected numbers of arguments")
     return tuple(n % count for n in numbers)
 
 
@@ -272,6 +272,10 @@ def _spread(where: str, dims: Any, tree: Any) -> list[tuple[Any, int | None]]:
     return [(tree, dims)]
 
 
+class NumberGiven(GradError, ValueRangeError):
+    """A number as the result of a mapped function: PyTorch has a RuntimeError for what ``item()`` gave, else a ValueError."""
+
+
 def vmap(func: Func, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Func:
     """Make a function that maps ``func`` over a dimension of its inputs, and stacks the results along ``out_dims``.
 
@@ -318,7 +322,7 @@ def _drawing(randomness: str, last: bool, call: Callable[[], Any]) -> Any:
     before = default_generator.get_state()
     out = call()
     if randomness == "error" and bool((default_generator.get_state() != before).any()):
-        raise UnsupportedError("vmap", "the function draws random numbers", "expected none", "pass randomness='different' or 'same'")
+        raise GradError("vmap", "the function draws random numbers", "expected none", "pass randomness='different' or 'same'")
     if randomness == "same" and not last:
         default_generator.set_state(before)
     return out
@@ -338,6 +342,9 @@ def _stacked(outs: list[Any], out_dims: Any) -> Any:
             raise ValueRangeError("vmap", f"out_dims has {len(dims)} parts and the function gives {len(outs[0])}", "expected as many")
         parts = [_stacked([o[k] for o in outs], d) for k, d in enumerate(dims)]
         return type(outs[0])(*parts) if hasattr(outs[0], "_fields") else type(outs[0])(parts)
+    if isinstance(outs[0], bool | int | float | complex):
+        what = f"the function gave {type(outs[0]).__name__}: .item() of a mapped Tensor, or a number, is no result"
+        raise NumberGiven("vmap", what, "expected Tensors", "keep the value in a Tensor")
     raise ValueRangeError("vmap", f"the function gave {type(outs[0]).__name__}", "expected Tensors")
 
 

@@ -40,7 +40,7 @@ class _Face(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:
-            return getattr(self.__dict__["_home"], name)
+            return counterpart("dovetail", name) if (self.__name__, name) == ("torch", "_C") else getattr(self.__dict__["_home"], name)
         except AttributeError:
             from .advice import remedy
 

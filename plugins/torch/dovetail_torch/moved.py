@@ -52,6 +52,8 @@ def counterpart(home: str, rest: str) -> ModuleType:
     >>> counterpart("dovetail_vision", "transforms.v2._container").Compose.__name__
     'Compose'
     """
+    if (home, rest) == ("dovetail", "_C"):
+        return importlib.import_module("dovetail_torch.faces.internals")
     if home != "dovetail_vision" or rest not in _MOVED:
         return importlib.import_module(f"{home}.{rest}" if rest else home)
     homes = [importlib.import_module(f"dovetail{name}" if name.startswith(".") else f"{home}.{name}") for name in _MOVED[rest]]

@@ -10,9 +10,8 @@ import numpy as np
 from ...autograd.node import CLASSES, Tensor, titled, wrap
 from ...device import device_of, to_device
 from ...device import move as to_place
-from ...errors import ShapeError, TypeMismatch, ValueRangeError
+from ...errors import AssertedError, ShapeError, TypeMismatch, ValueRangeError
 from .. import functional as F
-from .._make import need
 from .._ops import dv
 
 __all__ = [
@@ -28,14 +27,14 @@ class _Packed(NamedTuple):
     unsorted_indices: Tensor | None
 
 
-def _cast(kind: str) -> Any:
-    """The method of a packed sequence that casts its data as a tensor's method of this name does."""
+def _converted(name: str) -> Any:
+    """A method that converts the data as the tensor's method of that name does."""
 
-    def cast(self: Any) -> Any:
-        return self._replace(data=getattr(self.data, kind)())
+    def convert(self: PackedSequence) -> PackedSequence:
+        return self.to(getattr(self.data, name)().dtype)
 
-    cast.__doc__ = f"The same sequences with ``data.{kind}()``."
-    return cast
+    convert.__doc__ = f"The same sequences with data as ``Tensor.{name}`` makes it."
+    return convert
 
 
 class PackedSequence(_Packed):
@@ -50,7 +49,9 @@ class PackedSequence(_Packed):
     def __new__(
         cls, data: Tensor, batch_sizes: Tensor | None = None, sorted_indices: Tensor | None = None, unsorted_indices: Tensor | None = None
     ) -> PackedSequence:
-        if batch_sizes is not None and batch_sizes.is_cuda:
+        if batch_sizes is None:
+            raise AssertedError("PackedSequence", "batch_sizes is missing", "expected data and batch_sizes", "use pack_sequence")
+        if batch_sizes.is_cuda:
             raise ValueRangeError("PackedSequence", f"batch_sizes should always be on CPU, got {batch_sizes.device}")
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
@@ -84,7 +85,7 @@ class PackedSequence(_Packed):
         """Whether the data is on a GPU."""
         return self.data.is_cuda
 
-    byte, char, double, float, half, int, long, short = map(_cast, "byte char double float half int long short".split())
+    byte, char, double, float, half, int, long, short = map(_converted, "byte char double float half int long short".split())
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
@@ -98,7 +99,11 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 
 
 def _numbers(lengths: Any) -> np.ndarray:
-    return np.asarray(lengths.detach().cpu().numpy() if lengths.__class__ in CLASSES else list(lengths), np.int64)
+    found = np.asarray(lengths.detach().cpu().numpy() if lengths.__class__ in CLASSES else lengths, np.int64)
+    if found.ndim != 1:
+        what = f"'lengths' argument should be a 1D CPU int64 tensor, but got {found.ndim}D"
+        raise ShapeError("pack_padded_sequence", what, "", "give one length for each sequence")
+    return found
 
 
 def _on(array: np.ndarray, like: Tensor) -> Tensor:
@@ -150,14 +155,19 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         sizes = sizes[order]
         steps = steps.index_select(1, _on(order, input))
     where, longest = "pack_padded_sequence", steps.shape[0]
-    what = f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})"
-    need(len(sizes) == steps.shape[1], where, what, kind=ShapeError)
-    need(len(sizes) and longest, where, f"Cannot pack empty tensors. (shape {tuple(input.shape)})", kind=ShapeError)
-    what = f"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0: {sizes.min()}"
-    need(sizes.min() > 0, where, what, kind=ShapeError)
-    what = f"`lengths` array must be sorted in decreasing order when `enforce_sorted` is True (got {sizes.tolist()})"
-    need((np.diff(sizes) <= 0).all(), where, what, "pass enforce_sorted=False", ShapeError)
-    need(sizes[0] <= longest, where, f"Expected lengths of at most {longest} steps, got {sizes[0]}", kind=ShapeError)
+    if len(sizes) != steps.shape[1]:
+        what = f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})"
+        raise ShapeError(where, what)
+    if not (len(sizes) and longest):
+        raise ShapeError(where, f"Cannot pack empty tensors. (shape {tuple(input.shape)})")
+    if sizes.min() <= 0:
+        what = f"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0: {sizes.min()}"
+        raise ShapeError(where, what)
+    if (np.diff(sizes) > 0).any():
+        what = f"`lengths` array must be sorted in decreasing order when `enforce_sorted` is True (got {sizes.tolist()})"
+        raise ShapeError(where, what, "", "pass enforce_sorted=False")
+    if sizes[0] > longest:
+        raise ShapeError(where, f"Expected lengths of at most {longest} steps, got {sizes[0]}")
     batch_sizes = wrap((sizes > np.arange(sizes[0])[:, None]).sum(1))
     data = _pack_steps(steps[: int(sizes[0])], batch_sizes)
     data = titled("PackPaddedSequence0", data.clone() if sizes[-1] == longest else data)  # never a view

@@ -121,7 +121,7 @@ template <class T> void add_rows(long count, long width, const T* rows, const in
                    [&](long r, long end) { std::memset(out + r * width, 0, sizeof(T) * size_t((end - r) * width)); });
     // Each thread takes some columns of all rows: no two write the same place, and the order of a sum is that of the indices.
     const long blocks = (width + W - 1) / W;
-    parallel_range(blocks, std::max(1L, 16384 / (count * W)), [&](long first, long last) {
+    parallel_range(blocks, std::max(1L, 16384 / std::max(1L, count * W)), [&](long first, long last) {
         const long from = first * W, to = std::min(width, last * W);
         for (long i = 0; i < count; i++) {
             if (index[i] == skip) continue;

@@ -6,10 +6,59 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dovetail import Tensor
+from dovetail.autograd.node import ASKED, CLASSES
 from dovetail.errors import TypeMismatch
 from dovetail.graph.raw import observing
 
-__all__ = ["TorchFunctionMode", "handle_torch_function", "has_torch_function", "is_tensor_like", "is_tensor_method_or_property"]
+__all__ = [
+    "DisableTorchFunctionSubclass", "TorchFunctionMode", "handle_torch_function", "has_torch_function", "is_tensor_like",
+    "is_tensor_method_or_property", "of_plain",
+]  # fmt: skip
+
+
+class DisableTorchFunctionSubclass:
+    """A block in which tensors of subclasses are plain tensors to every function: no ``__torch_function__`` is asked, results are plain.
+
+    It holds for all threads, PyTorch's for the one that enters it.
+
+    >>> import dovetail as dv
+    >>> class Loud(dv.Tensor):
+    ...     @classmethod
+    ...     def __torch_function__(cls, func, types, args=(), kwargs=None):
+    ...         print(func.__name__)
+    ...         with DisableTorchFunctionSubclass():
+    ...             return func(*args, **(kwargs or {}))
+    >>> type(dv.ones(2).as_subclass(Loud) + 1).__name__
+    add
+    'Tensor'
+    """
+
+    def __enter__(self) -> None:
+        self._plain = ASKED - CLASSES
+        CLASSES.update(self._plain)
+
+    def __exit__(self, *error: Any) -> None:
+        CLASSES.difference_update(self._plain)
+
+
+def of_plain(cls: type, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None) -> Any:
+    """What ``Tensor.__torch_function__`` is: `func` as of plain tensors, with the tensors of its result made ones of ``cls``.
+
+    NotImplemented where one of the types is no base of ``cls``.
+    """
+    if not all(issubclass(cls, kind) for kind in types):
+        return NotImplemented
+    with DisableTorchFunctionSubclass():
+        return _made(func(*args, **(kwargs or {})), cls)
+
+
+def _made(out: Any, cls: type) -> Any:
+    if isinstance(out, Tensor):
+        return out if isinstance(out, cls) else out.as_subclass(cls)
+    if isinstance(out, tuple | list):
+        parts = [_made(part, cls) for part in out]
+        return type(out)(*parts) if hasattr(out, "_fields") else type(out)(parts)
+    return out
 
 
 class TorchFunctionMode:
@@ -46,13 +95,7 @@ class TorchFunctionMode:
 
 def has_torch_function(relevant_args: Iterable[Any]) -> bool:
     """Whether one of these, which is no plain Tensor, has ``__torch_function__``."""
-    return any(type(x) is not Tensor and not _is_parameter(x) and hasattr(type(x), "__torch_function__") for x in relevant_args)
-
-
-def _is_parameter(x: Any) -> bool:
-    from dovetail.nn import Parameter
-
-    return type(x) is Parameter
+    return any(type(x) not in CLASSES and hasattr(type(x), "__torch_function__") for x in relevant_args)
 
 
 def handle_torch_function(public_api: Callable[..., Any], relevant_args: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
