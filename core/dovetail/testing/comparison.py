@@ -121,7 +121,7 @@ def _values(a: Any, b: Any, bounds: tuple[float, float], equal_nan: bool) -> str
     rtol, atol = bounds
     whole = a.dtype.kind in "biu" and b.dtype.kind in "biu"
     wide = [x.astype(np.complex128 if x.dtype.kind == "c" else np.float64) for x in (a, b)]
-    close: Any = a == b if whole and not (rtol or atol) else np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    close: Any = a == b if whole and not (rtol or atol) else np.isclose(wide[0], wide[1], rtol, atol, equal_nan)
     if np.all(close):
         return ""
     word, most = ("close", [f" (up to {x} allowed)" for x in (atol, rtol)]) if rtol or atol else ("equal", ["", ""])
