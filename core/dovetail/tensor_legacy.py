@@ -16,11 +16,11 @@ from .dtypes import dtype as Dtype
 from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
 from .ops._dims import sizes_of
 from .ops._live import owner
+from .ops._override import of_plugin
 from .ops._refuse import type_name
 from .ops.create import empty, from_numpy
 from .ops.create import tensor as _tensor
 from .ops.memory import alias, sum_to
-from .plugins.namespaces import resolve
 from .size import Size, Spoken
 
 __all__ = ["CLASSES_BY_TYPE", "CUDA_CLASSES", "LegacyMethods", "LegacyType", "set_default_tensor_type"]
@@ -211,7 +211,7 @@ class LegacyMethods:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """What a subclass asks by ``super()``: the function as of plain tensors, its results of the subclass. dovetail-torch has it."""
-        return resolve("overrides").of_plain(cls, func, types, args, kwargs)
+        return of_plugin("of_plain", "overrides")(cls, func, types, args, kwargs)
 
     def as_subclass(self: Any, cls: Any) -> Any:
         """The same values and history as a tensor of a subclass. Raises a TypeError for a class that is none."""

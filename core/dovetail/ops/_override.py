@@ -40,11 +40,11 @@ class OtherTensor(Tensor):
 CLASSES.discard(OtherTensor)
 
 
-def of_plugin(name: str) -> Any:
-    """A function of `dovetail.sparse`, which a plugin brings; an AttributeError that says which where it is missing."""
+def of_plugin(name: str, namespace: str = "sparse") -> Any:
+    """A function of a namespace that a plugin brings; an AttributeError that says which where it is missing."""
     from ..plugins.namespaces import resolve
 
-    return getattr(resolve("sparse"), name)
+    return getattr(resolve(namespace), name)
 
 
 def _kinds(args: Any, kwargs: Any) -> list[type]:

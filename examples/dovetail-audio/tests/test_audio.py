@@ -133,17 +133,16 @@ def test_the_published_hook():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_kernel_is_the_reference_to_the_last_bit(dtype):
-    from dovetail_audio.kernels import hardswish
+    from dovetail_audio.kernels import softshrink
 
-    x = np.random.RandomState(0).standard_normal((3, 20000)).astype(dtype) * 5
-    x[0, :4] = np.nan, np.inf, -np.inf, -0.0
-    with np.errstate(invalid="ignore"):
-        gate = np.clip(x + 3, 0, 6)
-        gate *= x
-        gate /= 6
-        np.testing.assert_array_equal(hardswish.forward(x), gate)
-        assert hardswish.forward(x.T) is NotImplemented
-        np.testing.assert_array_equal(dv.nn.functional.hardswish(dv.from_numpy(x)).numpy(), gate)
+    x = np.random.RandomState(0).standard_normal((3, 20000)).astype(dtype)
+    x[0, :4] = np.nan, 0.5, -0.5, -0.0
+    shrunk = np.where(np.abs(x) > 0.5, x - np.copysign(np.asarray(0.5, dtype), x), x * 0)
+    np.testing.assert_array_equal(softshrink.forward(x, 0.5), shrunk)
+    assert softshrink.forward(x.T, 0.5) is NotImplemented
+    np.testing.assert_array_equal(dv.nn.functional.softshrink(dv.from_numpy(x), 0.5).numpy(), shrunk)
+    with pytest.raises(RuntimeError, match="lambda must be in range"):
+        dv.nn.functional.softshrink(dv.from_numpy(x), -1.0)
 
 
 # --- the op, and ONNX ----------------------------------------------------------------------------------------------
