@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import c99, checkpoint, first_step, growth, loading, memory, nonfinite, overhead, training, winograd
+from benchmarks import c99, checkpoint, first_step, growth, loading, memory, nonfinite, ops, overhead, training, winograd
 
 PARTS = {
     "overhead": lambda: overhead.main([]), "training": lambda: training.main([]), "memory": lambda: memory.main([]),
@@ -17,6 +17,7 @@ PARTS = {
     "checkpoint": lambda: checkpoint.main([]),
     "nonfinite": lambda: nonfinite.main(),
     "c99": lambda: c99.main([]),
+    "ops": lambda: ops.main([]),
     "peers": lambda: training.main(["--columns", "jax,tinygrad"]),
 }  # fmt: skip
 USUAL = ("overhead", "training", "memory", "first_step")

@@ -114,9 +114,20 @@ def growth(section: dict[str, Any]) -> str:
     return "\n".join(places)
 
 
+def ops(section: dict[str, Any]) -> str:
+    """Single ops by how they compare, the slowest of ours first, two beside each other, and their means."""
+    cells = [[name, *(f"{row[what]:.2f}" for what in ("forward", "step"))] for name, row in section["found"].items()]
+    cells.sort(key=lambda cell: float(cell[2]))
+    half = (len(cells) + 1) // 2
+    rows = [[*left, *right] for left, right in zip(cells[:half], [*cells[half:], ["", "", ""]], strict=False)]
+    means, slower = section["means"], sum(float(cell[2]) < 1 for cell in cells)
+    said = f"{len(cells)} ops, {slower} of them slower than PyTorch's with backward; geometric means {means['forward']:.2f} forward"
+    return f"{said}, {means['step']:.2f} with backward.\n\n" + _table(["op", "forward", "with backward"] * 2, rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training": ("training", training), "bars": ("training", bars), "memory": ("memory", memory), "overhead": ("overhead", overhead),
-    "first_step": ("first_step", first_step), "winograd": ("winograd", winograd), "growth": ("growth", growth),
+    "first_step": ("first_step", first_step), "winograd": ("winograd", winograd), "growth": ("growth", growth), "ops": ("ops", ops),
 }  # fmt: skip
 
 

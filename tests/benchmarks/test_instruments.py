@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import page, record
+import dovetail as dv
+from benchmarks import ops, page, record
 from benchmarks.duel import Effort, Side, against, race, worst_difference
 from benchmarks.training import COLUMNS, means
 from benchmarks.worker import framework
@@ -100,3 +101,11 @@ def test_a_table_is_replaced_and_the_rest_stays() -> None:
 def test_pages_name_tables_that_there_are(path: Path) -> None:
     names = [line.split()[2] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("<!-- figures:")]
     assert names and set(names) <= set(page.TABLES)
+
+
+def test_single_ops_run_and_are_compared() -> None:
+    for name, (sizes, function) in ops.CASES.items():
+        leaves = [dv.randn(*size, requires_grad=True) for size in sizes]
+        function(dv, *leaves).sum().backward()
+        assert all(leaf.grad is not None for leaf in leaves), name
+    assert ops._agree([[1.0, 2.0]], [[1.00001, 2.0]]) and not ops._agree([[1.0, 2.0]], [[1.1, 2.0]])
