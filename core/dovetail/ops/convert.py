@@ -241,7 +241,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
             raise ValueRangeError("asarray", f"can't alias tensor with dtype {obj.dtype} into dtype {dtype}", "", "use copy=None")
         out = obj.to(device or obj.device, dtype, copy=bool(copy))
         as_it_is = requires_grad in (None, out.requires_grad)
-        return out if as_it_is else out.detach().requires_grad_(bool(requires_grad))
+        return out if as_it_is else (out.detach() if out.requires_grad else out).requires_grad_(bool(requires_grad))
     if not isinstance(obj, np.ndarray | np.generic) and isinstance(obj, bytes | bytearray | memoryview):
         return frombuffer(obj, dtype=dtype or get_default_dtype(), requires_grad=bool(requires_grad))
     a = _positive(_to_array(obj, dtype, copy))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.modes import GRAD, STATE
-from ..autograd.node import CLASSES, Tensor
+from ..autograd.node import ASKED, CLASSES, Tensor
 from ..device import xp
 from ..errors import RangeError, ShapeError, TypeMismatch
 from ._arrays import scatter_add
@@ -100,9 +100,10 @@ def getitem(input: Tensor, at: Any) -> Tensor:
             return view_of(basic.op, input, (plain,), input._a[plain], word)
         except (IndexError, ValueError, TypeError):
             pass  # `parse` says what is wrong
-    if input.__class__ not in CLASSES:
-        what = f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-        return overridden(Tensor.__getitem__, TypeMismatch("getitem()", what), (input, at), {})
+    if input.__class__ in ASKED:
+        return overridden(Tensor.__getitem__, TypeMismatch("getitem()", "the argument does not answer"), (input, at), {})
+    if input.__class__ not in CLASSES:  # what calls this asks sparse tensors
+        raise TypeMismatch("getitem()", f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if is_ready(input._a, at):
         return index(input, None, (at,))
     first, then = parse(input._a, at)

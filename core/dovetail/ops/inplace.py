@@ -68,8 +68,7 @@ def write(op: Op, args: list[Any]) -> Tensor:
         if i != first and i in op.edge_of and hasattr(raw[i], "base") and _prepare.aliases(raw[i], a):
             raw[i] = raw[i].copy()  # x.mul_(x), x.mul_(x[0]): the rule wants the value from before
     before = a.copy() if past else None  # the rule wants the value that is about to be overwritten
-    into = getattr(op.table.get(("cpu", a.dtype)), "into", None)
-    out = a
+    into, out = getattr(op.table.get(("cpu", a.dtype)), "into", None), a
     low = op.widens and dtype in dt.HALF
     extras: tuple[Any, ...] = ()
     token = hush(IGNORE)

@@ -168,5 +168,5 @@ with torch.no_grad():
             decoded_words.append("<EOS>")
             break
         decoded_words.append(output_lang.index2word[idx.item()])
-print(" ".join(decoded_words), decoder_attn.shape, decoder_attn[0].sum(-1))
+print(" ".join(decoded_words), decoder_attn.shape, decoder_attn[0].sum(-1).round(decimals=9))
 print("losses", losses)

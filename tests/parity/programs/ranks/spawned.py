@@ -44,7 +44,7 @@ def demo_basic(rank, world_size):
     loss = loss_fn(outputs, labels)
     loss.backward()
     optimizer.step()
-    print("loss", round(loss.item(), 5), flush=True)
+    print(f"loss {round(loss.item(), 5)}\n", end="", flush=True)  # two processes write: in one piece
     cleanup()
 
 
