@@ -23,7 +23,7 @@ from .watch import wait
 if TYPE_CHECKING:
     from .group import ProcessGroup
 
-__all__ = ["Future", "Work", "agree"]
+__all__ = ["Work", "WorkFuture", "agree"]
 
 
 class Work:
@@ -95,10 +95,10 @@ class Work:
             )
         return self._outputs
 
-    def get_future(self) -> Future:
+    def get_future(self) -> WorkFuture:
         """A future of `result`."""
         self.result()
-        return Future(self)
+        return WorkFuture(self)
 
     def _advance(self) -> bool:
         """Go on as far as that is possible without waiting; True when done."""
@@ -151,7 +151,7 @@ class Work:
         return DistError(self._what.partition("(")[0], f"the ranks were asked for different things ({said})", "expected the same of all")
 
 
-class Future:
+class WorkFuture:
     """The result of a work, and of functions that are called when there is one: at a `wait`, or another look at the work.
 
     >>> import dovetail as dv
@@ -183,11 +183,11 @@ class Future:
         self._work.wait()
         return self.value()
 
-    def then(self, callback: Callable[[Future], Any]) -> Future:
+    def then(self, callback: Callable[[WorkFuture], Any]) -> WorkFuture:
         """A future of what ``callback`` returns for this one."""
-        return Future(self._work, lambda: callback(self))
+        return WorkFuture(self._work, lambda: callback(self))
 
-    def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
+    def add_done_callback(self, callback: Callable[[WorkFuture], Any]) -> None:
         """Call a function with this future when there is a result."""
         self._work.tell(lambda: callback(self))
 
