@@ -243,10 +243,11 @@ class Attributes:
             a, layout = as_strided(a, (span,) if a.size else (0,), (a.itemsize,)), (a.shape, a.strides)
         return rebuild, (type(self), a, self._n is not None, dict(self.__dict__), layout)
 
-    def __setitem__(self: Any, index: Any, value: Any) -> Any:
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
         if asking((self, value), {}):
-            return overridden(Tensor.__setitem__, TypeMismatch("setitem", "no argument answers"), (self, index, value), {})
-        return setitem(self, index, value)
+            overridden(Tensor.__setitem__, TypeMismatch("setitem", "no argument answers"), (self, index, value), {})
+        else:
+            setitem(self, index, value)
 
     def __delitem__(self: Any, index: Any) -> None:
         raise TypeMismatch("Tensor", "does not support deleting items")

@@ -35,7 +35,7 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if ASKED and asking(args, kwargs):
+        if ASKED and asking(args, kwargs):  # asked twice: a call less on the way of every function
             return overridden(public, TypeMismatch(f"{function.__name__}()", "no argument answers"), args, kwargs)
         try:
             return function(*args, **kwargs)

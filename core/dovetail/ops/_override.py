@@ -59,7 +59,7 @@ def _public(function: Any, count: int) -> Any:
 
 def asking(args: Any, kwargs: Any) -> bool:
     """Whether an argument is a tensor of a subclass that has a ``__torch_function__`` of its own."""
-    return any(kind in ASKED and kind not in CLASSES for kind in _kinds(args, kwargs))
+    return bool(ASKED) and any(kind in ASKED and kind not in CLASSES for kind in _kinds(args, kwargs))  # most programs have none
 
 
 def overridden(function: Any, error: Exception, args: Any, kwargs: Any) -> Any:

@@ -59,8 +59,7 @@ def write(op: Op, args: list[Any]) -> Tensor:
         return overridden(_method(op), error, args, {})
     mask = mask if word & GRAD else 0
     check_writable(op.name, target, mask, word)
-    impl = op.reference
-    a = target._a
+    impl, a = op.reference, target._a
     first = op.arrays[0]
     saved = impl.plan(mask) if mask and impl.rules else None
     past = saved is not None and any(i == first and what == "value" for (i, what), _ in saved.kept)
