@@ -15,9 +15,9 @@ constexpr double SMALL = 2.5e6;  // multiplications that are not worth a second 
 constexpr double ALONG = 2e5;    // elements of B from which one row reads them as they lie in memory
 constexpr long THIN = 4;         // so few rows are products of vectors, bound by reading B
 
-// One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
+// One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition). `more`: a value for each column, or null.
 template <class T, int ROWS, int VECTORS, bool ACROSS>
-void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc, bool add, long columns) {
+void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc, bool add, long columns, const T* more) {
     constexpr long W = WIDTH<T>;
     Vec<T> acc[ROWS][VECTORS];
 #pragma GCC unroll 16
@@ -46,7 +46,8 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++) {
                 T* to = c + i * ldc + j * W;
-                store(to, add ? load(to) + acc[i][j] : acc[i][j]);
+                const Vec<T> v = add ? load(to) + acc[i][j] : acc[i][j];
+                store(to, more ? v + load(more + j * W) : v);
             }
         return;
     }
@@ -56,11 +57,13 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
         for (int j = 0; j < VECTORS; j++) {
             long n = std::min(std::max(columns - j * W, 0L), W);
             T* to = c + i * ldc + j * W;
-            if (n) store(to, add ? load(to, n) + acc[i][j] : acc[i][j], n);
+            if (!n) continue;
+            const Vec<T> v = add ? load(to, n) + acc[i][j] : acc[i][j];
+            store(to, more ? v + load(more + j * W, n) : v, n);
         }
 }
 
-template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
+template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long, const T*);
 
 // Tiles by their number of rows, from 0 (none) up.
 template <class T> struct TileTable {
@@ -95,9 +98,11 @@ template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* 
     }
 }
 
-template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
+// What is left to do to a part of C; what is added along the columns was, where a block wrote it.
+template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column, bool added = true) {
     constexpr long W = WIDTH<T>;
-    const bool plain = !f.by_column && !f.by_row && f.then == Then::nothing;
+    const T* by_column = added ? nullptr : f.by_column;
+    const bool plain = !by_column && !f.by_row && f.then == Then::nothing;
     for (long i = 0; i < m && !plain; i++) {
         Vec<T> add = splat(f.by_row ? f.by_row[row + i] : T(0));
         for (long j = 0; j < n; j += W) {
@@ -105,7 +110,7 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
             T* to = c + i * ldc + j;
             Vec<T> v = rest == W ? load(to) : load(to, rest);
             if (f.by_row) v += add;
-            if (f.by_column) v += rest == W ? load(f.by_column + column + j) : load(f.by_column + column + j, rest);
+            if (by_column) v += part(by_column + column + j, rest);
             if (f.then == Then::relu) v = greater<T>(v, Vec<T>{});
             if (rest == W) store(to, v);
             else store(to, v, rest);
@@ -145,7 +150,7 @@ template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long fir
     for (long q = first; q < last; q++) pack_panel(b, k, std::min(N, n - q * N), b.p + q * N * b.column, to + q * N * k);
 }
 
-template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
+template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const T* more) {
     constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
     const bool across = a.row == 1 && a.column != 1;
     const long step = across ? a.column : a.row, parts = (m + TILE_ROWS - 1) / TILE_ROWS;
@@ -156,10 +161,13 @@ template <class T> void block(long m, long n, long k, const Matrix<T>& a, const 
                                          : (across ? TILES<T, TILE_VECTORS, true> : TILES<T, TILE_VECTORS, false>);
         for (long q = 0; q < parts; q++) {  // rows are shared out evenly: no thin last tile
             const long i = m * q / parts, rows = m * (q + 1) / parts - i;
-            tiles.of[rows](a.p + i * a.row, step, panel, b.row, k, c + i * ldc + j, ldc, add, columns);
+            tiles.of[rows](a.p + i * a.row, step, panel, b.row, k, c + i * ldc + j, ldc, add, columns, more ? more + j : nullptr);
         }
     }
 }
+
+// What is added along the columns from column j on, or null: after the last step of the summed dimension, while C is in registers.
+template <class T> static const T* more_of(const Finish<T>& finish, long j) { return finish.by_column ? finish.by_column + j : nullptr; }
 
 // A part of A that is read more than once, in steps of a power of two that the cache cannot hold, is copied; else it is as it lies.
 template <class T> static Matrix<T> gathered(const Matrix<T>& part, long height, long depth, long width) {
@@ -194,7 +202,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             const Matrix<T> part = gathered<T>({a.p + i * a.row + p * a.column, a.row, a.column}, height, depth, width);
             const Panels<T> right{b.p + from * b.panel + p * b.row, b.row, b.panel};
-            block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0);
+            block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0, s + 1 < steps ? nullptr : more_of(finish, j));
             if (finish.row_sums && from == 0) add_row_sums(height, depth, part, finish.row_sums + i);
         }
         finish_rows(height, width, c + i * ldc + j, ldc, finish, i, j);
@@ -253,7 +261,7 @@ static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             pack<T>({b.p + p * b.row + j * b.column, b.row, b.column}, depth, width, packed, 0, to - from);
             const Matrix<T> part = gathered<T>({a.p + p * a.column, a.row, a.column}, m, depth, width);
-            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0);
+            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0, s + 1 < steps ? nullptr : more_of(finish, j));
             if (finish.row_sums && from == 0) add_row_sums(m, depth, part, finish.row_sums);
         }
         finish_rows(m, width, c + j, ldc, finish, 0, j);
@@ -287,7 +295,7 @@ static void along_rows(long n, long k, const T* x, long step, const T* b, long b
                 store(c + j + i, more ? load(c + j + i, rest) + acc : acc, rest);
             }
         }
-        finish_rows(1, width, c + j, n, finish, 0, j);
+        finish_rows(1, width, c + j, n, finish, 0, j, false);
     });
 }
 
@@ -302,7 +310,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     if (k > 1 && ((m <= THIN && b.row == 1 && a.column == 1) || (n <= THIN && b.row == 1 && a.column == 1))) {
         if (m <= n) dots(m, n, k, a.p, a.row, b.p, b.column, c, ldc, 1L, add);
         else dots(n, m, k, b.p, b.column, a.p, a.row, c, 1L, ldc, add);
-        finish_rows(m, n, c, ldc, finish, 0, 0);
+        finish_rows(m, n, c, ldc, finish, 0, 0, false);
         all_row_sums(m, k, a, finish.row_sums);
         return;
     }
@@ -338,7 +346,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
 
 #define INSTANCES(T)                                                                                                  \
     template void pack<T>(const Matrix<T>&, long, long, T*, long, long);                                              \
-    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool);                     \
+    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const T*);           \
     template void product<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const Finish<T>&); \
     template void product<T>(long, long, long, const Matrix<T>&, const Matrix<T>&, T*, long, bool, const Finish<T>&); \
     template <> ProductKernels<T> product_kernels<T>() { return {product<T>}; }

@@ -30,7 +30,9 @@ template <class T> long panels_size(long k, long n) { return panels_of<T>(n) * T
 template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last);
 
 // C (m x n, rows ldc apart) = A B, or C += A B with `add`, on this thread alone, k at a time: for parts that fit the cache.
-template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add);
+// `more`, where it is not null, holds a value for each column that is added to it as well.
+template <class T>
+void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const T* more = nullptr);
 
 // C = A B (+ C with `add`) on all threads, B as it lies or packed already.
 template <class T>
