@@ -15,9 +15,12 @@ constexpr double SMALL = 2.5e6;  // multiplications that are not worth a second 
 constexpr double ALONG = 2e5;    // elements of B from which one row reads them as they lie in memory
 constexpr long THIN = 4;         // so few rows are products of vectors, bound by reading B
 
-// One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition). `more`: a value for each column, or null.
-template <class T, int ROWS, int VECTORS, bool ACROSS>
-void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc, bool add, long columns, const T* more) {
+enum class How { along, across, runs };  // across: A's unit step is along the rows of the tile (it is read as its transposition)
+
+// One tile. `more`: a value for each column, or null.
+template <class T, int ROWS, int VECTORS, How HOW>
+void tile(const T* a, long step, const T* b, long b_row, const long* runs, long k, T* c, long ldc, bool add, long columns, const T* more) {
+    constexpr bool ACROSS = HOW == How::across;
     constexpr long W = WIDTH<T>;
     Vec<T> acc[ROWS][VECTORS];
 #pragma GCC unroll 16
@@ -30,7 +33,7 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
     for (long p = 0; p < k; p++) {
         Vec<T> row[VECTORS];
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) row[j] = load(b + j * W);
+        for (int j = 0; j < VECTORS; j++) row[j] = load(HOW == How::runs ? b + runs[p] + j * W : b + j * W);
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++) {
             Vec<T> x = splat(ACROSS ? a[i] : group[i / 3][(i % 3) * step + p]);
@@ -38,7 +41,7 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
             for (int j = 0; j < VECTORS; j++) acc[i][j] += x * row[j];
         }
         if (ACROSS) a += step;
-        b += b_row;
+        if (HOW != How::runs) b += b_row;
     }
     if (columns >= VECTORS * W) {
 #pragma GCC unroll 16
@@ -63,17 +66,26 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
         }
 }
 
-template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long, const T*);
+template <class T> using Tile = void (*)(const T*, long, const T*, long, const long*, long, T*, long, bool, long, const T*);
 
 // Tiles by their number of rows, from 0 (none) up.
 template <class T> struct TileTable {
     Tile<T> of[TILE_ROWS + 1];
 };
-template <class T, int VECTORS, bool ACROSS, int... ROWS> constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
-    return {{nullptr, tile<T, ROWS + 1, VECTORS, ACROSS>...}};
+template <class T, int VECTORS, How HOW, int... ROWS> constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
+    return {{nullptr, tile<T, ROWS + 1, VECTORS, HOW>...}};
 }
-template <class T, int VECTORS, bool ACROSS> constexpr TileTable<T> TILES =
-    tile_table<T, VECTORS, ACROSS>(std::make_integer_sequence<int, TILE_ROWS>{});
+template <class T, int VECTORS, How HOW> constexpr TileTable<T> TILES =
+    tile_table<T, VECTORS, HOW>(std::make_integer_sequence<int, TILE_ROWS>{});
+
+// The tiles for so many columns and such factors.
+template <class T> const TileTable<T>& tiles_for(long columns, How how) {
+    if (columns <= WIDTH<T>)
+        return how == How::runs ? TILES<T, 1, How::runs> : how == How::across ? TILES<T, 1, How::across> : TILES<T, 1, How::along>;
+    return how == How::runs     ? TILES<T, TILE_VECTORS, How::runs>
+           : how == How::across ? TILES<T, TILE_VECTORS, How::across>
+                                : TILES<T, TILE_VECTORS, How::along>;
+}
 
 // Rows to the vectors of a packed panel: `n` columns beginning at b, filled with zeros up to the panel's width.
 template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
@@ -151,17 +163,17 @@ template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long fir
 }
 
 template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const T* more) {
-    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
+    constexpr long N = TILE_COLUMNS<T>;
     const bool across = a.row == 1 && a.column != 1;
     const long step = across ? a.column : a.row, parts = (m + TILE_ROWS - 1) / TILE_ROWS;
+    const How how = b.runs ? How::runs : across ? How::across : How::along;
     for (long j = 0; j < n; j += N) {
         const long columns = std::min(N, n - j);
         const T* panel = b.p + j / N * b.panel;
-        const auto& tiles = columns <= W ? (across ? TILES<T, 1, true> : TILES<T, 1, false>)
-                                         : (across ? TILES<T, TILE_VECTORS, true> : TILES<T, TILE_VECTORS, false>);
+        const auto& tiles = tiles_for<T>(columns, how);
         for (long q = 0; q < parts; q++) {  // rows are shared out evenly: no thin last tile
             const long i = m * q / parts, rows = m * (q + 1) / parts - i;
-            tiles.of[rows](a.p + i * a.row, step, panel, b.row, k, c + i * ldc + j, ldc, add, columns, more ? more + j : nullptr);
+            tiles.of[rows](a.p + i * a.row, step, panel, b.row, b.runs, k, c + i * ldc + j, ldc, add, columns, more ? more + j : nullptr);
         }
     }
 }
