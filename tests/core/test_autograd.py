@@ -447,7 +447,7 @@ def test_grad_runs_no_rule_that_nobody_asked_for() -> None:
     """What ``grad(y, [x])`` does not name costs nothing, recorded or not; ``backward()`` runs every rule."""
     asked: list[str] = []
 
-    @op(name="test.two_ways")
+    @op(name="test/two_ways")
     def two_ways(a: Array, b: Array) -> Array:
         return a * b
 

@@ -135,7 +135,7 @@ class Walk:
             for box in node.boxes:
                 if box[0] > node.seq:
                     raise stale(node, box)
-            plan = self.leading[node] if special else node.plan
+            plan = self.leading.get(node, node.plan) if special else node.plan
             grads = plan.again(node, g) if create_graph else plan.backward(g, saved)
             if not keep and node.plan.frees:
                 node.saved, node.boxes = None, ()
@@ -250,12 +250,13 @@ def _lying(*way: Any) -> Counter[int]:
 
 
 def _leading(roots: list[Edge], wanted: set[Edge]) -> dict[Any, Any]:
-    """The nodes behind which something wanted lies, with the plans that compute no more; what a node is made of is older, and decided before."""
+    """The nodes behind which something wanted lies, with plans for no more; those of which a node is made are older, and decided before."""
     found: dict[Any, Any] = {}
     for node in sorted((n for n in reached(roots) if n.__class__ is not Leaf), key=lambda n: n.seq):
         ways = tuple(e is not None and (e in wanted or producer(e)[0] in found) for e in node.edges)
         if any(ways):
-            found[node] = node.plan.narrowed(ways) if hasattr(type(node.plan), "narrowed") else node.plan  # a user's Function has none
+            known = hasattr(type(node.plan), "narrowed")  # a user's Function computes what it likes
+            found[node] = node.plan.narrowed(ways) if known else node.plan
     return found
 
 

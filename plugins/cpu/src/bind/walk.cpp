@@ -173,7 +173,8 @@ struct Walk {
             if (later < 0) throw nb::python_error();
             if (later) raise(must(PyObject_CallFunctionObjArgs(parts.stale, node, box, nullptr)));
         }
-        Ref plan = Ref::of(special ? find(leading.p, node) : slot(node, at.plan));
+        Object narrowed = special ? find(leading.p, node) : nullptr;  // where less is asked of it than its own plan would give
+        Ref plan = Ref::of(narrowed ? narrowed : slot(node, at.plan));
         // A node of a user's Function has a plan of its own.
         const Plan* about = Py_TYPE(plan.p) == parts.Plan ? &known_plan(plan.p) : nullptr;
         Ref grads = about ? backward(plan.p, *about, g.p, saved.p)
