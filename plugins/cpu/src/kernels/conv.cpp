@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "../pool.h"
 #include "../vec.h"
 #include "table.h"
 
@@ -43,7 +42,7 @@ bool input_grad_direct(const ConvShape& s) {
 }
 bool weight_grad_direct(const ConvShape& s, long width) {  // its loads are not aligned: half the speed of a product in tiles
     const double lanes = double((s.ow + width - 1) / width * width) / double(s.ow);
-    return s.taps() > 1 && s.n >= threads() && double(s.o / s.groups) * (2 * lanes - 1) < column_cost(s, width) + 10;
+    return s.taps() > 1 && double(s.o / s.groups) * (2 * lanes - 1) < column_cost(s, width) + 10;
 }
 
 template <class T> void forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {

@@ -67,12 +67,11 @@ template <class T> void runs_product(long m, long count, long k, const T* a, con
 }
 long apart(long count) { return (count + 15) / 16 * 16 + 16; }
 
-// The channels of a group, cut; there are zeros behind them, where whole vectors read on.
-template <class T> T* cut_all(const Cut& c, long channels, const T* image, long h, long w, int slot) {
-    T* planes = scratch<T>(slot, channels * c.all() + TILE_COLUMNS<T>);
+// Room for the channels of a group, and the channels cut into it; there are zeros behind them, where whole vectors read on.
+template <class T> long room(const Cut& c, long channels) { return channels * c.all() + TILE_COLUMNS<T>; }
+template <class T> void cut_all(const Cut& c, long channels, const T* image, long h, long w, T* planes) {
     for (long i = 0; i < channels; i++) cut(c, image + i * h * w, h, w, planes + i * c.all());
     std::fill_n(planes + channels * c.all(), TILE_COLUMNS<T>, T(0));
-    return planes;
 }
 
 }  // namespace
@@ -84,10 +83,11 @@ template <class T> void direct_forward(const ConvShape& s, const T* x, const T* 
     parallel(s.n * s.groups * parts, [&](long t, int) {
         const long from = t % parts * rows, g = t / parts % s.groups, image = t / parts / s.groups, high = std::min(rows, s.oh - from);
         const Cut c = cut_for(s, from, rows);
-        const T* planes = cut_all(c, cg, x + (image * s.c + g * cg) * s.h * s.w, s.h, s.w, SLOT_1);
+        const Temporary<T> planes(room<T>(c, cg));
+        cut_all<T>(c, cg, x + (image * s.c + g * cg) * s.h * s.w, s.h, s.w, planes);
         const long count = (high - 1) * c.width + s.ow, ld = apart(count);
-        T* out = scratch<T>(SLOT_2, og * ld);
-        runs_product(og, count, k, w + g * og * k, planes, runs.data(), out, ld);
+        const Temporary<T> out(og * ld);
+        runs_product<T>(og, count, k, w + g * og * k, planes, runs.data(), out, ld);
         for (long o = 0; o < og; o++)
             for (long row = 0; row < high; row++) {
                 const T *line = out + o * ld + row * c.width, add = bias ? bias[g * og + o] : T(0);
@@ -126,14 +126,15 @@ template <class T> void direct_input_grad(const ConvShape& s, const T* dy, const
     parallel(s.n * s.groups * parts, [&](long t, int) {
         const long from = t % parts * rows, g = t / parts % s.groups, image = t / parts / s.groups, high = std::min(rows, tall - from);
         const Cut c = cut_of(from);
-        const T* planes = cut_all(c, og, dy + (image * s.o + g * og) * s.points(), s.oh, s.ow, SLOT_1);
+        const Temporary<T> planes(room<T>(c, og));
+        cut_all<T>(c, og, dy + (image * s.o + g * og) * s.points(), s.oh, s.ow, planes);
         const long count = (high - 1) * c.width + wide, ld = apart(count);
-        T* out = scratch<T>(SLOT_2, cg * ld);
+        const Temporary<T> out(cg * ld);
         for (long phase = 0; phase < phases; phase++) {
             const long a = phase / s.sw, shift = phase % s.sw - s.pw;
             const long first = shift < 0 ? (-shift + s.sw - 1) / s.sw : 0;
-            if (runs[phase].empty()) std::fill_n(out, cg * ld, T(0));
-            else runs_product(cg, count, long(runs[phase].size()), of[g * phases + phase], planes, runs[phase].data(), out, ld);
+            if (runs[phase].empty()) std::fill_n(static_cast<T*>(out), cg * ld, T(0));
+            else runs_product<T>(cg, count, long(runs[phase].size()), of[g * phases + phase], planes, runs[phase].data(), out, ld);
             for (long i = 0; i < cg; i++)
                 for (long row = 0; row < high; row++) {
                     const long at = (from + row) * s.sh + a - s.ph;
@@ -155,9 +156,9 @@ constexpr int OUTPUTS = 4, TAPS = 6;  // of a tile of weights, which stays in re
 constexpr int OUTPUTS = 3, TAPS = 4;
 #endif
 
-// Sums over the points of `images` images, for a tile of weights: dy of these output channels times these runs.
+// Sums over the points of `rows` rows of `images` images, for a tile of weights: dy of these output channels times these runs.
 template <class T>
-static void weight_tile(const ConvShape& s, const Cut& c, long images, const T* const (&g)[OUTPUTS], const T* const (&x)[TAPS], long step,
+static void weight_tile(const ConvShape& s, const Cut& c, long images, long rows, const T* const (&g)[OUTPUTS], const T* const (&x)[TAPS], long step,
                         T (&sums)[OUTPUTS][TAPS]) {
     constexpr long W = WIDTH<T>;
     Vec<T> acc[OUTPUTS][TAPS] = {};
@@ -173,7 +174,7 @@ static void weight_tile(const ConvShape& s, const Cut& c, long images, const T* 
         }
     };
     for (long image = 0; image < images; image++)
-        for (long row = 0; row < s.oh; row++) {
+        for (long row = 0; row < rows; row++) {
             const long at = image * s.o * s.points() + row * s.ow, run = image * step + row * c.width;
             long j = 0;
             for (; j + W <= s.ow; j += W) add(at + j, run + j, [](const T* p) INLINE_LAMBDA { return load(p); });
@@ -185,28 +186,34 @@ static void weight_tile(const ConvShape& s, const Cut& c, long images, const T* 
 }
 
 template <class T> void direct_weight_grad(const ConvShape& s, const T* x, const T* dy, T* dw) {
-    const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps(), shares = std::min<long>(threads(), s.n);
-    const Cut c = cut_for(s, 0, s.oh);
-    const std::vector<long> runs = runs_for(s, c, cg);
-    const long step = cg * c.all(), most = std::clamp(HELD / (step + og * s.points()), 1L, 64L);
+    const long cg = s.c / s.groups, og = s.o / s.groups, k = cg * s.taps();
+    // Small images are summed several together, large ones in bands of rows.
+    const long whole = cg * cut_for(s, 0, s.oh).all() + og * s.points(), shared = (s.kh - 1) * s.dh / s.sh;
+    const long least = s.n < threads() ? (s.oh + threads() - 1) / threads() : s.oh;
+    const long rows = std::clamp(std::min(s.oh * HELD / whole, least), std::min(2 * shared + 1, s.oh), s.oh);
+    const long bands = (s.oh + rows - 1) / rows, most = bands > 1 ? 1 : std::clamp(HELD / whole, 1L, 64L), units = s.n * bands;
+    const Cut usual = cut_for(s, 0, rows);
+    const std::vector<long> runs = runs_for(s, usual, cg);
+    const long step = cg * usual.all(), shares = std::min<long>(threads(), units);
     const Temporary<T> sums(shares * s.o * k);
     parallel(shares * s.groups, [&](long t, int) {
         const long g = t % s.groups, share = t / s.groups;
         T* to = sums + (share * s.groups + g) * og * k;
+        const Temporary<T> planes(most * step);  // whose rows are read no further than they reach
         std::fill_n(to, og * k, T(0));
-        for (long first = s.n * share / shares, end = s.n * (share + 1) / shares; first < end; first += most) {
-            const long images = std::min(most, end - first);
-            T* planes = scratch<T>(SLOT_1, images * step);
+        for (long unit = units * share / shares, end = units * (share + 1) / shares; unit < end; unit += most) {
+            const long images = std::min(most, end - unit), first = unit / bands, from = unit % bands * rows, high = std::min(rows, s.oh - from);
+            const Cut c = cut_for(s, from, rows);
             for (long i = 0; i < images * cg; i++)
                 cut(c, x + ((first + i / cg) * s.c + g * cg + i % cg) * s.h * s.w, s.h, s.w, planes + i * c.all());
-            const T* grads = dy + (first * s.o + g * og) * s.points();
+            const T* grads = dy + (first * s.o + g * og) * s.points() + from * s.ow;
             for (long p = 0; p < k; p += TAPS)
                 for (long o = 0; o < og; o += OUTPUTS) {  // the last ones of a rest are computed more than once, and written once
                     const T *left[OUTPUTS], *right[TAPS];
                     T found[OUTPUTS][TAPS];
                     for (long i = 0; i < OUTPUTS; i++) left[i] = grads + std::min(o + i, og - 1) * s.points();
                     for (long j = 0; j < TAPS; j++) right[j] = planes + runs[std::min(p + j, k - 1)];
-                    weight_tile(s, c, images, left, right, step, found);
+                    weight_tile(s, c, images, high, left, right, step, found);
                     for (long i = 0; i < std::min<long>(OUTPUTS, og - o); i++)
                         for (long j = 0; j < std::min<long>(TAPS, k - p); j++) to[(o + i) * k + p + j] += found[i][j];
                 }
