@@ -20,6 +20,7 @@ from ..ops._plan import Plan
 from ..ops._prepare import attend, explain, lowered, note_view, raised, share, unwrap
 from ..ops._quiet import IGNORE, hush, restore
 from ..ops._viewing import view_of
+from ..ops.contract import product
 from ..ops.dropout import scaled
 from ..ops.memory import alias
 from ..random_streams._draws import below, doubles, fractions
@@ -29,5 +30,5 @@ __all__ = [
     "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan",
     "Tensor", "Walk", "afresh", "alias", "array", "attend", "below", "blocks", "changed", "converted", "current", "dispatch", "doubles",
     "enable_grad", "exchanged", "explain", "finish_many", "fractions", "grad", "hush", "lowered", "note_view", "observing", "one",
-    "producer", "raised", "restore", "scaled", "share", "tick", "two", "unwrap", "view_of", "wrap",
+    "producer", "product", "raised", "restore", "scaled", "share", "tick", "two", "unwrap", "view_of", "wrap",
 ]  # fmt: skip

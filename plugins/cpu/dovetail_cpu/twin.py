@@ -29,7 +29,7 @@ def make() -> dict[str, Any]:
         "note_view": raw.note_view, "late": engine.late, "go": raw.Walk.go, "finish": raw.Walk.finish, "freed": engine.freed,
         "stale": engine.stale, "after": engine.after, "fitted": engine.fitted,
     })  # fmt: skip
-    return {**calls, "transformed": _native.box_muller, "blocks": blocks, **{name: _or_python(name) for name in _DRAWS}}
+    return {**calls, "product": product, "transformed": _native.box_muller, "blocks": blocks, **{name: _or_python(name) for name in _DRAWS}}
 
 
 _DRAWS = ("below", "doubles", "exchanged", "fractions", "scaled")  # what is done to random draws; each gives None where it is Python's
@@ -44,6 +44,12 @@ def _or_python(name: str) -> Callable[..., Any]:
         return python(*arguments) if out is None else out
 
     return wraps(python)(serve)
+
+
+def product(a: Any, b: Any) -> Any:
+    """The product of two arrays of matrices, whose type is the same."""
+    out = _native.matmul(a, b) if a.__class__ is b.__class__ is np.ndarray else NotImplemented
+    return a @ b if out is NotImplemented else out
 
 
 @cache
