@@ -32,12 +32,31 @@ long seen_by(const AttentionShape& s, long last_query) { return s.causal ? std::
 // Of `seen` keys those that query i may see, as far as its place tells.
 long own_of(const AttentionShape& s, long i, long seen) { return s.causal ? std::min(seen, i + 1) : seen; }
 
-// By what the products of a row are still to be scaled. With a mask they are here, those that the query may not see to minus infinity.
+// f(j) for j below n, each beside its number: side by side in memory as a rule, so that this becomes a loop of vectors.
+template <class T, class F> INLINE void beside(const PerScore<T>& x, long b, long h, long i, long n, const F& f) {
+    const T* p = x.at(b, h, i);
+    if (x.column == 1)
+        for (long j = 0; j < n; j++) f(j, p[j]);
+    else
+        for (long j = 0; j < n; j++) f(j, p[j * x.column]);
+}
+
+// By what the products of a row are still to be scaled. With a bias or a mask they are here, and those that the query may not see are
+// minus infinity.
 template <class T> T scale_of(const AttentionShape& s, long b, long h, long i, long own, T* row) {
-    if (!s.mask.p) return T(s.scale);
-    const uint8_t* m = s.mask.p + b * s.mask.batch + h * s.mask.head + i * s.mask.row;
-    for (long j = 0; j < own; j++) row[j] = m[j * s.mask.column] ? row[j] * T(s.scale) : -std::numeric_limits<T>::infinity();
+    const T scale = T(s.scale), lowest = -std::numeric_limits<T>::infinity();
+    if (!s.mask.p && !s.bias.p) return scale;
+    if (s.bias.p) beside(s.bias.of<T>(), b, h, i, own, [=](long j, T more) INLINE_LAMBDA { row[j] = row[j] * scale + more; });
+    else
+        for (long j = 0; j < own; j++) row[j] *= scale;
+    if (s.mask.p) beside(s.mask, b, h, i, own, [=](long j, uint8_t may) INLINE_LAMBDA { row[j] = may ? row[j] : lowest; });
     return T(1);
+}
+
+// Dropout: the numbers of a row that are not kept become zero, the others are divided by the probability to be kept.
+template <class T> void drop(const AttentionShape& s, long b, long h, long i, long own, T* row) {
+    const T more = T(1 / s.keep);
+    if (s.kept.p) beside(s.kept, b, h, i, own, [=](long j, uint8_t keep) INLINE_LAMBDA { row[j] = row[j] * T(keep) * more; });
 }
 
 // exp(scale * row - level) in the place of the `own` first of a row, and zeros behind them up to `seen`; `also` takes each vector and its place.
@@ -102,6 +121,7 @@ template <class T> void forward(const AttentionShape& s, Heads<const T> q, Heads
                 Vec<T> sums{};
                 exponentials(row, own, seen, scale, level, [&](Vec<T> e, long, long) INLINE_LAMBDA { sums += e; });
                 const T total = sum<T>(sums);
+                drop(s, b, h, first + i, own, row);
                 shares[i] = total == 0 ? T(0) : T(1) / total;
                 lse[(b * s.heads + h) * s.queries + first + i] =
                     total == 0 ? std::numeric_limits<T>::infinity() : level + std::log(total);
@@ -148,6 +168,7 @@ template <class T> void backward(const AttentionShape& s, Heads<const T> grad, H
                 T *w = weights + i * stride, *d = slopes + i * stride;
                 const long own = own_of(s, first + i, seen);
                 const T scale = scale_of(s, b, h, first + i, own, w);
+                drop(s, b, h, first + i, own, d);
                 Vec<T> products{};
                 const T *g = gs + (first + i) * grad.row, *y = outs + (first + i) * out.row;
                 for (long j = 0; j < s.value_width; j += W)
@@ -157,6 +178,7 @@ template <class T> void backward(const AttentionShape& s, Heads<const T> grad, H
                     put(d + j, e * (part(d + j, some) - inner) * T(s.scale), some);
                 });
                 for (long j = own; j < seen; j += W) put(d + j, Vec<T>{}, std::min(W, seen - j));
+                drop(s, b, h, first + i, own, w);
             }
             pack_rows<T, false>(qs + first * q.row, q.row, rows, s.width, some_q);
             pack_rows<T, false>(gs + first * grad.row, grad.row, rows, s.value_width, some_g);
