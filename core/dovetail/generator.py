@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import DeviceError, DovetailError, TypeMismatch, UnsupportedError, ValueRangeError
 
-__all__ = ["Generator", "current", "default_generator", "thread_generator"]
+__all__ = ["Generator", "blocks", "current", "default_generator", "joined", "thread_generator"]
 
 _WORDS = 624
 _UINT32, _UINT64 = np.dtype("<u4"), np.dtype("<u8")
@@ -161,8 +161,8 @@ class Generator:
         bulk, rest = divmod(stop - _WORDS - 1, _WORDS)
         pieces = [self._block[start:]] if start < _WORDS else []
         if bulk:
-            pieces.append(self._draw(0, 2**32, bulk * _WORDS, _UINT32))
-        self._block = self._draw(0, 2**32, _WORDS, _UINT32)
+            pieces.append(blocks(self._engine, self._draw, bulk))
+        self._block = blocks(self._engine, self._draw, 1)
         self._block.flags.writeable = False
         self._at, self._fresh = rest + 1, False
         pieces.append(self._block[: rest + 1])
@@ -178,8 +178,7 @@ class Generator:
 
     def _long_words(self, count: int) -> np.ndarray:
         """Return the next ``count`` 64-bit draws as uint64; the first 32-bit draw of each is its high half."""
-        pairs = self._words(2 * count).view(_UINT64)
-        return (pairs << np.uint64(32)) | (pairs >> np.uint64(32))
+        return joined(self._words(2 * count))
 
     def _get_state_array(self) -> np.ndarray:
         """Return the state as the 5056 bytes of ``torch.get_rng_state()``."""
@@ -237,6 +236,17 @@ class Generator:
             yield self
         finally:
             self._set_state_array(kept)
+
+
+def blocks(engine: Any, draw: Any, count: int) -> np.ndarray:
+    """The next ``count`` blocks of 624 draws of an engine, whose bulk draw is ``draw``."""
+    return draw(0, 2**32, count * _WORDS, _UINT32)
+
+
+def joined(words: np.ndarray) -> np.ndarray:
+    """Pairs of 32-bit draws as 64-bit ones; the first of each is the high half."""
+    pairs = words.view(_UINT64)
+    return (pairs << np.uint64(32)) | (pairs >> np.uint64(32))
 
 
 def _from_state(device: Any, state: np.ndarray) -> Generator:

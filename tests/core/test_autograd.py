@@ -12,6 +12,7 @@ import pytest
 import dovetail as dv
 from dovetail.autograd.node import Node
 from dovetail.errors import GradError
+from dovetail.extend import Array, op
 
 
 def leaf(*values: float) -> dv.Tensor:
@@ -440,3 +441,35 @@ def test_batched_seeds_have_a_first_dimension(seeds) -> None:
     x = dv.ones(2, requires_grad=True)
     with pytest.raises(ValueError, match="needs a grad_outputs with a first dimension for each output"):
         dv.autograd.grad(x.sum(), x, seeds, is_grads_batched=True)
+
+
+def test_grad_runs_no_rule_that_nobody_asked_for() -> None:
+    """What ``grad(y, [x])`` does not name costs nothing, recorded or not; ``backward()`` runs every rule."""
+    asked: list[str] = []
+
+    @op(name="test/two_ways")
+    def two_ways(a: Array, b: Array) -> Array:
+        return a * b
+
+    def rule(name: str, other: str):
+        def both(g, a, b):
+            asked.append(name)
+            return g * (b if other == "b" else a)
+
+        return both
+
+    two_ways.vjp("a")(rule("a", "b"))
+    two_ways.vjp("b")(rule("b", "a"))
+    x, w = leaf(1, 2), leaf(3, 5)
+    z = two_ways(x * 2, w * 1).sum()
+    for create_graph in (False, True):
+        (g,) = dv.autograd.grad(z, [x], retain_graph=True, create_graph=create_graph)
+        assert g.tolist() == [6, 10]
+        assert asked == ["a"]
+        asked.clear()
+    (g,) = dv.autograd.grad(z, [w], retain_graph=True)
+    assert (g.tolist(), asked) == ([2, 4], ["b"])
+    asked.clear()
+    z.backward()
+    assert sorted(asked) == ["a", "b"]
+    assert (x.grad.tolist(), w.grad.tolist()) == ([6, 10], [2, 4])

@@ -391,13 +391,3 @@ def test_shapes() -> None:
     assert rs.uniform(gen, ()).shape == () and rs.normal(gen, ()).shape == () and rs.normal(gen, (3, 0)).shape == (3, 0)
     assert rs.multinomial(gen, np.ones((5, 4)), 2).shape == (5, 2) and rs.multinomial(gen, np.ones((5, 4)), 9, True).shape == (5, 9)
     assert rs.randperm(gen, 0).shape == (0,) and rs.randperm(gen, 1).tolist() == [0]
-
-
-def test_long_permutations_are_those_of_the_plain_loop() -> None:
-    from dovetail.random_streams.integers import _exchange_one_by_one, _exchange_together
-
-    rng = np.random.RandomState(0)
-    for n in (2, 3, 5, 8, 50, 5000):
-        for _ in range(20 if n < 1000 else 2):
-            others = np.array([rng.randint(place, n) for place in range(n - 1)], np.uint32)
-            assert (_exchange_together(n, others) == _exchange_one_by_one(n, others)).all()

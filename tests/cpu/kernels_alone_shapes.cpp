@@ -145,7 +145,12 @@ template <class T> void check_layer_norm(long rows, long width, bool affine, boo
 
 template <class T> void check_convolutions() {
     //                                              n  c   h   w   o  oh ow kh kw sh sw ph pw dh dw groups
-    check_convolution<T>("columns", ConvShape{2, 3, 9, 11, 5, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, false});
+    check_convolution<T>("direct", ConvShape{2, 3, 9, 11, 5, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, false});
+    check_convolution<T>("direct, in unlike steps", ConvShape{5, 6, 17, 23, 9, 0, 0, 2, 4, 3, 2, 2, 1, 1, 2, 3, false});
+    check_convolution<T>("direct, steps wider than the kernel", ConvShape{4, 4, 11, 13, 3, 0, 0, 2, 2, 3, 3, 0, 1, 1, 1, 1, false});
+    check_convolution<T>("direct, a tall image in parts", ConvShape{1, 2, 150, 33, 4, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, false});
+    check_convolution<T>("columns gathered", ConvShape{1, 40, 5, 5, 200, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, false});
+    check_convolution<T>("columns of runs", ConvShape{1, 6, 20, 20, 96, 0, 0, 3, 3, 1, 1, 3, 3, 3, 3, 1, false});
     check_convolution<T>("groups, steps, dilation", ConvShape{2, 4, 13, 9, 6, 0, 0, 5, 3, 2, 1, 2, 0, 1, 2, 2, false});
     check_convolution<T>("1x1", ConvShape{2, 7, 6, 5, 9, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, false});
     check_convolution<T>("1x1 in steps", ConvShape{1, 33, 15, 13, 40, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 1, false});

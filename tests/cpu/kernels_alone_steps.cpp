@@ -215,14 +215,15 @@ template <class T> void check_gru(RecurrentShape s, long width, bool turned, boo
 }
 
 // Heads of doubles side by side, (batch, heads, rows, width).
-struct Attention {
+template <class T> struct Attention {
     AttentionShape s;
     Doubles q, k, v, g, out, lse, by_q, by_k, by_v;
 
     bool seen(long b, long h, long i, long j) const {
-        const Mask& m = s.mask;
-        return !(s.causal && j > i) && !(m.p && !m.p[b * m.batch + h * m.head + i * m.row + j * m.column]);
+        return !(s.causal && j > i) && !(s.mask.p && !s.mask.at(b, h, i)[j * s.mask.column]);
     }
+    // By what dropout multiplies a weight.
+    double left(long b, long h, long i, long j) const { return s.kept.p ? s.kept.at(b, h, i)[j * s.kept.column] / s.keep : 1; }
     // One query of one head: results and what it adds to the gradients.
     void query(long b, long h, long i) {
         const long head = b * s.heads + h, row = head * s.queries + i, e = s.width, ev = s.value_width;
@@ -232,20 +233,21 @@ struct Attention {
         for (long j = 0; j < s.keys; j++) {
             double score = 0;
             for (long c = 0; c < e; c++) score += at_q[c] * at_k[j * e + c];
-            total += p[size_t(j)] = seen(b, h, i, j) ? std::exp(score * s.scale) : 0;
+            const double more = s.bias.p ? double(s.bias.of<T>().at(b, h, i)[j * s.bias.column]) : 0;
+            total += p[size_t(j)] = seen(b, h, i, j) ? std::exp(score * s.scale + more) : 0;
         }
         lse.push_back(total == 0 ? std::numeric_limits<double>::infinity() : std::log(total));
         for (double& x : p) x = total == 0 ? 0 : x / total;
         for (long c = 0; c < ev; c++) {
             double y = 0;
-            for (long j = 0; j < s.keys; j++) y += p[size_t(j)] * at_v[j * ev + c];
+            for (long j = 0; j < s.keys; j++) y += p[size_t(j)] * left(b, h, i, j) * at_v[j * ev + c];
             out.push_back(y), inner += y * g[size_t(row * ev + c)];
         }
         for (long j = 0; j < s.keys; j++) {
             double by_p = 0;
             for (long c = 0; c < ev; c++) {
-                by_p += g[size_t(row * ev + c)] * at_v[j * ev + c];
-                by_v[size_t((head * s.keys + j) * ev + c)] += p[size_t(j)] * g[size_t(row * ev + c)];
+                by_p += g[size_t(row * ev + c)] * left(b, h, i, j) * at_v[j * ev + c];
+                by_v[size_t((head * s.keys + j) * ev + c)] += p[size_t(j)] * left(b, h, i, j) * g[size_t(row * ev + c)];
             }
             const double slope = p[size_t(j)] * (by_p - inner) * s.scale;
             for (long c = 0; c < e; c++)
@@ -275,15 +277,20 @@ template <class T> Buffer<T> side_by_side(const Buffer<T>& x, const AttentionSha
     return to;
 }
 
-template <class T> void check_heads(AttentionShape s, bool masked, bool split) {
+template <class T> void check_heads(AttentionShape s, bool masked, bool split, bool more) {
     const long of_q = s.batch * s.heads * s.queries, of_k = s.batch * s.heads * s.keys, e = s.width, ev = s.value_width;
     const auto q = random<T>(of_q * e), k = random<T>(of_k * e), v = random<T>(of_k * ev), g = random<T>(of_q * ev);
     std::vector<uint8_t> mask(size_t(s.batch * s.queries * s.keys));
     for (uint8_t& m : mask) m = source()() % 3 != 0;
     std::fill_n(mask.begin(), s.keys, uint8_t(0));  // a query that sees nothing
     if (masked) s.mask = {mask.data(), s.queries * s.keys, 0, s.keys, 1};
+    const auto bias = random<T>(s.heads * s.keys);
+    std::vector<uint8_t> kept(size_t(of_q * s.keys));
+    for (uint8_t& m : kept) m = source()() % 4 != 0;
+    if (more) s.bias = {bias.data(), 0, s.keys, 0, 1}, s.kept = {kept.data(), s.heads * s.queries * s.keys, s.queries * s.keys, s.keys, 1};
+    s.keep = 0.75;
     auto sorted = [&](const Buffer<T>& x, long rows, long width) { return side_by_side(x, s, rows, width, split); };
-    Attention want{s,
+    Attention<T> want{s,
                    sorted(q, s.queries, e).doubles(),
                    sorted(k, s.keys, e).doubles(),
                    sorted(v, s.keys, ev).doubles(),
@@ -323,10 +330,11 @@ template <class T> void check_recurrent() {
 template <class T> void check_attention() {
     for (bool causal : {false, true})
         for (bool masked : {false, true})
-            for (bool split : {false, true}) {
-                check_heads<T>({1, 1, 3, 5, 4, 4, 0.5, causal, {}}, masked, split);
-                check_heads<T>({2, 3, 131, 61, 7, 9, 0.4, causal, {}}, masked, split);
-            }
+            for (bool split : {false, true})
+                for (bool more : {false, true}) {
+                    check_heads<T>({1, 1, 3, 5, 4, 4, 0.5, causal, {}, {}, 1, {}}, masked, split, more);
+                    check_heads<T>({2, 3, 131, 61, 7, 9, 0.4, causal, {}, {}, 1, {}}, masked, split, more);
+                }
 }
 
 #define INSTANCE(T)                     \

@@ -83,7 +83,7 @@ class Walk:
         self.wanted = None if wanted is None else set(wanted)
         self.found: dict[Edge, Tensor] = {}
         self.roots = [edge for edge, _ in roots]
-        self.leading = set() if self.wanted is None else _leading(self.roots, self.wanted)
+        self.leading = {} if self.wanted is None else _leading(self.roots, self.wanted)
         self.taken = {id(g._a) for _, g in roots}  # arrays that belong to somebody: a leaf's gradient owns its memory
         self.due: list[tuple[Leaf, float]] | None = None  # leaves and the last nodes that add to them, the next one at the end
 
@@ -135,7 +135,8 @@ class Walk:
             for box in node.boxes:
                 if box[0] > node.seq:
                     raise stale(node, box)
-            grads = node.plan.again(node, g) if create_graph else node.plan.backward(g, saved)
+            plan = self.leading.get(node, node.plan) if special else node.plan
+            grads = plan.again(node, g) if create_graph else plan.backward(g, saved)
             if not keep and node.plan.frees:
                 node.saved, node.boxes = None, ()
             if node.__class__ is not Node:
@@ -248,12 +249,14 @@ def _lying(*way: Any) -> Counter[int]:
     return found
 
 
-def _leading(roots: list[Edge], wanted: set[Edge]) -> set[Any]:
-    """The nodes behind which something wanted lies; those of which a node is made are older than it, and so decided before it."""
-    found: set[Any] = set()
+def _leading(roots: list[Edge], wanted: set[Edge]) -> dict[Any, Any]:
+    """The nodes behind which something wanted lies, with plans for no more; those of which a node is made are older, and decided before."""
+    found: dict[Any, Any] = {}
     for node in sorted((n for n in reached(roots) if n.__class__ is not Leaf), key=lambda n: n.seq):
-        if any(e in wanted or producer(e)[0] in found for e in node.edges if e is not None):
-            found.add(node)
+        ways = tuple(e is not None and (e in wanted or producer(e)[0] in found) for e in node.edges)
+        if any(ways):
+            known = hasattr(type(node.plan), "narrowed")  # a user's Function computes what it likes
+            found[node] = node.plan.narrowed(ways) if known else node.plan
     return found
 
 

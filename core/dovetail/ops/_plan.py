@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,10 +40,10 @@ class Rule:
 class Plan:
     """For one op and one set of inputs that require gradients: the kept values and the backward function."""
 
-    __slots__ = ("backward", "boxed", "frees", "kept", "needs", "op", "picks", "quick", "rules")
+    __slots__ = ("backward", "boxed", "frees", "kept", "narrow", "needs", "op", "picks", "quick", "rules")
 
     def __init__(self, op: Op, rules: dict[int | None, Rule], mask: int) -> None:
-        self.op = op
+        self.op, self.narrow = op, dict[tuple[bool, ...], Plan]()
         self.needs = tuple(bool(mask >> i & 1) for i in range(len(op.arrays)))
         if None in rules:
             self.rules = [rules[None]]
@@ -59,6 +60,16 @@ class Plan:
         self.backward = self._compile()
         plain = tuple(i for (i, what), _ in self.kept if what == "value")
         self.quick = (_QUICK.get((len(op.params), plain)) if len(plain) == len(self.kept) else None) or self._slow_quick
+
+    def narrowed(self, needs: tuple[bool, ...]) -> Plan:
+        """The plan for the same call of which fewer gradients are asked: the others are not computed."""
+        if needs == self.needs or self.op.lists:
+            return self
+        if needs not in self.narrow:
+            made = self.narrow[needs] = copy(self)
+            made.needs, made.rules = needs, [r for r in self.rules if r.position is None or needs[r.position]]
+            made.backward = made._compile()
+        return self.narrow[needs]
 
     def _slow_quick(self, *values: Any) -> tuple[Any, Any]:
         """`quick` for a rule that keeps a shape or a type only."""

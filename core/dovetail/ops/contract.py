@@ -41,8 +41,12 @@ def _pair(a: Any, la: str, b: Any, lb: str, keep: set[str]) -> tuple[Any, str]:
     if a.dtype != b.dtype:  # the sums of an integer operand are int64
         what = f"expected scalar type {type_name(a.dtype)} but found {type_name(b.dtype)}"
         raise DtypeError("einsum()", what, "", "convert the operands to int64 first")
-    product = a.reshape([*lead, prod(n), prod(k)]) @ b.reshape([*lead, prod(k), prod(p)])
-    return product.reshape(lead + n + p), found
+    return product(a.reshape([*lead, prod(n), prod(k)]), b.reshape([*lead, prod(k), prod(p)])).reshape(lead + n + p), found
+
+
+def product(a: Any, b: Any) -> Any:
+    """The product of matrices, or of stacks of them, as arrays."""
+    return a @ b
 
 
 def _summed(a: Any, labels: str, keep: set[str]) -> tuple[Any, str]:
@@ -260,7 +264,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 @op(name="cdist_euclid", contiguous=True)
 def _euclid(x1: Array, x2: Array) -> Array:
     """Euclidean distances by one matrix product: the root of ``|a|² - 2 a·b + |b|²``."""
-    out = x1 @ x2.swapaxes(-1, -2)
+    out = product(x1, x2.swapaxes(-1, -2))
     out *= -2
     out += (x1 * x1).sum(axis=-1)[..., :, None]
     out += (x2 * x2).sum(axis=-1)[..., None, :]

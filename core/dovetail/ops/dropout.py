@@ -39,9 +39,7 @@ def _mask(x: Any, p: float, lead: int | None = None) -> Any:
 def _dropout(input: Array, p: float) -> Array:
     """Zero each element with probability p, and divide the others by 1 - p."""
     mask = _mask(input, p)
-    out = input * mask
-    out *= 1 / (1 - p)
-    return out, mask
+    return scaled(input, mask, 1 / (1 - p)), mask
 
 
 _dropout.vjp(lambda g, mask, p: masked_scale(g, mask, 1 / (1 - p)))
@@ -50,6 +48,11 @@ _dropout.vjp(lambda g, mask, p: masked_scale(g, mask, 1 / (1 - p)))
 @op(dtypes="floating")
 def masked_scale(input: Array, mask: Fixed, scale: float) -> Array:
     """``input · mask · scale`` with a bool mask."""
+    return scaled(input, mask, scale)
+
+
+def scaled(input: Array, mask: Array, scale: float) -> Array:
+    """The same, of arrays."""
     out = input * mask
     out *= scale
     return out

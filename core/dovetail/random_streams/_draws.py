@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import DovetailError, DtypeError
-from ..generator import Generator
+from ..generator import Generator, joined
 
 __all__ = [
-    "DistributionError", "Shape", "demand", "floating", "fma", "is_floating", "largest", "narrow", "real_of", "size_of", "uniform24",
-    "uniform53",
+    "DistributionError", "Shape", "below", "demand", "doubles", "floating", "fma", "is_floating", "largest", "narrow", "real_of",
+    "size_of", "uniform24", "uniform53",
 ]  # fmt: skip
 
 Shape: TypeAlias = int | tuple[int, ...]
@@ -81,11 +81,21 @@ def fractions(words: np.ndarray) -> np.ndarray:
 
 def uniform53(gen: Generator, shape: Shape) -> np.ndarray:
     """Draw float64 numbers of [0, 1) with 53 bits: two 32-bit draws each."""
-    bits = gen._long_words(size_of(shape))
+    return doubles(gen._words(2 * size_of(shape))).reshape(shape)
+
+
+def doubles(words: np.ndarray) -> np.ndarray:
+    """The lower 53 bits of each pair of words as a float64 of [0, 1)."""
+    bits = joined(words)
     bits &= np.uint64(2**53 - 1)
     out = bits.view(np.int64).astype(np.float64)
     out *= 2.0**-53
-    return out.reshape(shape)
+    return out
+
+
+def below(words: np.ndarray, p: float) -> np.ndarray:
+    """Whether the number of [0, 1) that each pair of words makes is less than p."""
+    return doubles(words) < p
 
 
 def narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

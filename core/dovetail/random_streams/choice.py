@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError
 from ..generator import Generator
-from ._draws import DistributionError, Shape, demand, is_floating, uniform24, uniform53
+from ._draws import DistributionError, Shape, below, demand, is_floating, size_of, uniform24, uniform53
 from .uniform import exponential
 
 __all__ = ["bernoulli", "dropout_mask", "multinomial"]
@@ -35,7 +35,8 @@ def bernoulli(gen: Generator, p: Any, shape: Shape | None = None, dtype: Any = n
         raise DtypeError("bernoulli", f"dtype is {dtype}", "expected a real type")
     if not isinstance(p, np.ndarray):
         demand(0 <= p <= 1, "bernoulli", f"p is {p}", "expected 0 <= p <= 1")
-        return (uniform53(gen, () if shape is None else shape) < p).astype(dtype)
+        shape = () if shape is None else shape
+        return below(gen._words(2 * size_of(shape)), float(p)).reshape(shape).astype(dtype, copy=False)
     if not is_floating(p.dtype):
         raise DtypeError("bernoulli", f"p has dtype {p.dtype}", "expected floating probabilities", "convert p to float")
     demand(p.size == 0 or ((p >= 0) & (p <= 1)).all(), "bernoulli", "p has values outside [0, 1]", "expected 0 <= p <= 1")

@@ -14,7 +14,6 @@ from ._draws import Shape, demand, is_floating, largest, narrow, size_of
 __all__ = ["randint", "random_", "randperm"]
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
-_MANY = 4000  # from here on whole-array steps are quicker than a loop
 _WIDE = 1 << 28  # from this range on PyTorch takes 64-bit draws, so that the remainder's skew stays small
 
 
@@ -91,46 +90,10 @@ def randperm(gen: Generator, n: int, dtype: Any = np.int64) -> np.ndarray:
 
 def exchanged(n: int, words: np.ndarray) -> np.ndarray:
     """The permutation of 0 … n - 1 that exchanges place i with place i + words[i] mod (n - i), for rising i."""
-    places = np.arange(n - 1, dtype=np.uint32)
-    return (_exchange_one_by_one if n < _MANY else _exchange_together)(n, words % (np.uint32(n) - places) + places)
-
-
-def _exchange_one_by_one(n: int, others: np.ndarray) -> np.ndarray:
-    order = list(range(n))
-    for place, other in enumerate(others.tolist()):  # a list: its items are swapped three times as fast as an array's
+    places, order = np.arange(n - 1, dtype=np.uint32), list(range(n))
+    for place, other in enumerate((words % (np.uint32(n) - places) + places).tolist()):  # a list's items are swapped three times as fast
         order[place], order[other] = order[other], order[place]
     return np.array(order)
-
-
-def _exchange_together(n: int, others: np.ndarray) -> np.ndarray:
-    """Exchange place i with others[i] >= i for rising i, all in whole-array steps.
-
-    Followed backwards, what ends at place p was at others[p]; the latest earlier exchange k with that same partner brought it
-    there from k; the latest exchange before k whose partner is k brought it to k; and so on until there is none.
-    """
-    own = np.arange(n, dtype=np.int64)
-    pairs = np.empty(n, np.int64)
-    pairs[:-1] = others
-    pairs[-1] = n - 1
-    start = pairs.copy()
-    pairs <<= 32
-    pairs |= own
-    pairs.sort()  # by partner, then by time
-    partner, time = pairs >> 32, pairs & 0xFFFFFFFF
-    again = np.flatnonzero(partner[1:] == partner[:-1])
-    changed = partner != time
-    partner, earlier = partner[changed], time[changed]
-    last = np.ones(len(partner), np.bool_)
-    last[:-1] = partner[1:] != partner[:-1]
-    source = own.copy()
-    source[partner[last]] = earlier[last]
-    while True:  # shortcuts over two, four, eight … steps
-        further = source[source]
-        if np.array_equal(further, source):
-            break
-        source = further
-    start[time[again + 1]] = source[time[again]]
-    return start
 
 
 def _reduced(gen: Generator, span: int, base: int, shape: Shape, dtype: np.dtype) -> np.ndarray:

@@ -195,7 +195,7 @@ void count_numpy() {
 
 // An array made around memory of ours, which then owns it: NumPy frees by the handler that an array carries. (Making
 // the handler the current one would do the same, at the cost of two context variables for every array.)
-static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
+static nb::object around(int ndim, const npy_intp* shape, int type, const npy_intp* strides = nullptr) {
     PyArray_Descr* descr = PyArray_DescrFromType(type);
     size_t bytes = (size_t)PyDataType_ELSIZE(descr);
     for (int i = 0; i < ndim; i++) bytes *= (size_t)shape[i];
@@ -205,7 +205,7 @@ static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
         PyErr_Format(PyExc_MemoryError, "cannot allocate %zu bytes", bytes);
         throw nb::python_error();
     }
-    PyObject* array = PyArray_NewFromDescr(&PyArray_Type, descr, ndim, shape, nullptr, p, flags, nullptr);
+    PyObject* array = PyArray_NewFromDescr(&PyArray_Type, descr, ndim, shape, strides, p, NPY_ARRAY_CARRAY, nullptr);
     if (!array) {
         release(p, std::max<size_t>(bytes, 1));
         throw nb::python_error();
@@ -215,8 +215,8 @@ static nb::object around(int ndim, const npy_intp* shape, int type, int flags) {
     return nb::steal(array);
 }
 
-nb::object fresh(int ndim, const npy_intp* shape, int type) { return around(ndim, shape, type, NPY_ARRAY_CARRAY); }
-nb::object fresh_as(const Array& x) { return around(x.ndim(), x.shape(), x.type(), x.contiguous() ? NPY_ARRAY_CARRAY : NPY_ARRAY_FARRAY); }
+nb::object fresh(int ndim, const npy_intp* shape, int type) { return around(ndim, shape, type); }
+nb::object fresh_as(const Array& x) { return around(x.ndim(), x.shape(), x.type(), x.contiguous() ? nullptr : PyArray_STRIDES(x.a)); }
 
 bool overlap(const Array& a, const Array& b) {
     auto stretch = [](const Array& x, const char*& low, const char*& high) {

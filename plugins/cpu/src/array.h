@@ -44,7 +44,7 @@ inline nb::object decline() { return nb::borrow(Py_NotImplemented); }
 nb::object fresh(int ndim, const npy_intp* shape, int type);
 inline nb::object fresh(std::initializer_list<npy_intp> shape, int type) { return fresh((int)shape.size(), shape.begin(), type); }
 inline nb::object fresh_like(const Array& x) { return fresh(x.ndim(), x.shape(), x.type()); }
-// Likewise, in the order of dimensions of `x`, which fills its memory in C's or Fortran's order.
+// Likewise, with the dimensions in the order in which those of `x` lie in memory, which it fills without gaps.
 nb::object fresh_as(const Array& x);
 
 // The array itself where it is contiguous and aligned, else a contiguous copy; kept alive by the result.

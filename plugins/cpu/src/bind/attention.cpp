@@ -42,8 +42,30 @@ nb::object laid_out(const Array& like, long rows, long width) {
     return fresh(n, shape, like.type());
 }
 
-// The shapes of a call, as far as they fit: one leading shape for all, no dropout, no bias.
-bool shape_of(nb::handle query, nb::handle key, nb::handle value, nb::handle mask, bool causal, double scale, AttentionShape& s) {
+// An array with a number for each score, or one that broadcasts to that; null where it is None. False where it does not fit.
+template <class T> bool per_score(nb::handle h, int type, const AttentionShape& s, int ndim, PerScore<T>& found) {
+    found = {};
+    if (h.is_none()) return true;
+    if (!is_array(h) || Array(h).type() != type || !Array(h).aligned() || Array(h).ndim() < 2 || Array(h).ndim() > ndim) return false;
+    Array m(h);
+    long steps[4] = {}, sizes[4] = {s.batch, s.heads, s.queries, s.keys};
+    for (int d = 0; d < m.ndim(); d++) {
+        const int at = 4 - m.ndim() + d;
+        if (m.size(d) != 1 && m.size(d) != sizes[at]) return false;
+        steps[at] = m.size(d) == 1 ? 0 : m.stride(d);
+    }
+    found.p = m.data<T>(), found.batch = steps[0], found.head = steps[1], found.row = steps[2], found.column = steps[3];
+    return true;
+}
+
+// What is added to the scores, what of them is left out, and what of the weights is kept.
+struct Extra {
+    nb::handle bias, mask, kept;
+    double keep;
+};
+
+// The shapes of a call, as far as they fit: one leading shape for all.
+bool shape_of(nb::handle query, nb::handle key, nb::handle value, const Extra& extra, bool causal, double scale, AttentionShape& s) {
     if (!is_array(query)) return false;
     Array q(query);
     const int n = q.ndim();
@@ -53,28 +75,18 @@ bool shape_of(nb::handle query, nb::handle key, nb::handle value, nb::handle mas
     for (int d = 0; d < n - 2; d++)
         if (k.size(d) != q.size(d) || v.size(d) != q.size(d)) return false;
     if (k.size(-1) != q.size(-1) || v.size(-2) != k.size(-2)) return false;
-    s = {n >= 4 ? q.size(0) : 1, n >= 3 ? q.size(n - 3) : 1, q.size(-2), k.size(-2), q.size(-1), v.size(-1), scale, causal, {}};
-    if (mask.is_none()) return true;
-    if (!is_array(mask) || Array(mask).type() != NPY_BOOL || Array(mask).ndim() < 2 || Array(mask).ndim() > 4) return false;
-    Array m(mask);
-    long steps[4] = {}, sizes[4] = {s.batch, s.heads, s.queries, s.keys};
-    if (m.ndim() > n) return false;
-    for (int d = 0; d < m.ndim(); d++) {
-        const int at = 4 - m.ndim() + d;
-        if (m.size(d) != 1 && m.size(d) != sizes[at]) return false;
-        steps[at] = m.size(d) == 1 ? 0 : m.stride(d);
-    }
-    s.mask = {m.data<uint8_t>(), steps[0], steps[1], steps[2], steps[3]};
-    return true;
+    s = {n >= 4 ? q.size(0) : 1, n >= 3 ? q.size(n - 3) : 1, q.size(-2), k.size(-2), q.size(-1), v.size(-1), scale, causal, {}, {}, extra.keep, {}};
+    return per_score(extra.bias, q.type(), s, n, s.bias) && per_score(extra.mask, NPY_BOOL, s, n, s.mask) &&
+           per_score(extra.kept, NPY_BOOL, s, n, s.kept);
 }
 
 double work(const AttentionShape& s) { return double(s.batch) * s.heads * s.queries * s.keys * (s.width + s.value_width); }
 
 // attention(query, key, value, bias, mask, kept, keep, is_causal, scale) to (out, log-sum-exp)
-nb::object attention(nb::handle query, nb::handle key, nb::handle value, nb::handle bias, nb::handle mask, nb::handle kept, nb::handle,
+nb::object attention(nb::handle query, nb::handle key, nb::handle value, nb::handle bias, nb::handle mask, nb::handle kept, double keep,
                      bool causal, double scale) {
     AttentionShape s;
-    if (!bias.is_none() || !kept.is_none() || !shape_of(query, key, value, mask, causal, scale, s)) return decline();
+    if (!shape_of(query, key, value, {bias, mask, kept, keep}, causal, scale, s)) return decline();
     Array q(query), k(key), v(value);
     return by_type(q, [&](auto t) -> nb::object {
         using T = decltype(t);
@@ -94,9 +106,9 @@ nb::object attention(nb::handle query, nb::handle key, nb::handle value, nb::han
 
 // attention_grad(grad, query, key, value, bias, mask, kept, keep, is_causal, scale, y, lse, needs)
 nb::object attention_grad(nb::handle grad, nb::handle query, nb::handle key, nb::handle value, nb::handle bias, nb::handle mask,
-                          nb::handle kept, nb::handle, bool causal, double scale, nb::handle y, nb::handle lse, nb::handle) {
+                          nb::handle kept, double keep, bool causal, double scale, nb::handle y, nb::handle lse, nb::tuple needs) {
     AttentionShape s;
-    if (!bias.is_none() || !kept.is_none() || !shape_of(query, key, value, mask, causal, scale, s)) return decline();
+    if (nb::cast<bool>(needs[3]) || !shape_of(query, key, value, {bias, mask, kept, keep}, causal, scale, s)) return decline();
     Array q(query), k(key), v(value);
     const int n = q.ndim();
     if (!is_array(grad) || !rows_fit(y, q.type(), n) || !is_array(lse) || !Array(lse).contiguous() || Array(lse).type() != q.type() ||

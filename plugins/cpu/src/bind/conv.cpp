@@ -28,19 +28,13 @@ void outputs(ConvShape& s) {
     s.ow = (s.w + 2 * s.pw - s.dw * (s.kw - 1) - 1) / s.sw + 1;
 }
 
-// Arrays of the same type with two or one spatial dimensions, in NCHW order of memory: channels-last ones keep their layout
-// only in the reference.
+// Arrays of the same type with two or one spatial dimensions. However they lie, they are read in the order NCHW, and so are the results.
 bool images(nb::handle a, nb::handle b) {
     if (!is_array(a) || !is_array(b)) return false;
     Array x(a), y(b);
     return (x.ndim() == 3 || x.ndim() == 4) && x.ndim() == y.ndim() && x.type() == y.type() &&
            (x.type() == NPY_FLOAT32 || x.type() == NPY_FLOAT64);
 }
-bool channels_last(const Array& x) {
-    return x.ndim() == 4 && !x.contiguous() && x.stride(1) == 1 && x.size(1) > 1 && x.stride(3) == x.size(1) &&
-           x.stride(2) == x.stride(3) * x.size(3);
-}
-
 void image_sizes(const Array& x, long& n, long& c, long& h, long& w) {
     n = x.size(0), c = x.size(1), h = x.ndim() == 4 ? x.size(2) : 1, w = x.size(-1);
 }
@@ -58,7 +52,6 @@ nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::han
     ConvShape s;
     if (!images(input, weight) || !settings(s, stride, padding, dilation, groups, winograd)) return decline();
     Array x(input), w(weight);
-    if (channels_last(x) || channels_last(w)) return decline();
     long per;
     image_sizes(x, s.n, s.c, s.h, s.w), image_sizes(w, s.o, per, s.kh, s.kw);
     outputs(s);
@@ -81,7 +74,6 @@ nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::h
     ConvShape s;
     if (!images(grad, weight) || !settings(s, stride, padding, dilation, groups, winograd) || !pair_of(size, s.h, s.w, 1)) return decline();
     Array g(grad), w(weight);
-    if (channels_last(g) || channels_last(w)) return decline();
     long per, o;
     image_sizes(g, s.n, s.o, s.oh, s.ow), image_sizes(w, o, per, s.kh, s.kw);
     s.c = per * groups;
@@ -103,7 +95,6 @@ nb::object weight_grad(nb::handle grad, nb::handle input, nb::handle size, nb::h
     if (!images(grad, input) || !settings(s, stride, padding, dilation, groups, winograd) || !pair_of(size, s.kh, s.kw, 1))
         return decline();
     Array g(grad), x(input);
-    if (channels_last(g) || channels_last(x)) return decline();
     long n;
     image_sizes(x, s.n, s.c, s.h, s.w), image_sizes(g, n, s.o, s.oh, s.ow);
     ConvShape usual = s;

@@ -6,8 +6,23 @@
 namespace dovetail {
 namespace {
 
-// Whether the elements fill a run of memory without gaps, in the order of the dimensions or another: the type's own order.
-bool dense(const Array& x) { return PyArray_IS_C_CONTIGUOUS(x.a) || PyArray_IS_F_CONTIGUOUS(x.a); }
+// Whether the elements fill a run of memory without gaps, in whatever order of the dimensions.
+bool dense(const Array& x) {
+    if (PyArray_IS_C_CONTIGUOUS(x.a) || PyArray_IS_F_CONTIGUOUS(x.a)) return true;
+    long reach = 1;
+    for (int d = 0; d < x.ndim(); d++) {
+        if (x.size(d) > 1 && x.stride(d) <= 0) return false;
+        reach += (x.size(d) - 1) * x.stride(d);
+    }
+    if (reach != x.count()) return false;  // as many places as elements; each element has its own, if no two dimensions overlap
+    for (int d = 0; d < x.ndim(); d++) {
+        long within = 1;
+        for (int e = 0; e < x.ndim(); e++)
+            if (e != d && x.size(e) > 1 && x.stride(e) < x.stride(d)) within += (x.size(e) - 1) * x.stride(e);
+        if (x.size(d) > 1 && within > x.stride(d)) return false;
+    }
+    return true;
+}
 
 // Whether the dimensions lie in memory in their order, with gaps: then NumPy's results lie so too, without.
 bool in_order(const Array& x) {
@@ -93,9 +108,12 @@ bool pair_up(const Array& a, const Array& b, npy_intp (&shape)[NPY_MAXDIMS], int
 
 bool same_layout(const Array& a, const Array& b) {
     if (a.ndim() != b.ndim()) return false;
-    for (int d = 0; d < a.ndim(); d++)
+    bool steps = true;
+    for (int d = 0; d < a.ndim(); d++) {
         if (a.size(d) != b.size(d)) return false;
-    return (PyArray_IS_C_CONTIGUOUS(a.a) && PyArray_IS_C_CONTIGUOUS(b.a)) || (PyArray_IS_F_CONTIGUOUS(a.a) && PyArray_IS_F_CONTIGUOUS(b.a));
+        steps = steps && (a.size(d) == 1 || a.stride(d) == b.stride(d));
+    }
+    return (PyArray_IS_C_CONTIGUOUS(a.a) && PyArray_IS_C_CONTIGUOUS(b.a)) || (steps && dense(a));
 }
 
 // Whether what is written to `a`, element by element, is not read from `b` at another place.

@@ -68,7 +68,7 @@ Ref backward(Object plan, const Plan& about, Object g, Object saved) {
 // One backward. Nodes that wait are held by the table of their gradients; the heap holds one more reference each.
 struct Walk {
     Object walk;
-    Ref table, heap, leaves, send;
+    Ref table, heap, leaves, leading, send;
     bool keep, special, hidden;
     long limit;  // the clock of the next node to which a leaf that is listened to waits; 0 without one
     std::priority_queue<std::pair<long, Object>, std::vector<std::pair<long, Object>>, Newer> waiting;
@@ -79,6 +79,7 @@ struct Walk {
           table(get(walk, "table")),
           heap(get(walk, "heap")),
           leaves(get(walk, "leaves")),
+          leading(get(walk, "leading")),
           send(get(walk, "send")),
           keep(truth(walk, "keep")),
           special(get(walk, "wanted").p != Py_None),
@@ -172,7 +173,8 @@ struct Walk {
             if (later < 0) throw nb::python_error();
             if (later) raise(must(PyObject_CallFunctionObjArgs(parts.stale, node, box, nullptr)));
         }
-        Ref plan = Ref::of(slot(node, at.plan));
+        Object narrowed = special ? find(leading.p, node) : nullptr;  // where less is asked of it than its own plan would give
+        Ref plan = Ref::of(narrowed ? narrowed : slot(node, at.plan));
         // A node of a user's Function has a plan of its own.
         const Plan* about = Py_TYPE(plan.p) == parts.Plan ? &known_plan(plan.p) : nullptr;
         Ref grads = about ? backward(plan.p, *about, g.p, saved.p)

@@ -29,18 +29,63 @@ void scores_of(const AttentionShape& s, const T* q, long q_row, const T* keys, l
 }
 long seen_by(const AttentionShape& s, long last_query) { return s.causal ? std::min(s.keys, last_query + 1) : s.keys; }
 
-// Scaled scores of a row with those that the query may not see at minus infinity, up to `seen`.
-template <class T> void allow(const AttentionShape& s, long b, long h, long i, long seen, T* row) {
-    constexpr long W = WIDTH<T>;
+// Of `seen` keys those that query i may see, as far as its place tells.
+long own_of(const AttentionShape& s, long i, long seen) { return s.causal ? std::min(seen, i + 1) : seen; }
+
+// f(j) for j below n, each beside its number: side by side in memory as a rule, so that this becomes a loop of vectors.
+template <class T, class F> INLINE void beside(const PerScore<T>& x, long b, long h, long i, long n, const F& f) {
+    const T* p = x.at(b, h, i);
+    if (x.column == 1)
+        for (long j = 0; j < n; j++) f(j, p[j]);
+    else
+        for (long j = 0; j < n; j++) f(j, p[j * x.column]);
+}
+
+// By what the products of a row are still to be scaled. With a bias or a mask they are here, and those that the query may not see are
+// minus infinity.
+template <class T> T scale_of(const AttentionShape& s, long b, long h, long i, long own, T* row) {
     const T scale = T(s.scale), lowest = -std::numeric_limits<T>::infinity();
-    for (long j = 0; j < seen; j += W) put(row + j, part(row + j, std::min(W, seen - j)) * scale, std::min(W, seen - j));
-    if (s.causal)
-        for (long j = i + 1; j < seen; j++) row[j] = lowest;
-    if (s.mask.p) {
-        const uint8_t* m = s.mask.p + b * s.mask.batch + h * s.mask.head + i * s.mask.row;
-        for (long j = 0; j < seen; j++)
-            if (!m[j * s.mask.column]) row[j] = lowest;
+    if (!s.mask.p && !s.bias.p) return scale;
+    if (s.bias.p) beside(s.bias.of<T>(), b, h, i, own, [=](long j, T more) INLINE_LAMBDA { row[j] = row[j] * scale + more; });
+    else
+        for (long j = 0; j < own; j++) row[j] *= scale;
+    if (s.mask.p) beside(s.mask, b, h, i, own, [=](long j, uint8_t may) INLINE_LAMBDA { row[j] = may ? row[j] : lowest; });
+    return T(1);
+}
+
+// Dropout: the numbers of a row that are not kept become zero, the others are divided by the probability to be kept.
+template <class T> void drop(const AttentionShape& s, long b, long h, long i, long own, T* row) {
+    const T more = T(1 / s.keep);
+    if (s.kept.p) beside(s.kept, b, h, i, own, [=](long j, uint8_t keep) INLINE_LAMBDA { row[j] = row[j] * T(keep) * more; });
+}
+
+// exp(scale * row - level) in the place of the `own` first of a row, and zeros behind them up to `seen`; `also` takes each vector and its place.
+template <class T, class Also> INLINE void exponentials(T* row, long own, long seen, T scale, T level, const Also& also) {
+    constexpr long W = WIDTH<T>;
+    long j = 0;
+    for (; j + W <= own; j += W) {
+        const Vec<T> e = exp_of_negative<T>(load(row + j) * scale - level);
+        store(row + j, e);
+        also(e, j, W);
     }
+    if (j < own) {
+        const Vec<T> e = first<T>(exp_of_negative<T>(load(row + j, own - j) * scale - level), own - j);
+        store(row + j, e, own - j);
+        also(e, j, own - j);
+    }
+    for (j = own; j < seen; j += W) put(row + j, Vec<T>{}, std::min(W, seen - j));
+}
+
+// The greatest of a row that is no NaN, scaled; 0 where all are minus infinity.
+template <class T> T top_of(const T* row, long own, T scale) {
+    constexpr long W = WIDTH<T>;
+    const T lowest = -std::numeric_limits<T>::infinity();
+    Vec<T> most = splat(lowest);
+    long j = 0;
+    for (; j + W <= own; j += W) most = top<T>(load(row + j) * scale, most);
+    if (j < own) most = top<T>(load(row + j, own - j, row[j]) * scale, most);
+    const T result = fold<T>(most, [](T x, T y) { return x > y ? x : y; });
+    return result == lowest ? T(0) : result;
 }
 
 template <class T> struct Split {
@@ -68,34 +113,25 @@ template <class T> void forward(const AttentionShape& s, Heads<const T> q, Heads
             const long rows = std::min(QUERIES, q1 - first), seen = seen_by(s, first + rows - 1);
             T* to = out.at(b, h) + first * out.row;
             scores_of(s, q.at(b, h), q.row, keys, first, rows, seen, scores, stride);
-            T scale[QUERIES];
+            T shares[QUERIES];
             for (long i = 0; i < rows; i++) {
                 T* row = scores + i * stride;
-                allow(s, b, h, first + i, seen, row);
-                Vec<T> most = splat(-std::numeric_limits<T>::infinity());
-                for (long j = 0; j < seen; j += W) {
-                    const long some = std::min(W, seen - j);
-                    most = greater<T>(some == W ? load(row + j) : load(row + j, some, -std::numeric_limits<T>::infinity()), most);
-                }
-                T top = fold<T>(most, [](T x, T y) { return x > y || x != x ? x : y; });
-                if (top == -std::numeric_limits<T>::infinity()) top = 0;
+                const long own = own_of(s, first + i, seen);
+                const T scale = scale_of(s, b, h, first + i, own, row), level = top_of(row, own, scale);
                 Vec<T> sums{};
-                for (long j = 0; j < seen; j += W) {
-                    const long some = std::min(W, seen - j);
-                    const Vec<T> e = ISA::first<T>(exp_of_negative<T>(part(row + j, some) - top), some);
-                    sums += e;
-                    put(row + j, e, some);
-                }
+                exponentials(row, own, seen, scale, level, [&](Vec<T> e, long, long) INLINE_LAMBDA { sums += e; });
                 const T total = sum<T>(sums);
-                scale[i] = total == 0 ? T(0) : T(1) / total;
-                lse[(b * s.heads + h) * s.queries + first + i] = total == 0 ? std::numeric_limits<T>::infinity() : top + std::log(total);
+                drop(s, b, h, first + i, own, row);
+                shares[i] = total == 0 ? T(0) : T(1) / total;
+                lse[(b * s.heads + h) * s.queries + first + i] =
+                    total == 0 ? std::numeric_limits<T>::infinity() : level + std::log(total);
             }
             block(rows, s.value_width, seen, Matrix<T>{scores, stride, 1}, Panels<T>{values, N, N * s.keys}, to, out.row, false);
             for (long i = 0; i < rows; i++)
                 for (long j = 0; j < s.value_width; j += W) {
                     T* place = to + i * out.row + j;
                     const long some = std::min(W, s.value_width - j);
-                    put(place, part(place, some) * scale[i], some);
+                    put(place, part(place, some) * shares[i], some);
                 }
         }
     });
@@ -130,18 +166,19 @@ template <class T> void backward(const AttentionShape& s, Heads<const T> grad, H
                   slopes, stride, false);
             for (long i = 0; i < rows; i++) {
                 T *w = weights + i * stride, *d = slopes + i * stride;
-                allow(s, b, h, first + i, seen, w);
+                const long own = own_of(s, first + i, seen);
+                const T scale = scale_of(s, b, h, first + i, own, w);
+                drop(s, b, h, first + i, own, d);
                 Vec<T> products{};
                 const T *g = gs + (first + i) * grad.row, *y = outs + (first + i) * out.row;
                 for (long j = 0; j < s.value_width; j += W)
                     products += part(g + j, std::min(W, s.value_width - j)) * part(y + j, std::min(W, s.value_width - j));
                 const T inner = sum<T>(products), level = lse[(b * s.heads + h) * s.queries + first + i];
-                for (long j = 0; j < seen; j += W) {
-                    const long some = std::min(W, seen - j);
-                    const Vec<T> p = exp_of_negative<T>(part(w + j, some) - level);
-                    put(w + j, p, some);
-                    put(d + j, p * (part(d + j, some) - inner) * T(s.scale), some);
-                }
+                exponentials(w, own, seen, scale, level, [&](Vec<T> e, long j, long some) INLINE_LAMBDA {
+                    put(d + j, e * (part(d + j, some) - inner) * T(s.scale), some);
+                });
+                for (long j = own; j < seen; j += W) put(d + j, Vec<T>{}, std::min(W, seen - j));
+                drop(s, b, h, first + i, own, w);
             }
             pack_rows<T, false>(qs + first * q.row, q.row, rows, s.width, some_q);
             pack_rows<T, false>(gs + first * grad.row, grad.row, rows, s.value_width, some_g);

@@ -10,17 +10,26 @@ template <class T> struct Heads {
     long batch, head, row;
     T* at(long b, long h) const { return p + b * batch + h * head; }
 };
-// Which keys a query may see: element (b, h, i, j) of a bool array with these steps; p null: all.
-struct Mask {
-    const uint8_t* p;
+// One number for each score: element (b, h, i, j) of an array with these steps; p null: none.
+template <class T> struct PerScore {
+    const T* p;
     long batch, head, row, column;
+    const T* at(long b, long h, long i) const { return p + b * batch + h * head + i * row; }
+};
+
+template <> struct PerScore<void> {
+    const void* p;
+    long batch, head, row, column;
+    template <class T> PerScore<T> of() const { return {static_cast<const T*>(p), batch, head, row, column}; }
 };
 
 struct AttentionShape {
     long batch, heads, queries, keys, width, value_width;
     double scale;
     bool causal;
-    Mask mask;
+    PerScore<uint8_t> mask, kept;  // which keys a query may see; what dropout keeps of the weights, with the probability `keep`
+    double keep;
+    PerScore<void> bias;  // of the scores' type, counted in its elements
 };
 
 template <class T> struct AttentionKernels {

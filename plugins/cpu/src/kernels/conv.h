@@ -21,7 +21,11 @@ template <class T> struct ConvKernels {
 
 #ifdef ISA
 namespace ISA {
-// The three ways; each is told only shapes that it serves.
+// The four ways; each is told only shapes that it serves.
+template <class T> void direct_forward(const ConvShape&, const T* x, const T* w, const T* bias, T* y);
+template <class T> void direct_input_grad(const ConvShape&, const T* dy, const T* w, T* dx);
+template <class T> void direct_weight_grad(const ConvShape&, const T* x, const T* dy, T* dw);
+
 template <class T> void columns_forward(const ConvShape&, const T* x, const T* w, const T* bias, T* y);
 template <class T> void columns_input_grad(const ConvShape&, const T* dy, const T* w, T* dx);
 template <class T> void columns_weight_grad(const ConvShape&, const T* x, const T* dy, T* dw);

@@ -1,11 +1,14 @@
 // Depthwise convolution: every output channel looks at one input channel, so there is nothing to multiply as matrices.
 // Planes are copied into a border of zeros first; the loops then need no bounds.
+#include "../allocator.h"
 #include "../pool.h"
 #include "columns.h"
 #include "table.h"
 
 namespace dovetail::ISA {
 namespace {
+
+constexpr long ROWS = 4;  // of outputs at a time
 
 struct Padded {
     long height, width;  // with the border, and room for whole vectors behind each row
@@ -44,16 +47,24 @@ template <class T> void depthwise_forward(const ConvShape& s, const T* x, const 
                 const long o = q % s.c * per + m;
                 const T* weights = w + o * s.taps();
                 T* out = y + (q / s.c * s.o + o) * points;
-                for (long r = 0; r < s.oh; r++)
+                for (long r = 0; r < s.oh; r += ROWS) {  // a few rows side by side: their sums do not wait for each other
+                    const long rows = std::min(ROWS, s.oh - r);
                     for (long j = 0; j < s.ow; j += W) {
-                        Vec<T> acc = splat(bias ? bias[o] : T(0));
+                        Vec<T> acc[ROWS];
+                        const T* from[ROWS];
+                        for (long i = 0; i < ROWS; i++) {
+                            acc[i] = splat(bias ? bias[o] : T(0));
+                            from[i] = in + std::min(r + i, s.oh - 1) * s.sh * p.width + j * s.sw;
+                        }
                         for (long ki = 0; ki < s.kh; ki++)
-                            for (long kj = 0; kj < s.kw; kj++)
-                                acc += splat(weights[ki * s.kw + kj]) *
-                                       load_apart(in + (r * s.sh + ki * s.dh) * p.width + j * s.sw + kj * s.dw, s.sw);
-                        if (j + W <= s.ow) store(out + r * s.ow + j, acc);
-                        else store(out + r * s.ow + j, acc, s.ow - j);
+                            for (long kj = 0; kj < s.kw; kj++) {
+                                const Vec<T> weight = splat(weights[ki * s.kw + kj]);
+                                const long at = ki * s.dh * p.width + kj * s.dw;
+                                for (long i = 0; i < ROWS; i++) acc[i] += weight * load_apart(from[i] + at, s.sw);
+                            }
+                        for (long i = 0; i < rows; i++) put(out + (r + i) * s.ow + j, acc[i], std::min(W, s.ow - j));
                     }
+                }
             }
         }
     });
@@ -62,6 +73,15 @@ template <class T> void depthwise_forward(const ConvShape& s, const T* x, const 
 template <class T> void depthwise_input_grad(const ConvShape& s, const T* dy, const T* w, T* dx) {
     constexpr long W = WIDTH<T>;
     const long per = s.o / s.c, points = s.points();
+    if (per == 1 && s.sh == 1 && s.sw == 1 && s.ph <= (s.kh - 1) * s.dh && s.pw <= (s.kw - 1) * s.dw) {
+        // The convolution of dy with the kernel turned about.
+        const long taps = s.taps();
+        const Temporary<T> turned(s.c * taps);
+        for (long i = 0; i < s.c * taps; i++) turned[i] = w[i / taps * taps + taps - 1 - i % taps];
+        const ConvShape back{s.n, s.c, s.oh, s.ow, s.c, s.h, s.w, s.kh, s.kw, 1, 1, (s.kh - 1) * s.dh - s.ph, (s.kw - 1) * s.dw - s.pw,
+                             s.dh, s.dw, s.groups, false};
+        return depthwise_forward<T>(back, dy, turned, nullptr, dx);
+    }
     const Padded p = padded<T>(s);
     parallel_range(s.n * s.c, std::max(1L, 20000 / (points * s.taps() * per)), [&](long first, long last) {
         for (long q = first; q < last; q++) {
@@ -102,14 +122,20 @@ template <class T> void depthwise_weight_grad(const ConvShape& s, const T* x, co
                 const T* in = with_border(s, p, x + (n * s.c + c) * s.h * s.w, SLOT_1);
                 for (long m = 0; m < per; m++) {
                     const T* g = dy + (n * s.o + c * per + m) * points;
-                    for (long tap = 0; tap < taps; tap++) {
-                        Vec<T> acc{};
-                        for (long r = 0; r < s.oh; r++) {
-                            const T* row = in + (r * s.sh + tap / s.kw * s.dh) * p.width + tap % s.kw * s.dw;
-                            for (long j = 0; j < s.ow; j += W)
-                                acc += load(g + r * s.ow + j, std::min(W, s.ow - j)) * load_apart(row + j * s.sw, s.sw);
+                    for (long tap = 0; tap < taps; tap += ROWS) {  // a few taps at a time
+                        Vec<T> acc[ROWS] = {};
+                        long at[ROWS];
+                        for (long i = 0; i < ROWS; i++) {
+                            const long one = std::min(tap + i, taps - 1);
+                            at[i] = one / s.kw * s.dh * p.width + one % s.kw * s.dw;
                         }
-                        sums[m * taps + tap] += acc;
+                        for (long r = 0; r < s.oh; r++)
+                            for (long j = 0; j < s.ow; j += W) {
+                                const Vec<T> grad = part(g + r * s.ow + j, std::min(W, s.ow - j));
+                                const T* row = in + r * s.sh * p.width + j * s.sw;
+                                for (long i = 0; i < ROWS; i++) acc[i] += grad * load_apart(row + at[i], s.sw);
+                            }
+                        for (long i = 0; i < std::min(ROWS, taps - tap); i++) sums[m * taps + tap + i] += acc[i];
                     }
                 }
             }

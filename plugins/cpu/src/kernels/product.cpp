@@ -15,9 +15,12 @@ constexpr double SMALL = 2.5e6;  // multiplications that are not worth a second 
 constexpr double ALONG = 2e5;    // elements of B from which one row reads them as they lie in memory
 constexpr long THIN = 4;         // so few rows are products of vectors, bound by reading B
 
-// One tile. ACROSS: A's unit step is along the rows of the tile (A is read as its transposition).
-template <class T, int ROWS, int VECTORS, bool ACROSS>
-void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc, bool add, long columns) {
+enum class How { along, across, runs };  // across: A's unit step is along the rows of the tile (it is read as its transposition)
+
+// One tile. `more`: a value for each column, or null.
+template <class T, int ROWS, int VECTORS, How HOW>
+void tile(const T* a, long step, const T* b, long b_row, const long* runs, long k, T* c, long ldc, bool add, long columns, const T* more) {
+    constexpr bool ACROSS = HOW == How::across;
     constexpr long W = WIDTH<T>;
     Vec<T> acc[ROWS][VECTORS];
 #pragma GCC unroll 16
@@ -30,7 +33,7 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
     for (long p = 0; p < k; p++) {
         Vec<T> row[VECTORS];
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) row[j] = load(b + j * W);
+        for (int j = 0; j < VECTORS; j++) row[j] = load(HOW == How::runs ? b + runs[p] + j * W : b + j * W);
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++) {
             Vec<T> x = splat(ACROSS ? a[i] : group[i / 3][(i % 3) * step + p]);
@@ -38,7 +41,7 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
             for (int j = 0; j < VECTORS; j++) acc[i][j] += x * row[j];
         }
         if (ACROSS) a += step;
-        b += b_row;
+        if (HOW != How::runs) b += b_row;
     }
     if (columns >= VECTORS * W) {
 #pragma GCC unroll 16
@@ -46,7 +49,8 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++) {
                 T* to = c + i * ldc + j * W;
-                store(to, add ? load(to) + acc[i][j] : acc[i][j]);
+                const Vec<T> v = add ? load(to) + acc[i][j] : acc[i][j];
+                store(to, more ? v + load(more + j * W) : v);
             }
         return;
     }
@@ -56,21 +60,32 @@ void tile(const T* a, long step, const T* b, long b_row, long k, T* c, long ldc,
         for (int j = 0; j < VECTORS; j++) {
             long n = std::min(std::max(columns - j * W, 0L), W);
             T* to = c + i * ldc + j * W;
-            if (n) store(to, add ? load(to, n) + acc[i][j] : acc[i][j], n);
+            if (!n) continue;
+            const Vec<T> v = add ? load(to, n) + acc[i][j] : acc[i][j];
+            store(to, more ? v + load(more + j * W, n) : v, n);
         }
 }
 
-template <class T> using Tile = void (*)(const T*, long, const T*, long, long, T*, long, bool, long);
+template <class T> using Tile = void (*)(const T*, long, const T*, long, const long*, long, T*, long, bool, long, const T*);
 
 // Tiles by their number of rows, from 0 (none) up.
 template <class T> struct TileTable {
     Tile<T> of[TILE_ROWS + 1];
 };
-template <class T, int VECTORS, bool ACROSS, int... ROWS> constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
-    return {{nullptr, tile<T, ROWS + 1, VECTORS, ACROSS>...}};
+template <class T, int VECTORS, How HOW, int... ROWS> constexpr TileTable<T> tile_table(std::integer_sequence<int, ROWS...>) {
+    return {{nullptr, tile<T, ROWS + 1, VECTORS, HOW>...}};
 }
-template <class T, int VECTORS, bool ACROSS> constexpr TileTable<T> TILES =
-    tile_table<T, VECTORS, ACROSS>(std::make_integer_sequence<int, TILE_ROWS>{});
+template <class T, int VECTORS, How HOW> constexpr TileTable<T> TILES =
+    tile_table<T, VECTORS, HOW>(std::make_integer_sequence<int, TILE_ROWS>{});
+
+// The tiles for so many columns and such factors.
+template <class T> const TileTable<T>& tiles_for(long columns, How how) {
+    if (columns <= WIDTH<T>)
+        return how == How::runs ? TILES<T, 1, How::runs> : how == How::across ? TILES<T, 1, How::across> : TILES<T, 1, How::along>;
+    return how == How::runs     ? TILES<T, TILE_VECTORS, How::runs>
+           : how == How::across ? TILES<T, TILE_VECTORS, How::across>
+                                : TILES<T, TILE_VECTORS, How::along>;
+}
 
 // Rows to the vectors of a packed panel: `n` columns beginning at b, filled with zeros up to the panel's width.
 template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* from, T* to) {
@@ -95,9 +110,11 @@ template <class T> void pack_panel(const Matrix<T>& b, long k, long n, const T* 
     }
 }
 
-template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column) {
+// What is left to do to a part of C; what is added along the columns was, where a block wrote it.
+template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish<T>& f, long row, long column, bool added = true) {
     constexpr long W = WIDTH<T>;
-    const bool plain = !f.by_column && !f.by_row && f.then == Then::nothing;
+    const T* by_column = added ? nullptr : f.by_column;
+    const bool plain = !by_column && !f.by_row && f.then == Then::nothing;
     for (long i = 0; i < m && !plain; i++) {
         Vec<T> add = splat(f.by_row ? f.by_row[row + i] : T(0));
         for (long j = 0; j < n; j += W) {
@@ -105,7 +122,7 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
             T* to = c + i * ldc + j;
             Vec<T> v = rest == W ? load(to) : load(to, rest);
             if (f.by_row) v += add;
-            if (f.by_column) v += rest == W ? load(f.by_column + column + j) : load(f.by_column + column + j, rest);
+            if (by_column) v += part(by_column + column + j, rest);
             if (f.then == Then::relu) v = greater<T>(v, Vec<T>{});
             if (rest == W) store(to, v);
             else store(to, v, rest);
@@ -145,21 +162,24 @@ template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long fir
     for (long q = first; q < last; q++) pack_panel(b, k, std::min(N, n - q * N), b.p + q * N * b.column, to + q * N * k);
 }
 
-template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add) {
-    constexpr long W = WIDTH<T>, N = TILE_COLUMNS<T>;
+template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const T* more) {
+    constexpr long N = TILE_COLUMNS<T>;
     const bool across = a.row == 1 && a.column != 1;
     const long step = across ? a.column : a.row, parts = (m + TILE_ROWS - 1) / TILE_ROWS;
+    const How how = b.runs ? How::runs : across ? How::across : How::along;
     for (long j = 0; j < n; j += N) {
         const long columns = std::min(N, n - j);
         const T* panel = b.p + j / N * b.panel;
-        const auto& tiles = columns <= W ? (across ? TILES<T, 1, true> : TILES<T, 1, false>)
-                                         : (across ? TILES<T, TILE_VECTORS, true> : TILES<T, TILE_VECTORS, false>);
+        const auto& tiles = tiles_for<T>(columns, how);
         for (long q = 0; q < parts; q++) {  // rows are shared out evenly: no thin last tile
             const long i = m * q / parts, rows = m * (q + 1) / parts - i;
-            tiles.of[rows](a.p + i * a.row, step, panel, b.row, k, c + i * ldc + j, ldc, add, columns);
+            tiles.of[rows](a.p + i * a.row, step, panel, b.row, b.runs, k, c + i * ldc + j, ldc, add, columns, more ? more + j : nullptr);
         }
     }
 }
+
+// What is added along the columns from column j on, or null: after the last step of the summed dimension, while C is in registers.
+template <class T> static const T* more_of(const Finish<T>& finish, long j) { return finish.by_column ? finish.by_column + j : nullptr; }
 
 // A part of A that is read more than once, in steps of a power of two that the cache cannot hold, is copied; else it is as it lies.
 template <class T> static Matrix<T> gathered(const Matrix<T>& part, long height, long depth, long width) {
@@ -194,7 +214,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* 
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             const Matrix<T> part = gathered<T>({a.p + i * a.row + p * a.column, a.row, a.column}, height, depth, width);
             const Panels<T> right{b.p + from * b.panel + p * b.row, b.row, b.panel};
-            block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0);
+            block(height, width, depth, part, right, c + i * ldc + j, ldc, add || s > 0, s + 1 < steps ? nullptr : more_of(finish, j));
             if (finish.row_sums && from == 0) add_row_sums(height, depth, part, finish.row_sums + i);
         }
         finish_rows(height, width, c + i * ldc + j, ldc, finish, i, j);
@@ -253,7 +273,7 @@ static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             pack<T>({b.p + p * b.row + j * b.column, b.row, b.column}, depth, width, packed, 0, to - from);
             const Matrix<T> part = gathered<T>({a.p + p * a.column, a.row, a.column}, m, depth, width);
-            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0);
+            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0, s + 1 < steps ? nullptr : more_of(finish, j));
             if (finish.row_sums && from == 0) add_row_sums(m, depth, part, finish.row_sums);
         }
         finish_rows(m, width, c + j, ldc, finish, 0, j);
@@ -287,7 +307,7 @@ static void along_rows(long n, long k, const T* x, long step, const T* b, long b
                 store(c + j + i, more ? load(c + j + i, rest) + acc : acc, rest);
             }
         }
-        finish_rows(1, width, c + j, n, finish, 0, j);
+        finish_rows(1, width, c + j, n, finish, 0, j, false);
     });
 }
 
@@ -302,7 +322,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
     if (k > 1 && ((m <= THIN && b.row == 1 && a.column == 1) || (n <= THIN && b.row == 1 && a.column == 1))) {
         if (m <= n) dots(m, n, k, a.p, a.row, b.p, b.column, c, ldc, 1L, add);
         else dots(n, m, k, b.p, b.column, a.p, a.row, c, 1L, ldc, add);
-        finish_rows(m, n, c, ldc, finish, 0, 0);
+        finish_rows(m, n, c, ldc, finish, 0, 0, false);
         all_row_sums(m, k, a, finish.row_sums);
         return;
     }
@@ -338,7 +358,7 @@ void product(long m, long n, long k, const Matrix<T>& a, const Matrix<T>& b, T* 
 
 #define INSTANCES(T)                                                                                                  \
     template void pack<T>(const Matrix<T>&, long, long, T*, long, long);                                              \
-    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool);                     \
+    template void block<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const T*);           \
     template void product<T>(long, long, long, const Matrix<T>&, const Panels<T>&, T*, long, bool, const Finish<T>&); \
     template void product<T>(long, long, long, const Matrix<T>&, const Matrix<T>&, T*, long, bool, const Finish<T>&); \
     template <> ProductKernels<T> product_kernels<T>() { return {product<T>}; }

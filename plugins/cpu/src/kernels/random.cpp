@@ -1,5 +1,6 @@
-// Box and Muller's transform, step by step the arithmetic of random_streams/normal.py: Cephes' single-precision logarithm, sine and
-// cosine, with the same steps fused, which are PyTorch's. This file is compiled without contraction: what is fused is written so.
+// The Mersenne Twister (Matsumoto and Nishimura, 1998), and Box and Muller's transform, step by step the arithmetic of
+// random_streams/normal.py: Cephes' single-precision logarithm, sine and cosine, with the same steps fused, which are PyTorch's.
+// This file is compiled without contraction: what is fused is written so. Its loops are for the compiler to turn into vectors.
 #include "random.h"
 
 #include <bit>
@@ -29,6 +30,7 @@ inline float log_of(float u) {
     const int32_t bits = std::bit_cast<int32_t>(u), exponent = (bits - ROOT_HALF) >> 23;
     const float x = std::bit_cast<float>(bits - (exponent << 23)) - 1.0f, square = x * x, power = float(exponent);
     float y = fused(x, LOG[0], LOG[1]);
+#pragma GCC unroll 9
     for (int i = 2; i < 9; i++) y = fused(y, x, LOG[i]);
     y = fused(y * x, square, power * LN2_LOW);
     y = y + square * -0.5f;
@@ -39,7 +41,8 @@ inline void sine_and_cosine(float angle, float& sine, float& cosine) {
     const int32_t octant = (int32_t(angle * OCTANTS) + 1) & ~1;
     const float count = float(octant);
     float x = angle;
-    for (float part : QUARTER_PI) x = fused(count, part, x);
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; i++) x = fused(count, QUARTER_PI[i], x);
     const float square = x * x;
     float c = fused(fused(square, COS[0], COS[1]), square, COS[2]) * square;
     float s = fused(fused(square, SIN[0], SIN[1]), square, SIN[2]) * square;
@@ -67,9 +70,47 @@ void box_muller(float* rows, long count, float mean, float std) {
     });
 }
 
+constexpr int WORDS = 624, AHEAD = 397;  // of the twister's key, and how far ahead a word reads
+
+inline uint32_t mixed(uint32_t word, uint32_t next) {
+    const uint32_t both = (word & 0x80000000u) | (next & 0x7FFFFFFFu);
+    return (both >> 1) ^ (-(next & 1u) & 0x9908B0DFu);
+}
+
+void twist(uint32_t* key, uint32_t* out, long blocks) {
+    for (long b = 0; b < blocks; b++, out += WORDS) {
+        for (int i = 0; i < WORDS - AHEAD; i++) key[i] = key[i + AHEAD] ^ mixed(key[i], key[i + 1]);
+        for (int i = WORDS - AHEAD; i < WORDS - 1; i++) key[i] = key[i + AHEAD - WORDS] ^ mixed(key[i], key[i + 1]);
+        key[WORDS - 1] = key[AHEAD - 1] ^ mixed(key[WORDS - 1], key[0]);
+        for (int i = 0; i < WORDS; i++) {
+            uint32_t y = key[i];
+            y ^= y >> 11;
+            y ^= (y << 7) & 0x9D2C5680u;
+            y ^= (y << 15) & 0xEFC60000u;
+            out[i] = y ^ (y >> 18);
+        }
+    }
+}
+
+void below(const uint32_t* words, long n, uint64_t bound, uint8_t* out) {
+    const uint32_t high = uint32_t(bound >> 32), low = uint32_t(bound);
+    parallel_range(n, 1 << 15, [=](long first, long last) {
+        for (long i = first; i < last; i++) {
+            const uint32_t top = words[2 * i] & 0x1FFFFFu, rest = words[2 * i + 1];
+            out[i] = uint8_t((top < high) | ((top == high) & (rest < low)));
+        }
+    });
+}
+
+template <class T> void scaled(const T* x, const uint8_t* mask, T scale, long n, T* out) {
+    parallel_range(n, 1 << 15, [=](long first, long last) {
+        for (long i = first; i < last; i++) out[i] = x[i] * T(mask[i]) * scale;
+    });
+}
+
 }  // namespace
 
-template <> RandomKernels<float> random_kernels() { return {box_muller}; }
-template <> RandomKernels<double> random_kernels() { return {nullptr}; }
+template <> RandomKernels<float> random_kernels() { return {box_muller, twist, below, scaled<float>}; }
+template <> RandomKernels<double> random_kernels() { return {nullptr, twist, below, scaled<double>}; }
 
 }  // namespace dovetail::ISA

@@ -17,11 +17,13 @@ constexpr int TILE_ROWS = 8, TILE_VECTORS = 2;
 #endif
 template <class T> constexpr long TILE_COLUMNS = TILE_VECTORS * WIDTH<T>;
 
-// B cut into panels of TILE_COLUMNS columns, each panel row after row; short panels are filled with zeros.
+// B cut into panels of TILE_COLUMNS columns, each panel row after row; short panels are filled with zeros. With `runs` row i of
+// panel j begins at p + runs[i] + j * panel instead, and whole vectors are read, whatever lies behind the last column.
 template <class T> struct Panels {
     const T* p;
     long row;    // from one row to the next within a panel
     long panel;  // from one panel to the next
+    const long* runs = nullptr;
 };
 template <class T> long panels_of(long n) { return (n + TILE_COLUMNS<T> - 1) / TILE_COLUMNS<T>; }
 template <class T> long panels_size(long k, long n) { return panels_of<T>(n) * TILE_COLUMNS<T> * k; }
@@ -30,7 +32,9 @@ template <class T> long panels_size(long k, long n) { return panels_of<T>(n) * T
 template <class T> void pack(const Matrix<T>& b, long k, long n, T* to, long first, long last);
 
 // C (m x n, rows ldc apart) = A B, or C += A B with `add`, on this thread alone, k at a time: for parts that fit the cache.
-template <class T> void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add);
+// `more`, where it is not null, holds a value for each column that is added to it as well.
+template <class T>
+void block(long m, long n, long k, const Matrix<T>& a, const Panels<T>& b, T* c, long ldc, bool add, const T* more = nullptr);
 
 // C = A B (+ C with `add`) on all threads, B as it lies or packed already.
 template <class T>
