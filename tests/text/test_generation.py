@@ -156,12 +156,12 @@ def test_text_is_written_while_it_grows():
 
     pieces = []
     streamer = TextStreamer(Bytes(), pieces.append)
-    for byte in "aé🙂b".encode() + b"\xc3":
+    for byte in "aé🙂b 中\n.".encode() + b"\xc3":
         streamer(dv.tensor([byte]))
-    assert pieces == ["a", "é", "🙂", "b"]
+    assert pieces == ["a", "é", "🙂b ", "中", "\n"]
     streamer.end()
-    assert pieces[-1] == "\ufffd" and streamer.text == "aé🙂b\ufffd"
-    with pytest.raises(ShapeError, match="TextStreamer: there are 2 texts; expected one"):
+    assert pieces[-1] == ".\ufffd" and streamer.text == "aé🙂b 中\n.\ufffd"
+    with pytest.raises(ValueError, match="TextStreamer: there are 2 texts; expected one"):
         streamer(dv.tensor([1, 2]))
 
 

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 import dovetail as dv
-from dovetail.errors import FormatError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail_text.generation import GenerationConfig, TextIteratorStreamer, TextStreamer, generate
 from dovetail_text.models import GPT, GPTConfig
 from dovetail_text.tokenizers import Char
@@ -121,7 +121,7 @@ def test_text_on_the_standard_output(capsys):
     for streamer, said in ((TextStreamer(LETTERS, True), text[3:]), (TextStreamer(LETTERS), text)):
         generate(MODEL, [1, 2, 3], 3, streamer=streamer)
         assert capsys.readouterr().out == LETTERS.decode(said) + "\n" and streamer.text == LETTERS.decode(said)
-    with pytest.raises(ShapeError, match="TextStreamer: there are 3 texts; expected one"):
+    with pytest.raises(ValueError, match="TextStreamer: there are 3 texts; expected one"):
         generate(MODEL, PROMPTS, 3, streamer=TextStreamer(LETTERS))
 
 

@@ -77,6 +77,16 @@ def test_the_command(monkeypatch, capsys, tmp_path):
     assert isinstance(dv.load(tmp_path / "gpt.safetensors"), GPT)
 
 
+def test_a_sample_does_not_go_round():
+    """A model that has learned one line says it for ever; the stretch that comes once ends that."""
+    encode, decode = pydoc_gpt.learn_tokens(TEXT, 257)
+    dv.manual_seed(0)
+    model = pydoc_gpt.small_gpt(257, block_size=16, n_layer=1, n_head=2, n_embd=16)
+    train(model, np.tile(encode("-" * 8), 20), Settings(seconds=1e9, steps=20, batch_size=8, lr=1e-2))
+    kept, free = (pydoc_gpt.sample(model, encode, decode, "-", 60, once=once) for once in (8, 61))
+    assert "-" * 40 in free and "-" * 10 not in kept
+
+
 def _tiny(number):
     sizes = {"vocab_size": number, "block_size": 16, "n_layer": 1, "n_head": 1, "n_embd": 8}
     return dv.models.create("text/gpt", **sizes)

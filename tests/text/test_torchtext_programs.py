@@ -151,6 +151,21 @@ def test_steps_of_a_data_set(tmp_path):
         reviews.batch(0)
 
 
+def test_a_loader_turns_shuffling_on_and_off(tmp_path):
+    rows = Pipe(range(40), iter).shuffle().map(str)
+    plain = [str(number) for number in range(40)]
+    assert list(DataLoader(rows, batch_size=None, shuffle=False)) == plain == list(rows)
+    mixed = list(DataLoader(rows, batch_size=None, shuffle=True))
+    assert mixed != plain and sorted(mixed) == sorted(plain) and list(DataLoader(rows, batch_size=None)) != plain
+    assert list(rows.source.set_shuffle(False)) == list(range(40))
+    steps = SST2(_files(tmp_path), "dev").map(lambda row: row[1]).batch(1)
+    with pytest.warns(UserWarning, match=r"shuffle is True and the stream has no shuffle\(\) step; one was put at its end"):
+        loader = DataLoader(steps, shuffle=True, batch_size=None)
+    assert sorted(loader) == [[0], [0], [1]] and sorted(DataLoader(steps, shuffle=False, batch_size=None)) == [[0], [0], [1]]
+    with pytest.raises(ValueError, match="shuffle: buffer_size is 0; expected 1 or more"):
+        steps.shuffle(buffer_size=0)
+
+
 @pytest.mark.parametrize("options", [{}, {"persistent_workers": True}, {"multiprocessing_context": "thread"}])
 def test_workers_share_what_is_shuffled(options):
     loader = DataLoader(Pipe(range(40), iter).shuffle().sharding_filter(), batch_size=None, num_workers=3, **options)

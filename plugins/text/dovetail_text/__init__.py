@@ -5,7 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["data", "datasets", "functional", "generation", "lora", "models", "prototype", "schedules", "tokenizers", "transforms", "vocab"]
+__all__ = [
+    "data",
+    "datasets",
+    "functional",
+    "generation",
+    "lora",
+    "models",
+    "pipelines",
+    "prototype",
+    "schedules",
+    "tokenizers",
+    "transforms",
+    "vocab",
+]
 
 __version__ = "0.2.0"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -10,7 +11,7 @@ import dovetail as dv
 from dovetail.errors import ValueRangeError
 from dovetail.utils.data import IterableDataset, get_worker_info
 
-__all__ = ["Pipe", "Steps"]
+__all__ = ["Pipe", "Shuffled", "Steps"]
 
 
 class Steps:
@@ -54,22 +55,13 @@ class Steps:
 
         return self.map(columns)
 
-    def shuffle(self, *, buffer_size: int = 10000) -> Pipe:
+    def shuffle(self, *, buffer_size: int = 10000) -> Shuffled:
         """The samples in an order that `dovetail.manual_seed` decides, drawn anew for each pass, within runs of ``buffer_size``.
 
-        All workers of a loader draw the same order, so that a `sharding_filter` behind it gives each sample to one of them.
+        All workers of a loader draw the same order, so that a `sharding_filter` behind it gives each sample to one of them. A loader's
+        ``shuffle`` turns it on or off, and so does ``set_shuffle``.
         """
-        passes: dict[int, int] = {}  # by worker
-
-        def mixed(rows: Iterator[Any]) -> Iterator[Any]:
-            generator = None
-            if (worker := get_worker_info()) is not None:
-                passes[worker.id] = passes.get(worker.id, -1) + 1
-                generator = dv.Generator().manual_seed(worker.seed - worker.id + passes[worker.id])
-            while run := list(islice(rows, buffer_size)):
-                yield from (run[at] for at in dv.randperm(len(run), generator=generator).tolist())
-
-        return Pipe(self, mixed)
+        return Shuffled(self, buffer_size)
 
     def sharding_filter(self) -> Pipe:
         """In a loader's worker process, the share of that worker."""
@@ -93,3 +85,51 @@ class Pipe(Steps, IterableDataset):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.step(iter(self.source)))
+
+    def shuffled(self, shuffle: bool | None) -> Pipe:
+        """What a loader reads that is told to ``shuffle``, as PyTorch's does: the steps that shuffle are turned on, or off.
+
+        Where there are none, one is put at the end, and a UserWarning says so: it mixes batches where the stream makes some.
+        """
+        mixing, at = [], self
+        while isinstance(at, Pipe):
+            mixing += [at] if isinstance(at, Shuffled) else []
+            at = at.source  # type: ignore[assignment]
+        if shuffle is None or (not shuffle and not mixing):
+            return self
+        if not mixing:
+            warnings.warn("DataLoader: shuffle is True and the stream has no shuffle() step; one was put at its end", stacklevel=3)
+            return self.shuffle()
+        for step in mixing:
+            step.set_shuffle(shuffle)
+        return self
+
+
+class Shuffled(Pipe):
+    """A stream in another order; see :meth:`Steps.shuffle`.
+
+    >>> list(Pipe([1, 2, 3], iter).shuffle().set_shuffle(False))
+    [1, 2, 3]
+    """
+
+    def __init__(self, source: Iterable[Any], buffer_size: int) -> None:
+        if buffer_size < 1:
+            raise ValueRangeError("shuffle", f"buffer_size is {buffer_size}", "expected 1 or more")
+        super().__init__(source, self._mixed)
+        self.buffer_size, self.on = buffer_size, True
+        self._passes: dict[int, int] = {}  # by worker
+
+    def set_shuffle(self, shuffle: bool = True) -> Shuffled:
+        """Turn it on or off."""
+        self.on = bool(shuffle)
+        return self
+
+    def _mixed(self, rows: Iterator[Any]) -> Iterator[Any]:
+        if not self.on:
+            yield from rows
+        generator = None
+        if (worker := get_worker_info()) is not None:
+            self._passes[worker.id] = self._passes.get(worker.id, -1) + 1
+            generator = dv.Generator().manual_seed(worker.seed - worker.id + self._passes[worker.id])
+        while run := list(islice(rows, self.buffer_size)):
+            yield from (run[at] for at in dv.randperm(len(run), generator=generator).tolist())

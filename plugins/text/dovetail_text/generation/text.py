@@ -91,7 +91,7 @@ def generate(
             options = {"keep": num_return_sequences, "length_penalty": length_penalty, "early_stopping": early_stopping}
             found = beam_search(steps, new, num_beams, stop, shape, pad, draw=draw, kept=kept, **options)
         else:
-            found = _continued(steps, new, stop, shape, pad, draw or _likeliest, _told(streamer, ids), kept)
+            found = _continued(steps, new, stop, shape, pad, draw or _likeliest, _told(streamer, steps.start), kept)
     if streamer is not None and hasattr(streamer, "end"):
         streamer.end()
     if kept is not None:
@@ -118,7 +118,7 @@ def _warper(rules: Rules, temperature: float, top_k: int | None, top_p: float | 
 
 
 def _told(streamer: Any, prompt: Tensor) -> Callable[[Tensor], None] | None:
-    """What is called with each step's tokens; a streamer of transformers' kind is given the prompt first."""
+    """What is called with each step's tokens; a streamer of transformers' kind is given the prompt first, or where an answer begins."""
     if hasattr(streamer, "put"):
         streamer.put(prompt)
         return streamer.put  # type: ignore[no-any-return]

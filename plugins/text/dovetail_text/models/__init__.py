@@ -12,6 +12,7 @@ _FILES = {
     ],
     "bert": ["BertConfig", "BertModel"],
     "bert_heads": ["BertForMaskedLM", "BertForSequenceClassification"],
+    "cache": ["DynamicCache"],
     "distilbert": ["DistilBertConfig", "DistilBertForMaskedLM", "DistilBertForSequenceClassification", "DistilBertModel"],
     "gpt": ["GPT", "GPTConfig", "GPT2Config", "GPT2LMHeadModel", "GPT2Model"],
     "llama": [

@@ -66,7 +66,8 @@ class Attention(nn.Module):
     """Several heads of attention, whose layers have the ``names`` that a family's files give them: query, key, value and, maybe, output.
 
     ``kv_heads`` are the heads of keys and values (as many as of queries unless given), ``head_size`` is the length of each,
-    ``bias`` says which of the layers have one, ``index`` is the layer's place in a cache.
+    ``bias`` says which of the layers have one, ``index`` is the layer's place in a cache. ``dropout`` of the weights is a number, or
+    a layer where the family has one, whose ``p`` programs change.
 
     >>> import dovetail as dv
     >>> layer = Attention(8, 2, ("q", "k", "v", "o"), kv_heads=1)
@@ -76,7 +77,7 @@ class Attention(nn.Module):
 
     def __init__(
         self, size: int, heads: int, names: Sequence[str], *, kv_heads: int | None = None, head_size: int | None = None,
-        bias: bool | Sequence[bool] = True, dropout: float = 0.0, scale: float | None = None, index: int = 0,
+        bias: bool | Sequence[bool] = True, dropout: float | nn.Dropout = 0.0, scale: float | None = None, index: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if head_size is None and size % heads:
@@ -84,7 +85,7 @@ class Attention(nn.Module):
         self.heads, self.kv_heads, self.names = heads, kv_heads or heads, tuple(names)
         if heads % self.kv_heads:
             raise ValueRangeError("Attention", f"there are {heads} heads of queries and {kv_heads} of keys", "expected a multiple")
-        self.p, self.scale, self.index = dropout, scale, index
+        self.dropout, self.scale, self.index = dropout, scale, index
         head_size = head_size or size // heads
         inner, shared = heads * head_size, self.kv_heads * head_size
         biases = [bias] * len(names) if isinstance(bias, bool) else bias
@@ -105,7 +106,8 @@ class Attention(nn.Module):
             key = key if turn is None else turn(key)
             if cache is not None:
                 key, value = cache.update(self.index, key, value)
-        found = attend(query, key, value, mask, self.p if self.training else 0.0, causal, self.scale)
+        drop = self.dropout.p if isinstance(self.dropout, nn.Dropout) else self.dropout
+        found = attend(query, key, value, mask, drop if self.training else 0.0, causal, self.scale)
         return self._layer(3)(found) if len(self.names) > 3 else found
 
     def _layer(self, at: int) -> nn.Module:

@@ -125,7 +125,7 @@ class _AddAndNorm(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        names, drop = ("query", "key", "value"), config.attention_probs_dropout_prob
+        names, drop = ("query", "key", "value"), nn.Dropout(config.attention_probs_dropout_prob)
         self.self = Attention(config.hidden_size, config.num_attention_heads, names, dropout=drop)
         self.output = _AddAndNorm(config, config.hidden_size)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import dovetail as dv
 from dovetail import Tensor
-from dovetail.errors import UnsupportedError
+from dovetail.errors import TypeMismatch, UnsupportedError
 from dovetail.nn import functional as F
 
-from .cache import KeyValueCache
+from .cache import DynamicCache, KeyValueCache
 from .pretrained import PreTrainedModel
 
 if TYPE_CHECKING:
@@ -87,9 +87,17 @@ class CausalLM(PreTrainedModel):
         return steps.gather(2, sequences[:, -steps.shape[1] :, None])[:, :, 0]
 
     def _cache_for(self, rows: int, length: int, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
-        """The cache of a call: the one given, by either name, or, where one is asked for, a new one that grows."""
+        """The cache of a call: the one given, by either name, or, unless ``use_cache`` is False, a new one.
+
+        Raises a TypeError for what is no cache.
+        """
         found = past if cache is None else cache
-        return self.make_cache(rows, length) if found is None and use_cache else found
+        if found is None:
+            return self.make_cache(rows, length) if use_cache else DynamicCache() if use_cache is None else None
+        if not isinstance(found, KeyValueCache):
+            fix = "pass on what the model gave, or a DynamicCache"
+            raise TypeMismatch(type(self).__name__, f"past_key_values is {type(found).__name__}", "expected a cache", fix)
+        return found
 
 
 def _settings() -> type[GenerationConfig]:

@@ -120,7 +120,7 @@ class _Block(nn.Module):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__()
         names = ("q_lin", "k_lin", "v_lin", "out_lin")
-        self.attention = Attention(config.dim, config.n_heads, names, dropout=config.attention_dropout)
+        self.attention = Attention(config.dim, config.n_heads, names, dropout=nn.Dropout(config.attention_dropout))
         self.sa_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
         self.ffn = _FFN(config)
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
@@ -164,7 +164,9 @@ class DistilBertModel(DistilBertPreTrainedModel):
     def forward(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None,
         position_ids: Tensor | None = None, output_attentions: bool = False, output_hidden_states: bool = False, return_dict: bool = True,
+        *, token_type_ids: Any = None,
     ) -> Any:  # fmt: skip
+        """``token_type_ids``, which tokenizers of BERT's kind give, make no difference: the model has no types."""
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueRangeError("DistilBertModel", "You must specify exactly one of input_ids or inputs_embeds")
         if output_attentions:

@@ -10,7 +10,7 @@ from dovetail import Tensor, nn
 from dovetail.errors import ShapeError, ValueRangeError
 
 from .attention import attend
-from .cache import KeyValueCache, causal_mask
+from .cache import KeyValueCache, begun, causal_mask
 from .causal import CausalLM, next_token_loss
 from .config import Config, activation, refuse
 from .layers import Conv1D, Embedding, Linear, draw
@@ -116,12 +116,13 @@ class GPT2Config(GPTConfig):
 class _Attention(nn.Module):
     def __init__(self, config: GPTConfig, index: int) -> None:
         super().__init__()
-        self.n_head, self.index, self.p = config.n_head, index, config.drop("attn_pdrop")
+        self.n_head, self.index = config.n_head, index
         self.scale = (config.n_embd // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
         if config.scale_attn_by_inverse_layer_idx:
             self.scale /= index + 1
         self.c_attn = Conv1D(3 * config.n_embd, config.n_embd, config.bias)
         self.c_proj = Conv1D(config.n_embd, config.n_embd, config.bias)
+        self.attn_dropout = nn.Dropout(config.drop("attn_pdrop"))
         self.resid_dropout = nn.Dropout(config.drop("resid_pdrop"))
 
     def forward(self, x: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
@@ -129,7 +130,7 @@ class _Attention(nn.Module):
         q, k, v = self.c_attn(x).view(n, length, 3, self.n_head, size // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
         if cache is not None:
             k, v = cache.update(self.index, k, v)
-        return self.resid_dropout(self.c_proj(attend(q, k, v, mask, self.p if self.training else 0.0, True, self.scale)))
+        return self.resid_dropout(self.c_proj(attend(q, k, v, mask, self.attn_dropout.p if self.training else 0.0, True, self.scale)))
 
 
 class _MLP(nn.Module):
@@ -217,14 +218,14 @@ class GPT2Model(GPT2PreTrainedModel):
         """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``.
 
         ``inputs_embeds`` ``(N, L, n_embd)`` are vectors instead of tokens; ``past_key_values`` is another name of ``cache``; with
-        ``use_cache=True`` there is one among the results, for the next tokens.
+        ``use_cache=True`` there is one among the results, for the next tokens; it is ``out.past_key_values`` unless that is False.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueRangeError("GPT", "You must specify exactly one of input_ids or inputs_embeds")
         x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
         n, length = x.shape[:2]
         cache = self._cache_for(n, length, cache, past_key_values, use_cache)
-        past = 0 if cache is None else cache.length
+        past = begun(cache)
         if past + length > self.config.block_size:
             what = f"the input has {past + length} tokens"
             raise ShapeError("GPT", what, f"expected block_size = {self.config.block_size} at most", "cut it")
@@ -241,7 +242,7 @@ class GPT2Model(GPT2PreTrainedModel):
         out = ModelOutput(
             last_hidden_state=x, past_key_values=cache if use_cache else None, hidden_states=(*states, x) if output_hidden_states else None
         )
-        return out if return_dict else out.to_tuple()
+        return out.beside(past_key_values=cache) if return_dict else out.to_tuple()
 
 
 class GPT(GPT2PreTrainedModel):
@@ -286,7 +287,7 @@ class GPT(GPT2PreTrainedModel):
         logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
         loss = None if labels is None else next_token_loss(logits, labels)
         out = ModelOutput(loss=loss, logits=logits, past_key_values=found.get("past_key_values"), hidden_states=found.get("hidden_states"))
-        return out if return_dict else out.to_tuple()
+        return out.beside(past_key_values=found.past_key_values) if return_dict else out.to_tuple()
 
 
 GPT2LMHeadModel = GPT  # by the name of Hugging Face's class

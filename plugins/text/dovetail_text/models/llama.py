@@ -11,7 +11,7 @@ from dovetail import Tensor, nn
 from dovetail.errors import ValueRangeError
 
 from .attention import Attention
-from .cache import KeyValueCache, causal_mask
+from .cache import KeyValueCache, begun, causal_mask
 from .causal import CausalLM, next_token_loss
 from .config import Config, activation, refuse
 from .layers import Embedding, Linear, draw, gated
@@ -197,7 +197,7 @@ class LlamaModel(LlamaPreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueRangeError(type(self).__name__, "You must specify exactly one of input_ids or inputs_embeds")
         x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        length, past = x.shape[1], 0 if cache is None else cache.length
+        length, past = x.shape[1], begun(cache)
         if position_ids is None:
             position_ids = dv.arange(past, past + length, device=x.device)[None]
         cos, sin = self.rotary_emb(position_ids, x.dtype)
@@ -245,7 +245,8 @@ class LlamaForCausalLM(LlamaPreTrainedModel):
     ) -> Any:  # fmt: skip
         """As the model without the head; ``logits_to_keep`` asks for the last logits alone.
 
-        ``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens.
+        ``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next
+        tokens; it is ``out.past_key_values`` unless that is False.
         """
         shape = (inputs_embeds if input_ids is None else input_ids).shape if use_cache else (0, 0)
         cache = self._cache_for(*shape[:2], cache, past_key_values, use_cache)
@@ -255,7 +256,7 @@ class LlamaForCausalLM(LlamaPreTrainedModel):
         loss = None if labels is None else next_token_loss(logits, labels)
         past = cache if use_cache else None
         out = ModelOutput(loss=loss, logits=logits, past_key_values=past, hidden_states=found.hidden_states)
-        return out if return_dict else out.to_tuple()
+        return out.beside(past_key_values=cache) if return_dict else out.to_tuple()
 
 
 class MistralForCausalLM(LlamaForCausalLM):

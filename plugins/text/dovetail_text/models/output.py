@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Self
 
 from dovetail.errors import UnknownAttribute
 
@@ -23,9 +23,16 @@ class ModelOutput(OrderedDict):
         super().__init__({name: value for name, value in given.items() if value is not None})
         self.__dict__["_absent"] = frozenset(given) - frozenset(self)
 
+    def beside(self, **results: Any) -> Self:
+        """Let results be attributes that are not among the others: the cache of a model that was not asked for one."""
+        self.__dict__["_beside"] = results
+        return self
+
     def __getattr__(self, name: str) -> Any:
         if name in self:
             return super().__getitem__(name)
+        if name in self.__dict__.get("_beside", ()):
+            return self.__dict__["_beside"][name]
         if name in self.__dict__.get("_absent", ()):
             return None
         raise UnknownAttribute("ModelOutput", f"there is no result {name!r}", f"it has {', '.join(self) or 'none'}")

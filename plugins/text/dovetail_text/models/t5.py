@@ -10,7 +10,7 @@ from dovetail import Tensor, nn
 from dovetail.errors import ValueRangeError
 
 from .attention import Attention, padding_mask
-from .cache import KeyValueCache, causal_mask
+from .cache import KeyValueCache, begun, causal_mask
 from .causal import CausalLM
 from .config import Config, activation, refuse
 from .layers import Embedding, Linear, gated
@@ -146,7 +146,7 @@ class _Stack(nn.Module):
             side = "decoder_" if self.decoder else ""
             raise ValueRangeError("T5", f"You must specify exactly one of {side}input_ids or {side}inputs_embeds")
         x = self.dropout(self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds)
-        bias = self._bias(x, attention_mask, 0 if cache is None else cache.length)
+        bias = self._bias(x, attention_mask, begun(cache))
         states = []
         for block in self.block:
             states.append(x)

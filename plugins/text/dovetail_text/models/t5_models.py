@@ -16,14 +16,14 @@ from .t5 import T5Config, T5PreTrainedModel
 __all__ = ["T5EncoderModel", "T5ForConditionalGeneration", "T5Model", "t5", "t5_encoder"]
 
 
-def _output(first: dict[str, Any], states: tuple[Tensor, ...], encoded: ModelOutput, hidden: bool, return_dict: bool) -> Any:
+def _output(first: dict[str, Any], states: tuple[Tensor, ...], encoded: ModelOutput, hidden: bool, return_dict: bool, cache: Any) -> Any:
     out = ModelOutput(
         **first,
         decoder_hidden_states=states if hidden else None,
         encoder_last_hidden_state=encoded.last_hidden_state,
         encoder_hidden_states=encoded.get("hidden_states") if hidden else None,
     )
-    return out if return_dict else out.to_tuple()
+    return out.beside(past_key_values=cache) if return_dict else out.to_tuple()
 
 
 class T5EncoderModel(T5PreTrainedModel):
@@ -70,14 +70,16 @@ class T5Model(T5PreTrainedModel):
         inputs_embeds: Tensor | None = None, decoder_inputs_embeds: Tensor | None = None, output_hidden_states: bool = False,
         return_dict: bool = True, *, past_key_values: KeyValueCache | None = None, use_cache: bool | None = None,
     ) -> Any:  # fmt: skip
-        """``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens."""
+        """``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens; it
+        is ``out.past_key_values`` unless that is False.
+        """
         cache = self._cache_of(decoder_input_ids, decoder_inputs_embeds, cache, past_key_values, use_cache)
         states, encoded = self._decoded(
             input_ids, attention_mask, decoder_input_ids, decoder_attention_mask, encoder_outputs, inputs_embeds, decoder_inputs_embeds,
             cache,
         )  # fmt: skip
         first = {"last_hidden_state": states[-1], "past_key_values": cache if use_cache else None}
-        return _output(first, states, encoded, output_hidden_states, return_dict)
+        return _output(first, states, encoded, output_hidden_states, return_dict, cache)
 
 
 class T5ForConditionalGeneration(T5PreTrainedModel):
@@ -137,7 +139,9 @@ class T5ForConditionalGeneration(T5PreTrainedModel):
         output_hidden_states: bool = False, return_dict: bool = True, logits_to_keep: int = 0, *,
         past_key_values: KeyValueCache | None = None, use_cache: bool | None = None,
     ) -> Any:  # fmt: skip
-        """``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens."""
+        """``past_key_values`` is another name of ``cache``; with ``use_cache=True`` there is one among the results, for the next tokens; it
+        is ``out.past_key_values`` unless that is False.
+        """
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.shifted(labels)
         cache = self._cache_of(decoder_input_ids, decoder_inputs_embeds, cache, past_key_values, use_cache)
@@ -149,7 +153,7 @@ class T5ForConditionalGeneration(T5PreTrainedModel):
         logits = self.lm_head(x * self.config.d_model**-0.5 if self.config.scale_decoder_outputs else x)
         loss = None if labels is None else F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.reshape(-1))
         first = {"loss": loss, "logits": logits, "past_key_values": cache if use_cache else None}
-        return _output(first, states, encoded, output_hidden_states, return_dict)
+        return _output(first, states, encoded, output_hidden_states, return_dict, cache)
 
 
 def t5(**config: Any) -> T5ForConditionalGeneration:

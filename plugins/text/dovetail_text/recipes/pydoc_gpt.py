@@ -57,11 +57,16 @@ def small_gpt(vocab_size: int, block_size: int = 128, n_layer: int = 4, n_head: 
     return dv.models.create("text/gpt", **sizes, activation_function="relu", dropout=0.0)
 
 
-def sample(model: GPT, encode: Callable[[str], np.ndarray], decode: Callable[[Any], str], prompt: str, length: int, seed: int = 1) -> str:
-    """Continue a prompt by ``length`` tokens, drawn at temperature 0.5 of the likeliest 90 %."""
+def sample(
+    model: GPT, encode: Callable[[str], np.ndarray], decode: Callable[[Any], str], prompt: str, length: int, seed: int = 1, once: int = 16
+) -> str:  # fmt: skip
+    """Continue a prompt by ``length`` tokens, drawn at temperature 0.5 of the likeliest 90 %.
+
+    No stretch of ``once`` tokens comes twice: an underline may otherwise go on for ever. Single tokens may, as code is made of few.
+    """
     generator = dv.Generator().manual_seed(seed)
     ids = encode(prompt).tolist()
-    out = generate(model.eval(), ids, length, temperature=0.5, top_p=0.9, do_sample=True, generator=generator)
+    out = generate(model.eval(), ids, length, temperature=0.5, top_p=0.9, do_sample=True, generator=generator, no_repeat_ngram_size=once)
     return decode(out.tolist())
 
 
