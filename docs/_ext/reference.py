@@ -134,7 +134,7 @@ _INNER = (
 _INNER += ("dovetail.autograd.", "dovetail.tensor", "dovetail.generator", "dovetail.dtypes", "dovetail.device", "dovetail.nn.parameter")
 _KINDS = {"others": _others, "ops": _ops, "rest": _rest, "module": _module, "names": _names, "package": _package}
 _SKIPPED = ("dovetail.testing.samples", "dovetail.testing.conformance.", "dovetail.cli", "dovetail.ops")  # nothing that a program imports
-_TOOLS = {"namespace", "guarded"}  # what gathers the names of a module without `__all__`
+_TOOLS = {"namespace", "guarded", "placed", "later"}  # what gathers the names of a module without `__all__`
 
 
 def _public(module: ModuleType) -> dict[str, Any]:
