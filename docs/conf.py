@@ -15,8 +15,8 @@ project = "Dovetail"
 author = "The Dovetail authors"
 copyright = author
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx.ext.viewcode"]
-extensions += ["_ext.pages", "_ext.reference", "_ext.coverage", "_ext.mathml", "_ext.pad", "_ext.notebooks", "_ext.registry", "_ext.live"]
-extensions += ["_ext.backlinks"]
+extensions += ["_ext.pages", "_ext.reference", "_ext.coverage", "_ext.mathml", "_ext.pad"]
+extensions += ["_ext.notebooks", "_ext.registry", "_ext.live", "_ext.backlinks"]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = False
 python_use_unqualified_type_names = True
@@ -72,7 +72,8 @@ nb_execution_in_temp = True
 nb_merge_streams = True
 os.environ.setdefault("MATPLOTLIBRC", str(HERE / "matplotlibrc"))
 os.environ["DOVETAIL_DOCS"] = str(HERE)
-os.environ["JUPYTER_PATH"] = str(HERE / "_ext")  # the kernel in _ext/kernels: quiet, and one thread for the matrix products
+# the kernel in _ext/kernels: quiet, and one thread for the matrix products
+os.environ["JUPYTER_PATH"] = str(HERE / "_ext")
 
 
 def _fingerprint() -> str:

@@ -85,6 +85,7 @@ def _visit(window: Browser, url: str, root: str, picture: Path) -> Iterator[tupl
         window.dark(theme == "dark")
         if number == 0:
             window.open(url)
+            window.wait(f"document.readyState === 'complete' && location.href.startsWith({url!r})")  # a busy machine is not there yet
         facts = window.script(FACTS, FAINT)
         window.picture(picture.with_stem(f"{picture.stem}-{theme}"), min(facts["height"], TALLEST))
         asked = window.requests()

@@ -134,7 +134,7 @@ _INNER = (
 _INNER += ("dovetail.autograd.", "dovetail.tensor", "dovetail.generator", "dovetail.dtypes", "dovetail.device", "dovetail.nn.parameter")
 _KINDS = {"others": _others, "ops": _ops, "rest": _rest, "module": _module, "names": _names, "package": _package}
 _SKIPPED = ("dovetail.testing.samples", "dovetail.testing.conformance.", "dovetail.cli", "dovetail.ops")  # nothing that a program imports
-_TOOLS = {"namespace", "guarded"}  # what gathers the names of a module without `__all__`
+_TOOLS = {"namespace", "guarded", "placed", "later"}  # what gathers the names of a module without `__all__`
 
 
 def _public(module: ModuleType) -> dict[str, Any]:
@@ -206,7 +206,19 @@ def _entry(module: str, name: str, value: Any) -> Iterator[str]:
     elif callable(value):
         yield from _directive("py:function", name + (parameters(value, named=_full) or "()"), module, markdown(value.__doc__))
     else:
-        yield from _directive("py:data", name, module, f"`{value!r}`" if len(repr(value)) < 100 else f"A {type(value).__name__}.")
+        yield from _directive("py:data", name, module, _constant(module, name, value))
+
+
+def _constant(module: str, name: str, value: Any) -> str:
+    """What the comment ``#:`` above a constant says, and its value, or how much of what it holds."""
+    source = inspect.getsource(importlib.import_module(module))
+    above = re.search(rf"((?:^#: .*\n)+){name}\b", source, re.M)
+    said = " ".join(line.removeprefix("#: ") for line in above[1].splitlines()) if above else ""
+    if isinstance(value, str) or len(repr(value)) < 100:
+        return markdown(f"{said} ``{value!r}``")
+    keys = [f"``{key!r}``" for key in value if isinstance(key, str)] if isinstance(value, dict) else []
+    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
+    return markdown(f"{said} A {type(value).__name__}{size}{', such as ' if keys else ''}{', '.join(keys[:3])}.")
 
 
 def _full(kind: Any) -> str | None:

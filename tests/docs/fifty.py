@@ -119,7 +119,7 @@ def negative_size(torch: Any) -> Any:
     torch.zeros(2, -3)
 
 
-@mistake("RangeError", "2")
+@mistake("RangeError", "sum", "2", "count from 0", "-1")
 def wrong_dim(torch: Any) -> Any:
     """A dimension that the tensor does not have"""
     torch.randn(3, 4).sum(dim=2)
@@ -198,7 +198,7 @@ def bce_column(torch: Any) -> Any:
     torch.nn.BCEWithLogitsLoss()(torch.randn(4, 1), torch.tensor([0.0, 1.0, 1.0, 0.0]))
 
 
-@mistake("UserWarning", "dim")
+@mistake("UserWarning", "softmax", "dim=1 was taken", "dim=-1")
 def softmax_dim(torch: Any) -> Any:
     """A softmax that does not say over what"""
     torch.nn.functional.softmax(torch.randn(2, 3))
@@ -334,7 +334,7 @@ def no_gpu(torch: Any) -> Any:
     torch.nn.Linear(2, 2).to("cuda")
 
 
-@mistake("ShapeError", "8", "5")
+@mistake("ShapeError", "LSTM", "8", "5", "LSTM(5, 16)")
 def lstm_features(torch: Any) -> Any:
     """An LSTM that expects other features than it gets"""
     torch.nn.LSTM(8, 16, batch_first=True)(torch.randn(2, 7, 5))

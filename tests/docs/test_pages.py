@@ -26,8 +26,12 @@ def _blocks(page: Path) -> list[str]:
     return [] if "file_format: mystnb" in text else [code for left_out, code in BLOCK.findall(text) if not left_out]
 
 
+def _all_pages() -> list[Path]:
+    return sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts)
+
+
 def _pages() -> list[Path]:
-    found = sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts and "hooks" not in p.parts and p.stem not in ELSEWHERE)
+    found = [p for p in _all_pages() if "hooks" not in p.parts and p.stem not in ELSEWHERE]
     return [page for page in (ROOT / "README.md", ROOT / "README.zh-CN.md", *found) if _blocks(page)]
 
 
@@ -38,6 +42,13 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         pytest.importorskip(module)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("page", [p for p in _all_pages() if p.stem != "mistakes"], ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_code_fits_where_it_is_read(page: Path) -> None:
+    """Ruff (docs/ruff.toml) sees to the blocks of Python; cells and manifests are counted here alone."""
+    code = re.findall(r"^```(?:python|toml|sh|\{code-cell\}.*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    assert [line for block in code for line in block.splitlines() if len(line) > 90] == []
 
 
 def test_the_first_page_names_every_page() -> None:

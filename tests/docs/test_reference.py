@@ -37,6 +37,13 @@ def test_every_method_of_a_tensor_is_shown() -> None:
     assert len(methods) > 400 and not {name for name in methods if f"dovetail.Tensor.{name}" not in SHOWN}
 
 
+def test_a_constant_is_shown_with_what_stands_above_it() -> None:
+    assert "A dict." not in "".join(PAGES.values())
+    kinds = re.search(r"\{py:data\} KINDS\n:module: dovetail_train.names\n\n(.*)", PAGES["train"])
+    assert kinds and kinds[1].startswith("Table of a configuration → the registry that it may name. A dict of "), PAGES["train"][:500]
+    assert "such as ``'model'``, " in kinds[1]
+
+
 def test_every_error_and_tool_for_authors_is_shown() -> None:
     wanted = [f"{m}.{n}" for m, n in _public() if m in AUTHORS and not inspect.ismodule(getattr(importlib.import_module(m), n))]
     assert len(wanted) > 40 and not {name for name in wanted if name not in SHOWN}

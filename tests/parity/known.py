@@ -140,7 +140,7 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     **{
         ("protocol_operators.__torch_function__", sample): (
             "differs",
-            "results of a subclass of Tensor without a __torch_function__ of its own are plain Tensors; what is no Tensor may be asked as an inner op",
+            "results of a subclass of Tensor without a `__torch_function__` of its own are plain Tensors; what is no Tensor may be asked as an inner op",
         )
         for sample in (
             "class A(T.Tensor):\n   pass\nout = type(x.as_subclass(A) * 2).__name__, type(T.exp(x.as_subclass(A))).__name__",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import shutil
@@ -37,7 +38,7 @@ def written(tmp_path_factory):
 
 def test_what_it_says(written):
     out, text = written
-    lines = text.splitlines()
+    lines = [line for line in text.splitlines() if not line.startswith("NumPy computes")]
     assert lines[0] == "vision/digits: 1,346 handwritten digits to learn from, 451 held out"
     assert lines[1] == "vision/digits_cnn: 44,014 parameters · cpu · seed 3"
     assert lines[3].startswith("epoch 1/1  loss ") and "samples/s" in lines[3] and "held out" in lines[3]
@@ -47,6 +48,14 @@ def test_what_it_says(written):
     python, _, rest = lines[-1].strip().partition(" ")
     assert os.path.samefile(shutil.which(python), sys.executable)
     assert rest == f"""-c "import dovetail as dv; print(dv.load('{out.as_posix()}/digits_cnn.safetensors'))\""""
+
+
+@pytest.mark.parametrize(("kernels", "said"), [(None, 1), (object(), 0)])
+def test_it_says_that_native_kernels_are_faster_where_there_are_none(kernels, said, monkeypatch, tmp_path):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: kernels if name == "dovetail_cpu" else found(name))
+    result = demo("--epochs", 1, "--out", tmp_path)
+    assert result.output.count("NumPy computes; native kernels are faster; to have them: pip install dovetail-cpu\n") == said, result.output
 
 
 def test_what_it_writes(written):

@@ -168,7 +168,8 @@ class RNNBase(Layer):
             what = f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})"
             raise ValueRangeError(name, what, "", f"Convert input: input.to({weight.dtype})")
         if input.shape[-1] != self.input_size:
-            raise ShapeError(name, f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}")
+            what = f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"
+            raise ShapeError(name, what, "", f"features come last; make the layer {name}({input.shape[-1]}, {self.hidden_size})")
 
     def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
         return [(self.num_layers * self._ways, batch, self.proj_size or self.hidden_size)]
@@ -250,8 +251,7 @@ class LSTM(RNNBase, calls=ops.recurrent.lstm_layer):
         return [(count, n, size), (count, n, self.hidden_size)]
 
     def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], **how: Any) -> Any:
-        run = self._projected if self.proj_size else super()._layer
-        return run(input, states, weights, **how)
+        return (self._projected if self.proj_size else super()._layer)(input, states, weights, **how)
 
     def _projected(self, input: Tensor, states: list[Tensor], weights: list[Any], reverse: bool, lengths: Any) -> Any:
         """One direction of an LSTM whose hidden state is projected, step by step. Sak and others, 2014."""
@@ -262,8 +262,7 @@ class LSTM(RNNBase, calls=ops.recurrent.lstm_layer):
         for t in reversed(range(len(steps))) if reverse else range(len(steps)):
             i, f, g, o = (gates_in[t] + F.linear(h, w_hh, b_hh)).chunk(4, -1)
             c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            h_new = F.linear(o.sigmoid() * c_new.tanh(), w_hr)
-            steps[t] = h_new
+            steps[t] = h_new = F.linear(o.sigmoid() * c_new.tanh(), w_hr)
             if lengths is not None:
                 alive = (lengths > t).unsqueeze(1)
                 steps[t] = dv.where(alive, h_new, 0.0)

@@ -19,7 +19,8 @@ def dim_of(where: str, dim: Any, ndim: int) -> int:
     if dim.__class__ is not int:
         dim = _index(where, "dim", dim)
     if not -n <= dim < n:
-        raise RangeError(where, f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+        what = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        raise RangeError(where, what, f"dimensions count from 0: the last is {n - 1}, or -1")
     return int(dim + n if dim < 0 else dim)
 
 

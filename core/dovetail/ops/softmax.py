@@ -80,8 +80,10 @@ log_softmax_grad.vjp(1)(lambda g, grad, y, dim: neg(mul(mul(g, y.exp()), sum(gra
 
 def _implicit(name: str, ndim: int) -> int:
     """The dimension that PyTorch assumes where none is given, with its warning."""
-    warnings.warn(f"{name}: Implicit dimension choice has been deprecated. Change the call to include dim=X as an argument.", stacklevel=4)
-    return 0 if ndim in (0, 1, 3) else 1
+    dim = 0 if ndim in (0, 1, 3) else 1
+    what = f"{name}: Implicit dimension choice has been deprecated. Change the call to include dim=X as an argument."
+    warnings.warn(f"{what} dim={dim} was taken; scores of classes in the last dimension want dim=-1", stacklevel=4)
+    return dim
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, axis: int | None = None, out: Any = None) -> Tensor:
@@ -137,16 +139,14 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> dv.nn.functional.softmin(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    input, dim = _arguments(neg(input), dim, dtype, None, "softmin")  # negated as it is: uint8 wraps
-    return _softmax(input, dim)
+    return _softmax(*_arguments(neg(input), dim, dtype, None, "softmin"))  # negated as it is: uint8 wraps
 
 
 def _arguments(input: Tensor, dim: Any, dtype: Any, axis: Any, name: str, implicit: bool = True) -> tuple[Tensor, int]:
     """The input in its type, and the dimension."""
+    dim = axis if dim is None else dim
+    if dim is None and not implicit:
+        raise TypeMismatch(f"{name}()", "missing 1 required positional arguments: 'dim'")
     if dim is None:
-        dim = axis
-        if dim is None and not implicit:
-            raise TypeMismatch(f"{name}()", "missing 1 required positional arguments: 'dim'")
-        if dim is None:
-            dim = _implicit(name, input._a.ndim)
+        dim = _implicit(name, input._a.ndim)
     return input if dtype is None else cast(input, to_numpy_dtype(dtype)), dim

@@ -10,7 +10,7 @@ from ..hooks import HOOK_API
 from ..plugins.cache import cache_folder
 from ..plugins.catalogue import Plugin
 from ..plugins.kinds import KINDS
-from ..plugins.manager import get_manager
+from ..plugins.manager import Manager, get_manager
 from ..plugins.settings import config_folder
 
 __all__ = ["look_around"]
@@ -28,9 +28,29 @@ def look_around() -> list[Check]:
         checks.append((f"plugin {plugin.name}", plugin.state in ("ready", "active", "disabled"), _about(plugin)))
         checks += [(f"plugin {plugin.name}: note", True, note) for note in plugin.notes]
     checks += [("plugins", False, text) for text in manager.catalogue.missing + manager.catalogue.notices]
-    claims = [(kind, key, plugin) for kind in KINDS if KINDS[kind].claim for key, (plugin, _) in sorted(manager.table(kind).rows.items())]
-    checks += [(f"{kind}: {key}", True, f"answered by {plugin.label}") for kind, key, plugin in claims]
+    checks += [check for kind in KINDS if KINDS[kind].claim for check in _claims(kind, manager)]
     return checks + [check for answer in manager.call("doctor") for check in answer]
+
+
+def _claims(kind: str, manager: Manager) -> list[Check]:
+    """Who answers for the names of a kind, a plugin a line."""
+    mine: dict[str, list[str]] = {}
+    for key, (plugin, _) in sorted(manager.table(kind).rows.items()):
+        mine.setdefault(plugin.label, []).append(key)
+    if kind == "kernels" and not any("@cpu:" in key for keys in mine.values() for key in keys):
+        mine["NumPy, for the processor; native kernels are faster: pip install dovetail-cpu"] = []
+    return [(kind, True, f"{_few(keys)}answered by {label}") for label, keys in mine.items()]
+
+
+def _few(names: list[str]) -> str:
+    """Some names whole, many by their number.
+
+    >>> _few([".png"]), _few(["abs", "acos", "acosh", "add", "all", "amax", "amin"])
+    ('.png: ', '7, such as abs, acos, acosh: ')
+    """
+    if len(names) > 6:
+        return f"{len(names)}, such as {', '.join(names[:3])}: "
+    return f"{', '.join(names)}: " if names else ""
 
 
 def _versions() -> list[Check]:

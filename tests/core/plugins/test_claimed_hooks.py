@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -160,6 +161,22 @@ def test_doctor_gathers_the_checks_of_plugins_and_a_failure_is_one_failed_check(
     out = run_cli("doctor", status=1)
     assert "well: a thing well seen" in out and "OSError: no disk" in out and "odd: hook doctor FAILED TypeError" in out
     assert "dovetail plugins disable ill" in out
+
+
+def _kernel(op: str) -> str:
+    return f'[kernels.{op}]\ntarget = "dovetail_fast.k:{op}"\ndevice = "cpu"\ndtypes = ["float32"]\n'
+
+
+def test_doctor_says_who_answers_for_what_a_plugin_a_line(site, run_cli):
+    nobody = "answered by NumPy, for the processor; native kernels are faster: pip install dovetail-cpu"
+    site.add("dovetail-texts", '[formats.".txt"]\n[formats.".md"]\n')
+    seen = {row["check"]: row["seen"] for row in json.loads(run_cli("doctor", "--quick", "--json"))}
+    assert seen["formats"].startswith(".md, .txt: answered by texts (dovetail-texts ") and seen["kernels"] == nobody
+    site.add("dovetail-fast", "".join(map(_kernel, ("abs", "add", "exp", "log", "sin", "cos", "tan"))))
+    plugins.reset()
+    said = run_cli("doctor", "--quick")
+    assert "answered by NumPy" not in said
+    assert "7, such as abs@cpu:float32, add@cpu:float32, cos@cpu:float32: answered by fast" in " ".join(said.split())
 
 
 PUBLISHER = """

@@ -37,6 +37,8 @@ def demo(context: click.Context, seed: int, epochs: int, device: str, out: Path)
     if not _can_draw():
         what = "matplotlib is not installed, so no pictures will be drawn"
         click.secho(f'{what}; to have them: pip install "dovetail-vision[demo]"', fg="yellow")
+    if task.device.type == "cpu" and importlib.util.find_spec("dovetail_cpu") is None:
+        click.secho("NumPy computes; native kernels are faster; to have them: pip install dovetail-cpu", fg="yellow")
     _greet(task, seed)
     start = time.perf_counter()
     with display(epochs) as watch:
