@@ -10,7 +10,7 @@ from dovetail import Tensor
 from dovetail.device import device_of
 from dovetail.errors import ValueRangeError
 from dovetail.extend import public_function, xp
-from dovetail.ops.random_draws import check_broadcast, demand, demand_floating, depends, source, tensor_argument
+from dovetail.ops.random_draws import check_broadcast, demand, demand_floating, depends, source, tensor_argument, type_name
 
 __all__ = ["binomial", "poisson"]
 
@@ -44,7 +44,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     arrays = [tensor_argument("binomial", "count", count), tensor_argument("binomial", "prob", prob)]
     for name, given in (("count", count), ("prob", prob)):
         if not given.is_floating_point():
-            raise ValueRangeError("binomial", f"binomial only supports floating-point dtypes for {name}, got: {given.dtype}")
+            raise ValueRangeError("binomial", f"binomial only supports floating-point dtypes for {name}, got: {type_name(given._a.dtype)}")
     shape = check_broadcast("binomial", arrays)
     streams, gen = source(device_of(arrays[0]), generator)
     wide = [xp(a).broadcast_to(a, shape) for a in arrays]

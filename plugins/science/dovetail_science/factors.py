@@ -14,7 +14,7 @@ from dovetail import Tensor
 from dovetail.errors import DtypeError, ShapeError, UnsupportedError
 from dovetail.extend import Array, op, public_function, results, xp
 from dovetail.graph.raw import wrap
-from dovetail.ops.decompose import eye_of, need_alike, need_matrix, solve_triangular
+from dovetail.ops.decompose import eye_of, need_alike, need_matrix, solve_triangular, type_name
 from dovetail.ops.factors import eliminated, first_of, need_settled
 
 __all__ = ["geqrf", "lu", "lu_factor_ex", "lu_solve", "lu_solved", "lu_unpack", "orgqr", "ormqr", "reflected", "triangular_solve"]
@@ -40,7 +40,7 @@ def lu_factor_ex(input: Array, pivot: bool = True, check_errors: bool = False) -
     if input.ndim < 2:
         raise ShapeError("lu_factor", f"Expected tensor with 2 or more dimensions. Got size: {list(input.shape)} instead")
     if input.dtype.char not in "fdFD":
-        raise UnsupportedError("lu_factor", f'"lu_cpu" not implemented for {type_of(input)!r}', "", "convert with .float()")
+        raise UnsupportedError("lu_factor", f'"lu_cpu" not implemented for {type_name(input.dtype)!r}', "", "convert with .float()")
     if not pivot:
         raise ShapeError("linalg.lu_factor", "LU without pivoting is not implemented on the CPU")
     packed, pivots = eliminated(input)
@@ -48,13 +48,6 @@ def lu_factor_ex(input: Array, pivot: bool = True, check_errors: bool = False) -
     if check_errors:
         need_settled("linalg.lu_factor", info, "U[{0},{0}] is zero and using it on lu_solve would result in a division by zero.")
     return packed, pivots, info
-
-
-def type_of(a: Any) -> str:
-    """PyTorch's capital name of an array's type."""
-    return {"int64": "Long", "float16": "Half", "uint8": "Byte", "int8": "Char"}.get(
-        a.dtype.name, a.dtype.name.capitalize().rstrip("0123456789")
-    )
 
 
 @lu_factor_ex.vjp
@@ -200,7 +193,7 @@ def reflected(where: str, A: Tensor, tau: Tensor, x: Tensor, transpose: bool = F
     if not A.dtype == tau.dtype == x.dtype:
         raise DtypeError(where, f"Expected input, tau and other to have the same dtype (got {A.dtype}, {tau.dtype}, {x.dtype})")
     if A._a.dtype.char not in "fdFD":
-        raise UnsupportedError(where, f'"{where}_cpu" not implemented for {type_of(A._a)!r}', "", "convert with .float()")
+        raise UnsupportedError(where, f'"{where}_cpu" not implemented for {type_name(A._a.dtype)!r}', "", "convert with .float()")
     V = A[..., :k].tril(-1) + wrap(xp(A._a).eye(A.shape[-2], k, dtype=A._a.dtype))
     for i in range(k) if transpose else reversed(range(k)):
         v, factor = V[..., i : i + 1], tau[..., i, None, None]

@@ -8,9 +8,7 @@ import dovetail as dv
 from dovetail import Tensor
 from dovetail.errors import DtypeError, RangeError, ShapeError, UnsupportedError
 from dovetail.extend import public_function, results
-from dovetail.ops.counting import histogram_of
-
-from .factors import type_of
+from dovetail.ops.counting import histogram_of, type_name
 
 __all__ = ["corrcoef", "cov", "histogramdd"]
 
@@ -31,7 +29,7 @@ def histogramdd(input: Tensor, bins: Any, range: Any = None, weight: Tensor | No
     if a.ndim < 2:
         raise (ShapeError if a.ndim else RangeError)("histogramdd", "input tensor should have at least 2 dimensions", f"got {a.ndim}")
     if a.dtype.char not in "fd":
-        raise UnsupportedError("histogramdd", f'"histogramdd" not implemented for {type_of(a)!r}')
+        raise UnsupportedError("histogramdd", f'"histogramdd" not implemented for {type_name(a.dtype)!r}')
     given = [b._a if isinstance(b, Tensor) else b for b in ([bins] * a.shape[-1] if isinstance(bins, int) else bins)]
     if len(given) != a.shape[-1]:
         raise ShapeError("histogramdd", "The size of bins must be equal to the innermost dimension of the input.", f"{a.shape[-1]}")
