@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FILES", "main", "overloads", "parameters", "written"]
+__all__ = ["FILES", "brought", "main", "overloads", "parameters", "written"]
 
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
 HEAD = '"""{}; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""\n\n'
@@ -88,7 +88,7 @@ FREE: dict[str, list[tuple[str, str]]] = {
 
 _FACTORED = "cholesky_ex eig eigh inv_ex lstsq lu lu_factor lu_factor_ex qr slogdet solve_ex svd".split()
 _BY_PLUGINS = (  # no checker knows which are installed
-    "accelerator distributed distributions jit mps mtia onnx overrides profiler signal sparse special text vision xpu".split()
+    "distributed distributions mps mtia onnx overrides profiler signal sparse special text vision xpu".split()
 )
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift lt le gt ge shift".split()
 _BUILTIN = {"int", "float", "bool", "str", "complex"}
@@ -202,8 +202,9 @@ def _methods() -> str:
     text += "from .device import Device\nfrom .size import Size\n\n"
     text += "Operand: TypeAlias = Tensor | complex | np.generic | np.ndarray[Any, Any]\n\nclass TensorMethods:\n"
     rows: list[str] = []
+    plugins = brought("")
     for name in sorted(vars(Tensor)):
-        value = inspect.getattr_static(Tensor, name)
+        value = plugins.get(name) or inspect.getattr_static(Tensor, name)
         if name.startswith("_") and not (name.startswith("__") or name in ("_base", "_version", "_nnz", "_indices", "_values")):
             continue
         if isinstance(value, property) or (type(value).__name__ == "getset_descriptor" and not name.startswith("__")):
@@ -238,10 +239,10 @@ def _public() -> str:
     text += "from . import memory\nfrom .memory import layout as layout, memory_format as memory_format\n"
     text += "from ..generator import Generator\nfrom ..size import Size\nfrom ..tensor_methods import Operand\n" + _homes("") + "\n"
     values = {**{n: "dtypes.dtype" for n in (*dtypes.TYPES, *dtypes.ALIASES, *sorted(dtypes.LATER))}}
-    names = ops.namespace()
-    for name in names:
-        if not callable(names[name]):
-            kind = type(names[name]).__name__
+    names = {**ops.namespace(), **brought("")}
+    for name, function in names.items():
+        if not callable(function):
+            kind = type(function).__name__
             values[name] = {"memory_format": "memory.memory_format", "layout": "memory.layout"}.get(kind, f"builtins.{kind}")
     values |= dict.fromkeys(_BY_PLUGINS, "Any")
     told, find, _ = absent.answers("dovetail")
@@ -261,7 +262,14 @@ def _homes(module: str) -> str:
     """Imports of what a module shows and plugins bring, or other modules of the core."""
     homes = tomllib.loads((CORE / "absent.toml").read_text(encoding="utf-8"))[module]["homes"]
     found = {name: importlib.import_module(f"dovetail.{home}").__name__ for name, home in homes.items()}
-    return "".join(f"from {found[name]} import {name} as {name}\n" for name in sorted(homes))
+    return "".join(f"from {found[name]} import {name} as {name}\n" for name in sorted(homes.keys() - brought(module).keys()))
+
+
+def brought(module: str) -> dict[str, Any]:
+    """Functions of plugins that stand among a module's own (``@public_function``), which a stub declares as it does those."""
+    homes = tomllib.loads((CORE / "absent.toml").read_text(encoding="utf-8"))[module]["homes"]
+    found = {name: getattr(importlib.import_module(f"dovetail.{home}"), name, None) for name, home in homes.items()}
+    return {name: f for name, f in found.items() if hasattr(f, "__wrapped__") and f.__module__.startswith("dovetail_science")}
 
 
 def _functional() -> str:
@@ -287,7 +295,7 @@ def _linalg() -> str:
     text = HEAD.format("The functions of `dovetail.linalg`") + _IMPORTS
     text += "from . import return_types\nfrom .autograd.node import Tensor\nfrom .ops.decompose import LinAlgError as LinAlgError\n"
     text += "from .tensor_methods import Operand\n\n"
-    for name in linalg.__all__:
+    for name in sorted([*linalg.__all__, *brought("linalg")]):
         function = getattr(linalg, name)
         if inspect.isfunction(function):
             kind = f"return_types.linalg_{name}" if name in _FACTORED else "Tensor"

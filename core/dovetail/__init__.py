@@ -26,6 +26,7 @@ from .tensor_legacy import set_default_tensor_type
 if TYPE_CHECKING:
     from . import (
         absent,
+        accelerator,
         amp,
         autograd,
         backends,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         hooks,
         hub,
         io,
+        jit,
         linalg,
         models,
         nn,
@@ -70,9 +72,9 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _MODULES = {
-    "absent", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend", "fft", "graph",
-    "hooks", "hub", "io", "linalg", "models", "nn", "optim", "plugins", "random", "return_types", "testing", "types", "utils", "version",
-    "weights",
+    "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend", "fft",
+    "graph", "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "return_types", "testing", "types",
+    "utils", "version", "weights",
 }  # fmt: skip
 
 _ELSEWHERE = {  # functions and classes that are imported when first used

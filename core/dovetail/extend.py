@@ -3,6 +3,7 @@
 | to bring | use |
 |---|---|
 | an op with its gradient | ``@op``, ``Array``, ``Arrays``, ``Fixed``, ``xp``; ``results`` for several, ``underived`` for none |
+| a function that stands among those of ``dovetail`` | ``@public_function``: it takes `axis=`, `keepdims=`, `out=` |
 | a faster kernel for an op | ``Kernel``, named in the manifest under ``[kernels.OP]``; ``on_num_threads`` where it has threads |
 | a layer or a model | ``Module``, ``Parameter`` |
 | an optimizer | ``Optimizer``, or ``MultiTensorOptimizer`` with ``@update`` |
@@ -29,6 +30,7 @@ from .data import Dataset, IterableDataset, Sampler
 from .device import xp
 from .hooks import HOOK_API, hookimpl, hookspec
 from .nn import Module, Parameter
+from .ops._guard import public_function
 from .ops._op import Array, Arrays, Fixed, op
 from .ops._override import OtherTensor
 from .ops._refuse import underived
@@ -41,5 +43,5 @@ from .optim._multi import Bunch, MultiTensorOptimizer, update
 __all__ = [
     "HOOK_API", "Array", "Arrays", "Bunch", "Dataset", "Fixed", "Function", "IterableDataset", "Kernel", "Module",
     "MultiTensorOptimizer", "Optimizer", "OtherTensor", "Parameter", "Sampler", "hookimpl", "hookspec", "on_num_threads", "op",
-    "results", "underived", "update", "xp",
+    "public_function", "results", "underived", "update", "xp",
 ]  # fmt: skip

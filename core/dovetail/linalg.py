@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from .absent import later
 from .autograd.node import Tensor, wrap
 from .device import xp
 from .errors import ShapeError
-from .ops import compose, contract, decompose, factors, matrices, norms
-from .ops._guard import guarded
-from .ops._keywords import keyed
+from .ops import contract, decompose, factors, matrices, norms
+from .ops._guard import public_function
 from .ops._results import results
 from .ops.arithmetic import held, mul
 from .ops.decompose import LinAlgError, cholesky, det, eig, eigh, inv, qr, slogdet, svd
-from .ops.factors import cholesky_ex, inv_ex, lu_factor_ex
+from .ops.factors import cholesky_ex, inv_ex
 from .ops.linalg import matmul
-from .ops.matrices import cond, matrix_exp, matrix_norm, matrix_power, norm
+from .ops.matrices import matrix_exp, matrix_norm, norm
 from .ops.reduce import sum
 from .ops.views import reshape
 
 __all__ = [
-    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
-    "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp",
-    "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex",
-    "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
+    "LinAlgError", "cholesky", "cholesky_ex", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "inv_ex",
+    "lstsq", "matmul", "matrix_exp", "matrix_norm", "matrix_rank", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex",
+    "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 
@@ -55,7 +52,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     vector = _is_vector(A, B)
     if left:
         return decompose.solve(A, B[..., None])[..., 0] if vector else decompose.solve(A, B)
-    decompose._matrix(A._a, "solve")
+    decompose.need_matrix(A._a, "solve")
     if vector:
         raise ShapeError("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False.")
     return decompose.solve(A.mT, B.mT).mT
@@ -80,43 +77,6 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     if left:
         return decompose.solve_triangular(A, B, upper, unitriangular)
     return decompose.solve_triangular(A.mT, B.mT, not upper, unitriangular).mT
-
-
-def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
-    """L and U of matrices in one, and how their rows changed places. Raises ``linalg.LinAlgError`` for a singular one.
-
-    >>> import dovetail as dv
-    >>> dv.linalg.lu_factor(dv.tensor([[0., 2.], [4., 8.]])).pivots
-    tensor([2, 2], dtype=dovetail.int32)
-    """
-    return results("linalg_lu_factor", "LU", "pivots")(lu_factor_ex(A, pivot, True)[:2])
-
-
-def lu(A: Tensor, *, pivot: bool = True) -> Any:
-    """P, L and U with ``A = P L U``: a permutation, ones on the diagonal and zeros above, zeros below the diagonal.
-
-    >>> import dovetail as dv
-    >>> dv.linalg.lu(dv.tensor([[0., 2.], [4., 8.]])).U
-    tensor([[4., 8.],
-            [0., 2.]])
-    """
-    return results("linalg_lu", "P", "L", "U")(factors.lu_unpack(*lu_factor_ex(A, pivot)[:2]))
-
-
-def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
-    """The X with ``A X = B`` (or ``X A = B`` without `left`) of what :func:`lu_factor` gives; `adjoint` takes Aᴴ for A.
-
-    >>> import dovetail as dv
-    >>> dv.linalg.lu_solve(*dv.linalg.lu_factor(dv.tensor([[0., 2.], [4., 8.]])), dv.tensor([[4.], [12.]]))
-    tensor([[-1.],
-            [ 2.]])
-    """
-    return factors.lu_solved(LU, pivots, B, left, adjoint)
-
-
-def householder_product(A: Tensor, tau: Tensor) -> Tensor:
-    """The first columns of the product of the reflections ``1 - tau v vᴴ`` whose vectors are below the diagonal of `A`."""
-    return factors.orgqr(A, tau)
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -151,7 +111,7 @@ def pinv(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = Fal
     >>> dv.linalg.pinv(dv.tensor([[2.], [0.]]))
     tensor([[0.5000, 0.0000]])
     """
-    decompose._matrix(A._a, "pinv", False)
+    decompose.need_matrix(A._a, "pinv", False)
     least, relative = matrices.tolerance(A._a, atol, rtol)
     if atol is not None and A._a.size:
         s = _sizes(A._a, hermitian)
@@ -171,7 +131,7 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     >>> dv.linalg.matrix_rank(dv.tensor([[1., 1.], [1., 1.]]))
     tensor(1)
     """
-    decompose._matrix(A._a, "matrix_rank", False)
+    decompose.need_matrix(A._a, "matrix_rank", False)
     where = xp(A._a)
     least, relative = matrices.tolerance(A._a, atol, rtol) if tol is None else matrices.tolerance(A._a, tol, 0.0)
     s = _sizes(A._a, hermitian)
@@ -186,7 +146,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     >>> dv.linalg.lstsq(dv.tensor([[1.], [1.]]), dv.tensor([[1.], [3.]])).solution
     tensor([[2.]])
     """
-    decompose._matrix(A._a, "lstsq", False)
+    decompose.need_matrix(A._a, "lstsq", False)
     m, n = A._a.shape[-2:]
     vector = B._a.ndim == A._a.ndim - 1
     if rcond is None:
@@ -204,25 +164,6 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     return results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
         [solution[..., 0] if vector else solution, residuals, rank, s]
     )
-
-
-def multi_dot(tensors: Any) -> Tensor:
-    """Multiply matrices (the first and last may be vectors) in the order that takes the fewest operations.
-
-    >>> import dovetail as dv
-    >>> dv.linalg.multi_dot([dv.ones(2), dv.ones(2, 3), dv.ones(3)])
-    tensor(6.)
-    """
-    chain = list(tensors)
-    if len(chain) < 2:
-        raise ShapeError("multi_dot()", f"expected at least 2 tensors but got {len(chain)}")
-    row, column = chain[0]._a.ndim == 1, chain[-1]._a.ndim == 1
-    if row:
-        chain[0] = reshape(chain[0], (1, -1))
-    if column:
-        chain[-1] = reshape(chain[-1], (-1, 1))
-    out = contract.chain_matmul(*chain)
-    return reshape(out, out._a.shape[row : 2 - column])
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
@@ -252,36 +193,8 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return A.diagonal(offset, dim1, dim2)
 
 
-def vander(x: Tensor, *, N: int | None = None) -> Tensor:
-    """The powers 0 … N - 1 of each element: (…, n) → (…, n, N).
-
-    >>> import dovetail as dv
-    >>> dv.linalg.vander(dv.tensor([2., 3.]), N=3)
-    tensor([[1., 2., 4.],
-            [1., 3., 9.]])
-    """
-    n = (x._a.shape or (1,))[-1] if N is None else N
-    if n <= 1:
-        raise ShapeError("linalg.vander", f"N must be greater than 1 (got {n})")
-    return compose.powers(reshape(x, x._a.shape or (1,)), n)
-
-
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """The inverse of the linear map that tensordot with `A` over `ind` dimensions is."""
-    shape = A._a.shape
-    return reshape(inv(reshape(A, (-1, math.prod(shape[ind:])))), shape[ind:] + shape[:ind])
-
-
-def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
-    """The X with ``tensordot(A, X, X.ndim) = B``."""
-    if dims is not None:
-        A = A.permute([i for i in range(A._a.ndim) if i not in dims] + list(dims))
-    shape = A._a.shape[B._a.ndim :]
-    return reshape(decompose.solve(reshape(A, (B._a.size, -1)), reshape(B, (-1, 1))), shape)
-
-
 for _name in __all__:
     if _name != "LinAlgError":
-        globals()[_name] = guarded(keyed(_name, globals()[_name]), every=True)
+        globals()[_name] = public_function(globals()[_name], _name)
 
 __getattr__, __dir__ = later(__name__)  # functions that a plugin brings

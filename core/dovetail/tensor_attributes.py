@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .absent import answers
 from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
 from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
@@ -332,18 +333,20 @@ def _conversion(name: str, kind: str) -> Callable[..., Any]:
     return convert
 
 
-def _of_sparse(name: str) -> Callable[..., Any]:
-    def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return of_plugin("METHODS")[name](self, *args, **kwargs)
+def _of_plugin(name: str, found: Callable[[str], Any], whose: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return found(name)(self, *args, **kwargs)
 
-    convert.__name__, convert.__doc__ = name, f"PyTorch's ``{name}``, of the plugin that brings `dovetail.sparse`."
-    return convert
+    method.__name__, method.__doc__ = name, f"PyTorch's ``{name}``, of the plugin that brings `dovetail.{whose}`."
+    return method
 
 
 _OF_SPARSE = """to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask smm sspaddmm coalesce
 is_coalesced indices values crow_indices col_indices ccol_indices row_indices sparse_dim dense_dim sparse_resize_
 sparse_resize_and_clear_ _indices _values _nnz"""
 for _name in _OF_SPARSE.split():
-    setattr(Attributes, _name, _of_sparse(_name))
+    setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
+for _name in "corrcoef cov geqrf gradient istft kron lu lu_solve lu_unpack matrix_power orgqr ormqr triangular_solve".split():
+    setattr(Attributes, _name, _of_plugin(_name, answers(__package__)[1], _name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):
     setattr(Attributes, _name, _conversion(_name, {"byte": "uint8", "char": "int8"}.get(_name, _name)))

@@ -52,6 +52,8 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "cpu.amp": ("ops", ("amp",)),
     "cuda": ("tensor_legacy", ("cpu",)),
     "compiler": ("nn", ()),
+    "jit": ("nn", ()),
+    "accelerator": ("tensor_legacy", ("cuda",)),
     "cuda.amp": ("ops", ("amp",)),
     "amp": ("ops", ("cuda",)),
     "backends": ("absent", ()),
@@ -78,7 +80,6 @@ LAZY: set[tuple[str, str]] = {
     ("io.store", "nn.parameter"),
     ("io.torch_values", "nn.parameter"),
     ("plugins.defaults", "io"),  # weights come from files
-    ("optim", "plugins.namespaces"),  # swa_utils, which a plugin brings
     ("ops._override", "plugins.namespaces"),  # what the core has of sparse tensors comes from the plugin of that namespace
     ("ops.kernels", "plugins"),  # kernels are looked up when an op first runs
     ("plugins.settings", "io.atomic"),  # what the command line switches is written whole or not at all

@@ -80,15 +80,16 @@ def _words(form: ast.FunctionDef) -> list[str]:
 )
 def test_every_function_is_declared_with_its_parameters(file: str, within: str, owner: object) -> None:
     declared, wrong, seen = _declared(file, within), [], 0
-    for name in dir(owner) if inspect.isclass(owner) else list(vars(owner)):  # a module's dir() has what plugins bring too
-        if name.startswith("_") or (owner is dv.linalg and name not in dv.linalg.__all__):
+    plugins = stubs.brought({dv.linalg: "linalg", functional: "nn.functional"}.get(owner, ""))
+    for name in dir(owner) if inspect.isclass(owner) else {**vars(owner), **plugins}:  # a module's dir() has what plugins bring too
+        if name.startswith("_") or (owner is dv.linalg and name not in (*dv.linalg.__all__, *plugins)):
             continue
-        value = inspect.getattr_static(owner, name)
+        value = plugins.get(name) or inspect.getattr_static(owner, name)
         if not inspect.isfunction(value) or (owner is functional and name in ("guarded", "namespace", "placed")):
             continue
-        if value.__module__.startswith("dovetail_"):  # a plugin's, which something has touched
+        if value.__module__.startswith("dovetail_") and name not in plugins:  # a plugin's, which something has touched
             continue
-        if owner is dv and name not in NAMESPACE:  # imported where a checker sees it
+        if owner is dv and name not in NAMESPACE and name not in plugins:  # imported where a checker sees it
             continue
         seen += 1
         if name not in declared:

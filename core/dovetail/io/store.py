@@ -7,6 +7,7 @@ values (see tree.py), a CRC-32 for each tensor and one for the tree. Nothing in 
 from __future__ import annotations
 
 import gc
+import importlib
 import io
 import json
 import os
@@ -226,9 +227,10 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _npz(name: str, file: Any, map_location: Any, head: bytes) -> dict[str, Tensor] | None:
     """The tensors of a ``.npz``, or None where it is none."""
-    from .npz import read_npz
-
-    found, move_to = read_npz(name, file) if head[:1] == b"P" else None, _mapper(map_location)
+    file.seek(26)
+    is_npy = head[:1] == b"P" and file.read(2 + int.from_bytes(file.read(2), "little")).endswith(b".npy")  # its first record
+    found = importlib.import_module("dovetail.science.npz").read_npz(name, file) if is_npy else None
+    move_to = _mapper(map_location)
     file.seek(0)
     return None if found is None else {key: move_to(wrap(a)) for key, a in found.items()}
 

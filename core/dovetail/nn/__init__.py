@@ -8,12 +8,14 @@ from ..absent import later
 from . import functional, init
 from . import parameter as parameter
 from .activation import *
+from .adaptive import AdaptiveLogSoftmaxWithLoss
 from .attention import MultiheadAttention
 from .batch_norm import *
 from .containers import *
 from .conv import *
 from .dropout import *
 from .embedding import *
+from .lazy import *
 from .linear import *
 from .loss import *
 from .margin_loss import *
@@ -34,10 +36,6 @@ from . import modules, utils  # isort: skip - they show what is above under othe
 
 
 if TYPE_CHECKING:
-    from dovetail_science.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
-    from dovetail_science.fractional import FractionalMaxPool2d, FractionalMaxPool3d
-    from dovetail_science.lazy import *
-    from dovetail_science.linear_loss import LinearCrossEntropyLoss
     from dovetail_torch.faces.layers import CrossMapLRN2d
 else:
     __getattr__, __dir__ = later(__name__)  # what a plugin brings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from ..autograd.node import Tensor
 from ..errors import TypeMismatch
 from . import functional as F
-from ._make import Layer, need
+from ._make import Layer, fields, need
+from .linear import Linear
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CrossEntropyLoss", "GaussianNLLLoss", "HuberLoss", "KLDivLoss", "L1Loss",
-    "MSELoss", "NLLLoss", "NLLLoss2d", "PoissonNLLLoss", "SmoothL1Loss",
+    "LinearCrossEntropyLoss", "MSELoss", "NLLLoss", "NLLLoss2d", "PoissonNLLLoss", "SmoothL1Loss",
 ]  # fmt: skip
 
 
@@ -116,6 +118,42 @@ class CrossEntropyLoss(_WeightedLoss):
         return F.cross_entropy(
             input, target, self.weight, None, self.ignore_index, None, self.reduction, label_smoothing=self.label_smoothing
         )  # fmt: skip
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """CrossEntropyLoss of a linear layer, ``self.linear``, on (N, in_features) and classes (N, *out_features).
+
+    ``options`` are PyTorch's trade-offs of memory and time, which do not change the result; they are kept and not used.
+
+    >>> import dovetail as dv
+    >>> dv.nn.LinearCrossEntropyLoss(4, 3)(dv.zeros(2, 4), dv.tensor([0, 2])).detach()
+    tensor(1.0986)
+    """
+
+    def __init__(
+        self, in_features: int, num_classes: int, *, out_features: tuple[int, ...] = (), bias: bool = False, device: Any = None,
+        dtype: Any = None, reduction: str = "mean", weight: Tensor | None = None, ignore_index: int | None = None,
+        label_smoothing: float = 0.0, options: Any = None,
+    ) -> None:  # fmt: skip
+        self._keep(
+            num_classes=num_classes, out_features=out_features, reduction=reduction, ignore_index=ignore_index,
+            label_smoothing=label_smoothing, options=options,
+        )  # fmt: skip
+        self.register_buffer("weight", weight)
+        self.linear = Linear(in_features, math.prod(out_features, start=num_classes), bias, device, dtype)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        shape, bias = (self.num_classes, *self.out_features), self.linear.bias
+        return F.linear_cross_entropy(
+            input, self.linear.weight.reshape(*shape, self.linear.in_features), target, weight=self.weight, reduction=self.reduction,
+            linear_bias=bias if bias is None else bias.reshape(shape), ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        rest = fields(self, "num_classes out_features")
+        end = fields(self, "reduction ignore_index label_smoothing options")
+        return f"in_features={self.linear.in_features}, {rest}, bias={self.linear.bias is not None}, {end}"
 
 
 class NLLLoss(_WeightedLoss, calls=F.nll_loss):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
+from ..errors import ValueRangeError
 from . import functional as F
 from ._make import Layer
 from ._sizes import _ntuple
+from .module import Module
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
-    "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
+    "AvgPool1d", "AvgPool2d", "AvgPool3d", "FractionalMaxPool2d", "FractionalMaxPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
     "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
 ]  # fmt: skip
 
@@ -200,3 +202,49 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd, calls=F.adaptive_max_pool2d):
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd, calls=F.adaptive_max_pool3d):
     """Maxima over a grid of windows: (N, C, D, H, W) → (N, C, *output_size)."""
+
+
+class _FractionalMaxPool(Module):
+    _n: int
+
+    def __init__(
+        self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
+    ) -> None:
+        name = type(self).__name__
+        each = _ntuple(self._n)
+        kernel = each(kernel_size)
+        if not all(k > 0 for k in kernel):
+            raise ValueRangeError(name, f"kernel_size must be greater than 0, but got {kernel_size}")
+        if output_size is None and output_ratio is None:
+            raise ValueRangeError(name, f"{name} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueRangeError(name, "only one of output_size and output_ratio may be specified")
+        size, ratio = (None if value is None else each(value) for value in (output_size, output_ratio))
+        if not all(0 < r < 1 for r in ratio or ()):
+            raise ValueRangeError(name, f"output_ratio must be between 0 and 1 (got {output_ratio})")
+        super().__init__()
+        self.kernel_size, self.return_indices, self.output_size, self.output_ratio = kernel, return_indices, size, ratio
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Tensor) -> Any:
+        out = getattr(F, f"fractional_max_pool{self._n}d_with_indices")(
+            input, self.kernel_size, self.output_size, self.output_ratio, _random_samples=self._random_samples
+        )
+        return out if self.return_indices else out[0]
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """Maxima over windows at random places, so that the size shrinks by any ratio. Graham, 2014.
+
+    >>> import dovetail as dv
+    >>> dv.nn.FractionalMaxPool2d(2, output_ratio=(0.5, 0.5))(dv.ones(1, 1, 8, 8)).shape
+    dovetail.Size([1, 1, 4, 4])
+    """
+
+    _n = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """FractionalMaxPool2d for (N, C, D, H, W)."""
+
+    _n = 3

@@ -25,8 +25,8 @@ _NAMES = (
     "memory", "index", "assign", "views", "transpose", "strides",
     "join", "gather", "scatter", "diag", "shape", "create", "ranges", "compose", "info",
     "windows", "random", "random_draws", "random_fill", "reduce", "norms", "extremes", "scan", "sort", "counting",
-    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices", "factors", "frames", "copies",
-    "pad", "conv", "pool", "resize", "adaptive_pool", "grid", "norm", "dropout", "embedding", "distance",
+    "softmax", "linalg", "spectral", "addends", "contract", "decompose", "matrices", "frames", "copies",
+    "pad", "conv", "pool", "resize", "adaptive_pool", "fractional_pool", "grid", "norm", "dropout", "embedding", "distance",
     "loss", "loss_classes", "loss_margins", "ctc", "attention", "recurrent",
 )  # fmt: skip
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..autograd.node import ASKED, CLASSES, Tensor
 from ..errors import DovetailError, NotATensor, TypeMismatch, as_tensor_remedy
 from ._autocast import autocasting
+from ._keywords import keyed
 from ._live import exhausted
 from ._override import asking, overridden
 from ._plan import parameter_names
 
-__all__ = ["guarded", "placed"]
+__all__ = ["guarded", "placed", "public_function"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 _WORDS = ("invalid literal for int()", "could not convert string to float")  # what int('a') and float('a') say
 _TENSORS = ("input", "tensors", "x1", "x2")  # parameters that are tensors without saying so
 
@@ -60,6 +62,12 @@ def guarded(function: Callable[..., Any], first: int = 0, every: bool = False) -
 
     public = autocasting(call)
     return public
+
+
+def public_function(function: F, name: str = "") -> F:
+    """The function as it stands in a namespace of `dovetail`: with `axis=`, `keepdims=` and `out=`, telling of what is no tensor."""
+    made: Any = guarded(keyed(name or function.__name__, function), every=True)
+    return made
 
 
 def placed(module: str, functions: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tensors composed of others: complex numbers of their parts, powers of a vector, NumPy's family of stacks."""
+"""Tensors composed of others: complex numbers of their parts, NumPy's family of stacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from ..autograd.node import Tensor
 from ..device import xp
-from ..dtypes import int64
 from ..errors import DtypeError, ShapeError
 from ._arrays import same_type
 from ._op import Array, op
@@ -15,11 +14,10 @@ from .arithmetic import mul
 from .complex import imag as imag_part
 from .complex import real as real_part
 from .join import cat, listed
-from .shape import flip
 from .views import reshape
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "column_stack", "complex", "dstack", "hstack", "polar", "row_stack", "vander", "vstack",
+    "atleast_1d", "atleast_2d", "atleast_3d", "column_stack", "complex", "dstack", "hstack", "polar", "row_stack", "vstack",
 ]  # fmt: skip
 
 
@@ -63,35 +61,6 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """
     _check_parts(abs, angle)
     return _complex(mul(abs, angle.cos()), mul(abs, angle.sin()))
-
-
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The powers of a vector as columns, the highest first unless ``increasing``: ``(n, N)``.
-
-    Raises a ShapeError (RuntimeError) unless ``x`` is a vector and ``N`` is not negative.
-
-    >>> import dovetail as dv
-    >>> dv.vander(dv.tensor([1, 2, 3]))
-    tensor([[1, 1, 1],
-            [4, 2, 1],
-            [9, 3, 1]])
-    """
-    if x._a.ndim != 1:
-        raise ShapeError("vander", "x must be a one-dimensional tensor.", f"got shape {tuple(x._a.shape)}")
-    if x._a.dtype.kind in "iub":
-        x = x.to(int64)
-    count = x._a.size if N is None else N
-    if count < 0:
-        raise ShapeError("vander", f"N must be non-negative, got {count}")
-    out = powers(x, count)
-    return out if increasing else flip(out, 1)
-
-
-def powers(x: Tensor, count: int) -> Tensor:
-    """The powers 0 … count - 1 of each element: (…, n) → (…, n, count)."""
-    column = x[..., None]
-    ones = column.new_ones((*x._a.shape, min(count, 1)))
-    return cat([ones, column.expand(*x._a.shape, max(count - 1, 0)).cumprod(-1)], -1)
 
 
 def _atleast(n: int, tensors: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from math import prod
 from typing import Any
 
@@ -20,7 +19,7 @@ from .norms import vector_norm
 from .reduce import _over, sum
 from .views import reshape
 
-__all__ = ["bilinear", "cdist", "chain_matmul", "cross", "einsum", "kron", "tensordot", "trace"]
+__all__ = ["bilinear", "cdist", "cross", "einsum", "tensordot", "trace"]
 FUNCTIONAL = ("bilinear",)
 
 
@@ -176,21 +175,6 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return _contracted([a, b], (la, lb), "".join(x for x in la + lb if x not in gone))
 
 
-def kron(input: Tensor, other: Tensor) -> Tensor:
-    """The Kronecker product: every element of `input` times the whole of `other`.
-
-    >>> import dovetail as dv
-    >>> dv.kron(dv.tensor([1., 2.]), dv.tensor([1., 10.]))
-    tensor([ 1., 10.,  2., 20.])
-    """
-    n = max(input._a.ndim, other._a.ndim)
-    a = (1,) * (n - input._a.ndim) + input._a.shape
-    b = (1,) * (n - other._a.ndim) + other._a.shape
-    left = reshape(input, tuple(x for s in a for x in (s, 1)))
-    right = reshape(other, tuple(x for s in b for x in (1, s)))
-    return reshape(mul(left, right), tuple(s * t for s, t in zip(a, b, strict=True)))
-
-
 @op(dtypes=None)
 def trace(input: Array) -> Array:
     """The sum of a matrix's diagonal.
@@ -278,33 +262,6 @@ _euclid.vjp(1)(lambda g, x1, x2, out: _differences(_over(g, out).transpose(-1, -
 def _differences(weights: Any, x: Any, y: Any) -> Any:
     """``Σ w[i, j] (x[i] - y[j])`` over j."""
     return sub(mul(x, sum(weights, -1, True)), matmul(weights, y))
-
-
-def chain_matmul(*matrices: Tensor) -> Tensor:
-    """Multiply matrices in the order that takes the fewest operations.
-
-    >>> import dovetail as dv
-    >>> dv.chain_matmul(dv.ones(1, 2), dv.ones(2, 3), dv.ones(3, 1))
-    tensor([[6.]])
-    """
-    chain = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], list | tuple) else list(matrices)
-    if not chain:
-        raise ShapeError("chain_matmul()", "Expected one or more matrices")
-    if any(t._a.ndim != 2 for t in chain):
-        raise ShapeError("chain_matmul()", f"Tensor dimensions are {[t._a.ndim for t in chain]}, expected 2")
-    sizes = [t._a.shape[0] for t in chain] + [chain[-1]._a.shape[1]]
-
-    @functools.cache
-    def best(i: int, j: int) -> tuple[int, int]:
-        """The fewest operations for the matrices i to j, and where the last product parts them."""
-        splits = ((best(i, k)[0] + best(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
-        return min(splits, default=(0, i))
-
-    def product(i: int, j: int) -> Tensor:
-        k = best(i, j)[1]
-        return chain[i] if i == j else matmul(product(i, k), product(k + 1, j))
-
-    return product(0, len(chain) - 1)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

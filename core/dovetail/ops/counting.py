@@ -1,4 +1,4 @@
-"""What different elements there are and how often: unique, bincount, histograms, covariance."""
+"""What different elements there are and how often: unique, bincount, histograms."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of
-from ..dtypes import from_numpy_dtype, int64
-from ..errors import DtypeError, RangeError, ShapeError, UnsupportedError
+from ..dtypes import from_numpy_dtype
+from ..errors import ShapeError, UnsupportedError
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._refuse import flags, type_name, underived
 from ._results import results
-from .arithmetic import div, held, mul, sub
-from .compose import complex
-from .linalg import matmul
 from .ranges import linspace
-from .reduce import sum
 from .views import reshape
 
-__all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "histogramdd", "unique", "unique_consecutive"]
-METHODS = tuple(n for n in __all__ if n != "histogramdd")
+__all__ = ["bincount", "histc", "histogram", "unique", "unique_consecutive"]
 
 
 @op(dtypes=None, outputs=("values", "inverse", "counts"), nondiff=("inverse", "counts"), name="unique")
@@ -145,7 +140,7 @@ def _binned(points: Any, edges: Any, weight: Any, density: bool = False) -> Any:
 
 
 @op(dtypes=None, outputs="many", name="histogram")
-def _histogram(input: Fixed, bins: Any, range: Any, weight: Fixed | None, density: bool) -> Array:
+def histogram_of(input: Fixed, bins: Any, range: Any, weight: Fixed | None, density: bool) -> Array:
     """Counts of points (N, D) between edges, and the edges of each dimension; `range` says their ends one after the other."""
     edges: list[Any] = []
     for d, given in enumerate(bins):
@@ -171,90 +166,5 @@ def histogram(
         raise UnsupportedError("histogram", f'"histogram_cpu" not implemented for {type_name(input._a.dtype)!r}')
     if range is not None and range[0] > range[1]:
         raise ShapeError("histogram", f"min should not exceed max, but got min {range[0]} max {range[1]}")
-    found = _histogram(reshape(input, (-1, 1)), (bins._a if bins.__class__ in CLASSES else bins,), range, weight, density)
+    found = histogram_of(reshape(input, (-1, 1)), (bins._a if bins.__class__ in CLASSES else bins,), range, weight, density)
     return results("histogram", "hist", "bin_edges")(found)
-
-
-def histogramdd(input: Tensor, bins: Any, range: Any = None, weight: Tensor | None = None, density: bool = False) -> Any:
-    """How many of the points (…, D) fall in the boxes between edges: the named tuple (hist, bin_edges).
-
-    `bins` is a number, or for each dimension a number or the edges; `range` has the ends of all, one after the other. Raises a
-    RuntimeError for numbers or types that do not fit.
-
-    >>> import dovetail as dv
-    >>> dv.histogramdd(dv.tensor([[0., 1.], [1., 0.], [1., 1.]]), 2).hist
-    tensor([[0., 1.],
-            [1., 1.]])
-    """
-    a = input._a
-    if a.ndim < 2:
-        raise (ShapeError if a.ndim else RangeError)("histogramdd", "input tensor should have at least 2 dimensions", f"got {a.ndim}")
-    if a.dtype.char not in "fd":
-        raise UnsupportedError("histogramdd", f'"histogramdd" not implemented for {type_name(a.dtype)!r}')
-    given = [b._a if b.__class__ in CLASSES else b for b in ([bins] * a.shape[-1] if isinstance(bins, int) else bins)]
-    if len(given) != a.shape[-1]:
-        raise ShapeError("histogramdd", "The size of bins must be equal to the innermost dimension of the input.", f"{a.shape[-1]}")
-    for d, b in enumerate(given):
-        if isinstance(b, int) and b <= 0:
-            raise ShapeError("histogramdd", f"bins must be > 0, but got {b} for dimension {d}")
-        if not isinstance(b, int) and b.dtype != a.dtype:
-            raise ShapeError("histogramdd", f"input tensor and bins tensors should have the same dtype, but got {a.dtype} and {b.dtype}")
-        if range is not None and len(range) == 2 * a.shape[-1] and range[2 * d] > range[2 * d + 1]:
-            raise ShapeError("histogramdd", f"min should not exceed max, but got {range[2 * d : 2 * d + 2]} for dimension {d}")
-    if range is not None and len(range) != 2 * a.shape[-1]:
-        raise ShapeError("histogramdd", f"range should have {2 * a.shape[-1]} elements, but got {len(range)}")
-    if weight is not None and (weight._a.dtype != a.dtype or weight._a.shape != a.shape[:-1]):
-        what = f"weight should have the dtype and the shape of the input but for its innermost dimension, not {weight._a.shape}"
-        raise ShapeError("histogramdd", f"{what} of {weight._a.dtype}")
-    hist, *edges = _histogram(reshape(input, (-1, a.shape[-1])), given, range, weight, density)
-    return results("histogramdd", "hist", "bin_edges")([hist, tuple(edges)])
-
-
-def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
-    """The covariance matrix of the rows (variables) of `input` over its columns (observations).
-
-    >>> import dovetail as dv
-    >>> dv.cov(dv.tensor([[0., 2.], [0., 4.]]))
-    tensor([[2., 4.],
-            [4., 8.]])
-    """
-    if input._a.ndim > 2:
-        raise ShapeError("cov()", f"expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
-    x = input.reshape(1, -1) if input._a.ndim < 2 else input
-    n, weights = x._a.shape[1], None
-    for name, kinds, kind, w in (("fweights", "iu", "integral", fweights), ("aweights", "fV", "floating point", aweights)):
-        if w is None:
-            continue
-        if w._a.ndim > 1:
-            what = f"expected {name} to have one or fewer dimensions but got {name} with {w._a.ndim} dimensions"
-            raise ShapeError("cov()", what)
-        if w._a.dtype.kind not in kinds:
-            raise DtypeError("cov()", f"expected {name} to have {kind} dtype but got {name} with {w.dtype} dtype")
-        if w._a.size != n:
-            what = f"expected {name} to have the same numel as there are observations in the input but got {w._a.size} != {n}"
-            raise ShapeError("cov()", what)
-        if (w._a < 0).any():
-            raise ShapeError("cov()", f"{name} cannot be negative")
-        weights = w if weights is None else mul(weights, w)
-    s = x.new_tensor(n, dtype=int64) if weights is None else sum(weights)
-    if weights is not None and not s._a:
-        raise ShapeError("cov()", "weights sum to zero, can't be normalized")
-    lost = correction if aweights is None or not correction else div(mul(sum(mul(weights, aweights)), correction), s)
-    x = sub(x, div(sum(x if weights is None else mul(x, weights), 1, True), s))
-    return div(matmul(x, held(x if weights is None else mul(x, weights)).mT), sub(s, lost).clamp(min=0)).squeeze()
-
-
-def corrcoef(input: Tensor) -> Tensor:
-    """The correlation coefficients of the rows of `input`: the covariance over the product of standard deviations.
-
-    >>> import dovetail as dv
-    >>> dv.corrcoef(dv.tensor([[0., 2.], [0., 4.]]))
-    tensor([[1., 1.],
-            [1., 1.]])
-    """
-    c = cov(input)
-    if not c._a.ndim:
-        return div(c, c)
-    s = c.diagonal().real.sqrt()
-    c = div(div(c, s.reshape(-1, 1)), s)
-    return complex(c.real.clamp(-1, 1), c.imag.clamp(-1, 1)) if c.is_complex() else c.clamp(-1, 1)

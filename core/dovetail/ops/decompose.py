@@ -22,7 +22,7 @@ class LinAlgError(DovetailError, RuntimeError):
     """A matrix for which the problem has no solution: singular, or not positive definite."""
 
 
-def _matrix(a: Any, name: str, square: bool = True, floating: bool = True) -> None:
+def need_matrix(a: Any, name: str, square: bool = True, floating: bool = True) -> None:
     """Check that an argument is a matrix or a stack of them."""
     if a.ndim < 2:
         raise ShapeError(f"linalg.{name}", "The input tensor A must have at least 2 dimensions.", f"got shape {a.shape}")
@@ -36,7 +36,7 @@ def _matrix(a: Any, name: str, square: bool = True, floating: bool = True) -> No
         raise NotForType(f"linalg.{name}", f"Low precision dtypes not supported. Got {type_name(a.dtype)}", "", "convert with .float()")
 
 
-def _alike(a: Any, b: Any, name: str) -> None:
+def need_alike(a: Any, b: Any, name: str) -> None:
     if a.dtype != b.dtype:
         kinds = f"found A of type {type_name(a.dtype)} and B of type {type_name(b.dtype)} instead"
         raise DtypeError(f"linalg.{name}", f"Expected A and B to have the same dtype, but {kinds}")
@@ -78,7 +78,7 @@ def inv(input: Array) -> Array:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    _matrix(input, "inv")
+    need_matrix(input, "inv")
     return _run("inv", "The inversion could not be completed because the input matrix is singular.", input)
 
 
@@ -88,8 +88,8 @@ inv.vjp(lambda g, out: -(out.mH @ g @ out.mH))
 @op(dtypes=None, name="linalg_solve")
 def solve(input: Array, other: Array, name: str = "solve") -> Array:
     """The X with ``input @ X = other``; `name` is that of the caller, for errors."""
-    _matrix(input, name)
-    _alike(input, other, name)
+    need_matrix(input, name)
+    need_alike(input, other, name)
     if other.ndim < 2 or other.shape[-2] != input.shape[-1]:
         raise ShapeError(f"linalg.{name}", f"Incompatible shapes of A and B for the equation AX = B ({input.shape} and {other.shape})")
     return _run("solve", "The solver failed because the input matrix is singular.", input, other, where=name)
@@ -103,7 +103,7 @@ def _(g: Any, input: Any, out: Any, needs: Any) -> Any:
 
 def solve_triangular(input: Any, other: Any, upper: bool, unitriangular: bool = False) -> Any:
     """The X with ``input @ X = other`` for triangular matrices, of which only that triangle is read."""
-    _matrix(input._a, "solve_triangular")
+    need_matrix(input._a, "solve_triangular")
     triangle = triu(input, int(unitriangular)) if upper else tril(input, -int(unitriangular))
     return solve(triangle + eye_of(input) if unitriangular else triangle, other, "solve_triangular")
 
@@ -116,7 +116,7 @@ def det(input: Array) -> Array:
     >>> dv.det(dv.tensor([[2., 0.], [0., 3.]]))
     tensor(6.)
     """
-    _matrix(input, "det")
+    need_matrix(input, "det")
     return xp(input).linalg.det(input)
 
 
@@ -144,7 +144,7 @@ def _(g: Any, input: Any) -> Any:
 @_several("linalg_slogdet", "sign", "logabsdet")
 def slogdet(input: Array) -> Array:
     """The sign of the determinant and the logarithm of its size."""
-    _matrix(input, "slogdet")
+    need_matrix(input, "slogdet")
     return tuple(xp(input).linalg.slogdet(input))
 
 
@@ -166,7 +166,7 @@ def cholesky(input: Array, upper: bool = False) -> Array:
     tensor([[2., 0.],
             [0., 3.]])
     """
-    _matrix(input, "cholesky")
+    need_matrix(input, "cholesky")
     failure = "The factorization could not be completed because the input is not positive-definite"
     out = _run("cholesky", failure, input)
     if isinstance(out, np.ndarray) and np.isnan(out).any():  # NumPy lets NaN through
@@ -185,7 +185,7 @@ def _(g: Any, upper: Any, out: Any) -> Any:
 @_several("linalg_qr", "Q", "R")
 def qr(input: Array, mode: str = "reduced") -> Array:
     """Orthonormal Q and upper triangular R with ``Q R = input``; mode "reduced", "complete" or "r"."""
-    _matrix(input, "qr", False)
+    need_matrix(input, "qr", False)
     where = xp(input)
     if mode not in ("reduced", "complete", "r"):
         what = f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
@@ -213,7 +213,7 @@ def _(g: Any, input: Any, mode: Any, Q: Any, R: Any) -> Any:
 @_several("linalg_svd", "U", "S", "Vh")
 def svd(input: Array, full_matrices: bool = True) -> Array:
     """Singular vectors and values: ``U diag(S) Vh = input``."""
-    _matrix(input, "svd", False)
+    need_matrix(input, "svd", False)
     failure = "The algorithm failed to converge because the input matrix contained non-finite values."
     return tuple(_run("svd", failure, input, full_matrices=full_matrices))
 
@@ -251,7 +251,7 @@ def _leading(vectors: Any, g: Any, values: Any) -> tuple[Any, Any]:
 @_several("linalg_eigh", "eigenvalues", "eigenvectors")
 def eigh(input: Array, UPLO: str = "L") -> Array:
     """Eigenvalues, rising, and eigenvectors of symmetric matrices, of which only one triangle is read."""
-    _matrix(input, "eigh")
+    need_matrix(input, "eigh")
     if UPLO.upper() not in ("L", "U"):
         raise ShapeError("linalg.eigh", f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return tuple(_run("eigh", "The algorithm failed to converge", input, UPLO.upper()))
@@ -270,7 +270,7 @@ def _(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
 @_several("linalg_eig", "eigenvalues", "eigenvectors")
 def eig(input: Array) -> Array:
     """Complex eigenvalues and eigenvectors of square matrices."""
-    _matrix(input, "eig")
+    need_matrix(input, "eig")
     kind = np.complex64 if input.dtype in (np.float32, np.complex64) else np.complex128
     return tuple(x.astype(kind, copy=False) for x in _run("eig", "The algorithm failed to converge", input))
 
@@ -299,7 +299,7 @@ def pinv(input: Array, rcond: float = 1e-15, hermitian: bool = False) -> Array:
     >>> dv.pinverse(dv.tensor([[2.], [0.]]))
     tensor([[0.5000, 0.0000]])
     """
-    _matrix(input, "pinv", False)
+    need_matrix(input, "pinv", False)
     where = xp(input)
     if not input.size:
         return input.swapaxes(-1, -2).copy()
@@ -326,8 +326,8 @@ def _pinv_gradient(g: Any, a: Any, p: Any) -> Any:
 @op(dtypes=None, name="linalg_lstsq")
 def lstsq(input: Array, other: Array, rcond: float) -> Array:
     """The X that minimises ``|input @ X - other|``, the shortest of several."""
-    _matrix(input, "lstsq", False)
-    _alike(input, other, "lstsq")
+    need_matrix(input, "lstsq", False)
+    need_alike(input, other, "lstsq")
     if input.ndim == 2 and other.ndim == 2:
         return xp(input).linalg.lstsq(input, other, rcond=rcond)[0]
     return pinv.op.forward(input, rcond) @ other

@@ -13,12 +13,13 @@ from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
 from ._refuse import type_name as legacy
 from ._windows import listing, refuse_scalar, refuse_types
+from .linalg import linear
 from .loss import Flag, reduced, reduction_of, refuse_gradient
 from .select import where
 from .softmax import log_softmax
 
 __all__: list[str] = []
-FUNCTIONAL = ("cross_entropy", "nll_loss")
+FUNCTIONAL = ("cross_entropy", "linear_cross_entropy", "nll_loss")
 
 
 def _labels(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
@@ -194,3 +195,23 @@ def nll_loss(
     refuse_types("nll_loss", input._a, "iub")
     out = titled("NllLoss2D0" if input._a.ndim > 2 else "NllLoss0", _nll(input, target, weight, ignore_index, reduction))
     return out.reshape(()) if single else out
+
+
+def linear_cross_entropy(
+    input: Any, linear_weight: Any, target: Any, *, linear_bias: Any = None, weight: Any = None, reduction: str = "mean",
+    ignore_index: int | None = None, label_smoothing: float = 0.0, options: Any = None,
+) -> Any:  # fmt: skip
+    """:func:`cross_entropy` of ``input @ linear_weightᵀ + linear_bias``, (N, F) and (C, *d, F) giving scores (N, C, *d).
+
+    >>> import dovetail as dv
+    >>> dv.nn.functional.linear_cross_entropy(dv.ones(1, 2), dv.zeros(3, 2), dv.tensor([1]))
+    tensor(1.0986)
+    """
+    rows, size = input._a.shape[:-1], linear_weight._a.shape
+    shape, bias = (*rows, *size[:-1]), linear_bias
+    ok = len(size) >= 2 and (len(rows) == 1 or len(rows) + len(size) == 2) and (bias is None or bias._a.shape == size[:-1])
+    if not ok or (target._a.shape == shape and ignore_index is not None):
+        what = f"input is {listing(input._a.shape)}, linear_weight {listing(size)}, target {listing(target._a.shape)}"
+        raise ShapeError("linear_cross_entropy", f"{what}, ignore_index {ignore_index}", "expected (N, F), (C, F) and (N,)")
+    scores = linear(input, linear_weight.reshape(-1, size[-1]), bias if bias is None else bias.reshape(-1)).reshape(shape)
+    return cross_entropy(scores, target, weight, None, -100 if ignore_index is None else ignore_index, None, reduction, label_smoothing)

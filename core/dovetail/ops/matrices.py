@@ -1,4 +1,4 @@
-"""What is made of products and factorizations: norms of matrices, powers, exponentials, ranks."""
+"""What is made of products and factorizations: norms of matrices, exponentials, ranks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .transpose import movedim
 from .views import reshape
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_exp", "matrix_power", "pinverse", "qr",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_exp", "pinverse", "qr",
     "slogdet", "svd",
 ]  # fmt: skip
 METHODS = __all__
@@ -93,30 +93,6 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     return results("svd", "U", "S", "V")([u, s, vh.mH])
 
 
-def matrix_power(input: Tensor, n: int) -> Tensor:
-    """The n-th power of square matrices, by repeated squaring; negative powers by the inverse.
-
-    >>> import dovetail as dv
-    >>> dv.matrix_power(dv.tensor([[1., 1.], [0., 1.]]), 3)
-    tensor([[1., 3.],
-            [0., 1.]])
-    """
-    decompose._matrix(input._a, "matrix_power", floating=False)
-    if n < 0:
-        return matrix_power(inverse(input), -n)
-    if n == 0:
-        return input[..., :0, :].sum((-2, -1), True) + eye_of(input)  # the zeros know their history
-    out, square = None, input
-    while n:
-        if n & 1:
-            out = square if out is None else out @ square
-        n >>= 1
-        if n:
-            square = square @ square
-    assert out is not None
-    return out * 1 if out is input else out
-
-
 def matrix_exp(input: Tensor) -> Tensor:
     """The exponential of square matrices, ``sum of inputᵏ / k!``, by scaling and squaring.
 
@@ -125,7 +101,7 @@ def matrix_exp(input: Tensor) -> Tensor:
     tensor([[1., 0.],
             [0., 1.]])
     """
-    decompose._matrix(input._a, "matrix_exp")
+    decompose.need_matrix(input._a, "matrix_exp")
     size = float(abs(input._a).sum(axis=-2).max()) if input._a.size else 0.0
     squarings = max(0, math.ceil(math.log2(size / 0.5))) if size > 0.5 and math.isfinite(size) else 0
     x, eye = input * 0.5**squarings, eye_of(input)
@@ -179,16 +155,6 @@ def norm(input: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False,
     if isinstance(ord, str) or (ord is not None and dim is not None and len(dim) == 2):
         return matrix_norm(input, ord, dim, keepdim, dtype)
     return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype)
-
-
-def cond(input: Tensor, p: Any = None) -> Tensor:
-    """The condition number: the norm of a matrix times that of its inverse; by singular values for p None, 2 and -2."""
-    if p in (None, 2, -2):
-        s = decompose.svd(input, False)[1]
-        high, low = amax(s, -1), amin(s, -1)
-        return low / high if p == -2 else high / low
-    decompose._matrix(input._a, "cond")
-    return matrix_norm(input, p) * matrix_norm(inverse(input), p)
 
 
 def tolerance(a: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:

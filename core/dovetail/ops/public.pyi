@@ -18,10 +18,10 @@ from ..generator import Generator
 from ..size import Size
 from ..tensor_methods import Operand
 from dovetail.errors import AcceleratorError as AcceleratorError
-from dovetail_torch.faces.jit import CompilationUnit as CompilationUnit
+from dovetail.jit import CompilationUnit as CompilationUnit
 from dovetail_torch.faces.futures import Future as Future
-from dovetail_torch.faces.jit import ScriptFunction as ScriptFunction
-from dovetail_torch.faces.jit import ScriptModule as ScriptModule
+from dovetail.jit import ScriptFunction as ScriptFunction
+from dovetail.jit import ScriptModule as ScriptModule
 from dovetail_torch.faces.low_level import SymBool as SymBool
 from dovetail_torch.faces.low_level import SymFloat as SymFloat
 from dovetail_torch.faces.low_level import SymInt as SymInt
@@ -155,10 +155,8 @@ sparse_coo: memory.layout
 sparse_csc: memory.layout
 sparse_csr: memory.layout
 strided: memory.layout
-accelerator: Any
 distributed: Any
 distributions: Any
-jit: Any
 mps: Any
 mtia: Any
 onnx: Any
@@ -426,7 +424,7 @@ def gather(input: Operand, dim: builtins.int, index: Any, sparse_grad: builtins.
 def gcd(input: Operand, other: Operand, *, out: Any = None) -> Tensor: ...
 def gcd_(input: Operand, other: Operand, *, out: Any = None) -> Tensor: ...
 def ge(input: Operand, other: Operand, *, out: Any = None) -> Tensor: ...
-def geqrf(input: Operand, *, out: Any = None) -> return_types.geqrf: ...
+def geqrf(input: Tensor, *, out: Any = None) -> return_types.geqrf: ...
 def ger(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor: ...
 def get_default_device() -> Device: ...
 def get_deterministic_debug_mode() -> builtins.int: ...

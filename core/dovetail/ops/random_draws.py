@@ -1,4 +1,4 @@
-"""Draws whose parameters are tensors: normal around means, Bernoulli, multinomial, Poisson, binomial."""
+"""Draws whose parameters are tensors: normal around means, Bernoulli, multinomial."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of
 from ..dtypes import from_numpy_dtype
-from ..errors import DtypeError, ShapeError, TypeMismatch, ValueRangeError
+from ..errors import DtypeError, ShapeError, TypeMismatch
 from ..random_streams._draws import DistributionError
 from ._op import xp
 from ._prepare import _mismatch
 from ._random import deliver, demand, demand_floating, drawn, made, normals, shape_of, source, tensor_argument, whole
 from ._refuse import type_name
 
-__all__ = ["bernoulli", "binomial", "multinomial", "normal", "poisson"]
+__all__ = ["bernoulli", "multinomial", "normal"]
 METHODS = ("bernoulli", "multinomial")
 
 
-def _depends(values: Any, out: Any, *parameters: Any) -> Tensor:
+def depends(values: Any, out: Any, *parameters: Any) -> Tensor:
     """The result of a draw whose parameters are tensors: it requires a gradient (zero) where they do."""
     if out is None and STATE.word & GRAD:
         tracked = [p for p in parameters if p.__class__ in CLASSES and p._n is not None]
@@ -51,7 +51,7 @@ def normal(
     if given:  # whose type the numbers have
         demand_floating("normal", given[0]._a.dtype)
     if len(given) == 2:
-        _check_broadcast("normal", [t._a for t in given])
+        check_broadcast("normal", [t._a for t in given])
     centre, spread = (x._a if x.__class__ in CLASSES else x for x in (mean, std))
     if std.__class__ not in CLASSES:
         demand(std >= 0, "normal", f"normal expects std >= 0.0, but found std {std}")
@@ -60,10 +60,10 @@ def normal(
     if not given:
         return made("normal", normals(mean, std), shape_of("normal", (size,)), generator, out, dtype, device, requires_grad)
     streams, gen = source(device_of(given[0]._a), generator)
-    return _depends(streams.normal_around(gen, centre, spread), out, mean, std)
+    return depends(streams.normal_around(gen, centre, spread), out, mean, std)
 
 
-def _check_broadcast(where: str, arrays: list[Any]) -> tuple[int, ...]:
+def check_broadcast(where: str, arrays: list[Any]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:
@@ -86,7 +86,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, o
         demand(0 <= p <= 1, "bernoulli", f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     else:
         _check_probabilities(a)
-    return _depends(streams.bernoulli(gen, a if p is None else p, a.shape, a.dtype), out, input)
+    return depends(streams.bernoulli(gen, a if p is None else p, a.shape, a.dtype), out, input)
 
 
 def _check_probabilities(a: Any) -> None:
@@ -119,38 +119,3 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         raise DtypeError("multinomial", f"multinomial expects Long tensor out, got: {type_name(out._a.dtype)}")
     streams, gen = source(device_of(a), generator)
     return deliver(xp(a).ascontiguousarray(streams.multinomial(gen, a, count, replacement)), out)
-
-
-def poisson(input: Tensor, generator: Any = None) -> Tensor:
-    """Counts with the rates in ``input``. Raises a RuntimeError for a negative rate or an integer type.
-
-    >>> import dovetail as dv
-    >>> dv.poisson(dv.zeros(2))
-    tensor([0., 0.])
-    """
-    a = tensor_argument("poisson", "input", input)
-    demand_floating("poisson", a.dtype)
-    if a.__class__ is np.ndarray and a.size:
-        demand(a.min() >= 0, "poisson", f"invalid Poisson rate, expected rate to be non-negative (the smallest is {a.min()})")
-    streams, gen = source(device_of(a), generator)
-    return _depends(streams.poisson(gen, a), None, input)
-
-
-def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
-    """Numbers of successes in ``count`` trials of probability ``prob``, broadcast.
-
-    Raises a ValueError for a type that is not floating, a RuntimeError for shapes that do not broadcast.
-
-    >>> import dovetail as dv
-    >>> dv.binomial(dv.tensor([3., 4.]), dv.tensor([0., 1.]))
-    tensor([0., 4.])
-    """
-    arrays = [tensor_argument("binomial", "count", count), tensor_argument("binomial", "prob", prob)]
-    for name, a in zip(("count", "prob"), arrays, strict=True):
-        kind = from_numpy_dtype(a.dtype)
-        if not kind.is_floating_point:
-            raise ValueRangeError("binomial", f"binomial only supports floating-point dtypes for {name}, got: {type_name(kind.np)}")
-    shape = _check_broadcast("binomial", arrays)
-    streams, gen = source(device_of(arrays[0]), generator)
-    wide = [xp(a).broadcast_to(a, shape) for a in arrays]
-    return _depends(streams.binomial(gen, *wide), None, count, prob)

@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES, Tensor
-from ..errors import DtypeError, ShapeError, TypeMismatch
+from ..autograd.node import Tensor
+from ..errors import DtypeError, ShapeError
 from ._along import place
-from ._dims import dim_of, dims_of
+from ._dims import dim_of
 from ._op import Array, op, xp
 from ._results import results
 from ._sums import summable
 from .arithmetic import add, div, held, mul, sub
 from .join import cat
 from .shape import flip
-from .transpose import movedim
-from .views import reshape
 
-__all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp", "trapezoid", "trapz"]
+__all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp", "trapezoid", "trapz"]
 INPLACE = ("cumprod", "cumsum")
 
 
@@ -220,47 +218,3 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, d
     tensor([1.5000, 4.0000])
     """
     return div(cumsum(_strips("cumulative_trapezoid", y, x, dx, dim), dim), 2)
-
-
-def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
-    """The slope along each of `dim` by central differences, at both ends by one-sided ones that are exact to `edge_order`.
-
-    `spacing` is the distance of the samples, one for each dimension, or their coordinates as tensors. Raises a RuntimeError for a
-    number of spacings other than that of dimensions, and for dimensions of less than ``edge_order + 1`` samples.
-
-    >>> import dovetail as dv
-    >>> dv.gradient(dv.tensor([1., 4., 9., 16.]))[0]
-    tensor([3., 4., 6., 7.])
-    """
-    if input._a.dtype == np.uint8:
-        raise ShapeError("gradient", "does not support uint8 input.", "", "convert with .float()")
-    if edge_order not in (1, 2):
-        raise ShapeError("gradient", f"only supports edge_order=1 and edge_order=2 (got {edge_order})")
-    if spacing.__class__ in CLASSES and spacing._a.ndim:
-        raise TypeMismatch("gradient()", "argument 'spacing' must be a number, or a list of numbers or tensors, not Tensor")
-    dims = tuple(range(input._a.ndim)) if dim is None else dims_of("gradient", dim, input._a.ndim)
-    alone = 1 if spacing is None else spacing.item() if spacing.__class__ in CLASSES else spacing
-    steps = spacing if isinstance(spacing, tuple | list) else [alone] * len(dims)
-    if len(steps) != len(dims):
-        raise ShapeError(
-            "gradient", f"expected spacing to be unspecified, a scalar, or of the length of dim, {len(dims)}, not {len(steps)}"
-        )
-    return tuple(_slope(input, d, step, edge_order) for d, step in zip(dims, steps, strict=True))
-
-
-def _slope(input: Tensor, dim: int, step: Any, order: int) -> Tensor:
-    """The slope along one dimension, for a distance or a vector of coordinates."""
-    y, even = movedim(input, dim, 0), step.__class__ not in CLASSES
-    if y._a.shape[0] < order + 1:
-        raise ShapeError("gradient", f"expected each dimension size to be at least edge_order+1, but dimension {dim} has {y._a.shape[0]}")
-    if not even and step._a.shape != y._a.shape[:1]:
-        raise ShapeError("gradient", f"expected each element of spacing to have one dimension, of {y._a.shape[0]}, not {step._a.shape}")
-    gaps = step if even else reshape(sub(step[1:], step[:-1]), (-1,) + (1,) * (y._a.ndim - 1))
-    rises = div(sub(y[1:], y[:-1]), gaps)
-    part: Any = 0.5 if even else div(gaps[:-1], add(gaps[:-1], gaps[1:]))
-    inner = div(sub(y[2:], y[:-2]), 2 * step) if even else add(mul(rises[:-1], 1 - part), mul(rises[1:], part))
-    first, last = rises[:1], rises[-1:]
-    if order == 2:
-        first = add(first, mul(sub(first, rises[1:2]), part if even else part[:1]))
-        last = add(last, mul(sub(last, rises[-2:-1]), part if even else 1 - part[-1:]))
-    return movedim(cat([first, inner, last], 0), 0, dim).contiguous()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..autograd.node import CLASSES, Tensor, wrap
-from ..device import device_of, module_for, xp
+from ..autograd.node import CLASSES, Tensor
+from ..device import xp
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
 from ._arrays import broadcast
 from ._dims import dim_of, dims_of, several, sizes_of
@@ -18,14 +17,13 @@ from ._op import Array, Fixed, op
 from ._refuse import not_for
 from .create import empty
 from .gather import index_select
-from .index import getitem
-from .join import cat, stack
+from .join import cat
 from .memory import clone, expand_to, sum_to
 from .transpose import transpose
-from .views import _reshape, flatten
+from .views import _reshape
 
 __all__ = [
-    "block_diag", "cartesian_prod", "combinations", "flip", "fliplr", "flipud", "meshgrid", "repeat_interleave", "roll", "rot90", "tile",
+    "block_diag", "flip", "fliplr", "flipud", "meshgrid", "repeat_interleave", "roll", "rot90", "tile",
 ]  # fmt: skip
 METHODS = ("flip", "fliplr", "flipud", "repeat", "repeat_interleave", "roll", "rot90", "tile")
 
@@ -256,47 +254,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
-
-
-def cartesian_prod(*tensors: Any) -> Tensor:
-    """All combinations of the elements of vectors, one in a row.
-
-    >>> import dovetail as dv
-    >>> dv.cartesian_prod(dv.tensor([1, 2]), dv.tensor([3, 4]))
-    tensor([[1, 3],
-            [1, 4],
-            [2, 3],
-            [2, 4]])
-    """
-    given = several(tensors)
-    for one in given:
-        if one._a.ndim != 1:
-            raise ShapeError("cartesian_prod", f"Expect a 1D vector, but got shape {list(one._a.shape)}")
-    if len(given) == 1:
-        return given[0]
-    return stack([flatten(one) for one in meshgrid(*given, indexing="ij")], dim=1)
-
-
-def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """All choices of ``r`` elements of a vector in their order, one in a row.
-
-    Raises a ShapeError (RuntimeError) unless ``input`` is a vector.
-
-    >>> import dovetail as dv
-    >>> dv.combinations(dv.tensor([1, 2, 3]))
-    tensor([[1, 2],
-            [1, 3],
-            [2, 3]])
-    """
-    if input._a.ndim != 1:
-        raise ShapeError("combinations", "Expect a 1D vector, but got shape", f"{tuple(input._a.shape)}")
-    if r < 0:
-        raise ShapeError("combinations", f"Expect a non-negative number, but got {r}")
-    if r == 0:
-        return input.new_empty((0,))
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(choose(range(input._a.size), r)), np.int64).reshape(-1, r)
-    return getitem(input, wrap(module_for(device_of(input._a)).asarray(rows)))
 
 
 def block_diag(*tensors: Any) -> Tensor:

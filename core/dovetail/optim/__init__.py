@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..absent import later
 from .adadelta import Adadelta
 from .adafactor import Adafactor
 from .adagrad import Adagrad
@@ -20,23 +20,16 @@ from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .sgd import SGD
-from .sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "SparseAdam",
+    "RAdam", "RMSprop", "Rprop",
 ]  # fmt: skip
 
 
 if TYPE_CHECKING:
+    from dovetail_science.sparse_adam import SparseAdam
+
     from . import lr_scheduler, swa_utils
 else:
-
-    def __getattr__(name: str) -> Any:
-        if name == "lr_scheduler":
-            return importlib.import_module(f"{__name__}.{name}")
-        if name == "swa_utils":  # a plugin's module
-            from ..plugins.namespaces import resolve
-
-            return resolve("optim.swa_utils")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__, __dir__ = later(__name__)  # what is loaded when it is asked for, and what plugins bring

@@ -9,8 +9,9 @@ from dovetail import Tensor, no_grad
 from dovetail.errors import RangeError, ValueRangeError
 from dovetail.nn import Module
 from dovetail.nn import functional as F
+from dovetail.nn.utils.spectral_norm import as_matrix, need_iterations, output_dim, random_unit
+from dovetail.nn.utils.weight_norm import norm_except
 
-from .norm_hooks import as_matrix, need_iterations, norm_except, output_dim, random_unit
 from .orthogonal import orthogonal
 from .parametrize import register_parametrization
 

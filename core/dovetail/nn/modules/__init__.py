@@ -10,6 +10,7 @@ from ...absent import later
 from ..module import Module
 
 _FACES = {
+    "adaptive": "adaptive",
     "activation": "activation softmax attention",
     "batchnorm": "batch_norm",
     "channelshuffle": "vision",
@@ -20,6 +21,7 @@ _FACES = {
     "flatten": "linear",
     "fold": "vision",
     "instancenorm": "batch_norm",
+    "lazy": "lazy",
     "linear": "linear",
     "loss": "loss margin_loss",
     "module": "module _hooks _state",

@@ -393,7 +393,7 @@ ROWS = [
         errors=[([T(3), T(3)], {}, _NO, "at least 2 dimensions")],
     ),
     Row(
-        "linalg_lu_factor_ex",
+        "lu_factor_ex",
         [T(2, 3, 3)],
         ref=None,
         why="NumPy has no such function",
@@ -408,7 +408,7 @@ ROWS = [
         ],
     ),
     Row(
-        "linalg_lu_factor_ex",
+        "lu_factor_ex",
         [T(3, 5)],
         ref=None,
         why="NumPy has no such function",
@@ -418,7 +418,7 @@ ROWS = [
         name="wide",
     ),
     Row(
-        "linalg_lu_factor_ex",
+        "lu_factor_ex",
         [T(5, 3)],
         ref=None,
         why="NumPy has no such function",
@@ -428,7 +428,7 @@ ROWS = [
         name="tall",
     ),
     Row(
-        "linalg_geqrf",
+        "geqrf",
         [T(4, 3, grad=False)],
         ref=None,
         why="signs are LAPACK's choice",

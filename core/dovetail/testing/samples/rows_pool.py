@@ -130,6 +130,11 @@ ROWS = [
     Row("adaptive_max_pool3d", [T(1, 2, 3, 4, 5), 2], call=f"{_F}adaptive_max_pool3d", ref=adaptive(np.max), promote=None, errors=_EA),
     *[Row(f"adaptive_max_pool{n}d_with_indices", [T(1, 2, *(5,) * n), 2], call=f"{_F}adaptive_max_pool{n}d_with_indices", promote=None,
           ref=lambda x, size: adaptive(np.max)(x, size, True), errors=_EA) for n in (1, 2, 3)],
+    *[Row(f"fractional_max_pool{n}d{more}", [T(1, 2, *(6,) * n), 2],
+          dict(output_size=(3,) * n, _random_samples=T(1, 2, n, low=0.1, high=0.9, grad=False)), promote=None,
+          call=f"{_F}fractional_max_pool{n}d{more}", why=_W,
+          errors=[([T(1, 2, *(6,) * n), 2], {}, ValueError, "requires specifying either an output_size or an output_ratio")])
+      for n in (2, 3) for more in ("", "_with_indices")],
     Row("max_unpool1d", [T(2, 3, 3), I(2, 3, 3, high=1), 2], call=f"{_F}max_unpool1d", covers=("plane_put",), promote=None,
         ref=unpool, grad2=False, why="linear; positions that collide keep the last, and have no inverse",
         grad=False, errors=[([T(1, 1, 2), T(1, 1, 2), 2], {}, RuntimeError, "elements in indices should be type int64")]),

@@ -28,7 +28,6 @@ REASONS: dict[str, str] = {
     ),
     **dict.fromkeys(("drawn", "dropout"), _RANDOM),
     "histogram": "its bins are searched among edges in the data; histc with a fixed range is exported",
-    "linalg_geqrf": "its packed reflections are LAPACK's; qr is exported",
     "i0": "ONNX has no Bessel functions; a window made of them when the model is built is a constant",
     "nextafter": "ONNX cannot count up the bits of a float",
     "polygamma": "ONNX has no zeta functions; digamma is exported",

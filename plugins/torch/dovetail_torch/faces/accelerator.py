@@ -1,4 +1,4 @@
-"""The accelerator of this machine, by PyTorch's device-neutral names: the NVIDIA GPU behind CuPy, or none."""
+"""Memory and kin of the accelerator, by PyTorch's device-neutral names, which stand in ``dovetail.accelerator``."""
 
 from __future__ import annotations
 
@@ -8,33 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 from dovetail import cuda
-from dovetail.absent import answers
 from dovetail.device import Device, cupy
 from dovetail.dtypes import TYPES
 
 __all__ = [
-    "Graph", "current_accelerator", "current_device_idx", "current_device_index", "device_count", "device_index", "empty_cache",
-    "empty_host_cache", "get_device_capability", "get_device_module", "get_memory_info", "is_available", "max_memory_allocated",
-    "max_memory_reserved", "memory_allocated", "memory_reserved", "memory_stats", "reset_accumulated_memory_stats",
-    "reset_peak_memory_stats", "set_device_idx", "set_device_index", "synchronize",
+    "Graph", "device_index", "empty_cache", "empty_host_cache", "get_device_capability", "get_device_module", "get_memory_info",
+    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "memory_stats",
+    "reset_accumulated_memory_stats", "reset_peak_memory_stats",
 ]  # fmt: skip
 
-_, __getattr__, __dir__ = answers("dovetail.accelerator", home=__name__)
-is_available, device_count = cuda.is_available, cuda.device_count
-current_device_index = current_device_idx = cuda.current_device
-set_device_index = set_device_idx = cuda.set_device
-synchronize, get_memory_info = cuda.synchronize, cuda.mem_get_info
+get_memory_info = cuda.mem_get_info
 Graph, reset_accumulated_memory_stats = cuda.CUDAGraph, cuda.reset_accumulated_memory_stats
-
-
-def current_accelerator(check_available: bool = False) -> Device | None:
-    """The device type that an accelerator has here, or None without one.
-
-    >>> import dovetail as dv
-    >>> (dv.accelerator.current_accelerator() is None) == (not dv.cuda.is_available())
-    True
-    """
-    return Device("cuda") if cuda.is_available() else None
 
 
 def get_device_module(device: Any = None) -> Any:
@@ -44,7 +28,7 @@ def get_device_module(device: Any = None) -> Any:
     >>> dv.get_device_module("cpu") is dv.cpu
     True
     """
-    kind = Device(device).type if device is not None else "cuda" if is_available() else "cpu"
+    kind = Device(device).type if device is not None else "cuda" if cuda.is_available() else "cpu"
     return importlib.import_module(f"dovetail.{kind}")
 
 

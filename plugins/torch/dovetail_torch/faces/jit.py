@@ -1,4 +1,4 @@
-"""The names of PyTorch's compiler of Python, ``jit``: here functions and modules are what they were, since there is nothing to compile.
+"""What programs seldom take from ``jit``, whose home is the core.
 
 Saved programs of TorchScript cannot be loaded; what else compiles changes speed, not answers.
 """
@@ -12,15 +12,11 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from dovetail import Tensor
-from dovetail.absent import answers
-from dovetail.errors import TypeMismatch, UnsupportedError
-from dovetail.nn import Module
+from dovetail.errors import UnsupportedError
 
-_NAMES, __getattr__, __dir__ = answers("dovetail.jit", home=__name__)
-__all__ = [  # noqa: PLE0604
-    "Attribute", "CompilationUnit", "Error", "Final", "ScriptFunction", "ScriptModule", "annotate", "freeze", "ignore", "isinstance",
-    "load", "optimize_for_inference", "save", "script", *_NAMES,
+__all__ = [
+    "Attribute", "CompilationUnit", "Error", "Final", "ScriptFunction", "annotate", "freeze", "isinstance", "load",
+    "optimize_for_inference", "save",
 ]  # fmt: skip
 
 Unchanged = TypeVar("Unchanged")
@@ -40,28 +36,6 @@ class CompilationUnit:
 
     def __init__(self, lang: Any = None, *_: Any, **__: Any) -> None:
         raise UnsupportedError("jit.CompilationUnit", "TorchScript is not compiled from text", "", "write it as a Python function")
-
-
-class ScriptModule(Module):
-    """A Module; no module is an instance of it but those of its subclasses."""
-
-
-def script(obj: Unchanged, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None) -> Unchanged:
-    """The function, class, module, list or dict itself. Raises a TypeError for what PyTorch could not compile: a number, a tensor.
-
-    >>> import dovetail as dv
-    >>> dv.jit.script(len) is len
-    True
-    """
-    if not (callable(obj) or builtins.isinstance(obj, list | dict)) or builtins.isinstance(obj, Tensor):
-        expected = "module, class, method, function, list or dict was expected"
-        raise TypeMismatch("jit.script", f"obj is of type {type(obj).__name__}", expected, "pass a function or an nn.Module")
-    return obj
-
-
-def ignore(drop: Any = False, **_: Any) -> Any:
-    """A decorator that leaves the function as it is; also ``@ignore(drop=True)``."""
-    return drop if callable(drop) else lambda function: function
 
 
 def freeze(mod: Unchanged, *_: Any, **__: Any) -> Unchanged:

@@ -1,14 +1,17 @@
-"""Layers whose input size the first input tells. Under ``dovetail.nn`` and ``dovetail.nn.modules.lazy``, as PyTorch's."""
+"""Layers whose input size the first input tells."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import dovetail as dv
-from dovetail import Tensor, nn
-from dovetail.errors import ShapeError, ValueRangeError
-from dovetail.nn import Buffer, Linear, Module, UninitializedBuffer, UninitializedParameter
-from dovetail.nn.parameter import is_lazy
+from ..autograd.node import Tensor
+from ..dtypes import int64
+from ..errors import ShapeError, ValueRangeError
+from . import batch_norm, conv
+from ._ops import dv
+from .linear import Linear
+from .module import Module
+from .parameter import Buffer, UninitializedBuffer, UninitializedParameter, is_lazy
 
 __all__ = [
     "LazyBatchNorm1d",
@@ -146,7 +149,7 @@ class _LazyNorm(_LazyLayer):
         if track_running_stats:
             self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
             self.running_var = UninitializedBuffer(device=device, dtype=dtype)
-            self.num_batches_tracked = Buffer(dv.tensor(0, dtype=dv.int64, device=device))
+            self.num_batches_tracked = Buffer(dv.tensor(0, dtype=int64, device=device))
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take ``num_features`` from the input."""
@@ -155,13 +158,19 @@ class _LazyNorm(_LazyLayer):
             self._materialize(**dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.num_features,)))
 
 
-def _lazy(base: type[_LazyLayer], name: str) -> Any:
-    """The lazy form of a layer of ``dovetail.nn``, which becomes that layer."""
-    kind, doc = getattr(nn, name), f"A {name} whose ``{base._told}`` its first input tells."
-    return type(f"Lazy{name}", (base, kind), {"__doc__": doc, "cls_to_become": kind, "__module__": __name__})
+def _lazy(base: type[_LazyLayer], kind: type[Module]) -> Any:
+    """The lazy form of a layer, which becomes that layer."""
+    name, doc = f"Lazy{kind.__name__}", f"A {kind.__name__} whose ``{base._told}`` its first input tells."
+    return type(name, (base, kind), {"__doc__": doc, "cls_to_become": kind, "__module__": __name__})
 
 
-LazyConv1d, LazyConv2d, LazyConv3d = (_lazy(_LazyConv, f"Conv{n}d") for n in (1, 2, 3))
-LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (_lazy(_LazyConv, f"ConvTranspose{n}d") for n in (1, 2, 3))
-LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (_lazy(_LazyNorm, f"BatchNorm{n}d") for n in (1, 2, 3))
-LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = (_lazy(_LazyNorm, f"InstanceNorm{n}d") for n in (1, 2, 3))
+LazyConv1d, LazyConv2d, LazyConv3d = (_lazy(_LazyConv, kind) for kind in (conv.Conv1d, conv.Conv2d, conv.Conv3d))
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (
+    _lazy(_LazyConv, kind) for kind in (conv.ConvTranspose1d, conv.ConvTranspose2d, conv.ConvTranspose3d)
+)
+LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (
+    _lazy(_LazyNorm, kind) for kind in (batch_norm.BatchNorm1d, batch_norm.BatchNorm2d, batch_norm.BatchNorm3d)
+)
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = (
+    _lazy(_LazyNorm, kind) for kind in (batch_norm.InstanceNorm1d, batch_norm.InstanceNorm2d, batch_norm.InstanceNorm3d)
+)

@@ -1,4 +1,4 @@
-"""NumPy's archives, ``.npz``: arrays by name; no pickle, and no size is believed that the file does not have."""
+"""NumPy's archives, ``.npz``, for ``dovetail.load``: arrays by name; no pickle, and no size is believed that the file does not have."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..dtypes import TYPES
-from ..errors import FormatError
+from dovetail.dtypes import TYPES
+from dovetail.errors import FormatError
 
 __all__ = ["read_npz"]
 

@@ -1,19 +1,20 @@
-"""SparseAdam: Adam for sparse gradients."""
+"""SparseAdam: Adam for sparse gradients; under ``dovetail.optim``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import UnsupportedError
-from ..ops._override import of_plugin
-from .optimizer import Optimizer, check, checked, number
+from dovetail.errors import UnsupportedError
+from dovetail.optim.optimizer import Optimizer, check, checked, number
+
+from .sparse.steps import step
 
 __all__ = ["SparseAdam"]
 
 
 class SparseAdam(Optimizer):
-    """Adam that touches only the rows with a gradient: those of ``nn.Embedding(sparse=True)``, with dovetail-science.
+    """Adam that touches only the rows with a gradient: those of ``nn.Embedding(sparse=True)``.
 
     Raises a ValueError for settings out of range and complex or sparse parameters, a RuntimeError for a dense gradient.
 
@@ -44,5 +45,5 @@ class SparseAdam(Optimizer):
             if any(not p.grad.is_sparse for p in given):
                 raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
             if given:
-                of_plugin("step")(self, group, given)
+                step(self, group, given)
         return loss

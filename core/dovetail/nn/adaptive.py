@@ -1,16 +1,18 @@
-"""A softmax for many classes, most of them rare. Under ``dovetail.nn`` and ``dovetail.nn.modules.adaptive``, as PyTorch's."""
+"""A softmax for many classes, most of them rare."""
 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Sequence as Row
 from typing import Any
 
-import dovetail as dv
-from dovetail import Tensor
-from dovetail.errors import ShapeError, ValueRangeError
-from dovetail.nn import Linear, Module, ModuleList, Sequential
-from dovetail.nn import functional as F
+from ..autograd.node import Tensor
+from ..errors import ShapeError, ValueRangeError
+from . import functional as F
+from ._ops import dv
+from .containers import ModuleList, Sequential
+from .linear import Linear
+from .module import Module
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
 
@@ -31,7 +33,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     """
 
     def __init__(
-        self, in_features: int, n_classes: int, cutoffs: Sequence[int], div_value: float = 4.0, head_bias: bool = False,
+        self, in_features: int, n_classes: int, cutoffs: Row[int], div_value: float = 4.0, head_bias: bool = False,
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         cutoffs = list(cutoffs)

@@ -1,19 +1,20 @@
-"""Maxima over windows at random places. Under ``dovetail.nn`` and its ``functional``, as PyTorch's."""
+"""Maxima over windows at random places."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import dovetail as dv
-from dovetail import Tensor
-from dovetail.errors import NotATensor, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError, as_tensor_remedy
-from dovetail.nn import Module
-from dovetail.ops.adaptive_pool import max_of_ranges
+from ..autograd.node import CLASSES, Tensor
+from ..dtypes import float32, float64
+from ..errors import NotATensor, RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError, as_tensor_remedy
+from .adaptive_pool import max_of_ranges
+from .random import rand
+from .ranges import arange
 
-__all__ = [
-    "FractionalMaxPool2d", "FractionalMaxPool3d", "fractional_max_pool2d", "fractional_max_pool2d_with_indices",
-    "fractional_max_pool3d", "fractional_max_pool3d_with_indices",
-]  # fmt: skip
+__all__: list[str] = []
+FUNCTIONAL = (
+    "fractional_max_pool2d", "fractional_max_pool2d_with_indices", "fractional_max_pool3d", "fractional_max_pool3d_with_indices",
+)  # fmt: skip
 
 
 def fractional_max_pool2d(
@@ -74,7 +75,7 @@ def _spread(where: str, name: str, value: Any, n: int) -> tuple[int, ...]:
 
 def _pooled(n: int, input: Tensor, kernel_size: Any, output_size: Any, ratio: Any, samples: Any) -> tuple[Tensor, Tensor]:
     where = f"fractional_max_pool{n}d"
-    if not isinstance(input, Tensor):
+    if input.__class__ not in CLASSES:
         raise NotATensor(f"{where}()", f"argument 'input' must be Tensor, not {type(input).__name__}", "", as_tensor_remedy(input))
     kernel, spatial = _spread(where, "kernel_size", kernel_size, n), input.shape[-n:]
     if output_size is None and ratio is None:
@@ -106,7 +107,7 @@ def _ranges(x: Tensor, kernel: tuple[int, ...], size: tuple[int, ...], samples: 
     """Where the random windows begin along each dimension, the last one at the end, and their lengths."""
     n, shape = len(size), (*x.shape[:2], len(size))
     if samples is None:
-        u = dv.rand(shape, dtype=dv.float64 if x.dtype is dv.float64 else dv.float32)
+        u = rand(shape, dtype=float64 if x.dtype is float64 else float32)
     else:
         u = samples[: len(x)]
         if u.shape != shape or u.dtype != x.dtype:
@@ -116,53 +117,7 @@ def _ranges(x: Tensor, kernel: tuple[int, ...], size: tuple[int, ...], samples: 
     for a, (length, o, k) in enumerate(zip(x.shape[2:], size, kernel, strict=True)):
         v = u[..., 1 - a if n == 2 else a, None]
         alpha = (length - k) / (o - 1) if o > 1 else 0.0
-        line = ((dv.arange(o, dtype=u.dtype, device=u.device) + v) * alpha).long() - (v * alpha).long()
+        line = ((arange(o, dtype=u.dtype, device=u.device) + v) * alpha).long() - (v * alpha).long()
         line[..., -1] = length - k
         starts.append(line.to(x.device))
     return tuple(starts), tuple([k] * o for k, o in zip(kernel, size, strict=True))
-
-
-class _FractionalMaxPool(Module):
-    _n: int
-
-    def __init__(
-        self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
-    ) -> None:
-        name = type(self).__name__
-        kernel = self._each(kernel_size)
-        if not all(k > 0 for k in kernel):
-            raise ValueRangeError(name, f"kernel_size must be greater than 0, but got {kernel_size}")
-        if output_size is None and output_ratio is None:
-            raise ValueRangeError(name, f"{name} requires specifying either an output size, or a pooling ratio")
-        if output_size is not None and output_ratio is not None:
-            raise ValueRangeError(name, "only one of output_size and output_ratio may be specified")
-        size, ratio = (None if value is None else self._each(value) for value in (output_size, output_ratio))
-        if not all(0 < r < 1 for r in ratio or ()):
-            raise ValueRangeError(name, f"output_ratio must be between 0 and 1 (got {output_ratio})")
-        super().__init__()
-        self.kernel_size, self.return_indices, self.output_size, self.output_ratio = kernel, return_indices, size, ratio
-        self.register_buffer("_random_samples", _random_samples)
-
-    def _each(self, value: Any) -> tuple[Any, ...]:
-        return tuple(value) if isinstance(value, tuple | list) else (value,) * self._n
-
-    def forward(self, input: Tensor) -> Any:
-        out = _pooled(self._n, input, self.kernel_size, self.output_size, self.output_ratio, self._random_samples)
-        return out if self.return_indices else out[0]
-
-
-class FractionalMaxPool2d(_FractionalMaxPool):
-    """Maxima over windows at random places, so that the size shrinks by any ratio. Graham, 2014.
-
-    >>> import dovetail as dv
-    >>> dv.nn.FractionalMaxPool2d(2, output_ratio=(0.5, 0.5))(dv.ones(1, 1, 8, 8)).shape
-    dovetail.Size([1, 1, 4, 4])
-    """
-
-    _n = 2
-
-
-class FractionalMaxPool3d(_FractionalMaxPool):
-    """FractionalMaxPool2d for (N, C, D, H, W)."""
-
-    _n = 3
