@@ -68,7 +68,9 @@ def misfit(have: Any, want: Any) -> tuple[str, str]:
 
 def _index(where: str, name: str, value: Any, at: int = 0) -> int:
     try:
-        return whole(None if value.__class__ is bool else value)  # True is no dimension
+        if value.__class__ is bool:
+            raise TypeError(value)  # True is no dimension
+        return whole(value)
     except TypeError:
         kind = type(value).__name__
         raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, but found element of type {kind} at pos {at}") from None
