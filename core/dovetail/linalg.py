@@ -79,44 +79,44 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return decompose.solve_triangular(A.mT, B.mT, not upper, unitriangular).mT
 
 
-def svdvals(A: Tensor) -> Tensor:
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, falling.
 
     >>> import dovetail as dv
     >>> dv.linalg.svdvals(dv.tensor([[3., 0.], [0., 4.]]))
     tensor([4., 3.])
     """
-    return svd(A, False)[1]
+    return svd(A, False, driver)[1]
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+def eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, rising.
 
     >>> import dovetail as dv
     >>> dv.linalg.eigvalsh(dv.tensor([[2., 0.], [0., 1.]]))
     tensor([1., 2.])
     """
-    return eigh(A, UPLO)[0]
+    return eigh(input, UPLO)[0]
 
 
-def eigvals(A: Tensor) -> Tensor:
+def eigvals(input: Tensor) -> Tensor:
     """The complex eigenvalues of square matrices."""
-    return eig(A)[0]
+    return eig(input)[0]
 
 
-def pinv(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Tensor:
-    """The Moore-Penrose inverse; singular values up to ``max(atol, rtol · largest)`` count as zero.
+def pinv(input: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """The Moore-Penrose inverse; singular values up to ``max(atol, rtol · largest)`` count as zero (`rcond` is the older `rtol`).
 
     >>> import dovetail as dv
     >>> dv.linalg.pinv(dv.tensor([[2.], [0.]]))
     tensor([[0.5000, 0.0000]])
     """
-    decompose.need_matrix(A._a, "pinv", False)
-    least, relative = matrices.tolerance(A._a, atol, rtol)
-    if atol is not None and A._a.size:
-        s = _sizes(A._a, hermitian)
+    decompose.need_matrix(input._a, "pinv", False)
+    least, relative = matrices.tolerance(input._a, atol, rtol if rcond is None else rcond)
+    if atol is not None and input._a.size:
+        s = _sizes(input._a, hermitian)
         relative = xp(s).maximum(least / s.max(axis=-1, keepdims=True), relative)
-    return decompose.pinv(A, relative, hermitian)
+    return decompose.pinv(input, relative, hermitian)
 
 
 def _sizes(a: Any, hermitian: bool) -> Any:
@@ -124,17 +124,17 @@ def _sizes(a: Any, hermitian: bool) -> Any:
     return xp(a).abs(xp(a).linalg.eigvalsh(a)) if hermitian else xp(a).linalg.svd(a, compute_uv=False)
 
 
-def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+def matrix_rank(input: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """The number of singular values above ``max(atol, rtol · largest)``, or above the older `tol`.
 
     >>> import dovetail as dv
     >>> dv.linalg.matrix_rank(dv.tensor([[1., 1.], [1., 1.]]))
     tensor(1)
     """
-    decompose.need_matrix(A._a, "matrix_rank", False)
-    where = xp(A._a)
-    least, relative = matrices.tolerance(A._a, atol, rtol) if tol is None else matrices.tolerance(A._a, tol, 0.0)
-    s = _sizes(A._a, hermitian)
+    decompose.need_matrix(input._a, "matrix_rank", False)
+    where = xp(input._a)
+    least, relative = matrices.tolerance(input._a, atol, rtol) if tol is None else matrices.tolerance(input._a, tol, 0.0)
+    s = _sizes(input._a, hermitian)
     top = s.max(axis=-1, keepdims=True) if s.size else 0
     return wrap(where.asarray((s > where.maximum(least, relative * top)).sum(axis=-1), "int64"))
 

@@ -69,6 +69,8 @@ def misfit(have: Any, want: Any) -> tuple[str, str]:
 
 def _index(where: str, name: str, value: Any, at: int = 0) -> int:
     try:
+        if value.__class__ is bool:
+            raise TypeError(value)  # True is no dimension
         return whole(value)
     except TypeError:
         kind = type(value).__name__

@@ -18,10 +18,10 @@ __all__ = ["into"]
 _CASTS = frozenset(  # what computes in its arguments' type and converts on writing; all others ask for the type of the result
     """
     acos acosh add addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift
-    bitwise_xor cat column_stack copysign cos cosh deg2rad diff digamma div dstack eq erf erfc erfinv exp exp2 expm1 floor_divide fmax fmin
-    fmod gcd ge gt hstack hypot i0 kron lcm ldexp le lerp lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not
-    logical_or logical_xor logit logsumexp lt maximum minimum mul mvlgamma nanmean nansum ne nextafter outer pow rad2deg reciprocal
-    remainder rsqrt sigmoid sin sinc sinh sqrt square stack std sub tan tanh true_divide var vstack xlogy
+    bitwise_xor cat column_stack cond copysign cos cosh deg2rad diff digamma div dstack eq erf erfc erfinv exp exp2 expm1 floor_divide
+    fmax fmin fmod gcd ge gt hfft hstack hypot i0 irfft kron lcm ldexp le lerp lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and
+    logical_not logical_or logical_xor logit logsumexp lt matrix_rank maximum minimum mul mvlgamma nanmean nansum ne nextafter outer pinv
+    pow rad2deg reciprocal remainder rsqrt sigmoid sin sinc sinh sqrt square stack std sub tan tanh true_divide var vstack xlogy
     """.split()
 )
 _PLAIN = frozenset("eq ge gt isneginf isposinf le lt ne logical_and logical_not logical_or logical_xor floor_divide".split())  # no gradient

@@ -266,11 +266,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if count != 1:
         channels = shape[1] if len(shape) > 1 else 1
         if channels != count:
-            raise ShapeError(
-                "prelu",
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel size = {channels}",
-                f"input {shape}",
-            )
+            found = f"Found parameter numbers = {count} and channel size = {channels}"
+            raise ShapeError("prelu", f"Mismatch of parameter numbers and input channel size. {found}", f"input {shape}")
         weight = weight.reshape((count,) + (1,) * (len(shape) - 2))
     elif weight._a.ndim > len(shape):
         weight = weight.reshape(())

@@ -11,7 +11,7 @@ from ._keywords import alpha_first
 from ._op import Array, op, xp
 from ._out import into
 from ._prepare import number
-from ._refuse import floats_only, no_bools, tensors, type_name
+from ._refuse import fits, floats_only, no_bools, tensors, type_name
 from ._ufunc import ufunc
 from .inplace import write
 
@@ -60,6 +60,7 @@ add_scaled.vjp(lambda g: g, lambda g, alpha: mul(g, alpha))
 
 def _alpha(where: str, dtype: Any, alpha: Any) -> Any:
     """Check a multiplier against the type of the result."""
+    alpha = alpha.item() if hasattr(alpha, "item") else alpha
     if alpha.__class__ is bool and dtype.kind != "b":
         raise DtypeError(where, "Boolean alpha only supported for Boolean results", f"the result is {type_name(dtype)}")
     if alpha.__class__ is float and dtype.kind in "iub":
@@ -67,7 +68,7 @@ def _alpha(where: str, dtype: Any, alpha: Any) -> Any:
         raise DtypeError(where, what, "expected an integer")
     if alpha.__class__ is complex and dtype.kind != "c":
         raise DtypeError(where, f"For non-complex input tensors, argument alpha must not be a complex number (got {alpha})")
-    return number(alpha, dt.from_numpy_dtype(dtype))
+    return number(fits(where, alpha, dtype), dt.from_numpy_dtype(dtype))
 
 
 def add(input: Tensor, other: Any, *last: Any, alpha: Any = 1, out: Any = None) -> Tensor:
@@ -313,9 +314,8 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, value: Any = 1) -> Arr
     tensor([1.5000])
     """
     if tensor1.dtype.kind in "iub":
-        raise DtypeError(
-            "addcdiv", "Integer division with addcdiv is no longer supported", "expected floating-point tensors", "use .float()"
-        )
+        what = "Integer division with addcdiv is no longer supported"
+        raise DtypeError("addcdiv", what, "expected floating-point tensors", "use .float()")
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
 
@@ -342,7 +342,7 @@ _lerp.vjp(
 def _one_type(input: Tensor, end: Tensor, weight: Any) -> list[Any]:
     tensors("lerp", input=input, end=end)
     for t, name in ((end, "end"), (weight, "weight")):
-        if t.__class__ in CLASSES and t._a.dtype != input._a.dtype:
+        if t.__class__ in CLASSES and t._a.dtype != input._a.dtype and (t is end or t._a.ndim):
             raise DtypeError("lerp", f"expected dtype {input._a.dtype} for `{name}` but got dtype {t._a.dtype}", "", "convert one")
     floats_only("lerp", input._a)
     return [input, end, weight]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .. import dtypes as dt
-from ..autograd.node import Tensor
+from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError
 from ._op import Array, op, xp
 from ._refuse import ordered, tensors, type_name
@@ -218,6 +220,8 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     >>> dv.isin(dv.tensor([1, 2, 3]), dv.tensor([2, 5]))
     tensor([False,  True, False])
     """
+    if any((x._a if x.__class__ in CLASSES else np.asarray(x)).dtype.kind in "bc" for x in (elements, test_elements)):
+        raise DtypeError("isin()", "Unsupported input type encountered for isin(): Bool or Complex")
     return _isin(elements, test_elements, assume_unique, invert)
 
 

@@ -42,12 +42,8 @@ def finished(a: Any, requires_grad: bool = False, out: Any = None) -> Tensor:
         t._v = INFERENCE_BOX
     if requires_grad:
         if a.dtype.kind not in "fcV":
-            raise DtypeError(
-                "requires_grad",
-                "Only Tensors of floating point and complex dtype can require gradients",
-                f"got {a.dtype.name}",
-                "pass dtype=float32, or write 1.0 for 1",
-            )
+            what = "Only Tensors of floating point and complex dtype can require gradients"
+            raise DtypeError("requires_grad", what, f"got {a.dtype.name}", "pass dtype=float32, or write 1.0 for 1")
         leaf(t)
     return t
 

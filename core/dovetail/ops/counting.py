@@ -117,8 +117,8 @@ def histc(input: Fixed, bins: int = 100, min: float = 0, max: float = 0) -> Arra
     a = input.reshape(-1)
     if min == max and a.size:
         min, max = a.min(), a.max()
-    if not (min <= max):
-        raise ShapeError("histc", f"max must be larger than min (got min {min}, max {max})")
+    if not -np.inf < min <= max < np.inf:
+        raise ShapeError("histc", f"range of [{min}, {max}] is not finite, or max be larger than min (got min {min}, max {max})")
     if min == max:
         min, max = min - 1, max + 1
     return _binned(a[:, None], [where.linspace(min, max, bins + 1).astype(a.dtype)], None).astype(input.dtype)

@@ -211,8 +211,10 @@ def _(g: Any, input: Any, mode: Any, Q: Any, R: Any) -> Any:
 
 
 @_several("linalg_svd", "U", "S", "Vh")
-def svd(input: Array, full_matrices: bool = True) -> Array:
-    """Singular vectors and values: ``U diag(S) Vh = input``."""
+def svd(input: Array, full_matrices: bool = True, driver: str | None = None) -> Array:
+    """Singular vectors and values: ``U diag(S) Vh = input``; there is one driver."""
+    if driver is not None:
+        raise ShapeError("torch.linalg.svd", "keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.")
     need_matrix(input, "svd", False)
     failure = "The algorithm failed to converge because the input matrix contained non-finite values."
     return tuple(_run("svd", failure, input, full_matrices=full_matrices))

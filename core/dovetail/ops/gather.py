@@ -126,7 +126,7 @@ def vector(where: str, a: Any, dim: int, index: Any) -> int:
     if index.ndim > 1:
         error: Any = ShapeError if where == "index_fill_" else RangeError
         raise error(f"{where}()", "Index is supposed to be a vector", f"got shape {tuple(index.shape)}")
-    if index.dtype.name not in ("int64", "int32"):
+    if index.dtype.name not in (("int64",) if where == "index_copy_" else ("int64", "int32")):
         error = RangeError if where == "index_fill_" else DtypeError
         raise error(f"{where}()", "Expected dtype int32 or int64 for index", f"got {index.dtype.name}")
     return dim_of(where, dim, a.ndim)

@@ -92,12 +92,8 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
         at = next((i for i, n in enumerate(first) if n != shape[i] and i != d), None)
         if at is not None:
             text = f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]}"
-            raise ShapeError(
-                "cat",
-                f"{text} for tensor number {k} in the list.",
-                f"shapes {tuple(first)} and {tuple(shape)}",
-                f"is dim meant to be {at}?",
-            )
+            shapes = f"shapes {tuple(first)} and {tuple(shape)}"
+            raise ShapeError("cat", f"{text} for tensor number {k} in the list.", shapes, f"is dim meant to be {at}?")
     return _cat(parts, d)
 
 
@@ -248,6 +244,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     """
     how = next(x for x in (indices_or_sections, indices, sections) if x is not None)
     if how.__class__ in CLASSES:
+        if how._a.dtype != "int64":
+            raise ShapeError("tensor_split", f"expected tensor_indices_or_sections to have dtype of long, but got {how.dtype}")
         how = how.tolist()
     if not input._a.ndim:
         raise ShapeError("tensor_split", "expected at least a 1-dimensional tensor, but got a tensor with 0 dims")

@@ -64,6 +64,8 @@ def _chosen(input: Tensor, min: Any, max: Any) -> Any:
     if dtype.kind == "f" and (min is None or min.__class__ in _NUMBERS) and (max is None or max.__class__ in _NUMBERS):
         return _clamp
     _no_complex("clamp", input._a)
+    if complex in (min.__class__, max.__class__):
+        raise NotForType("clamp", "clamp is not supported for complex types")
     if min is not None and max is not None and (min.__class__ in CLASSES) != (max.__class__ in CLASSES):
         what = f"received an invalid combination of arguments (min {type(min).__name__}, max {type(max).__name__})"
         raise TypeMismatch("clamp()", what, "expected two numbers or two tensors")

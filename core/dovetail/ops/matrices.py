@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
-from ..errors import ShapeError
+from ..errors import ShapeError, TypeMismatch
 from . import decompose
 from ._dims import dim_of
 from ._results import results
@@ -89,8 +89,8 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     >>> dv.svd(dv.tensor([[3., 0.], [0., 4.]])).S
     tensor([4., 3.])
     """
-    u, s, vh = decompose.svd(input, not some)
-    return results("svd", "U", "S", "V")([u, s, vh.mH])
+    u, s, vh = decompose.svd(input, not (some and compute_uv))
+    return results("svd", "U", "S", "V")([u, s, vh.mH] if compute_uv else [u.new_zeros(u.shape), s, vh.new_zeros(vh.shape)])
 
 
 def matrix_exp(input: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def matrix_norm(input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: b
     elif ord in (1, -1, math.inf, -math.inf):
         values = vector_norm(x, 1, -2 if abs(ord) == 1 else -1)
     else:
-        raise ShapeError("linalg.matrix_norm", f"Order {ord} not supported.")
+        raise (TypeMismatch if ord is None else ShapeError)("linalg.matrix_norm", f"Order {ord} not supported.")
     out = values.sum(-1) if ord == "nuc" or (ord > 0 and not values._a.shape[-1]) else amax(values, -1) if ord > 0 else amin(values, -1)
     return reshape(out, tuple(1 if i in (a, b) else n for i, n in enumerate(input._a.shape))) if keepdim else out
 
@@ -152,6 +152,8 @@ def norm(input: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False,
         if n not in (1, 2):
             raise ShapeError("linalg.norm", f"If dim is not specified but ord is, the input must be 1D or 2D. Got {n}D.")
         dim = (0, 1) if n == 2 else None
+    if dim is not None and len(dim) not in (1, 2):
+        raise ShapeError("linalg.norm", f"If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
     if isinstance(ord, str) or (ord is not None and dim is not None and len(dim) == 2):
         return matrix_norm(input, ord, dim, keepdim, dtype)
     return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype)

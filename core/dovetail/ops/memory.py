@@ -12,7 +12,7 @@ from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Leaf, Tensor, changed, wrap
 from ..device import device_of, module_for, xp
 from ..device import move as to_device
-from ..errors import GradError, ShapeError, TypeMismatch
+from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from ..size import Spoken
 from . import _layout
 from ._arrays import broadcast
@@ -235,6 +235,8 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     """
     if input._n is not None and STATE.word & GRAD:
         raise GradError("set_", "cannot change the memory of a tensor that requires grad", "", "use it inside no_grad()")
+    if source is not None and source._a.dtype != input._a.dtype:
+        raise DtypeError("set_", f"Could not set tensor of type {source.dtype} to a tensor of type {input.dtype}")
     if source is None:
         input._a, input._v = xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]
     else:

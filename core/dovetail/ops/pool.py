@@ -187,12 +187,8 @@ def _window(where: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, 
     outs = pool_sizes(x.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
     if min(outs) < 1:
         before, after = ("x".join(map(str, (x.shape[-n - 1], *sizes))) for sizes in (x.shape[-n:], outs))
-        raise ShapeError(
-            where,
-            f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small",
-            "",
-            "pool less often, or pad",
-        )
+        what = f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small"
+        raise ShapeError(where, what, "", "pool less often, or pad")
     return Window(kernel, stride, padding, dilation, outs)
 
 

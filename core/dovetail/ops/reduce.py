@@ -91,8 +91,8 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     >>> dv.nanmean(dv.tensor([1., float("nan"), 2.]))
     tensor(1.5000)
     """
-    if input._a.dtype.kind not in "fcV":
-        what = f"expected input to have floating point or complex dtype but got {type_name(input._a.dtype)}"
+    if input._a.dtype.kind not in "fcV" or not (dtype is None or dtype.is_floating_point or dtype.is_complex):
+        what = f"expected input and dtype to be floating point or complex but got {type_name(input._a.dtype)} and {dtype}"
         raise DtypeError("nanmean()", what, "", "convert with .float()")
     return div(nansum(input, dim, keepdim, dtype), sum(_numbers(input), dim, keepdim, dtype=dtype))
 
@@ -157,7 +157,7 @@ def _spread(a: Any, dim: Any, correction: Any, keepdim: bool, where: str) -> Any
 
 def _to_deviation(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool, factor: int) -> Any:
     """A gradient times ``factor (input - mean) / (n - correction)``."""
-    n = max(count(input._a.shape, dim, "var") - correction, 0)
+    n = count(input._a.shape, dim, "var") - correction  # PyTorch's is negative here, and 0 in the forward
     return mul(unreduce(g, input._a.shape, dim, keepdim), mul(sub(input, mean(input, dim, True)), factor / n if n else math.inf))
 
 

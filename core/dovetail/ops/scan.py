@@ -190,6 +190,8 @@ def _strips(where: str, y: Tensor, x: Any, dx: Any, dim: int) -> Any:
     height = add(_cut(y, dim, 1, None), _cut(y, dim, None, -1))
     if x is None:
         return mul(height, dx)
+    if x._a.ndim == 1 and x._a.shape[0] != y._a.shape[dim]:
+        raise ShapeError(where, f"There must be one `x` value for each sample point ({x._a.shape[0]} and {y._a.shape[dim]})")
     after = y._a.ndim - 1 - dim
     return mul(height, diff(x.reshape(-1, *(1,) * after) if x._a.ndim == 1 else x, dim=-1 - after))
 

@@ -134,7 +134,8 @@ def _shared_grad(g: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any
         own, other = g.new_ones(g.shape), g.new_ones(index.shape)
     else:
         own, other = (input == out).to(g.dtype), (src == gather(out, dim, index)).to(g.dtype)
-    count = scatter_add(own if include_self else scatter(own, dim, index, 0), dim, index, other)
+    # as in PyTorch, an extreme counts what was there in any case
+    count = scatter_add(own if include_self or reduce != "mean" else scatter(own, dim, index, 0), dim, index, other)
     share = g / (count + (count == 0).to(g.dtype))
     return own * share, other * gather(share, dim, index)
 

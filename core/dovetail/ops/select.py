@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, ShapeError, TypeMismatch
@@ -53,20 +55,19 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """
     if condition.__class__ not in CLASSES or (input is None) != (other is None):
         kinds = ", ".join(type(x).__name__ for x in (condition, input, other))
-        raise TypeMismatch(
-            "where()",
-            f"received an invalid combination of arguments - got ({kinds})",
-            "expected (Tensor, Tensor or Number, Tensor or Number)",
-        )
+        what = f"received an invalid combination of arguments - got ({kinds})"
+        raise TypeMismatch("where()", what, "expected (Tensor, Tensor or Number, Tensor or Number)")
     a = condition._a
     if input is None:
         return nonzero(condition, as_tuple=True)
     if a.dtype.kind != "b":
         if a.dtype.name != "uint8":
-            kind = type_name(a.dtype)
-            what = f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}"
+            what = f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(a.dtype)}"
             raise DtypeError("where", what, "", "compare it first")
         condition = condition != 0
+    for one, beside in ((input, other), (other, input)):
+        if one.__class__ is int and beside.__class__ in CLASSES and beside._a.dtype.kind in "iu":
+            fits("where", one, beside._a.dtype)
     return _where(condition, input, other)
 
 
@@ -81,8 +82,6 @@ setattr(Tensor, "where", _where_method)  # noqa: B010 - as a method, the tensor 
 @op(name="masked_fill", dtypes=None, contiguous=True)
 def _masked_fill(input: Array, mask: Fixed, value: Array) -> Array:
     if not hasattr(value, "dtype"):
-        if input.dtype.kind in "iu":
-            value = int(value)
         value = input.dtype.type(value)
         if value == 0 and input.dtype.kind == "f":
             return masked(input, mask)
@@ -98,7 +97,7 @@ def _fillable(name: str, input: Tensor, value: Any) -> Any:
     """The value, checked, that a tensor is filled with: a number that fits its type, or a tensor without dimensions."""
     tensors(name, input=input)
     if value.__class__ not in CLASSES:
-        if not isinstance(value, int | float | complex):
+        if not isinstance(value, int | float | complex | np.generic):
             raise TypeMismatch(f"{name}()", f"argument 'value' must be Tensor or Number, not {type(value).__name__}")
         value = fits(name, value, input._a.dtype)
     elif not value._a.ndim and value._a.dtype != input._a.dtype and name == "masked_fill":

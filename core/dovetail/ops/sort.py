@@ -12,7 +12,7 @@ from ._along import pick, place
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._results import results
-from .arithmetic import add, mul, sub
+from .arithmetic import add, lerp, mul, sub
 from .transpose import movedim
 from .views import reshape
 
@@ -111,6 +111,9 @@ def _searchsorted(sorted_sequence: Fixed, input: Fixed, right: bool, small: bool
     """Where each value would be inserted."""
     a, where, kind = sorted_sequence, xp(sorted_sequence), np.int32 if small else np.int64
     if sorter is not None:
+        if sorter.dtype != np.int64 or sorter.shape != a.shape:
+            what = f"sorter must be a tensor of long dtype with the size of the boundaries (got {sorter.dtype} and {sorter.shape})"
+            raise ShapeError("searchsorted()", what, f"the boundaries have {a.shape}")
         a = where.take_along_axis(a, sorter, -1)
     if a.ndim == 1:
         found = where.searchsorted(a, input, side="right" if right else "left").astype(kind)
@@ -221,7 +224,7 @@ def _interpolate(ranked: Tensor, ranks: Any, interpolation: str, drift: Any) -> 
     part = ranks - low if interpolation == "linear" else (ranks > low).astype(ranks.dtype) / 2
     above = pick(ranked, wrap(where.ceil(ranks).astype(np.int64)), -1)
     weight = wrap(part) if drift is None or interpolation == "midpoint" else add(wrap(part), drift)
-    return add(values, mul(sub(above, values), weight))
+    return lerp(values, above, weight)
 
 
 def _check_quantile(input: Tensor, q: Any, interpolation: str) -> None:
@@ -229,8 +232,7 @@ def _check_quantile(input: Tensor, q: Any, interpolation: str) -> None:
     if a.dtype not in (np.float32, np.float64):
         raise DtypeError("quantile()", f"input tensor must be either float or double dtype (got {input.dtype})")
     if interpolation not in _INTERPOLATIONS:
-        what = f"interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
-        raise ShapeError("quantile()", what)
+        raise ShapeError("quantile()", f"interpolation must be one of {', '.join(_INTERPOLATIONS)}, but got {interpolation}")
     if not a.size:
         raise ShapeError("quantile()", "input tensor must be non-empty")
     if q.__class__ in CLASSES:

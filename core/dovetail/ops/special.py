@@ -6,10 +6,11 @@ import importlib
 import math
 from typing import Any
 
-from ..autograd.node import Tensor
+from ..autograd.node import CLASSES, Tensor
 from ..dtypes import can_cast
 from ..errors import DtypeError
 from . import _erf, _gamma
+from ._dims import whole
 from ._layout import converted
 from ._op import Array, op
 from ._refuse import tensors
@@ -118,10 +119,10 @@ def polygamma(n: int, input: Tensor) -> Tensor:
     >>> dv.polygamma(1, dv.tensor([1.]))
     tensor([1.6449])
     """
-    if n.__class__ is not int:
+    if input.__class__ not in CLASSES:
         n, input = input, n  # type: ignore[assignment]  # as a method, the tensor comes first
     _order(n)
-    return _polygamma(input, n) if n else digamma(input)
+    return _polygamma(input, whole(n)) if n else digamma(input)
 
 
 def polygamma_(input: Tensor, n: int) -> Tensor:

@@ -39,12 +39,8 @@ def _reshaped(input: Any, shape: Any) -> Any:
     if -1 in shape and 0 in shape and input.size == 0:
         text = f"cannot reshape tensor of 0 elements into shape {shape} because the unspecified dimension size -1 can be any value"
         raise ShapeError("reshape", f"{text} and is ambiguous")
-    raise ShapeError(
-        "reshape",
-        f"shape '{shape}' is invalid for input of size {input.size}",
-        f"input {tuple(input.shape)}",
-        "put -1 for the size to be worked out",
-    )
+    what = f"shape '{shape}' is invalid for input of size {input.size}"
+    raise ShapeError("reshape", what, f"input {tuple(input.shape)}", "put -1 for the size to be worked out")
 
 
 @viewing

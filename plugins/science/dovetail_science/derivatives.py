@@ -7,7 +7,7 @@ from typing import Any
 
 from dovetail import Tensor, enable_grad, ones_like, stack, zeros_like
 from dovetail.autograd.functional import grad
-from dovetail.errors import GradError, TypeMismatch
+from dovetail.errors import AssertedError, GradError, TypeMismatch, UnsupportedError
 from dovetail.graph.raw import CLASSES
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp", "weighted"]
@@ -76,13 +76,20 @@ def jacobian(
 ) -> Any:
     """``J[i, j] = d out_i / d in_j``, of shape (*out, *in); nested tuples where there are several outputs or inputs.
 
-    `vectorize` and `strategy` are accepted: there is one way. Raises a RuntimeError with `strict` for an independent output.
+    `vectorize` and `strategy` change no number: there is one way. Raises a RuntimeError with `strict` for an independent output, and for
+    what PyTorch does not combine.
 
     >>> import dovetail as dv
     >>> dv.autograd.functional.jacobian(lambda x: x ** 2, dv.tensor([1., 2.]))
     tensor([[2., 0.],
             [0., 4.]])
     """
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertedError("jacobian", f"strategy is {strategy!r}", "expected 'reverse-mode' or 'forward-mode'")
+    if strategy == "forward-mode" and not vectorize:
+        raise UnsupportedError("jacobian", "strategy='forward-mode' is only there with vectorize=True")
+    if strict and vectorize:
+        raise GradError("jacobian", "strict=True and vectorize=True are not supported together")
     with enable_grad():
         (ins, given, outs), blocks = _called("jacobian", func, inputs, create_graph), []
         for out in outs:
@@ -110,7 +117,9 @@ def hessian(
         found = jacobian(lambda *xs: _scalar("hessian", func(*xs)).reshape(()), ins, create_graph=True)
         return _one(found, inputs)
 
-    found = jacobian(gradient, inputs if isinstance(inputs, tuple | list) else (inputs,), create_graph, strict)
+    found = jacobian(
+        gradient, inputs if isinstance(inputs, tuple | list) else (inputs,), create_graph, strict, vectorize, outer_jacobian_strategy
+    )
     return found if isinstance(inputs, tuple | list) else found[0]
 
 

@@ -10,10 +10,10 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dovetail import Tensor, default_generator, enable_grad, is_grad_enabled, stack, zeros_like
+from dovetail import Tensor, default_generator, enable_grad, equal, is_grad_enabled, stack, zeros_like
 from dovetail.autograd.functional import grad as _grad
 from dovetail.autograd.node import reached
-from dovetail.errors import DtypeError, GradError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import DtypeError, GradError, ShapeError, UnsupportedError, ValueRangeError
 from dovetail.graph.graph import mapped
 from dovetail.graph.raw import CLASSES, Leaf
 
@@ -39,9 +39,8 @@ def _fresh(where: str, tree: Any) -> Any:
 
     def one(t: Any) -> Any:
         if t.__class__ not in CLASSES:
-            raise TypeMismatch(
-                where, f"an argument to differentiate by is {type(t).__name__}", "expected Tensors, also in tuples and dicts"
-            )
+            what = f"an argument to differentiate by is {type(t).__name__}"
+            raise ValueRangeError(where, what, "expected Tensors, also in tuples and dicts")
         if not (t.is_floating_point() or t.is_complex()):
             raise DtypeError(where, f"an argument to differentiate by has type {t.dtype}", "expected a floating type")
         return t.view_as(t) if t.requires_grad else t.detach().requires_grad_()
@@ -70,6 +69,8 @@ def _numbers(where: str, argnums: Any, count: int) -> tuple[int, ...]:
     for n in numbers:
         if not isinstance(n, int) or not -count <= n < count:
             raise GradError(where, f"argnums is {argnums} and there are {count} positional arguments", "expected numbers of arguments")
+    if len({n % count for n in numbers}) < len(numbers):
+        raise GradError(where, f"argnums elements must be unique, got {argnums}")
     return tuple(n % count for n in numbers)
 
 
@@ -77,8 +78,19 @@ def _split(where: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
     if not has_aux:
         return result, None
     if not (isinstance(result, tuple) and len(result) == 2):
-        raise TypeMismatch(where, f"the function gave {type(result).__name__}", "expected a pair (output, aux), because of has_aux")
+        raise GradError(where, f"the function gave {type(result).__name__}", "expected a pair (output, aux), because of has_aux")
     return result
+
+
+def _only_tensors(where: str, out: Any) -> Any:
+    """The output of a function, all of whose parts must be tensors."""
+
+    def one(t: Any) -> Any:
+        if t.__class__ not in CLASSES:
+            raise GradError(where, f"expected the function to return only tensors, got unsupported type {type(t)}")
+        return t
+
+    return mapped(out, one)
 
 
 def _filled(found: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
@@ -154,7 +166,7 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> Any:
     with enable_grad():
         fresh = _fresh("vjp", primals)
         out, aux = _split("vjp", func(*fresh), has_aux)
-    outs, wanted = _tensors(out), _tensors(fresh)
+    outs, wanted = _tensors(_only_tensors("vjp", out)), _tensors(fresh)
 
     def pull(*cotangents: Any) -> Any:
         v = _tensors(cotangents[0] if len(cotangents) == 1 else cotangents)
@@ -186,7 +198,7 @@ def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_au
     with enable_grad():
         fresh = _fresh("jvp", primals)
         out, aux = _split("jvp", func(*fresh), has_aux)
-        outs, wanted = _tensors(out), _tensors(fresh)
+        outs, wanted = _tensors(_only_tensors("jvp", out)), _tensors(fresh)
         dummies = [zeros_like(o).requires_grad_() for o in outs]
         found = weighted(weighted(outs, wanted, dummies, True), dummies, across, True)
         moved = _regrown(out, _filled(found, outs))
@@ -209,6 +221,9 @@ def jacrev(func: Func, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = Fa
             [0., 4.]])
     """
 
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueRangeError("jacrev", f"chunk_size is {chunk_size}", "expected a number greater than 0, or None")
+
     @functools.wraps(func)
     def inside(*args: Any, **kwargs: Any) -> Any:
         numbers = _numbers("jacrev", argnums, len(args))
@@ -216,11 +231,13 @@ def jacrev(func: Func, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = Fa
         with enable_grad():
             fresh = _fresh("jacrev", tuple(args[n] for n in numbers))
         mine = _tensors(fresh)
+        if any(t.is_complex() for t in mine):
+            raise GradError("jacrev", "an input is complex", "expected all inputs to be real", "take torch.view_as_real of it")
 
         def flat(*values: Any) -> Any:
             given = dict(zip(numbers, _regrown(fresh, values), strict=True))
             out, side["aux"] = _split("jacrev", func(*(given.get(i, a) for i, a in enumerate(args)), **kwargs), has_aux)
-            side["out"] = out
+            side["out"] = _only_tensors("jacrev", out)
             return tuple(_tensors(out))
 
         parts = iter(jacobian(flat, tuple(mine), create_graph=True))
@@ -287,7 +304,9 @@ def vmap(func: Func, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "err
     tensor([1., 5., 9.])
     """
     if randomness not in ("error", "different", "same"):
-        raise ValueRangeError("vmap", f"randomness is {randomness!r}", "expected 'error', 'different' or 'same'")
+        raise GradError("vmap", f"randomness is {randomness!r}", "expected 'error', 'different' or 'same'")
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueRangeError("vmap", f"chunk_size is {chunk_size}", "expected a number greater than 0, or None")
 
     @functools.wraps(func)
     def inside(*args: Any, **kwargs: Any) -> Any:
@@ -331,6 +350,8 @@ def _drawing(randomness: str, last: bool, call: Callable[[], Any]) -> Any:
 def _stacked(outs: list[Any], out_dims: Any) -> Any:
     """Join the results of all samples."""
     if outs[0].__class__ in CLASSES:
+        if out_dims is None and all(equal(o, outs[0]) for o in outs):  # it does not depend on the sample
+            return outs[0]
         if not isinstance(out_dims, int):
             raise ValueRangeError("vmap", f"out_dims is {out_dims!r} and the function gives one tensor", "expected a number")
         return stack(outs, out_dims)
@@ -354,7 +375,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
     if not models:
         raise ShapeError("stack_module_state", "there are no models", "expected one or more")
     if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
-        raise ValueRangeError("stack_module_state", "the models are of different classes or modes", "expected one class, all in one mode")
+        raise GradError("stack_module_state", "the models are of different classes or modes", "expected one class, all in one mode")
 
     def joined(states: list[dict[str, Any]]) -> dict[str, Any]:
         return {key: stack([s[key] for s in states]).detach().requires_grad_(states[0][key].requires_grad) for key in states[0]}

@@ -56,5 +56,5 @@ def segment_reduce(
         many = counts.reshape(-1, *(1,) * len(rest))
         out = dv.where(many == 0, math.nan if initial is None else initial, out / many.clamp(min=1))
     elif reduce in ("max", "min"):
-        out = dv.where(out < base if reduce == "max" else out > base, base, out)
+        out = dv.where(out < base if reduce == "max" else out > base, base, out) if base == base else dv.full_like(out, base)
     return out.reshape(*counts.shape, *rest)

@@ -7,7 +7,10 @@ from typing import Any
 
 import dovetail
 from dovetail import Tensor
-from dovetail.errors import ShapeError
+from dovetail.errors import ShapeError, TypeMismatch, UnsupportedError
+
+_ONE_FOR_ALL = ("add", "mul", "div")  # these have a form with one tensor for all; the others take one as a number
+_NUMBERS = ("sub", "clamp_min", "clamp_max", "pow", *_ONE_FOR_ALL)
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
@@ -16,6 +19,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
     if not name.startswith("_foreach_") or not hasattr(Tensor, method):
         raise AttributeError(f"module 'dovetail' has no attribute {name!r}")
 
+    kind = method.rstrip("_")
+
     def one(t: Any, *args: Any, scalars: Any = None, **more: Any) -> Any:
         last = args[2:] if scalars is None else (scalars,)  # of addcmul and addcdiv
         return getattr(t, method)(*args[:2], **({"value": last[0]} if last else more))
@@ -23,6 +28,9 @@ def __getattr__(name: str) -> Callable[..., Any]:
     def each(self: Any, *args: Any, **more: Any) -> Any:
         if isinstance(self, int | float | complex):  # _foreach_pow(2, exponents)
             return tuple(getattr(dovetail, method)(self, t) for t in args[0])
+        _check(name, kind, self, args)
+        if isinstance(more.get("scalars"), Tensor):
+            more["scalars"] = more["scalars"].tolist()
         counts = {len(self), *(len(x) for x in (*args, *more.values()) if isinstance(x, list | tuple))}
         if counts != {len(self)}:
             what = f"Tensor lists must have the same number of tensors, got {' and '.join(map(str, sorted(counts)))}"
@@ -37,3 +45,19 @@ def __getattr__(name: str) -> Callable[..., Any]:
         return self if method.endswith("_") else tuple(found)
 
     return each
+
+
+def _check(name: str, kind: str, tensors: Any, args: tuple[Any, ...]) -> None:
+    """Refuse what is no list of tensors, and what takes no part in arithmetic with one."""
+    if not isinstance(tensors, list | tuple) or not all(isinstance(t, Tensor) for t in tensors):
+        raise TypeMismatch(f"{name}()", f"argument 'self' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    if kind not in _NUMBERS or not args or isinstance(args[0], list | tuple):
+        return
+    other = args[0]
+    wide = isinstance(other, Tensor) and other.ndim > 0
+    if not isinstance(other, int | float | complex | Tensor) or (wide and kind not in _ONE_FOR_ALL):
+        raise TypeMismatch(f"{name}()", f"argument 'other' (position 2) must be tuple of Tensors or Number, not {type(other).__name__}")
+    if wide:
+        raise ShapeError(name, f"scalar tensor expected to be 0 dim but it has {other.ndim} dimensions", "", "give a part for each")
+    if isinstance(other, complex) and kind.startswith("clamp"):
+        raise UnsupportedError(name, "clamp is not supported for complex types")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dovetail.linalg import LinAlgError as _LinAlgError  # noqa: F401 - what programs catch
+
 from .overrides import DisableTorchFunctionSubclass
 
 __all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass"]
