@@ -18,6 +18,7 @@ def check(text: str, ranks: int) -> None:
         for case in ("norm, accumulation, clipping", "dropout"):
             assert report[case] < BAR, report
             note("M1", f"DDP on {ranks} ranks after 20 steps: {case}", report[case], f"{BAR} relative")
+        assert report["joined"] < BAR, report
         assert report["zero"] and report["state of zero"] and report["buckets"] >= 3, report
         travelling, first_is_missing = report["travelling before the first layer's exist"]
         assert travelling and first_is_missing and report["begun"] < report["at"], report

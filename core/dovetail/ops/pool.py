@@ -62,8 +62,9 @@ def max_pool(input: Array, window: Window) -> Array:
 
 
 @max_pool.vjp
-def _(g: Any, input: Any, out: Any, window: Any, input_shape: Any) -> Any:
-    return plane_scatter(g, max_pool_indices(input, out, window), input_shape[2:])
+def _(g: Any, input: Any, window: Any, input_shape: Any) -> Any:
+    # the maxima are found anew: nn.ReLU(True) may have changed the result in place
+    return plane_scatter(g, max_pool_indices(input, max_pool(input.detach(), window), window), input_shape[2:])
 
 
 @op(dtypes=None)

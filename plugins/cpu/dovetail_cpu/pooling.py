@@ -13,9 +13,12 @@ __all__ = ["max_pool"]
 
 
 @op(name="cpu/max_pool_grad", dtypes="same")
-def max_pool_grad(grad: Array, input: Array, y: Array, window: Any) -> Array:
-    """The gradient of max pooling by its input: `grad` where each window has its first greatest element."""
-    return _native.max_pool_grad(grad, input, y, window)
+def max_pool_grad(grad: Array, input: Array, window: Any) -> Array:
+    """The gradient of max pooling by its input: `grad` where each window has its first greatest element.
+
+    That is found anew: the result may have been changed in place.
+    """
+    return _native.max_pool_grad(grad, input, _native.max_pool(input, window), window)
 
 
 @max_pool_grad.vjp("grad")
@@ -28,4 +31,4 @@ def _(g: Any, input: Any, window: Any) -> Any:
     return g.flatten(2).gather(2, at.flatten(2)).reshape(at.shape)
 
 
-max_pool = Kernel(_native.max_pool, lambda g, input, out, window: max_pool_grad(g, input, out, window))
+max_pool = Kernel(_native.max_pool, lambda g, input, window: max_pool_grad(g, input, window))

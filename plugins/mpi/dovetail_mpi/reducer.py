@@ -146,6 +146,11 @@ class Reducer:
         for bucket in self.buckets:
             if bucket.work is not None:
                 bucket.work.wait()
+        self._hand_out()
+        self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
+
+    def _hand_out(self) -> None:
+        """Give the parameters the means of their gradients."""
         for index, (_, parameter) in enumerate(self.parameters):
             bucket, at = self.place[index]
             if self.find_unused and not self.used[index]:
@@ -158,10 +163,9 @@ class Reducer:
             else:
                 with dv.no_grad():
                     parameter.grad.copy_(dv.from_numpy(bucket.parts[at]))
-        self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
 
     def shadow(self) -> None:
-        """Take part in the others' pass with gradients of zero: the same collectives in the same order."""
+        """Take part in the others' pass with gradients of zero: the same collectives in the same order, and the same means."""
         self.used[:] = 0
         for bucket in self.buckets:
             bucket.flat[...] = 0
@@ -170,6 +174,7 @@ class Reducer:
             self._find_used_anywhere()
         for bucket in self.buckets:
             bucket.work.wait()  # type: ignore[union-attr]
+        self._hand_out()
 
     def _find_used_anywhere(self) -> None:
         """Note which parameters some rank has used."""

@@ -6,6 +6,7 @@ import importlib
 
 import pytest
 
+import dovetail as dv
 from dovetail import nn
 
 PATHS = """
@@ -46,3 +47,12 @@ def test_faces_show_the_same_classes():
 
 def test_functionals_are_there():
     assert [name for name in MUST if not callable(getattr(nn.functional, name, None))] == []
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_what_a_pool_gives_may_be_changed_in_place(dims):
+    x = dv.randn(2, 3, *[8] * dims, requires_grad=True)
+    pool = getattr(nn, f"MaxPool{dims}d")(2)
+    wanted = dv.autograd.grad(nn.functional.relu(pool(x)).square().sum(), x)[0]
+    found = dv.autograd.grad(nn.Sequential(pool, nn.ReLU(True))(x).square().sum(), x)[0]
+    assert dv.equal(found, wanted) and wanted.any()

@@ -10,6 +10,7 @@ from typing import Any
 import dovetail as dv
 from dovetail import distributed as dist
 from dovetail import nn
+from dovetail.distributed.algorithms.join import Join
 from dovetail.distributed.optim import ZeroRedundancyOptimizer
 from dovetail.nn.parallel import DistributedDataParallel
 from dovetail.utils.data import DataLoader, DistributedSampler
@@ -123,6 +124,26 @@ def with_zero() -> None:
     found["share"] = sum(t.numel() for slots in b.share().values() for t in slots.values() if t.numel() > 1)
 
 
+def with_other_numbers_of_batches() -> None:
+    """Rank r has 2 + 2 r batches; each step's gradients are divided by the number of all ranks."""
+    one = network()
+    model = DistributedDataParallel(copy.deepcopy(one))
+    a, b = dv.optim.Adam(one.parameters(), lr=0.01), ZeroRedundancyOptimizer(model.parameters(), dv.optim.Adam, lr=0.01)
+    lots = list(batches())[: 2 * SIZE]
+    with Join([model, b]):
+        for x, y in lots[: 2 + 2 * RANK]:
+            b.zero_grad()
+            nn.functional.mse_loss(model(x + RANK), y).backward()
+            b.step()
+    for step, (x, y) in enumerate(lots):
+        a.zero_grad()
+        for rank in range(SIZE):
+            if step < 2 + 2 * rank:
+                (nn.functional.mse_loss(one(x + rank), y) / SIZE).backward()
+        a.step()
+    found["joined"] = apart(model.module, one)
+
+
 def with_overlap() -> None:
     """The last layers' gradients travel before the first layer's exist."""
     model = DistributedDataParallel(network(), bucket_cap_mb=0.001)
@@ -218,7 +239,15 @@ def with_a_sampler() -> None:
     found["every sample"] = sorted(i for one in everyone for b in one for i in b) == list(range(24))
 
 
-for case in (with_norm_accumulation_and_clipping, with_dropout, with_zero, with_overlap, with_unused_parameters, with_a_sampler):
+for case in (
+    with_norm_accumulation_and_clipping,
+    with_dropout,
+    with_zero,
+    with_other_numbers_of_batches,
+    with_overlap,
+    with_unused_parameters,
+    with_a_sampler,
+):
     case()
 dist.destroy_process_group()
 print("REPORT " + json.dumps(found), flush=True)

@@ -18,7 +18,7 @@ template <class T> struct Corners {
     T weight[4][SOME];
 };
 
-// a * b + c, rounded once.
+// a * b + c, rounded once, as the compiler of PyTorch makes of its products and sums.
 template <class T> inline T fused(T a, T b, T c) {
 #ifdef FP_FAST_FMAF
     return std::fma(a, b, c);
@@ -61,7 +61,7 @@ template <class T> void find(const Warp<T>& s, const T* __restrict x, const T* _
     const T w = T(s.w), h = T(s.h), half_w = w * T(0.5), half_h = h * T(0.5);
     const int32_t width = int32_t(s.w), height = int32_t(s.h);
     for (long k = 0; k < n; k++) {
-        const T across = held((x[k] + T(1)) * half_w - T(0.5), w), down = held((y[k] + T(1)) * half_h - T(0.5), h);
+        const T across = held(fused(x[k] + T(1), half_w, T(-0.5)), w), down = held(fused(y[k] + T(1), half_h, T(-0.5)), h);
         const T left = std::floor(across), top = std::floor(down);
         const int32_t x0 = int32_t(left), y0 = int32_t(top), x1 = x0 + 1, y1 = y0 + 1;
         const T right_share = across - left, lower_share = down - top, left_share = T(1) - right_share, upper_share = T(1) - lower_share;
@@ -91,7 +91,7 @@ void read(const Corners<T>& __restrict c, long n, const T* __restrict plane, T f
     for (long k = 0; k < n; k++) {
         const int32_t a = c.at[0][k], b = c.at[1][k], u = c.at[2][k], v = c.at[3][k];
         const T p = c.weight[0][k], q = c.weight[1][k], r = c.weight[2][k], s = c.weight[3][k];
-        T found = pixel(plane, a) * p + pixel(plane, b) * q + pixel(plane, u) * r + pixel(plane, v) * s;
+        T found = fused(pixel(plane, v), s, fused(pixel(plane, u), r, fused(pixel(plane, b), q, pixel(plane, a) * p)));
         if constexpr (FILL) {
             const T cover = counted(p, a) + counted(q, b) + counted(r, u) + counted(s, v);
             found = found * cover + (T(1) - cover) * fill;

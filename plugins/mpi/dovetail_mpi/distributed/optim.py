@@ -11,18 +11,31 @@ from dovetail.errors import GradError, TypeMismatch, UnsupportedError, ValueRang
 
 from ..buffers import array, put, words
 from ..group import member
+from ..join import Join, Joinable, JoinHook
 from ..objects import gathered
 from ..work import Work
 
 __all__ = ["ZeroRedundancyOptimizer"]
 
 
-class ZeroRedundancyOptimizer(dv.optim.Optimizer):
+class _Hook(JoinHook):
+    """What a rank that has no batches left does: it steps its share by the gradients that its model has got from the others."""
+
+    def __init__(self, optimizer: ZeroRedundancyOptimizer) -> None:
+        self.optimizer = optimizer
+
+    def main_hook(self) -> None:
+        """One step of the others."""
+        self.optimizer._step(None)
+
+
+class ZeroRedundancyOptimizer(dv.optim.Optimizer, Joinable):
     """An optimizer whose state is divided among the ranks: each steps its own share of the parameters and sends it to the others.
 
     The shares are of about the same number of elements, the largest parameters dealt first. The numbers are those of ``optimizer_class``
     alone, bit for bit. `consolidate_state_dict` gathers the state at one rank, whose `state_dict` is then that of the plain optimizer;
-    `load_state_dict` takes it on any number of ranks. Rajbhandari and others, 2020 (arXiv:1910.02054), stage 1.
+    `load_state_dict` takes it on any number of ranks. `Join` takes it after its model: ``Join([model, optimizer])``.
+    Rajbhandari and others, 2020 (arXiv:1910.02054), stage 1.
 
     Raises a TypeError for parameters that are no tensors; a RuntimeError for `state_dict` before it was gathered.
 
@@ -80,6 +93,24 @@ class ZeroRedundancyOptimizer(dv.optim.Optimizer):
 
     def step(self, closure: Any = None, **options: Any) -> Any:
         """Step this rank's share, and exchange the shares."""
+        Join.notify_join_context(self)
+        return self._step(closure, **options)
+
+    def join_hook(self, **kwargs: Any) -> JoinHook:
+        """What a rank without batches does: it goes on stepping its share."""
+        return _Hook(self)
+
+    @property
+    def join_device(self) -> Any:
+        """Where the parameters are."""
+        return self.param_groups[0]["params"][0].device
+
+    @property
+    def join_process_group(self) -> Any:
+        """The group that shares the state."""
+        return self.process_group
+
+    def _step(self, closure: Any, **options: Any) -> Any:
         if not self._empty:
             for group, own in zip(self.param_groups, self.optim.param_groups, strict=True):
                 own.update({name: value for name, value in group.items() if name != "params"})  # what a scheduler has set

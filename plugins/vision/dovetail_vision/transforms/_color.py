@@ -9,6 +9,7 @@ import dovetail
 from dovetail import Tensor
 from dovetail.nn import functional as F
 
+from ._fused import fused_double
 from ._values import max_value, value_bits
 
 __all__ = [
@@ -21,10 +22,16 @@ def _working(img: Tensor) -> Tensor:
     return img if img.is_floating_point() else img.to(dovetail.get_default_dtype())  # as PyTorch promotes whole numbers times a float
 
 
-def _plus(a: Tensor, b: Tensor | float, share: float, fused: bool) -> Tensor:
+def _float(img: Tensor) -> Tensor:
+    return img if img.is_floating_point() else img.to(dovetail.float32)
+
+
+def _plus(a: Tensor, b: Tensor | float, share: float, fuse: bool) -> Tensor:
     """``a + share * b``; fused rounds once, as the processor's own instruction does where PyTorch adds with ``alpha``."""
-    if not fused or a.dtype != dovetail.float32 or not isinstance(b, Tensor):
+    if not fuse or a.dtype not in (dovetail.float32, dovetail.float64) or not isinstance(b, Tensor):
         return a + b * share
+    if a.dtype == dovetail.float64:
+        return fused_double(b.double(), share, a)  # type: ignore[no-any-return]
     exact = dovetail.tensor(share, dtype=dovetail.float32).double()
     return (a.double() + b.double() * exact).to(dovetail.float32)
 
@@ -32,7 +39,7 @@ def _plus(a: Tensor, b: Tensor | float, share: float, fused: bool) -> Tensor:
 def grey(img: Tensor, fused: bool = False) -> Tensor:
     """Luma of ITU-R BT.601 as ``(..., 1, H, W)`` in float, whole numbers cut off for whole types."""
     if img.shape[-3] == 1:
-        return _working(img)
+        return _float(img)
     r, g, b = _working(img).unbind(-3)
     luma = _plus(_plus(r * 0.2989, g, 0.587, fused), b, 0.114, fused).unsqueeze(-3)
     return luma if img.is_floating_point() else luma.floor()
@@ -46,7 +53,8 @@ def blend(img: Tensor, other: Tensor | float, ratio: float, fused: bool = False)
 
 def contrast(img: Tensor, factor: float, fused: bool = False) -> Tensor:
     """Blend with the mean grey of each image."""
-    return blend(img, grey(img, fused).mean(dim=(-3, -2, -1), keepdim=True), factor, fused)
+    luma = grey(img, fused) if fused or img.is_floating_point() else grey(img).to(dovetail.float32)
+    return blend(img, luma.mean(dim=(-3, -2, -1), keepdim=True), factor, fused)
 
 
 def saturation(img: Tensor, factor: float, fused: bool = False) -> Tensor:
@@ -59,14 +67,14 @@ def sharpness(img: Tensor, factor: float, fused: bool = False) -> Tensor:
     height, width = img.shape[-2:]
     if img.numel() == 0 or height <= 2 or width <= 2:
         return img
-    values = _working(img)
+    values = _float(img)
     kernel = dovetail.full((3, 3), 1.0 / 13.0, dtype=values.dtype, device=img.device)
     kernel[1, 1] = 5.0 / 13.0
     smooth = _per_channel(values, kernel)
     smooth = smooth if img.is_floating_point() else smooth.round()
     result, inner = values.clone(), values[..., 1:-1, 1:-1]
     result[..., 1:-1, 1:-1] = _plus(inner, smooth - inner, 1.0 - float(factor), True) if fused else smooth
-    return result.clamp(0, max_value(img.dtype)).to(img.dtype) if fused else blend(img, result, factor)
+    return result.clamp(0, max_value(img.dtype)).to(img.dtype) if fused else blend(img, result.to(img.dtype), factor)
 
 
 def _per_channel(values: Tensor, kernel: Tensor) -> Tensor:
@@ -76,23 +84,32 @@ def _per_channel(values: Tensor, kernel: Tensor) -> Tensor:
     return found.reshape(*values.shape[:-2], *found.shape[-2:])
 
 
-def blur(img: Tensor, kernel_size: Sequence[int], sigma: Sequence[float]) -> Tensor:
-    """Gaussian blur, the image mirrored at its edges; ``kernel_size`` and ``sigma`` are ``(x, y)``."""
+def blur(img: Tensor, kernel_size: Sequence[int], sigma: Sequence[float], fused: bool = False) -> Tensor:
+    """Gaussian blur, the image mirrored at its edges; ``kernel_size`` and ``sigma`` are ``(x, y)``. Fused takes v2's form of the bell.
+
+    A large kernel, and floats, are blurred one direction after the other; bytes by a small one at once, whose last digit may round them.
+    """
     if img.numel() == 0:
         return img
-    values = _working(img)
-    across, down = (_bell(size, spread, values) for size, spread in zip(kernel_size, sigma, strict=True))
+    values = _float(img)
+    across, down = (_bell(size, spread, values, fused) for size, spread in zip(kernel_size, sigma, strict=True))
     beside, above = kernel_size[0] // 2, kernel_size[1] // 2
-    flat = values.reshape(-1, 1, *values.shape[-2:])
-    blurred = F.conv2d(F.pad(flat, [beside, beside, above, above], mode="reflect"), (down.unsqueeze(-1) * across)[None, None])
+    flat = F.pad(values.reshape(-1, 1, *values.shape[-2:]), [beside, beside, above, above], mode="reflect")
+    if img.is_floating_point() or len(across) * len(down) > 49:
+        blurred = F.conv2d(F.conv2d(flat, across[None, None, None]), down[None, None, :, None])
+    else:
+        blurred = F.conv2d(flat, (down.unsqueeze(-1) * across)[None, None])
     blurred = blurred.reshape(img.shape)
     return blurred if img.is_floating_point() else blurred.round().to(img.dtype)
 
 
-def _bell(size: int, sigma: float, like: Tensor) -> Tensor:
-    reach = (size - 1) / (2.0 * math.sqrt(2.0))
-    x = dovetail.linspace(-reach, reach, steps=size, dtype=like.dtype, device=like.device)
-    return F.softmax(x.div(sigma).pow(2).neg(), dim=0)
+def _bell(size: int, sigma: float, like: Tensor, fused: bool) -> Tensor:
+    kind = {"dtype": like.dtype, "device": like.device}
+    if fused:
+        reach = (size - 1) / (2.0 * math.sqrt(2.0))
+        return F.softmax(dovetail.linspace(-reach, reach, steps=size, **kind).div(sigma).pow(2).neg(), dim=0)
+    heights = dovetail.exp(-0.5 * (dovetail.linspace(-(size - 1) * 0.5, (size - 1) * 0.5, steps=size, **kind) / sigma).pow(2))
+    return heights / heights.sum()
 
 
 def hue(img: Tensor, factor: float, fused: bool = False) -> Tensor:
@@ -152,7 +169,7 @@ def autocontrast(img: Tensor, fused: bool = False) -> Tensor:
     """Stretch each channel to the whole range; one of a single value stays. Fused divides by the step, else the scale is multiplied."""
     if img.numel() == 0:
         return img
-    bound, values = max_value(img.dtype), _working(img)
+    bound, values = max_value(img.dtype), _float(img)
     low, high = values.amin((-2, -1), keepdim=True), values.amax((-2, -1), keepdim=True)
     flat = low == high
     low, reach = low.masked_fill(flat, 0.0), high - low

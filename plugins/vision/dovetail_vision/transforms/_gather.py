@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ._fused import fused
+
 __all__ = ["affine", "elastic", "perspective", "read"]
 
 Block = tuple[slice, np.ndarray, np.ndarray]  # which pixels of the result, and x and y of the places they come from
@@ -42,8 +44,7 @@ def _unnormalized(found: np.ndarray, height: int, width: int) -> np.ndarray:
     """From -1..1 to pixels, whole numbers being their middles, in place; PyTorch counts in this order."""
     found += 1
     for line, size in zip(found, (width, height), strict=True):
-        line *= size * 0.5
-        line -= 0.5
+        line[...] = fused(line, size * 0.5, -0.5)
     return found
 
 

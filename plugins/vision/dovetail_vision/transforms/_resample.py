@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ._fused import fused
+
 __all__ = ["bands", "byte_bands", "resized", "resized_bytes", "table"]
 
 _OUTPUTS = 16  # outputs that share one product: fewer would be more calls, more would be more zeros
@@ -19,17 +21,13 @@ def _triangle(x: np.ndarray) -> np.ndarray:
 
 def _keys(sharpness: float) -> Callable[[np.ndarray], np.ndarray]:
     """Cubic convolution; Keys, IEEE Trans. ASSP 29 (1981) 1153, equation 15 with ``a`` free."""
+    a = sharpness
 
     def kernel(x: np.ndarray) -> np.ndarray:
-        kind = x.dtype
-        x, a = np.abs(x).astype(np.float64), sharpness
-
-        def rounded(values: np.ndarray) -> np.ndarray:  # each product and sum of PyTorch's is rounded once, as here
-            return values.astype(kind)
-
-        near = rounded(rounded(rounded((a + 2) * x - (a + 3)) * x) * x + 1)
-        far = rounded(rounded(rounded(a * x - 5 * a) * x + 8 * a) * x - 4 * a)
-        return np.where(x < 1, near, np.where(x < 2, far, kind.type(0)))
+        x = np.abs(x)
+        near = fused(fused(x, a + 2, -(a + 3)) * x, x, 1)
+        far = fused(fused(fused(x, a, -5 * a), x, 8 * a), x, -4 * a)
+        return np.where(x < 1, near, np.where(x < 2, far, x.dtype.type(0)))
 
     return kernel
 
@@ -57,11 +55,12 @@ def _taps(mode: str, antialias: bool, size: int, new_size: int, dtype: Any = np.
     kernel, support = _KERNELS[mode, antialias]
     if antialias:
         return _smoothing_taps(kernel, support, size, new_size, np.dtype(dtype).type)
-    centres = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
+    number = np.dtype(dtype).type
+    centres = fused(np.arange(new_size, dtype=dtype) + number(0.5), number(size) / number(new_size), -0.5)
     if mode == "bilinear":
         centres = np.clip(centres, 0, size - 1)
     taps = _around(centres, int(support))
-    return np.clip(taps, 0, size - 1), kernel(taps - centres[:, None])
+    return np.clip(taps, 0, size - 1), kernel((taps - centres[:, None]).astype(dtype))
 
 
 def _around(centres: np.ndarray, reach: int) -> np.ndarray:
@@ -75,9 +74,9 @@ def _smoothing_taps(kernel: Callable[..., np.ndarray], support: float, size: int
     edges = ((np.arange(new_size) + 0.5) * float(step)).astype(number)[:, None]  # distances from the image's edge
     width = number(support * float(stretch))
     taps = _around(edges[:, 0] - 0.5, int(np.ceil(width)))
-    distances = ((taps - edges).astype(number) + 0.5) * float(1 / stretch)
+    distances = ((taps - edges).astype(number).astype(np.float64) + 0.5) * float(1 / stretch)
     values = kernel(distances.astype(number))
-    first, last = np.trunc(edges - width + 0.5), np.trunc(edges + width + 0.5)
+    first, last = (np.trunc(end.astype(np.float64) + 0.5) for end in (edges - width, edges + width))
     values[(taps < np.maximum(first, 0)) | (taps >= np.minimum(last, size))] = 0
     return np.clip(taps, 0, size - 1), values / values.cumsum(axis=1)[:, -1:]
 

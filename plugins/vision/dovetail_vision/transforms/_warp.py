@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from dovetail.autograd.modes import OBSERVE, STATE
 from dovetail.errors import ValueRangeError
 
 from . import _gather, _native
+from ._fused import fused_double
 from ._interpolation import InterpolationMode
 from ._tensor import enter, leave
 
@@ -112,9 +113,20 @@ def _affine_sources(matrix: Tensor, size: Sequence[int], new_size: Sequence[int]
     kind = {"dtype": matrix.dtype, "device": matrix.device}
     x, y = (dovetail.arange(n, **kind) - (n - 1) / 2 for n in reversed(new_size))
     # By way of -1..1, as torchvision goes, so that a point half-way between two pixels falls to the same side.
-    half = dovetail.tensor([size[1] * 0.5, size[0] * 0.5], **kind)
-    rows = matrix / half[:, None]
-    return tuple((_mapped(row, x, y) + 1.0) * h - 0.5 for row, h in zip(rows, half, strict=True))  # type: ignore[return-value]
+    rows = matrix / dovetail.tensor([size[1] * 0.5, size[0] * 0.5], **kind)[:, None]
+    return _pixels((_mapped(row, x, y) for row in rows), size)
+
+
+def _pixels(found: Iterable[Tensor], size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Places x and y in -1..1 as pixels, whole numbers being their middles."""
+    x, y = (_unnormalized(part + 1.0, n * 0.5) for part, n in zip(found, reversed(size), strict=True))
+    return x, y
+
+
+def _unnormalized(place: Tensor, half: float) -> Tensor:
+    if place.dtype is dovetail.float64:
+        return fused_double(place, half, -0.5)  # type: ignore[no-any-return]
+    return (place.double() * half - 0.5).to(place.dtype)
 
 
 def _mapped(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -130,10 +142,9 @@ def _mapped(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def _perspective_sources(numbers: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     kind = {"dtype": numbers.dtype, "device": numbers.device}
     x, y = dovetail.arange(width, **kind) + 0.5, dovetail.arange(height, **kind) + 0.5
-    half = dovetail.tensor([width * 0.5, height * 0.5], **kind)
     divisor = _mapped(dovetail.cat([numbers[6:], dovetail.ones(1, **kind)]), x, y)
-    rows = numbers[:6].view(2, 3) / half[:, None]
-    return tuple((_mapped(row, x, y) / divisor - 1.0 + 1.0) * h - 0.5 for row, h in zip(rows, half, strict=True))  # type: ignore[return-value]
+    rows = numbers[:6].view(2, 3) / dovetail.tensor([width * 0.5, height * 0.5], **kind)[:, None]
+    return _pixels((_mapped(row, x, y) / divisor - 1.0 for row in rows), (height, width))
 
 
 def _middles(size: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,8 +155,7 @@ def _middles(size: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:
 
 def _elastic_sources(displacement: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
     x, y = _middles(size, displacement)
-    found = (x + displacement[0, ..., 0], y.unsqueeze(-1) + displacement[0, ..., 1])
-    return tuple((part + 1.0) * (n * 0.5) - 0.5 for part, n in zip(found, reversed(size), strict=True))  # type: ignore[return-value]
+    return _pixels((x + displacement[0, ..., 0], y.unsqueeze(-1) + displacement[0, ..., 1]), size)
 
 
 def _take(batch: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -208,6 +208,10 @@ def gaussian_blur(img: Img, kernel_size: int | Sequence[int], sigma: float | Seq
     >>> gaussian_blur(Image.new("L", (5, 5), 9), 3).getpixel((2, 2))
     9
     """
+    return blurred(img, kernel_size, sigma)
+
+
+def blurred(img: Img, kernel_size: int | Sequence[int], sigma: float | Sequence[float] | None, fused: bool = False) -> Img:
     sizes = _two("kernel_size", kernel_size)
     if any(size % 2 == 0 or size < 0 for size in sizes):
         raise ValueRangeError("gaussian_blur", f"kernel_size is {kernel_size!r}", "expected odd positive numbers")
@@ -216,5 +220,5 @@ def gaussian_blur(img: Img, kernel_size: int | Sequence[int], sigma: float | Seq
         raise ValueRangeError("gaussian_blur", f"sigma is {sigma!r}", "expected positive numbers")
     get_dimensions(img)
     if isinstance(img, Tensor):
-        return _color.blur(img, sizes, spread)
-    return to_pil_image(_color.blur(pil_to_tensor(img), sizes, spread), mode=img.mode)
+        return _color.blur(img, sizes, spread, fused)
+    return to_pil_image(_color.blur(pil_to_tensor(img), sizes, spread, fused), mode=img.mode)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,7 @@ from ....tv_tensors import Image as TVImage
 from ... import _color
 from ... import functional as _v1
 from ..._values import max_value
+from ...functional.color import blurred
 from ...functional.convert import pil_to_tensor, to_pil_image
 from ...functional.meta import Img, get_dimensions
 from ._kernels import attach, dispatched
@@ -27,7 +28,17 @@ __all__ = [
     "to_pil_image", "uniform_temporal_subsample",
 ]  # fmt: skip
 
-normalize, gaussian_blur = dispatched(_v1.normalize), dispatched(inspect.unwrap(_v1.gaussian_blur))
+normalize = dispatched(_v1.normalize)
+
+
+@dispatched
+def gaussian_blur(inpt: Img, kernel_size: int | Sequence[int], sigma: float | Sequence[float] | None = None) -> Img:
+    """Blur with a Gaussian kernel of odd ``kernel_size`` ``(x, y)``; ``sigma`` is ``0.15 * kernel_size + 0.35`` by default.
+
+    >>> gaussian_blur(Image.new("L", (5, 5), 9), 3).getpixel((2, 2))
+    9
+    """
+    return blurred(inpt, kernel_size, sigma, fused=True)
 
 
 def to_image(inpt: Tensor | Image.Image | np.ndarray) -> TVImage:
