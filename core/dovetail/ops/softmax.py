@@ -43,8 +43,7 @@ def softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     if not grad.ndim:
         return grad - grad
     out = grad * y
-    s = total(out, (dim % grad.ndim,), True)
-    out -= y * s
+    out -= y * total(out, (dim % grad.ndim,), True)
     return out
 
 
@@ -137,8 +136,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> dv.nn.functional.softmin(dv.tensor([0., 0.]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    input, dim = _arguments(neg(input), dim, dtype, None, "softmin")  # negated as it is: uint8 wraps
-    return _softmax(input, dim)
+    return _softmax(*_arguments(neg(input), dim, dtype, None, "softmin"))  # negated as it is: uint8 wraps
 
 
 def _arguments(input: Tensor, dim: Any, dtype: Any, axis: Any, name: str, implicit: bool = True) -> tuple[Tensor, int]:

@@ -233,6 +233,8 @@ void bind_pointwise(nb::module_& m) {
     unary_both<Unary::sigmoid>(m, "sigmoid");
     unary_both<Unary::relu>(m, "relu");
     unary_both<Unary::silu>(m, "silu");
+    unary_both<Unary::sign>(m, "sign");
+    unary_both<Unary::sign>(m, "sgn");
     m.def("erf", &erf);
     m.def("gelu", &gelu);
     binary_both<Binary::add>(m, "add");
