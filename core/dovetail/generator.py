@@ -27,11 +27,6 @@ _STATE = np.dtype(
 )
 
 
-def blocks(engine: Any, draw: Any, count: int) -> np.ndarray:
-    """The draws of an engine's next blocks; `draw` is the ``randint`` that belongs to it."""
-    return np.asarray(draw(0, 2**32, count * _WORDS, _UINT32))
-
-
 class _StateError(DovetailError, RuntimeError):
     """A generator state that is not one."""
 
@@ -57,7 +52,7 @@ class Generator:
 
     _engine: Any  # numpy.random.MT19937, None before the first draw
     _draw: Any  # the engine's bulk draw, RandomState.randint
-    _block: np.ndarray = np.empty(0, _UINT32)  # the draws of the present block of 624, read-only
+    _block: np.ndarray  # the draws of the present block of 624, read-only
     _at: int  # the next of them; 624 when all are used
     _fresh: bool  # seeded and not yet drawn from: PyTorch writes that position as 0, not 624
     _stale: bool  # the engine does not yet know the seed
@@ -163,12 +158,15 @@ class Generator:
         if self._stale:
             self._ready()
         # the engine only ever moves by whole blocks, so that its key and self._at together are PyTorch's state
-        old, (bulk, rest) = self._block[start:], divmod(stop - _WORDS - 1, _WORDS)
-        drawn = blocks(self._engine, self._draw, bulk + 1)
-        self._block = drawn[-_WORDS:].copy()
+        bulk, rest = divmod(stop - _WORDS - 1, _WORDS)
+        pieces = [self._block[start:]] if start < _WORDS else []
+        if bulk:
+            pieces.append(self._draw(0, 2**32, bulk * _WORDS, _UINT32))
+        self._block = self._draw(0, 2**32, _WORDS, _UINT32)
         self._block.flags.writeable = False
         self._at, self._fresh = rest + 1, False
-        return np.concatenate([old, drawn[: stop - _WORDS]])
+        pieces.append(self._block[: rest + 1])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def _word(self) -> int:
         """Return the next 32-bit draw."""

@@ -11,7 +11,7 @@ from ..autograd.functional import grad
 from ..autograd.modes import COLD, GRAD, STATE, enable_grad, observing
 from ..autograd.node import CLASSES, Leaf, Node, Output, Tensor, changed, producer, tick, wrap
 from ..dtypes import HALF
-from ..generator import Generator, blocks, current
+from ..generator import Generator, current
 from ..nn._hooks import GLOBAL, TABLES
 from ..ops._call import array, dispatch, finish_many, one, two
 from ..ops._layout import afresh, converted
@@ -20,14 +20,13 @@ from ..ops._plan import Plan
 from ..ops._prepare import attend, explain, lowered, note_view, raised, share, unwrap
 from ..ops._quiet import IGNORE, hush, restore
 from ..ops._viewing import view_of
-from ..ops.dropout import kept
 from ..ops.memory import alias
-from ..random_streams._draws import fractions, fractions53
+from ..random_streams._draws import fractions
 from ..random_streams.integers import exchanged
 
 __all__ = [
     "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan",
-    "Tensor", "Walk", "afresh", "alias", "array", "attend", "blocks", "changed", "converted", "current", "dispatch", "enable_grad",
-    "exchanged", "explain", "finish_many", "fractions", "fractions53", "grad", "hush", "kept", "lowered", "note_view", "observing",
-    "one", "producer", "raised", "restore", "share", "tick", "two", "unwrap", "view_of", "wrap",
+    "Tensor", "Walk", "afresh", "alias", "array", "attend", "changed", "converted", "current", "dispatch", "enable_grad", "exchanged",
+    "explain", "finish_many", "fractions", "grad", "hush", "lowered", "note_view", "observing", "one", "producer", "raised", "restore",
+    "share", "tick", "two", "unwrap", "view_of", "wrap",
 ]  # fmt: skip

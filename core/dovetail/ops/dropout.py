@@ -35,16 +35,13 @@ def _mask(x: Any, p: float, lead: int | None = None) -> Any:
     return streams.dropout_mask(generator, p, shape).transpose(order).copy().transpose(back)
 
 
-def kept(input: Any, mask: Any, scale: float) -> Any:
-    """What a mask leaves of an array, scaled."""
-    return input * mask * scale
-
-
 @op(dtypes="floating", saves=("mask",), name="dropout")
 def _dropout(input: Array, p: float) -> Array:
     """Zero each element with probability p, and divide the others by 1 - p."""
     mask = _mask(input, p)
-    return kept(input, mask, 1 / (1 - p)), mask
+    out = input * mask
+    out *= 1 / (1 - p)
+    return out, mask
 
 
 _dropout.vjp(lambda g, mask, p: masked_scale(g, mask, 1 / (1 - p)))
@@ -53,7 +50,9 @@ _dropout.vjp(lambda g, mask, p: masked_scale(g, mask, 1 / (1 - p)))
 @op(dtypes="floating")
 def masked_scale(input: Array, mask: Fixed, scale: float) -> Array:
     """``input · mask · scale`` with a bool mask."""
-    return kept(input, mask, scale)
+    out = input * mask
+    out *= scale
+    return out
 
 
 masked_scale.vjp(lambda g, mask, scale: masked_scale(g, mask, scale))

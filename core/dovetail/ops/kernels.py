@@ -92,8 +92,7 @@ def adopt(made: dict[str, Any]) -> None:
     """Let compiled twins serve wherever the core calls these functions by name: they do the same, or hand the call to them."""
     from ..autograd.engine import late
 
-    streams = (f"random_streams.{name}" for name in ("_draws", "integers", "normal"))
-    for module in ("generator", "ops._call", "ops._viewing", "ops.dropout", "ops.index", *streams):
+    for module in ("ops._call", "ops._viewing", "ops.index", "random_streams._draws", "random_streams.integers", "random_streams.normal"):
         home = vars(import_module(f"dovetail.{module}"))
         home.update({name: function for name, function in made.items() if name in home})
     late.walk, late.collect = made["walk"], made["collect"]

@@ -81,14 +81,11 @@ def fractions(words: np.ndarray) -> np.ndarray:
 
 def uniform53(gen: Generator, shape: Shape) -> np.ndarray:
     """Draw float64 numbers of [0, 1) with 53 bits: two 32-bit draws each."""
-    return fractions53(gen._words(2 * size_of(shape))).reshape(shape)
-
-
-def fractions53(words: np.ndarray) -> np.ndarray:
-    """The lower 53 bits of each pair of words, the high one first, as a float64 of [0, 1)."""
-    pairs = words.view(np.uint64)
-    bits = ((pairs << np.uint64(32)) | (pairs >> np.uint64(32))) & np.uint64(2**53 - 1)
-    return bits.view(np.int64).astype(np.float64) * 2.0**-53
+    bits = gen._long_words(size_of(shape))
+    bits &= np.uint64(2**53 - 1)
+    out = bits.view(np.int64).astype(np.float64)
+    out *= 2.0**-53
+    return out.reshape(shape)
 
 
 def narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -11,7 +11,6 @@ from dovetail.nn import Parameter
 from . import _native
 
 __all__ = ["make"]
-_BLOCK, _MANY = 624, 32  # words of a Mersenne Twister's block; blocks that are worth a copy of its state
 
 
 def make() -> dict[str, Any]:
@@ -26,24 +25,7 @@ def make() -> dict[str, Any]:
         "note_view": raw.note_view, "late": engine.late, "go": raw.Walk.go, "finish": raw.Walk.finish, "freed": engine.freed,
         "stale": engine.stale, "after": engine.after, "fitted": engine.fitted,
     })  # fmt: skip
-    draws = {
-        "blocks": blocks,
-        "fractions": fractions,
-        "fractions53": fractions53,
-        "transformed": _native.box_muller,
-        "exchanged": exchanged,
-    }
-    return {**calls, **draws, "kept": kept}
-
-
-def blocks(engine: Any, draw: Any, count: int) -> Any:
-    """The draws of a Mersenne Twister's next blocks: many at once by vectors, on a copy of its state."""
-    state = engine.state if count >= _MANY else {"state": {"pos": 0}}
-    if state["state"]["pos"] != _BLOCK:
-        return raw.blocks(engine, draw, count)
-    words = _native.twisted(state["state"]["key"], count)
-    engine.state = state
-    return words
+    return {**calls, "transformed": _native.box_muller, "exchanged": exchanged, "fractions": fractions}
 
 
 def exchanged(n: int, words: Any) -> Any:
@@ -56,15 +38,3 @@ def fractions(words: Any) -> Any:
     """Draws as numbers of [0, 1)."""
     out = _native.fractions(words)
     return raw.fractions(words) if out is None else out
-
-
-def fractions53(words: Any) -> Any:
-    """Pairs of draws as numbers of [0, 1), in float64."""
-    out = _native.fractions53(words)
-    return raw.fractions53(words) if out is None else out
-
-
-def kept(input: Any, mask: Any, scale: float) -> Any:
-    """What a mask leaves of an array, scaled."""
-    out = _native.kept(input, mask, scale)
-    return raw.kept(input, mask, scale) if out is None else out

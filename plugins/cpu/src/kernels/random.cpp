@@ -1,6 +1,5 @@
-// The Mersenne Twister, and Box and Muller's transform, step by step the arithmetic of random_streams/normal.py: Cephes' single-precision
-// logarithm, sine and cosine, with the same steps fused, which are PyTorch's. This file is compiled without contraction: what is fused is
-// written so.
+// Box and Muller's transform, step by step the arithmetic of random_streams/normal.py: Cephes' single-precision logarithm, sine and
+// cosine, with the same steps fused, which are PyTorch's. This file is compiled without contraction: what is fused is written so.
 #include "random.h"
 
 #include <bit>
@@ -30,7 +29,6 @@ inline float log_of(float u) {
     const int32_t bits = std::bit_cast<int32_t>(u), exponent = (bits - ROOT_HALF) >> 23;
     const float x = std::bit_cast<float>(bits - (exponent << 23)) - 1.0f, square = x * x, power = float(exponent);
     float y = fused(x, LOG[0], LOG[1]);
-#pragma GCC unroll 16
     for (int i = 2; i < 9; i++) y = fused(y, x, LOG[i]);
     y = fused(y * x, square, power * LN2_LOW);
     y = y + square * -0.5f;
@@ -41,7 +39,6 @@ inline void sine_and_cosine(float angle, float& sine, float& cosine) {
     const int32_t octant = (int32_t(angle * OCTANTS) + 1) & ~1;
     const float count = float(octant);
     float x = angle;
-#pragma GCC unroll 4
     for (float part : QUARTER_PI) x = fused(count, part, x);
     const float square = x * x;
     float c = fused(fused(square, COS[0], COS[1]), square, COS[2]) * square;
@@ -55,66 +52,24 @@ inline void sine_and_cosine(float angle, float& sine, float& cosine) {
 }
 
 void box_muller(float* rows, long count, float mean, float std) {
-    constexpr long TOGETHER = 8;  // rows: more pairs than the widest vector has
     parallel_range(count, 1024, [=](long first, long last) {
-        for (long r = first; r < last; r += TOGETHER) {
-            const long some = std::min(TOGETHER, last - r);
-            float *at = rows + r * 2 * LANES, a[TOGETHER * LANES], b[TOGETHER * LANES];
-            for (long k = 0; k < some; k++)
-                for (int i = 0; i < LANES; i++) a[k * LANES + i] = at[2 * k * LANES + i], b[k * LANES + i] = at[(2 * k + 1) * LANES + i];
-            for (long i = 0; i < some * LANES; i++) {
+        for (long r = first; r < last; r++) {
+            float *low = rows + r * 2 * LANES, *high = low + LANES, a[LANES], b[LANES];
+            for (int i = 0; i < LANES; i++) a[i] = low[i], b[i] = high[i];
+            for (int i = 0; i < LANES; i++) {
                 const float radius = __builtin_sqrtf(log_of(1.0f - a[i]) * -2.0f);
                 float sine, cosine;
                 sine_and_cosine(b[i] * TAU, sine, cosine);
-                a[i] = fused(cosine * radius, std, mean);
-                b[i] = fused(sine * radius, std, mean);
+                low[i] = fused(cosine * radius, std, mean);
+                high[i] = fused(sine * radius, std, mean);
             }
-            for (long k = 0; k < some; k++)
-                for (int i = 0; i < LANES; i++) at[2 * k * LANES + i] = a[k * LANES + i], at[(2 * k + 1) * LANES + i] = b[k * LANES + i];
         }
-    });
-}
-
-// Matsumoto and Nishimura's recurrence on a whole block, from one to the next: word k needs words k, k + 1 and k + 397 of 624, where
-// those from 624 on are the new ones.
-constexpr long AHEAD = 397;
-inline uint32_t twist(uint32_t far, uint32_t here, uint32_t next) {
-    const uint32_t both = (here & 0x80000000u) | (next & 0x7FFFFFFFu);
-    return far ^ (both >> 1) ^ (-(next & 1) & 0x9908B0DFu);
-}
-
-void twisted(uint32_t* key, long count, uint32_t* out) {
-    uint32_t next[TWISTER];
-    for (; count > 0; count--, out += TWISTER) {
-        for (long k = 0; k < TWISTER - AHEAD; k++) next[k] = twist(key[k + AHEAD], key[k], key[k + 1]);
-#pragma GCC ivdep
-        for (long k = TWISTER - AHEAD; k < TWISTER - 1; k++) next[k] = twist(next[k - (TWISTER - AHEAD)], key[k], key[k + 1]);
-        next[TWISTER - 1] = twist(next[AHEAD - 1], key[TWISTER - 1], next[0]);
-        for (long k = 0; k < TWISTER; k++) {
-            uint32_t y = key[k] = next[k];
-            y ^= y >> 11;
-            y ^= (y << 7) & 0x9D2C5680u;
-            y ^= (y << 15) & 0xEFC60000u;
-            out[k] = y ^ (y >> 18);
-        }
-    }
-}
-
-void fractions53(const uint32_t* words, long n, double* out) {
-    parallel_range(n, 32768, [=](long i, long end) {
-        for (; i < end; i++) out[i] = double(int64_t(uint64_t(words[2 * i] & 0x1FFFFF) << 32 | words[2 * i + 1])) * 0x1p-53;
-    });
-}
-
-template <class T> void kept(const T* x, const bool* mask, T scale, long n, T* out) {
-    parallel_range(n, 32768, [=](long i, long end) {
-        for (; i < end; i++) out[i] = x[i] * T(mask[i]) * scale;
     });
 }
 
 }  // namespace
 
-template <> RandomKernels<float> random_kernels() { return {box_muller, twisted, fractions53, kept<float>}; }
-template <> RandomKernels<double> random_kernels() { return {nullptr, twisted, fractions53, kept<double>}; }
+template <> RandomKernels<float> random_kernels() { return {box_muller}; }
+template <> RandomKernels<double> random_kernels() { return {nullptr}; }
 
 }  // namespace dovetail::ISA
