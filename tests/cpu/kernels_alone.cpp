@@ -243,24 +243,21 @@ template <class T> void check_mixed() {
             }
 }
 
-// One index for a row, or one for each element.
-template <class T> void check_add_at() {
-    const long sizes[][4] = {{1, 31, 1, 7}, {1, 301, 131, 23}, {5, 19, 3, 4}, {7, 5, 40, 3}, {40, 9, 1, 5}};
-    for (const auto& [outer, n, inner, size] : sizes)
-        for (bool rows : {true, false}) {
-            const auto x = random<T>(outer * n * inner);
-            auto out = random<T>(outer * size * inner);
-            const long step[3] = {rows ? 0 : n * inner, rows ? 1 : inner, rows ? 0 : 1};
-            Buffer<int64_t> index(rows ? n : x.n);
-            for (long i = 0; i < index.n; i++) index[i] = int64_t(source()() % size);
-            Doubles want = out.doubles();
-            for (long i = 0; i < x.n; i++) {
-                const long o = i / (n * inner), k = i / inner % n, j = i % inner;
-                want[size_t((o * size + index[o * step[0] + k * step[1] + j * step[2]]) * inner + j)] += 0.5 * double(x[i]);
-            }
-            kernels<T>().reduce.add_at(outer, n, inner, size, x, index, step, T(0.5), out);
-            compare("add_at", out, want);
-        }
+template <class T> void check_running_products(long outer, long n, long inner) {
+    const auto x = random<T>(outer * n * inner, 0.9, 1.1), g = random<T>(x.n);
+    Doubles want = x.doubles(), by_x(size_t(x.n), 0);
+    for (long i = 0; i < x.n; i++)
+        if (i / inner % n) want[size_t(i)] *= want[size_t(i - inner)];
+    Buffer<T> out(x.n), grad(x.n);
+    kernels<T>().reduce.products(outer, n, inner, x, out);
+    compare("products", out, want, sizeof(T) == 4 ? 1 : double(n));
+    for (long i = x.n - 1; i >= 0; i--) {  // Σ over k ≥ i of g[k] out[k], divided: no element is zero here
+        const bool last = i / inner % n == n - 1;
+        by_x[size_t(i)] = double(g[i]) * want[size_t(i)] + (last ? 0 : by_x[size_t(i + inner)]);
+    }
+    for (long i = 0; i < x.n; i++) by_x[size_t(i)] /= double(x[i]);
+    kernels<T>().reduce.products_grad(outer, n, inner, g, x, grad);
+    compare("products_grad", grad, by_x, sizeof(T) == 4 ? 64 : 64 * double(n));
 }
 
 template <class T> void check_reduce() {
@@ -282,20 +279,7 @@ template <class T> void check_reduce() {
         Buffer<T> out(x.n);
         kernels<T>().reduce.running(outer, n, inner, x, out);
         compare("running", out, want, sizeof(T) == 4 ? 1 : double(n));
-    }
-    const long count = 301, rows = 23;
-    for (long width : {1L, 5L, 131L}) {
-        Buffer<int64_t> index(count);
-        for (long i = 0; i < count; i++) index[i] = int64_t(source()() % rows);
-        const auto table = random<T>(rows * width), grads = random<T>(count * width);
-        Doubles taken, added(size_t(rows * width), 0);
-        for (long i = 0; i < count * width; i++) taken.push_back(table[index[i / width] * width + i % width]);
-        for (long i = 0; i < count * width; i++)
-            if (index[i / width] != 4) added[size_t(index[i / width] * width + i % width)] += grads[i];
-        Buffer<T> out(count * width), back(rows * width);
-        kernels<T>().reduce.take_rows(count, width, table, index, out);
-        kernels<T>().reduce.add_rows(count, width, grads, index, 4, rows, back);
-        compare("take_rows", out, taken, 0), compare("add_rows", back, added);
+        check_running_products<T>(outer, n, inner);
     }
 }
 
@@ -355,7 +339,7 @@ template <class T> void check_optim() {
 
 template <class T> void all() {
     check_products<T>(), check_unary<T>(), check_binary<T>(), check_curves<T>(), check_mixed<T>();
-    check_add_at<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
+    check_moves<T>(), check_channels<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
     check_convolutions<T>(), check_pooling<T>(), check_norms<T>(), check_recurrent<T>(), check_attention<T>();
 }
 

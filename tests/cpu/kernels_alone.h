@@ -77,7 +77,9 @@ template <class T> void compare(const std::string& what, const Buffer<T>& got, c
                     double(got[bad]), want[size_t(bad)]);
 }
 
-// In kernels_alone_shapes.cpp and kernels_alone_steps.cpp.
+// In kernels_alone_moves.cpp, kernels_alone_shapes.cpp and kernels_alone_steps.cpp.
+template <class T> void check_moves();
+template <class T> void check_channels();
 template <class T> void check_convolutions();
 template <class T> void check_pooling();
 template <class T> void check_norms();

@@ -67,6 +67,24 @@ def test_what_has_gaps_is_served_in_order() -> None:
     assert _native.sigmoid(x[:, 3:21].T) is NotImplemented
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_rows_with_gaps_between_them(threads: int) -> None:
+    before = _native.get_num_threads()
+    _native.set_num_threads(threads)
+    try:
+        for shape in [(7, 400), (3, 5, 260), (2, 300, 64, 70), (900, 128)]:
+            x, y = np.random.default_rng(3).standard_normal((2, *shape)).astype("f4")
+            a, b = x[..., : shape[-1] // 2 + 29], y[..., shape[-1] // 2 - 29 :][..., : shape[-1] // 2 + 29]
+            for part in (a, a[::2], a[:, 1:3]):
+                found = _native.sigmoid(part)
+                assert found.flags.c_contiguous and np.allclose(found, 1 / (1 + np.exp(-part.astype("f8"))), atol=1e-6)
+            found = _native.mul(a, b)
+            assert found.flags.c_contiguous and np.array_equal(found, a * b)
+            assert _native.mul(a.T, b.T) is NotImplemented  # NumPy lays that out in another order
+    finally:
+        _native.set_num_threads(before)
+
+
 def _drawn(draw: np.random.Generator) -> tuple[Any, ...] | None:
     groups = int(draw.choice([1, 1, 2, 3]))
     channels, kernel, size = draw.integers(1, 4, 2) * groups, draw.integers(1, 5, 3), draw.integers(3, 9, 3)

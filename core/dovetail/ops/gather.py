@@ -215,10 +215,9 @@ def argwhere(input: Fixed) -> Array:
     tensor([[0, 1],
             [1, 0]])
     """
-    module = xp(input)
     if not input.ndim:
-        return module.zeros((int((input != 0).item()), 0), np.int64)
-    return module.stack(input.nonzero()).T.astype(np.int64, copy=False)  # PyTorch lays it out by columns
+        return xp(input).zeros((int((input != 0).item()), 0), np.int64)
+    return xp(input).stack(input.nonzero()).T.astype(np.int64, copy=False)  # PyTorch lays it out by columns
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:

@@ -35,18 +35,16 @@ def basic(input: Array, at: Any) -> Array:
 basic.vjp(lambda g, input_shape, at: getitem_grad(g, input_shape, at))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous=True)
 def index(input: Array, at: Any, indices: Fixed) -> Array:
     """The copy that masks and index arrays address, after the basic step `at` (or None)."""
-    a = input if at is None else input[at]
-    last = indices[-1]
+    a, last = input if at is None else input[at], indices[-1]
     try:
         if a.flags.c_contiguous and last.dtype.kind != "b" and (len(indices) == 1 or all(i.__class__ is slice for i in indices[:-1])):
             return a.take(last, axis=len(indices) - 1)
-        out = a[indices]
+        return a[indices]
     except IndexError as error:
         raise outside(a, indices, error) from None
-    return out if out.flags.c_contiguous else out.copy(order="C")
 
 
 index.vjp(lambda g, input_shape, at, indices: getitem_grad(g, input_shape, at, indices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..autograd.node import titled
@@ -11,7 +12,7 @@ from ._layout import copied
 from ._op import Array, op, xp
 from ._refuse import fits
 from ._windows import listing, refuse_types
-from .join import cat
+from .index import getitem_grad, slices
 
 __all__: list[str] = []
 FUNCTIONAL = ("pad",)
@@ -34,20 +35,35 @@ def constant_pad_nd(input: Array, sides: Sides, value: Any) -> Array:
 constant_pad_nd.vjp(lambda g, sides: constant_pad_nd(g, tuple((-a, -b) for a, b in sides), 0))
 
 
-def _bordered(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
-    """One dimension padded by its own elements; a negative count cuts."""
-    n = x._a.shape[axis]
-    low, high = max(-before, 0), n - max(-after, 0)
-    first, last = {"reflect": (1, n - 1 - after), "replicate": (0, n - 1), "circular": (high - before, low)}[mode]
+def _places(module: Any, shape: Any, sides: Sides, mode: str) -> Iterator[tuple[int, Any]]:
+    """Each dimension that is padded, and which of its elements stand in the result."""
+    for axis, (n, (before, after)) in enumerate(zip(shape, sides, strict=True)):
+        if before or after:
+            at, low, end = module.arange(-before, n + after), max(-before, 0), n - max(-after, 0)
+            around = low + (at - low) % max(end - low, 1) if mode == "circular" else n - 1 - abs(n - 1 - abs(at))
+            yield axis, at.clip(0, n - 1) if mode == "replicate" else around  # of a cut dimension, what is left goes round
 
-    def border(start: int, count: int) -> Any:
-        if mode == "replicate":
-            return x.narrow(axis, start, 1).repeat_interleave(count, axis)
-        return x.narrow(axis, start, count).flip(axis) if mode == "reflect" else x.narrow(axis, start, count)
 
-    parts = [border(first, before)] if before > 0 else []
-    parts.append(x.narrow(axis, low, high - low))  # of a cut dimension, what is left goes round
-    return cat([*parts, border(last, after)] if after > 0 else parts, axis)
+@op(dtypes=None)
+def border_pad(input: Array, sides: Sides, mode: str) -> Array:
+    """Put the input's own elements around it; a negative side cuts."""
+    for axis, at in _places(xp(input), input.shape, sides, mode):
+        input = input.take(at, axis)
+    return input
+
+
+border_pad.vjp(lambda g, input_shape, sides, mode: border_pad_grad(g, input_shape, sides, mode))
+
+
+@op(dtypes=None)
+def border_pad_grad(grad: Array, shape: Any, sides: Sides, mode: str) -> Array:
+    """The elements of `grad` added where `border_pad` took them from."""
+    for axis, at in _places(xp(grad), shape, sides, mode):
+        grad = getitem_grad.op.forward(grad, (*grad.shape[:axis], shape[axis], *grad.shape[axis + 1 :]), None, slices(axis, at))
+    return grad
+
+
+border_pad_grad.vjp(lambda g, sides, mode: border_pad(g, sides, mode))
 
 
 def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
@@ -78,11 +94,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         return constant_pad_nd(input, sides, value or 0)
     _check_border(shape, sides, k, mode, value)
     refuse_types("pad", input._a, "" if mode == "circular" else "b")
-    out = input
-    for axis, side in enumerate(sides):
-        out = _bordered(out, axis, *side, mode) if any(side) else out
     names = {"reflect": f"ReflectionPad{k}D0", "replicate": f"ReplicationPad{k}D0", "circular": "CopySlices"}
-    return titled(names[mode], input.clone() if out is input else out)
+    return titled(names[mode], border_pad(input, sides, mode) if any(map(any, sides)) else input.clone())
 
 
 def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | None) -> None:
@@ -97,7 +110,7 @@ def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | No
         if mode == "reflect" and max(a, b) >= n and (a or b):
             text = "Padding size should be less than the corresponding input dimension, but got: padding "
             raise ShapeError("pad", f"{text}({a}, {b}) at dimension {axis} of input {listing(shape)}")
-        if mode == "circular" and max(a, b) > n:
+        if mode == "circular" and max(a, b) > n + min(a, 0) + min(b, 0):
             text = f"Padding value causes wrapping around more than once (padding ({a}, {b}), dimension {axis} of {listing(shape)})"
             raise ShapeError("pad", text)
         if mode == "replicate" and n == 0 and (a or b):

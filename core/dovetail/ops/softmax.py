@@ -43,8 +43,7 @@ def softmax_grad(grad: Array, y: Array, dim: int) -> Array:
     if not grad.ndim:
         return grad - grad
     out = grad * y
-    s = total(out, (dim % grad.ndim,), True)
-    out -= y * s
+    out -= y * total(out, (dim % grad.ndim,), True)
     return out
 
 

@@ -22,7 +22,8 @@ NAMES = (
     "batch_norm_grad batch_norm_infer layer_norm layer_norm_grad avg_pool avg_pool_grad softmax softmax_grad log_softmax "
     "log_softmax_grad cross_entropy cross_entropy_grad sum mean sum_to embedding embedding_grad sgd_update adam_update "
     "lstm_layer lstm_layer_grad attention attention_grad cat gru_layer gru_layer_grad binary_cross_entropy "
-    "binary_cross_entropy_with_logits mse_loss prelu cumsum add_scaled addcmul addcdiv lerp"
+    "binary_cross_entropy_with_logits mse_loss prelu cumsum add_scaled addcmul addcdiv lerp sign sgn tril triu gather gather_grad index "
+    "index_select getitem_grad"
 ).split()
 _native.set_num_threads(dovetail.get_num_threads())
 on_num_threads(_native.set_num_threads)

@@ -232,12 +232,4 @@ bool overlap(const Array& a, const Array& b) {
     return a.count() && b.count() && low[0] < high[1] && low[1] < high[0];
 }
 
-nb::object straight(nb::handle array) {
-    Array a(array);
-    if (a.contiguous() && a.aligned()) return nb::borrow(array);
-    PyObject* copy = PyArray_FromArray(a.a, nullptr, NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY);
-    if (!copy) throw nb::python_error();
-    return nb::steal(copy);
-}
-
 }  // namespace dovetail

@@ -19,10 +19,12 @@ NB_MODULE(_native, m) {
     dovetail::bind_memory(m);
     dovetail::bind_norm(m);
     dovetail::bind_optim(m);
+    dovetail::bind_picking(m);
     dovetail::bind_pointwise(m);
     dovetail::bind_pooling(m);
     dovetail::bind_product(m);
     dovetail::bind_random(m);
+    dovetail::bind_rearrange(m);
     dovetail::bind_recurrent(m);
     dovetail::bind_reduce(m);
     dovetail::bind_twin(m);

@@ -61,7 +61,7 @@ ROWS = [
     Row("pad", [T(2, 3, 4), (-1, 2)], call=f"{_F}pad", ref=lambda x, p: np.pad(x[..., 1:], [(0, 0), (0, 0), (0, 2)]), promote=None,
         name="cut"),
     *[Row("pad", [T(2, 3, 4, 5), (2, 1, 1, 3), mode], call=f"{_F}pad", ref=pad, promote=None,
-          name=mode) for mode in ("reflect", "replicate", "circular")],
+          covers=("border_pad", "border_pad_grad"), name=mode) for mode in ("reflect", "replicate", "circular")],
     Row("interpolate", [T(2, 2, 5)], dict(scale_factor=2), call=f"{_F}interpolate", ref=lambda x, scale_factor: x.repeat(2, -1),
         errors=_EI, promote=None),
     Row("interpolate", [T(2, 2, 5)], dict(size=8, mode="linear"), call=f"{_F}interpolate", ref=linear, promote=None, name="linear",

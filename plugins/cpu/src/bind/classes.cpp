@@ -6,58 +6,89 @@
 namespace dovetail {
 namespace {
 
-// Along the last dimension of a contiguous array, or not at all.
-bool last(const Array& x, long dim) { return x.ndim() >= 1 && (dim == x.ndim() - 1 || dim == -1) && x.count() > 0; }
+// An array as (outer, n, inner) around a dimension; the last one makes rows.
+struct Around {
+    long outer = 1, n = 0, inner = 1;
+    Around(const Array& x, long dim) {
+        const int at = int(dim < 0 ? dim + x.ndim() : dim);
+        if (at < 0 || at >= x.ndim() || !x.count()) return;
+        n = x.size(at);
+        for (int d = 0; d < x.ndim(); d++) (d < at ? outer : inner) *= d == at ? 1 : x.size(d);
+    }
+    explicit operator bool() const { return n > 0; }
+};
 
 template <bool LOG> nb::object softmax(nb::handle input, long dim) {
-    if (!is_array(input) || !last(Array(input), dim)) return decline();
+    if (!is_array(input)) return decline();
+    const Around a(Array(input), dim);
+    if (!a) return decline();
     return by_type(Array(input), [&](auto t) {
         using T = decltype(t);
         nb::object whole = straight(input);
         Array x(whole);
         nb::object out = fresh_like(x);
-        const long width = x.size(-1);
-        auto& k = kernels<T>().classes;
-        quietly(double(x.count()) * 8,
-                [&] { (LOG ? k.log_softmax : k.softmax)(x.count() / width, width, x.data<T>(), Array(out).data<T>()); });
-        return out;
-    });
-}
-
-template <bool LOG> nb::object softmax_grad(nb::handle grad, nb::handle y, long dim) {
-    if (!is_array(grad) || !is_array(y) || !last(Array(y), dim) || Array(grad).type() != Array(y).type() ||
-        Array(grad).count() != Array(y).count())
-        return decline();
-    return by_type(Array(y), [&](auto t) {
-        using T = decltype(t);
-        nb::object g = straight(grad), whole = straight(y);
-        Array p(whole);
-        nb::object out = fresh_like(p);
-        const long width = p.size(-1);
-        auto& k = kernels<T>().classes;
-        quietly(double(p.count()) * 4, [&] {
-            (LOG ? k.log_softmax_grad : k.softmax_grad)(p.count() / width, width, Array(g).data<T>(), p.data<T>(), Array(out).data<T>());
+        const auto &rows = kernels<T>().classes;
+        const auto &maps = kernels<T>().channels;
+        quietly(double(x.count()) * 8, [&] {
+            if (a.inner == 1) (LOG ? rows.log_softmax : rows.softmax)(a.outer, a.n, x.data<T>(), Array(out).data<T>());
+            else (LOG ? maps.log_softmax : maps.softmax)(a.outer, a.n, a.inner, x.data<T>(), Array(out).data<T>());
         });
         return out;
     });
 }
 
-// Rows of logits with a whole-number label each, no weights: what nearly every program has.
+template <bool LOG> nb::object softmax_grad(nb::handle grad, nb::handle y, long dim) {
+    if (!is_array(grad) || !is_array(y) || Array(grad).type() != Array(y).type() || Array(grad).count() != Array(y).count())
+        return decline();
+    const Around a(Array(y), dim);
+    if (!a) return decline();
+    return by_type(Array(y), [&](auto t) {
+        using T = decltype(t);
+        nb::object g = straight(grad), whole = straight(y);
+        Array p(whole);
+        nb::object out = fresh_like(p);
+        const T *from = Array(g).data<T>(), *at = p.data<T>();
+        T* to = Array(out).data<T>();
+        const auto &rows = kernels<T>().classes;
+        const auto &maps = kernels<T>().channels;
+        quietly(double(p.count()) * 4, [&] {
+            if (a.inner == 1) (LOG ? rows.log_softmax_grad : rows.softmax_grad)(a.outer, a.n, from, at, to);
+            else (LOG ? maps.log_softmax_grad : maps.softmax_grad)(a.outer, a.n, a.inner, from, at, to);
+        });
+        return out;
+    });
+}
+
+// Logits (N, C, *d) with a whole-number label (N, *d) for each, which may be weighed by class.
 bool plain(nb::handle input, nb::handle target, nb::handle weight) {
-    if (!is_array(input) || !is_array(target) || !weight.is_none()) return false;
+    if (!is_array(input) || !is_array(target)) return false;
     Array x(input), t(target);
-    return x.ndim() == 2 && t.ndim() == 1 && t.type() == NPY_INT64 && t.size(0) == x.size(0) && x.count() > 0;
+    if (x.ndim() < 2 || t.ndim() != x.ndim() - 1 || t.type() != NPY_INT64 || !x.count()) return false;
+    for (int d = 0; d < t.ndim(); d++)
+        if (t.size(d) != x.size(d ? d + 1 : 0)) return false;
+    return weight.is_none() || (is_array(weight) && Array(weight).type() == x.type() && Array(weight).count() == x.size(1));
 }
-// The labels with -1 where they are ignored; false where one is out of bounds, which the reference refuses.
-bool labels(const Array& target, long classes, long ignore, std::vector<int64_t>& out) {
-    const int64_t* t = target.data<int64_t>();
-    out.resize(size_t(target.count()));
-    for (size_t i = 0; i < out.size(); i++) {
-        out[i] = t[i] == ignore ? -1 : t[i];
-        if (out[i] >= classes || (out[i] < 0 && t[i] != ignore)) return false;
+
+// The labels with -1 where they are ignored, and what each weighs.
+template <class T> struct Labels {
+    std::vector<int64_t> at;
+    std::vector<T> weights;
+    double total = 0;  // of the weights
+    bool fit = true;   // false where one is out of bounds, which the reference refuses
+
+    Labels(const Array& target, nb::handle weight, long classes, long ignore) : at(size_t(target.count())), weights(at.size(), T(1)) {
+        const int64_t* t = target.data<int64_t>();
+        nb::object kept = weight.is_none() ? nb::none() : straight(weight);
+        const T* of_class = weight.is_none() ? nullptr : Array(kept).data<T>();
+        for (size_t i = 0; i < at.size() && fit; i++) {
+            at[i] = t[i] == ignore ? -1 : t[i];
+            fit = at[i] < classes && (at[i] >= 0 || t[i] == ignore);
+            if (!fit) return;
+            weights[i] = at[i] < 0 ? T(0) : of_class ? of_class[at[i]] : T(1);
+            total += double(weights[i]);
+        }
     }
-    return true;
-}
+};
 
 // cross_entropy(input, target, weight, ignore_index, reduction) to (loss, log-softmax)
 nb::object cross_entropy(nb::handle input, nb::handle target, nb::handle weight, long ignore, const char* reduction) {
@@ -66,24 +97,27 @@ nb::object cross_entropy(nb::handle input, nb::handle target, nb::handle weight,
         using T = decltype(t);
         nb::object whole = straight(input), at = straight(target);
         Array x(whole);
-        const long rows = x.size(0), width = x.size(1);
-        std::vector<int64_t> label;
-        if (!labels(Array(at), width, ignore, label)) return decline();
+        const Around a(x, 1);
+        const Labels<T> label(Array(at), weight, a.n, ignore);
+        if (!label.fit) return decline();
         nb::object logp = fresh_like(x);
         const T* p = Array(logp).data<T>();
-        quietly(double(x.count()) * 8, [&] { kernels<T>().classes.log_softmax(rows, width, x.data<T>(), Array(logp).data<T>()); });
-        if (reduction[0] == 'n') {
-            nb::object loss = fresh({rows}, x.type());
-            T* to = Array(loss).data<T>();
-            for (long r = 0; r < rows; r++) to[r] = label[size_t(r)] < 0 ? T(0) : -p[r * width + label[size_t(r)]];
-            return nb::make_tuple(loss, logp);
-        }
+        quietly(double(x.count()) * 8, [&] {
+            if (a.inner == 1) kernels<T>().classes.log_softmax(a.outer, a.n, x.data<T>(), Array(logp).data<T>());
+            else kernels<T>().channels.log_softmax(a.outer, a.n, a.inner, x.data<T>(), Array(logp).data<T>());
+        });
+        const bool each = reduction[0] == 'n';
+        nb::object loss = each ? fresh(Array(at).ndim(), Array(at).shape(), x.type()) : fresh(0, nullptr, x.type());
+        T* to = Array(loss).data<T>();
         double total = 0;
-        long count = 0;
-        for (long r = 0; r < rows; r++)
-            if (label[size_t(r)] >= 0) total -= p[r * width + label[size_t(r)]], count++;
-        nb::object loss = fresh(0, nullptr, x.type());
-        *Array(loss).data<T>() = T(reduction[0] == 'm' ? total / double(count) : total);
+        for (long o = 0, i = 0; o < a.outer; o++)
+            for (long j = 0; j < a.inner; j++, i++) {
+                const int64_t k = label.at[size_t(i)];
+                const T own = k < 0 ? T(0) : -p[(o * a.n + k) * a.inner + j] * label.weights[size_t(i)];
+                if (each) to[i] = own;
+                else total += double(own);
+            }
+        if (!each) *to = T(reduction[0] == 'm' ? total / label.total : total);
         return nb::make_tuple(loss, logp);
     });
 }
@@ -95,18 +129,18 @@ nb::object cross_entropy_grad(nb::handle grad, nb::handle logp, nb::handle targe
         using T = decltype(t);
         nb::object whole = straight(logp), at = straight(target), g = straight(grad);
         Array p(whole);
-        const long rows = p.size(0), width = p.size(1);
-        std::vector<int64_t> label;
+        const Around a(p, 1);
+        Labels<T> label(Array(at), weight, a.n, ignore);
         const bool each = reduction[0] == 'n';
-        if (!labels(Array(at), width, ignore, label) || Array(g).count() != (each ? rows : 1)) return decline();
-        long count = 0;
-        for (int64_t l : label) count += l >= 0;
-        const T* from = Array(g).data<T>();
-        std::vector<T> scale(size_t(rows), each ? T(0) : reduction[0] == 'm' ? from[0] / T(count) : from[0]);
-        if (each) std::copy(from, from + rows, scale.begin());
+        if (!label.fit || Array(g).count() != (each ? a.outer * a.inner : 1)) return decline();
+        const T *from = Array(g).data<T>(), whole_grad = each ? T(0) : reduction[0] == 'm' ? from[0] / T(label.total) : from[0];
+        for (size_t i = 0; i < label.at.size(); i++) label.weights[i] *= each ? from[i] : whole_grad;
         nb::object out = fresh_like(p);
         quietly(double(p.count()) * 4, [&] {
-            kernels<T>().classes.cross_entropy_grad(rows, width, p.data<T>(), label.data(), scale.data(), Array(out).data<T>());
+            const T *given = p.data<T>(), *scale = label.weights.data();
+            T* to = Array(out).data<T>();
+            if (a.inner == 1) kernels<T>().classes.cross_entropy_grad(a.outer, a.n, given, label.at.data(), scale, to);
+            else kernels<T>().channels.cross_entropy_grad(a.outer, a.n, a.inner, given, label.at.data(), scale, to);
         });
         return out;
     });

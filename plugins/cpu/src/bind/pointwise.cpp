@@ -1,6 +1,7 @@
 // Functions element by element, of NumPy arrays: how two operands lie beside each other is found here.
 #include <string_view>
 
+#include "../pool.h"
 #include "bind.h"
 
 namespace dovetail {
@@ -42,6 +43,20 @@ template <Unary F, bool INTO = false> nb::object unary(nb::handle input) {
     if (!x.aligned() || !(dense(x) || in_order(x))) return decline();
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
+        if (const long n = x.ndim() ? x.size(-1) : 1; !dense(x) && n >= 64 && x.stride(-1) == 1) {  // rows without the gaps
+            nb::object out = fresh_like(x);
+            quietly(double(x.count()), [&] {
+                parallel_range(x.count() / n, std::max(1L, 32768 / n), [&](long row, long end) {
+                    for (; row < end; row++) {
+                        const T* from = x.data<T>();
+                        for (long d = x.ndim() - 2, rest = row; d >= 0; rest /= x.size(int(d)), d--)
+                            from += rest % x.size(int(d)) * x.stride(int(d));
+                        kernels<T>().pointwise.unary(F, from, Array(out).data<T>() + row * n, n);
+                    }
+                });
+            });
+            return out;
+        }
         if (!dense(x)) {  // a copy without the gaps, in place
             nb::object out = straight(input);
             T* at = Array(out).data<T>();
@@ -162,7 +177,9 @@ template <Binary F, bool INTO = false> nb::object binary(nb::handle input, nb::h
         return decline();
     return by_type(a, [&](auto t) -> nb::object {
         using T = decltype(t);
-        if (!alike && !(PyArray_IS_C_CONTIGUOUS(a.a) || PyArray_IS_C_CONTIGUOUS(b.a)))
+        const bool rows = a.ndim() == b.ndim() && std::equal(shape, shape + ndim, a.shape()) && std::equal(shape, shape + ndim, b.shape()) &&
+                          in_order(a) && in_order(b);
+        if (!alike && !rows && !(PyArray_IS_C_CONTIGUOUS(a.a) || PyArray_IS_C_CONTIGUOUS(b.a)))
             return decline();  // the result's layout is NumPy's to choose
         nb::object out = INTO ? nb::borrow(input) : alike ? fresh_as(a) : fresh(ndim, shape, a.type());
         Array c(out);
@@ -251,6 +268,8 @@ void bind_pointwise(nb::module_& m) {
     unary_both<Unary::sigmoid>(m, "sigmoid");
     unary_both<Unary::relu>(m, "relu");
     unary_both<Unary::silu>(m, "silu");
+    unary_both<Unary::sign>(m, "sign");
+    unary_both<Unary::sign>(m, "sgn");
     m.def("erf", &erf);
     m.def("gelu", &gelu);
     binary_both<Binary::add>(m, "add");

@@ -60,6 +60,8 @@ template <class T> void unary(Unary function, const T* x, T* out, long n) {
         return map(x, out, n, [](V v) INLINE_LAMBDA { return v * normal_part<T>(v); });
     case Unary::gelu_tanh:
         return map(x, out, n, [](V v) INLINE_LAMBDA { return v * T(0.5) * (gelu_inner<T>(v) + T(1)); });
+    case Unary::sign:  // 0 for a NaN
+        return map(x, out, n, [](V v) INLINE_LAMBDA { return v > T(0) ? splat(T(1)) : v < T(0) ? splat(T(-1)) : V{}; });
     case Unary::erf:
         if constexpr (IS_FLOAT<T>) map(x, out, n, [](V v) INLINE_LAMBDA { return erf(v); });
     }

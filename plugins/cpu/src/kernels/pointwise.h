@@ -3,7 +3,7 @@
 
 namespace dovetail {
 
-enum class Unary { neg, abs, square, sqrt, rsqrt, reciprocal, exp, log, tanh, sigmoid, relu, silu, gelu, gelu_tanh, erf };
+enum class Unary { neg, abs, square, sqrt, rsqrt, reciprocal, exp, log, tanh, sigmoid, relu, silu, gelu, gelu_tanh, erf, sign };
 enum class Binary {
     add,
     sub,

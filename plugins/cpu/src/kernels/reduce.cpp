@@ -78,92 +78,76 @@ template <class T> void sum_of(long outer, long kept, long inner, const T* x, T 
     }
 }
 
-// LINES sums at a time, which hides how long one addition takes; `step` lies between the elements of a line, `apart` between lines.
-template <class T, long LINES> INLINE void run_along(long n, long step, long apart, const T* x, T* out) {
-    double total[LINES] = {};
-    for (long i = 0; i < n; i++, x += step, out += step)
-#pragma GCC unroll 32
-        for (long l = 0; l < LINES; l++) {
-            total[l] += double(x[l * apart]);
-            out[l * apart] = T(total[l]);
-        }
-}
-
-template <class T> void running(long outer, long n, long inner, const T* x, T* out) {
+// Calls f(LINES, at, step, apart) until all lines along the middle one of (outer, n, inner) are done: LINES at a time, which hides how
+// long one operation takes. They begin at `at`; `step` lies between the elements of a line, `apart` between lines.
+template <long LINES> using Lines = std::integral_constant<long, LINES>;
+template <class F> void each_lines(long outer, long n, long inner, F f) {
     constexpr long SOME = 32, FEW = 4;
     const long groups = inner == 1 ? (outer + FEW - 1) / FEW : outer * ((inner + SOME - 1) / SOME);
     parallel_range(groups, std::max(1L, 16384 / (n * (inner == 1 ? FEW : SOME))), [&](long group, long end) {
         for (; group < end; group++) {
             if (inner == 1) {
                 const long first = group * FEW, many = std::min(FEW, outer - first);
-                if (many == FEW) run_along<T, FEW>(n, 1, n, x + first * n, out + first * n);
+                if (many == FEW) f(Lines<FEW>{}, first * n, 1, n);
                 else
-                    for (long l = first; l < first + many; l++) run_along<T, 1>(n, 1, n, x + l * n, out + l * n);
+                    for (long l = first; l < first + many; l++) f(Lines<1>{}, l * n, 1, n);
                 continue;
             }
             const long per = (inner + SOME - 1) / SOME, j = group % per * SOME, at = group / per * n * inner + j;
-            if (j + SOME <= inner) run_along<T, SOME>(n, inner, 1, x + at, out + at);
+            if (j + SOME <= inner) f(Lines<SOME>{}, at, inner, 1);
             else
-                for (long l = 0; l < inner - j; l++) run_along<T, 1>(n, inner, 1, x + at + l, out + at + l);
+                for (long l = 0; l < inner - j; l++) f(Lines<1>{}, at + l, inner, 1);
         }
     });
 }
 
-template <class T> void take_rows(long count, long width, const T* table, const int64_t* index, T* out) {
-    parallel_range(count, std::max(1L, 16384 / width), [&](long i, long end) {
-        for (; i < end; i++) std::memcpy(out + i * width, table + index[i] * width, sizeof(T) * size_t(width));
+template <bool PRODUCT, class T, long LINES> INLINE void run_along(Lines<LINES>, long n, long step, long apart, const T* x, T* out) {
+    double total[LINES];
+    for (double& t : total) t = PRODUCT;
+    for (long i = 0; i < n; i++, x += step, out += step)
+#pragma GCC unroll 32
+        for (long l = 0; l < LINES; l++) {
+            total[l] = PRODUCT ? total[l] * double(x[l * apart]) : total[l] + double(x[l * apart]);
+            out[l * apart] = T(total[l]);
+        }
+}
+
+template <bool PRODUCT, class T> void running(long outer, long n, long inner, const T* x, T* out) {
+    each_lines(outer, n, inner, [&](auto lines, long at, long step, long apart) INLINE_LAMBDA {
+        run_along<PRODUCT>(lines, n, step, apart, x + at, out + at);
     });
 }
 
-template <class T> void add_rows(long count, long width, const T* rows, const int64_t* index, long skip, long table_rows, T* out) {
-    constexpr long W = WIDTH<T>;
-    parallel_range(table_rows, std::max(1L, 32768 / width),
-                   [&](long r, long end) { std::memset(out + r * width, 0, sizeof(T) * size_t((end - r) * width)); });
-    // Each thread takes some columns of all rows: no two write the same place, and the order of a sum is that of the indices.
-    const long blocks = (width + W - 1) / W;
-    parallel_range(blocks, std::max(1L, 16384 / std::max(1L, count * W)), [&](long first, long last) {
-        const long from = first * W, to = std::min(width, last * W);
-        for (long i = 0; i < count; i++) {
-            if (index[i] == skip) continue;
-            T* place = out + index[i] * width;
-            for (long j = from; j < to; j += W) {
-                const long some = std::min(W, to - j);
-                put(place + j, part(place + j, some) + part(rows + i * width + j, some), some);
-            }
+// before[k] · r[k], with before[k] the product of what precedes x[k], and r[k] = grad[k] + x[k + 1] r[k + 1]: nothing is divided.
+template <class T, long LINES> INLINE void grad_along(Lines<LINES>, long n, long step, long apart, const T* grad, const T* x, T* out) {
+    double part[LINES];
+    for (double& p : part) p = 1;
+    for (long i = 0; i < n; i++)
+#pragma GCC unroll 32
+        for (long l = 0; l < LINES; l++) {
+            const long at = i * step + l * apart;
+            out[at] = T(part[l]), part[l] *= double(x[at]);
         }
-    });
+    for (double& p : part) p = 0;
+    for (long i = n - 1; i >= 0; i--)
+#pragma GCC unroll 32
+        for (long l = 0; l < LINES; l++) {
+            const long at = i * step + l * apart;
+            const double r = double(grad[at]) + part[l];
+            out[at] = T(double(out[at]) * r), part[l] = r * double(x[at]);
+        }
 }
 
-// Each thread takes some columns, or some of the outer ones: no two write the same place, and sums go in the order of the index.
-template <class T>
-void add_at(long outer, long n, long inner, long size, const T* x, const int64_t* index, const long (&step)[3], T alpha, T* out) {
-    constexpr long W = WIDTH<T>;
-    const long blocks = (inner + W - 1) / W;
-    parallel_range(outer * blocks, std::max(1L, 16384 / (n * std::min(W, inner))), [&](long task, long end) {
-        while (task < end) {  // neighbouring blocks together, as far as the outer index goes
-            const long o = task / blocks, first = task % blocks, last = std::min(blocks, first + end - task);
-            const long from = first * W, to = std::min(inner, last * W);
-            task += last - first;
-            for (long i = 0; i < n; i++) {
-                const int64_t* at = index + o * step[0] + i * step[1];
-                const T* row = x + (o * n + i) * inner;
-                if (step[2] == 0) {
-                    T* place = out + (o * size + *at) * inner;
-                    for (long j = from; j < to; j += W) {
-                        const long some = std::min(W, to - j);
-                        put(place + j, part(place + j, some) + part(row + j, some) * alpha, some);
-                    }
-                } else
-                    for (long j = from; j < to; j++) out[(o * size + at[j * step[2]]) * inner + j] += row[j] * alpha;
-            }
-        }
+template <class T> void products_grad(long outer, long n, long inner, const T* grad, const T* x, T* out) {
+    each_lines(outer, n, inner, [&](auto lines, long at, long step, long apart) INLINE_LAMBDA {
+        grad_along(lines, n, step, apart, grad + at, x + at, out + at);
     });
 }
 
 }  // namespace
 
 #define INSTANCE(T) \
-    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, running<T>, take_rows<T>, add_at<T>, add_rows<T>}; }
+    template <> ReduceKernels<T> reduce_kernels<T>() { return {sum_of<T>, running<false, T>, running<true, T>, products_grad<T>}; }
 INSTANCE(float)
 INSTANCE(double)
 

@@ -5,15 +5,18 @@
 // table.cpp, its lines in CMakeLists.txt.
 #pragma once
 #include "attention.h"
+#include "channels.h"
 #include "classes.h"
 #include "conv.h"
 #include "curves.h"
 #include "norm.h"
 #include "optim.h"
+#include "picking.h"
 #include "pointwise.h"
 #include "pooling.h"
 #include "product.h"
 #include "random.h"
+#include "rearrange.h"
 #include "recurrent.h"
 #include "reduce.h"
 #include "warp.h"
@@ -34,6 +37,9 @@ template <class T> struct Kernels {
     CurvesKernels<T> curves;
     RandomKernels<T> random;
     WarpKernels<T> warp;
+    ChannelsKernels<T> channels;
+    PickingKernels<T> picking;
+    RearrangeKernels<T> rearrange;
 };
 
 struct InstructionSet {
@@ -52,15 +58,18 @@ template <class T> const Kernels<T>& kernels() { return instruction_set()->of<T>
 #ifdef ISA
 namespace ISA {
 template <class T> AttentionKernels<T> attention_kernels();
+template <class T> ChannelsKernels<T> channels_kernels();
 template <class T> ClassesKernels<T> classes_kernels();
 template <class T> ConvKernels<T> conv_kernels();
 template <class T> CurvesKernels<T> curves_kernels();
 template <class T> NormKernels<T> norm_kernels();
 template <class T> OptimKernels<T> optim_kernels();
+template <class T> PickingKernels<T> picking_kernels();
 template <class T> PointwiseKernels<T> pointwise_kernels();
 template <class T> PoolingKernels<T> pooling_kernels();
 template <class T> ProductKernels<T> product_kernels();
 template <class T> RandomKernels<T> random_kernels();
+template <class T> RearrangeKernels<T> rearrange_kernels();
 template <class T> RecurrentKernels<T> recurrent_kernels();
 template <class T> ReduceKernels<T> reduce_kernels();
 template <class T> WarpKernels<T> warp_kernels();

@@ -18,8 +18,8 @@ __all__: list[str] = []
 
 #: Ops that do to the real parts, and to the imaginary parts, what they do to real numbers.
 PARTED = set(
-    """add add_scaled alias cat clone constant_pad_nd copy diagonal expand_to flip gather getitem index index_select move neg permute repeat
-    reshape roll split squeeze stack sub transpose tril triu unbind unfold_dim unsqueeze view where""".split()
+    """add add_scaled alias border_pad cat clone constant_pad_nd copy diagonal expand_to flip gather getitem index index_select move neg
+    permute repeat reshape roll split squeeze stack sub transpose tril triu unbind unfold_dim unsqueeze view where""".split()
 )
 
 

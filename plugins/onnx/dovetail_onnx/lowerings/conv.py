@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._common import refuse
+from ._common import END, refuse
 
 __all__: list[str] = []
 
@@ -41,6 +41,22 @@ def _transposed(
 def constant_pad_nd(g: Any, input: Any, sides: Any, value: Any) -> Any:
     pads = g.sizes([a for a, _ in sides] + [b for _, b in sides])
     return g.Pad(input, pads, g.const(value, input.dtype), mode="constant")
+
+
+def border_pad(g: Any, input: Any, sides: Any, mode: str) -> Any:
+    """Pad, then cut; a circular border is cut first and joined from its parts, as Pad has it from opset 19 on only."""
+    out = input
+    if mode != "circular":
+        grow = [max(a, 0) for a, _ in sides] + [max(b, 0) for _, b in sides]
+        out = g.Pad(input, g.sizes(grow), mode="edge" if mode == "replicate" else "reflect") if any(grow) else out
+    for axis, (before, after) in enumerate(sides):
+        if before < 0 or after < 0:
+            out = g.Slice(out, g.sizes([max(-before, 0)]), g.sizes([after if after < 0 else END]), g.sizes([axis]))
+        if mode == "circular" and (before > 0 or after > 0):
+            first = [g.Slice(out, g.sizes([-before]), g.sizes([END]), g.sizes([axis]))] if before > 0 else []
+            last = [g.Slice(out, g.sizes([0]), g.sizes([after]), g.sizes([axis]))] if after > 0 else []
+            out = g.Concat(*first, out, *last, axis=axis)
+    return out
 
 
 def _taps(g: Any, channels: int, kernel: Any, dtype: Any) -> Any:
