@@ -32,7 +32,7 @@ class DataLoader(Generic[T_co]):
 
     With ``sample_seed`` the random numbers of a sample are a function of (sample_seed, epoch, index), and the order one of (sample_seed,
     epoch): the same samples for any number of workers. The loader counts its passes as epochs; `set_epoch` says another. A dataset
-    that shuffles itself has a method ``shuffled(shuffle)``, whose result is read instead of it.
+    that shuffles itself has a method ``__shuffled__(shuffle)``, whose result is read instead of it.
 
     Raises a ValueError for options that exclude each other. What a dataset raises in a worker comes out where its batch was due, with
     PyTorch's text and a note that names worker and indices; a WorkerError (RuntimeError) says that a worker died, or that nothing
@@ -53,7 +53,7 @@ class DataLoader(Generic[T_co]):
         multiprocessing_context: Any = None, generator: Any = None, *, prefetch_factor: int | None = None,
         persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True, sample_seed: int | None = None,
     ) -> None:  # fmt: skip
-        dataset, shuffle = (dataset.shuffled(shuffle), None) if hasattr(dataset, "shuffled") else (dataset, shuffle)
+        dataset, shuffle = (dataset.__shuffled__(shuffle), None) if hasattr(dataset, "__shuffled__") else (dataset, shuffle)
         self.dataset, self.num_workers, self.timeout, self.generator = dataset, num_workers, timeout, generator
         self.pin_memory, self.worker_init_fn, self.persistent_workers = pin_memory, worker_init_fn, persistent_workers
         self.pin_memory_device, self.in_order, self.sample_seed = pin_memory_device, in_order, sample_seed

@@ -86,7 +86,7 @@ class Pipe(Steps, IterableDataset):
     def __iter__(self) -> Iterator[Any]:
         return iter(self.step(iter(self.source)))
 
-    def shuffled(self, shuffle: bool | None) -> Pipe:
+    def __shuffled__(self, shuffle: bool | None) -> Pipe:
         """What a loader reads that is told to ``shuffle``, as PyTorch's does: the steps that shuffle are turned on, or off.
 
         Where there are none, one is put at the end, and a UserWarning says so: it mixes batches where the stream makes some.
