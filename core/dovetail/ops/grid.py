@@ -12,6 +12,7 @@ from ._op import xp
 from ._resampling import far, near
 from ._windows import listing, refuse_types
 from .pool import plane_gather
+from .ranges import linspace
 from .select import where
 
 __all__: list[str] = []
@@ -44,8 +45,8 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         what = f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, {n + 1}] but got: [{t.shape[0]}, {n + 1}]."
         raise ShapeError("affine_grid", what, "theta holds one matrix for each image of `size`")
     m = xp(t)
-    axes = [m.linspace(-1, 1, length, dtype=t.dtype) if length > 1 else m.zeros(1, t.dtype) for length in size[2:]]
-    axes = axes if align_corners else [line * ((len(line) - 1) / len(line)) for line in axes]
+    axes = [linspace(-1, 1, k, dtype=theta.dtype, device=theta.device)._a if k > 1 else m.zeros(1, t.dtype) for k in size[2:]]
+    axes = axes if align_corners else [line * (len(line) - 1) / len(line) for line in axes]
     places = m.stack([*m.meshgrid(*axes, indexing="ij")[::-1], m.ones(tuple(size[2:]), t.dtype)], axis=-1)
     return wrap(places.reshape(1, -1, n + 1)).matmul(theta.transpose(1, 2)).reshape((t.shape[0], *size[2:], n))
 
@@ -80,7 +81,8 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
     places = []
     for axis, size in enumerate(spatial):
         x = grid.select(-1, n - 1 - axis)
-        x = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
+        plain = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
+        x = plain if align_corners or n == 3 else ((x + 1).double() * (size / 2) - 0.5).to(grid.dtype)  # rounded once, as in PyTorch
         places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
     if mode == "nearest":
         out = _read(input, [p.detach().round() for p in places], padding_mode, align_corners)  # whose gradient for the grid is zero
