@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import cuda
-from .absent import answers
+from .absent import later
 from .device import Device
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "set_device_index", "synchronize",
 ]  # fmt: skip
 
-_, __getattr__, __dir__ = answers(__name__)
+__getattr__, __dir__ = later(__name__)
 if TYPE_CHECKING:
     from dovetail_torch.faces.accelerator import *  # noqa: F403
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .absent import answers
+from .absent import later
 from .autograd.node import Tensor
 from .errors import TypeMismatch
 from .nn.module import Module
 
-_NAMES, __getattr__, __dir__ = answers(__name__)
-__all__ = ["ScriptModule", "ignore", "script", *_NAMES]  # noqa: PLE0604
+__getattr__, __dir__ = later(__name__)
+__all__ = ["ScriptModule", "ignore", "script"]
 
 if TYPE_CHECKING:
     from dovetail_torch.faces.jit import *  # noqa: F403

@@ -347,6 +347,6 @@ sparse_resize_and_clear_ _indices _values _nnz"""
 for _name in _OF_SPARSE.split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
 for _name in "corrcoef cov geqrf gradient istft kron lu lu_solve lu_unpack matrix_power orgqr ormqr triangular_solve".split():
-    setattr(Attributes, _name, _of_plugin(_name, answers(__package__)[1], _name))
+    setattr(Attributes, _name, _of_plugin(_name, lambda name: answers(__package__)[1](name), _name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):
     setattr(Attributes, _name, _conversion(_name, {"byte": "uint8", "char": "int8"}.get(_name, _name)))

@@ -78,4 +78,4 @@ def test_the_count() -> None:
     if sum(SEEN.values()) < len(ROWS):
         pytest.skip("only some rows were run")
     print(dict(SEEN))
-    assert SEEN["exported"] >= 719 and SEEN["refused"] <= 20 and SEEN["missing"] <= 14
+    assert SEEN["exported"] >= 719 and SEEN["refused"] <= 24 and SEEN["missing"] <= 14

@@ -23,7 +23,7 @@ def test_fine_tuning(tmp_path):
     code = next(text for kind, text in BLOCKS if "helper.make_node" in text)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == re.findall(r"\)  # (.*)$", code, re.MULTILINE)
+    assert done.stdout.splitlines() == ["".join(one) for one in re.findall(r"^# (\[.*\])$|\)  # (.*)$", code, re.MULTILINE)]
     assert (tmp_path / "digits.safetensors").is_file()
 
 

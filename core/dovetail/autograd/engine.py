@@ -129,14 +129,13 @@ class Walk:
                 g = self.arrive(node, g)
                 if g is None:
                     continue
-            saved = node.saved
-            if saved is None:
+            if node.saved is None:
                 raise freed()
             for box in node.boxes:
                 if box[0] > node.seq:
                     raise stale(node, box)
             plan = self.leading.get(node, node.plan) if special else node.plan
-            grads = plan.again(node, g) if create_graph else plan.backward(g, saved)
+            grads = plan.again(node, g) if create_graph else plan.backward(g, node.saved)
             if not keep and node.plan.frees:
                 node.saved, node.boxes = None, ()
             if node.__class__ is not Node:

@@ -165,7 +165,8 @@ class Reducer:
                     parameter.grad.copy_(dv.from_numpy(bucket.parts[at]))
 
     def shadow(self) -> None:
-        """Take part in the others' pass with gradients of zero: the same collectives in the same order, and the same means."""
+        """Take part in the others' pass with gradients of zero, by the same collectives in the same order; where gradients are views of the
+        buckets, they are the means then, and otherwise those of the last pass."""
         self.used[:] = 0
         for bucket in self.buckets:
             bucket.flat[...] = 0
@@ -174,7 +175,8 @@ class Reducer:
             self._find_used_anywhere()
         for bucket in self.buckets:
             bucket.work.wait()  # type: ignore[union-attr]
-        self._hand_out()
+        if self.views:
+            self._hand_out()
 
     def _find_used_anywhere(self) -> None:
         """Note which parameters some rank has used."""

@@ -127,7 +127,7 @@ def with_zero() -> None:
 def with_other_numbers_of_batches() -> None:
     """Rank r has 2 + 2 r batches; each step's gradients are divided by the number of all ranks."""
     one = network()
-    model = DistributedDataParallel(copy.deepcopy(one))
+    model = DistributedDataParallel(copy.deepcopy(one), gradient_as_bucket_view=True)
     a, b = dv.optim.Adam(one.parameters(), lr=0.01), ZeroRedundancyOptimizer(model.parameters(), dv.optim.Adam, lr=0.01)
     lots = list(batches())[: 2 * SIZE]
     with Join([model, b]):

@@ -93,7 +93,8 @@ nb::object attention(nb::handle query, nb::handle key, nb::handle value, nb::han
         npy_intp shape[4];
         for (int d = 0; d < q.ndim(); d++) shape[d] = q.size(d);
         shape[q.ndim() - 1] = s.value_width;
-        nb::object out = s.value_width == s.width ? laid_out(q, s.queries, s.width) : fresh(q.ndim(), shape, q.type());
+        // With dropout PyTorch takes products of its own, and its result lies in order.
+        nb::object out = s.value_width == s.width && !s.kept.p ? laid_out(q, s.queries, s.width) : fresh(q.ndim(), shape, q.type());
         shape[q.ndim() - 1] = 1;
         nb::object lse = fresh(q.ndim(), shape, q.type());
         quietly(work(s), [&] {

@@ -34,7 +34,8 @@ class ZeroRedundancyOptimizer(dv.optim.Optimizer, Joinable):
 
     The shares are of about the same number of elements, the largest parameters dealt first. The numbers are those of ``optimizer_class``
     alone, bit for bit. `consolidate_state_dict` gathers the state at one rank, whose `state_dict` is then that of the plain optimizer;
-    `load_state_dict` takes it on any number of ranks. `Join` takes it after its model: ``Join([model, optimizer])``.
+    `load_state_dict` takes it on any number of ranks. `Join` takes it after its model, whose gradients have to be views of the buckets:
+    ``Join([DistributedDataParallel(…, gradient_as_bucket_view=True), optimizer])``.
     Rajbhandari and others, 2020 (arXiv:1910.02054), stage 1.
 
     Raises a TypeError for parameters that are no tensors; a RuntimeError for `state_dict` before it was gathered.

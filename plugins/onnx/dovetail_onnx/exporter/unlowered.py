@@ -14,7 +14,7 @@ REASONS: dict[str, str] = {
         (
             "attention_grad", "avg_pool_grad", "batch_norm_grad", "cofactors", "convolution_weight_grad", "cross_entropy_grad", "ctc_grad",
             "gather_grad", "gelu_grad", "getitem_grad", "gru_layer_grad", "i1", "layer_norm_grad", "leaky_relu_grad", "linear_grad",
-            "log_softmax_grad", "lstm_layer_grad", "matmul_folded_nt", "matmul_folded_tn", "over_or_zero", "relu_grad",
+            "border_pad_grad", "log_softmax_grad", "lstm_layer_grad", "matmul_folded_nt", "matmul_folded_tn", "over_or_zero", "relu_grad",
             "rnn_layer_grad", "sigmoid_grad",
             "silu_grad", "softmax_grad", "sum_to", "tanh_grad",
         ),
