@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,14 +13,6 @@ from dovetail_cpu import _native
 
 KINDS = ("f4", "f8")
 SIZES = (0, 1, 2, 3, 5, 14, 15, 16, 17, 31, 32, 33, 64, 100, 130, 300)
-
-
-@pytest.fixture(params=[1, 2, 4], ids=lambda n: f"{n} threads")
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = _native.get_num_threads()
-    _native.set_num_threads(request.param)
-    yield request.param
-    _native.set_num_threads(before)
 
 
 def laid_out(rng: np.random.Generator, rows: int, columns: int, kind: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,7 @@ from dovetail.errors import RangeError
 from dovetail.ops._op import OPS
 from dovetail_cpu import _native
 
-
-@pytest.fixture(params=[1, 2, 4], ids=lambda n: f"{n} threads", autouse=True)
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = _native.get_num_threads()
-    _native.set_num_threads(request.param)
-    yield request.param
-    _native.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 def _drawn(draw: np.random.Generator) -> tuple[np.ndarray, int, np.ndarray]:

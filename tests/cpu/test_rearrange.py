@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
@@ -16,13 +15,7 @@ from dovetail.autograd import gradcheck, gradgradcheck
 from dovetail.ops._op import OPS
 from dovetail_cpu import _native, rearrange
 
-
-@pytest.fixture(params=[1, 2, 4], ids=lambda n: f"{n} threads", autouse=True)
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = _native.get_num_threads()
-    _native.set_num_threads(request.param)
-    yield request.param
-    _native.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "i4", "i8", "c8"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dovetail import preserve_format
 from dovetail.extend import Array, Kernel
 
 from . import _native
@@ -13,7 +14,7 @@ _MODES = {"constant": 0, "reflect": 1, "replicate": 2, "circular": 3}
 
 
 def _clone(input: Array, memory_format: Any) -> Array:
-    if memory_format is None or repr(memory_format).endswith("preserve_format"):
+    if memory_format is None or memory_format is preserve_format:
         return NotImplemented
     if not memory_format.order:
         return _native.contiguous(input)

@@ -45,7 +45,7 @@ nb::object fractions(nb::handle words) {
     return out;
 }
 
-// The state of NumPy's MT19937, at the address that its `ctypes` names; `known` of them were found to lie so.
+// The state of NumPy's MT19937, at the address that its `ctypes` names; twin.py looks whether it lies so before the first draw.
 struct Twister {
     uint32_t key[624];
     int32_t place;
