@@ -138,3 +138,13 @@ def test_the_end_of_a_job_is_read_from_what_mpiexec_says() -> None:
     assert _without([("10.0.0.1", 1), ("10.0.0.2", 3)], ending, 4, 1)[1] == 1
     text = 'import sys; print("[1,1]<stdout>: hello"); sys.exit(3)'
     assert str(job.Job([PYTHON, "-c", text], environment()).wait()).startswith("the job ended with exit code 3")
+
+
+def test_a_crash_of_mpiexec_does_not_hide_what_a_rank_said() -> None:
+    crash = "; import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    for said, code in (("failed: ValueError: the data are gone", 1), ("ended with exit code 3", 3)):
+        text = f"print('[1,1]<stderr>: rank 1 on here {said}', flush=True){crash}"
+        ending = job.Job([PYTHON, "-c", text], environment()).wait()
+        assert (ending.code, str(ending)) == (code, f"rank 1 on here {said}")
+    ending = job.Job([PYTHON, "-c", f"print('no more'){crash}"], environment()).wait()
+    assert ending.code == 139 and "the job ended because mpiexec was killed by signal 11" in str(ending)

@@ -155,8 +155,11 @@ class Job:
             with suppress(ValueError):
                 name = signal.Signals(number).name
                 return Ending(128 + number, int(killed[1]), killed[2], f"was killed by signal {number} ({name})")
-        if self.own:
-            return Ending(code, *self.own[0])
+        if self.own:  # mpiexec's own code may be another: where two ranks end the job at once, Open MPI's has been seen to crash
+            said = re.fullmatch(r"ended with exit code (\d+)", self.own[0][2])
+            return Ending(int(said[1]) if said else 1, *self.own[0])
+        if code < 0:
+            return Ending(128 - code, None, "", f"ended because mpiexec was killed by signal {-code}\n{text.strip()}")
         if ended := _CODE.search(text):
             return Ending(code, int(ended[1]), self.hosts.get(int(ended[1]), ""), f"ended with exit code {ended[2]}")
         if "daemon" in text or "node" in text.lower():
