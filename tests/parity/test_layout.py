@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -169,3 +170,68 @@ def test_random_numbers_land_where_pytorch_puts_them(given: str) -> None:
         x = INPUTS[given](T)
         found.append([T.rand_like(x).tolist(), T.randint_like(x, 9).tolist(), x.clone().uniform_().tolist()])
     assert found[0] == found[1]
+
+
+# x, one and volume lie in channels-last order, weights and ys do not; `last(…)` puts into it
+IMAGES = """
+conv2d(x, w, b); conv2d(x, w); conv2d(y, last(w)); conv2d(x, last(w)); conv2d(x, T.ones(4, 1, 3, 3), groups=4)
+conv2d(x, T.ones(6, 4, 1, 1)); conv2d(y, last(T.ones(4, 1, 3, 3)), groups=4); conv2d(y, last(T.ones(6, 4, 1, 1)))
+conv2d(x.double(), w.double()); conv2d(x.bfloat16(), w.bfloat16()); conv2d(one, w, stride=2, padding=1); conv2d(x, w, dilation=2)
+conv2d(last(T.ones(2, 1, 6, 8)), T.ones(6, 1, 3, 3)); conv2d(x[0], w); conv2d(T.ones(2, 6, 8, 8).permute(0, 3, 1, 2)[:, :4], w)
+conv2d(y, w); conv3d(volume, T.ones(6, 4, 3, 3, 3))
+conv3d(T.ones(2, 4, 5, 6, 8), T.ones(6, 4, 3, 3, 3).contiguous(memory_format=T.channels_last_3d)); conv_transpose2d(x, T.ones(4, 6, 3, 3))
+conv_transpose2d(y, last(T.ones(4, 6, 3, 3))); conv_transpose2d(x, T.ones(4, 6, 3, 3), stride=2, padding=1)
+conv_transpose3d(volume, T.ones(4, 6, 3, 3, 3)); max_pool2d(x, 2); max_pool2d(x, 2, return_indices=True); max_pool2d(one, 2)
+max_pool2d(x.long(), 2); avg_pool2d(x, 2); lp_pool2d(x, 2, 2); adaptive_avg_pool2d(x, (2, 3)); adaptive_avg_pool2d(x, (4, 5))
+adaptive_max_pool2d(x, (2, 3)); adaptive_max_pool2d(x, (2, 3), return_indices=True); max_pool3d(volume, 2); avg_pool3d(volume, 2)
+adaptive_avg_pool3d(volume, 2); adaptive_max_pool3d(volume, 2); fractional_max_pool2d(x, 2, output_size=2)
+max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2); batch_norm(x, b[:4], b[:4] + 1); batch_norm(x, None, None, training=True)
+batch_norm(volume, None, None, training=True); batch_norm(volume, b[:4], b[:4] + 1); instance_norm(x); group_norm(x, 2)
+group_norm(volume, 2); layer_norm(x, (8,)); interpolate(x, scale_factor=2); interpolate(x, scale_factor=2, mode='bilinear')
+interpolate(x, scale_factor=2, mode='bicubic'); interpolate(x, scale_factor=2, mode='nearest-exact')
+interpolate(x, scale_factor=2, mode='area'); interpolate(one, scale_factor=2)
+interpolate(x, size=(3, 4), mode='bilinear', antialias=True); interpolate(volume, scale_factor=2)
+interpolate(volume, scale_factor=2, mode='trilinear'); interpolate(x, size=(6, 8)); pad(x, (1, 1, 1, 1))
+pad(x, (1, 1, 1, 1), mode='reflect'); pad(x, (1, 1, 1, 1), mode='replicate'); channel_shuffle(x, 2); pad(x, (1, 1, 1, 1), mode='circular')
+pad(volume, (1, 1, 1, 1, 1, 1)); pad(volume, (1, 1, 1, 1, 1, 1), mode='replicate'); pixel_unshuffle(x, 2)
+grid_sample(x, T.zeros(2, 3, 4, 2), align_corners=False); unfold(x, 3); dropout2d(x, .5); dropout(x, .5); prelu(x, T.ones(4))
+normalize(x); hardswish(x)
+"""
+
+
+@pytest.mark.parametrize("call", [call.strip() for call in IMAGES.replace("\n", ";").split(";") if call.strip()])
+def test_images_in_channels_last_order_stay_in_it(call: str) -> None:
+    found = []
+    for T in (torch, dv):
+        last = functools.partial(T.Tensor.contiguous, memory_format=T.channels_last)
+        given = {
+            "x": last(T.ones(2, 4, 6, 8)),
+            "y": T.ones(2, 4, 6, 8),
+            "one": last(T.ones(1, 4, 6, 8)),
+            "w": T.ones(6, 4, 3, 3),
+            "b": T.zeros(6),
+        }
+        given["volume"] = T.ones(2, 4, 5, 6, 8).contiguous(memory_format=T.channels_last_3d)
+        for form in (T.nn.functional, T):  # `F.pad`, `T.channel_shuffle` …
+            if hasattr(form, call.partition("(")[0]):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    found.append(strides(eval(f"form.{call}", {"form": form, "T": T, "F": T.nn.functional, "last": last, **given})))  # noqa: S307
+                break
+    assert found[1] == found[0]
+
+
+def test_a_whole_network_in_channels_last_order() -> None:
+    """PyTorch's own demonstration: a converted model keeps the order of its input; so do gradients of images."""
+    for T in (torch, dv):
+        nn = T.nn
+        net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 4, 3)).to(
+            memory_format=T.channels_last
+        )
+        x = T.ones(2, 3, 16, 16).to(memory_format=T.channels_last).requires_grad_()
+        out = net(x)
+        assert out.is_contiguous(memory_format=T.channels_last) and not out.is_contiguous()
+        assert net[0].weight.is_contiguous(memory_format=T.channels_last)
+        out.sum().backward()
+        with pytest.raises(RuntimeError, match="view size is not compatible"):
+            out.view(2, -1)

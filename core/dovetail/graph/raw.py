@@ -14,7 +14,7 @@ from ..dtypes import HALF
 from ..generator import Generator, blocks, current
 from ..nn._hooks import GLOBAL, TABLES
 from ..ops._call import array, dispatch, finish_many, one, two
-from ..ops._layout import afresh, converted
+from ..ops._layout import IMAGES, afresh, converted
 from ..ops._op import OPS
 from ..ops._plan import Plan
 from ..ops._prepare import attend, explain, lowered, note_view, raised, share, unwrap
@@ -27,8 +27,8 @@ from ..random_streams._draws import below, doubles, fractions
 from ..random_streams.integers import exchanged
 
 __all__ = [
-    "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output", "Plan",
-    "Tensor", "Walk", "afresh", "alias", "array", "attend", "below", "blocks", "changed", "converted", "current", "dispatch", "doubles",
-    "enable_grad", "exchanged", "explain", "finish_many", "fractions", "grad", "hush", "lowered", "note_view", "observing", "one",
-    "producer", "product", "raised", "restore", "scaled", "share", "tick", "two", "unwrap", "view_of", "wrap",
+    "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "IMAGES", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output",
+    "Plan", "Tensor", "Walk", "afresh", "alias", "array", "attend", "below", "blocks", "changed", "converted", "current", "dispatch",
+    "doubles", "enable_grad", "exchanged", "explain", "finish_many", "fractions", "grad", "hush", "lowered", "note_view", "observing",
+    "one", "producer", "product", "raised", "restore", "scaled", "share", "tick", "two", "unwrap", "view_of", "wrap",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from ..errors import TypeMismatch
 from ..memoryless import Memoryless, without
 from . import _prepare
 from ._autocast import cast_for
-from ._layout import afresh
+from ._layout import IMAGES, afresh
 from ._live import exhausted
 from ._out import into
 from ._override import overridden
@@ -106,8 +106,8 @@ def finish(op: Op, impl: Impl, args: Any, raw: Any, out: Any, edges: Any, mask: 
         return finish_many(op, impl, args, raw, out, extras, edges, mask, word)
     if out.__class__ is not _NDARRAY:
         out = array(out)
-    if op.contiguous and not out.flags.c_contiguous:
-        out = afresh(out, op.contiguous is not True)
+    if op.contiguous and (op.contiguous in IMAGES or not out.flags.c_contiguous):
+        out = afresh(out, op.contiguous, raw)
     t = _new(Tensor)
     t._a = out
     t._n = None
@@ -134,7 +134,7 @@ def finish_many(op: Op, impl: Impl, args: Any, raw: Any, out: Any, extras: Any, 
     """`finish` for an op of several results."""
     out = [o if o.__class__ is _NDARRAY else array(o) for o in out]
     if op.contiguous:
-        out = [afresh(o, op.contiguous is not True) for o in out]
+        out = [afresh(o, op.contiguous, raw) for o in out]
     outs = [wrap(o) for o in out]
     if op.alias is not None:
         _prepare.share(op, args, outs, word)

@@ -15,7 +15,7 @@ from .arithmetic import held
 __all__ = ["convolution", "convolution_input_grad", "convolution_weight_grad"]
 
 
-@op(autocast="lower")
+@op(autocast="lower", contiguous="volumes")
 def convolution(input: Array, weight: Array, bias: Array | None, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
     """Slide `weight` (O, C/groups, *kernel) over `input` (N, C, *spatial): (N, O, *out).
 
@@ -86,7 +86,7 @@ def _channels_last(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Size
     return xp(x).ascontiguousarray(out.transpose(0, d + 1, *range(1, d + 1)))
 
 
-@op(autocast="lower")
+@op(autocast="lower", contiguous="volumes")
 def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
     """The gradient of a convolution by its input, (N, O, *out) to (N, C, *size); also the transposed convolution.
 

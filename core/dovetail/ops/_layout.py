@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from ..device import xp
 
-__all__ = ["afresh", "converted", "copied", "like", "order_of"]
+__all__ = ["IMAGES", "afresh", "converted", "copied", "is_channels_last", "like", "order_of"]
 
 
-def afresh(a: Any, channels_last: bool) -> Any:
-    """The array in the order of its dimensions: itself, or a copy; itself too in channels-last order where that is kept."""
-    if a.flags.c_contiguous or (channels_last and a.ndim > 3 and xp(a).moveaxis(a, 1, -1).flags.c_contiguous):
-        return a
-    return xp(a).ascontiguousarray(a)
+IMAGES = {"images": (4,), "volumes": (4, 5)}  # of an op's results in channels-last order: their numbers of dimensions
+
+
+def afresh(a: Any, how: Any, given: Any = ()) -> Any:
+    """The array in the order of its dimensions: itself, or a copy; itself too in channels-last order where `how` keeps that.
+
+    Of "images", (N, C, H, W), and "volumes", with a depth too, it is in that order where one of the first two operands `given` is.
+    """
+    last = xp(a).moveaxis(a, 1, -1) if how is not True and a.ndim > 3 else a
+    if how in IMAGES:
+        turned = a.ndim in IMAGES[how] and any(map(is_channels_last, given[:2]))
+        return xp(a).moveaxis(xp(a).ascontiguousarray(last), -1, 1) if turned else a
+    return a if a.flags.c_contiguous or last.flags.c_contiguous else xp(a).ascontiguousarray(a)
+
+
+def is_channels_last(a: Any) -> bool:
+    """Whether the strides are those of channels last, with gaps or without (PyTorch's `suggest_memory_format`)."""
+    if getattr(a, "ndim", 0) not in (4, 5) or a.flags.c_contiguous or not a.size:
+        return False
+    steps = [(a.strides[d], a.shape[d]) for d in (1, *range(a.ndim - 1, 1, -1), 0)]
+    return all(near * n <= far for (near, n), (far, _) in pairwise(steps)) and a.strides[0] > a.strides[1] > 0
 
 
 def order_of(a: Any) -> list[int]:

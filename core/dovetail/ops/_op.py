@@ -182,8 +182,8 @@ def op(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     outputs: names of several results, or "many" when their number depends on the call; nondiff: those without gradient.
     alias:   "always" or "sometimes" when the result shares memory with the first argument.
     result:  what makes a named tuple of several results.
-    contiguous: whether the result is laid out afresh, in the order of its dimensions ("or channels last", where it is that);
-             else it may lie as the arguments do.
+    contiguous: whether the result is laid out afresh, in the order of its dimensions ("or channels last", where it is that;
+             "images" or "volumes", channels last where an operand is); else it may lie as the arguments do.
     autocast: "lower" or "float32", the category under autocast.
     name, version: what it is known by, the function's own name by default.
 

@@ -29,7 +29,7 @@ class Axis(NamedTuple):
     antialias: bool = False
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous="volumes")
 def resample(input: Array, specs: tuple[Axis, ...], transposed: bool = False) -> Array:
     """Map the last axes of `input` linearly, each by its spec, or by the transpose of that map."""
     x, n = input, len(specs)

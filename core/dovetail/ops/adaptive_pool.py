@@ -33,10 +33,10 @@ def adaptive_avg_pool(input: Any, outs: Sizes) -> Any:
     window = tiles(spatial, outs)
     if window is not None:
         return avg_pool(input, window, math.prod(window.kernel))
-    return resample(input, tuple(Axis("mean", n, m) for n, m in zip(spatial, outs, strict=True)))
+    return resample(input if len(outs) < 3 else input.contiguous(), tuple(Axis("mean", n, m) for n, m in zip(spatial, outs, strict=True)))
 
 
-@op(dtypes="floating", outputs=("values", "indices"), nondiff=("indices",))
+@op(dtypes="floating", outputs=("values", "indices"), nondiff=("indices",), contiguous="images")
 def max_of_ranges(input: Array, starts: Fixed, lengths: Fixed) -> Array:
     """The largest element of each block of (N, C, *spatial), and its position.
 

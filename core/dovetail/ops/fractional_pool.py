@@ -97,7 +97,7 @@ def _pooled(n: int, input: Tensor, kernel_size: Any, output_size: Any, ratio: An
         if o + k - (n == 2) > m or (n == 3 and o + k == m + 1):
             raise ShapeError(where, f"pool size {k} with output size {o} is too large for input size {m}")
     if input.ndim == n + 2:
-        return max_of_ranges(input, *_ranges(input, kernel, size, samples))
+        return max_of_ranges(input.contiguous(), *_ranges(input, kernel, size, samples))
     one = input.unsqueeze(0)
     values, indices = max_of_ranges(one, *_ranges(one, kernel, size, samples))
     return values.squeeze(0), indices.squeeze(0)

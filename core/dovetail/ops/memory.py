@@ -106,6 +106,11 @@ def alias(input: Array) -> Array:
 alias.vjp(lambda g: g)
 
 
+def as_images(out: Any, input: Any) -> Any:
+    """The result in channels-last order where the images or volumes that it was made of are."""
+    return contiguous(out, channels_last if out._a.ndim == 4 else channels_last_3d) if _layout.is_channels_last(input._a) else out
+
+
 @op(dtypes=None)
 def clone(input: Array, memory_format: Any = None) -> Array:
     """Copy, with gradient; laid out in memory as the original unless a format is named.

@@ -16,6 +16,7 @@ from ._op import Array, Fixed, op, xp
 from ._prepare import told
 from ._rows import back, dots, means, standardise
 from ._windows import listing, refuse_scalar, refuse_types
+from .memory import as_images
 from .pad import pad
 from .pool import avg_pool2d
 
@@ -31,7 +32,7 @@ def _as(input: Any, out: Any) -> Any:
 @op(outputs=("out", "mean", "var"), nondiff=("mean", "var"), dtypes="floating", autocast="float32", name="batch_norm")
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
     """Standardise each channel of (N, C, *) over the batch: (result, mean (C,), biased variance (C,))."""
-    x = afresh(input, True).reshape(*input.shape[:2], math.prod(input.shape[2:]))
+    x = afresh(input, "or channels last").reshape(*input.shape[:2], math.prod(input.shape[2:]))
     if x.shape[2] == 1:
         mean = x.mean(axis=(0, 2))
         out = x - mean[:, None]
@@ -100,7 +101,7 @@ def batch_norm_infer(input: Array, weight: Array | None, bias: Array | None, mea
     scale = (1 / xp(input).sqrt(var + eps)).astype(input.dtype)
     shift = -mean * scale if weight is None else -mean * scale * weight
     shape = (-1, *(1,) * (input.ndim - 2))
-    out = afresh(input, True) * (scale if weight is None else scale * weight).reshape(shape)
+    out = afresh(input, "or channels last") * (scale if weight is None else scale * weight).reshape(shape)
     out += (shift if bias is None else shift + bias).reshape(shape)
     return out
 
@@ -328,7 +329,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     refuse_types("group_norm", input._a, "iub")
     width = math.prod(shape[1:]) // num_groups
     out = _layer_norm(input.reshape((shape[0] * num_groups, width)), (width,), None, None, eps)
-    return titled("NativeGroupNorm0", _as(input, _affine(out.reshape(shape), weight, bias)))
+    return titled("NativeGroupNorm0", as_images(_as(input, _affine(out.reshape(shape), weight, bias)), input))
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:

@@ -20,7 +20,7 @@ FUNCTIONAL = ("pad",)
 Sides = tuple[tuple[int, int], ...]  # (before, after) for each dimension, negative to cut
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous="volumes")
 def constant_pad_nd(input: Array, sides: Sides, value: Any) -> Array:
     """Put `value` around the elements; a negative side cuts instead."""
     shape = tuple(n + a + b for n, (a, b) in zip(input.shape, sides, strict=True))
@@ -44,7 +44,7 @@ def _places(module: Any, shape: Any, sides: Sides, mode: str) -> Iterator[tuple[
             yield axis, at.clip(0, n - 1) if mode == "replicate" else around  # of a cut dimension, what is left goes round
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous="volumes")
 def border_pad(input: Array, sides: Sides, mode: str) -> Array:
     """Put the input's own elements around it; a negative side cuts."""
     for axis, at in _places(xp(input), input.shape, sides, mode):
@@ -95,7 +95,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     _check_border(shape, sides, k, mode, value)
     refuse_types("pad", input._a, "" if mode == "circular" else "b")
     names = {"reflect": f"ReflectionPad{k}D0", "replicate": f"ReplicationPad{k}D0", "circular": "CopySlices"}
-    return titled(names[mode], border_pad(input, sides, mode) if any(map(any, sides)) else input.clone())
+    given = input.contiguous() if mode == "circular" else input  # whose result PyTorch lays out afresh
+    return titled(names[mode], border_pad(given, sides, mode) if any(map(any, sides)) else input.clone())
 
 
 def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | None) -> None:

@@ -52,7 +52,7 @@ def _below_all(x: Any, window: Window) -> Any:
     return _bordered(x, window, False if kind.kind == "b" else np.iinfo(kind).min if kind.kind in "iu" else -math.inf)
 
 
-@op
+@op(contiguous="volumes")
 def max_pool(input: Array, window: Window) -> Array:
     """The largest element of each window of (N, C, *spatial); NaN where a window holds one."""
     out: Any = None
@@ -67,7 +67,7 @@ def _(g: Any, input: Any, window: Any, input_shape: Any) -> Any:
     return plane_scatter(g, max_pool_indices(input, max_pool(input.detach(), window), window), input_shape[2:])
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous="volumes")
 def max_pool_indices(input: Fixed, y: Fixed, window: Window) -> Array:
     """Where each window has its first maximum, as flat positions in the spatial dimensions of the input."""
     m, x = xp(input), _below_all(input, window)
@@ -110,7 +110,7 @@ def plane_scatter(input: Array, index: Fixed, size: Sizes) -> Array:
 plane_scatter.vjp(lambda g, index: plane_gather(g, index))
 
 
-@op(dtypes=None)
+@op(dtypes=None, contiguous="images")
 def plane_put(input: Array, index: Fixed, size: Sizes) -> Array:
     """Write (N, C, *out) at positions of otherwise zero planes (N, C, *size)."""
     out = xp(input).zeros((*input.shape[:2], math.prod(size)), input.dtype)
@@ -122,7 +122,7 @@ def plane_put(input: Array, index: Fixed, size: Sizes) -> Array:
 plane_put.vjp(lambda g, index: plane_gather(g, index))
 
 
-@op
+@op(contiguous="images")
 def avg_pool(input: Array, window: Window, count: Fixed) -> Array:
     """The sum of each window of (N, C, *spatial) over `count`, a number or one for each window."""
     out: Any = None

@@ -12,7 +12,7 @@ from ._op import Array, op, xp
 from ._resampling import Axis, resample
 from ._windows import Sizes, Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
 from .adaptive_pool import adaptive_avg_pool
-from .memory import contiguous_format
+from .memory import as_images, contiguous_format
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 METHODS = ()
@@ -156,7 +156,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
             text = f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={m} is not divisible by {r}"
             raise ShapeError("pixel_unshuffle", text)
     split = input.reshape((*lead, c, h // r, r, w // r, r))
-    return titled("PixelUnshuffle0", _moved(split, (-3, -1, -4, -2), (*lead, c * r * r, h // r, w // r)))
+    return titled("PixelUnshuffle0", as_images(_moved(split, (-3, -1, -4, -2), (*lead, c * r * r, h // r, w // r)), input))
 
 
 def _moved(split: Any, last: Sizes, shape: Any) -> Any:
@@ -186,7 +186,7 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     n, c, *rest = shape
     if c % groups:
         raise ShapeError("channel_shuffle", f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
-    return input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).clone(contiguous_format).reshape(shape)
+    return as_images(input.reshape((n, groups, c // groups, *rest)).transpose(1, 2).clone(contiguous_format).reshape(shape), input)
 
 
 native_channel_shuffle = channel_shuffle

@@ -50,6 +50,13 @@ nb::object fresh_as(const Array& x);
 // The array itself where it is contiguous and aligned, else a contiguous copy; kept alive by the result.
 nb::object straight(nb::handle array);
 
+// Whether images or volumes lie in channels-last order, without gaps.
+bool channels_last(const Array& x);
+// The array's view with the channels, its second dimension, as the last one.
+nb::object channels_moved(const Array& x);
+// A contiguous result, in channels-last order where one that it was made of is.
+nb::object as_images(nb::object out, const Array& of);
+
 // Compute without holding Python's lock where there is much to do; f may touch nothing of Python's.
 template <class F> void quietly(double work, F&& f) {
     if (work < 1e5) {  // sooner done than others could make use of it

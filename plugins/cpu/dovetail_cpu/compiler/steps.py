@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.graph.raw import afresh, array, explain, lowered, raised
+from dovetail.graph.raw import IMAGES, afresh, array, explain, lowered, raised
 
 __all__ = ["Step", "bound", "cast_to", "raw_call"]
 
@@ -84,13 +84,13 @@ def raw_call(op: Any, impl: Any, shapes: list[Any], low: Any) -> Callable[..., A
         if single:
             if out.__class__ is not _NDARRAY:
                 out = array(out)
-            if fresh and not out.flags.c_contiguous:
-                out = afresh(out, fresh is not True)
+            if fresh and (fresh in IMAGES or not out.flags.c_contiguous):
+                out = afresh(out, fresh, raw)
             return out if low is None else lowered(out, low)
         first = ([out[0]] if op.n_outputs == 1 else list(out[0])) if saves else list(out)
         first = [o if o.__class__ is _NDARRAY else array(o) for o in first]
         if fresh:
-            first = [afresh(o, fresh is not True) for o in first]
+            first = [afresh(o, fresh, raw) for o in first]
         if low is not None:
             first = [lowered(o, low) for o in first]
         return [*first, *out[1:]] if saves else first

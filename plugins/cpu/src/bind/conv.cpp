@@ -64,7 +64,7 @@ nb::object forward(nb::handle input, nb::handle weight, nb::handle bias, nb::han
         nb::object out = image(x, s.n, s.o, s.oh, s.ow);
         const T* bias_data = bias.is_none() ? nullptr : Array(added).data<T>();
         quietly(work(s), [&] { kernels<T>().conv.forward(s, Array(a).data<T>(), Array(b).data<T>(), bias_data, Array(out).data<T>()); });
-        return out;
+        return as_images(out, channels_last(x) ? x : w);
     });
 }
 
@@ -84,7 +84,7 @@ nb::object input_grad(nb::handle grad, nb::handle weight, nb::handle size, nb::h
         using T = decltype(t);
         nb::object a = straight(grad), b = straight(weight), out = image(g, s.n, s.c, s.h, s.w);
         quietly(work(s), [&] { kernels<T>().conv.input_grad(s, Array(a).data<T>(), Array(b).data<T>(), Array(out).data<T>()); });
-        return out;
+        return as_images(out, channels_last(g) ? g : w);
     });
 }
 

@@ -18,15 +18,22 @@ template <class T> const T* optional(nb::handle h, nb::object& keep, long count,
     return Array(keep).data<T>();
 }
 
+// (N, C, *) as N samples of C runs of L elements; in channels-last order every point is a sample, of C runs of one.
 struct Planes {
-    long n, c, l;
-    explicit Planes(const Array& x) : n(x.size(0)), c(x.size(1)), l(1) {
-        for (int d = 2; d < x.ndim(); d++) l *= x.size(d);
+    long n, c, l = 1;
+    bool last;
+    explicit Planes(const Array& x) : n(x.size(0)), c(x.size(1)), last(!x.contiguous()) {
+        for (int d = 2; d < x.ndim(); d++) (last ? n : l) *= x.size(d);
     }
     long count() const { return n * c * l; }
 };
-// Channels-last images keep their layout only in the reference.
-bool planes_fit(nb::handle h) { return is_array(h) && Array(h).ndim() >= 2 && Array(h).contiguous() && Array(h).count() > 0; }
+
+bool planes_fit(nb::handle h) {
+    return is_array(h) && Array(h).ndim() >= 2 && Array(h).count() > 0 && (Array(h).contiguous() || channels_last(Array(h)));
+}
+
+// The array's elements in the order of those planes.
+nb::object in_planes(nb::handle h, const Planes& p) { return straight(p.last ? channels_moved(Array(h)) : nb::borrow(h)); }
 
 // batch_norm(input, weight, bias, eps) to (out, mean, var)
 nb::object batch_norm(nb::handle input, nb::handle weight, nb::handle bias, double eps) {
@@ -35,7 +42,7 @@ nb::object batch_norm(nb::handle input, nb::handle weight, nb::handle bias, doub
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
         const Planes p(x);
-        nb::object keep[2], out = fresh_like(x), mean = fresh({p.c}, x.type()), var = fresh({p.c}, x.type());
+        nb::object keep[2], out = fresh_as(x), mean = fresh({p.c}, x.type()), var = fresh({p.c}, x.type());
         bool fits = true;
         const T *w = optional<T>(weight, keep[0], p.c, x.type(), fits), *b = optional<T>(bias, keep[1], p.c, x.type(), fits);
         if (!fits) return decline();
@@ -56,13 +63,13 @@ nb::object batch_norm_grad(nb::handle grad, nb::handle input, nb::handle weight,
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
         const Planes p(x);
-        nb::object keep[4] = {straight(grad)};
+        nb::object keep[4] = {in_planes(grad, p)};
         bool fits = !mean.is_none() && !var.is_none();
         const T *w = optional<T>(weight, keep[1], p.c, x.type(), fits), *m = optional<T>(mean, keep[2], p.c, x.type(), fits),
                 *v = optional<T>(var, keep[3], p.c, x.type(), fits);
         if (!fits) return decline();
         const bool wanted = nb::cast<bool>(needs[0]);
-        nb::object by_input = wanted ? fresh_like(x) : fresh({0}, x.type()), by_weight = fresh({p.c}, x.type()),
+        nb::object by_input = wanted ? fresh_as(x) : fresh({0}, x.type()), by_weight = fresh({p.c}, x.type()),
                    by_bias = fresh({p.c}, x.type());
         quietly(double(p.count()) * 4, [&] {
             kernels<T>().norm.batch_grad(p.n, p.c, p.l, Array(keep[0]).data<T>(), x.data<T>(), w, m, v, T(eps),
@@ -90,7 +97,7 @@ nb::object batch_norm_infer(nb::handle input, nb::handle weight, nb::handle bias
             scale[i] = T(1) / std::sqrt(v[i] + T(eps)) * (w ? w[i] : T(1));
             shift[i] = (b ? b[i] : T(0)) - m[i] * scale[i];
         }
-        nb::object out = fresh_like(x);
+        nb::object out = fresh_as(x);
         quietly(double(p.count()) * 2,
                 [&] { kernels<T>().norm.scale_shift(p.n, p.c, p.l, x.data<T>(), scale.data(), shift.data(), Array(out).data<T>()); });
         return out;

@@ -23,10 +23,8 @@ bool window_of(nb::handle window, PoolShape& s) {
     return true;
 }
 
-// (N, C, L) or (N, C, H, W), contiguous and not empty.
-bool planes(nb::handle h, int spatial) {
-    return is_array(h) && Array(h).ndim() == spatial + 2 && Array(h).contiguous() && Array(h).count() > 0;
-}
+// (N, C, L) or (N, C, H, W), not empty.
+bool planes(nb::handle h, int spatial) { return is_array(h) && Array(h).ndim() == spatial + 2 && Array(h).count() > 0; }
 int spatial_of(nb::handle window) { return (int)PyTuple_GET_SIZE(PyTuple_GET_ITEM(window.ptr(), 0)); }
 void sizes(const Array& x, PoolShape& s) { s.planes = x.size(0) * x.size(1), s.h = x.ndim() == 4 ? x.size(2) : 1, s.w = x.size(-1); }
 nb::object result(const Array& x, long h, long w) {
@@ -41,9 +39,9 @@ nb::object max_pool(nb::handle input, nb::handle window) {
     sizes(x, s);
     return by_type(x, [&](auto t) {
         using T = decltype(t);
-        nb::object out = result(x, s.oh, s.ow);
-        quietly(work(s), [&] { kernels<T>().pooling.max(s, x.data<T>(), Array(out).data<T>()); });
-        return out;
+        nb::object whole = straight(input), out = result(x, s.oh, s.ow);
+        quietly(work(s), [&] { kernels<T>().pooling.max(s, Array(whole).data<T>(), Array(out).data<T>()); });
+        return as_images(out, x);
     });
 }
 
@@ -56,9 +54,10 @@ nb::object max_pool_grad(nb::handle grad, nb::handle input, nb::handle y, nb::ha
     if (Array(grad).type() != x.type() || Array(y).type() != x.type() || Array(grad).count() != s.planes * s.oh * s.ow) return decline();
     return by_type(x, [&](auto t) {
         using T = decltype(t);
-        nb::object g = straight(grad), top = straight(y), out = fresh_like(x);
-        quietly(work(s),
-                [&] { kernels<T>().pooling.max_grad(s, Array(g).data<T>(), x.data<T>(), Array(top).data<T>(), Array(out).data<T>()); });
+        nb::object g = straight(grad), whole = straight(input), top = straight(y), out = fresh_like(x);
+        quietly(work(s), [&] {
+            kernels<T>().pooling.max_grad(s, Array(g).data<T>(), Array(whole).data<T>(), Array(top).data<T>(), Array(out).data<T>());
+        });
         return out;
     });
 }
@@ -89,9 +88,9 @@ nb::object avg_pool(nb::handle input, nb::handle window, nb::handle count) {
         const T* each;
         nb::object keep;
         if (!divisor<T>(count, s, x.type(), one, each, keep)) return decline();
-        nb::object out = result(x, s.oh, s.ow);
-        quietly(work(s), [&] { kernels<T>().pooling.average(s, x.data<T>(), one, each, Array(out).data<T>()); });
-        return out;
+        nb::object whole = straight(input), out = result(x, s.oh, s.ow);
+        quietly(work(s), [&] { kernels<T>().pooling.average(s, Array(whole).data<T>(), one, each, Array(out).data<T>()); });
+        return as_images(out, x);
     });
 }
 
@@ -108,8 +107,8 @@ nb::object avg_pool_grad(nb::handle grad, nb::tuple size, nb::handle window, nb:
         const T* each;
         nb::object keep;
         if (!divisor<T>(count, s, g.type(), one, each, keep)) return decline();
-        nb::object out = result(g, s.h, s.w);
-        quietly(work(s), [&] { kernels<T>().pooling.average_grad(s, g.data<T>(), one, each, Array(out).data<T>()); });
+        nb::object whole = straight(grad), out = result(g, s.h, s.w);
+        quietly(work(s), [&] { kernels<T>().pooling.average_grad(s, Array(whole).data<T>(), one, each, Array(out).data<T>()); });
         return out;
     });
 }

@@ -186,6 +186,34 @@ nb::object straight(nb::handle array) {
     return nb::steal(copy);
 }
 
+nb::object channels_moved(const Array& x) {
+    npy_intp order[NPY_MAXDIMS];
+    order[0] = 0, order[x.ndim() - 1] = 1;
+    for (int d = 1; d + 1 < x.ndim(); d++) order[d] = d + 1;
+    PyArray_Dims dims{order, x.ndim()};
+    nb::object view = nb::steal(PyArray_Transpose(x.a, &dims));
+    if (!view) throw nb::python_error();
+    return view;
+}
+
+bool channels_last(const Array& x) {
+    if (x.ndim() < 4 || x.contiguous() || !x.aligned() || !Array(channels_moved(x)).contiguous()) return false;
+    return x.stride(0) >= x.count() / x.size(0);  // which a single image that was given a batch dimension does not say
+}
+
+nb::object as_images(nb::object out, const Array& of) {
+    if (!channels_last(of)) return out;
+    nb::object kept = straight(channels_moved(Array(out)));
+    npy_intp order[NPY_MAXDIMS];
+    const int n = of.ndim();
+    order[0] = 0, order[1] = n - 1;
+    for (int d = 2; d < n; d++) order[d] = d - 1;
+    PyArray_Dims dims{order, n};
+    nb::object view = nb::steal(PyArray_Transpose(Array(kept).a, &dims));
+    if (!view) throw nb::python_error();
+    return view;
+}
+
 void bind_rearrange(nb::module_& m) {
     m.def("contiguous", &contiguous);
     m.def("pad", &pad);

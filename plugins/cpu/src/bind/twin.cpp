@@ -166,6 +166,9 @@ Object Call::finish_many(Ref out) {
     return PyObject_CallFunctionObjArgs(parts.finish_many, op, impl, given.p, values.p, out.p, extras.p, ends.p, needs.p, mode.p, nullptr);
 }
 
+// Whether it is an array whose elements do not lie one after the other.
+bool gaps(Object a) { return PyArray_CheckExact(a) && !PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(a)); }
+
 // Wrap what the forward returned, and record the call if a gradient may be asked for.
 Object Call::finish(Ref out) {
     Ref whole;
@@ -179,8 +182,10 @@ Object Call::finish(Ref out) {
     }
     if (!PyArray_CheckExact(out.p)) out = Ref(PyObject_CallOneArg(parts.array, out.p));
     if (!out) return nullptr;
-    if (known.contiguous != Py_False && !PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(out.p)))
-        out = Ref(PyObject_CallFunctionObjArgs(parts.afresh, out.p, known.contiguous == Py_True ? Py_False : Py_True, nullptr));
+    if (known.contiguous != Py_False && (gaps(out.p) || (known.images && (gaps(raw[0]) || (count > 1 && gaps(raw[1])))))) {
+        Ref given = tuple_of(raw, count);
+        out = given ? Ref(PyObject_CallFunctionObjArgs(parts.afresh, out.p, known.contiguous, given.p, nullptr)) : Ref();
+    }
     if (!out || !PyArray_CheckExact(out.p)) return nullptr;
     Ref t(wrap(out.p));
     if (!t) return nullptr;

@@ -75,6 +75,7 @@ struct Op {
     bool served = false;                   // by this file
     bool single = false, saves = false, number = false, shares = false;
     Object contiguous;
+    bool images = false;  // or volumes: `contiguous` is one of IMAGES (core/dovetail/ops/_layout.py)
 };
 
 const Op& known(Object op);

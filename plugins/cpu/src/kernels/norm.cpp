@@ -1,6 +1,10 @@
 // Normalisation. Means come first and squares are taken of what is left, so that no digits cancel.
 #include "norm.h"
 
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "../pool.h"
 #include "../vec.h"
 #include "table.h"
@@ -20,26 +24,51 @@ template <class T, class F> INLINE Vec<T> run_sum(long n, F&& f) {
     if (i < n) acc[1] += f(i, n - i);
     return (acc[0] + acc[1]) + (acc[2] + acc[3]);
 }
-// Columns side by side (L = 1): a vector holds channels, and the sums run over the batch.
-template <class T> void batch_columns(long n, long c, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
-    constexpr long W = WIDTH<T>;
-    parallel_range((c + W - 1) / W, std::max(1L, 2048 / n), [&](long block, long end) {
+
+// Channels side by side (L = 1), as of features or of images in channels-last order: a vector holds channels. Rows are summed in blocks
+// that threads share, and the blocks' sums in their order. add(row, channel, some, sums) adds the S terms of a part of a row.
+template <class T, int S, class F> void channel_sums(long n, long c, T* out, F&& add) {
+    constexpr long W = WIDTH<T>, TOGETHER = 4;
+    const long blocks = std::clamp(n * c / 8192, 1L, 64L);
+    std::vector<T> held(size_t(blocks * S * c));
+    parallel_range(blocks, 1, [&](long block, long end) {
         for (; block < end; block++) {
-            const long i = block * W, some = std::min(W, c - i);
-            Vec<T> sum{}, squares{};
-            for (long r = 0; r < n; r++) sum += part(x + r * c + i, some);
-            const Vec<T> m = sum / T(n);
-            for (long r = 0; r < n; r++) {
-                Vec<T> d = part(x + r * c + i, some) - m;
-                squares += d * d;
-            }
-            const Vec<T> v = squares / T(n);
-            Vec<T> scale = T(1) / root<T>(v + eps);
-            if (weight) scale *= part(weight + i, some);
-            const Vec<T> shift = bias ? part(bias + i, some) : Vec<T>{};
-            for (long r = 0; r < n; r++) put(out + r * c + i, (part(x + r * c + i, some) - m) * scale + shift, some);
-            put(mean + i, m, some), put(var + i, v, some);
+            T* to = held.data() + block * S * c;
+            const long stop = n * (block + 1) / blocks;
+            for (long r = n * block / blocks; r < stop; r += TOGETHER)
+                for (long i = 0; i < c; i += W) {
+                    const long some = std::min(W, c - i), rows = std::min(TOGETHER, stop - r);
+                    Vec<T> sums[S] = {};
+                    for (long k = 0; k < rows; k++) add(r + k, i, some, sums);
+                    for (int k = 0; k < S; k++) put(to + k * c + i, part(to + k * c + i, some) + sums[k], some);
+                }
         }
+    });
+    std::copy_n(held.data(), S * c, out);
+    for (long block = 1; block < blocks; block++)
+        for (long i = 0; i < S * c; i++) out[i] += held[size_t(block * S * c + i)];
+}
+// f(row, channel, some) for each part of each row.
+template <class T, class F> void channel_parts(long n, long c, F&& f) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(n, std::max(1L, 8192 / c), [&](long r, long end) {
+        for (; r < end; r++)
+            for (long i = 0; i < c; i += W) f(r, i, std::min(W, c - i));
+    });
+}
+
+template <class T> void batch_columns(long n, long c, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* var) {
+    channel_sums<T, 1>(n, c, mean, [&](long r, long i, long some, Vec<T>* sums) { sums[0] += part(x + r * c + i, some); });
+    for (long i = 0; i < c; i++) mean[i] /= T(n);
+    channel_sums<T, 1>(n, c, var, [&](long r, long i, long some, Vec<T>* sums) {
+        const Vec<T> d = part(x + r * c + i, some) - part(mean + i, some);
+        sums[0] += d * d;
+    });
+    std::vector<T> scale(size_t(c), T(1));
+    for (long i = 0; i < c; i++) var[i] /= T(n), scale[size_t(i)] = T(1) / std::sqrt(var[i] + eps) * (weight ? weight[i] : T(1));
+    channel_parts<T>(n, c, [&](long r, long i, long some) {
+        const Vec<T> y = (part(x + r * c + i, some) - part(mean + i, some)) * part(scale.data() + i, some);
+        put(out + r * c + i, bias ? y + part(bias + i, some) : y, some);
     });
 }
 
@@ -78,22 +107,21 @@ template <class T> void batch(long n, long c, long l, const T* x, const T* weigh
 
 template <class T> void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
                                            T* by_input, T* by_weight, T* by_bias) {
-    constexpr long W = WIDTH<T>;
-    parallel_range((c + W - 1) / W, std::max(1L, 2048 / n), [&](long block, long end) {
-        for (; block < end; block++) {
-            const long i = block * W, some = std::min(W, c - i);
-            const Vec<T> m = part(mean + i, some), rstd = T(1) / root<T>(part(var + i, some) + eps);
-            Vec<T> sum{}, product{};
-            for (long r = 0; r < n; r++) {
-                const Vec<T> d = part(g + r * c + i, some);
-                sum += d, product += d * (part(x + r * c + i, some) - m);
-            }
-            put(by_weight + i, product * rstd, some), put(by_bias + i, sum, some);
-            if (!by_input) continue;
-            const Vec<T> scale = weight ? rstd * part(weight + i, some) : rstd, tilt = product * rstd * rstd / T(n), level = sum / T(n);
-            for (long r = 0; r < n; r++)
-                put(by_input + r * c + i, (part(g + r * c + i, some) - level - (part(x + r * c + i, some) - m) * tilt) * scale, some);
-        }
+    const size_t channels = size_t(c);
+    std::vector<T> sums(2 * channels), scale(channels), tilt(channels), level(channels);
+    channel_sums<T, 2>(n, c, sums.data(), [&](long r, long i, long some, Vec<T>* to) {
+        const Vec<T> d = part(g + r * c + i, some);
+        to[0] += d, to[1] += d * (part(x + r * c + i, some) - part(mean + i, some));
+    });
+    for (size_t i = 0; i < channels; i++) {
+        const T rstd = T(1) / std::sqrt(var[i] + eps), product = sums[channels + i];
+        by_weight[i] = product * rstd, by_bias[i] = sums[i];
+        scale[i] = weight ? rstd * weight[i] : rstd, tilt[i] = product * rstd * rstd / T(n), level[i] = sums[i] / T(n);
+    }
+    if (!by_input) return;
+    channel_parts<T>(n, c, [&](long r, long i, long some) {
+        const Vec<T> away = (part(x + r * c + i, some) - part(mean + i, some)) * part(tilt.data() + i, some);
+        put(by_input + r * c + i, (part(g + r * c + i, some) - part(level.data() + i, some) - away) * part(scale.data() + i, some), some);
     });
 }
 
@@ -129,12 +157,8 @@ template <class T> void batch_grad(long n, long c, long l, const T* g, const T* 
 template <class T> void scale_shift(long n, long c, long l, const T* x, const T* scale, const T* shift, T* out) {
     constexpr long W = WIDTH<T>;
     if (l == 1) {
-        parallel_range(n, std::max(1L, 8192 / c), [&](long r, long end) {
-            for (; r < end; r++)
-                for (long i = 0; i < c; i += W) {
-                    const long some = std::min(W, c - i);
-                    put(out + r * c + i, part(x + r * c + i, some) * part(scale + i, some) + part(shift + i, some), some);
-                }
+        channel_parts<T>(n, c, [&](long r, long i, long some) {
+            put(out + r * c + i, part(x + r * c + i, some) * part(scale + i, some) + part(shift + i, some), some);
         });
         return;
     }
