@@ -9,6 +9,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from tools import native as _native
 from tools import size as _size
 from tools.env import ROOT, ensure, members
 
-__all__ = ["main"]
+__all__ = ["main", "released"]
 
 _MAKES = ("build", "dist", "docs/_build", "dovetail-demo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 _SPREAD = ("tests/parity", "tests/onnx", "tests/text")  # long tests that measure neither time nor memory: a process a core
@@ -82,15 +84,30 @@ def size(arguments: list[str]) -> int:
 
 
 def wheels(arguments: list[str]) -> int:
-    """build a wheel of the core and of every plugin into dist/"""
-    python = ensure("build")
+    """build a wheel of the core and of every plugin into dist/; with --release they need what the wheels of a release need"""
+    python, release = ensure("build"), "--release" in arguments
+    rest = [word for word in arguments if word != "--release"]
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    for folder in members():
-        if code := _python(python, "-m", "build", "--wheel", "--outdir", str(ROOT / "dist"), str(folder), *arguments):
-            return code
+    with tempfile.TemporaryDirectory() as folder:
+        for member in members():
+            source = released(member, Path(folder)) if release else member
+            if code := _python(python, "-m", "build", "--wheel", "--outdir", str(ROOT / "dist"), str(source), *rest):
+                return code
     for wheel in sorted((ROOT / "dist").glob("*.whl")):
         print(f"{wheel.stat().st_size / 1000:8.0f} kB  {wheel.relative_to(ROOT)}")
     return 0
+
+
+def released(member: Path, folder: Path) -> Path:
+    """The sources of a member's release: itself, or a copy whose dependencies hold those of [tool.dovetail.release] too."""
+    text = (member / "pyproject.toml").read_text(encoding="utf-8")
+    more = tomllib.loads(text)["tool"].get("dovetail", {}).get("release", {}).get("dependencies", ())
+    if not more:
+        return member
+    copy = shutil.copytree(member, folder / member.name, ignore=shutil.ignore_patterns("__pycache__"))
+    lines = "".join(f"    {json.dumps(' '.join(one.split()))},\n" for one in more)
+    (copy / "pyproject.toml").write_text(text.replace("\ndependencies = [\n", f"\ndependencies = [\n{lines}", 1), encoding="utf-8")
+    return copy
 
 
 def test_gpu(arguments: list[str]) -> int:
