@@ -250,3 +250,28 @@ def test_other_libraries(text: str, asked: int | None) -> None:
     with pytest.raises(OutOfMemory) as caught:
         call(dv.ones(2))
     assert caught.value.asked == asked and str(caught.value).startswith(f"tests_exhausted_{asked}: not enough memory")
+
+
+CAST = """
+import resource
+import dovetail as dv
+
+x = dv.ones(16384, 512)
+other = x.bool()
+space = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (space + 20 * 2**20, resource.RLIM_INFINITY))
+for change in (lambda: x.add_(other), lambda: x.requires_grad_().clone().detach().mul_(other)):
+    try:
+        change()
+    except dv.errors.OutOfMemory as error:
+        print(error)
+"""
+
+
+def test_a_cast_before_a_change_in_place_says_what_it_needed() -> None:
+    done = subprocess.run([sys.executable, "-c", CAST], capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert len(said) == 2 and said[0].startswith(
+        "add: not enough memory for 33,554,432 bytes (arguments (16384, 512) float32, (16384, 512) bool)"
+    ), said

@@ -21,6 +21,7 @@ from ..autograd.node import CLASSES, HookedNode, Leaf, Node, Tensor, changed, ho
 from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from . import _prepare
 from ._call import dispatch
+from ._live import exhausted
 from ._op import Op
 from ._override import overridden
 from ._quiet import IGNORE, hush, restore
@@ -57,21 +58,23 @@ def write(op: Op, args: list[Any]) -> Tensor:
         raw, edges, mask, _, dtype = _prepare.unwrap(op, args)
     except TypeMismatch as error:
         return overridden(_method(op), error, args, {})
+    except MemoryError as error:  # of a cast
+        raise exhausted(op.name, error, args) from None
     mask = mask if word & GRAD else 0
     check_writable(op.name, target, mask, word)
     impl, a = op.reference, target._a
     first = op.arrays[0]
     saved = impl.plan(mask) if mask and impl.rules else None
     past = saved is not None and any(i == first and what == "value" for (i, what), _ in saved.kept)
-    for i in {i for (i, what), _ in saved.kept if what == "value"} if saved is not None else ():
-        if i != first and i in op.edge_of and hasattr(raw[i], "base") and _prepare.aliases(raw[i], a):
-            raw[i] = raw[i].copy()  # x.mul_(x), x.mul_(x[0]): the rule wants the value from before
-    before = a.copy() if past else None  # the rule wants the value that is about to be overwritten
     into, out = getattr(op.table.get(("cpu", a.dtype)), "into", None), a
     low = op.widens and dtype in dt.HALF
     extras: tuple[Any, ...] = ()
     token = hush(IGNORE)
     try:
+        for i in {i for (i, what), _ in saved.kept if what == "value"} if saved is not None else ():
+            if i != first and i in op.edge_of and hasattr(raw[i], "base") and _prepare.aliases(raw[i], a):
+                raw[i] = raw[i].copy()  # x.mul_(x), x.mul_(x[0]): the rule wants the value from before
+        before = a.copy() if past else None  # the rule wants the value that is about to be overwritten
         if into is None or raw[first] is not a or into(*raw) is NotImplemented:
             if op.store is not None:
                 op.store(a, *raw[1:])
