@@ -170,6 +170,7 @@ def test_the_same_seed_builds_the_same_weights(config):
     assert all(dv.equal(first[name], second[name]) for name in first) and not all(dv.equal(first[name], other[name]) for name in first)
 
 
+@pytest.mark.figures
 def test_hostile_configurations_are_refused_and_import_nothing(tmp_path):
     command = [sys.executable, str(Path(__file__).with_name("hostile.py")), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -84,6 +84,7 @@ WHERE = ("", "Inner", "Sequential.1.0")
 CASES = [(name, around) for name in PLANTED for around in range(3)]
 
 
+@pytest.mark.figures
 def test_all_planted_are_found() -> None:
     missed = []
     for name, around in CASES:
