@@ -19,6 +19,7 @@ from .lower import Lowerer, MissingLowerings, Unlowered, missing
 from .passes import Requests
 from .runs import record
 from .sizes import Unsolved
+from .tables import as_it_was, shortened
 from .verification import ExportMismatch
 from .verification import verify as verified
 from .write import assemble, save
@@ -85,25 +86,23 @@ def export(
     _check(model, opset)
     with _mode(model, training_of(model, training)):
         inputs = Inputs(model, args, kwargs, input_names, dynamic_shapes, dynamic_axes)
-        runs = record(model, inputs, _refuse_missing)
-        changed = [v.name for v in runs.graph.captured if v.changed and not getattr(model, "training", False)]
-        if changed:
-            what = f"the model writes to its own {', '.join(changed)} while it runs"
-            remedy = "leave counters out of it; a layer with max_norm is run on all its rows once, and max_norm then set to None"
-            raise UnsupportedError("export", what, "a graph keeps nothing from run to run", remedy)
-        builder = Builder(opset)
-        found = list(leaves(runs.outputs(), kind=Value))
-        names = _names(output_names, [name for name, _ in found], inputs.names)
-        for name in (*inputs.names, *names):
-            builder.unique(name)  # parameters and nodes of these names get others
-        lowerer = Lowerer(runs, builder, inputs.names, inputs.dims)
-        starts = [lowerer.memory.ref(v) for v in runs.graph.inputs]
-        lowerer.run()
-        ends = [lowerer.memory.ref(value) for _, value in found]
-        proto = assemble(builder, starts, ends, names, lowerer.named, metadata, type(model).__name__)
+        with shortened(model):
+            runs = record(model, inputs, _refuse_missing)
+            _refuse_writes(model, runs.graph)
+            builder = Builder(opset)
+            found = list(leaves(runs.outputs(), kind=Value))
+            names = _names(output_names, [name for name, _ in found], inputs.names)
+            for name in (*inputs.names, *names):
+                builder.unique(name)  # parameters and nodes of these names get others
+            lowerer = Lowerer(runs, builder, inputs.names, inputs.dims)
+            starts = [lowerer.memory.ref(v) for v in runs.graph.inputs]
+            lowerer.run()
+            ends = [lowerer.memory.ref(value) for _, value in found]
+            proto = assemble(builder, starts, ends, names, lowerer.named, metadata, type(model).__name__)
         requests.apply(proto)
         if verify:
-            verified(proto, model, inputs, _sizes(inputs.base, runs.sizes), requests.half)
+            with as_it_was(model):
+                verified(proto, model, inputs, _sizes(inputs.base, runs.sizes), requests.half)
     if path is not None:
         save(proto, path, external_data)
     return proto
@@ -113,6 +112,14 @@ def _refuse_missing(graph: Graph) -> None:
     lacking = missing(graph.calls)
     if lacking:
         raise MissingLowerings(lacking)
+
+
+def _refuse_writes(model: Any, graph: Graph) -> None:
+    changed = [v.name for v in graph.captured if v.changed and not getattr(model, "training", False)]
+    if changed:
+        what = f"the model writes to its own {', '.join(changed)} while it runs"
+        table = "a table with max_norm that others share is run on all its rows once, and max_norm then set to None"
+        raise UnsupportedError("export", what, "a graph keeps nothing from run to run", f"leave counters out of it; {table}")
 
 
 def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | None = None, training: bool = False) -> list[Unlowered]:
@@ -125,7 +132,7 @@ def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | No
     >>> row.op, row.count, row.reason
     ('nextafter', 1, 'ONNX cannot count up the bits of a float')
     """
-    with _mode(model, training), dv.no_grad():
+    with _mode(model, training), shortened(model), dv.no_grad():
         inputs = Inputs(model, args, kwargs, None, None, None)
         arguments = inputs.resized(inputs.base)  # copies, which the model may write to
         return missing(trace(model, *arguments[0], **arguments[1]).calls)
