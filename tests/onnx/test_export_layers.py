@@ -25,7 +25,6 @@ REFUSED = {
     "AdaptiveMaxPool1d(3)": "the model calls max_pool",
     "AdaptiveMaxPool2d((2, 3), return_indices=True)": "the model calls max_pool",
     "AdaptiveMaxPool3d(2)": "the model calls max_pool",
-    "LPPool3d(2, 2, ceil_mode=True)": "the model reads other tensors",
     "EmbeddingBag(10, 3, mode='sum')": "a constant of shape",
     "EmbeddingBag(10, 3, mode='sum', include_last_offset=True)": "a constant of shape",
     "EmbeddingBag(10, 3, mode='max', padding_idx=1)": "a constant of shape",
@@ -123,5 +122,5 @@ def test_the_count() -> None:
     if sum(SEEN[k] for k in ("exported", "refused")) < len(ROWS):
         pytest.skip("only some rows were run")
     print(dict(SEEN), len({case.name for case in ROWS}), "layers")
-    assert SEEN["exported"] == 266 and SEEN["refused"] == 13
+    assert SEEN["exported"] == 267 and SEEN["refused"] == 12
     assert SEEN["free"] > 600 and SEEN["compared"] > 500
