@@ -181,6 +181,7 @@ DETECTORS = {
     "fcos": _detector("fcos_resnet50_fpn", **_ONE_STAGE),
     "faster_rcnn": _detector("fasterrcnn_mobilenet_v3_large_320_fpn", **_TWO_STAGES, box_score_thresh=0.0),
     "mask_rcnn": _detector("maskrcnn_resnet50_fpn", **_TWO_STAGES, box_score_thresh=0.0),
+    "keypoint_rcnn": _detector("keypointrcnn_resnet50_fpn", **_TWO_STAGES, box_score_thresh=0.0, num_keypoints=4),
     "ssdlite": _detector(
         "ssdlite320_mobilenet_v3_large", weights_backbone=None, score_thresh=0.0, topk_candidates=40, detections_per_img=9
     ),

@@ -110,15 +110,24 @@ def test_detectors(name):
     detector(name)
 
 
-def test_key_points_are_refused():
-    """Their heat maps are resized to each box, one after the other."""
+def test_key_points():
+    """Each heat map is resized to its box, whose sizes values decide: in the middle of the image, at its edges, of no width."""
     from dovetail.vision.models.detection.roi_heads import heatmaps_to_keypoints
 
-    boxes = dv.tensor([[0.0, 0.0, 9.0, 7.0], [1.0, 1.0, 5.0, 9.0]])
-
-    def points(maps, scores):
+    def points(maps, boxes, scores):
         kept = dv.where(scores > 0.5)[0]
         return heatmaps_to_keypoints(maps[kept], boxes[kept])
 
-    with pytest.raises(UnsupportedError, match="where values select another number of rows"):
-        export(points, (dv.rand(2, 3, 4, 4), dv.tensor([0.9, 0.1])))
+    dv.manual_seed(0)
+    boxes = dv.tensor([[0.0, 0.0, 9.3, 7.1], [1.0, 1.0, 5.0, 29.6], [3.0, 4.0, 3.0, 4.5]])
+    maps, scores = dv.rand(3, 2, 5, 6), dv.tensor([0.9, 0.1, 0.8])
+    proto = export(points, (maps, boxes, scores), opset=13)
+    module = load(proto)
+    for given in ((maps, boxes, scores), (-maps, boxes.flip(0), dv.ones(3)), (maps, boxes * 2, dv.zeros(3))):
+        expected = [t.numpy() for t in points(*given)]
+        feed = dict(zip([i.name for i in proto.graph.input], [t.numpy() for t in given]))
+        for found in (run(proto, feed), [t.detach().numpy() for t in module(*given)]):
+            assert [a.shape for a in found] == [b.shape for b in expected]
+            for a, b in zip(found, expected):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    assert not module.handed_over

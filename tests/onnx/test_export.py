@@ -366,7 +366,7 @@ def test_a_dimension_of_multiples():
     """Its sizes divide by a number, in all runs and in the file; a size that does not is refused."""
     model, x = Padded().eval(), dv.rand(1, 1, 64, 48)
     with pytest.raises(Unsolved, match=r"name it by what it divides by \('32\*h'\)"):
-        export(model, x, dynamic_shapes=[{2: "h", 3: "w"}])
+        export(lambda x: x + x.shape[2] % 2, x, dynamic_shapes=[{2: "h", 3: "w"}])
     spec = [{0: "batch", 2: "2*h", 3: "2*w"}]
     proto = export(model, x, dynamic_shapes=[{0: "batch", 2: "2 * h", 3: "2*w"}])
     assert [d.dim_param for d in proto.graph.input[0].type.tensor_type.shape.dim] == ["batch", "", "2*h", "2*w"]
@@ -376,3 +376,70 @@ def test_a_dimension_of_multiples():
         export(model, x, dynamic_shapes=[{3: "5*w"}])
     with pytest.raises(TypeMismatch, match='expected the name of a dimension, such as "batch", or a multiple of one'):
         export(model, x, dynamic_shapes=[{3: "w*5"}])
+
+
+def halves(n):
+    return n // 2, n - n // 2
+
+
+def same(n, stride=2, kernel=3):
+    """What is padded so that a convolution gives ⌈n / stride⌉, as TensorFlow does."""
+    return halves(max((-(-n // stride) - 1) * stride + kernel - n, 0))
+
+
+def peaks(x):
+    """The places of the highest points, as CenterNet has them."""
+    b, _, h, w = x.shape
+    highest = F.max_pool2d(x, 3, 1, 1)
+    at = dv.where(x == highest, x, 0.0).reshape(b, -1).topk(4).indices
+    return at // (h * w), at % (h * w) // w, at % w
+
+
+SIZED = {
+    "a U-Net": (Padded().eval(), (1, 1, 20, 24)),
+    "padded to multiples": (lambda x: F.pad(x, (0, -x.size(3) % 32, 0, -x.size(2) % 32)), (1, 1, 64, 64)),
+    "on both sides": (lambda x: F.pad(x, (*halves(-x.size(3) % 16), *halves(-x.size(2) % 16)), mode="reflect"), (1, 1, 50, 40)),
+    "in front": (lambda x: F.pad(x, (-x.size(3) % 4, 1, -x.size(2) % 4, 0), mode="replicate"), (1, 1, 50, 40)),
+    "as TensorFlow": (lambda x: F.max_pool2d(F.pad(x, (*same(x.size(3)), *same(x.size(2)))), 3, 2), (1, 1, 64, 64)),
+    "scaled by 1.7": (lambda x: F.interpolate(x, scale_factor=1.7, mode="area"), (2, 1, 8, 10)),
+    "averages beyond the border": (lambda x: F.avg_pool2d(x, 3, 2, ceil_mode=True), (2, 1, 9, 11)),
+    "averages with padding": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), (1, 1, 32, 32)),
+    "averages without it": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False), (1, 1, 30, 17)),
+    "highest points": (peaks, (2, 3, 8, 9)),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_sizes_that_halves_and_multiples_leave(name):
+    """What the sizes leave when they are divided is found again at sizes of any kind."""
+    model, shape = SIZED[name]
+    spec = [{0: "batch", 2: "h", 3: "w"}]
+    dv.manual_seed(0)
+    x = dv.rand(*shape)
+    proto = export(model, x, dynamic_shapes=spec)
+    for h, w in ((37, 48), (41, 35), (54, 71), (63, 64), (96, 94)):
+        assert_same(proto, model, x, {"batch": 3, "h": h, "w": w}, spec)
+
+
+def test_a_size_at_which_a_formula_fails_is_one_more_run(monkeypatch):
+    """What is wrong at a size that no run had is corrected by a run of that size, and an error where no formula is found."""
+    from dovetail_onnx import exporter
+    from dovetail_onnx.exporter import sizes
+
+    asked, record = [], exporter.record
+    monkeypatch.setattr(sizes, "_FACTORS", tuple(range(2, 20)))  # 12/7 is tried before 17/10
+    monkeypatch.setattr(exporter, "record", lambda *args: asked.append(list(args[3])) or record(*args))
+    model, x, spec = SIZED["scaled by 1.7"][0], dv.rand(2, 1, 8, 10), [{2: "h", 3: "w"}]
+    assert_same(export(model, x, dynamic_shapes=spec), model, x, {"h": 37, "w": 48}, spec)
+    assert asked[0] == [] and 1 <= len(asked[-1]) <= 2
+    monkeypatch.setattr(exporter, "record", lambda *args: record(*args[:3]))
+    with pytest.raises(ExportMismatch, match=r"onnxruntime at h = \d+, w = \d+: output 'output' is float32"):
+        export(model, x, dynamic_shapes=spec)
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int16", "int32", "float16", "float64"])
+def test_unique_of_types_that_onnxruntime_does_not_know(kind):
+    x = dv.tensor([[0, 3], [3, 1]]).to(getattr(dv, kind))
+    found = run(export(lambda x: dv.unique(x, return_inverse=True, return_counts=True), x), {"x": x.numpy()})
+    for mine, theirs in zip(dv.unique(x, return_inverse=True, return_counts=True), found):
+        assert mine.numpy().dtype == theirs.dtype and mine.tolist() == theirs.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -170,6 +171,25 @@ def test_key_points_come_back_from_their_maps():
     assert scores.shape == (2, 2) and _keypoints.heatmaps_to_keypoints(maps[:0], boxes[:0])[0].shape == (0, 2, 3)
     with pytest.raises(ValueError, match="keypointrcnn_loss: keypoint_logits has height 56 and width 55; expected equal ones"):
         _keypoints.keypointrcnn_loss(maps[..., :55], [boxes], [points], [dv.tensor([0, 1])])
+
+
+def test_key_points_are_the_peaks_of_resized_maps():
+    """Values and gradients are those of interpolation; a box has a pixel at least."""
+    dv.manual_seed(1)
+    maps = dv.randn(3, 2, 6, 5, requires_grad=True)
+    boxes = dv.tensor([[2.0, 3, 11.5, 9], [0, 0, 40, 3.25], [7, 7, 7, 7.5]])
+    found, scores = _keypoints.heatmaps_to_keypoints(maps, boxes)
+    for one, box, own, points in zip(maps, boxes, scores, found, strict=True):
+        width, height = (math.ceil(max(float(box[d + 2] - box[d]), 1)) for d in (0, 1))
+        large = nn.functional.interpolate(one[None], size=(height, width), mode="bicubic", align_corners=False)[0]
+        best, at = large.flatten(1).max(1)
+        np.testing.assert_allclose(own.detach().numpy(), best.detach().numpy(), atol=1e-6)
+        side = (box[2:] - box[:2]).clamp(min=1) / dv.tensor([width, height])
+        np.testing.assert_allclose(
+            points[:, :2].numpy(), ((dv.stack([at % width, at // width], 1) + 0.5) * side + box[:2]).numpy(), atol=1e-5
+        )
+        (slope,), (wanted,) = (dv.autograd.grad((s * s).sum(), maps, retain_graph=True) for s in (own, best))
+        np.testing.assert_allclose(slope.numpy(), wanted.numpy(), atol=1e-5)
 
 
 def test_training_sizes_are_drawn():

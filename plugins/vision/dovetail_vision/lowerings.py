@@ -9,7 +9,7 @@ from typing import Any
 
 import dovetail
 
-__all__ = ["batched_nms", "first_best", "nms", "pool_rows"]
+__all__ = ["batched_nms", "first_best", "nms", "peaks", "pool_rows"]
 
 
 def nms(g: Any, boxes: Any, scores: Any, iou_threshold: float) -> Any:
@@ -34,6 +34,20 @@ def first_best(g: Any, scores: Any, count: int) -> Any:
     _, places = g.node("TopK", scores, g.Min(g.Shape(scores), g.const([count], dovetail.int64)), axis=0, outputs=2)
     places.dtype = dovetail.int64
     return places
+
+
+def peaks(g: Any, maps: Any, pixels: Any) -> Any:
+    """A Loop over the boxes, each of which has a size of its own; sizes are width and height. Runtimes resize in float32."""
+    maps, count = g.cast(maps, dovetail.float32), maps.shape[1]
+
+    def turn(g: Any, k: Any) -> list[Any]:
+        size = g.Concat(g.sizes([1, count]), g.Gather(g.Gather(pixels, k, axis=0), [1, 0], axis=0), axis=0)
+        how = {"mode": "cubic", "cubic_coeff_a": -0.75, "coordinate_transformation_mode": "half_pixel"}
+        resized = g.Resize(g.Unsqueeze(g.Gather(maps, k, axis=0), [0]), None, None, size, **how)
+        return [g.ArgMax(g.Reshape(resized, g.sizes([count, -1])), axis=1, keepdims=0)]
+
+    (out,) = g.loop(g.Gather(g.Shape(maps), g.const(0, dovetail.int64), axis=0), [], turn, [[count]])
+    return out
 
 
 def pool_rows(g: Any, table: Any, rows: Any, columns: Any, shift: Any, row_weights: Any, column_weights: Any) -> Any:

@@ -17,8 +17,9 @@ from .builder import Builder
 from .foreign import refuse_options, training_of
 from .lower import Lowerer, MissingLowerings, Unlowered, missing
 from .passes import Requests
-from .runs import record
+from .runs import Runs, record
 from .sizes import Unsolved
+from .tables import as_it_was, shortened
 from .verification import ExportMismatch
 from .verification import verify as verified
 from .write import assemble, save
@@ -26,6 +27,7 @@ from .write import assemble, save
 __all__ = ["ExportMismatch", "MissingLowerings", "Unlowered", "Unsolved", "explain_export", "export"]
 
 _OLDEST, _DEFAULT = 13, 20
+_FEW = 100_000  # elements of all inputs
 
 
 def export(
@@ -85,34 +87,53 @@ def export(
     _check(model, opset)
     with _mode(model, training_of(model, training)):
         inputs = Inputs(model, args, kwargs, input_names, dynamic_shapes, dynamic_axes)
-        runs = record(model, inputs, _refuse_missing)
-        changed = [v.name for v in runs.graph.captured if v.changed and not getattr(model, "training", False)]
-        if changed:
-            what = f"the model writes to its own {', '.join(changed)} while it runs"
-            remedy = "leave counters out of it; a layer with max_norm is run on all its rows once, and max_norm then set to None"
-            raise UnsupportedError("export", what, "a graph keeps nothing from run to run", remedy)
-        builder = Builder(opset)
-        found = list(leaves(runs.outputs(), kind=Value))
-        names = _names(output_names, [name for name, _ in found], inputs.names)
-        for name in (*inputs.names, *names):
-            builder.unique(name)  # parameters and nodes of these names get others
-        lowerer = Lowerer(runs, builder, inputs.names, inputs.dims)
-        starts = [lowerer.memory.ref(v) for v in runs.graph.inputs]
-        lowerer.run()
-        ends = [lowerer.memory.ref(value) for _, value in found]
-        proto = assemble(builder, starts, ends, names, lowerer.named, metadata, type(model).__name__)
-        requests.apply(proto)
-        if verify:
-            verified(proto, model, inputs, _sizes(inputs.base, runs.sizes), requests.half)
+        sizes: list[dict[str, int]] = []
+        while True:
+            with shortened(model):
+                runs = record(model, inputs, _refuse_missing, sizes)
+                _refuse_writes(model, runs.graph)
+                proto = _written(model, inputs, runs, opset, output_names, metadata)
+            requests.apply(proto)
+            try:
+                if verify:
+                    with as_it_was(model):
+                        verified(proto, model, inputs, _sizes(inputs, runs.sizes), requests.half)
+                break
+            except ExportMismatch as error:  # a formula of sizes that holds in a few runs: this size is one more
+                if not inputs.base or error.sizes is None or error.sizes in runs.sizes or len(sizes) == 2:
+                    raise
+                sizes.append(error.sizes)
     if path is not None:
         save(proto, path, external_data)
     return proto
+
+
+def _written(model: Any, inputs: Inputs, runs: Runs, opset: int, output_names: Any, metadata: Any) -> Any:
+    """The ModelProto of recorded runs."""
+    builder = Builder(opset)
+    found = list(leaves(runs.outputs(), kind=Value))
+    names = _names(output_names, [name for name, _ in found], inputs.names)
+    for name in (*inputs.names, *names):
+        builder.unique(name)  # parameters and nodes of these names get others
+    lowerer = Lowerer(runs, builder, inputs.names, inputs.dims)
+    starts = [lowerer.memory.ref(v) for v in runs.graph.inputs]
+    lowerer.run()
+    ends = [lowerer.memory.ref(value) for _, value in found]
+    return assemble(builder, starts, ends, names, lowerer.named, metadata, type(model).__name__)
 
 
 def _refuse_missing(graph: Graph) -> None:
     lacking = missing(graph.calls)
     if lacking:
         raise MissingLowerings(lacking)
+
+
+def _refuse_writes(model: Any, graph: Graph) -> None:
+    changed = [v.name for v in graph.captured if v.changed and not getattr(model, "training", False)]
+    if changed:
+        what = f"the model writes to its own {', '.join(changed)} while it runs"
+        table = "a table with max_norm that others share is run on all its rows once, and max_norm then set to None"
+        raise UnsupportedError("export", what, "a graph keeps nothing from run to run", f"leave counters out of it; {table}")
 
 
 def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | None = None, training: bool = False) -> list[Unlowered]:
@@ -125,7 +146,7 @@ def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | No
     >>> row.op, row.count, row.reason
     ('nextafter', 1, 'ONNX cannot count up the bits of a float')
     """
-    with _mode(model, training), dv.no_grad():
+    with _mode(model, training), shortened(model), dv.no_grad():
         inputs = Inputs(model, args, kwargs, None, None, None)
         arguments = inputs.resized(inputs.base)  # copies, which the model may write to
         return missing(trace(model, *arguments[0], **arguments[1]).calls)
@@ -176,14 +197,20 @@ def _names(given: Any, own: list[str], taken: list[str]) -> list[str]:
     return names
 
 
-def _sizes(base: dict[str, int], runs: list[dict[str, int]]) -> list[dict[str, int]]:
-    """The sizes to verify at: the given ones, and some that no run had."""
+def _sizes(inputs: Inputs, runs: list[dict[str, int]]) -> list[dict[str, int]]:
+    """The sizes to verify at: the given ones, and some that no run had; much larger ones too, where that takes no time."""
+    base = inputs.base
     if not base:
         return [{}, {}]
-    fresh, longer = {}, {}
+    fresh, longer, far = {}, {}, {}
     for at, k in enumerate(base):
         unit = math.gcd(*(r[k] - runs[0][k] for r in runs))
         sign, steps = 1 if runs[1][k] > runs[0][k] else -1, ((4, 6, 7, 8), (7, 8, 4, 6))[at % 2]
         fresh[k] = next(n for n in (runs[0][k] + sign * unit * step for step in steps) if n not in {r[k] for r in runs})
         longer[k] = base[k] * (1 + at % 2)  # height unlike width, by so much that it shows after many halvings
-    return [base, {k: max(1, n) for k, n in fresh.items()}, longer]
+        far[k] = base[k] + unit * max(0, (40 + 7 * at - base[k]) // unit)
+    few = sum(
+        math.prod(far.get(dims.get(axis, ""), n) for axis, n in enumerate(t.shape))
+        for t, dims in zip(inputs.tensors, inputs.dims, strict=True)
+    )
+    return [base, {k: max(1, n) for k, n in fresh.items()}, longer, *([far] if few <= _FEW else [])]

@@ -107,12 +107,15 @@ class Inputs:
 
 
 def _turned(array: np.ndarray, turn: int) -> np.ndarray:
-    """Other values of the same kind: rows change places, and floating numbers that are no codes are mixed with their neighbours."""
+    """Other values of the same kind: rows change places, and floating numbers that are no codes are mixed with others far off.
+
+    Neighbours may be copies of each other: mixed with them they would stay equal, and which of equal ones is the largest is open.
+    """
     array = np.roll(array, turn, axis=0) if array.ndim else array
     if array.dtype.kind != "f" or not np.isfinite(array).all() or np.array_equal(array, np.floor(array)):
         return array
     share = np.random.default_rng(turn).uniform(0, 1, array.shape).astype(array.dtype)
-    return (array + share * (np.roll(array, 1) - array)).astype(array.dtype)
+    return (array + share * (np.roll(array, array.size // 2 | 1) - array)).astype(array.dtype)
 
 
 def _split(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -120,6 +120,8 @@ class Lowerer:
             remedy = "take its real and imaginary parts, and view_as_complex of them"
             raise UnsupportedError(place(call), "a complex input has no counterpart in ONNX", "", remedy)
         local = [s for ref in _refs(filled) for s in ref.shape or () if isinstance(s, FreeSize)]
+        if "sides" in filled:
+            filled["sides"] = self._sides(call, filled["input"], filled["sides"], local)
         filled = {name: self._solved(x, call, name, local) for name, x in filled.items()}
         try:
             out = self._written(call, self._promoted(call, filled))
@@ -187,6 +189,25 @@ class Lowerer:
         if isinstance(x, slice):
             return slice(*(self._solved(v, call, name, local) for v in (x.start, x.stop, x.step)))
         return x
+
+    def _sides(self, call: Call, input: Ref, sides: Any, local: list[FreeSize]) -> list[Any]:
+        """How much is padded, by the size that the result has: that says more of its dimension than a few zeros and ones do.
+
+        Where both sides vary, one is half of what is missing, rounded down: so a U-Net brings back what its poolings lost.
+        """
+        found = []
+        for (before, after), size, out in zip(sides, input.shape, self.runs.shape(call.outputs[0]), strict=True):
+            if isinstance(before, Varied) or isinstance(after, Varied):
+                total = self._solved(out, call, "the padded size", local) - size
+                half = total // 2
+                if not isinstance(before, Varied):
+                    after = total - before
+                elif not isinstance(after, Varied):
+                    before = total - after
+                elif isinstance(half, FreeSize) and half.values in (before.values, after.values):
+                    before, after = (half, total - half) if half.values == before.values else (total - half, half)
+            found.append((before, after))
+        return found
 
     def number(self, values: Any, where: str, what: str, local: list[FreeSize] | None = None) -> FreeSize:
         """Solve a number that varies; the error names the op, the module and the number."""

@@ -14,12 +14,13 @@ from dovetail.errors import ShapeError, UnsupportedError
 from dovetail.graph import Call, Graph, Value, trace
 
 from .arguments import Inputs, leaves, multiple
+from .averages import PAIR, by_rule, settle
 from .counts import RULES, counting, varies
 
 __all__ = ["Runs", "Varied", "record"]
 
 #: How many units each dimension is larger in each run; a dimension's row is unlike the others'.
-_STEPS = [(0, *p) for p in ((1, 2, 3, 5), (2, 1, 5, 3), (3, 5, 1, 2), (5, 3, 2, 1), (1, 3, 5, 2), (2, 5, 3, 1))]
+_STEPS = [(0, *p) for p in ((1, 2, 3, 5), (2, 1, 5, 3), (3, 5, 2, 1), (5, 3, 1, 2), (3, 2, 1, 5), (5, 1, 2, 3))]
 _UNITS = [u * s for u in (1, 2, 4, 8, 16, 32, 64) for s in (1, -1)]
 
 
@@ -106,11 +107,11 @@ def _values(graph: Graph) -> Any:
     return itertools.chain(graph.inputs, graph.captured, *(c.outputs for c in graph.calls))
 
 
-def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
+def record(model: Any, inputs: Inputs, look: Callable[[Graph], None], besides: Sequence[dict[str, int]] = ()) -> Runs:
     """Run the model at the given sizes and, where dimensions are free, at some more; otherwise once more with other values.
 
-    ``look`` sees the first run before there are others. Raises an UnsupportedError where the runs make different calls: the model then
-    looks at sizes or values, and one graph cannot say what it does.
+    ``look`` sees the first run before there are others; ``besides`` are sizes at which the model is run too. Raises an
+    UnsupportedError where the runs make different calls: the model then looks at sizes or values, and one graph cannot say what it does.
     """
     if not inputs.base:
         graphs = [_trace(model, inputs.resized({}))]
@@ -133,8 +134,11 @@ def record(model: Any, inputs: Inputs, look: Callable[[Graph], None]) -> Runs:
         counted = _counted(model, inputs, each, RULES[k % 2], first) if varied and k > 2 else None
         graphs.append(counted or known.get(_say(each)) or _again(model, inputs, each, k))
         _alike(first, graphs[-1], f"at {_say(each)}")
-    _settle(graphs)
-    return Runs(graphs, sizes)
+    for each in besides:
+        graphs.append(_again(model, inputs, each, len(graphs)))
+        _alike(first, graphs[-1], f"at {_say(each)}")
+    settle(graphs)
+    return Runs(graphs, [*sizes, *besides])
 
 
 def _varied(graph: Graph) -> bool:
@@ -159,7 +163,9 @@ def _counted(model: Any, inputs: Inputs, sizes: dict[str, int], rule: Any, first
 
 def _trace(model: Any, arguments: Any) -> Graph:
     with dv.no_grad():
-        return trace(model, *arguments[0], **arguments[1])
+        graph = trace(model, *arguments[0], **arguments[1])
+    by_rule(graph)
+    return graph
 
 
 def _again(model: Any, inputs: Inputs, sizes: dict[str, int], turn: int) -> Graph:
@@ -209,7 +215,7 @@ def _far(stride: int, count: int) -> int:
 def _alike(a: Graph, b: Graph, when: str) -> None:
     """Check that two runs made the same calls on the same values."""
     for one, other in itertools.zip_longest(a.calls, b.calls):
-        if one and other and {one.op, other.op} == _AVERAGES and one.module == other.module:
+        if one and other and {one.op, other.op} == PAIR and one.module == other.module:
             continue
         if one is None or other is None or (one.op, one.module, one.inplace) != (other.op, other.module, other.inplace):
             where = place(one or other)
@@ -226,24 +232,6 @@ def _alike(a: Graph, b: Graph, when: str) -> None:
     for one, other in zip(a.calls, b.calls, strict=True):
         if [order[id(v)] for v in one.inputs()] != [others[id(v)] for v in other.inputs()]:
             raise UnsupportedError(place(one), f"{when} it is called on other values than at first", "expected the same for all inputs")
-
-
-_AVERAGES = {"avg_pool", "resample"}
-
-
-def _settle(graphs: list[Graph]) -> None:
-    """Adaptive averages are windows where the sizes divide; where they do so in some runs only, they are written as in the others."""
-    for calls in zip(*(g.calls for g in graphs), strict=True):
-        spec = next((c.args["specs"][0] for c in calls if c.op == "resample"), None)
-        for call in calls if spec is not None else ():
-            if call.op == "avg_pool":
-                sizes, outs = call.args["input"].shape[2:], call.args["window"].outs
-                call.args = {
-                    "input": call.args["input"],
-                    "specs": tuple(spec._replace(kind="mean", size=n, out=m, factor=None) for n, m in zip(sizes, outs, strict=True)),
-                    "transposed": False,
-                }
-                call.op, call.promotes = "resample", None
 
 
 def _say(sizes: dict[str, int]) -> str:

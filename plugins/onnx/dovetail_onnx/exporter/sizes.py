@@ -102,13 +102,13 @@ def _agree(sign: str, a: FreeSize, b: Any, rule: Callable[[int, int], bool]) -> 
 def solve(values: Sequence[int], named: Sequence[FreeSize], local: Sequence[FreeSize] = ()) -> Any:
     """Write a number that has these values in the runs by the named dimensions, or else by the sizes of the tensors at hand; None if not.
 
-    Tried in order: one of them, p·a + b, quotients (p·a + b) // q, products, sums of two.
+    Tried in order: one of them, p·a + b, products, quotients (p·a + b) // q, sums of two, multiples of a quotient.
     """
     found = same(values, (*named, *local))
     if found is not None:  # a size that is there is no guess
         return found
     for atoms in (named, (*named, *local)):
-        for rule in (_linear, _product, _quotient, _sum):
+        for rule in (_linear, _product, _quotient, _sum, _multiple):
             found = rule(tuple(values), atoms)
             if found is not None:
                 return found
@@ -139,6 +139,10 @@ _DIVISORS: tuple[Callable[[int, int], bool], ...] = (
 )
 
 
+#: What scale factors are fractions of: halves, tenths and thirds sooner than sevenths.
+_FACTORS = (*range(2, 7), 8, 10, 12, 16, 20, 7, 9, 11, *range(13, 16), *range(17, 20))
+
+
 def _quotient(values: Any, atoms: Sequence[FreeSize]) -> Any:
     few = len(set(values)) < 3  # 0, 1, 1, 1, 1 is met by many a formula: only what layers do is believed
     for wanted in _DIVISORS:
@@ -146,11 +150,12 @@ def _quotient(values: Any, atoms: Sequence[FreeSize]) -> Any:
             for p in (1, -1):
                 low = max(q * w - p * v for v, w in zip(a.values, values, strict=True))
                 high = min(q * w - p * v + q - 1 for v, w in zip(a.values, values, strict=True))
-                b = min(max(low, 0), high)  # several would do: the one nearest to nothing added
+                # Several would do: nothing added, as much as rounds up, or the nearest to nothing.
+                b = next((b for b in (0, q - 1) if low <= b <= high), min(max(low, 0), high))
                 if low <= high and wanted(q, b) and (not few or q <= 4 or (not q & (q - 1) and b in (0, q - 1))):
                     top = a if p == 1 else -a
                     return (top + b if b else top) // q
-    for a, q in itertools.product(atoms, range(2, 21)):  # as of scale factors
+    for a, q in itertools.product(atoms, _FACTORS):
         for p in range(2, 4 * q):
             if math.gcd(p, q) == 1 and all(p * v // q == w for v, w in zip(a.values, values, strict=True)):
                 return (a * p) // q
@@ -183,6 +188,16 @@ def _sum(values: Any, atoms: Sequence[FreeSize]) -> Any:
         p, q, c = (round(v) for v in found)
         if p and q and all(p * v + q * w + c == t for v, w, t in zip(a.values, b.values, values, strict=True)):
             return a * p + b * q + c if c else a * p + b * q
+    return None
+
+
+def _multiple(values: Any, atoms: Sequence[FreeSize]) -> Any:
+    """What was padded to full windows: of a stride, and with an end of their own."""
+    for end in (0, 1, -1, 2, -2, 3, 4, 5):
+        unit = math.gcd(*(v - end for v in values))
+        found = _quotient([(v - end) // unit for v in values], atoms) if unit > 1 else None
+        if found is not None:
+            return found * unit + end if end else found * unit
     return None
 
 

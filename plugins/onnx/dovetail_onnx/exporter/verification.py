@@ -23,7 +23,12 @@ TOLERANCE = {"float64": 1e-6, "float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2
 
 
 class ExportMismatch(DovetailError, RuntimeError):
-    """The exported model is not valid, or gives other results than the original."""
+    """The exported model is not valid, or gives other results than the original.
+
+    ``sizes`` has the named dimensions at which it fails or gives another shape: a formula of sizes does not hold there.
+    """
+
+    sizes: dict[str, int] | None = None
 
 
 _UNKNOWN = ("NOT_IMPLEMENTED", "Could not find an implementation", "official support", "is not a registered")  # to onnxruntime
@@ -116,9 +121,15 @@ def _verify(stored: Any, proto: Any, model: Any, inputs: Any, sizes: list[dict[s
         try:
             found = run({i.name: _typed(feed[i.name], i) for i in proto.graph.input})
         except Exception as error:
-            raise ExportMismatch("export", f"{name} fails at {when}: {error}", "", "please report it") from error
+            mismatch = ExportMismatch("export", f"{name} fails at {when}: {error}", "", "please report it")
+            mismatch.sizes = each
+            raise mismatch from error
         expected = [_typed(b, o) for b, o in zip(expected, proto.graph.output, strict=True)]
-        _compare(found, expected, [o.name for o in proto.graph.output], f"{name} at {when}", half)
+        try:
+            _compare(found, expected, [o.name for o in proto.graph.output], f"{name} at {when}", half)
+        except ExportMismatch as error:
+            error.sizes = each if any(np.shape(a) != np.shape(b) for a, b in zip(found, expected, strict=True)) else None
+            raise
     return name
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import dovetail as dv
 
+from ..exporter.averages import RULES, window_counts
 from ..exporter.sizes import FreeSize, always
 from ._common import arange, product, reduce, refuse
 
@@ -68,32 +69,20 @@ def avg_pool(g: Any, input: Any, window: Any, count: Any) -> Any:
     how = {"kernel_shape": tuple(window.kernel), "strides": tuple(window.stride)}
     pads = (*window.padding, *window.padding)
     fixed = not any(isinstance(n, FreeSize) for n in (*input.shape[2:], *window.outs))
-    arrays = getattr(count, "arrays", None) or [np.asarray(count)]
     if not short and isinstance(count, int) and count == full:
         return g.AveragePool(input, pads=pads, count_include_pad=1 if any(pads) else None, **how)
     if not fixed and isinstance(count, int) and not short:
         return g.Mul(g.AveragePool(input, pads=pads, count_include_pad=1 if any(pads) else None, **how), full / count)
+    if not fixed and count in RULES:
+        return g.AveragePool(input, pads=pads, count_include_pad=int(RULES[count]), ceil_mode=int(short), **how)
     if not fixed:
-        for included in (0, 1):
-            expected = [_counts(window, input.shape[2:], k, included) for k in range(len(arrays))]
-            if all(np.array_equal(e, np.broadcast_to(a, e.shape)) for e, a in zip(expected, arrays, strict=True)):
-                return g.AveragePool(input, pads=pads, count_include_pad=included, ceil_mode=int(short), **how)
         raise refuse(g, "windows of an average whose counts follow no rule", "fix that dimension")
     each = zip(input.shape[2:], *window, strict=True)
     extra = [max(0, (o - 1) * s + k - n - 2 * p) for n, k, s, p, _, o in each]
     ends = [p + e for p, e in zip(window.padding, extra, strict=True)]
     padded = g.Pad(input, [0, 0, *window.padding, 0, 0, *ends], g.const(0, input.dtype)) if any((*window.padding, *ends)) else input
-    return g.Mul(g.AveragePool(padded, **how), g.const(full / arrays[0].astype(np.float64), input.dtype))
-
-
-def _counts(window: Any, spatial: Any, run: int, included: int) -> Any:
-    """How many elements each window holds in a run, with or without those of the border."""
-    total: Any = np.ones(())
-    for n, k, s, p, o in zip(spatial, window.kernel, window.stride, window.padding, window.outs, strict=True):
-        size, outs = (v.values[run] if isinstance(v, FreeSize) else v for v in (n, o))
-        spans = [(i * s - p, min(i * s - p + k, size + p)) for i in range(outs)]
-        total = np.multiply.outer(total, [b - a if included else min(b, size) - max(a, 0) for a, b in spans])
-    return total
+    each_holds = window_counts(window, input.shape[2:], RULES[count]) if isinstance(count, str) else np.asarray(count, np.float64)
+    return g.Mul(g.AveragePool(padded, **how), g.const(full / each_holds, input.dtype))
 
 
 def max_of_ranges(g: Any, input: Any, starts: Any, lengths: Any) -> Any:

@@ -241,6 +241,8 @@ def logcumsumexp(g: Any, input: Any, dim: int) -> Any:
 def unique(g: Any, input: Any, dim: Any, consecutive: bool) -> Any:
     if consecutive:
         raise refuse(g, "unique_consecutive has no counterpart in ONNX")
-    values, _, inverse, counts = g.node("Unique", input, axis=dim, sorted=1, outputs=4)
+    whole = not input.dtype.is_floating_point and input.dtype is not dv.int64  # onnxruntime knows it of few types
+    kind = dv.int64 if whole else dv.float32 if input.dtype.itemsize < 4 else input.dtype
+    values, _, inverse, counts = g.node("Unique", g.cast(input, kind), axis=dim, sorted=1, outputs=4)
     inverse.dtype = counts.dtype = dv.int64
     return values, g.Reshape(inverse, g.Shape(input)) if dim is None else inverse, counts

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 import dovetail
 from dovetail import Tensor
 from dovetail.errors import ValueRangeError
+from dovetail.extend import Array, Fixed, op, xp
 from dovetail.nn import functional as F
 
 __all__ = ["heatmaps_to_keypoints", "keypointrcnn_inference", "keypointrcnn_loss", "keypoints_to_heatmap"]
@@ -24,22 +28,52 @@ def keypoints_to_heatmap(keypoints: Tensor, rois: Tensor, heatmap_size: int) -> 
 def heatmaps_to_keypoints(maps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
     """Where heat maps (N, K, H, W) of boxes (N, 4) are highest: key points (N, K, 3), x, y and 1, and their values (N, K).
 
-    Each map is resized to its box in pixels, one box after the other, for each has a size of its own.
+    Each map is resized to its box in pixels, bicubically, and has its peak there.
     """
-    count = maps.shape[1]
     sides = (rois[:, 2:] - rois[:, :2]).clamp(min=1)
-    whole = sides.ceil()
-    points, scores = [], []
-    for one, size, (width, height) in zip(maps, sides / whole, whole.long().tolist(), strict=True):
-        resized = F.interpolate(one[:, None], size=(height, width), mode="bicubic", align_corners=False).reshape(count, -1)
-        at = resized.argmax(1)
-        cell = dovetail.stack((at % width, at // width), 1)
-        points.append((cell.float() + 0.5) * size)
-        scores.append(resized.gather(1, at[:, None])[:, 0])
-    if not points:
-        return maps.new_zeros((0, count, 3), dtype=dovetail.float32), maps.new_zeros((0, count), dtype=dovetail.float32)
-    found = dovetail.stack(points) + rois[:, None, :2]
-    return dovetail.cat((found, dovetail.ones_like(found[..., :1])), -1).float(), dovetail.stack(scores).float()
+    pixels = sides.ceil().long()
+    at = _peaks(maps.detach(), pixels)
+    cell = dovetail.stack((at % pixels[:, :1], at // pixels[:, :1]), -1)
+    points = (cell.float() + 0.5) * (sides / pixels)[:, None] + rois[:, None, :2]
+    return dovetail.cat((points, dovetail.ones_like(points[..., :1])), -1).float(), _resized_at(maps, cell, pixels).float()
+
+
+@op(dtypes=None, name="vision/peaks")
+def _peaks(maps: Fixed, pixels: Fixed) -> Array:
+    """The pixel, row · width + column, in which each of the maps (N, K, H, W) is highest when resized to ``pixels`` (N, 2): (N, K)."""
+    module, (high, wide) = xp(maps), maps.shape[2:]
+    out = module.empty(maps.shape[:2], np.int64)
+    around = module.pad(maps.astype(np.float32, copy=False), ((0, 0), (0, 0), (2, 2), (2, 2)), mode="edge")
+    for k, (width, height) in enumerate(pixels.tolist()):
+        down, across = (module.asarray(_resizing(*sizes)) for sizes in ((height, high), (width, wide)))
+        out[k] = module.matmul(module.matmul(down, around[k]), across.T).reshape(maps.shape[1], -1).argmax(1)
+    return out
+
+
+def _resizing(pixels: int, cells: int) -> np.ndarray:
+    """How much of each of a map's cells, two beyond its edges among them, a pixel shows along one side: (pixels, cells + 4)."""
+    at = (np.arange(pixels) + 0.5) * (cells / pixels) + 1.5
+    return _cubic(np, at[:, None] - np.arange(cells + 4)).astype(np.float32)
+
+
+def _cubic(module: Any, distance: Any) -> Any:
+    """The cubic convolution kernel with a = -3/4, of arrays and of tensors. Source: Keys, 1981, doi:10.1109/TASSP.1981.1163711."""
+    d = abs(distance)
+    return module.where(d < 1, (1.25 * d - 2.25) * d * d + 1, module.where(d < 2, ((3.75 - 0.75 * d) * d - 6) * d + 3, 0.0))
+
+
+def _resized_at(maps: Tensor, cell: Tensor, pixels: Tensor) -> Tensor:
+    """The values of the resized maps in single pixels (N, K, 2), x and y; by ops, since they have gradients."""
+    (rows, down), (columns, across) = (_taps(cell[..., d], pixels[:, d, None], maps.shape[3 - d], maps.dtype) for d in (1, 0))
+    places = (rows[..., :, None] * maps.shape[3] + columns[..., None, :]).flatten(2)
+    return (maps.flatten(2).gather(2, places) * (down[..., :, None] * across[..., None, :]).flatten(2)).sum(-1)
+
+
+def _taps(pixel: Tensor, pixels: Tensor, cells: int, dtype: Any) -> tuple[Tensor, Tensor]:
+    """The four cells that a pixel shows along one side, and how much of each: (N, K, 4); in float64, as interpolation counts."""
+    at = (pixel.double() + 0.5) * (cells / pixels.double()) - 0.5
+    near = at.floor()[..., None] + dovetail.arange(-1, 3, device=at.device)
+    return near.long().clamp(0, cells - 1), _cubic(dovetail, at[..., None] - near).to(dtype)
 
 
 def keypointrcnn_loss(
