@@ -21,7 +21,7 @@ def mistake(kind: str, *words: str) -> Callable[[Mistake], Mistake]:
     return add
 
 
-@mistake("ShapeError", "linear", "784", "28", "flatten")
+@mistake("ShapeError", "linear", "last dimension of input, 28, must be in_features, 784", "input.flatten(1)")
 def linear_unflattened(torch: Any) -> Any:
     """A Linear layer given pictures that were not flattened"""
     torch.nn.Linear(784, 10)(torch.randn(32, 28, 28))
