@@ -290,7 +290,7 @@ class Module(_Conversions, _Hooks, _State):
         return self
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing to do: there is no compiler yet, and modules run as they are."""
+        """Change nothing: the module runs as it is. ``dovetail.compile(module)`` gives one that is recorded and replayed."""
 
     def __repr__(self) -> str:
         extra = self.extra_repr()
