@@ -17,6 +17,7 @@ copyright = author
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx.ext.viewcode"]
 extensions += ["_ext.pages", "_ext.reference", "_ext.coverage", "_ext.mathml", "_ext.pad"]
 extensions += ["_ext.notebooks", "_ext.registry", "_ext.live", "_ext.backlinks"]
+extensions += ["_ext.imports"]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = False
 python_use_unqualified_type_names = True

@@ -25,7 +25,8 @@ def cupy() -> ModuleType:
     try:
         import cupy as module
     except ImportError as error:
-        raise NoDevice("cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", "pip install 'dovetail[cuda]'") from None
+        remedy = "pip install 'dovetail[cuda]', or leave out \"cuda\""
+        raise NoDevice("cuda", f"CuPy is not installed ({error})", "a CUDA device needs CuPy 14", remedy) from None
     try:
         count = module.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own types for a missing driver

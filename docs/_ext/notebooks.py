@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 
-__all__ = ["needs", "notebook", "script", "setup"]
+__all__ = ["behind", "needs", "notebook", "script", "setup"]
 
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n:pyobject: (\S+)\n```$", re.M)
 BOX = re.compile(r"^(:{3,})\{(\w+)\} *([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1$", re.M | re.S)
@@ -71,9 +71,18 @@ def python(source: str) -> str:
 def needs(made: Any) -> list[str]:
     """What pip installs for the cells of a notebook, in the clone: the core, plugins whose names they use, other packages."""
     code = "\n".join(python(cell.source) for cell in made.cells if cell.cell_type == "code")
-    plugins = [f"./plugins/{name}" for name, pattern in _plugins().items() if pattern.search(code)]
-    others = {name for name in _imported(code) - sys.stdlib_module_names - {"numpy"} if not name.startswith("dovetail")}
-    return ["./core", *plugins, *sorted(PACKAGES.get(name, name) for name in others)]
+    plugins = {name for name, pattern in _plugins().items() if pattern.search(code)}
+    plugins = plugins.union(*(behind(name) for name in plugins))
+    others = _imported(code) | set(re.findall(r"""find_spec\(["'](\w+)""", code))
+    others = {name for name in others - sys.stdlib_module_names - {"numpy"} if not name.startswith("dovetail")}
+    return ["./core", *(f"./plugins/{name}" for name in sorted(plugins)), *sorted(PACKAGES.get(name, name) for name in others)]
+
+
+def behind(plugin: str) -> set[str]:
+    """The plugins that a plugin asks for: until they are published, pip finds them in the clone only where they are named."""
+    project = tomllib.loads((PLUGINS / plugin / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = {name for text in project["dependencies"] for name in re.findall(r"^dovetail-(\w+)", text)}
+    return found.union(*(behind(name) for name in found))
 
 
 def _imported(code: str) -> set[str]:

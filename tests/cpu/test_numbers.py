@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
+from benchmarks.winograd import rounding
+from dovetail import backends
 from dovetail.ops._op import OPS
 from dovetail_cpu import _native
 
@@ -214,6 +216,11 @@ def test_without_winograd_the_errors_are_smaller() -> None:
     want = OPS["convolution"].reference.forward(x.astype("f8"), w.astype("f8"), None, *how)
     errors = [float(np.abs(_native.convolution(x, w, None, *how, allowed) - want).max() / np.abs(want).max()) for allowed in (True, False)]
     assert errors[1] < 1.5e-6 < errors[0] < 3e-5
+
+
+def test_what_the_benchmark_says_of_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends.cpu, "winograd", "auto")  # as it was, afterwards
+    assert rounding("off", (64,)) < 1.5e-6 < rounding("auto", (64,)) < 3e-5
 
 
 def test_one_number_of_threads_gives_one_answer(threads: int) -> None:

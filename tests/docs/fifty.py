@@ -21,7 +21,7 @@ def mistake(kind: str, *words: str) -> Callable[[Mistake], Mistake]:
     return add
 
 
-@mistake("ShapeError", "linear", "784", "28", "flatten")
+@mistake("ShapeError", "linear", "last dimension of input, 28, must be in_features, 784", "input.flatten(1)")
 def linear_unflattened(torch: Any) -> Any:
     """A Linear layer given pictures that were not flattened"""
     torch.nn.Linear(784, 10)(torch.randn(32, 28, 28))
@@ -45,13 +45,13 @@ def conv_unsqueeze(torch: Any) -> Any:
     torch.nn.Conv2d(1, 16, 3)(torch.randn(28, 28))
 
 
-@mistake("ShapeError", "conv2d", "Kernel size: (5 x 5)", "pad")
+@mistake("ShapeError", "conv2d", "Kernel size: (5 x 5)", "pad", "smaller kernel")
 def conv_small(torch: Any) -> Any:
     """A kernel larger than what is left of the picture"""
     torch.nn.Conv2d(3, 16, 5)(torch.randn(8, 3, 4, 4))
 
 
-@mistake("ShapeError", "max_pool2d")
+@mistake("ShapeError", "max_pool2d", "(3x0x0)")
 def pool_small(torch: Any) -> Any:
     """One pooling too many"""
     torch.nn.MaxPool2d(2)(torch.randn(8, 3, 1, 1))
@@ -63,19 +63,19 @@ def matmul_shapes(torch: Any) -> Any:
     torch.randn(2, 3) @ torch.randn(4, 5)
 
 
-@mistake("DtypeError", "matmul", "float != double", ".to(")
+@mistake("DtypeError", "matmul", "float != double", "input.to(dovetail.float64)")
 def matmul_dtypes(torch: Any) -> Any:
     """A matrix product of float and double"""
     torch.randn(2, 3) @ torch.randn(3, 4, dtype=torch.float64)
 
 
-@mistake("DtypeError", "linear", "long int != float", ".to(")
+@mistake("DtypeError", "linear", "long int != float", "input.to(dovetail.float32)")
 def linear_long(torch: Any) -> Any:
     """A Linear layer given integers"""
     torch.nn.Linear(3, 1)(torch.tensor([[1, 2, 3]]))
 
 
-@mistake("DtypeError", "linear", "double != float", ".to(")
+@mistake("DtypeError", "linear", "double != float", "input.to(dovetail.float32)")
 def linear_double(torch: Any) -> Any:
     """A Linear layer given an array of NumPy, which is float64"""
     import numpy
@@ -180,7 +180,7 @@ def target_column(torch: Any) -> Any:
     torch.nn.functional.cross_entropy(torch.randn(4, 3), torch.zeros(4, 1, dtype=torch.int64))
 
 
-@mistake("UserWarning", "mse_loss")
+@mistake("UserWarning", "mse_loss", "squeeze(1)")
 def mse_broadcast(torch: Any) -> Any:
     """A loss that broadcasts a column against a row"""
     torch.nn.functional.mse_loss(torch.randn(4, 1), torch.randn(4))
@@ -272,7 +272,7 @@ def class_called(torch: Any) -> Any:
     torch.nn.Linear(2, 2)(torch.nn.ReLU(torch.randn(3, 2)))
 
 
-@mistake("TypeError", "forward")
+@mistake("TypeMismatch", "forward", "besides self", "(input)")
 def forward_arguments(torch: Any) -> Any:
     """A layer called with one argument too many"""
     torch.nn.Linear(2, 2)(torch.randn(3, 2), torch.randn(3, 2))
@@ -304,7 +304,7 @@ def state_keys(torch: Any) -> Any:
     torch.nn.Linear(2, 2).load_state_dict(state)
 
 
-@mistake("StateDictError", "weight", "10", "5")
+@mistake("StateDictError", "weight", "10", "5", "strict=False")
 def state_sizes(torch: Any) -> Any:
     """Weights for ten classes into a model of five"""
     torch.nn.Linear(4, 5).load_state_dict(torch.nn.Linear(4, 10).state_dict())

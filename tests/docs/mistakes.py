@@ -49,7 +49,7 @@ def stored() -> tuple[str, dict[str, tuple[str, str]]]:
 
 def shown(text: str) -> str:
     """A message as the page has it: lines of at most 84 letters, no addresses, no stack of C++, no folders of the machine."""
-    text = re.sub(r"0x[0-9a-f]+", "0x…", text.partition("\nException raised from")[0])
+    text = re.sub(r"\b0x[0-9a-f]{6,}", "0x…", text.partition("\nException raised from")[0])
     lines = (textwrap.wrap(line, 84, break_long_words=False, break_on_hyphens=False) or [""] for line in text.splitlines())
     return "\n".join(line for wrapped in lines for line in wrapped)
 

@@ -97,10 +97,29 @@ def test_what_a_page_uses_is_named(tmp_path: Path) -> None:
     assert needs("tensors") == ["./core", "matplotlib"]
     assert needs("leave")[:3] == ["./core", "./plugins/onnx", "./plugins/vision"]
     assert "./plugins/train" in needs("longruns") and "gymnasium" in needs("cartpole") and "./plugins/text" in needs("lora")
-    assert "./plugins/torch" in needs("profiling") and "./plugins/torch" in needs("porting")
+    assert {"./plugins/torch", "./plugins/mpi"} <= set(needs("profiling")) & set(needs("porting"))  # the one asks for the other
+    assert "hatchling" in needs("plugin")  # which a cell looks for
     cells = "import os\nimport numpy as np\nfrom PIL import Image\nimport dovetail as dv\ndv.special.erf(x)\nrun('dovetail generate')"
     (tmp_path / "page.md").write_text(f"---\nfile_format: mystnb\n---\n\n# T\n\n```{{code-cell}}\n{cells}\n```\n", encoding="utf-8")
     assert notebooks.needs(notebooks.notebook(tmp_path / "page.md")) == ["./core", "./plugins/science", "./plugins/text", "pillow"]
+
+
+INSTALL = re.compile(r"""pip install ((?:(?:-e )?["']?\.{1,2}/\S+ *)+)""")
+CLONE = [
+    page
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("plugins/*/README.md"), *DOCS.rglob("*.md"))
+    if "_build" not in page.parts
+]
+
+
+def test_what_is_installed_from_a_clone_is_whole() -> None:
+    """The packages that one of the clone asks for are named with it: PyPI does not have them, and a `dovetail` there is another's."""
+    found = [(page, line) for page in CLONE for line in INSTALL.findall(page.read_text(encoding="utf-8"))]
+    assert len(found) > 12
+    for page, line in found:
+        folders = set(re.findall(r"\./(core|plugins/[a-z]+)", line))
+        asked = {f"plugins/{name}" for folder in folders - {"core"} for name in notebooks.behind(folder.rpartition("/")[2])}
+        assert folders >= asked | ({"core"} if folders else set()), f"{page.relative_to(ROOT)}: pip install {line}"
 
 
 def test_a_script_runs(tmp_path: Path) -> None:

@@ -151,6 +151,16 @@ def test_without_the_package(file, monkeypatch):
     assert result.exit_code == 1 and "pip install onnx" in result.output
 
 
+def test_a_program_that_has_the_name_of_the_package(tmp_path):
+    """`python onnx.py`: what the program then imports as onnx is itself."""
+    text = "import dovetail as dv\nfrom dovetail.onnx import export\nexport(dv.nn.ReLU(), dv.ones(2), 'relu.onnx')\n"
+    program = tmp_path / "onnx.py"
+    program.write_text(text, encoding="utf-8")
+    done = subprocess.run([sys.executable, "onnx.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    expected = f"export: the package 'onnx' cannot be imported; it writes the model; rename {program}, which lies in its place"
+    assert done.returncode == 1 and expected in done.stderr, done.stderr
+
+
 def test_the_manifest_and_the_quiet_import():
     rows = tomllib.loads((FOLDER / "dovetail.toml").read_text(encoding="utf-8"))["commands"]
     assert rows["onnx"]["target"] == "dovetail_onnx.commands:onnx"

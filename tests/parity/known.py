@@ -199,63 +199,63 @@ KNOWN_SURFACE: dict[tuple[str, str], tuple[str, str]] = {
     (
         "big_models.distributed.fsdp.fully_shard",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.fsdp').fully_shard.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.fsdp.fully_shard",
         "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.fsdp').fully_shard)",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.fsdp.fully_shard",
         "from importlib import import_module\nimport_module(T.__name__ + '.distributed.fsdp').fully_shard()",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.tensor.DTensor",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor').DTensor.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.tensor.DTensor",
         "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.tensor').DTensor)",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.tensor.DTensor",
         "from importlib import import_module\nimport_module(T.__name__ + '.distributed.tensor').DTensor()",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.device_mesh.DeviceMesh",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.device_mesh').DeviceMesh.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.device_mesh.DeviceMesh",
         "from importlib import import_module\nout = callable(import_module(T.__name__ + '.distributed.device_mesh').DeviceMesh)",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.device_mesh.DeviceMesh",
         "from importlib import import_module\nimport_module(T.__name__ + '.distributed.device_mesh').DeviceMesh()",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.tensor.parallel",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor.parallel').ColwiseParallel.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.tensor.parallel",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor.parallel').RowwiseParallel.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.tensor.parallel",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.tensor.parallel').parallelize_module.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.pipelining",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').ScheduleGPipe.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.pipelining",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').Schedule1F1B.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "big_models.distributed.pipelining",
         "from importlib import import_module\nout = import_module(T.__name__ + '.distributed.pipelining').PipelineStage.__name__",
-    ): ("differs", "it belongs to training on many machines, which is not there yet"),
+    ): ("differs", "it splits a model over many machines; `distributed` has data parallel training alone"),
     (
         "other_surfaces.fx",
         "from importlib import import_module\ndef mod(name): return import_module(T.__name__ + '.' + name)\ng = mod('fx').symbolic_trace(nn.Sequential(nn.Linear(3, 2, dtype=x.dtype), nn.ReLU()))\nout = g(x)",

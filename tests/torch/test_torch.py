@@ -151,6 +151,13 @@ def test_reports():
         dovetail_torch.report("def")
 
 
+def test_what_is_said_of_compile_is_so():
+    (name,) = [name for name in dovetail_torch.report("import torch\n\ndouble = torch.compile(lambda x: x * 2)\n").names]
+    assert name.state == "different" and name.advice.startswith("records the first call of a kind and replays it")
+    double = lambda x: x * 2
+    assert dv.compile(double) is not double
+
+
 def test_the_port_command(tmp_path):
     good, bad, broken = (tmp_path / name for name in ("good.py", "bad.py", "broken.py"))
     good.write_text("import torch\ntorch.ones(2)\n")

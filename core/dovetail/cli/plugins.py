@@ -73,7 +73,8 @@ def list_(as_json: bool) -> None:
 
 
 def _counts(plugin: Plugin) -> str:
-    parts = [f"{count} {kind}" for kind, count in _brings(plugin).items()]
+    one = {"aliases": "alias"}  # of the others the last letter goes
+    parts = [f"{count} {kind if count != 1 else one.get(kind, kind[:-1])}" for kind, count in _brings(plugin).items()]
     return ", ".join([*parts, *(f"code for {hook}" for hook in plugin.implements)]) or "–"
 
 

@@ -104,7 +104,8 @@ class _State:
             if head and missing and unexpected == [head + k for k in missing]:  # as DataParallel and compile leave them
                 keyed.append(f'nn.modules.utils.consume_prefix_in_state_dict_if_present(state_dict, "{head}") takes the prefix off.')
             if keyed or errors:
-                raise StateDictError("\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *keyed, *errors]))
+                remedy = ["Load what fits with strict=False, when these keys are taken out."] * any("size mism" in e for e in errors)
+                raise StateDictError("\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *keyed, *errors, *remedy]))
 
         load(self, given, "")
         if errors or not hooks:  # hooks may take keys off the lists, and see the module loaded

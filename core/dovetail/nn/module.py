@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from inspect import ismethod, signature
 from typing import Any, Self
 
 from ..autograd.modes import OBSERVE, STATE
@@ -62,7 +63,13 @@ class Module(_Conversions, _Hooks, _State):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._watched or GLOBAL._watched or STATE.word & OBSERVE:
             return call(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__.tb_next is None and ismethod(self.forward):  # it did not begin
+                takes = ", ".join(signature(self.forward).parameters)
+                raise TypeMismatch(f"{error}; besides self, which is the module, it takes ({takes})") from None
+            raise
 
     _call_impl = _wrapped_call_impl = __call__
 
@@ -272,13 +279,9 @@ class Module(_Conversions, _Hooks, _State):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop (or zero) the gradients of all parameters."""
-        for p in self.parameters():
-            n = p._n
+        for n in [p._n for p in self.parameters()]:
             if n is not None and n.grad is not None:
-                if set_to_none:
-                    n.grad = None
-                else:
-                    n.grad.detach_().zero_()
+                n.grad = None if set_to_none else n.grad.detach_().zero_()
 
     def share_memory(self) -> Self:
         """Move parameters and buffers to where forked processes share them."""
@@ -287,7 +290,7 @@ class Module(_Conversions, _Hooks, _State):
         return self
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing to do: there is no compiler yet, and modules run as they are."""
+        """Change nothing: the module runs as it is. ``dovetail.compile(module)`` gives one that is recorded and replayed."""
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

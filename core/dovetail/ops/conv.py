@@ -44,7 +44,7 @@ def _conv(n: int) -> Any:
             sizes = " x ".join(str(s + 2 * p) for s, p in zip(x.shape[-n:], padding, strict=True))
             reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilation, strict=True))
             text = f"Calculated padded input size per channel: ({sizes}). Kernel size: ({reach}). "
-            raise ShapeError(where, text + "Kernel size can't be greater than actual input size", "", "pad more")
+            raise ShapeError(where, text + "Kernel size can't be greater than actual input size", "", "pad more, or take a smaller kernel")
         return over_batch(n, lambda batch: convolution(batch, weight, bias, stride, padding, dilation, groups), input)
 
     return named(conv, where, n)

@@ -52,7 +52,7 @@ def settled(
 
 def _filled(name: str, size: tuple[int, ...], fill: Any, *, dtype: Any = None, memory_format: Any = None, **options: Any) -> Tensor:
     if min(size, default=0) < 0:
-        raise ShapeError(name, "Dimension size must be non-negative.", f"got {list(size)}")
+        raise ShapeError(name, "Dimension size must be non-negative.", f"Got {list(size)}")
     where, requires_grad, out = settled(name, **options)
     kind = to_numpy_dtype(dtype or get_default_dtype())
     turned = memory_format is not None and memory_format.fits(size)

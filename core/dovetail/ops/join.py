@@ -92,7 +92,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
         at = next((i for i, n in enumerate(first) if n != shape[i] and i != d), None)
         if at is not None:
             text = f"Sizes of tensors must match except in dimension {d}. Expected size {first[at]} but got size {shape[at]}"
-            shapes = f"shapes {tuple(first)} and {tuple(shape)}"
+            shapes = f"Shapes {tuple(first)} and {tuple(shape)}"
             raise ShapeError("cat", f"{text} for tensor number {k} in the list.", shapes, f"is dim meant to be {at}?")
     return _cat(parts, d)
 

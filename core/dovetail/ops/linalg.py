@@ -192,8 +192,8 @@ def _odd_linear(a: Any, weight: Any, bias: Any) -> Any:
     raise ShapeError(
         "linear",
         f"mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {turned}) (input {a.shape}, weight {weight.shape})",
-        f"weight must be (out_features, {last})",
-        "flatten the input, flatten(1)" if weight.shape[-1] == prod(a.shape[1:]) else "check in_features",
+        f"the last dimension of input, {last}, must be in_features, {weight.shape[-1] if weight.ndim else 1}",
+        "flatten the input: input.flatten(1)" if weight.shape[-1:] == (prod(a.shape[1:]),) else f"is in_features to be {last}?",
     )
 
 

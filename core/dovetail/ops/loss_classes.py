@@ -30,7 +30,7 @@ def _labels(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, A
     at = m.where(ignored, 0, at)
     if not check_index(at, x.shape[1]):
         what = f"Target {at[(at < 0) | (at >= x.shape[1])].flat[0]} is out of bounds."
-        raise RangeError("cross_entropy", what, f"expected a label in [0, {x.shape[1] - 1}] or ignore_index={ignore_index}")
+        raise RangeError("cross_entropy", what, f"Expected a label in [0, {x.shape[1] - 1}] or ignore_index={ignore_index}")
     weights = m.ones(at.shape, x.dtype) if weight is None else weight.astype(x.dtype, copy=False)[at]
     weights[ignored] = 0
     return at, weights
@@ -134,7 +134,7 @@ def _check(where: str, input: Any, target: Any, weight: Any) -> tuple[Any, Any, 
         raise ValueRangeError(
             where,
             f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({got}).",
-            f"shapes {listing(x.shape)} and {listing(t.shape)}",
+            f"Shapes {listing(x.shape)} and {listing(t.shape)}",
             "give one label to each row",
         )
     if x.ndim <= 2 and t.ndim >= x.ndim:

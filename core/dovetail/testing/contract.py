@@ -28,7 +28,7 @@ def check_plugin(what: str, api: tuple[int, int] | None = None) -> list[Check]:
     checks: list[Check] = []
     for plugin in _in_folder(what) if os.path.isdir(what) else [manager.catalogue[what]]:
         checks.append((f"{plugin.name}: manifest", plugin.usable, plugin.reason or plugin.path))
-        if plugin.path:
+        if plugin.path and plugin.state != "broken":  # then the line above has said it
             checks.append(_fits(plugin, api or HOOK_API))
         if plugin.usable:
             checks += [*_targets(manager, plugin), *_hooks(manager, plugin)]
@@ -82,8 +82,11 @@ def _hook(manager: Manager, plugin: Plugin, hook: str, function: Any) -> Check:
     try:
         if hook not in HOOKS:
             manager.publish(hook)
-    except (UnknownNameError, PluginError) as error:  # an optional hook of a plugin that is not installed here is no fault
-        return what, manager.catalogue.get(hook.partition("/")[0]) is None, str(error)
+    except (UnknownNameError, PluginError) as error:
+        owner = hook.partition("/")[0]
+        if manager.catalogue.get(owner) is None:  # an optional hook of a plugin that is not installed here is no fault
+            return what, True, f"not compared: the plugin {owner}, which publishes it, is not installed"
+        return what, False, str(error)
     known, asked = getattr(manager.pluggy.hook, plain(hook)).spec.argnames, parameters(function)
     if wrong := unfit(function, hook):
         return what, False, wrong

@@ -21,6 +21,18 @@ _DENSE = 1 << 24
 _SHARED = 8
 
 
+def not_there(where: str, error: ImportError, why: str) -> UnsupportedError:
+    """The error for a package that cannot be imported: it is not installed, or a program of its name lies in its place.
+
+    >>> not_there("export", ImportError("half imported", name="onnx", path="/home/me/onnx.py"), "it writes the model")
+    UnsupportedError("export: the package 'onnx' cannot be imported; it writes the model; rename /home/me/onnx.py, which lies in its place")
+    """
+    what = f"the package {error.name or 'onnx'!r} cannot be imported"
+    if Path(error.path or "").name == "onnx.py":
+        return UnsupportedError(where, what, why, f"rename {error.path}, which lies in its place")
+    return UnsupportedError(where, what if isinstance(error, ModuleNotFoundError) else f"{what} ({error})", why, "pip install onnx")
+
+
 def parse(path: str | os.PathLike[str], data: bytes) -> Any:
     """The ModelProto in ``data``, which was read from ``path``.
 
@@ -30,8 +42,7 @@ def parse(path: str | os.PathLike[str], data: bytes) -> Any:
         import onnx
         from google.protobuf.message import DecodeError
     except ImportError as error:
-        what = f"the package {error.name or 'onnx'!r} cannot be imported"
-        raise UnsupportedError("onnx", what, "it reads the files", "pip install onnx") from error
+        raise not_there("onnx", error, "it reads the files") from error
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)

@@ -11,7 +11,6 @@ __all__ = ["DIFFERENT", "remedy"]
 
 # Beside `dovetail.absent.instead`, which knows PyTorch's modules: prefix of a name → what to do. The longest prefix counts.
 _INSTEAD = {
-    "torch.compile": "it returns the function as it is, so the program runs the same",
     "torch.onnx": "use dovetail.onnx.export (pip install dovetail-onnx)",
     "torch.jit": "run the module as it is; dovetail.graph.trace records a run",
     "torch.sparse": "pip install dovetail-science, or use dense tensors",
@@ -43,7 +42,7 @@ _INSTEAD = {
 DIFFERENT = {
     "torch.save": "writes safetensors, never pickle; PyTorch reads such a file with the safetensors package",
     "torch.load": "reads PyTorch's files by a closed list of types; whole pickled modules are refused",
-    "torch.compile": "returns the function as it is",
+    "torch.compile": "records the first call of a kind and replays it with the kernels of dovetail-cpu; its options change nothing",
     "torch.jit.script": "returns the module as it is",
     "torch.backends.cudnn.benchmark": "is kept and has no effect",
 }

@@ -192,3 +192,35 @@ def test_call_super_init_reaches_the_next_class():
         call_super_init = True
 
     assert Both(3).x == 3
+
+
+class Pair(nn.Module):
+    def forward(self, x, y=None):
+        return x if y is None else len(x, y)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda net: net(), "Pair.forward() missing 1 required positional argument: 'x'"),
+        (lambda net: net(1, 2, 3), "Pair.forward() takes from 2 to 3 positional arguments but 4 were given"),
+        (lambda net: net(1, z=2), "Pair.forward() got an unexpected keyword argument 'z'"),
+        (lambda net: nn.Sequential(net)(), "Sequential.forward() missing 1 required positional argument: 'input'"),
+    ],
+)
+def test_arguments_that_forward_does_not_take(call, text):
+    with pytest.raises(TypeError) as caught:
+        call(Pair())
+    takes = "(input)" if "Sequential" in text else "(x, y)"
+    assert str(caught.value) == f"{text}; besides self, which is the module, it takes {takes}"
+
+
+def test_a_type_error_inside_forward_is_left_as_it_is():
+    net = Pair()
+    with pytest.raises(TypeError) as caught:
+        net([1], [2])
+    assert type(caught.value) is TypeError and str(caught.value) == "len() takes exactly one argument (2 given)"
+    net.forward = len
+    with pytest.raises(TypeError) as caught:
+        net([1], [2])
+    assert type(caught.value) is TypeError and "besides self" not in str(caught.value)

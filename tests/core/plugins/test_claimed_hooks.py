@@ -206,7 +206,7 @@ def test_arguments_of_published_hooks_are_checked(site, run_cli):
         site.add(f"dovetail-{name}", manifest, code={"hooks.py": function})
     assert "hook audio/window" in run_cli("plugins", "check", "well")
     assert "it asks for size; expected some of name" in run_cli("plugins", "check", "ill", status=1)
-    assert "no usable plugin publishes this hook" in run_cli("plugins", "check", "far")
+    assert "not compared: the plugin moon, which publishes it, is not installed" in run_cli("plugins", "check", "far")
     broken = PUBLISHER.replace("publishes", 'module = "dovetail_own.hooks", implements = ["own/window"], publishes')
     code = {"specs.py": SPECS, "hooks.py": f"{HEAD}@hookimpl\ndef own_window(nothing):\n    return None\n"}
     site.add("dovetail-own", broken.replace("dovetail_audio", "dovetail_own"), code=code)
@@ -228,7 +228,7 @@ def test_an_implementation_of_a_hook_whose_publisher_is_missing_is_harmless(site
         ("audio/window", "name", True, "(name)"),
         ("audio/window", "nmae", False, "it asks for nmae; expected some of name"),
         ("audio/widow", "name", False, "no usable plugin publishes this hook; expected one of ['audio/window']"),
-        ("video/window", "name", True, "no usable plugin publishes this hook"),  # the plugin video is not installed here
+        ("video/window", "name", True, "not compared: the plugin video, which publishes it, is not installed"),
     ],
 )
 def test_check_compares_with_what_the_other_plugin_publishes(site, run_cli, hook, argument, well, text):

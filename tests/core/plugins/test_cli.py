@@ -49,7 +49,7 @@ def test_list_shows_states_counts_and_problems(site, run):
     site.add("dovetail-bad", "[models")
     site.add("dovetail-code", 'hooks = { module = "dovetail_code.hooks", implements = ["build_model"] }\n')
     out = run("plugins", "list")
-    assert "1 models, 1 formats" in out and "code for build_model" in out
+    assert "1 model, 1 format" in out and "code for build_model" in out
     assert "problem: bad (dovetail-bad 0.1.0) is broken: " in out
     assert plugin_code_imported() == []
 

@@ -12,6 +12,7 @@ import dovetail as dv
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.graph import Graph, Value, trace
 
+from ..reading import not_there
 from .arguments import Inputs, leaves
 from .builder import Builder
 from .foreign import refuse_options, training_of
@@ -156,7 +157,7 @@ def _check(model: Any, opset: int) -> None:
     try:
         from onnx import defs
     except ImportError as error:
-        raise UnsupportedError("export", "the package 'onnx' cannot be imported", "it writes the model", "pip install onnx") from error
+        raise not_there("export", error, "it writes the model") from error
     newest = defs.onnx_opset_version()
     if not isinstance(opset, int) or not _OLDEST <= opset <= newest:
         raise ValueRangeError("export", f"opset is {opset!r}", f"expected {_OLDEST} to {newest}, the newest that onnx knows here")
