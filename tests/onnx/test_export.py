@@ -376,3 +376,18 @@ def test_a_dimension_of_multiples():
         export(model, x, dynamic_shapes=[{3: "5*w"}])
     with pytest.raises(TypeMismatch, match='expected the name of a dimension, such as "batch", or a multiple of one'):
         export(model, x, dynamic_shapes=[{3: "w*5"}])
+
+
+def test_a_model_can_ask_whether_it_is_exported():
+    class Ends(nn.Module):
+        def forward(self, x):
+            seen.append(dv.onnx.is_in_onnx_export())
+            return x * 2 if seen[-1] else x
+
+    seen: list[bool] = []
+    x, net = dv.ones(2), Ends()
+    assert [node.op_type for node in export(net, x).graph.node] == ["Mul"] and all(seen)
+    assert net(x) is x and seen[-1] is False
+    with pytest.raises(MissingLowerings):
+        export(lambda x: dv.nextafter(x, x), x)
+    assert not dv.onnx.is_in_onnx_export()
