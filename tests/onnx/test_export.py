@@ -443,3 +443,18 @@ def test_unique_of_types_that_onnxruntime_does_not_know(kind):
     found = run(export(lambda x: dv.unique(x, return_inverse=True, return_counts=True), x), {"x": x.numpy()})
     for mine, theirs in zip(dv.unique(x, return_inverse=True, return_counts=True), found):
         assert mine.numpy().dtype == theirs.dtype and mine.tolist() == theirs.tolist()
+
+
+def test_a_model_can_ask_whether_it_is_exported():
+    class Ends(nn.Module):
+        def forward(self, x):
+            seen.append(dv.onnx.is_in_onnx_export())
+            return x * 2 if seen[-1] else x
+
+    seen: list[bool] = []
+    x, net = dv.ones(2), Ends()
+    assert [node.op_type for node in export(net, x).graph.node] == ["Mul"] and all(seen)
+    assert net(x) is x and seen[-1] is False
+    with pytest.raises(MissingLowerings):
+        export(lambda x: dv.nextafter(x, x), x)
+    assert not dv.onnx.is_in_onnx_export()

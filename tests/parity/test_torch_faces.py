@@ -156,7 +156,7 @@ def test_storages(call: str) -> None:
     same(call)
 
 
-OTHERS = """
+OTHERS = r"""
 [S.clear_safe_globals(), S.add_safe_globals([set]), S.get_safe_globals(), S.clear_safe_globals(), S.get_safe_globals()]
 S.add_safe_globals(3)
 S.get_default_load_endianness(), S.set_default_load_endianness(S.LoadEndianness.LITTLE), S.get_default_load_endianness().name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from enum import Enum
 from typing import Any
 
 from ..autograd.modes import no_grad
@@ -17,7 +18,7 @@ class ScalerError(DovetailError, RuntimeError):
     """A step of the scaler in the wrong order."""
 
 
-class OptState:
+class OptState(Enum):
     """How far an optimizer is in this iteration."""
 
     READY, UNSCALED, STEPPED = 0, 1, 2

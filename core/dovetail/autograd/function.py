@@ -12,7 +12,7 @@ from .graph import Packed
 from .modes import GRAD, SAVING, STATE, enable_grad, no_grad
 from .node import CLASSES, Leaf, Node, Output, Tensor, changed, wrap
 
-__all__ = ["Function", "FunctionCtx", "once_differentiable"]
+__all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
 
 class FunctionCtx:
@@ -112,11 +112,9 @@ class Function:
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._n is not None for a in args)
         separate = getattr(cls, "setup_context", None)
         with no_grad():
+            out = cls.forward(ctx, *args, **kwargs) if separate is None else cls.forward(*args, **kwargs)
             if separate is not None:
-                out = cls.forward(*args, **kwargs)
                 separate(ctx, args, out)
-            else:
-                out = cls.forward(ctx, *args, **kwargs)
         for t in ctx._dirty:
             changed(t._v, cls.__name__)
         if not all(any(t is o for o in (out if isinstance(out, tuple) else (out,))) for t in ctx._dirty):
@@ -124,6 +122,9 @@ class Function:
         if not recording or not any(ctx.needs_input_grad):
             return _apart(out, args) if separate is None else out
         return _record(cls, ctx, args, out)
+
+
+InplaceFunction = Function  # what programs for quantization take as their base
 
 
 def _apart(out: Any, args: tuple[Any, ...]) -> Any:

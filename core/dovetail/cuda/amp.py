@@ -8,6 +8,7 @@ from .. import amp
 from ..dtypes import TYPES
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
+__path__: list[str] = []  # PyTorch's is a package
 
 
 class autocast(amp.autocast):

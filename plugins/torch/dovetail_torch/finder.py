@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -12,7 +13,7 @@ from dovetail.errors import DovetailError
 from dovetail.size import Spoken
 
 from .faces.torch_version import TorchVersion
-from .moved import counterpart
+from .moved import beside, counterpart
 
 __all__ = ["HOMES", "Missing", "install", "installed", "uninstall"]
 
@@ -40,8 +41,11 @@ class _Face(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:
-            return counterpart("dovetail", name) if (self.__name__, name) == ("torch", "_C") else getattr(self.__dict__["_home"], name)
+            return getattr(self.__dict__["_home"], name)
         except AttributeError:
+            if self.__name__ == "torch":
+                with contextlib.suppress(AttributeError):
+                    return beside(name)
             from .advice import remedy
 
             raise AttributeError(f"{self.__name__}.{name}: Dovetail does not have it; {remedy(f'{self.__name__}.{name}')}") from None

@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["counterpart"]
+__all__ = ["beside", "counterpart"]
 
 _V2 = ("transforms.v2", "transforms.v2.functional")
 _KINDS = ("transforms.v2.functional", "tv_tensors")
@@ -26,6 +26,26 @@ _MOVED = {
     },
     **{f"tv_tensors._{name}": ("tv_tensors",) for name in "bounding_boxes image keypoints mask tv_tensor video".split()},
     "tv_tensors._dataset_wrapper": ("datasets",),
+}
+#: Module below ``torch`` → modules that have its names, ``module:name`` a module inside one. What begins with ``_`` is internal to PyTorch.
+_INNER = {
+    "_C": ("dovetail_torch.faces.internals",),
+    "_VF": ("dovetail",),
+    "_dynamo": ("dovetail_torch.faces.dynamo",),
+    "_dynamo.config": ("dovetail_torch.faces.dynamo:config",),
+    "_dynamo.eval_frame": ("dovetail_torch.faces.dynamo",),
+    "_functorch": ("dovetail_torch.faces.dynamo:functorch",),
+    "_functorch.config": ("dovetail_torch.faces.dynamo:functorch_config",),
+    "_inductor": ("dovetail_torch.faces.dynamo:inductor",),
+    "_inductor.config": ("dovetail_torch.faces.dynamo:inductor_config",),
+    "_lowrank": ("dovetail",),
+    "_utils": ("dovetail_torch.faces.flat",),
+    "autograd.anomaly_mode": ("dovetail.autograd",),
+    "autograd.grad_mode": ("dovetail.autograd", "dovetail"),
+    "cuda.amp.autocast_mode": ("dovetail.cuda.amp", "dovetail.amp.autocast_mode"),
+    "cuda.amp.grad_scaler": ("dovetail.cuda.amp", "dovetail.amp.grad_scaler"),
+    "functional": ("dovetail", "dovetail_torch.faces.internals"),
+    "nn._reduction": ("dovetail_torch.faces._reduction",),
 }
 
 
@@ -52,9 +72,30 @@ def counterpart(home: str, rest: str) -> ModuleType:
     >>> counterpart("dovetail_vision", "transforms.v2._container").Compose.__name__
     'Compose'
     """
-    if (home, rest) == ("dovetail", "_C"):
-        return importlib.import_module("dovetail_torch.faces.internals")
+    if home == "dovetail" and rest in _INNER:
+        found = [_named(name) for name in _INNER[rest]]
+        return found[0] if len(found) == 1 else _Gathered(f"{home}.{rest}", found)
     if home != "dovetail_vision" or rest not in _MOVED:
         return importlib.import_module(f"{home}.{rest}" if rest else home)
     homes = [importlib.import_module(f"dovetail{name}" if name.startswith(".") else f"{home}.{name}") for name in _MOVED[rest]]
     return _Gathered(f"{home}.{rest}", homes)
+
+
+def _named(name: str) -> ModuleType:
+    module, _, inside = name.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, inside) if inside else found
+
+
+def beside(name: str) -> Any:
+    """What ``torch.NAME`` is where ``dovetail.NAME`` is not there: a module that lies elsewhere, or an internal function.
+
+    Raises an AttributeError where it is neither.
+
+    >>> beside("_assert")(True, "never seen")
+    """
+    if name in _INNER:
+        return counterpart("dovetail", name)
+    if not name.startswith("_"):
+        raise AttributeError(f"module 'torch' has no attribute {name!r}")
+    return getattr(counterpart("dovetail", "_C"), name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .advice import DIFFERENT, remedy
 from .finder import HOMES
-from .moved import counterpart
+from .moved import beside, counterpart
 
 __all__ = ["Name", "Report", "report"]
 
@@ -159,8 +159,8 @@ def _judged(name: str, lines: list[int]) -> Name:
         following = getattr(here, part, None)
         if following is None and not hasattr(here, part):
             try:
-                following = counterpart(home, path)
-            except ImportError:
+                following = beside(path) if home == "dovetail" and path == part else counterpart(home, path)
+            except (AttributeError, ImportError):
                 return Name(known, lines, "missing", remedy(known))
         here = following
     return Name(known, lines, "different", DIFFERENT[known]) if known in DIFFERENT else Name(known, lines, "there")

@@ -12,6 +12,7 @@ import dovetail as dv
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.graph import Graph, Value, trace
 
+from ..exporting import exporting
 from ..reading import not_there
 from .arguments import Inputs, leaves
 from .builder import Builder
@@ -70,8 +71,8 @@ def export(
     that is not installed, in the onnx package's evaluator: to 1e-4 of the largest element in float32, 2e-2 in float16; nothing is
     written if they differ.
 
-    The names of ``torch.onnx.export`` serve too: ``f`` for path, ``opset_version``, ``dynamo``, ``do_constant_folding`` …; what would give
-    another model than the default is refused.
+    While the model is run, ``is_in_onnx_export()`` is true. The names of ``torch.onnx.export`` serve too: ``f`` for path,
+    ``opset_version``, ``dynamo``, ``do_constant_folding`` …; what would give another model than the default is refused.
 
     Raises MissingLowerings, which lists all ops that cannot be said in ONNX; Unsolved or an UnsupportedError where the model depends
     on sizes or values in a way that one graph cannot follow, naming op and module; ExportMismatch where results differ.
@@ -86,7 +87,7 @@ def export(
     refuse_options(pytorch)
     requests = Requests.of(fold_constants, fold_batch_norm, half, keep_io_types, op_block_list)
     _check(model, opset)
-    with _mode(model, training_of(model, training)):
+    with exporting(), _mode(model, training_of(model, training)):
         inputs = Inputs(model, args, kwargs, input_names, dynamic_shapes, dynamic_axes)
         sizes: list[dict[str, int]] = []
         while True:

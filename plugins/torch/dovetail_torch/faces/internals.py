@@ -1,16 +1,33 @@
-"""The names of ``torch._C``, internal to PyTorch, that programs with tensors of their own classes use: all else there is refused."""
+"""The names of ``torch._C``, internal to PyTorch, that programs use, and those at the top that begin with ``_``: all else is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import dovetail as dv
+from dovetail import Generator, Size, Tensor, device, dtype, set_grad_enabled
+from dovetail import nn as _layers
 from dovetail.linalg import LinAlgError as _LinAlgError  # noqa: F401 - what programs catch
 
 from .overrides import DisableTorchFunctionSubclass
 
-__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass"]
+__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "F", "Generator", "Size", "TensorBase", "device", "dtype"]
 
 DisableTorchFunction = DisableTorchFunctionSubclass
+TensorBase = _TensorBase = Tensor
+F = _nn = _layers.functional
+_VariableFunctions = dv
+_set_grad_enabled = set_grad_enabled
+#: Switches of PyTorch's compilers, as it has them: a call sets one and answers with what it was. They change nothing here.
+_SWITCHES = {
+    "_jit_override_can_fuse_on_cpu": False,
+    "_jit_override_can_fuse_on_gpu": False,
+    "_jit_set_nvfuser_enabled": False,
+    "_jit_set_profiling_executor": True,
+    "_jit_set_profiling_mode": True,
+    "_jit_set_texpr_fuser_enabled": True,
+}
 
 
 def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -18,5 +35,44 @@ def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs:
     return func(*args, **(kwargs or {}))
 
 
+def _log_api_usage_once(event: str) -> None:
+    """Nothing: nobody counts."""
+
+
+def _get_tracing_state() -> None:
+    """None: nothing is traced."""
+
+
+def _infer_size(a: Any, b: Any) -> Size:
+    """The shape that two broadcast to."""
+    return dv.broadcast_shapes(a, b)
+
+
+def _assert(condition: Any, message: str) -> None:
+    """``assert condition, message``. Raises an AssertionError."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def _shape_as_tensor(input: Tensor) -> Tensor:
+    """The shape, as a tensor of int64."""
+    return dv.tensor(input.shape, dtype=dv.int64)
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """``g·v / ‖v‖`` with a norm for each index of `dim`."""
+    return v * (g / dv.norm_except_dim(v, 2, dim))
+
+
+def _switch(name: str) -> Callable[[bool], bool]:
+    def set_it(value: bool) -> bool:
+        before, _SWITCHES[name] = _SWITCHES[name], value
+        return before
+
+    return set_it
+
+
 def __getattr__(name: str) -> Any:
+    if name in _SWITCHES:
+        return _switch(name)
     raise AttributeError(f"torch._C.{name}: this is internal to PyTorch; use a public name")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import dovetail as dv
 from dovetail import Tensor, nn
 from dovetail.errors import ValueRangeError
 
-__all__ = ["CrossMapLRN2d", "convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format"]
+__all__ = ["CrossMapLRN2d", "apply_permutation", "convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format"]
 
 
 class CrossMapLRN2d(nn.LocalResponseNorm):
@@ -42,6 +43,18 @@ def _convert(module: Any, kinds: tuple[type, ...], memory_format: Any) -> Any:
 def convert_conv2d_weight_memory_format(module: Any, memory_format: Any) -> Any:
     """Lay the weights of all 2-d convolutions of a module out in a memory format."""
     return _convert(module, (nn.Conv2d, nn.ConvTranspose2d), memory_format)
+
+
+def apply_permutation(tensor: Tensor, permutation: Tensor, dim: int = 1) -> Tensor:
+    """``tensor.index_select(dim, permutation)``, by its name in ``nn.modules.rnn``."""
+    what = "`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead"
+    warnings.warn(what, FutureWarning, stacklevel=2)
+    return tensor.index_select(dim, permutation)
+
+
+def _addindent(s_: str, numSpaces: int) -> str:
+    """Text whose lines after the first begin further right, as the parts of a printed module do."""
+    return s_.replace("\n", "\n" + " " * numSpaces)
 
 
 def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:

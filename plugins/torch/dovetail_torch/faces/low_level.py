@@ -12,7 +12,7 @@ from dovetail.nn import functional as F
 from dovetail.nn.utils.rnn import PackedSequence
 
 __all__ = [
-    "SymBool", "SymFloat", "SymInt", "autocast_decrement_nesting", "autocast_increment_nesting", "eig", "feature_dropout", "gru",
+    "SymBool", "SymFloat", "SymInt", "autocast_decrement_nesting", "autocast_increment_nesting", "cond", "eig", "feature_dropout", "gru",
     "legacy_contiguous_format", "lstm", "lstsq", "matrix_rank", "native_batch_norm", "native_dropout", "native_group_norm",
     "native_layer_norm", "rnn_relu", "rnn_tanh", "set_autocast_cpu_dtype", "set_autocast_cpu_enabled",
     "set_autocast_gpu_dtype", "solve", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum",
@@ -21,6 +21,24 @@ __all__ = [
 
 legacy_contiguous_format = dv.contiguous_format
 _NESTING = [0]
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], operands: Any = ()) -> Any:
+    """``true_fn(*operands)`` where `pred` is true, else ``false_fn(*operands)``: only the one is run.
+
+    Raises a RuntimeError for a `pred` that is neither a bool nor a tensor of one element, and for operands not in a tuple or list.
+
+    >>> cond(dv.tensor(True), lambda x: x + 1, lambda x: x - 1, (dv.ones(1),))
+    tensor([2.])
+    """
+    if not isinstance(pred, bool | int | float | dv.Tensor) or (isinstance(pred, dv.Tensor) and pred.numel() != 1):
+        what = f"Expected pred to be bool or single-element tensor, but got {pred}."
+        raise GradError("cond", what, "", "reduce it with any() or all()")
+    if not isinstance(operands, tuple | list):
+        what = f"Expect operands to be a tuple of possibly nested dict/list/tuple, got {type(operands).__name__}"
+        raise GradError("cond", what, "", "write (operands,)")
+    return (true_fn if pred else false_fn)(*operands)
+
 
 # --- recurrent layers by their weights -------------------------------------------------------------------------------
 
