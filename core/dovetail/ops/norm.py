@@ -198,6 +198,8 @@ def instance_norm(
     count = math.prod(shape[2:])
     if count == 1:
         raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
+    if running_mean is None and running_var is None:
+        return titled("View0", group_norm(input, c, weight, bias, eps))
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean, momentum, 1)
     _update(running_var, var, momentum, count / max(count - 1, 1))
@@ -241,8 +243,7 @@ _layer_norm.composite(_normed_by_ops)
 @op(outputs=("by_input", "by_weight", "by_bias"))
 def layer_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, mean: Array | None, rstd: Array, needs: Any) -> Any:
     """The gradients of layer norm by input, weight and bias, which are of `shape`; empty where `needs` says no."""
-    at, each = input.ndim - len(shape), math.prod(shape)
-    apart = (math.prod(input.shape[:at]), each, math.prod(input.shape[at:]) // max(each, 1))
+    apart = (math.prod(input.shape[: input.ndim - len(shape)]), math.prod(shape), input.shape[-1] // max(shape[-1], 1))
     by_input = by_weight = by_bias = xp(grad).zeros(0, grad.dtype)
     if needs[2]:
         by_bias = grad.reshape(apart).sum(axis=(0, 2)).reshape(shape)
@@ -332,11 +333,10 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     if shape[0] * math.prod(shape[2:]) * (shape[1] // num_groups) == 1:
         raise ValueRangeError("group_norm", f"Expected more than 1 value per channel when training, got input size {listing(shape)}")
     refuse_types("group_norm", input._a, "iub")
-    per = shape[1] // num_groups
-    whole = input.reshape((shape[0], num_groups, per, math.prod(shape[2:])))
-    weight, bias = (t if t is None else t.reshape((num_groups, per, 1)) for t in (weight, bias))
-    out = _layer_norm(whole, whole._a.shape[2:], weight, bias, eps).reshape(shape)
-    return titled("NativeGroupNorm0", _as(input, out))
+    sizes = (num_groups, shape[1] // num_groups, math.prod(shape[2:]))
+    weight, bias = (t if t is None else t.reshape((*sizes[:2], 1)) for t in (weight, bias))
+    out = _layer_norm(input.reshape((shape[0], *sizes)), sizes[1:], weight, bias, eps)
+    return titled("NativeGroupNorm0", _as(input, out.reshape(shape)))
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:

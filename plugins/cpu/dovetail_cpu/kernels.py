@@ -43,6 +43,23 @@ def _on_copy(into: Callable[..., Any]) -> Kernel:
 
 index_add, scatter_add = _on_copy(_native.index_add_), _on_copy(_native.scatter_add_)
 
+_POWERS: dict[Any, Callable[[Array], Any]] = {  # as the reference has them, product by product
+    2: _native.square,
+    3: lambda x: _native.mul_(_native.square(x), x),
+    0.5: _native.sqrt,
+    -0.5: _native.rsqrt,
+    -1: _native.reciprocal,
+    -2: lambda x: _native.reciprocal(_native.square(x)),
+}
+
+
+def _pow(input: Any, exponent: Any) -> Any:
+    short = None if hasattr(exponent, "dtype") else _POWERS.get(exponent)
+    return NotImplemented if short is None else short(input)
+
+
+pow = Kernel(_pow)
+
 
 def __getattr__(name: str) -> Kernel:
     """A kernel by its op's name: the native function of that name is its forward."""
