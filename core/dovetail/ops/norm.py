@@ -32,14 +32,11 @@ def _as(input: Any, out: Any) -> Any:
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
     """Standardise each channel of (N, C, *) over the batch: (result, mean (C,), biased variance (C,))."""
     x = afresh(input, True).reshape(*input.shape[:2], math.prod(input.shape[2:]))
-    if x.shape[2] == 1:
-        mean = x.mean(axis=(0, 2))
-        out = x - mean[:, None]
-        var = xp(x).einsum("ncl,ncl->c", out, out) / x.shape[0]
-    else:
-        mean = means(x).mean(axis=0)
-        out = x - mean[:, None]
-        var = dots(out, out).sum(axis=0) / (x.shape[0] * x.shape[2])
+    short = x.shape[2] == 1
+    mean = x.mean(axis=(0, 2)) if short else means(x).mean(axis=0)
+    out = x - mean[:, None]
+    var = xp(x).einsum("ncl,ncl->c", out, out) if short else dots(out, out).sum(axis=0)
+    var = var / (x.shape[0] * x.shape[2])
     scale = 1 / xp(x).sqrt(var + eps)
     out *= (scale if weight is None else scale * weight)[:, None]
     if bias is not None:
