@@ -22,7 +22,8 @@ __all__ = ["CASES", "main"]
 
 _MATRIX, _IMAGES, _ROWS = (1024, 1024), (8, 64, 28, 28), (1024, 1000)
 _PLAIN = (
-    "relu gelu silu elu selu celu mish softplus hardswish hardsigmoid leaky_relu tanh sigmoid softsign logsigmoid relu6 hardtanh glu"
+    "relu gelu silu elu selu celu mish softplus hardswish hardsigmoid leaky_relu tanh sigmoid softsign logsigmoid relu6 hardtanh glu "
+    "softshrink hardshrink"
 ).split()
 _OF_ONE = "exp erf sin cos abs sign floor expm1 reciprocal square".split()
 
@@ -30,6 +31,7 @@ _OF_ONE = "exp erf sin cos abs sign floor expm1 reciprocal square".split()
 CASES: dict[str, tuple[list[tuple[int, ...]], Callable[..., Any]]] = {
     **{name: ([(256, 4096)], lambda t, x, name=name: getattr(t.nn.functional, name)(x)) for name in _PLAIN},
     **{name: ([(256, 4096)], lambda t, x, name=name: getattr(t, name)(x)) for name in _OF_ONE},
+    "threshold": ([(256, 4096)], lambda t, x: t.nn.functional.threshold(x, 0.1, 2.0)),
     "prelu": ([_IMAGES, (64,)], lambda t, x, w: t.nn.functional.prelu(x, w)),
     "conv1d": ([(16, 64, 256), (64, 64, 5)], lambda t, x, w: t.nn.functional.conv1d(x, w, padding=2)),
     "conv2d, 5x5, stride 2": ([(8, 32, 56, 56), (64, 32, 5, 5)], lambda t, x, w: t.nn.functional.conv2d(x, w, stride=2, padding=2)),
@@ -39,12 +41,14 @@ CASES: dict[str, tuple[list[tuple[int, ...]], Callable[..., Any]]] = {
     "conv3d": ([(2, 16, 8, 32, 32), (16, 16, 3, 3, 3)], lambda t, x, w: t.nn.functional.conv3d(x, w, padding=1)),
     "conv_transpose2d": ([(8, 64, 16, 16), (64, 32, 4, 4)], lambda t, x, w: t.nn.functional.conv_transpose2d(x, w, stride=2, padding=1)),
     "max_pool2d, 3x3": ([(8, 64, 56, 56)], lambda t, x: t.nn.functional.max_pool2d(x, 3, 2, 1)),
+    "max_pool3d, 3x3x3": ([(2, 16, 16, 32, 32)], lambda t, x: t.nn.functional.max_pool3d(x, 3, 2, 1)),
     "avg_pool2d": ([(8, 64, 56, 56)], lambda t, x: t.nn.functional.avg_pool2d(x, 2)),
     "adaptive_avg_pool2d to 7": ([_IMAGES], lambda t, x: t.nn.functional.adaptive_avg_pool2d(x, 7)),
     "interpolate, bilinear": ([(4, 32, 28, 28)], lambda t, x: t.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")),
     "interpolate, nearest": ([(4, 32, 28, 28)], lambda t, x: t.nn.functional.interpolate(x, scale_factor=2)),
     "pad, reflect": ([(8, 32, 56, 56)], lambda t, x: t.nn.functional.pad(x, (2, 2, 2, 2), mode="reflect")),
     "group_norm": ([_IMAGES], lambda t, x: t.nn.functional.group_norm(x, 8)),
+    "group_norm, affine": ([_IMAGES, (64,), (64,)], lambda t, x, w, b: t.nn.functional.group_norm(x, 8, w, b)),
     "instance_norm": ([_IMAGES], lambda t, x: t.nn.functional.instance_norm(x)),
     "layer_norm": ([(1024, 512)], lambda t, x: t.nn.functional.layer_norm(x, (512,))),
     "rms_norm": ([(1024, 512)], lambda t, x: t.nn.functional.rms_norm(x, (512,))),

@@ -200,12 +200,21 @@ void curve(Curve f, const Shape& s, double x, double& value, double& slope) {
         return;
     case Curve::huber:
         value = (far < s.a ? x * x / 2 : s.a * (far - s.a / 2)) / s.b, slope = (far < s.a ? x : side * s.a) / s.b;
+        return;
+    case Curve::softshrink:
+        value = far > s.a ? x - side * s.a : 0, slope = far > s.a;
+        return;
+    case Curve::hardshrink:
+        value = far > s.a ? x : 0, slope = far > s.a;
+        return;
+    case Curve::threshold:
+        value = x > s.a ? x : s.b, slope = x > s.a;
     }
 }
 
 template <class T> void check_curves() {
-    const Shape shapes[] = {{0.25}, {1.5, 1.25, 0.75}, {2, 12}, {}, {-1.5, 2.5}, {}, {}, {}, {0.75, 1.5}};
-    for (int f = 0; f <= int(Curve::huber); f++)
+    const Shape shapes[] = {{0.25}, {1.5, 1.25, 0.75}, {2, 12}, {}, {-1.5, 2.5}, {}, {}, {}, {0.75, 1.5}, {3}, {0.5}, {0.25, -2}};
+    for (int f = 0; f <= int(Curve::threshold); f++)
         for (long n : {1L, 7L, 103L, 70001L})
             for (long step : {0L, 1L}) {
                 auto x = random<T>(n, -9, 9), g = random<T>(step ? n : 1);
@@ -221,6 +230,22 @@ template <class T> void check_curves() {
                 kernels<T>().curves.slope(Curve(f), shapes[f], g, step, x, back, n);
                 compare("curve " + std::to_string(f), out, values, 16, 1), compare("slope " + std::to_string(f), back, slopes, 16, 1);
             }
+}
+
+template <class T> void check_gates() {
+    const long sizes[][2] = {{1, 1}, {3, 7}, {40, 131}, {2, 40001}, {700, 66}};
+    for (const auto& [outer, inner] : sizes) {
+        const auto x = random<T>(outer * 2 * inner, -9, 9), g = random<T>(outer * inner);
+        Doubles want, by_x(size_t(x.n));
+        for (long i = 0; i < g.n; i++) {
+            const long at = i / inner * 2 * inner + i % inner;
+            const double a = x[at], s = sigmoid(x[at + inner]);
+            want.push_back(a * s), by_x[size_t(at)] = g[i] * s, by_x[size_t(at + inner)] = g[i] * a * s * (1 - s);
+        }
+        Buffer<T> out(g.n), back(x.n);
+        kernels<T>().curves.gate(outer, inner, x, out), kernels<T>().curves.gate_grad(outer, inner, g, x, back);
+        compare("gate", out, want, 16, 1), compare("gate_grad", back, by_x, 16, 1);
+    }
 }
 
 template <class T> void check_mixed() {
@@ -289,16 +314,17 @@ template <class T> void check_classes() {
         const auto x = random<T>(rows * width, -5, 5), g = random<T>(rows * width), scale = random<T>(rows);
         Buffer<int64_t> label(rows);
         for (long r = 0; r < rows; r++) label[r] = r % 9 == 4 ? -1 : int64_t(source()() % width);
-        Buffer<T> p(rows * width), logp(rows * width), by_p(rows * width), by_logp(rows * width), by_entropy(rows * width);
+        Buffer<T> p(rows * width), logp(rows * width), by_p(rows * width), by_logp(rows * width), by_entropy(rows * width), logs(rows);
         const auto& k = kernels<T>().classes;
         k.softmax(rows, width, x, p), k.log_softmax(rows, width, x, logp);
         k.softmax_grad(rows, width, g, p, by_p), k.log_softmax_grad(rows, width, g, logp, by_logp);
-        k.cross_entropy_grad(rows, width, logp, label, scale, by_entropy);
-        Doubles want[5];
+        k.cross_entropy_grad(rows, width, logp, label, scale, by_entropy), k.log_sum(rows, width, x, logs);
+        Doubles want[5], sums;
         for (long r = 0; r < rows; r++) {
             double total = 0, inner = 0, sum = 0;
             for (long j = r * width; j < (r + 1) * width; j++) total += std::exp(double(x[j]));
             for (long j = r * width; j < (r + 1) * width; j++) inner += std::exp(double(x[j])) / total * g[j], sum += g[j];
+            sums.push_back(std::log(total));
             for (long j = 0; j < width; j++) {
                 const double at = x[r * width + j], y = std::exp(at) / total, d = g[r * width + j];
                 const double s = label[r] < 0 ? 0 : double(scale[r]);
@@ -308,6 +334,7 @@ template <class T> void check_classes() {
         }
         compare("softmax", p, want[0]), compare("log_softmax", logp, want[1], 64, 5), compare("softmax_grad", by_p, want[2]);
         compare("log_softmax_grad", by_logp, want[3]), compare("cross_entropy_grad", by_entropy, want[4], 64, 1);
+        compare("log_sum", logs, sums, 64, 5);
     }
 }
 
@@ -338,7 +365,7 @@ template <class T> void check_optim() {
 }
 
 template <class T> void all() {
-    check_products<T>(), check_unary<T>(), check_binary<T>(), check_curves<T>(), check_mixed<T>();
+    check_products<T>(), check_unary<T>(), check_binary<T>(), check_curves<T>(), check_gates<T>(), check_mixed<T>();
     check_moves<T>(), check_channels<T>(), check_reduce<T>(), check_classes<T>(), check_optim<T>();
     check_convolutions<T>(), check_pooling<T>(), check_norms<T>(), check_recurrent<T>(), check_attention<T>();
 }

@@ -108,12 +108,12 @@ template <class T> void check_channels() {
         const auto x = random<T>(outer * n * inner, -3, 3), g = random<T>(x.n), scale = random<T>(outer * inner);
         Buffer<int64_t> label(outer * inner);
         for (long i = 0; i < label.n; i++) label[i] = i % 9 == 4 ? -1 : int64_t(source()() % (unsigned long)n);
-        Buffer<T> p(x.n), logp(x.n), by_p(x.n), by_logp(x.n), by_entropy(x.n);
+        Buffer<T> p(x.n), logp(x.n), by_p(x.n), by_logp(x.n), by_entropy(x.n), logs(outer * inner);
         const auto& k = kernels<T>().channels;
         k.softmax(outer, n, inner, x, p), k.log_softmax(outer, n, inner, x, logp);
         k.softmax_grad(outer, n, inner, g, p, by_p), k.log_softmax_grad(outer, n, inner, g, logp, by_logp);
-        k.cross_entropy_grad(outer, n, inner, logp, label, scale, by_entropy);
-        Doubles want[5];
+        k.cross_entropy_grad(outer, n, inner, logp, label, scale, by_entropy), k.log_sum(outer, n, inner, x, logs);
+        Doubles want[5], sums;
         for (auto& one : want) one.resize(size_t(x.n));
         for (long o = 0; o < outer; o++)
             for (long j = 0; j < inner; j++) {
@@ -121,6 +121,7 @@ template <class T> void check_channels() {
                 const auto at = [&, o = o, j = j](long c) { return (o * n + c) * inner + j; };
                 for (long c = 0; c < n; c++) total += std::exp(double(x[at(c)]));
                 for (long c = 0; c < n; c++) inside += std::exp(double(x[at(c)])) / total * g[at(c)], sum += g[at(c)];
+                sums.push_back(std::log(total));
                 for (long c = 0; c < n; c++) {
                     const double v = x[at(c)], y = std::exp(v) / total, d = g[at(c)], s = scale[o * inner + j];
                     const int64_t own = label[o * inner + j];
@@ -130,7 +131,7 @@ template <class T> void check_channels() {
             }
         compare("softmax of channels", p, want[0]), compare("log_softmax of channels", logp, want[1], 64, 5);
         compare("softmax_grad of channels", by_p, want[2]), compare("log_softmax_grad of channels", by_logp, want[3]);
-        compare("cross_entropy_grad of channels", by_entropy, want[4], 64, 1);
+        compare("cross_entropy_grad of channels", by_entropy, want[4], 64, 1), compare("log_sum of channels", logs, sums, 64, 5);
     }
 }
 

@@ -39,15 +39,17 @@ template <class T> void check_convolution(const char* what, ConvShape s, double 
 
 // What comes in through the windows of a pooling: call f(place in the plane) for the taps of a window that lie inside.
 template <class F> void each_tap(const PoolShape& s, long window, F&& f) {
-    for (long k = 0; k < s.kh * s.kw; k++) {
-        const long row = window / s.ow * s.sh - s.ph + k / s.kw * s.dh, column = window % s.ow * s.sw - s.pw + k % s.kw * s.dw;
-        if (row >= 0 && row < s.h && column >= 0 && column < s.w) f(row * s.w + column);
+    for (long k = 0; k < s.kd * s.kh * s.kw; k++) {
+        const long slice = window / (s.oh * s.ow) * s.sd - s.pd + k / (s.kh * s.kw) * s.dd;
+        const long row = window / s.ow % s.oh * s.sh - s.ph + k / s.kw % s.kh * s.dh, column = window % s.ow * s.sw - s.pw + k % s.kw * s.dw;
+        if (slice >= 0 && slice < s.d && row >= 0 && row < s.h && column >= 0 && column < s.w) f((slice * s.h + row) * s.w + column);
     }
 }
 
 template <class T> void check_pool(PoolShape s) {
     s.oh = (s.h + 2 * s.ph - s.dh * (s.kh - 1) - 1) / s.sh + 1, s.ow = (s.w + 2 * s.pw - s.dw * (s.kw - 1) - 1) / s.sw + 1;
-    const long plane = s.h * s.w, windows = s.oh * s.ow;
+    s.od = (s.d + 2 * s.pd - s.dd * (s.kd - 1) - 1) / s.sd + 1;
+    const long plane = s.d * s.h * s.w, windows = s.od * s.oh * s.ow;
     auto x = random<T>(s.planes * plane);
     for (long i = 0; i < x.n; i++) x[i] = T(std::round(double(x[i]) * 8) / 8);  // the greatest is often there twice
     x[plane / 2] = T(NAN);
@@ -73,7 +75,7 @@ template <class T> void check_pool(PoolShape s) {
     Buffer<T> out(s.planes * windows), back(x.n);
     k.max(s, x, out), k.max_grad(s, g, x, out, back);
     compare("max pooling", out, most, 0), compare("max pooling, gradient", back, most_grad);
-    for (int by = 0; by < 2; by++) {
+    for (int by = 0; by < 2 && s.d == 1; by++) {
         Buffer<T> average(s.planes * windows), average_back(x.n);
         const T* divisors = by ? counts.data() : nullptr;
         k.average(s, x, T(6), divisors, average), k.average_grad(s, g, T(6), divisors, average_back);
@@ -200,6 +202,40 @@ template <class T> void check_warp(long planes, long h, long w, long oh, long ow
         }
 }
 
+// Group norm: rows of `per` channels of `l` elements, the parameters of `groups` rows in turn.
+template <class T> void check_group_norm(long n, long groups, long per, long l, bool affine) {
+    const double eps = 1e-3, wide = double(per * l);
+    const long rows = n * groups, channels = groups * per;
+    const auto x = random<T>(rows * per * l), g = random<T>(x.n), weight = random<T>(channels), bias = random<T>(channels);
+    const T *w = affine ? weight.data() : nullptr, *b = affine ? bias.data() : nullptr;
+    Doubles mean, rstd, out, back, slope(size_t(channels), 0), level(size_t(channels), 0);
+    for (long r = 0; r < rows; r++) {
+        const T *p = x + r * per * l, *d = g + r * per * l;
+        double m = 0, v = 0, sum = 0, tilt = 0;
+        for (long j = 0; j < per * l; j++) m += p[j] / wide;
+        for (long j = 0; j < per * l; j++) v += (p[j] - m) * (p[j] - m) / wide;
+        const double s = 1 / std::sqrt(v + eps);
+        auto channel = [&](long j) { return r % groups * per + j / l; };
+        auto scaled = [&](long j) { return d[j] * (affine ? double(weight[channel(j)]) : 1); };
+        for (long j = 0; j < per * l; j++) {
+            const double h = (p[j] - m) * s;
+            out.push_back(h * (affine ? double(weight[channel(j)]) : 1) + (affine ? double(bias[channel(j)]) : 0));
+            sum += scaled(j) / wide, tilt += scaled(j) * h / wide;
+            slope[size_t(channel(j))] += d[j] * h, level[size_t(channel(j))] += d[j];
+        }
+        for (long j = 0; j < per * l; j++) back.push_back((scaled(j) - sum - (p[j] - m) * s * tilt) * s);
+        mean.push_back(m), rstd.push_back(s);
+    }
+    Buffer<T> y(x.n), m(rows), s(rows), by_x(x.n), by_w(channels), by_b(channels), alone(channels);
+    const auto& k = kernels<T>().norm;
+    k.group(rows, groups, per, l, x, w, b, T(eps), y, m, s), k.group_grad(rows, groups, per, l, g, x, w, m, s, by_x, by_w, by_b);
+    k.group_grad(rows, groups, per, l, g, x, w, m, s, nullptr, nullptr, alone);
+    const double many = std::sqrt(double(n * l));
+    compare("group norm", y, out, 256), compare("group norm, mean", m, mean, 64, 1), compare("group norm, rstd", s, rstd);
+    compare("group norm, by input", by_x, back, 256, 1), compare("group norm, by weight", by_w, slope, 256, many);
+    compare("group norm, by bias", by_b, level, 256, many), compare("group norm, bias alone", alone, level, 256, many);
+}
+
 template <class T> void check_pooling() {
     check_warp<T>(3, 7, 9, 5, 300), check_warp<T>(2, 1, 1, 3, 2), check_warp<T>(1, 12, 40, 11, 17);
     //                    planes  h   w  oh ow kh kw sh sw ph pw dh dw
@@ -208,6 +244,10 @@ template <class T> void check_pooling() {
     check_pool<T>(PoolShape{5, 17, 19, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1});
     check_pool<T>(PoolShape{4, 11, 41, 0, 0, 3, 2, 1, 3, 1, 0, 2, 1});
     check_pool<T>(PoolShape{64, 33, 35, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1});
+    //                                                                  d od kd sd pd dd
+    check_pool<T>(PoolShape{3, 13, 71, 0, 0, 2, 2, 2, 2, 0, 0, 1, 1, 6, 0, 2, 2, 0, 1});
+    check_pool<T>(PoolShape{5, 9, 19, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 7, 0, 3, 2, 1, 1});
+    check_pool<T>(PoolShape{4, 11, 41, 0, 0, 3, 2, 1, 3, 1, 0, 2, 1, 8, 0, 2, 3, 0, 2});
 }
 
 template <class T> void check_norms() {
@@ -217,6 +257,8 @@ template <class T> void check_norms() {
         const long layers[][2] = {{1, 5}, {7, 33}, {67, 769}};
         for (const auto& [rows, width] : layers)
             for (bool centred : {false, true}) check_layer_norm<T>(rows, width, affine, centred);
+        const long groups[][4] = {{2, 3, 1, 5}, {5, 2, 4, 1}, {3, 8, 5, 49}, {40, 4, 16, 70}, {1, 1, 3, 33000}};
+        for (const auto& [n, many, per, l] : groups) check_group_norm<T>(n, many, per, l, affine);
     }
 }
 

@@ -18,6 +18,7 @@ ACTIVATIONS: list[tuple[str, dict[str, float]]] = [
     ("leaky_relu", {"negative_slope": 0.2}), ("leaky_relu", {"negative_slope": -1.5}), ("elu", {"alpha": 0.5}), ("selu", {}),
     ("celu", {"alpha": 2.0}), ("celu", {"alpha": -1.5}), ("softplus", {"beta": 2.0, "threshold": 3.0}), ("logsigmoid", {}),
     ("hardtanh", {"min_val": -0.5, "max_val": 2.0}), ("relu6", {}), ("hardswish", {}), ("hardsigmoid", {}),
+    ("hardshrink", {"lambd": 0.7}), ("softshrink", {"lambd": 0.7}), ("threshold", {"threshold": 0.2, "value": 1.5}),
 ]  # fmt: skip
 LOSSES = [("l1_loss", {}), ("huber_loss", {"delta": 0.7}), ("smooth_l1_loss", {"beta": 2.0})]
 
@@ -50,12 +51,21 @@ SPECIAL = [0.0, -0.0, 1e-30, -1e-30, 3.0, -3.0, 6.0, 88.0, -88.0, 1e4, -1e4, np.
 @pytest.mark.parametrize(
     "name, rest",
     [("leaky_relu", (0.1,)), ("elu", (1.0, 1.0, 1.0)), ("softplus", (1.0, 20.0)), ("logsigmoid", ()), ("hardtanh", (-1.0, 1.0)),
-     ("hardswish", ()), ("hardsigmoid", ())],
+     ("hardswish", ()), ("hardsigmoid", ()), ("hardshrink", (3.0,)), ("softshrink", (3.0,)), ("hardshrink", (-1.0,)),
+     ("threshold", (3.0, -2.0))],
 )  # fmt: skip
 def test_limits_are_the_references(name: str, rest: tuple[float, ...], kind: str) -> None:
     x = np.array(SPECIAL, kind)
     served = OPS[name].table["cpu", x.dtype].forward(x, *rest)
     np.testing.assert_allclose(served, reference(name, x, *rest), rtol=1e-6, atol=1e-37)
+
+
+@pytest.mark.parametrize("name, rest", [("hardshrink", (0.5,)), ("softshrink", (0.5,)), ("threshold", (0.5, 9.0))])
+def test_a_gradient_passes_where_the_input_is_no_number(name: str, rest: tuple[float, ...]) -> None:
+    places = [np.nan, 0.5, -0.5, 0.75, -0.75, 0.0]
+    for x in (dv.tensor(places, requires_grad=True), dv.tensor(places, dtype=dv.float16, requires_grad=True)):
+        getattr(F, name)(x, *rest).sum().backward()
+        assert x.grad is not None and x.grad.tolist() == [1, 0, 0, 1, float(name != "threshold"), 0]
 
 
 def test_what_has_gaps_is_served_in_order() -> None:

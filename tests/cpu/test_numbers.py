@@ -11,7 +11,7 @@ from scipy import special
 from benchmarks.winograd import rounding
 from dovetail import backends
 from dovetail.ops._op import OPS
-from dovetail_cpu import _native
+from dovetail_cpu import _native, kernels
 
 KINDS = ("f4", "f8")
 SIZES = (0, 1, 2, 3, 5, 14, 15, 16, 17, 31, 32, 33, 64, 100, 130, 300)
@@ -53,6 +53,23 @@ def test_products(threads: int, kind: str) -> None:
             assert found.dtype == kind and found.shape == want.shape, (name, m, n, k)
             np.testing.assert_allclose(found, want, rtol=tolerance, atol=tolerance, err_msg=f"{name} {m} {n} {k}")
     assert served > 250
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("exponent", [2, 3, 0.5, -0.5, -1, -2, 3.0])
+def test_common_powers_are_products_and_roots(threads: int, exponent: float, kind: str) -> None:
+    forward = kernels.pow.forward
+    for shape in [(), (0,), (7, 33), (300, 401)]:
+        x = np.abs(np.random.default_rng(threads).standard_normal(shape)).astype(kind)
+        before = x.copy()
+        found, want = forward(x, exponent), OPS["pow"].reference.forward(x, exponent)
+        if found is NotImplemented:  # a number alone is the reference's
+            assert x.ndim == 0
+            continue
+        assert found.dtype == kind and np.array_equal(found, want) and np.array_equal(x, before)
+    odd = np.ones((4, 6), kind)[:, ::2]
+    assert forward(odd, 3) is NotImplemented or np.array_equal(forward(odd, 3), odd)
+    assert forward(x, 4) is NotImplemented and forward(x, np.full(x.shape, 2, kind)) is NotImplemented and forward(2, x) is NotImplemented
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Tensor, titled
+from ..autograd.node import Tensor
 from ..errors import DtypeError, ShapeError
 from ._blockwise import choose, in_blocks, masked
 from ._dims import dim_of
@@ -18,6 +18,7 @@ from ._refuse import floats_only, tensors
 from .arithmetic import _add, mul, zero
 from .elementwise import sigmoid, tanh
 from .inplace import inplace, write
+from .join import cat
 from .special import erf
 
 __all__ = ["prelu", "relu", "relu_"]
@@ -274,23 +275,29 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return _prelu(input, weight)
 
 
-def glu(input: Tensor, dim: int = -1) -> Tensor:
+@op(dtypes="floating")
+def glu(input: Array, dim: int = -1) -> Array:
     """The gated linear unit: ``a · sigmoid(b)`` where a and b are the halves of the input along `dim`.
 
     >>> import dovetail.nn.functional as F, dovetail as dv
     >>> F.glu(dv.tensor([2., 0.]))
     tensor([1.])
     """
-    tensors("glu", input=input)
-    shape = input._a.shape
-    if not shape:
+    if not input.ndim:
         raise ShapeError("glu", "glu does not support 0-dimensional tensors")
-    floats_only("glu", input._a)
-    dim = dim_of("glu", dim, len(shape))
-    if shape[dim] % 2:
-        raise ShapeError("glu", f"Halving dimension must be even, but dimension {dim} is size {shape[dim]}", f"input {shape}")
+    dim = dim_of("glu", dim, input.ndim)
+    if input.shape[dim] % 2:
+        what = f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}"
+        raise ShapeError("glu", what, f"input {input.shape}")
+    a, b = xp(input).split(input, 2, axis=dim)
+    return a / (xp(input).exp(-b) + 1)
+
+
+@glu.vjp
+def _(g: Any, input: Any, dim: int) -> Any:
     a, b = input.chunk(2, dim)
-    return titled("Glu0", mul(a, sigmoid(b)))
+    by_a = g * sigmoid(b)
+    return cat([by_a, by_a * a * sigmoid(-b)], dim)
 
 
 relu_ = inplace(_relu)

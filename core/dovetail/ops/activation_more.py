@@ -290,7 +290,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Array:
     return masked(input, (input >= -lambd) & (input <= lambd))
 
 
-hardshrink.vjp(lambda g, input, lambd: _where(g, input, (input < -lambd) | (input > lambd)))
+hardshrink.vjp(lambda g, input, lambd: _where(g, input, (input >= -lambd) & (input <= lambd), True))
 
 
 @op(dtypes="floating")
@@ -307,7 +307,7 @@ def softshrink(input: Array, lambd: float = 0.5) -> Array:
     return m.where(input > lambd, input - lambd, m.where(input < -lambd, input + lambd, input * 0))
 
 
-softshrink.vjp(lambda g, input, lambd: _where(g, input, (input < -lambd) | (input > lambd)))
+softshrink.vjp(lambda g, input, lambd: _where(g, input, (input >= -lambd) & (input <= lambd), True))
 
 
 @op(name="threshold")

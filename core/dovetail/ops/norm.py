@@ -33,14 +33,11 @@ def _as(input: Any, out: Any) -> Any:
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
     """Standardise each channel of (N, C, *) over the batch: (result, mean (C,), biased variance (C,))."""
     x = afresh(input, "or channels last").reshape(*input.shape[:2], math.prod(input.shape[2:]))
-    if x.shape[2] == 1:
-        mean = x.mean(axis=(0, 2))
-        out = x - mean[:, None]
-        var = xp(x).einsum("ncl,ncl->c", out, out) / x.shape[0]
-    else:
-        mean = means(x).mean(axis=0)
-        out = x - mean[:, None]
-        var = dots(out, out).sum(axis=0) / (x.shape[0] * x.shape[2])
+    short = x.shape[2] == 1
+    mean = x.mean(axis=(0, 2)) if short else means(x).mean(axis=0)
+    out = x - mean[:, None]
+    var = xp(x).einsum("ncl,ncl->c", out, out) if short else dots(out, out).sum(axis=0)
+    var = var / (x.shape[0] * x.shape[2])
     scale = 1 / xp(x).sqrt(var + eps)
     out *= (scale if weight is None else scale * weight)[:, None]
     if bias is not None:
@@ -199,6 +196,8 @@ def instance_norm(
     count = math.prod(shape[2:])
     if count == 1:
         raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
+    if running_mean is None and running_var is None:
+        return titled("View0", group_norm(input, c, weight, bias, eps))
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean, momentum, 1)
     _update(running_var, var, momentum, count / max(count - 1, 1))
@@ -207,19 +206,24 @@ def instance_norm(
 
 @op(saves=("mean", "rstd"), dtypes="floating", autocast="float32", name="layer_norm", contiguous=True)
 def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: float, centre: bool = True) -> Array:
-    """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions; without `centre` the mean counts as zero."""
+    """``(input - mean) / sqrt(var + eps) · weight + bias`` over the last dimensions; without `centre` the mean counts as zero.
+
+    The weight has the normalized shape, or that of a channel's place, (groups, channels, 1) for (N, groups, channels, L); so has the bias.
+    """
     rows = input.reshape(math.prod(input.shape[: input.ndim - len(normalized_shape)]), math.prod(normalized_shape))
     out, mean, rstd = standardise(rows, eps, centre)
+    out = out.reshape(input.shape)
     if weight is not None:
-        out *= weight.reshape(-1)
+        out *= weight
     if bias is not None:
-        out += bias.reshape(-1)
-    return out.reshape(input.shape), mean, rstd
+        out += bias
+    return out, mean, rstd
 
 
 @_layer_norm.vjp
-def _(g: Any, input: Any, normalized_shape: Any, weight: Any, mean: Any, rstd: Any, needs: Any) -> Any:
-    found = layer_norm_grad(g, input, normalized_shape, weight, mean, rstd, needs)
+def _(g: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, mean: Any, rstd: Any, needs: Any) -> Any:
+    shape = next((t._a.shape for t in (weight, bias) if t is not None), normalized_shape)
+    found = layer_norm_grad(g, input, shape, weight, mean, rstd, needs)
     return tuple(f if n else None for f, n in zip(found, needs, strict=True))
 
 
@@ -236,20 +240,20 @@ _layer_norm.composite(_normed_by_ops)
 
 @op(outputs=("by_input", "by_weight", "by_bias"))
 def layer_norm_grad(grad: Array, input: Array, shape: Any, weight: Array | None, mean: Array | None, rstd: Array, needs: Any) -> Any:
-    """The gradients of layer norm by input, weight and bias; empty where `needs` says no."""
-    rows = grad.reshape(len(rstd), math.prod(shape))
+    """The gradients of layer norm by input, weight and bias, which are of `shape`; empty where `needs` says no."""
+    apart = (math.prod(input.shape[: input.ndim - len(shape)]), math.prod(shape), input.shape[-1] // max(shape[-1], 1))
     by_input = by_weight = by_bias = xp(grad).zeros(0, grad.dtype)
     if needs[2]:
-        by_bias = rows.sum(axis=0).reshape(shape)
+        by_bias = grad.reshape(apart).sum(axis=(0, 2)).reshape(shape)
     if needs[0] or needs[1]:
-        x = input.reshape(rows.shape)
+        x = input.reshape(len(rstd), math.prod(apart) // max(len(rstd), 1))
         x = x.copy() if mean is None else x - mean
         x *= rstd
         if needs[1]:
-            by_weight = xp(grad).einsum("mk,mk->k", rows, x).reshape(shape)
+            by_weight = xp(grad).einsum("mkl,mkl->k", grad.reshape(apart), x.reshape(apart)).reshape(shape)
         if needs[0]:
-            g = rows * weight.reshape(-1) if weight is not None else rows.copy()
-            by_input = back(g, x, rstd, mean is not None).reshape(input.shape)
+            g = grad * weight if weight is not None else grad.copy()
+            by_input = back(g.reshape(x.shape), x, rstd, mean is not None).reshape(input.shape)
     return by_input, by_weight, by_bias
 
 
@@ -327,9 +331,10 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     if shape[0] * math.prod(shape[2:]) * (shape[1] // num_groups) == 1:
         raise ValueRangeError("group_norm", f"Expected more than 1 value per channel when training, got input size {listing(shape)}")
     refuse_types("group_norm", input._a, "iub")
-    width = math.prod(shape[1:]) // num_groups
-    out = _layer_norm(input.reshape((shape[0] * num_groups, width)), (width,), None, None, eps)
-    return titled("NativeGroupNorm0", as_images(_as(input, _affine(out.reshape(shape), weight, bias)), input))
+    sizes = (num_groups, shape[1] // num_groups, math.prod(shape[2:]))
+    weight, bias = (t if t is None else t.reshape((*sizes[:2], 1)) for t in (weight, bias))
+    out = _layer_norm(input.reshape((shape[0], *sizes)), sizes[1:], weight, bias, eps)
+    return titled("NativeGroupNorm0", as_images(_as(input, out.reshape(shape)), input))
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:

@@ -24,7 +24,7 @@ from ..ops._override import of_plugin
 from ..ops.kernels import update_table
 from .optimizer import Optimizer, counter_type, number
 
-__all__ = ["UPDATES", "Bunch", "MultiTensorOptimizer", "Update", "lerp", "mean_square", "update"]
+__all__ = ["UPDATES", "Bunch", "MultiTensorOptimizer", "Update", "lerp", "mean_square", "moments", "update"]
 
 BLOCK = 1 << 15  # elements that are worked on at a time: with states and scratch they fit the cache
 SMALL = 1 << 16  # up to this size parameters are gathered
@@ -78,6 +78,14 @@ def mean_square(np: Any, a: Any, g: Any, keep: float, t: Any) -> None:
     t *= 1 - keep
     a *= keep
     a += t
+
+
+def moments(np: Any, p: Any, g: Any, t: Any, mean: Any, square: Any, beta1: float, beta2: float, decay: float) -> None:
+    """What Adam's kin begin with: the decay of p by a factor, and the running means of the gradient and of its square."""
+    if decay != 1:
+        p *= decay
+    lerp(np, mean, g, 1 - beta1, t)
+    mean_square(np, square, g, beta2, t)
 
 
 def _real(a: Any) -> Any:

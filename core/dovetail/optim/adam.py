@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
-from ._multi import Bunch, MultiTensorOptimizer, lerp, mean_square, update
+from ._multi import Bunch, MultiTensorOptimizer, moments, update
 from .optimizer import check, checked, number
 
 __all__ = ["Adam", "adam_update"]
@@ -20,10 +20,7 @@ def adam_update(
 
     decay is AdamW's factor 1 - lr λ on p, which comes first.
     """
-    if decay != 1:
-        p *= decay
-    lerp(np, exp_avg, g, 1 - beta1, t)
-    mean_square(np, exp_avg_sq, g, beta2, t)
+    moments(np, p, g, t, exp_avg, exp_avg_sq, beta1, beta2, decay)
     if max_exp_avg_sq is not None:
         np.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
         exp_avg_sq = max_exp_avg_sq

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._multi import Bunch, MultiTensorOptimizer, lerp, mean_square, update
+from ._multi import Bunch, MultiTensorOptimizer, moments, update
 from .optimizer import checked
 
 __all__ = ["NAdam", "nadam_update"]
@@ -16,10 +16,7 @@ def nadam_update(
     grad_rate: float, mean_rate: float, correction: float, beta1: float, beta2: float, eps: float, decay: float,
 ) -> None:  # fmt: skip
     """m and v as Adam's; p -= (grad_rate · g + mean_rate · m) / (√(v / correction) + ε)."""
-    if decay != 1:
-        p *= decay
-    lerp(np, exp_avg, g, 1 - beta1, t)
-    mean_square(np, exp_avg_sq, g, beta2, t)
+    moments(np, p, g, t, exp_avg, exp_avg_sq, beta1, beta2, decay)
     np.divide(exp_avg_sq, correction, out=t)
     np.sqrt(t, out=t)
     t += eps

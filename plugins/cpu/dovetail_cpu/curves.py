@@ -10,14 +10,17 @@ import numpy as np
 
 import dovetail as dv
 from dovetail.extend import Array, Kernel, op
+from dovetail.graph.raw import OPS
 
 from . import _native
 
 __all__ = [
-    "clamp", "elu", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "l1_loss", "leaky_relu", "leaky_relu_grad", "logsigmoid",
-    "smooth_l1_loss", "softplus",
+    "clamp", "elu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "l1_loss", "leaky_relu", "leaky_relu_grad",
+    "logsigmoid", "smooth_l1_loss", "softplus", "softshrink", "threshold",
 ]  # fmt: skip
-LEAKY_RELU, ELU, SOFTPLUS, LOGSIGMOID, HARDTANH, HARDSWISH, HARDSIGMOID, MAGNITUDE, HUBER = range(9)  # as in curves.h
+(
+    LEAKY_RELU, ELU, SOFTPLUS, LOGSIGMOID, HARDTANH, HARDSWISH, HARDSIGMOID, MAGNITUDE, HUBER, SOFTSHRINK, HARDSHRINK, THRESHOLD,
+) = range(12)  # fmt: skip  # as in curves.h
 
 
 @op(name="cpu/slope", dtypes="same")
@@ -76,6 +79,26 @@ logsigmoid = _activation(LOGSIGMOID, lambda g, input: slope(g, input, LOGSIGMOID
 hardtanh = _activation(HARDTANH, lambda g, input, min_val, max_val: slope(g, input, HARDTANH, min_val, max_val, 0.0))
 hardswish = _activation(HARDSWISH, lambda g, input: slope(g, input, HARDSWISH, 0.0, 0.0, 0.0))
 hardsigmoid = _activation(HARDSIGMOID, lambda g, input: slope(g, input, HARDSIGMOID, 0.0, 0.0, 0.0))
+hardshrink = _activation(HARDSHRINK, lambda g, input, lambd: slope(g, input, HARDSHRINK, lambd, 0.0, 0.0))
+threshold = _activation(THRESHOLD, lambda g, input, threshold: slope(g, input, THRESHOLD, threshold, 0.0, 0.0))
+softshrink = Kernel(
+    lambda input, lambd: _native.curve(SOFTSHRINK, input, lambd, 0.0, 0.0) if lambd >= 0 else NotImplemented,  # the reference refuses it
+    lambda g, input, lambd: slope(g, input, SOFTSHRINK, lambd, 0.0, 0.0),
+)
+
+
+@op(name="cpu/glu_grad", dtypes="same")
+def glu_grad(grad: Array, input: Array, dim: int) -> Array:
+    """The gradient of the gated linear unit, both halves in one pass."""
+    return _native.glu_grad(grad, input, dim)
+
+
+def _gate_rule(g: Any, input: Any, dim: int) -> Any:
+    """A gradient that is itself to be differentiated is the reference's, made of ops."""
+    return OPS["glu"].reference.rules[None].function(g, input, dim) if dv.is_grad_enabled() else glu_grad(g, input, dim)
+
+
+glu = Kernel(_native.glu, _gate_rule)
 
 
 def _loss(curve: int, divided: bool) -> Kernel:

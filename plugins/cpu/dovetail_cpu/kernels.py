@@ -20,7 +20,7 @@ NAMES = (
     "matmul matmul_nt matmul_tn matmul_folded_tn linear linear_grad neg abs square sqrt rsqrt reciprocal exp log tanh sigmoid relu silu "
     "add sub mul div maximum minimum tanh_grad sigmoid_grad relu_grad silu_grad erf gelu gelu_grad batch_norm "
     "batch_norm_grad batch_norm_infer layer_norm layer_norm_grad avg_pool avg_pool_grad softmax softmax_grad log_softmax "
-    "log_softmax_grad cross_entropy cross_entropy_grad sum mean sum_to embedding embedding_grad sgd_update adam_update "
+    "log_softmax_grad logsumexp cross_entropy cross_entropy_grad sum mean sum_to embedding embedding_grad sgd_update adam_update "
     "lstm_layer lstm_layer_grad attention attention_grad cat gru_layer gru_layer_grad binary_cross_entropy "
     "binary_cross_entropy_with_logits mse_loss prelu cumsum add_scaled addcmul addcdiv lerp sign sgn tril triu gather gather_grad index "
     "index_select getitem_grad"
@@ -42,6 +42,23 @@ def _on_copy(into: Callable[..., Any]) -> Kernel:
 
 
 index_add, scatter_add = _on_copy(_native.index_add_), _on_copy(_native.scatter_add_)
+
+_POWERS: dict[Any, Callable[[Array], Any]] = {  # as the reference has them, product by product
+    2: _native.square,
+    3: lambda x: _native.mul_(_native.square(x), x),
+    0.5: _native.sqrt,
+    -0.5: _native.rsqrt,
+    -1: _native.reciprocal,
+    -2: lambda x: _native.reciprocal(_native.square(x)),
+}
+
+
+def _pow(input: Any, exponent: Any) -> Any:
+    short = None if hasattr(exponent, "dtype") else _POWERS.get(exponent)
+    return NotImplemented if short is None else short(input)
+
+
+pow = Kernel(_pow)
 
 
 def __getattr__(name: str) -> Kernel:

@@ -23,7 +23,7 @@ def max_pool_grad(grad: Array, input: Array, window: Any) -> Array:
 
 @max_pool_grad.vjp("grad")
 def _(g: Any, input: Any, window: Any) -> Any:
-    pool = dv.nn.functional.max_pool2d if len(window.outs) == 2 else dv.nn.functional.max_pool1d
+    pool = getattr(dv.nn.functional, f"max_pool{len(window.outs)}d")
     place = (window.kernel, window.stride, window.padding, window.dilation)
     at = pool(input, *place, return_indices=True)[1]
     if tuple(at.shape[2:]) != window.outs:

@@ -59,6 +59,30 @@ template <bool LOG> nb::object softmax_grad(nb::handle grad, nb::handle y, long 
     });
 }
 
+// logsumexp(input, dim, keepdim) over one dimension, given alone or in a tuple
+nb::object logsumexp(nb::handle input, nb::handle dim, bool keepdim) {
+    PyObject* one = PyTuple_Check(dim.ptr()) && PyTuple_GET_SIZE(dim.ptr()) == 1 ? PyTuple_GET_ITEM(dim.ptr(), 0) : dim.ptr();
+    if (!is_array(input) || !PyLong_CheckExact(one)) return decline();
+    const long given = PyLong_AsLong(one);
+    const Around a(Array(input), given);
+    if (!a) return decline();
+    return by_type(Array(input), [&](auto t) {
+        using T = decltype(t);
+        nb::object whole = straight(input);
+        Array x(whole);
+        std::vector<npy_intp> shape(x.shape(), x.shape() + x.ndim());
+        const auto at = shape.begin() + (given < 0 ? given + x.ndim() : given);
+        if (keepdim) *at = 1;
+        else shape.erase(at);
+        nb::object out = fresh(int(shape.size()), shape.data(), x.type());
+        quietly(double(x.count()) * 8, [&] {
+            if (a.inner == 1) kernels<T>().classes.log_sum(a.outer, a.n, x.data<T>(), Array(out).data<T>());
+            else kernels<T>().channels.log_sum(a.outer, a.n, a.inner, x.data<T>(), Array(out).data<T>());
+        });
+        return out;
+    });
+}
+
 // Logits (N, C, *d) with a whole-number label (N, *d) for each, which may be weighed by class.
 bool plain(nb::handle input, nb::handle target, nb::handle weight) {
     if (!is_array(input) || !is_array(target)) return false;
@@ -153,6 +177,7 @@ void bind_classes(nb::module_& m) {
     m.def("log_softmax", &softmax<true>);
     m.def("softmax_grad", &softmax_grad<false>);
     m.def("log_softmax_grad", &softmax_grad<true>);
+    m.def("logsumexp", &logsumexp);
     m.def("cross_entropy", &cross_entropy, nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
     m.def("cross_entropy_grad", &cross_entropy_grad, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
 }

@@ -110,6 +110,23 @@ long product_of(nb::tuple shape) {
     return n;
 }
 
+// Whether `h` is None or, with `more` 0, a parameter of the normalized shape; with 1, one of group norm, (groups, channels of a group, 1).
+bool ranked(nb::handle h, nb::tuple shape, int more) {
+    return h.is_none() || (is_array(h) && Array(h).ndim() == int(nb::len(shape)) + more);
+}
+
+// (rows, channels of a row, elements of a channel) of group norm: its input is (N, groups, channels, L) and a parameter
+// (groups, channels, 1). `groups` 0: it is none.
+struct Groups {
+    long groups = 0, per = 1, l = 1;
+    Groups(const Array& x, nb::tuple shape, nb::handle parameter) {
+        if (nb::len(shape) != 2 || x.ndim() != 4 || !is_array(parameter) || Array(parameter).ndim() != 3) return;
+        const Array p(parameter);
+        if (p.size(0) != x.size(1) || p.size(1) != x.size(2) || p.size(2) != 1 || product_of(shape) != x.size(2) * x.size(3)) return;
+        groups = x.size(1), per = x.size(2), l = x.size(3);
+    }
+};
+
 // layer_norm(input, normalized_shape, weight, bias, eps, centre) to (out, mean, rstd)
 nb::object layer_norm(nb::handle input, nb::handle normalized_shape, nb::handle weight, nb::handle bias, double eps, bool centre) {
     if (!is_array(input) || !PyTuple_Check(normalized_shape.ptr())) return decline();
@@ -121,33 +138,43 @@ nb::object layer_norm(nb::handle input, nb::handle normalized_shape, nb::handle 
         Array x(keep[0]);
         const long rows = x.count() / width;
         bool fits = true;
-        const T *w = optional<T>(weight, keep[1], width, x.type(), fits), *b = optional<T>(bias, keep[2], width, x.type(), fits);
-        if (!fits) return decline();
+        const nb::tuple sizes = nb::borrow<nb::tuple>(normalized_shape);
+        const Groups grouped(Array(input), sizes, weight.is_none() ? bias : weight);
+        const int more = grouped.groups > 0;
+        const long count = more ? grouped.groups * grouped.per : width;
+        const T *w = optional<T>(weight, keep[1], count, x.type(), fits), *b = optional<T>(bias, keep[2], count, x.type(), fits);
+        if (!fits || (more && !centre) || !ranked(weight, sizes, more) || !ranked(bias, sizes, more)) return decline();
         nb::object out = fresh_like(x), mean = centre ? fresh({rows, 1}, x.type()) : nb::none(), rstd = fresh({rows, 1}, x.type());
         T* m = centre ? Array(mean).data<T>() : nullptr;
-        quietly(double(x.count()) * 4,
-                [&] { kernels<T>().norm.layer(rows, width, x.data<T>(), w, b, T(eps), Array(out).data<T>(), m, Array(rstd).data<T>()); });
+        T *y = Array(out).data<T>(), *s = Array(rstd).data<T>();
+        const auto [groups, per, l] = grouped;
+        quietly(double(x.count()) * 4, [&, groups = groups, per = per, l = l] {
+            if (more) kernels<T>().norm.group(rows, groups, per, l, x.data<T>(), w, b, T(eps), y, m, s);
+            else kernels<T>().norm.layer(rows, width, x.data<T>(), w, b, T(eps), y, m, s);
+        });
         return nb::make_tuple(out, mean, rstd);
     });
 }
 
-// layer_norm_grad(grad, input, shape, weight, mean, rstd, needs) to (by_input, by_weight, by_bias)
+// layer_norm_grad(grad, input, shape, weight, mean, rstd, needs) to (by_input, by_weight, by_bias); `shape` is that of the parameters
 nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, nb::handle weight, nb::handle mean, nb::handle rstd,
                            nb::tuple needs) {
     if (!is_array(grad) || !is_array(input) || !is_array(rstd) || !PyTuple_Check(shape.ptr())) return decline();
     if (Array(grad).type() != Array(input).type() || Array(grad).count() != Array(input).count()) return decline();
     const nb::tuple sizes = nb::borrow<nb::tuple>(shape);
-    const long width = product_of(sizes);
-    if (width < 1 || !Array(input).count()) return decline();
+    const long count = product_of(sizes);  // of each parameter
+    if (count < 1 || !Array(input).count()) return decline();
     return by_type(Array(input), [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object keep[5] = {straight(grad), straight(input)};
         Array g(keep[0]), x(keep[1]);
-        const long rows = x.count() / width;
-        bool fits = true;
-        const T *w = optional<T>(weight, keep[2], width, x.type(), fits), *m = optional<T>(mean, keep[3], rows, x.type(), fits),
+        const long rows = Array(rstd).count(), width = x.count() / std::max(rows, 1L);
+        const bool grouped = rows * width == x.count() && width != count;  // as in Groups
+        const long l = grouped ? x.size(-1) : 1, per = width / l;
+        bool fits = grouped ? nb::len(sizes) == 3 && x.ndim() == 4 && count == x.size(1) * x.size(2) && per == x.size(2) : width == count;
+        const T *w = optional<T>(weight, keep[2], count, x.type(), fits), *m = optional<T>(mean, keep[3], rows, x.type(), fits),
                 *s = optional<T>(rstd, keep[4], rows, x.type(), fits);
-        if (!fits) return decline();
+        if (!fits || (grouped && !m)) return decline();
         std::vector<npy_intp> each;
         for (nb::handle h : sizes) each.push_back(nb::cast<npy_intp>(h));
         auto made = [&](int i) -> nb::object {
@@ -157,8 +184,11 @@ nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, 
         nb::object out[3] = {made(0), made(1), made(2)};
         auto data = [&](int i) { return nb::cast<bool>(needs[size_t(i)]) ? Array(out[i]).data<T>() : nullptr; };
         T* to[3] = {data(0), data(1), data(2)};
-        quietly(double(x.count()) * 4,
-                [&] { kernels<T>().norm.layer_grad(rows, width, g.data<T>(), x.data<T>(), w, m, s, to[0], to[1], to[2]); });
+        quietly(double(x.count()) * 4, [&] {
+            const auto& k = kernels<T>().norm;
+            if (grouped) k.group_grad(rows, count / per, per, l, g.data<T>(), x.data<T>(), w, m, s, to[0], to[1], to[2]);
+            else k.layer_grad(rows, width, g.data<T>(), x.data<T>(), w, m, s, to[0], to[1], to[2]);
+        });
         return nb::make_tuple(out[0], out[1], out[2]);
     });
 }

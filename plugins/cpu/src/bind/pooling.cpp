@@ -1,19 +1,21 @@
-// Pooling of NumPy arrays in one and two dimensions.
+// Pooling of NumPy arrays in one and two dimensions, max pooling also in three.
 #include "bind.h"
 
 namespace dovetail {
 namespace {
 
-// A window as the core has it: five tuples (kernel, stride, padding, dilation, outs) of one or two numbers.
+// A window as the core has it: five tuples (kernel, stride, padding, dilation, outs) of one to three numbers.
 bool window_of(nb::handle window, PoolShape& s) {
     if (!PyTuple_Check(window.ptr()) || PyTuple_GET_SIZE(window.ptr()) != 5) return false;
-    long *high[5] = {&s.kh, &s.sh, &s.ph, &s.dh, &s.oh}, *wide[5] = {&s.kw, &s.sw, &s.pw, &s.dw, &s.ow};
+    long *deep[5] = {&s.kd, &s.sd, &s.pd, &s.dd, &s.od}, *high[5] = {&s.kh, &s.sh, &s.ph, &s.dh, &s.oh},
+         *wide[5] = {&s.kw, &s.sw, &s.pw, &s.dw, &s.ow};
     const long alone[5] = {1, 1, 0, 1, 1};
     for (int i = 0; i < 5; i++) {
         PyObject* pair = PyTuple_GET_ITEM(window.ptr(), i);
         const Py_ssize_t n = PyTuple_Check(pair) ? PyTuple_GET_SIZE(pair) : 0;
-        if (n != 1 && n != 2) return false;
-        *high[i] = n == 2 ? PyLong_AsLong(PyTuple_GET_ITEM(pair, 0)) : alone[i];
+        if (n < 1 || n > 3) return false;
+        *deep[i] = n == 3 ? PyLong_AsLong(PyTuple_GET_ITEM(pair, 0)) : alone[i];
+        *high[i] = n >= 2 ? PyLong_AsLong(PyTuple_GET_ITEM(pair, n - 2)) : alone[i];
         *wide[i] = PyLong_AsLong(PyTuple_GET_ITEM(pair, n - 1));
         if (PyErr_Occurred()) {
             PyErr_Clear();
@@ -23,23 +25,26 @@ bool window_of(nb::handle window, PoolShape& s) {
     return true;
 }
 
-// (N, C, L) or (N, C, H, W), not empty.
+// (N, C, L), (N, C, H, W) or (N, C, D, H, W), not empty.
 bool planes(nb::handle h, int spatial) { return is_array(h) && Array(h).ndim() == spatial + 2 && Array(h).count() > 0; }
 int spatial_of(nb::handle window) { return (int)PyTuple_GET_SIZE(PyTuple_GET_ITEM(window.ptr(), 0)); }
-void sizes(const Array& x, PoolShape& s) { s.planes = x.size(0) * x.size(1), s.h = x.ndim() == 4 ? x.size(2) : 1, s.w = x.size(-1); }
+void sizes(const Array& x, PoolShape& s) {
+    s.planes = x.size(0) * x.size(1), s.d = x.ndim() == 5 ? x.size(2) : 1, s.h = x.ndim() >= 4 ? x.size(-2) : 1, s.w = x.size(-1);
+}
 nb::object result(const Array& x, long h, long w) {
     return x.ndim() == 4 ? fresh({x.size(0), x.size(1), h, w}, x.type()) : fresh({x.size(0), x.size(1), w}, x.type());
 }
-double work(const PoolShape& s) { return double(s.planes) * (s.h * s.w + s.oh * s.ow * s.kh * s.kw); }
+double work(const PoolShape& s) { return double(s.planes) * (s.d * s.h * s.w + s.od * s.oh * s.ow * s.kd * s.kh * s.kw); }
 
 nb::object max_pool(nb::handle input, nb::handle window) {
     PoolShape s;
-    if (!window_of(window, s) || !planes(input, spatial_of(window)) || s.oh < 1 || s.ow < 1) return decline();
+    if (!window_of(window, s) || !planes(input, spatial_of(window)) || s.od < 1 || s.oh < 1 || s.ow < 1) return decline();
     Array x(input);
     sizes(x, s);
     return by_type(x, [&](auto t) {
         using T = decltype(t);
-        nb::object whole = straight(input), out = result(x, s.oh, s.ow);
+        nb::object whole = straight(input);
+        nb::object out = x.ndim() == 5 ? fresh({x.size(0), x.size(1), s.od, s.oh, s.ow}, x.type()) : result(x, s.oh, s.ow);
         quietly(work(s), [&] { kernels<T>().pooling.max(s, Array(whole).data<T>(), Array(out).data<T>()); });
         return as_images(out, x);
     });
@@ -51,7 +56,8 @@ nb::object max_pool_grad(nb::handle grad, nb::handle input, nb::handle y, nb::ha
     if (!window_of(window, s) || !planes(input, spatial_of(window)) || !is_array(grad) || !is_array(y)) return decline();
     Array x(input);
     sizes(x, s);
-    if (Array(grad).type() != x.type() || Array(y).type() != x.type() || Array(grad).count() != s.planes * s.oh * s.ow) return decline();
+    if (Array(grad).type() != x.type() || Array(y).type() != x.type() || Array(grad).count() != s.planes * s.od * s.oh * s.ow)
+        return decline();
     return by_type(x, [&](auto t) {
         using T = decltype(t);
         nb::object g = straight(grad), whole = straight(input), top = straight(y), out = fresh_like(x);
@@ -79,7 +85,7 @@ template <class T> bool divisor(nb::handle count, const PoolShape& s, int type, 
 
 nb::object avg_pool(nb::handle input, nb::handle window, nb::handle count) {
     PoolShape s;
-    if (!window_of(window, s) || !planes(input, spatial_of(window)) || s.oh < 1 || s.ow < 1) return decline();
+    if (!window_of(window, s) || spatial_of(window) > 2 || !planes(input, spatial_of(window)) || s.oh < 1 || s.ow < 1) return decline();
     Array x(input);
     sizes(x, s);
     return by_type(x, [&](auto t) -> nb::object {
@@ -96,7 +102,7 @@ nb::object avg_pool(nb::handle input, nb::handle window, nb::handle count) {
 
 nb::object avg_pool_grad(nb::handle grad, nb::tuple size, nb::handle window, nb::handle count) {
     PoolShape s;
-    if (!window_of(window, s) || !planes(grad, spatial_of(window)) || nb::len(size) != size_t(spatial_of(window))) return decline();
+    if (!window_of(window, s) || spatial_of(window) > 2 || !planes(grad, spatial_of(window)) || nb::len(size) != size_t(spatial_of(window))) return decline();
     Array g(grad);
     sizes(g, s);
     s.h = nb::len(size) == 2 ? nb::cast<long>(size[0]) : 1, s.w = nb::cast<long>(size[nb::len(size) - 1]);

@@ -100,6 +100,21 @@ template <class T> void log_softmax(long outer, long n, long inner, const T* x, 
     });
 }
 
+template <class T> void log_sum(long outer, long n, long inner, const T* x, T* out) {
+    each_span<T>(outer, n, inner, [&](long at, long columns) {
+        Row<T> most = largest(n, inner, columns, x + at), total(0);
+        for (long k = 0; k < n; k++)
+            total.each(columns, [&](Vec<T>& t, long j, long some) INLINE_LAMBDA {
+                t += exp_of_negative<T>(part(x + at + k * inner + j, some) - most.v[j / WIDTH<T>]);
+            });
+        total.each(columns, [&](Vec<T>& t, long j, long some) INLINE_LAMBDA {
+            const Vec<T> top = most.v[j / WIDTH<T>];
+            const Vec<T> found = magnitude<T>(top) == std::numeric_limits<T>::infinity() ? top : top + log<T>(t);
+            put(out + at / (n * inner) * inner + at % inner + j, found, some);
+        });
+    });
+}
+
 template <class T> void log_softmax_grad(long outer, long n, long inner, const T* g, const T* y, T* out) {
     each_span<T>(outer, n, inner, [&](long at, long columns) {
         Row<T> total(0);
@@ -133,9 +148,9 @@ void cross_entropy_grad(long outer, long n, long inner, const T* logp, const int
 
 }  // namespace
 
-#define INSTANCE(T)                                                                                       \
-    template <> ChannelsKernels<T> channels_kernels<T>() {                                                \
-        return {softmax<T>, softmax_grad<T>, log_softmax<T>, log_softmax_grad<T>, cross_entropy_grad<T>}; \
+#define INSTANCE(T)                                                                                                   \
+    template <> ChannelsKernels<T> channels_kernels<T>() {                                                            \
+        return {softmax<T>, softmax_grad<T>, log_softmax<T>, log_softmax_grad<T>, log_sum<T>, cross_entropy_grad<T>}; \
     }
 INSTANCE(float)
 INSTANCE(double)

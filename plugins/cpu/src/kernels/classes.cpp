@@ -101,6 +101,21 @@ template <class T> void log_softmax_grad(long rows, long width, const T* g, cons
     });
 }
 
+template <class T> void log_sum(long rows, long width, const T* x, T* out) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
+        for (; r < end; r++) {
+            const T *p = x + r * width, top = row_max(p, width);
+            Vec<T> total{};
+            for (long j = 0; j < width; j += W) {
+                const long some = std::min(W, width - j);
+                total += first<T>(exp_of_negative<T>(part(p + j, some) - top), some);
+            }
+            out[r] = std::isinf(top) ? top : top + std::log(sum<T>(total));
+        }
+    });
+}
+
 template <class T> void cross_entropy_grad(long rows, long width, const T* logp, const int64_t* label, const T* scale, T* out) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, GRAIN / width), [&](long r, long end) {
@@ -119,9 +134,9 @@ template <class T> void cross_entropy_grad(long rows, long width, const T* logp,
 
 }  // namespace
 
-#define INSTANCE(T)                                                                                       \
-    template <> ClassesKernels<T> classes_kernels<T>() {                                                  \
-        return {softmax<T>, softmax_grad<T>, log_softmax<T>, log_softmax_grad<T>, cross_entropy_grad<T>}; \
+#define INSTANCE(T)                                                                                                   \
+    template <> ClassesKernels<T> classes_kernels<T>() {                                                              \
+        return {softmax<T>, softmax_grad<T>, log_softmax<T>, log_softmax_grad<T>, log_sum<T>, cross_entropy_grad<T>}; \
     }
 INSTANCE(float)
 INSTANCE(double)

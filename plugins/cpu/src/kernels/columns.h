@@ -35,6 +35,16 @@ template <class T> INLINE void add_run(const T* from, T* to, long step, long n) 
         long i = 0;
         for (; i + W <= n; i += W) store(to + i, load(to + i) + load(from + i));
         if (i < n) store(to + i, load(to + i, n - i) + load(from + i, n - i), n - i);
+    } else if (step == 2) {  // zeros are added to what lies between
+        using Order = std::make_integer_sequence<int, W>;
+        for (long i = 0; i < n; i += W) {
+            const long some = n - i < W ? n - i : W, reach = 2 * some - 1;
+            const Vec<T> v = part(from + i, some);
+            T* at = to + 2 * i;
+            const long low = reach < W ? reach : W;
+            put(at, part(at, low) + zip_low(v, Vec<T>{}, Order{}), low);
+            if (reach > W) put(at + W, part(at + W, reach - W) + zip_high(v, Vec<T>{}, Order{}), reach - W);
+        }
     } else {
         for (long i = 0; i < n; i++) to[i * step] += from[i];
     }

@@ -70,6 +70,12 @@ template <class T> void value(Curve curve, const Shape& s, const T* x, T* out, l
             const V m = magnitude<T>(v);
             return (m < a ? m * m * T(0.5) : (m - half) * a) / b;
         });
+    case Curve::softshrink:
+        return each(x, out, n, [=](V v) INLINE_LAMBDA { return v > a ? v - a : v < -a ? v + a : v * T(0); });
+    case Curve::hardshrink:
+        return each(x, out, n, [=](V v) INLINE_LAMBDA { return ((v >= -a) & (v <= a)) ? V{} : v; });
+    case Curve::threshold:
+        return each(x, out, n, [=](V v) INLINE_LAMBDA { return v <= a ? splat(b) : v; });
     }
 }
 
@@ -103,12 +109,41 @@ template <class T> void slope(Curve curve, const Shape& s, const T* grad, long s
         return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return g * sign<T>(v); });
     case Curve::huber:
         return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return g * (magnitude<T>(v) < a ? v : sign<T>(v) * a) / b; });
+    case Curve::softshrink:
+    case Curve::hardshrink:
+        return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return ((v >= -a) & (v <= a)) ? V{} : g; });
+    case Curve::threshold:
+        return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return v <= a ? V{} : g; });
     }
+}
+
+// Calls f(place in a half, in the whole of its first half, how many) for each vector of each row.
+template <class T, class F> void each_gated(long outer, long inner, F f) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(outer, std::max(1L, GRAIN / inner), [&](long r, long end) {
+        for (; r < end; r++)
+            for (long j = 0; j < inner; j += W) f(r * inner + j, r * 2 * inner + j, std::min(W, inner - j));
+    });
+}
+
+template <class T> void gate(long outer, long inner, const T* x, T* out) {
+    each_gated<T>(outer, inner, [=](long half, long at, long some) INLINE_LAMBDA {
+        put(out + half, part(x + at, some) * sigmoid<T>(part(x + at + inner, some)), some);
+    });
+}
+
+template <class T> void gate_grad(long outer, long inner, const T* g, const T* x, T* out) {
+    each_gated<T>(outer, inner, [=](long half, long at, long some) INLINE_LAMBDA {
+        const Vec<T> s = sigmoid<T>(part(x + at + inner, some)), by_first = part(g + half, some) * s;
+        put(out + at, by_first, some), put(out + at + inner, by_first * part(x + at, some) * (T(1) - s), some);
+    });
 }
 
 }  // namespace
 
-template <> CurvesKernels<float> curves_kernels<float>() { return {value<float>, slope<float>}; }
-template <> CurvesKernels<double> curves_kernels<double>() { return {value<double>, slope<double>}; }
+#define INSTANCE(T) \
+    template <> CurvesKernels<T> curves_kernels<T>() { return {value<T>, slope<T>, gate<T>, gate_grad<T>}; }
+INSTANCE(float)
+INSTANCE(double)
 
 }  // namespace dovetail::ISA

@@ -13,6 +13,9 @@ enum class Curve {
     hardsigmoid,
     magnitude,    // |x|
     huber,        // bound, divisor
+    softshrink,   // half of the width that becomes 0, likewise
+    hardshrink,
+    threshold,    // bound, what is put below it
 };
 
 // The numbers of a curve, as its op names them.
@@ -24,6 +27,9 @@ template <class T> struct CurvesKernels {
     void (*value)(Curve f, const Shape& s, const T* x, T* out, long n);
     // grad times the slope at x; grad has `step` 1, or 0: one number for all.
     void (*slope)(Curve f, const Shape& s, const T* grad, long step, const T* x, T* out, long n);
+    // Gates, (outer, 2, inner) to (outer, inner): the first half times the sigmoid of the second; and the gradient of that.
+    void (*gate)(long outer, long inner, const T* x, T* out);
+    void (*gate_grad)(long outer, long inner, const T* g, const T* x, T* out);
 };
 
 }  // namespace dovetail

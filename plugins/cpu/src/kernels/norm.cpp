@@ -171,20 +171,24 @@ template <class T> void scale_shift(long n, long c, long l, const T* x, const T*
     });
 }
 
+// The mean of a row, which counts as zero unless it is centred, and 1 / sqrt(variance + eps).
+template <class T> INLINE void moments(const T* p, long n, T eps, bool centred, T& mean, T& rstd) {
+    const T m = centred ? sum<T>(run_sum<T>(n, [&](long j, long some) { return part(p + j, some); })) / T(n) : T(0);
+    const Vec<T> squares = run_sum<T>(n, [&](long j, long some) {
+        const Vec<T> d = first<T>(part(p + j, some) - m, some);
+        return d * d;
+    });
+    mean = m, rstd = T(1) / std::sqrt(sum<T>(squares) / T(n) + eps);
+}
+
 template <class T> void layer(long rows, long width, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd) {
     constexpr long W = WIDTH<T>;
     parallel_range(rows, std::max(1L, 4096 / width), [&](long r, long end) {
         for (; r < end; r++) {
             const T* p = x + r * width;
             T* q = out + r * width;
-            const T m = mean ? sum<T>(run_sum<T>(width, [&](long j, long some) { return part(p + j, some); })) / T(width) : T(0);
-            const T v = sum<T>(run_sum<T>(width,
-                                          [&](long j, long some) {
-                                              Vec<T> d = first<T>(part(p + j, some) - m, some);
-                                              return d * d;
-                                          })) /
-                        T(width);
-            const T s = T(1) / std::sqrt(v + eps);
+            T m, s;
+            moments(p, width, eps, mean != nullptr, m, s);
             for (long j = 0; j < width; j += W) {
                 const long some = std::min(W, width - j);
                 Vec<T> y = (part(p + j, some) - m) * s;
@@ -236,10 +240,66 @@ template <class T> void layer_grad(long rows, long width, const T* g, const T* x
             }
 }
 
+template <class T>
+void group(long rows, long groups, long per, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd) {
+    constexpr long W = WIDTH<T>;
+    parallel_range(rows, std::max(1L, 4096 / (per * l)), [&](long r, long end) {
+        for (; r < end; r++) {
+            T m, s;
+            moments(x + r * per * l, per * l, eps, true, m, s);
+            for (long k = 0; k < per; k++) {
+                const long at = (r * per + k) * l, channel = r % groups * per + k;
+                const T scale = weight ? s * weight[channel] : s, shift = bias ? bias[channel] : T(0);
+                for (long j = 0; j < l; j += W) {
+                    const long some = std::min(W, l - j);
+                    put(out + at + j, (part(x + at + j, some) - m) * scale + shift, some);
+                }
+            }
+            mean[r] = m, rstd[r] = s;
+        }
+    });
+}
+
+template <class T> void group_grad(long rows, long groups, long per, long l, const T* g, const T* x, const T* weight, const T* mean,
+                                   const T* rstd, T* by_input, T* by_weight, T* by_bias) {
+    constexpr long W = WIDTH<T>;
+    T *products = scratch<T>(SLOT_1, 2 * rows * per), *sums = products + rows * per;  // of each channel of each row
+    parallel_range(rows, std::max(1L, 4096 / (per * l)), [&](long r, long end) {
+        for (; r < end; r++) {
+            const T m = mean[r], s = rstd[r], *w = weight ? weight + r % groups * per : nullptr;
+            T level = 0, tilt = 0;
+            for (long k = r * per; k < (r + 1) * per; k++) {
+                const T *d = g + k * l, *p = x + k * l, scale = w ? w[k - r * per] : T(1);
+                sums[k] = sum<T>(run_sum<T>(l, [&](long j, long some) { return part(d + j, some); }));
+                products[k] = s * sum<T>(run_sum<T>(l, [&](long j, long some) { return part(d + j, some) * (part(p + j, some) - m); }));
+                level += scale * sums[k], tilt += scale * products[k];
+            }
+            if (!by_input) continue;
+            level *= s / T(per * l), tilt *= s * s / T(per * l);
+            for (long k = r * per; k < (r + 1) * per; k++) {
+                const T *d = g + k * l, *p = x + k * l, scale = w ? s * w[k - r * per] : s;
+                for (long j = 0; j < l; j += W) {
+                    const long some = std::min(W, l - j);
+                    put(by_input + k * l + j, part(d + j, some) * scale - level - (part(p + j, some) - m) * tilt, some);
+                }
+            }
+        }
+    });
+    for (int i = 0; i < 2; i++)
+        if (T* to = i ? by_bias : by_weight)
+            for (long channel = 0; channel < groups * per; channel++) {
+                T v = 0;
+                for (long k = channel; k < rows * per; k += groups * per) v += (i ? sums : products)[k];
+                to[channel] = v;
+            }
+}
+
 }  // namespace
 
-#define INSTANCE(T) \
-    template <> NormKernels<T> norm_kernels<T>() { return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>}; }
+#define INSTANCE(T)                                                                                                       \
+    template <> NormKernels<T> norm_kernels<T>() {                                                                        \
+        return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>, group<T>, group_grad<T>};               \
+    }
 INSTANCE(float)
 INSTANCE(double)
 

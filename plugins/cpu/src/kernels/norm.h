@@ -1,4 +1,4 @@
-// Batch norm on (N, C, L) and layer norm on (rows, width), with their gradients.
+// Batch norm on (N, C, L), layer norm on (rows, width) and group norm on (rows, channels, L), with their gradients.
 #pragma once
 
 namespace dovetail {
@@ -16,6 +16,11 @@ template <class T> struct NormKernels {
     // by_input, by_weight and by_bias may each be null.
     void (*layer_grad)(long rows, long width, const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* by_input,
                        T* by_weight, T* by_bias);
+    // Rows of `per` channels of `l` elements; weight and bias, which may be null, have a value for each channel of `groups` rows in turn.
+    void (*group)(long rows, long groups, long per, long l, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean, T* rstd);
+    // by_input, by_weight and by_bias may each be null.
+    void (*group_grad)(long rows, long groups, long per, long l, const T* g, const T* x, const T* weight, const T* mean, const T* rstd,
+                       T* by_input, T* by_weight, T* by_bias);
 };
 
 }  // namespace dovetail

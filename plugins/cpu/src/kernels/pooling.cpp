@@ -21,8 +21,8 @@ INLINE bool span(const PoolShape& s, long kj, long& from, long& to, long& at) {
 }
 
 bool halves(const PoolShape& s) {
-    return s.kh == 2 && s.kw == 2 && s.sh == 2 && s.sw == 2 && !s.ph && !s.pw && s.dh == 1 && s.dw == 1 && s.oh * 2 <= s.h &&
-           s.ow * 2 <= s.w;
+    const bool flat = s.d == 1 && s.kd == 1 && !s.ph && !s.pw && s.dh == 1 && s.dw == 1;
+    return flat && s.kh == 2 && s.kw == 2 && s.sh == 2 && s.sw == 2 && s.oh * 2 <= s.h && s.ow * 2 <= s.w;
 }
 
 // Pairs of neighbours in `some` windows: the first and the second of each.
@@ -45,17 +45,29 @@ template <class T> INLINE void put_pairs(T* p, long some, Vec<T> even, Vec<T> od
     if (2 * some > W) put(p + W, b, 2 * some - W);
 }
 
+// Calls f(first window, how many, place) for each tap of row r of windows: those whose tap lies inside, and where the first of them
+// reads, counted from the start of the volume.
+template <class F> INLINE void each_tap(const PoolShape& s, long r, F f) {
+    const long z0 = r / s.oh % s.od * s.sd - s.pd, y0 = r % s.oh * s.sh - s.ph;
+    for (long k = 0; k < s.kd * s.kh; k++) {
+        const long z = z0 + k / s.kh * s.dd, y = y0 + k % s.kh * s.dh;
+        if (z < 0 || z >= s.d || y < 0 || y >= s.h) continue;
+        for (long kj = 0, from, last, at; kj < s.kw; kj++)
+            if (span(s, kj, from, last, at)) f(from, last - from, (z * s.h + y) * s.w + at);
+    }
+}
+
 template <class T> void max(const PoolShape& s, const T* x, T* out) {
     constexpr long W = WIDTH<T>;
     const bool half = halves(s);
-    parallel_range(s.planes * s.oh, std::max(1L, 8192 / (s.ow * s.kh * s.kw)), [&](long r, long end) {
+    parallel_range(s.planes * s.od * s.oh, std::max(1L, 8192 / (s.ow * s.kd * s.kh * s.kw)), [&](long r, long end) {
         T* line = scratch<T>(SLOT_1, s.ow);
         for (; r < end; r++) {
-            const T* plane = x + r / s.oh * s.h * s.w;
-            const long oy = r % s.oh;
+            const T* volume = x + r / (s.oh * s.od) * s.d * s.h * s.w;
             T* to = out + r * s.ow;
             if (half) {
-                const T* p = plane + 2 * oy * s.w;
+                const long oy = r % s.oh;
+                const T* p = volume + 2 * oy * s.w;
                 for (long j = 0; j < s.ow; j += W) {
                     const long some = std::min(W, s.ow - j);
                     Vec<T> a, b, c, d;
@@ -65,18 +77,13 @@ template <class T> void max(const PoolShape& s, const T* x, T* out) {
                 continue;
             }
             for (long j = 0; j < s.ow; j++) to[j] = -std::numeric_limits<T>::infinity();
-            for (long ki = 0; ki < s.kh; ki++) {
-                const long y = oy * s.sh - s.ph + ki * s.dh;
-                if (y < 0 || y >= s.h) continue;
-                for (long kj = 0, from, last, at; kj < s.kw; kj++) {
-                    if (!span(s, kj, from, last, at)) continue;
-                    gather_run(plane + y * s.w + at, s.sw, line, last - from);
-                    for (long j = from; j < last; j += W) {
-                        const long some = std::min(W, last - j);
-                        put(to + j, greater<T>(part(to + j, some), part(line + j - from, some)), some);
-                    }
+            each_tap(s, r, [&](long from, long many, long at) INLINE_LAMBDA {
+                gather_run(volume + at, s.sw, line, many);
+                for (long j = 0; j < many; j += W) {
+                    const long some = std::min(W, many - j);
+                    put(to + from + j, greater<T>(part(to + from + j, some), part(line + j, some)), some);
                 }
-            }
+            });
         }
     });
 }
@@ -84,10 +91,11 @@ template <class T> void max(const PoolShape& s, const T* x, T* out) {
 template <class T> void max_grad(const PoolShape& s, const T* g, const T* x, const T* out, T* by_input) {
     constexpr long W = WIDTH<T>;
     const bool half = halves(s);
-    parallel_range(s.planes, std::max(1L, 8192 / (s.h * s.w)), [&](long q, long end) {
+    parallel_range(s.planes, std::max(1L, 8192 / (s.d * s.h * s.w)), [&](long q, long end) {
+        T* line = scratch<T>(SLOT_1, 2 * s.ow);
         for (; q < end; q++) {
-            const T *plane = x + q * s.h * s.w, *top = out + q * s.oh * s.ow, *d = g + q * s.oh * s.ow;
-            T* to = by_input + q * s.h * s.w;
+            const T *plane = x + q * s.d * s.h * s.w, *top = out + q * s.od * s.oh * s.ow, *d = g + q * s.od * s.oh * s.ow;
+            T* to = by_input + q * s.d * s.h * s.w;
             if (half) {
                 for (long oy = 0; oy < s.oh; oy++) {
                     const T* p = plane + 2 * oy * s.w;
@@ -111,20 +119,21 @@ template <class T> void max_grad(const PoolShape& s, const T* g, const T* x, con
                 std::memset(to + 2 * s.oh * s.w, 0, sizeof(T) * size_t((s.h - 2 * s.oh) * s.w));
                 continue;
             }
-            std::memset(to, 0, sizeof(T) * size_t(s.h * s.w));
-            for (long o = 0; o < s.oh * s.ow; o++) {
-                const long y0 = o / s.ow * s.sh - s.ph, x0 = o % s.ow * s.sw - s.pw;
-                bool found = false;
-                for (long ki = 0; ki < s.kh && !found; ki++) {
-                    const long y = y0 + ki * s.dh;
-                    if (y < 0 || y >= s.h) continue;
-                    for (long kj = 0; kj < s.kw && !found; kj++) {
-                        const long xx = x0 + kj * s.dw;
-                        if (xx < 0 || xx >= s.w) continue;
-                        const T v = plane[y * s.w + xx];
-                        if (v == top[o] || v != v) to[y * s.w + xx] += d[o], found = true;
+            std::memset(to, 0, sizeof(T) * size_t(s.d * s.h * s.w));
+            for (long r = 0; r < s.od * s.oh; r++) {
+                const T* y = top + r * s.ow;
+                T *rest = line + s.ow, *taken = line;  // what has not found its place yet, and what this tap takes of it
+                std::memcpy(rest, d + r * s.ow, sizeof(T) * size_t(s.ow));
+                each_tap(s, r, [&](long from, long many, long at) INLINE_LAMBDA {
+                    gather_run(plane + at, s.sw, line, many);
+                    for (long j = 0; j < many; j += W) {
+                        const long some = std::min(W, many - j);
+                        const Vec<T> v = part(line + j, some), left = part(rest + from + j, some);
+                        const Ints<T> hit = (v == part(y + from + j, some)) | (v != v);
+                        put(taken + j, hit ? left : Vec<T>{}, some), put(rest + from + j, hit ? Vec<T>{} : left, some);
                     }
-                }
+                    add_run(taken, to + at, s.sw, many);
+                });
             }
         }
     });

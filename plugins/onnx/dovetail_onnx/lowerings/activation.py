@@ -22,6 +22,11 @@ def prelu(g: Any, input: Any, weight: Any) -> Any:
     return g.PRelu(input, weight)
 
 
+def glu(g: Any, input: Any, dim: int) -> Any:
+    a, b = g.node("Split", input, g.sizes([input.shape[dim] // 2] * 2), axis=dim, outputs=2)
+    return g.Mul(a, g.Sigmoid(b))
+
+
 def silu(g: Any, input: Any) -> Any:
     return g.Mul(input, g.Sigmoid(input))
 

@@ -41,6 +41,9 @@ def _scaled(g: Any, x: Any, weight: Any, bias: Any, ndim: int) -> Any:
 def layer_norm(g: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float, centre: bool) -> Any:
     n = len(normalized_shape)
     fixed = not any(isinstance(s, FreeSize) for s in normalized_shape)
+    if weight is not None and weight.ndim > n:  # a value for each channel of a group, (groups, channels, 1)
+        out = g.Mul(layer_norm(g, input, normalized_shape, None, None, eps, centre), weight)
+        return out if bias is None else g.Add(out, bias)
     if g.opset >= 17 and centre and (fixed or weight is not None):
         scale = weight if weight is not None else g.const(np.ones(normalized_shape), input.dtype)
         return g.LayerNormalization(input, scale, bias, axis=-n, epsilon=float(eps))
