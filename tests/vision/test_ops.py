@@ -217,7 +217,7 @@ def test_refusals_say_what_is_wrong():
     with pytest.raises(ValueError, match="sigmoid_focal_loss: alpha is 2; expected 0 to 1, or -1 to leave it out"):
         ops.sigmoid_focal_loss(dv.ones(2), dv.ones(2), alpha=2)
     for loss in (ops.generalized_box_iou_loss, ops.distance_box_iou_loss, ops.complete_box_iou_loss):
-        with pytest.raises(IndexError, match=r"box_iou_loss: boxes1 is \(1, 4\) and boxes2 \(3, 4\); expected one shape, box by box; index"):
+        with pytest.raises(IndexError, match=r"boxes1 is \(1, 4\) and boxes2 \(3, 4\); expected one shape, box by box; index the"):
             loss(dv.ones(1, 4), dv.ones(3, 4))
     with pytest.raises(TypeError, match="FeaturePyramidNetwork: extra_blocks is int; expected an ExtraFPNBlock"):
         ops.FeaturePyramidNetwork([2], 3, extra_blocks=3)
