@@ -167,7 +167,7 @@ def test_images_without_objects(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_enums_say_the_same(name):
     mine, other = our_models.get_model_weights(name), torchvision.models.get_model_weights(name)
-    assert mine.__name__ == other.__name__ and set(mine.__members__) == set(other.__members__)
+    assert mine.__name__ == other.__name__ and list(mine.__members__) == list(other.__members__)
     assert our_models.get_weight(f"{mine.__name__}.DEFAULT") is mine.DEFAULT is getattr(ours, mine.__name__).DEFAULT
     for key, want in other.__members__.items():
         got = mine[key]

@@ -62,6 +62,8 @@ FUNCTIONS = [
     ("pad", ([1, 2],), {"fill": 3, "padding_mode": "symmetric"}),
     ("rotate", (90,), {}),
     ("rotate", (-180,), {}),
+    ("rotate", (-90,), {}),
+    ("rotate", (-270.0,), {"fill": [9.0]}),
     ("rotate", (30.0, "I.BILINEAR"), {"expand": True, "fill": [9.0]}),
     ("rotate", (30.0,), {"center": [1, 2]}),
     ("affine", (11.0, [1, 2], 0.8, [4.0, -3.0], "I.BILINEAR"), {"center": [3, 4]}),
@@ -148,6 +150,16 @@ def test_to_pil_image(dtype, shape):
             _same(ours.v2.functional.to_image(got), theirs.v2.functional.to_image(want), 0)
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.int16])
+def test_grey_of_all_types(kind):
+    """Negative numbers are cut off towards 0 by rgb_to_grayscale, and not where grey is blended in; a bool is True where any part is."""
+    array = RNG.integers(-128, 128, (3, 9, 8)).astype(kind)
+    for t, other in ((ours.functional, theirs.functional), (ours.v2.functional, theirs.v2.functional)):
+        for name, args in (("rgb_to_grayscale", (3,)), ("adjust_contrast", (0.5,)), ("adjust_saturation", (1.5,))):
+            got = getattr(t, name)(dovetail.from_numpy(array), *args)
+            _same(got, getattr(other, name)(torch.from_numpy(array), *args), 0)
+
+
 def test_arrays_become_images():
     for shape in ((5, 4), (5, 4, 1), (5, 4, 3)):
         array = RNG.integers(0, 255, shape, dtype=np.uint8)
@@ -179,6 +191,7 @@ ERRORS = [
     lambda t, x: t.Pad((1, 2, 3)),
     lambda t, x: t.Pad(1, padding_mode="wrap"),
     lambda t, x: t.Pad(1, fill="a"),
+    lambda t, x: t.Pad(1, fill=[1, 2, 3])(x[:1]),
     lambda t, x: t.RandomCrop(20)(x),
     lambda t, x: t.RandomResizedCrop(3, scale=1),
     lambda t, x: t.FiveCrop(30)(x),
@@ -215,12 +228,14 @@ ERRORS = [
     lambda t, x: t.functional.adjust_hue(x, 0.6),
     lambda t, x: t.functional.gaussian_blur(x, 4),
     lambda t, x: t.functional.solarize(x, 3.0),
+    lambda t, x: t.functional.gaussian_noise(IMAGES["L"]),
+    lambda t, x: t.functional.gaussian_noise("a"),
 ]
 
 
 @pytest.mark.parametrize("case", range(len(ERRORS)))
 def test_errors_are_of_their_kind(case):
-    with pytest.raises((TypeError, ValueError)) as want:
+    with pytest.raises((TypeError, ValueError, RuntimeError)) as want:
         ERRORS[case](theirs.v2, torch.from_numpy(ARRAYS["float32"].copy()))
     with pytest.raises(want.type):
         ERRORS[case](ours.v2, dovetail.from_numpy(ARRAYS["float32"].copy()))

@@ -194,9 +194,10 @@ def test_boxes_of_all_kinds(dtype, options, turned):
         {"visibility": [[[1], [0], [1], [1]], [[0], [0], [0], [1]]], "colors": "#00ff00"},
     ],
 )
-def test_keypoints(dtype, options):
+@pytest.mark.parametrize("columns", [2, 3])
+def test_keypoints(dtype, options, columns):
     array = RNG.integers(0, 255, (3, 40, 50), dtype=np.uint8) if dtype == "uint8" else RNG.random((3, 40, 50), dtype=np.float32)
-    points = (RNG.random((2, 4, 2)) * [50, 40]).astype(np.float32)
+    points = (RNG.random((2, 4, columns)) * ([50, 40, 3][:columns])).astype(np.float32)
     seen = options.get("visibility")
     mine = options | ({"visibility": dv.tensor(seen)} if seen else {})
     yours = options | ({"visibility": torch.tensor(seen)} if seen else {})

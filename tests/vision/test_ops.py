@@ -91,6 +91,8 @@ def test_gradients_of_regions(name, options):
     assert gradcheck(lambda x: call(x, dv.from_numpy(ROIS[:3]), 2, 0.4, **options), (maps,))
     with pytest.raises(AssertionError, match=rf"{name}: boxes has shape \(2, 4\); expected \(K, 5\) or a list of \(L, 4\)"):
         call(maps, dv.zeros(2, 4, dtype=dv.float64), 2)
+    with pytest.raises(AssertionError, match=rf"{name}: boxes is str; expected a Tensor \(K, 5\) or a list of \(L, 4\)"):
+        call(maps, "boxes", 2)
     with pytest.raises(RuntimeError, match=rf"{name}: input is dovetail.float64 and boxes dovetail.float32; expected one type"):
         call(maps, dv.zeros(2, 5), 2)
     if name.startswith("ps_"):
@@ -214,6 +216,9 @@ def test_refusals_say_what_is_wrong():
         ops.box_convert(dv.ones(2, 4), "xyxy", "xywhr")
     with pytest.raises(ValueError, match="sigmoid_focal_loss: alpha is 2; expected 0 to 1, or -1 to leave it out"):
         ops.sigmoid_focal_loss(dv.ones(2), dv.ones(2), alpha=2)
+    for loss in (ops.generalized_box_iou_loss, ops.distance_box_iou_loss, ops.complete_box_iou_loss):
+        with pytest.raises(IndexError, match=r"boxes1 is \(1, 4\) and boxes2 \(3, 4\); expected one shape, box by box; index the"):
+            loss(dv.ones(1, 4), dv.ones(3, 4))
     with pytest.raises(TypeError, match="FeaturePyramidNetwork: extra_blocks is int; expected an ExtraFPNBlock"):
         ops.FeaturePyramidNetwork([2], 3, extra_blocks=3)
 

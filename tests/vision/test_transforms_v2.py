@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import dovetail as dv
-from dovetail.errors import DtypeError, TypeMismatch, UnknownAttribute, ValueRangeError
+from dovetail.errors import DtypeError, ShapeError, TypeMismatch, UnknownAttribute, ValueRangeError
 from dovetail.linalg import LinAlgError
 from dovetail_vision import tv_tensors
 from dovetail_vision.transforms import v2
@@ -153,6 +153,14 @@ REFUSED = [
         ValueRangeError,
         "pad: padding_mode is 'edge' and fill is .*; a fill a channel goes with",
     ),
+    (
+        lambda: F.pad(PIXELS[:1], 1, [1, 2, 3]),
+        ShapeError,
+        "pad: fill has 3 values but the image has 1 channels; expected one value or one a channel",
+    ),
+    (lambda: F.jpeg(PIXELS, 0), ValueRangeError, "jpeg: quality is 0; expected 1 to 100"),
+    (lambda: F.jpeg(PIXELS, 101), ValueRangeError, "jpeg: quality is 101; expected 1 to 100"),
+    (lambda: F.gaussian_noise(IMAGE), ValueRangeError, "gaussian_noise: inpt is Image; expected a tensor; put ToImage before it"),
     (lambda: F.clamp_boxes, UnknownAttribute, "there is no clamp_boxes; expected a function of torchvision.transforms.v2.functional"),
 ]
 

@@ -6,8 +6,6 @@ python plugins/vision/recipes/digits_resnet_torch.py digits_resnet_torch.pth
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import torch
 from torch import nn
@@ -93,4 +91,6 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    from _arguments import arguments  # its neighbour, where this is run as a program
+
+    main(*arguments(__doc__))

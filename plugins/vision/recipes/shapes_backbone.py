@@ -6,7 +6,6 @@ python plugins/vision/recipes/shapes_backbone.py shapes_backbone.safetensors
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -67,4 +66,7 @@ def trained(pictures: int = PICTURES) -> dict[str, Tensor]:
 
 
 if __name__ == "__main__":
-    dv.save(trained(*map(int, sys.argv[2:])), sys.argv[1])
+    from _arguments import arguments  # its neighbour, where this is run as a program
+
+    path, *numbers = arguments(__doc__, "pictures")
+    dv.save(trained(*numbers), path)

@@ -8,7 +8,6 @@ python plugins/vision/recipes/shapes_detector.py shapes_detector.safetensors [sh
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -59,4 +58,6 @@ def main(path: str, backbone: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    from _arguments import arguments  # its neighbour, where this is run as a program
+
+    main(*arguments(__doc__, read="backbone"))

@@ -6,7 +6,6 @@ python plugins/vision/recipes/shapes_pictures.py docs/_static/vision
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import dovetail as dv
@@ -54,4 +53,6 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    from _arguments import arguments  # its neighbour, where this is run as a program
+
+    main(*arguments(__doc__, written="folder"))

@@ -6,7 +6,6 @@ python plugins/vision/recipes/shapes_segmenter.py shapes_segmenter.safetensors
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -68,4 +67,6 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    from _arguments import arguments  # its neighbour, where this is run as a program
+
+    main(*arguments(__doc__))

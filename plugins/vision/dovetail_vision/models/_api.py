@@ -100,7 +100,8 @@ class WeightsEnum(Enum):
 
 def weights_enum(name: str, model: str, module: str) -> type[WeightsEnum]:
     """The enum of the manifest's weights of ``model``; a variant ``imagenet1k_v1`` becomes the member ``IMAGENET1K_V1``."""
-    rows = [weights.get(key) for key in sorted(weights.list(f"{model}@*"), key=lambda key: (len(key), key))]  # V2 before SWAG_…_V1
+    order = lambda key: (not key.endswith("legacy"), len(key), key)  # noqa: E731 (COCO_LEGACY first, V2 before SWAG_…_V1)
+    rows = [weights.get(key) for key in sorted(weights.list(f"{model}@*"), key=order)]
     members = [(row.key.partition("@")[2].upper(), from_row(row)) for row in rows]
     members += [("DEFAULT", value) for row, (_, value) in zip(rows, members, strict=True) if row.default or len(rows) == 1]
     return WeightsEnum(name, members, module=module)  # type: ignore[return-value]

@@ -30,6 +30,8 @@ def as_rois(where: str, boxes: Tensor | Sequence[Tensor], input: Tensor) -> Tens
         if boxes.ndim != 2 or boxes.shape[1] != 5:
             raise AssertedError(where, f"boxes has shape {tuple(boxes.shape)}", "expected (K, 5) or a list of (L, 4)")
         rois = boxes
+    elif not isinstance(boxes, (list, tuple)):
+        raise AssertedError(where, f"boxes is {type(boxes).__name__}", "expected a Tensor (K, 5) or a list of (L, 4)")
     else:
         for one in boxes:
             if one.ndim != 2 or one.shape[1] != 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dovetail
 from dovetail import Tensor
+from dovetail.errors import RangeError
 
 from ._checks import reduced
 from .boxes import proportions, slope
@@ -17,6 +18,9 @@ def _float(boxes: Tensor) -> Tensor:
 
 def _parts(boxes1: Tensor, boxes2: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """IoU and union of the boxes in pairs, and the sides (..., 2) of the smallest boxes around them."""
+    if boxes1.shape != boxes2.shape:
+        what = f"boxes1 is {tuple(boxes1.shape)} and boxes2 {tuple(boxes2.shape)}"
+        raise RangeError("box_iou_loss", what, "expected one shape, box by box", "index the boxes that belong together")
     low, high = dovetail.max(boxes1[..., :2], boxes2[..., :2]), dovetail.min(boxes1[..., 2:], boxes2[..., 2:])
     sides = high - low
     inter = dovetail.where((sides > 0).all(-1), sides[..., 0] * sides[..., 1], 0)

@@ -13,8 +13,8 @@ from ._fused import fused_double
 from ._values import max_value, value_bits
 
 __all__ = [
-    "autocontrast", "blend", "blur", "contrast", "equalize", "grey", "hue", "invert", "posterize", "saturation", "scaled", "sharpness",
-    "solarize",
+    "autocontrast", "blend", "blur", "contrast", "equalize", "grey", "hue", "invert", "luma", "posterize", "saturation", "scaled",
+    "sharpness", "solarize",
 ]  # fmt: skip
 
 
@@ -36,13 +36,18 @@ def _plus(a: Tensor, b: Tensor | float, share: float, fuse: bool) -> Tensor:
     return (a.double() + b.double() * exact).to(dovetail.float32)
 
 
-def grey(img: Tensor, fused: bool = False) -> Tensor:
-    """Luma of ITU-R BT.601 as ``(..., 1, H, W)`` in float, whole numbers cut off for whole types."""
+def luma(img: Tensor, fused: bool = False) -> Tensor:
+    """Luma of ITU-R BT.601 as ``(..., 1, H, W)`` in float."""
     if img.shape[-3] == 1:
         return _float(img)
     r, g, b = _working(img).unbind(-3)
-    luma = _plus(_plus(r * 0.2989, g, 0.587, fused), b, 0.114, fused).unsqueeze(-3)
-    return luma if img.is_floating_point() else luma.floor()
+    return _plus(_plus(r * 0.2989, g, 0.587, fused), b, 0.114, fused).unsqueeze(-3)
+
+
+def grey(img: Tensor, fused: bool = False) -> Tensor:
+    """The luma, cut off to whole numbers for whole types: in v2, which fuses, to the next below."""
+    found = luma(img, fused)
+    return found if img.is_floating_point() else found.floor() if fused else found.to(img.dtype)
 
 
 def blend(img: Tensor, other: Tensor | float, ratio: float, fused: bool = False) -> Tensor:
@@ -53,8 +58,8 @@ def blend(img: Tensor, other: Tensor | float, ratio: float, fused: bool = False)
 
 def contrast(img: Tensor, factor: float, fused: bool = False) -> Tensor:
     """Blend with the mean grey of each image."""
-    luma = grey(img, fused) if fused or img.is_floating_point() else grey(img).to(dovetail.float32)
-    return blend(img, luma.mean(dim=(-3, -2, -1), keepdim=True), factor, fused)
+    found = grey(img, fused) if fused or img.is_floating_point() else grey(img).to(dovetail.float32)
+    return blend(img, found.mean(dim=(-3, -2, -1), keepdim=True), factor, fused)
 
 
 def saturation(img: Tensor, factor: float, fused: bool = False) -> Tensor:

@@ -186,7 +186,8 @@ def draw_keypoints(
 ) -> Tensor:
     """Draw points ``(instances, K, 2)``, x and y, into an image ``(3, H, W)``, uint8 or float, and lines between those of ``connectivity``.
 
-    A point where ``visibility`` ``(instances, K)`` is False is not drawn, nor are lines to it.
+    A point where ``visibility`` ``(instances, K)`` is False is not drawn, nor are lines to it. What follows x and y, such as COCO's third
+    number, is passed over.
 
     >>> points = dovetail.tensor([[[2, 3]]])
     >>> draw_keypoints(dovetail.zeros(3, 6, 6, dtype=dovetail.uint8), points, colors="red", radius=1)[:, 3, 2]
@@ -194,7 +195,7 @@ def draw_keypoints(
     """
     where = "draw_keypoints"
     _check_image(where, image, (3,))
-    if keypoints.ndim != 3:
+    if keypoints.ndim != 3 or keypoints.shape[2] < 2:
         raise ValueRangeError(where, f"keypoints are {tuple(keypoints.shape)}", "expected (instances, K, 2)")
     seen = dovetail.ones(keypoints.shape[:-1], dtype=dovetail.bool) if visibility is None else visibility
     seen = seen.squeeze(-1) if seen.ndim == 3 else seen
@@ -203,7 +204,7 @@ def draw_keypoints(
         raise ValueRangeError(where, what, "expected (instances, K)")
     picture = _picture(image)
     draw = ImageDraw.Draw(picture)
-    for points, visible in zip(keypoints.long().tolist(), seen.bool().tolist(), strict=True):
+    for points, visible in zip(keypoints[..., :2].long().tolist(), seen.bool().tolist(), strict=True):
         for (x, y), shown in zip(points, visible, strict=True):
             if shown:
                 draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colors, outline=None, width=0)

@@ -44,7 +44,7 @@ def rgb_to_grayscale(img: Img, num_output_channels: int = 1) -> Img:
         raise ValueRangeError("rgb_to_grayscale", f"num_output_channels is {num_output_channels}", "expected 1 or 3")
     if not coloured("rgb_to_grayscale", img):
         return _pil.to_grayscale(img, num_output_channels)
-    grey = _color.grey(img).to(img.dtype) if img.shape[-3] == 3 else img.clone()
+    grey = _color.grey(img) if img.shape[-3] == 3 else img.clone()
     return grey.expand(img.shape) if num_output_channels == 3 else grey
 
 

@@ -35,7 +35,7 @@ def rgb_to_grayscale(inpt: Img, num_output_channels: int = 1) -> Img:
     """
     if num_output_channels not in (1, 3) or not coloured("rgb_to_grayscale", inpt):
         return _v1.rgb_to_grayscale(inpt, num_output_channels)
-    grey = _color.grey(inpt, fused=True).to(inpt.dtype)
+    grey = _color.luma(inpt, fused=True).to(inpt.dtype)
     return grey.expand(*inpt.shape[:-3], num_output_channels, *inpt.shape[-2:]).clone()
 
 

@@ -9,7 +9,7 @@ from PIL import Image  # noqa: F401 (for the examples)
 
 import dovetail
 from dovetail import Tensor
-from dovetail.errors import ValueRangeError
+from dovetail.errors import ShapeError, ValueRangeError
 
 from ... import _pil, _warp
 from ... import functional as _v1
@@ -72,6 +72,9 @@ def pad(inpt: Img, padding: int | Sequence[int], fill: Fill = None, padding_mode
         return _v1.pad(inpt, padding, single, padding_mode)
     if padding_mode != "constant":
         raise ValueRangeError("pad", f"padding_mode is {padding_mode!r} and fill is {fill!r}", "a fill a channel goes with 'constant'")
+    if inpt.ndim > 2 and len(fill) != inpt.shape[-3]:
+        what = f"fill has {len(fill)} values but the image has {inpt.shape[-3]} channels"
+        raise ShapeError("pad", what, "expected one value or one a channel")
     padded = _v1.pad(inpt, padding, 0, padding_mode)
     inside = _v1.pad(dovetail.ones(1, *inpt.shape[-2:], device=inpt.device), padding, 0, padding_mode) > 0
     return dovetail.where(inside, padded, dovetail.tensor(list(fill), device=inpt.device).to(inpt.dtype).view(-1, 1, 1))
@@ -103,10 +106,10 @@ def rotate(
              [1, 3]]])
     """
     mode = interpolation_mode("rotate", interpolation, names=True)
-    if isinstance(inpt, Tensor) and center is None:
-        turn = angle % 360
-        if turn in (0, 180) or (turn in (90, 270) and (expand or inpt.shape[-1] == inpt.shape[-2])):
-            return inpt.clone() if turn == 0 else dovetail.rot90(inpt, int(turn // 90), (-2, -1))
+    if isinstance(inpt, Tensor) and isinstance(angle, (int, float)):
+        angle %= 360  # -90 falls to the same pixels as 270
+        if center is None and (angle in (0, 180) or (angle in (90, 270) and (expand or inpt.shape[-1] == inpt.shape[-2]))):
+            return inpt.clone() if angle == 0 else dovetail.rot90(inpt, int(angle // 90), (-2, -1))
     return rotated(inpt, angle, mode, expand, center, fill, factored=True)
 
 

@@ -94,6 +94,8 @@ def jpeg(image: Img, quality: int) -> Img:
     if image.dtype != dovetail.uint8 or channels not in (1, 3):
         what = f"image has shape {tuple(image.shape)} and type {image.dtype}"
         raise ValueRangeError("jpeg", what, "expected uint8 (..., C, H, W) with C 1 or 3")
+    if not 1 <= quality <= 100:
+        raise ValueRangeError("jpeg", f"quality is {quality}", "expected 1 to 100")
     parts = [pil_to_tensor(jpeg(to_pil_image(part), quality)) for part in image.reshape(-1, channels, height, width)]
     return dovetail.stack(parts).reshape(image.shape) if parts else image.clone()
 
@@ -106,7 +108,8 @@ def gaussian_noise(inpt: Tensor, mean: float = 0.0, sigma: float = 0.1, clip: bo
     1.0
     """
     if not isinstance(inpt, Tensor):
-        raise TypeMismatch("gaussian_noise", f"inpt is {type(inpt).__name__}", "expected a tensor", "put ToImage before it")
+        kind = ValueRangeError if isinstance(inpt, Image.Image) else TypeMismatch  # as torchvision's
+        raise kind("gaussian_noise", f"inpt is {type(inpt).__name__}", "expected a tensor", "put ToImage before it")
     if sigma < 0:
         raise ValueRangeError("gaussian_noise", f"sigma is {sigma}", "expected 0 or more")
     if inpt.is_floating_point():
