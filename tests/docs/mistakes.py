@@ -29,7 +29,7 @@ def said(torch: Any, function: Mistake) -> tuple[str, str]:
         try:
             function(torch)
         except Exception as error:
-            return type(error).__name__, str(error).strip()
+            return type(error).__name__, "\n".join([str(error).strip(), *getattr(error, "__notes__", ())])
     return (caught[0].category.__name__, str(caught[0].message).strip()) if caught else ("nothing", "(no error and no warning)")
 
 

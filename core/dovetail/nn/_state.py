@@ -104,8 +104,10 @@ class _State:
             if head and missing and unexpected == [head + k for k in missing]:  # as DataParallel and compile leave them
                 keyed.append(f'nn.modules.utils.consume_prefix_in_state_dict_if_present(state_dict, "{head}") takes the prefix off.')
             if keyed or errors:
-                remedy = ["Load what fits with strict=False, when these keys are taken out."] * any("size mism" in e for e in errors)
-                raise StateDictError("\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *keyed, *errors, *remedy]))
+                found = StateDictError("\n\t".join([f"Error(s) in loading state_dict for {type(self).__name__}:", *keyed, *errors]))
+                if any("size mism" in e for e in errors):  # beside the message, which is PyTorch's
+                    found.add_note("Load what fits with strict=False, when these keys are taken out.")
+                raise found
 
         load(self, given, "")
         if errors or not hooks:  # hooks may take keys off the lists, and see the module loaded

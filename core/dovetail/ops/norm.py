@@ -197,7 +197,7 @@ def instance_norm(
     if count == 1:
         raise ValueRangeError("instance_norm", f"Expected more than 1 spatial element when training, got input size {listing(shape)}")
     if running_mean is None and running_var is None:
-        return titled("View0", group_norm(input, c, weight, bias, eps))
+        return titled("View0", group_norm(input.contiguous(), c, weight, bias, eps))
     out, mean, var = _batch_norm(input.reshape((1, n * c, *shape[2:])), None, None, eps)
     _update(running_mean, mean, momentum, 1)
     _update(running_var, var, momentum, count / max(count - 1, 1))
