@@ -7,13 +7,14 @@ from typing import Any
 
 __all__ = [
     "CProgram", "ExportMismatch", "MissingLowerings", "ModelInfo", "OnnxModule", "Unlowered", "UnsupportedNodes", "Unsolved",
-    "explain_export", "export", "inspect", "load", "operators", "to_c", "to_web",
+    "explain_export", "export", "inspect", "is_in_onnx_export", "load", "operators", "to_c", "to_web",
 ]  # fmt: skip
 
 __version__ = "0.2.0"
 
 _WHERE = {
-    "ModelInfo": "summary", "inspect": "summary", "OnnxModule": "importer", "load": "importer", "operators": "importer",
+    "ModelInfo": "summary", "inspect": "summary", "is_in_onnx_export": "state",
+    "OnnxModule": "importer", "load": "importer", "operators": "importer",
     "CProgram": "c99", "UnsupportedNodes": "c99", "to_c": "c99", "to_web": "web",
 }  # fmt: skip
 
