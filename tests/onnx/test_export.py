@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ pytest.importorskip("onnxruntime")
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import DovetailError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
-from dovetail_onnx import ExportMismatch, MissingLowerings, Unsolved, explain_export, export, inspect
+from dovetail_onnx import ExportMismatch, MissingLowerings, Unsolved, explain_export, export, inspect, is_in_onnx_export
 from dovetail_onnx.exporter import lower, verification
 from dovetail_onnx.exporter import write as writing
 from tests.onnx.running import assert_same, run
@@ -458,3 +459,31 @@ def test_a_model_can_ask_whether_it_is_exported():
     with pytest.raises(MissingLowerings):
         export(lambda x: dv.nextafter(x, x), x)
     assert not dv.onnx.is_in_onnx_export()
+
+
+def test_a_stream():
+    """As PyTorch's exporter takes one; weights beside it have no place."""
+    buffer, x = io.BytesIO(), dv.ones(1, 2)
+    proto = export(nn.Linear(2, 3), x, buffer)
+    assert buffer.getvalue() == proto.SerializeToString(deterministic=True)
+    with pytest.raises(ValueRangeError, match="export: f is BytesIO, and weights go into a file beside it; expected a path"):
+        export(nn.Linear(2, 3), x, io.BytesIO(), external_data=True)
+
+
+def test_a_model_that_asks_whether_it_is_exported():
+    seen = []
+
+    def model(x):
+        seen.append(is_in_onnx_export())
+        if len(seen) > 9:
+            raise EOFError
+        return x * 2
+
+    model(dv.ones(2))
+    export(model, dv.ones(2))
+    explain_export(model, dv.ones(2))
+    assert seen[0] is False and all(seen[1:]) and len(seen) > 3 and not is_in_onnx_export()
+    seen += [True] * 9
+    with pytest.raises(EOFError):
+        export(model, dv.ones(2))
+    assert not is_in_onnx_export()

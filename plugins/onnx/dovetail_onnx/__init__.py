@@ -13,8 +13,9 @@ __all__ = [
 __version__ = "0.2.0"
 
 _WHERE = {
-    "ModelInfo": "summary", "inspect": "summary", "is_in_onnx_export": "exporting", "OnnxModule": "importer", "load": "importer",
-    "operators": "importer", "CProgram": "c99", "UnsupportedNodes": "c99", "to_c": "c99", "to_web": "web",
+    "ModelInfo": "summary", "inspect": "summary", "is_in_onnx_export": "state",
+    "OnnxModule": "importer", "load": "importer", "operators": "importer",
+    "CProgram": "c99", "UnsupportedNodes": "c99", "to_c": "c99", "to_web": "web",
 }  # fmt: skip
 
 

@@ -6,14 +6,14 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import dovetail as dv
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.graph import Graph, Value, trace
 
-from ..exporting import exporting
 from ..reading import not_there
+from ..state import exporting
 from .arguments import Inputs, leaves
 from .builder import Builder
 from .foreign import refuse_options, training_of
@@ -35,7 +35,7 @@ _FEW = 100_000  # elements of all inputs
 def export(
     model: Any,
     args: Any = (),
-    path: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str] | BinaryIO | None = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
     input_names: Sequence[str] | None = None,
@@ -54,7 +54,8 @@ def export(
     verify: bool = True,
     **pytorch: Any,
 ) -> Any:
-    """Write a module or function as an ONNX model, and return it (an ``onnx.ModelProto``); without a path it is only returned.
+    """Write a module or function as an ONNX model, and return it (an ``onnx.ModelProto``); without a path it is only returned. In
+    the place of the path there may be a stream of bytes.
 
     ``args`` is a tensor or a tuple of arguments, ``kwargs`` (or a dict at the end of ``args``) has those by name. The model runs on
     them in evaluation, unless ``training``; its mode and gradients are left as they were. Initializers carry the parameters' names.
@@ -148,7 +149,7 @@ def explain_export(model: Any, args: Any = (), *, kwargs: Mapping[str, Any] | No
     >>> row.op, row.count, row.reason
     ('nextafter', 1, 'ONNX cannot count up the bits of a float')
     """
-    with _mode(model, training), shortened(model), dv.no_grad():
+    with exporting(), _mode(model, training), shortened(model), dv.no_grad():
         inputs = Inputs(model, args, kwargs, None, None, None)
         arguments = inputs.resized(inputs.base)  # copies, which the model may write to
         return missing(trace(model, *arguments[0], **arguments[1]).calls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -129,8 +129,10 @@ def weight(model: Any) -> int:
     return sum(len(w.raw_data) for w in model.graph.initializer)
 
 
-def save(model: Any, path: str | os.PathLike[str], external_data: bool | str) -> None:
-    """Write the model; weights go into ``<name>.data`` beside it with ``external_data=True``, or where it would pass 2 GB with "auto".
+def save(model: Any, path: str | os.PathLike[str] | BinaryIO, external_data: bool | str) -> None:
+    """Write the model to a path or a stream.
+
+    Weights go into ``<name>.data`` beside it with ``external_data=True``, or where it would pass 2 GB with "auto".
 
     Both files are written whole or not at all, the weights first.
     """
@@ -139,6 +141,11 @@ def save(model: Any, path: str | os.PathLike[str], external_data: bool | str) ->
     size = weight(model)
     if external_data is False and size > ROOM:
         raise ValueRangeError("export", f"the weights are {size:,} bytes, and one file holds 2 GB", "", 'external_data="auto"')
+    if not isinstance(path, str | os.PathLike):
+        if external_data is True or size > ROOM:
+            raise ValueRangeError("export", f"f is {type(path).__name__}, and weights go into a file beside it", "expected a path")
+        path.write(model.SerializeToString(deterministic=True))
+        return
     if external_data is True or size > ROOM:
         beside = Path(os.fspath(path) + ".data")
         with atomic.replacing(beside) as temporary:
