@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd.node import Tensor
 from ..tensor_methods import Operand
+from dovetail_torch.faces._reduction import _Reduction as _Reduction
 from dovetail_science.groups import grouped_mm as grouped_mm
 
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor: ...

@@ -33,6 +33,7 @@ from dovetail_torch.faces.low_level import autocast_decrement_nesting as autocas
 from dovetail_torch.faces.low_level import autocast_increment_nesting as autocast_increment_nesting
 from dovetail_torch.faces.native import batch_norm as batch_norm
 from dovetail_torch.faces.native import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from dovetail_torch.faces.low_level import cond as cond
 from dovetail_torch.faces.native import constant_pad_nd as constant_pad_nd
 from dovetail_torch.faces.native import convolution as convolution
 from dovetail_torch.faces.native import cosine_embedding_loss as cosine_embedding_loss
@@ -41,6 +42,8 @@ from dovetail_torch.faces.native import dropout_ as dropout_
 from dovetail_torch.faces.low_level import eig as eig
 from dovetail_torch.faces.native import embedding as embedding
 from dovetail_torch.faces.native import embedding_renorm_ as embedding_renorm_
+from dovetail_torch.faces.fake_quantize import fake_quantize_per_channel_affine as fake_quantize_per_channel_affine
+from dovetail_torch.faces.fake_quantize import fake_quantize_per_tensor_affine as fake_quantize_per_tensor_affine
 from dovetail_torch.faces.native import feature_alpha_dropout as feature_alpha_dropout
 from dovetail_torch.faces.low_level import feature_dropout as feature_dropout
 from dovetail_torch.faces.futures import fork as fork
