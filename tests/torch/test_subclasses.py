@@ -137,5 +137,5 @@ def test_the_block_ends_though_an_error_leaves_it(x):
 
 
 def test_what_lies_below_torch_c_is_refused():
-    with pytest.raises(AttributeError, match=r"torch\._C\._TensorBase: this is internal to PyTorch; use a public name"):
-        internals._TensorBase
+    with pytest.raises(AttributeError, match=r"torch\._C\._TensorImpl: this is internal to PyTorch; use a public name"):
+        internals._TensorImpl

@@ -133,16 +133,18 @@ def test_the_published_hook():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_kernel_is_the_reference_to_the_last_bit(dtype):
-    from dovetail_audio.kernels import softshrink
+    from dovetail_audio.kernels import frac
 
-    x = np.random.RandomState(0).standard_normal((3, 20000)).astype(dtype)
-    x[0, :4] = np.nan, 0.5, -0.5, -0.0
-    shrunk = np.where(np.abs(x) > 0.5, x - np.copysign(np.asarray(0.5, dtype), x), x * 0)
-    np.testing.assert_array_equal(softshrink.forward(x, 0.5), shrunk)
-    assert softshrink.forward(x.T, 0.5) is NotImplemented
-    np.testing.assert_array_equal(dv.nn.functional.softshrink(dv.from_numpy(x), 0.5).numpy(), shrunk)
-    with pytest.raises(RuntimeError, match="lambda must be in range"):
-        dv.nn.functional.softshrink(dv.from_numpy(x), -1.0)
+    turns = (np.random.RandomState(0).standard_normal((3, 20000)) * 9).astype(dtype)
+    turns[0, :4] = np.nan, 0.5, -1.5, 3.0
+    expected = turns - np.trunc(turns)
+    np.testing.assert_array_equal(frac.forward(turns), expected)
+    assert frac.forward(turns.T) is NotImplemented
+    x = dv.from_numpy(turns).requires_grad_()
+    out = dv.frac(x)
+    np.testing.assert_array_equal(out.detach().numpy(), expected)
+    out.sum().backward()
+    assert (x.grad == 1).all()
 
 
 # --- the op, and ONNX ----------------------------------------------------------------------------------------------
