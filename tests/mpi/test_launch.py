@@ -40,7 +40,7 @@ SAID = {
     "killed": (137, r"dovetail launch: rank 1 on HOST was killed by signal 9 \(SIGKILL\); the other ranks were stopped"),
     "fails": (1, r"dovetail launch: rank 1 on HOST failed: ValueError: the data are gone; the other ranks were stopped"),
     "exits": (3, r"dovetail launch: rank 1 on HOST ended with exit code 3; the other ranks were stopped"),
-    "leaves": (1, r"rank 0 waits for rank 1, which has ended after 1 collectives, the last of them barrier\(\)"),
+    "leaves": (1, r"rank [02] waits for rank 1, which has ended after 1 collectives, the last of them barrier\(\)"),
     "skips": (1, r"asked for different things \(rank 0: all_reduce\(SUM, float32 \(2,\)\); rank 1: barrier\(\)\)"),
     "shape": (1, r"asked for different things \(rank 0: all_reduce\(SUM, float32 \(2,\)\); rank 1: all_reduce\(SUM, float32 \(3,\)\)\)"),
     "evaluates": (1, r"for different things \(rank 0: DistributedDataParallel\(broadcast of 2 tensors\); rank 1: all_reduce\(SUM, float32"),

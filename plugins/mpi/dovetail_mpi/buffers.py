@@ -1,4 +1,4 @@
-"""Tensors as MPI sends and fills them: contiguous arrays on the host, and the way back."""
+"""Tensors as MPI and NCCL send and fill them: contiguous arrays on the host, or tensors on a GPU, and the way back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import DovetailError, GradError, ShapeError, TypeMismatch, ValueRangeError
 
-__all__ = ["array", "checked", "flat", "kind", "put", "reducer", "same", "words"]
+__all__ = ["array", "checked", "dense", "flat", "kind", "put", "reducer", "restore", "row", "same", "words"]
 
 _BITS = ("BAND", "BOR", "BXOR")
 
@@ -24,7 +24,7 @@ def checked(where: str, tensor: Any, op: Any = None) -> None:
     if op is not None and op.name in ("MIN", "MAX") and tensor.is_complex():
         raise ValueRangeError(where, f"{where} does not support ReduceOp.{op.name} on complex tensors")
     if op is not None and op.name == "PREMUL_SUM":
-        raise GradError(where, "Cannot use ReduceOp.PREMUL_SUM with MPI", "", "multiply the tensor, and use SUM")
+        raise GradError(where, "Cannot use ReduceOp.PREMUL_SUM with MPI or NCCL", "", "multiply the tensor, and use SUM")
 
 
 def kind(tensor: dv.Tensor) -> str:
@@ -47,6 +47,28 @@ def put(tensor: dv.Tensor, values: np.ndarray[Any, Any]) -> None:
     if own.device.type != "cpu" or not np.shares_memory(own.numpy(), values):
         with dv.no_grad():
             own.copy_(dv.from_numpy(values.reshape(tensor.shape)))
+
+
+def dense(tensor: dv.Tensor) -> dv.Tensor:
+    """The elements in order, where they are: the tensor's own memory where that is contiguous, else a copy.
+
+    >>> t = dv.arange(6).reshape(2, 3)
+    >>> dense(t).data_ptr() == t.data_ptr(), dense(t.T).data_ptr() == t.data_ptr()
+    (True, False)
+    """
+    return tensor.detach().resolve_conj().contiguous()
+
+
+def restore(tensor: dv.Tensor, values: dv.Tensor) -> None:
+    """Give a tensor the elements of another; nothing to do where they are its own memory, as `dense` may have it."""
+    if tensor.data_ptr() != values.data_ptr():
+        with dv.no_grad():
+            tensor.detach().copy_(values.reshape(tensor.shape))
+
+
+def row(tensors: Sequence[dv.Tensor]) -> dv.Tensor:
+    """The elements of tensors in a row, where they are."""
+    return dv.cat([dense(t).reshape(-1) for t in tensors])
 
 
 def words(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

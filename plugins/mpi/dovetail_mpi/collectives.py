@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import dovetail as dv
 from dovetail.errors import GradError, ShapeError, ValueRangeError
 
 from . import mpi
-from .buffers import array, checked, kind, put, reducer, words
+from .buffers import array, checked, dense, kind, put, reducer, restore, words
 from .group import GroupMember, ProcessGroup, RedOpType, get_group_rank, member
+from .links import link
 from .work import Work, agree
 
 __all__ = [
@@ -81,9 +83,16 @@ def reduce(
 
 
 def _reduced(where: str, tensor: dv.Tensor, op: Any, group: ProcessGroup, root: int | None, async_op: bool) -> Work | None:
-    values = array(tensor)
-    wide, result = reducer(op.name, values, group.size())
-    mine = root is None or root == group.rank()
+    mine, to = root is None or root == group.rank(), "" if root is None else f" to rank {group.ranks[root]}"
+    way, what = link(group, where, f"{where}({op.name}, {kind(tensor)}{to})", tensor, op=op)
+    if way is not None or group.watch is None:
+        here = dense(tensor)
+
+        def begin() -> list[Any]:
+            return [way.all_reduce(here, op.name) if root is None else way.reduce(here, op.name, root)]
+
+        return run(group, what, begin, lambda: mine and restore(tensor, here), async_op, outputs=[tensor])
+    wide, result = reducer(op.name, array(tensor), group.size())
 
     def start() -> list[Any]:
         how, own = mpi.operation(op.name, wide.dtype), mpi.load().IN_PLACE
@@ -91,8 +100,7 @@ def _reduced(where: str, tensor: dv.Tensor, op: Any, group: ProcessGroup, root: 
             return [group.comm.Iallreduce(own, wide, how)]
         return [group.comm.Ireduce(own if mine else wide, wide if mine else None, how, root)]
 
-    to = "" if root is None else f" to rank {group.ranks[root]}"
-    return run(group, f"{where}({op.name}, {kind(tensor)}{to})", start, lambda: mine and put(tensor, result()), async_op, outputs=[tensor])
+    return run(group, what, start, lambda: mine and put(tensor, result()), async_op, outputs=[tensor])
 
 
 def broadcast(
@@ -104,8 +112,11 @@ def broadcast(
         return None
     own = member(group)
     root = root_of("broadcast", own, src, group_src)
+    way, what = link(own, "broadcast", f"broadcast({kind(tensor)} from rank {own.ranks[root]})", tensor)
+    if way is not None or own.watch is None:
+        here = dense(tensor)
+        return run(own, what, lambda: [way.broadcast(here, root)], lambda: restore(tensor, here), async_op, outputs=[tensor])
     values = array(tensor)
-    what = f"broadcast({kind(tensor)} from rank {own.ranks[root]})"
     return run(own, what, lambda: [own.comm.Ibcast(words(values), root)], lambda: put(tensor, values), async_op, outputs=[tensor])
 
 
@@ -140,13 +151,17 @@ def all_gather_into_tensor(output_tensor: dv.Tensor, input_tensor: dv.Tensor, gr
         return None
     own = member(group)
     _divides(where, output_tensor, input_tensor, own.size())
+    way, what = link(own, where, f"{where}({kind(input_tensor)})", input_tensor, output_tensor)
+    if way is not None or own.watch is None:
+        one, every = dense(input_tensor), dense(output_tensor)
+        copy, finish = partial(restore, output_tensor, one), partial(restore, output_tensor, every)
+        return run(own, what, lambda: [way.all_gather(one, every)], finish, async_op, copy, outputs=[output_tensor])
     part, whole = array(input_tensor), array(output_tensor)
 
     def start() -> list[Any]:
         return [own.comm.Iallgather(words(part), words(whole))]
 
-    what = f"{where}({kind(input_tensor)})"
-    return run(own, what, start, lambda: put(output_tensor, whole), async_op, lambda: put(output_tensor, part), outputs=[output_tensor])
+    return run(own, what, start, lambda: put(output_tensor, whole), async_op, outputs=[output_tensor])
 
 
 def reduce_scatter_tensor(
@@ -160,22 +175,28 @@ def reduce_scatter_tensor(
         return None
     own = member(group)
     _divides(where, input, output, own.size())
-    return scattered(where, output, array(input), op, own, async_op)
+    return scattered(where, output, input, op, own, async_op)
 
 
-def scattered(where: str, output: dv.Tensor, whole: Any, op: Any, group: ProcessGroup, async_op: bool) -> Work | None:
+def scattered(where: str, output: dv.Tensor, input: dv.Tensor, op: Any, group: ProcessGroup, async_op: bool) -> Work | None:
     """Reduce a row of parts, and give this member its own."""
+    way, what = link(group, where, f"{where}({op.name}, {kind(output)})", input, output, op=op)
+    if way is not None or group.watch is None:
+        parts, part = dense(input), dense(output)
+        copy, finish = partial(restore, output, parts), partial(restore, output, part)
+        return run(group, what, lambda: [way.reduce_scatter(parts, part, op.name)], finish, async_op, copy, outputs=[output])
+    whole = array(input)
     wide, result = reducer(op.name, whole.copy().reshape(group.size(), -1), group.size())
     own = np.empty_like(wide[0])
 
     def start() -> list[Any]:
         return [group.comm.Ireduce_scatter_block(wide, own, mpi.operation(op.name, wide.dtype))]
 
-    def finish() -> None:
+    def ended() -> None:
         wide[0] = own
         put(output, result()[0])
 
-    return run(group, f"{where}({op.name}, {kind(output)})", start, finish, async_op, lambda: put(output, whole), outputs=[output])
+    return run(group, what, start, ended, async_op, outputs=[output])
 
 
 def all_to_all_single(
@@ -190,16 +211,10 @@ def all_to_all_single(
     sizes = [_splits(where, t, given, own.size()) for t, given in ((output, output_split_sizes), (input, input_split_sizes))]
     if output.dtype != input.dtype:
         raise ValueRangeError(where, f"Invalid usage of tensors with different dtypes, {output.dtype} and {input.dtype}")
-    values = array(input)
-    if own.watch is None:
-        if output.shape != input.shape:
-            raise ShapeError(where, f"invalid tensor size (expected {tuple(input.shape)}, got {tuple(output.shape)})")
-        put(output, values)
-        return Work() if async_op else None
-    into = array(output)
+    if own.watch is None and output.shape != input.shape:
+        raise ShapeError(where, f"invalid tensor size (expected {tuple(input.shape)}, got {tuple(output.shape)})")
     received, sent = ([n * int(np.prod(t.shape[1:])) for n in count] for t, count in zip((output, input), sizes, strict=True))
-    exchange(where, own, values, sent, into, received, kind(input).split()[0])
-    put(output, into)
+    restore(output, exchange(where, own, input, sent, output, received))
     return Work() if async_op else None
 
 
@@ -217,9 +232,15 @@ def _splits(where: str, tensor: dv.Tensor, given: Any, size: int) -> list[int]:
     return list(given)
 
 
-def exchange(where: str, group: ProcessGroup, values: Any, sent: list[int], into: Any, received: list[int], dtype: str) -> None:
-    """Send every member its run of elements; what each sends is compared with what is expected of it before."""
-    agree(group, f"{where}({dtype})")
+def exchange(where: str, group: ProcessGroup, input: dv.Tensor, sent: list[int], output: dv.Tensor, received: list[int]) -> dv.Tensor:
+    """Send every member its run of elements, and return those that came, in the output's memory where it is contiguous.
+
+    What each sends is compared with what is expected of it before.
+    """
+    way, what = link(group, where, f"{where}({kind(input).split()[0]})", input, output)
+    if group.watch is None:
+        return dense(input)
+    agree(group, what)
     announced = np.empty(group.size(), np.int64)
     counts = np.array(sent, np.int64)
     Work(group, where, lambda: [group.comm.Ialltoall(counts, announced)], checked=False).wait()
@@ -228,12 +249,18 @@ def exchange(where: str, group: ProcessGroup, values: Any, sent: list[int], into
     Work(group, where, lambda: [group.comm.Iallreduce(mpi.load().IN_PLACE, flags, mpi.load().MAX)], checked=False).wait()
     if len(wrong):
         at = wrong[0]
-        what = f"rank {group.ranks[at]} sends {announced[at]} elements, and there is room for {received[at]}"
-        raise ShapeError(where, what, "expected the same", "compare the split sizes of all ranks")
+        said = f"rank {group.ranks[at]} sends {announced[at]} elements, and there is room for {received[at]}"
+        raise ShapeError(where, said, "expected the same", "compare the split sizes of all ranks")
     if flags[0]:
         raise ShapeError(
             where, "another rank was sent parts of other sizes than it has room for", "expected the same", "its error says more"
         )
+    if way is not None:
+        here, there = dense(input), dense(output)
+        Work(group, what, lambda: [way.exchange(here, sent, there, received)], checked=False).wait()
+        return there
+    values, into = array(input), array(output)
     each = words(values).size // max(1, values.size)
     sizes, rooms = [n * each for n in sent], [n * each for n in received]
     Work(group, where, lambda: [group.comm.Ialltoallv([words(values), sizes], [words(into), rooms])], checked=False).wait()
+    return output if output.device.type == "cpu" and output.is_contiguous() else dv.from_numpy(into)

@@ -9,21 +9,25 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import dovetail as dv
 from dovetail.errors import AssertedError, GradError, UnsupportedError, ValueRangeError
 
-from . import mpi
+from . import links, mpi
+from .backends import is_nccl_available, routes
 from .watch import Watch, wait
 from .work import Work, agree
 
+if TYPE_CHECKING:
+    from .nccl import Link
+
 __all__ = [
-    "Backend", "GroupMember", "ProcessGroup", "ReduceOp", "default_pg_timeout", "destroy_process_group", "get_backend", "get_global_rank",
+    "GroupMember", "ProcessGroup", "ReduceOp", "default_pg_timeout", "destroy_process_group", "get_backend", "get_global_rank",
     "get_group_rank", "get_node_local_rank", "get_process_group_ranks", "get_rank", "get_world_size", "group", "init_process_group",
-    "is_available", "is_backend_available", "is_gloo_available", "is_initialized", "is_mpi_available", "is_nccl_available",
-    "is_torchelastic_launched", "is_ucc_available", "is_xccl_available", "member", "new_group", "new_subgroups",
+    "is_available", "is_initialized", "is_torchelastic_launched", "member", "new_group", "new_subgroups",
     "new_subgroups_by_enumeration",
 ]  # fmt: skip
 
@@ -42,19 +46,6 @@ class ReduceOp:
     SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = RedOpType
 
 
-class Backend(str):
-    """The name of a backend, in small letters; the known ones are its attributes.
-
-    >>> Backend("GLOO") == Backend.GLOO
-    True
-    """
-
-    UNDEFINED, GLOO, NCCL, XCCL, UCC, MPI = "undefined", "gloo", "nccl", "xccl", "ucc", "mpi"
-
-    def __new__(cls, name: str) -> Backend:
-        return super().__new__(cls, name.lower())
-
-
 class ProcessGroup:
     """Some processes of the world, or this one alone; ``ranks`` are their places in the world.
 
@@ -67,11 +58,13 @@ class ProcessGroup:
         self, backend: str, ranks: Sequence[int] = (0,), comm: Any = None, watch: Watch | None = None, timeout: timedelta | None = None,
         name: str = "",
     ) -> None:  # fmt: skip
-        self.backend, self.ranks, self.watch, self.group_name, self.group_desc = backend, tuple(ranks), watch, name, name
+        self.backend, self.routes = routes("ProcessGroup", backend, watch is not None)
+        self.ranks, self.watch, self.group_name, self.group_desc = tuple(ranks), watch, name, name
         self.timeout: timedelta = timeout or default_pg_timeout
         self.comm, self.checks = comm, comm and comm.Dup()
         self.queue: deque[Work] = deque()  # collectives whose data do not move yet
         self.receipts: list[Any] = []  # messages that were asked for and are not here yet, in the order of asking
+        self.links: dict[int, Link] = {}  # NCCL's communicators, by the GPU
         self.parts: list[ProcessGroup] = []  # of the world: the groups that were made of its members
 
     def rank(self) -> int:
@@ -86,8 +79,18 @@ class ProcessGroup:
         """The backend's name."""
         return self.backend
 
+    def abandon(self, requests: Sequence[Any] | None, error: Exception) -> None:
+        """After a wait that failed: let no call of NCCL wait on for a rank that does not come."""
+        links.abandon(self, requests, error)
+
+    def close(self) -> None:
+        """Give back what NCCL keeps for the group."""
+        for link in self.links.values():
+            link.close()
+
     def free(self) -> None:
         """Give back what MPI keeps for the group; every member calls it."""
+        self.close()
         for comm in (self.comm, self.checks):
             if comm is not None:
                 comm.Free()
@@ -119,29 +122,6 @@ def is_initialized() -> bool:
     False
     """
     return _World.WORLD is not None
-
-
-def is_backend_available(backend: str) -> bool:
-    """Whether a backend is there: 'mpi', or 'gloo', under which name MPI moves tensors of the CPU too."""
-    return backend.lower() == "gloo" or (backend.lower() == "mpi" and mpi.available())
-
-
-def is_gloo_available() -> bool:
-    """True: under this name MPI, or the memory of one process, moves tensors of the CPU."""
-    return True
-
-
-def is_mpi_available() -> bool:
-    """Whether mpi4py is installed."""
-    return mpi.available()
-
-
-def is_nccl_available() -> bool:
-    """False."""
-    return False
-
-
-is_ucc_available = is_xccl_available = is_nccl_available
 
 
 def is_torchelastic_launched() -> bool:
@@ -178,8 +158,12 @@ def init_process_group(
     MPI knows rank and size; where they are given too, they must be the same. A process that no launcher of MPI started takes them from the
     arguments, or the variables RANK and WORLD_SIZE, except with ``backend="mpi"``: rank 0 of one. ``timeout`` (30 minutes) bounds every
     later wait for another rank; ``init_method`` and ``store`` are not needed, since MPI has its own.
+
+    ``backend`` is 'mpi' or 'gloo', for tensors of the CPU, and of GPUs through the host's memory; 'nccl' for tensors of GPUs alone; or one
+    for each type of device, 'cpu:gloo,cuda:nccl'. None is MPI, and NCCL for tensors of GPUs where it is there. New tensors are made on
+    the GPU ``device_id``, where it is given.
     Raises a ValueError where it has been made, or rank and size are not known or contradict MPI; a RuntimeError for a backend
-    that is not 'mpi' or 'gloo'; an UnsupportedError (NotImplementedError) for several processes that MPI did not start.
+    that is not there; an UnsupportedError (NotImplementedError) for several processes that MPI did not start.
 
     >>> init_process_group("gloo", rank=0, world_size=1)
     >>> get_rank(), get_world_size()
@@ -191,10 +175,12 @@ def init_process_group(
         raise ValueRangeError(where, "trying to initialize the default process group twice!")
     import_module("dovetail.distributed")  # under this name the core finds it
     started = mpi.launched()
-    name = (backend or ("mpi" if started else "gloo")).lower().removeprefix("cpu:").partition(",")[0]
-    if name not in ("mpi", "gloo") or not (started or is_backend_available(name)):
-        what = f"Distributed package doesn't have {name.upper()} built in"
-        raise GradError(where, what, "expected 'mpi' or 'gloo'", mpi.INSTALL if name == "mpi" else "")
+    if device_id is not None and (device := dv.device(device_id)).type != "cpu":
+        if device.index is None:
+            raise ValueRangeError(where, "Please use a device_id with index.", f"got {device_id!r}")
+        dv.cuda.set_device(device)
+        backend = backend or ("nccl" if device.type == "cuda" and is_nccl_available() else None)
+    name, ways = routes(where, backend, started)
     if started and multiprocessing.parent_process() is not None:
         what = f"this process was started by multiprocessing, inside of rank {mpi.place()[0]}, and MPI does not know it"
         remedy = "call the function in every rank in place of starting processes, as torch.multiprocessing.spawn does under dovetail launch"
@@ -202,7 +188,7 @@ def init_process_group(
     if started:
         _World.WORLD = _of_mpi(where, name, timeout or default_pg_timeout, rank, world_size)
         return
-    if name != "mpi" or rank >= 0 or world_size >= 0:
+    if ways.get("cpu") != "mpi" or rank >= 0 or world_size >= 0:
         rank, world_size = _from_environment("RANK", rank), _from_environment("WORLD_SIZE", world_size)
         if world_size != 1 or rank != 0:
             what = f"rank {rank} of {world_size} processes, which no MPI launcher started"
@@ -248,12 +234,16 @@ def destroy_process_group(group: Any = None) -> None:
         raise AssertedError("destroy_process_group", "Process group cannot be None")
     world = _World.WORLD
     if group is None or group is world:
+        for one in (*world.parts, world) if world is not None else ():
+            one.close()
         if world is not None and world.watch is not None:
             world.watch.end("has called destroy_process_group")
             _World.LEFT = (*world.parts, world)
         _World.WORLD = None
     elif group is not _World.NON_GROUP_MEMBER and not (group.watch and group.watch.gone):
         group.free()
+    elif group is not _World.NON_GROUP_MEMBER:
+        group.close()
 
 
 def new_group(

@@ -81,13 +81,12 @@ class Join:
         pass
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        group = self._joinables[0].join_process_group
         if self._enable and kind is None:
             last = True
-            while _total(0, group):
+            while _total(0, self._joinables[0]):
                 if self._throws:
-                    _total(1, group)
-                    raise GradError("Join", f"Rank {group.rank()} exhausted all inputs.")
+                    _total(1, self._joinables[0])
+                    raise GradError("Join", f"Rank {self._joinables[0].join_process_group.rank()} exhausted all inputs.")
                 for hook in self._hooks:
                     hook.main_hook()
                 last = False
@@ -102,15 +101,15 @@ class Join:
         enabled, throws, first = joinable._join_config
         if not (enabled and first):
             return None
-        work = all_reduce(dv.ones(1), group=joinable.join_process_group, async_op=True)
-        if throws and _total(0, joinable.join_process_group):
+        work = all_reduce(dv.ones(1, device=joinable.join_device), group=joinable.join_process_group, async_op=True)
+        if throws and _total(0, joinable):
             raise _early()
         return work
 
 
-def _total(value: int, group: Any) -> int:
-    counted = dv.full((1,), float(value))
-    all_reduce(counted, group=group)
+def _total(value: int, joinable: Any) -> int:
+    counted = dv.full((1,), float(value), device=joinable.join_device)
+    all_reduce(counted, group=joinable.join_process_group)
     return int(counted)
 
 

@@ -8,17 +8,23 @@ import numpy as np
 
 import dovetail as dv
 
-from .buffers import array, checked, flat, kind, put, same, words
+from .buffers import array, checked, dense, flat, kind, put, restore, row, same, words
 from .collectives import exchange, outside, root_of, run, scattered
 from .group import ProcessGroup, RedOpType, member
+from .links import backend, link
 from .work import Work
 
 __all__ = ["all_gather", "all_to_all", "gather", "reduce_scatter", "scatter"]
 
 
 def _spread(tensors: Any, values: Any) -> None:
-    for tensor, row in zip(tensors, values, strict=True):
-        put(tensor, row)
+    for tensor, one in zip(tensors, values, strict=True):
+        put(tensor, one)
+
+
+def _restored(tensors: Any, values: Any) -> None:
+    for tensor, one in zip(tensors, values, strict=True):
+        restore(tensor, one)
 
 
 def _rooted(where: str, group: Any, of_world: int | None, of_group: int | None) -> tuple[ProcessGroup, int, bool]:
@@ -35,14 +41,19 @@ def all_gather(tensor_list: list[Any], tensor: dv.Tensor, group: Any = None, asy
     own = member(group)
     checked("all_gather", tensor)
     same("all_gather", tensor_list, [tensor], own.size())
+    way, what = link(own, "all_gather", f"all_gather({kind(tensor)})", tensor, *tensor_list)
+    if way is not None or own.watch is None:
+        here = dense(tensor)
+        rows = here.new_empty((own.size(), *here.shape))
+        finish, alone = (lambda: _restored(tensor_list, rows)), lambda: restore(tensor_list[0], here)
+        return run(own, what, lambda: [way.all_gather(here, rows)], finish, async_op, alone)
     part = array(tensor)
     whole = np.empty((own.size(), *part.shape), part.dtype)
 
     def start() -> list[Any]:
         return [own.comm.Iallgather(words(part), words(whole))]
 
-    what = f"all_gather({kind(tensor)})"
-    return run(own, what, start, lambda: _spread(tensor_list, whole), async_op, lambda: put(tensor_list[0], part))
+    return run(own, what, start, lambda: _spread(tensor_list, whole), async_op)
 
 
 def gather(
@@ -54,6 +65,7 @@ def gather(
         return None
     own, root, mine = _rooted("gather", group, dst, group_dst)
     checked("gather", tensor)
+    backend(own, "gather", tensor)
     if mine:
         same("gather", gather_list or [], [tensor], own.size())
     part = array(tensor)
@@ -75,6 +87,7 @@ def scatter(
         return None
     own, root, mine = _rooted("scatter", group, src, group_src)
     checked("scatter", tensor)
+    backend(own, "scatter", tensor)
     if mine:
         same("scatter", [tensor], scatter_list or [], own.size())
     into, whole = array(tensor), flat(scatter_list) if mine else None
@@ -95,7 +108,7 @@ def reduce_scatter(
         return None
     own = member(group)
     same("reduce_scatter", [output], input_list, own.size())
-    return scattered("reduce_scatter", output, flat(input_list), op, own, async_op)
+    return scattered("reduce_scatter", output, row(input_list), op, own, async_op)
 
 
 def all_to_all(output_tensor_list: list[Any], input_tensor_list: list[Any], group: Any = None, async_op: bool = False) -> Work | None:
@@ -106,13 +119,10 @@ def all_to_all(output_tensor_list: list[Any], input_tensor_list: list[Any], grou
     own = member(group)
     if own.watch is None:
         same(where, output_tensor_list, input_tensor_list, 1)
-        put(output_tensor_list[0], array(input_tensor_list[0]))
-        return Work() if async_op else None
     for tensor in (*output_tensor_list, *input_tensor_list):
         checked(where, tensor)
     same(where, [t.reshape(-1)[:0] for t in output_tensor_list], [t.reshape(-1)[:0] for t in input_tensor_list], own.size())
-    values, into = flat(input_tensor_list), flat(output_tensor_list)
     sent, received = ([t.numel() for t in tensors] for tensors in (input_tensor_list, output_tensor_list))
-    exchange(where, own, values, sent, into, received, kind(input_tensor_list[0]).split()[0])
-    _spread(output_tensor_list, np.split(into, np.cumsum(received)[:-1]))
+    came = exchange(where, own, row(input_tensor_list), sent, row(output_tensor_list), received)
+    _restored(output_tensor_list, came.reshape(-1).split(received))
     return Work() if async_op else None

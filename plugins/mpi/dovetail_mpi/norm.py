@@ -10,8 +10,9 @@ import dovetail as dv
 from dovetail.errors import ValueRangeError
 
 from . import mpi
-from .buffers import array
+from .buffers import array, dense
 from .group import ProcessGroup, member
+from .links import link
 from .work import Work
 
 __all__ = ["sync_batch_norm"]
@@ -23,17 +24,29 @@ class _Gather(dv.autograd.Function):
     @staticmethod
     def forward(ctx: Any, row: dv.Tensor, group: ProcessGroup) -> dv.Tensor:
         ctx.group = group
+        way, what = link(group, "SyncBatchNorm", "SyncBatchNorm(statistics)", row)
+        if way is not None:
+            here = dense(row)
+            rows = here.new_empty((group.size(), here.numel()))
+            Work(group, what, lambda: [way.all_gather(here, rows)], checked=False).wait()
+            return rows
         own = array(row)
         table = np.empty((group.size(), own.size), own.dtype)
-        Work(group, "SyncBatchNorm(statistics)", lambda: [group.comm.Iallgather(own, table)], checked=False).wait()
-        return dv.from_numpy(table)
+        Work(group, what, lambda: [group.comm.Iallgather(own, table)], checked=False).wait()
+        return dv.from_numpy(table).to(row.device)
 
     @staticmethod
     def backward(ctx: Any, g: dv.Tensor) -> Any:
-        group, whole = ctx.group, array(g).copy()
+        group = ctx.group
+        way, what = link(group, "SyncBatchNorm", "SyncBatchNorm(gradient)", g)
+        if way is not None:
+            rows = dense(g).clone()
+            Work(group, what, lambda: [way.all_reduce(rows, "SUM")], checked=False).wait()
+            return rows[group.rank()].clone(), None
+        whole = array(g).copy()
         own, into = mpi.load().IN_PLACE, mpi.load().SUM
-        Work(group, "SyncBatchNorm(gradient)", lambda: [group.comm.Iallreduce(own, whole, into)], checked=False).wait()
-        return dv.from_numpy(whole[group.rank()].copy()), None
+        Work(group, what, lambda: [group.comm.Iallreduce(own, whole, into)], checked=False).wait()
+        return dv.from_numpy(whole[group.rank()].copy()).to(g.device), None
 
 
 def sync_batch_norm(
@@ -52,7 +65,7 @@ def sync_batch_norm(
     count = x.numel() // channels
     mean = x.sum(dims) / max(1, count)
     squares = (x - mean.reshape(shape)).square().sum(dims)
-    table = _Gather.apply(dv.cat([mean, squares, dv.tensor([count], dtype=x.dtype)]), member(group))
+    table = _Gather.apply(dv.cat([mean, squares, dv.tensor([count], dtype=x.dtype, device=x.device)]), member(group))
     counts = table[:, -1:].detach()
     total = float(counts.sum())
     if total <= 1:

@@ -115,11 +115,15 @@ def send_object_list(
     use_batch: bool = False,
 ) -> None:  # fmt: skip
     """Send objects to one member, who calls `recv_object_list`."""
-    from .p2p import send
+    from .p2p import peer_of, posted
 
     data = packed("send_object_list", list(object_list))
+    if outside(group):
+        return
+    own = member(group)
+    peer = peer_of("send_object_list", own, dst, group_dst)
     for part in (np.array([data.size]), data):
-        send(dv.from_numpy(part.copy()), dst, group, 0, group_dst)
+        posted(own, dv.from_numpy(part.copy()), peer, 0).wait()
 
 
 def recv_object_list(
@@ -127,11 +131,14 @@ def recv_object_list(
     use_batch: bool = False,
 ) -> int:  # fmt: skip
     """Receive the objects of `send_object_list`, in place, and return the sender's rank."""
-    from .p2p import recv
+    from .p2p import Receipt, peer_of
 
-    size = dv.zeros(1, dtype=dv.int64)
-    source = recv(size, src, group, 0, group_src)
+    if outside(group):
+        return -1
+    own, size = member(group), dv.zeros(1, dtype=dv.int64)
+    first = Receipt(own, size, None if src is None and group_src is None else peer_of("recv_object_list", own, src, group_src), 0)
+    first.wait()
     data = dv.zeros(int(size), dtype=dv.uint8)
-    recv(data, source, group)
+    Receipt(own, data, root_of("recv_object_list", own, first.source_rank()), 0).wait()
     object_list[:] = unpacked(data.numpy())
-    return source
+    return first.source_rank()

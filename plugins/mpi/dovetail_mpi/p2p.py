@@ -11,12 +11,14 @@ from . import mpi
 from .buffers import array, checked, kind, put, words
 from .collectives import outside, root_of
 from .group import ProcessGroup, member
+from .links import backend
 from .work import Work
 
-__all__ = ["P2POp", "batch_isend_irecv", "irecv", "isend", "recv", "send"]
+__all__ = ["P2POp", "Receipt", "batch_isend_irecv", "irecv", "isend", "peer_of", "posted", "recv", "send"]
 
 
-def _peer(where: str, group: ProcessGroup, of_world: int | None, of_group: int | None) -> int:
+def peer_of(where: str, group: ProcessGroup, of_world: int | None, of_group: int | None) -> int:
+    """Another member's place in its group. Raises a ValueError for this process itself."""
     peer = root_of(where, group, of_world, of_group)
     if peer == group.rank():
         raise ValueRangeError(where, f"Invalid {'destination' if 'send' in where else 'source'} rank: {peer} is this process itself")
@@ -29,8 +31,14 @@ def isend(tensor: dv.Tensor, dst: int | None = None, group: Any = None, tag: int
     if outside(group):
         return None
     own = member(group)
-    peer, values = _peer("isend", own, dst, group_dst), array(tensor)
-    return Work(own, f"isend({kind(tensor)} to rank {own.ranks[peer]})", lambda: [own.comm.Isend(words(values), peer, tag)], ordered=False)
+    backend(own, "isend", tensor)
+    return posted(own, tensor, peer_of("isend", own, dst, group_dst), tag)
+
+
+def posted(group: ProcessGroup, tensor: dv.Tensor, peer: int, tag: int) -> Work:
+    """Begin to send, through the host."""
+    values, what = array(tensor), f"isend({kind(tensor)} to rank {group.ranks[peer]})"
+    return Work(group, what, lambda: [group.comm.Isend(words(values), peer, tag)], ordered=False)
 
 
 def irecv(tensor: dv.Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None) -> Work | None:
@@ -42,12 +50,13 @@ def irecv(tensor: dv.Tensor, src: int | None = None, group: Any = None, tag: int
     if outside(group):
         return None
     own = member(group)
+    backend(own, "irecv", tensor)
     if own.watch is None:
         raise ValueRangeError("irecv", "there is nobody to receive from in a world of one process")
-    return _Receipt(own, tensor, None if src is None and group_src is None else _peer("irecv", own, src, group_src), tag)
+    return Receipt(own, tensor, None if src is None and group_src is None else peer_of("irecv", own, src, group_src), tag)
 
 
-class _Receipt(Work):
+class Receipt(Work):
     """A receipt under way: a message is looked at before it is taken, so that sizes can be compared, and is that of the first who asked."""
 
     def __init__(self, group: ProcessGroup, tensor: dv.Tensor, peer: int | None, tag: int) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import GradError, UnsupportedError, ValueRangeError
 
-from .buffers import array, put, words
+from .buffers import array, put, restore, words
+from .buffers import row as row_of
 from .collectives import all_reduce
 from .errors import DistError
 from .group import is_initialized, member
 from .join import Join, Joinable, JoinHook
+from .links import backend, link
 from .objects import gathered
 from .reducer import Reducer
 from .work import Work
@@ -147,7 +149,7 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         size = self.process_group.size()
         if here and (work := Join.notify_join_context(self)) is not None:
             work.wait()
-        counted = dv.zeros(size + 1)
+        counted = dv.zeros(size + 1, device=self.join_device)
         if here:
             counted[self.process_group.rank()] = 1
             counted[size] = float(syncs)
@@ -166,8 +168,10 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         """All ranks have the same tensors, or an error on all of them says which is the first that differs."""
         if self.process_group.watch is None:
             return
+        where, group = "DistributedDataParallel", self.process_group
         mine = [
-            [n, str(t.dtype), list(t.shape), t.requires_grad] for n, t in (*self.module.named_parameters(), *self.module.named_buffers())
+            [n, f"{t.dtype}{' by NCCL' * (backend(group, where, t) == 'nccl')}", list(t.shape), t.requires_grad]
+            for n, t in (*self.module.named_parameters(), *self.module.named_buffers())
         ]
         everyone = gathered("DistributedDataParallel", mine, self.process_group)
         for rank, other in enumerate(everyone):
@@ -183,11 +187,18 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         group = self.process_group
         if group.watch is None:
             return
-        for dtype in dict.fromkeys(t.dtype for t in tensors):
-            part = [t for t in tensors if t.dtype == dtype]
+        for dtype, device in dict.fromkeys((t.dtype, t.device) for t in tensors):
+            part = [t for t in tensors if (t.dtype, t.device) == (dtype, device)]
+            where = "DistributedDataParallel"
+            way, what = link(group, where, f"{where}(broadcast of {len(part)} tensors)", part[0])
+            if way is not None:
+                whole = row_of(part)
+                Work(group, what, lambda way=way, whole=whole: [way.broadcast(whole, root)]).wait()
+                for tensor, values in zip(part, whole.split([t.numel() for t in part]), strict=True) if group.rank() != root else ():
+                    restore(tensor, values)
+                continue
             arrays = [array(t) for t in part]
             row = np.concatenate([a.reshape(-1) for a in arrays])
-            what = f"DistributedDataParallel(broadcast of {len(part)} tensors)"
             Work(group, what, lambda row=row: [group.comm.Ibcast(words(row), root)]).wait()
             if group.rank() != root:
                 for tensor, values in zip(part, np.split(row, np.cumsum([a.size for a in arrays])[:-1]), strict=True):
@@ -212,7 +223,7 @@ class _Hook(JoinHook):
     def post_hook(self, is_last_joiner: bool) -> None:
         """All have the model of the last of the ranks that had the most batches, as in PyTorch."""
         model = self.model
-        last = dv.zeros(model.process_group.size())
+        last = dv.zeros(model.process_group.size(), device=model.join_device)
         last[model.process_group.rank()] = float(is_last_joiner)
         all_reduce(last, group=model.process_group)
         model._broadcast([t for _, t in (*model._named, *model._buffers_shared)], int(last.nonzero().max()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from dovetail.errors import GradError
 from . import mpi
 from .buffers import array, reducer
 from .group import ProcessGroup
+from .links import backend, link
 from .work import Work
 
-__all__ = ["Bucket", "Reducer", "buckets_of"]
+__all__ = ["Bucket", "BucketOnGPU", "Reducer", "buckets_of"]
 
 
 def buckets_of(parameters: Sequence[tuple[str, dv.Tensor]], first: float, cap: float) -> list[list[int]]:
@@ -39,28 +40,67 @@ def buckets_of(parameters: Sequence[tuple[str, dv.Tensor]], first: float, cap: f
 
 
 class Bucket:
-    """Memory for the gradients of some parameters, in a row."""
+    """Memory on the host for the gradients of some parameters, in a row."""
 
     def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]]) -> None:
         tensors = [parameters[i][1] for i in indices]
         self.indices, self.waiting, self.work = indices, len(indices), None  # type: Any, int, Work | None
-        self.flat = np.zeros(sum(t.numel() for t in tensors), array(tensors[0].detach()).dtype)
-        ends = np.cumsum([t.numel() for t in tensors]).tolist()
-        self.parts = [self.flat[end - t.numel() : end].reshape(t.shape) for t, end in zip(tensors, ends, strict=True)]
+        self.sizes, self.shapes = [t.numel() for t in tensors], [t.shape for t in tensors]
         self.started = self.ended = 0.0
+        self._result: Callable[[], Any] | None = None  # from what MPI reduced to the type of the gradients
+        self._allocate(tensors[0])
+
+    def _allocate(self, like: dv.Tensor) -> None:
+        self.flat: Any = np.zeros(sum(self.sizes), array(like.detach()).dtype)
+        rows = zip(np.split(self.flat, np.cumsum(self.sizes)[:-1]), self.shapes, strict=True)
+        self.parts: list[Any] = [row.reshape(shape) for row, shape in rows]
+
+    def fill(self, at: int, gradient: dv.Tensor | None, share: float) -> None:
+        """Put this rank's share of a gradient in its place; None is zeros."""
+        if gradient is None:
+            self.parts[at][...] = 0
+        else:
+            np.multiply(array(gradient), share, out=self.parts[at], casting="unsafe")
+
+    def view(self, at: int) -> dv.Tensor:
+        """A gradient, in this memory."""
+        return dv.from_numpy(self.parts[at])
 
     def start(self, group: ProcessGroup) -> None:
         """Begin to reduce; the members' order of buckets is one, so there is nothing to compare."""
-        wide, self._result = reducer("SUM", self.flat, group.size())
         self.started = time.perf_counter()
         what = f"DistributedDataParallel(bucket of {len(self.indices)} gradients, {self.flat.nbytes} bytes)"
-        self.work = Work(
-            group, what, lambda: [group.comm.Iallreduce(mpi.load().IN_PLACE, wide, mpi.load().SUM)], self._arrived, checked=False
-        )
+        self.work = Work(group, what, self._moving(group), self._arrived, checked=False)
+
+    def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
+        wide, self._result = reducer("SUM", self.flat, group.size())
+        return lambda: [group.comm.Iallreduce(mpi.load().IN_PLACE, wide, mpi.load().SUM)]
 
     def _arrived(self) -> None:
-        self._result()
+        if self._result is not None:
+            self._result()
         self.ended = time.perf_counter()
+
+
+class BucketOnGPU(Bucket):
+    """Memory on the parameters' GPU, which NCCL reduces there."""
+
+    def _allocate(self, like: dv.Tensor) -> None:
+        self.flat = like.detach().new_zeros(sum(self.sizes))
+        self.parts = [row.reshape(shape) for row, shape in zip(self.flat.split(self.sizes), self.shapes, strict=True)]
+
+    def fill(self, at: int, gradient: dv.Tensor | None, share: float) -> None:
+        """As on the host, by the GPU."""
+        with dv.no_grad():
+            self.parts[at].zero_() if gradient is None else self.parts[at].copy_(gradient.detach()).mul_(share)
+
+    def view(self, at: int) -> dv.Tensor:
+        """A gradient, in this memory."""
+        return self.parts[at]  # type: ignore[no-any-return]
+
+    def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
+        way, _ = link(group, "DistributedDataParallel", "DistributedDataParallel(bucket)", self.flat)
+        return lambda: [way.all_reduce(self.flat, "SUM")]
 
 
 class Reducer:
@@ -70,7 +110,8 @@ class Reducer:
         self, parameters: Sequence[tuple[str, dv.Tensor]], group: ProcessGroup, first: float, cap: float, views: bool, find_unused: bool
     ) -> None:
         self.parameters, self.group, self.views, self.find_unused = list(parameters), group, views, find_unused
-        self.buckets = [Bucket(run, self.parameters) for run in buckets_of(self.parameters, first, cap)]
+        on_gpu = backend(group, "DistributedDataParallel", self.parameters[0][1]) == "nccl"
+        self.buckets = [(BucketOnGPU if on_gpu else Bucket)(run, self.parameters) for run in buckets_of(self.parameters, first, cap)]
         self.place = {i: (bucket, at) for bucket in self.buckets for at, i in enumerate(bucket.indices)}
         self.expects = False  # whether a backward pass is to come, or under way
         self.ready: set[int] = set()
@@ -125,10 +166,7 @@ class Reducer:
         bucket, at = self.place[index]
         self.ready.add(index)
         self.used[index] = gradient is not None
-        if gradient is None:
-            bucket.parts[at][...] = 0
-        else:
-            np.multiply(array(gradient), self.share, out=bucket.parts[at], casting="unsafe")
+        bucket.fill(at, gradient, self.share)
         bucket.waiting -= 1
         while self._next < len(self.buckets) and not self.buckets[self._next].waiting:
             self.buckets[self._next].start(self.group)
@@ -155,21 +193,23 @@ class Reducer:
             bucket, at = self.place[index]
             if self.find_unused and not self.used[index]:
                 continue  # used by no rank: its gradient is as it was
-            if self.views:
-                if parameter.grad is None or not np.shares_memory(array(parameter.grad), bucket.parts[at]):
-                    parameter.grad = dv.from_numpy(bucket.parts[at])
+            mean = bucket.view(at)
+            if self.views and mean.device == parameter.device:
+                if parameter.grad is None or parameter.grad.data_ptr() != mean.data_ptr():
+                    parameter.grad = mean
             elif parameter.grad is None:
-                parameter.grad = dv.from_numpy(bucket.parts[at].copy())
+                parameter.grad = mean.clone() if mean.device == parameter.device else mean.to(parameter.device)
             else:
                 with dv.no_grad():
-                    parameter.grad.copy_(dv.from_numpy(bucket.parts[at]))
+                    parameter.grad.copy_(mean)
 
     def shadow(self) -> None:
         """Take part in the others' pass with gradients of zero, by the same collectives in the same order; where gradients are views of the
         buckets, they are the means then, and otherwise those of the last pass."""
         self.used[:] = 0
         for bucket in self.buckets:
-            bucket.flat[...] = 0
+            for at in range(len(bucket.indices)):
+                bucket.fill(at, None, 0.0)
             bucket.start(self.group)
         if self.find_unused:
             self._find_used_anywhere()

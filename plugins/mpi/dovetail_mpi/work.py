@@ -17,7 +17,7 @@ import numpy as np
 from dovetail.errors import UnsupportedError
 
 from . import mpi
-from .errors import DistError
+from .errors import DistBackendError, DistError
 from .watch import wait
 
 if TYPE_CHECKING:
@@ -64,7 +64,11 @@ class Work:
         """
         group = self._group
         if not self._done and group is not None:
-            wait(self._advance, self._what, group.watch, group.ranks, timeout or group.timeout)
+            try:
+                wait(self._advance, self._what, group.watch, group.ranks, timeout or group.timeout)
+            except DistError as error:
+                group.abandon(self._requests, error)
+                raise
         if self._error is not None:
             raise self._error
         return self._tell()
@@ -106,12 +110,20 @@ class Work:
             self._begin()
         if self._done:
             return self._tell()
-        if self._requests is None or not mpi.load().Request.Testall(self._requests):
+        if self._requests is None or not self._arrived(self._requests):
             return False
         self._done = True
         if self._finish is not None:
             self._finish()
         return self._tell()
+
+    def _arrived(self, requests: list[Any]) -> bool:
+        """Whether the data are here. While NCCL alone is asked, MPI is let go on with what other ranks may wait for."""
+        if all(request.Test() for request in requests):  # MPI's, or NCCL's
+            return True
+        if not isinstance(requests[0], mpi.load().Request):
+            self._group.checks.Iprobe()  # type: ignore[union-attr]
+        return False
 
     def tell(self, callback: Callable[[], Any]) -> None:
         """Call a function once this is done."""
@@ -133,7 +145,10 @@ class Work:
                 return
             queue.popleft()
             if first._check is None or first._mark[0] == -first._mark[1]:
-                first._requests = first._start()
+                try:
+                    first._requests = first._start()
+                except DistBackendError as error:  # its own, whichever work is waited for now
+                    first._done, first._error = True, error
             else:
                 first._done, first._error = True, first._difference()
 

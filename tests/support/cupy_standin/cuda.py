@@ -1,14 +1,15 @@
-"""The emulated machine: devices, streams, events and memory pools that answer honestly and do nothing."""
+"""The emulated machine: devices, streams and events, on which all is done at once but NCCL's calls, and pools that hold nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .state import state
 
-__all__ = ["CUDA", "RUNTIME", "CUDARuntimeError", "Device", "Event", "MemoryPointer", "MemoryPool", "PinnedMemoryPool", "Stream"]
+__all__ = ["CUDA", "RUNTIME", "CUDARuntimeError", "Device", "Event", "MemoryPointer", "MemoryPool", "PinnedMemoryPool", "Stream", "streams"]
 
 
 class CUDARuntimeError(RuntimeError):
@@ -64,12 +65,14 @@ class Device:
 
 
 class Stream:
-    """A stream on which everything has been done already."""
+    """A stream on which everything has been done already, but NCCL's calls: its jobs, done or not."""
 
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: Any = None) -> None:
         self.ptr, self.device_id, self.is_non_blocking, self.priority = 0 if null else id(self), state.device, non_blocking, priority or 0
+        self.jobs: list[Any] = []
+        streams[self.ptr] = self
 
-    done = True
+    done = property(lambda self: all(job.done for job in self.jobs))
 
     def __enter__(self) -> Stream:
         _streams.append(self)
@@ -86,33 +89,44 @@ class Stream:
     def synchronize(self) -> None:
         """Wait for the stream; counted."""
         state.synchronizations += 1
+        for job in self.jobs:
+            job.wait()
 
     def record(self, event: Any = None) -> Any:
         """Record an event."""
-        return event or Event()
+        event = event or Event()
+        event.record(self)
+        return event
 
     def wait_event(self, event: Any) -> None:
-        """Wait for an event: it has happened."""
+        """Let NCCL's calls to come begin after the event; all else would be done at once, and before it, which is refused."""
+        if self is _streams[-1] and not event.done:
+            raise NotImplementedError("the CuPy stand-in's current stream cannot wait for what NCCL does on another")
+        self.jobs += event.jobs
 
 
+streams: WeakValueDictionary[int, Stream] = WeakValueDictionary()  # by their addresses
 Stream.null = Stream(null=True)  # type: ignore[attr-defined]
 _streams: list[Stream] = [Stream.null]  # type: ignore[attr-defined]
 
 
 class Event:
-    """An event that has happened."""
+    """An event that has happened, once NCCL's calls before it are done."""
 
-    done = True
+    done = property(lambda self: all(job.done for job in self.jobs))
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
-        self.ptr = id(self)
+        self.ptr, self.jobs = id(self), ()  # type: int, tuple[Any, ...]
 
     def record(self, stream: Any = None) -> None:
         """Record on a stream."""
+        self.jobs = tuple((stream or _streams[-1]).jobs)
 
     def synchronize(self) -> None:
         """Wait for the event; counted."""
         state.synchronizations += 1
+        for job in self.jobs:
+            job.wait()
 
 
 class MemoryPointer:

@@ -13,6 +13,7 @@ from . import cuda
 from .array import ndarray
 from .functions import attach_methods, delegate, functions, stub
 from .names import Entry, names
+from .nccl import NCCL
 from .random import module_functions
 from .state import state
 from .ufuncs import attach_operators, special, ufunc
@@ -119,6 +120,7 @@ def build() -> dict[str, types.ModuleType]:
         "cupy.exceptions": _fill("cupy.exceptions", {}),
         "cupy.cuda": _fill("cupy.cuda", cuda.CUDA),
         "cupy.cuda.runtime": _fill("cupy.cuda.runtime", cuda.RUNTIME),
+        "cupy.cuda.nccl": _fill("cupy.cuda.nccl", NCCL),
         "cupyx": _fill("cupyx", extra | {"errstate": cuda.errstate, "geterr": lambda: {"linalg": state.linalg}}),
         "cupyx.scipy": _fill("cupyx.scipy", {}),
         "cupyx.scipy.special": _fill("cupyx.scipy.special", _special()),
@@ -126,7 +128,7 @@ def build() -> dict[str, types.ModuleType]:
     }
     for path, module in modules.items():
         parent, _, name = path.rpartition(".")
-        if parent:
+        if parent and path != "cupy.cuda.nccl":  # which CuPy's program imports itself
             setattr(modules[parent], name, module)
     attach_methods(vars(root))
     attach_operators(vars(root))

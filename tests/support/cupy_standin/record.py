@@ -17,9 +17,9 @@ from typing import Any
 __all__ = ["main"]
 
 MODULES = """cupy cupy.linalg cupy.fft cupy.random cupy.lib cupy.lib.stride_tricks cupy.exceptions cupy.cuda cupy.cuda.runtime
-cupyx cupyx.scipy cupyx.scipy.special""".split()
+cupy.cuda.nccl cupyx cupyx.scipy cupyx.scipy.special""".split()
 CLASSES = """cupy.ndarray cupy.ufunc cupy.random.RandomState cupy.cuda.Device cupy.cuda.Stream cupy.cuda.Event
-cupy.cuda.MemoryPool cupy.cuda.MemoryPointer cupy.cuda.PinnedMemoryPool""".split()
+cupy.cuda.MemoryPool cupy.cuda.MemoryPointer cupy.cuda.PinnedMemoryPool cupy.cuda.nccl.NcclCommunicator""".split()
 # CuPy keeps these behind its functions; their type lists say which dtypes the function takes.
 HIDDEN = {
     "where": "cupy._sorting.search:_where_ufunc",
@@ -50,7 +50,7 @@ def spell(signature: inspect.Signature) -> str:
 
 def parse(text: str) -> str:
     """Return the parameters that a docstring's first line or a source line spells."""
-    text = re.sub(r"\b(_ndarray_base|tuple|Py_ssize_t|int|bint|str) (?=\w)", "", text)
+    text = re.sub(r"\b(_ndarray_base|tuple|bytes|Py_ssize_t|size_t|intptr_t|int|bint|str|NcclConfig) (?=\w)", "", text)
     arguments = ast.parse(f"def f({text}): pass").body[0].args  # type: ignore[attr-defined]
     words = [a.arg for a in arguments.posonlyargs] + (["/"] if arguments.posonlyargs else []) + [a.arg for a in arguments.args]
     for i in range(1, len(arguments.defaults) + 1):

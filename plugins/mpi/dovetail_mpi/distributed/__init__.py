@@ -5,6 +5,15 @@ The processes are those that an MPI launcher started: `dovetail launch -n 4 trai
 
 from __future__ import annotations
 
+from ..backends import (
+    Backend,
+    is_backend_available,
+    is_gloo_available,
+    is_mpi_available,
+    is_nccl_available,
+    is_ucc_available,
+    is_xccl_available,
+)  # fmt: skip
 from ..collectives import (
     all_gather_into_tensor,
     all_reduce,
@@ -17,7 +26,6 @@ from ..collectives import (
 )  # fmt: skip
 from ..errors import DistBackendError, DistError, DistNetworkError
 from ..group import (
-    Backend,
     GroupMember,
     ProcessGroup,
     ReduceOp,
@@ -33,14 +41,8 @@ from ..group import (
     group,
     init_process_group,
     is_available,
-    is_backend_available,
-    is_gloo_available,
     is_initialized,
-    is_mpi_available,
-    is_nccl_available,
     is_torchelastic_launched,
-    is_ucc_available,
-    is_xccl_available,
     new_group,
     new_subgroups,
     new_subgroups_by_enumeration,

@@ -9,9 +9,10 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import GradError, TypeMismatch, UnsupportedError, ValueRangeError
 
-from ..buffers import array, put, words
+from ..buffers import array, put, restore, row, words
 from ..group import member
 from ..join import Join, Joinable, JoinHook
+from ..links import link
 from ..objects import gathered
 from ..work import Work
 
@@ -127,6 +128,11 @@ class ZeroRedundancyOptimizer(dv.optim.Optimizer, Joinable):
         every = [p for one in self.param_groups for p in one["params"]]
         for dtype in dict.fromkeys(p.dtype for p in every):
             shares = [[p for p in every if p.dtype == dtype and self._owner[id(p)] == r] for r in range(group.size())]
+            first = next(p for p in every if p.dtype == dtype)
+            way, what = link(group, "ZeroRedundancyOptimizer", "ZeroRedundancyOptimizer(parameters)", first)
+            if way is not None:
+                self._spread(way, what, [share for share in shares if share])
+                continue
             own = [array(p).reshape(-1) for p in shares[group.rank()]]
             empty = np.empty(0, array(dv.zeros(0, dtype=dtype)).dtype)
             mine = words(np.concatenate([empty, *own]))
@@ -136,13 +142,22 @@ class ZeroRedundancyOptimizer(dv.optim.Optimizer, Joinable):
             def start(mine: Any = mine, whole: Any = whole, sizes: Any = sizes) -> list[Any]:
                 return [group.comm.Iallgatherv(mine, [whole, sizes])]
 
-            Work(group, "ZeroRedundancyOptimizer(parameters)", start, checked=False).wait()
+            Work(group, what, start, checked=False).wait()
             for rank, part in enumerate(np.split(whole, np.cumsum(sizes)[:-1])):
                 if rank != group.rank():
                     values = part.view(empty.dtype)
                     ends = np.cumsum([p.numel() for p in shares[rank]])[:-1]
                     for parameter, piece in zip(shares[rank], np.split(values, ends), strict=True) if shares[rank] else ():
                         put(parameter, piece)
+
+    def _spread(self, way: Any, what: str, shares: list[list[dv.Tensor]]) -> None:
+        """Give all each owner's parameters, on their GPU."""
+        rows, owners = [row(share) for share in shares], [self._owner[id(share[0])] for share in shares]
+        Work(self.process_group, what, lambda: [way.spread(rows, owners)], checked=False).wait()
+        others = [pair for pair, owner in zip(zip(shares, rows, strict=True), owners, strict=True) if owner != self.process_group.rank()]
+        for share, values in others:
+            for parameter, piece in zip(share, values.split([p.numel() for p in share]), strict=True):
+                restore(parameter, piece)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters."""
