@@ -16,7 +16,7 @@ _INSTEAD = {
     "torch.sparse": "pip install dovetail-science, or use dense tensors",
     "torch.utils.data": "torchdata is not here: use a Dataset or a generator",
     "torch.cuda.CUDAGraph": "leave it out: calls run as they are written",
-    "torch.cuda.nccl": "one process trains on one machine",
+    "torch.cuda.nccl": 'distributed.init_process_group("nccl") is the way to it; is_nccl_available says whether it is there',
     "torch.nn.attention.flex_attention": "use nn.functional.scaled_dot_product_attention with attn_mask",
     "torch.nn.intrinsic": "there is no quantization yet",
     "torch.nn.quantized": "there is no quantization yet",
