@@ -33,7 +33,9 @@ def reference(name: str, *args: Any) -> Any:
 
 
 @KINDS
-@pytest.mark.parametrize("shape", [(2, 3, 1, 5), (5, 2, 4, 1), (3, 8, 5, 49), (1, 32, 10, 64), (64, 4, 16, 33)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 1, 5), (4, 4, 1, 4), (3, 6, 3, 6), (5, 2, 4, 1), (3, 8, 5, 49), (1, 32, 10, 64), (64, 4, 16, 33)], ids=str
+)
 def test_group_norm_is_layer_norm_with_parameters_of_channels(kind: str, shape: tuple[int, ...]) -> None:
     x, g, (weight, bias) = drawn(kind, *shape), drawn(kind, *shape)[::-1].copy(), drawn(kind, 2, *shape[1:3], 1)
     for w, b in [(weight, bias), (weight, None), (None, None)]:

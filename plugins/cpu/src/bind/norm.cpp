@@ -163,13 +163,14 @@ nb::object layer_norm_grad(nb::handle grad, nb::handle input, nb::handle shape, 
     if (Array(grad).type() != Array(input).type() || Array(grad).count() != Array(input).count()) return decline();
     const nb::tuple sizes = nb::borrow<nb::tuple>(shape);
     const long count = product_of(sizes);  // of each parameter
-    if (count < 1 || !Array(input).count()) return decline();
+    if (!nb::len(sizes) || count < 1 || !Array(input).count()) return decline();
     return by_type(Array(input), [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object keep[5] = {straight(grad), straight(input)};
         Array g(keep[0]), x(keep[1]);
         const long rows = Array(rstd).count(), width = x.count() / std::max(rows, 1L);
-        const bool grouped = rows * width == x.count() && width != count;  // as in Groups
+        const long end = nb::cast<long>(sizes[nb::len(sizes) - 1]);  // of a channel's place 1, else what the input has too
+        const bool grouped = rows * width == x.count() && (width != count || x.size(-1) > end);  // as in Groups
         const long l = grouped ? x.size(-1) : 1, per = width / l;
         bool fits = grouped ? nb::len(sizes) == 3 && x.ndim() == 4 && count == x.size(1) * x.size(2) && per == x.size(2) : width == count;
         const T *w = optional<T>(weight, keep[2], count, x.type(), fits), *m = optional<T>(mean, keep[3], rows, x.type(), fits),
