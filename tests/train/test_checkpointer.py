@@ -126,9 +126,10 @@ def test_a_change_after_the_call_is_not_in_the_file(tmp_path):
 
 @pytest.mark.figures
 def test_the_call_takes_the_time_of_a_copy(tmp_path):
-    value = dv.ones(8_000_000)
+    value, before = dv.ones(8_000_000), dv.get_num_threads()
     other, run = value.numpy().copy(), Checkpointer(tmp_path, keep=1)
     run.save({"w": value}, wait=True)
+    dv.set_num_threads(os.cpu_count() or 1)  # as in a training; `make soak` runs the other tests on one thread
     pauses, copies = [], []
     calls = [(pauses, lambda: run.save({"w": value})), (copies, lambda: np.copyto(other, value.numpy()))]
     for turn in range(16):  # what comes second finds the array in the caches, so they take turns
@@ -137,7 +138,8 @@ def test_the_call_takes_the_time_of_a_copy(tmp_path):
             start = time.perf_counter()
             call()
             times.append(time.perf_counter() - start)
-    note("R6", "pause of a save of 32 MB, in copies of its memory", round(min(pauses) / min(copies), 2), "1.2")
+    dv.set_num_threads(before)
+    note("R6", "pause of a save of 32 MB on all cores, in copies of its memory on one", round(min(pauses) / min(copies), 2), "1.2")
     assert min(pauses) < 10 * min(copies) + 0.005  # machines that do other things at the same time
 
 
