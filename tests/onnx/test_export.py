@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 pytest.importorskip("onnxruntime")
 
 import dovetail as dv
 from dovetail import nn
 from dovetail.errors import DovetailError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
-from dovetail_onnx import ExportMismatch, MissingLowerings, Unsolved, explain_export, export, inspect, is_in_onnx_export
+from dovetail_onnx import ExportMismatch, MissingLowerings, Unsolved, explain_export, export, inspect, is_in_onnx_export, load
 from dovetail_onnx.exporter import lower, verification
 from dovetail_onnx.exporter import write as writing
 from tests.onnx.running import assert_same, run
@@ -224,10 +225,28 @@ def test_a_wrong_result_is_an_error_and_no_file(tmp_path, monkeypatch):
         export(nn.ReLU(), dv.tensor([-3.0, 1.0]))
 
 
+def test_without_onnxruntime_our_own_importer_compares(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    export(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), dv.rand(1, 1, 5, 5), dynamic_shapes=[{0: "n", 2: "h"}])
+    monkeypatch.setattr(lower.Lowerer, "function", lambda self, op: lambda g, input: g.Neg(input))
+    with pytest.raises(ExportMismatch, match="dovetail at the traced sizes: output 'output' differs from the model's by"):
+        export(nn.ReLU(), dv.tensor([-3.0, 1.0]))
+
+
+def test_aligned_corners_lie_where_the_standard_has_them():
+    """By the unrounded size, where a file has scales: so it has sizes, of which all runtimes think alike."""
+    model = nn.Upsample(scale_factor=(2.0, 1.5), mode="bilinear", align_corners=True)
+    proto = export(model, dv.rand(1, 2, 4, 4), dynamic_shapes=[{2: "h", 3: "w"}])
+    for size in ((4, 4), (8, 11), (5, 7)):
+        x = dv.rand(1, 2, *size)
+        for found in (load(proto)(x).numpy(), ReferenceEvaluator(proto).run(None, {"input": x.numpy()})[0]):
+            np.testing.assert_allclose(found, model(x).numpy(), atol=1e-5)
+
+
 def test_without_onnxruntime(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     name, call = verification.runner(export(nn.ReLU(), dv.tensor([-3.0, 1.0])).SerializeToString())
-    assert name == "onnx.reference" and call({"input": np.float32([-1, 2])})[0].tolist() == [0, 2]
+    assert name == "dovetail" and call({"input": np.float32([-1, 2])})[0].tolist() == [0, 2]
 
 
 def test_all_missing_ops_are_listed():

@@ -18,11 +18,14 @@ def afresh(a: Any, how: Any, given: Any = ()) -> Any:
 
     Of "images", (N, C, H, W), and "volumes", with a depth too, it is in that order where one of the first two operands `given` is.
     """
-    last = xp(a).moveaxis(a, 1, -1) if how is not True and a.ndim > 3 else a
+    m = xp(a)
     if how in IMAGES:
-        turned = a.ndim in IMAGES[how] and any(map(is_channels_last, given[:2]))
-        return xp(a).moveaxis(xp(a).ascontiguousarray(last), -1, 1) if turned else a
-    return a if a.flags.c_contiguous or last.flags.c_contiguous else xp(a).ascontiguousarray(a)
+        if a.ndim not in IMAGES[how] or not any(map(is_channels_last, given[:2])):
+            return a
+        return m.moveaxis(m.ascontiguousarray(m.moveaxis(a, 1, -1)), -1, 1)
+    if a.flags.c_contiguous or (how is not True and a.ndim > 3 and m.moveaxis(a, 1, -1).flags.c_contiguous):
+        return a
+    return m.ascontiguousarray(a)
 
 
 def is_channels_last(a: Any) -> bool:

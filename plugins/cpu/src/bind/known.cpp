@@ -31,7 +31,8 @@ Op read(Object op) {
     known.saves = PyTuple_GET_SIZE(get("saves")) > 0;
     known.single = PyLong_AsLong(get("n_outputs")) == 1;
     known.contiguous = get("contiguous");
-    known.images = PyUnicode_Check(known.contiguous) && PyUnicode_CompareWithASCIIString(known.contiguous, "or channels last") != 0;
+    for (const char* how : {"images", "volumes"})
+        known.images |= PyUnicode_Check(known.contiguous) && PyUnicode_CompareWithASCIIString(known.contiguous, how) == 0;
     known.shares = get("alias") != Py_None;
     Object strict = get("strict");
     Ref second(PyLong_FromLong(1));

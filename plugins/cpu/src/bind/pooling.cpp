@@ -102,7 +102,8 @@ nb::object avg_pool(nb::handle input, nb::handle window, nb::handle count) {
 
 nb::object avg_pool_grad(nb::handle grad, nb::tuple size, nb::handle window, nb::handle count) {
     PoolShape s;
-    if (!window_of(window, s) || spatial_of(window) > 2 || !planes(grad, spatial_of(window)) || nb::len(size) != size_t(spatial_of(window))) return decline();
+    if (!window_of(window, s) || spatial_of(window) > 2 || !planes(grad, spatial_of(window)) || nb::len(size) != size_t(spatial_of(window)))
+        return decline();
     Array g(grad);
     sizes(g, s);
     s.h = nb::len(size) == 2 ? nb::cast<long>(size[0]) : 1, s.w = nb::cast<long>(size[nb::len(size) - 1]);

@@ -49,6 +49,15 @@ template <class T> Row<T> largest(long n, long inner, long columns, const T* x) 
     return most;
 }
 
+// Of each column, Σ exp(x - its largest element).
+template <class T> Row<T> exp_sums(long n, long inner, long columns, const T* x, const Row<T>& most) {
+    Row<T> total(0);
+    for (long k = 0; k < n; k++, x += inner)
+        total.each(columns,
+                   [&](Vec<T>& t, long j, long some) INLINE_LAMBDA { t += exp_of_negative<T>(part(x + j, some) - most.v[j / WIDTH<T>]); });
+    return total;
+}
+
 template <class T> void softmax(long outer, long n, long inner, const T* x, T* out) {
     each_span<T>(outer, n, inner, [&](long at, long columns) {
         Row<T> most = largest(n, inner, columns, x + at), total(0);
@@ -86,11 +95,8 @@ template <class T> void softmax_grad(long outer, long n, long inner, const T* g,
 
 template <class T> void log_softmax(long outer, long n, long inner, const T* x, T* out) {
     each_span<T>(outer, n, inner, [&](long at, long columns) {
-        Row<T> most = largest(n, inner, columns, x + at), total(0);
-        for (long k = 0; k < n; k++)
-            total.each(columns, [&](Vec<T>& t, long j, long some) INLINE_LAMBDA {
-                t += exp_of_negative<T>(part(x + at + k * inner + j, some) - most.v[j / WIDTH<T>]);
-            });
+        const Row<T> most = largest(n, inner, columns, x + at);
+        Row<T> total = exp_sums(n, inner, columns, x + at, most);
         total.each(columns, [](Vec<T>& t, long, long) INLINE_LAMBDA { t = log<T>(t); });
         for (long k = 0; k < n; k++)
             total.each(columns, [&](Vec<T>& t, long j, long some) INLINE_LAMBDA {
@@ -102,11 +108,8 @@ template <class T> void log_softmax(long outer, long n, long inner, const T* x, 
 
 template <class T> void log_sum(long outer, long n, long inner, const T* x, T* out) {
     each_span<T>(outer, n, inner, [&](long at, long columns) {
-        Row<T> most = largest(n, inner, columns, x + at), total(0);
-        for (long k = 0; k < n; k++)
-            total.each(columns, [&](Vec<T>& t, long j, long some) INLINE_LAMBDA {
-                t += exp_of_negative<T>(part(x + at + k * inner + j, some) - most.v[j / WIDTH<T>]);
-            });
+        const Row<T> most = largest(n, inner, columns, x + at);
+        Row<T> total = exp_sums(n, inner, columns, x + at, most);
         total.each(columns, [&](Vec<T>& t, long j, long some) INLINE_LAMBDA {
             const Vec<T> top = most.v[j / WIDTH<T>];
             const Vec<T> found = magnitude<T>(top) == std::numeric_limits<T>::infinity() ? top : top + log<T>(t);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "../pool.h"
 #include "../vec.h"
@@ -30,10 +29,11 @@ template <class T, class F> INLINE Vec<T> run_sum(long n, F&& f) {
 template <class T, int S, class F> void channel_sums(long n, long c, T* out, F&& add) {
     constexpr long W = WIDTH<T>, TOGETHER = 4;
     const long blocks = std::clamp(n * c / 8192, 1L, 64L);
-    std::vector<T> held(size_t(blocks * S * c));
+    T* held = scratch<T>(SLOT_1, blocks * S * c);
+    std::fill_n(held, blocks * S * c, T(0));
     parallel_range(blocks, 1, [&](long block, long end) {
         for (; block < end; block++) {
-            T* to = held.data() + block * S * c;
+            T* to = held + block * S * c;
             const long stop = n * (block + 1) / blocks;
             for (long r = n * block / blocks; r < stop; r += TOGETHER)
                 for (long i = 0; i < c; i += W) {
@@ -44,9 +44,9 @@ template <class T, int S, class F> void channel_sums(long n, long c, T* out, F&&
                 }
         }
     });
-    std::copy_n(held.data(), S * c, out);
+    std::copy_n(held, S * c, out);
     for (long block = 1; block < blocks; block++)
-        for (long i = 0; i < S * c; i++) out[i] += held[size_t(block * S * c + i)];
+        for (long i = 0; i < S * c; i++) out[i] += held[block * S * c + i];
 }
 // f(row, channel, some) for each part of each row.
 template <class T, class F> void channel_parts(long n, long c, F&& f) {
@@ -64,10 +64,10 @@ template <class T> void batch_columns(long n, long c, const T* x, const T* weigh
         const Vec<T> d = part(x + r * c + i, some) - part(mean + i, some);
         sums[0] += d * d;
     });
-    std::vector<T> scale(size_t(c), T(1));
-    for (long i = 0; i < c; i++) var[i] /= T(n), scale[size_t(i)] = T(1) / std::sqrt(var[i] + eps) * (weight ? weight[i] : T(1));
+    T* scale = scratch<T>(SLOT_2, c);
+    for (long i = 0; i < c; i++) var[i] /= T(n), scale[i] = T(1) / std::sqrt(var[i] + eps) * (weight ? weight[i] : T(1));
     channel_parts<T>(n, c, [&](long r, long i, long some) {
-        const Vec<T> y = (part(x + r * c + i, some) - part(mean + i, some)) * part(scale.data() + i, some);
+        const Vec<T> y = (part(x + r * c + i, some) - part(mean + i, some)) * part(scale + i, some);
         put(out + r * c + i, bias ? y + part(bias + i, some) : y, some);
     });
 }
@@ -107,21 +107,20 @@ template <class T> void batch(long n, long c, long l, const T* x, const T* weigh
 
 template <class T> void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
                                            T* by_input, T* by_weight, T* by_bias) {
-    const size_t channels = size_t(c);
-    std::vector<T> sums(2 * channels), scale(channels), tilt(channels), level(channels);
-    channel_sums<T, 2>(n, c, sums.data(), [&](long r, long i, long some, Vec<T>* to) {
+    T *sums = scratch<T>(SLOT_2, 5 * c), *scale = sums + 2 * c, *tilt = scale + c, *level = tilt + c;
+    channel_sums<T, 2>(n, c, sums, [&](long r, long i, long some, Vec<T>* to) {
         const Vec<T> d = part(g + r * c + i, some);
         to[0] += d, to[1] += d * (part(x + r * c + i, some) - part(mean + i, some));
     });
-    for (size_t i = 0; i < channels; i++) {
-        const T rstd = T(1) / std::sqrt(var[i] + eps), product = sums[channels + i];
+    for (long i = 0; i < c; i++) {
+        const T rstd = T(1) / std::sqrt(var[i] + eps), product = sums[c + i];
         by_weight[i] = product * rstd, by_bias[i] = sums[i];
         scale[i] = weight ? rstd * weight[i] : rstd, tilt[i] = product * rstd * rstd / T(n), level[i] = sums[i] / T(n);
     }
     if (!by_input) return;
     channel_parts<T>(n, c, [&](long r, long i, long some) {
-        const Vec<T> away = (part(x + r * c + i, some) - part(mean + i, some)) * part(tilt.data() + i, some);
-        put(by_input + r * c + i, (part(g + r * c + i, some) - part(level.data() + i, some) - away) * part(scale.data() + i, some), some);
+        const Vec<T> away = (part(x + r * c + i, some) - part(mean + i, some)) * part(tilt + i, some);
+        put(by_input + r * c + i, (part(g + r * c + i, some) - part(level + i, some) - away) * part(scale + i, some), some);
     });
 }
 

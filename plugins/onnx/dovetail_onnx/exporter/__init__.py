@@ -69,7 +69,7 @@ def export(
     ``op_block_list``, and sums, stay in float32.
 
     ``verify`` checks the model and compares its results with the original's, at the given and at other sizes, in onnxruntime or, where
-    that is not installed, in the onnx package's evaluator: to 1e-4 of the largest element in float32, 2e-2 in float16; nothing is
+    that is not installed, in our own importer: to 1e-4 of the largest element in float32, 2e-2 in float16; nothing is
     written if they differ.
 
     While the model is run, ``is_in_onnx_export()`` is true. The names of ``torch.onnx.export`` serve too: ``f`` for path,

@@ -34,10 +34,13 @@ class ExportMismatch(DovetailError, RuntimeError):
 _UNKNOWN = ("NOT_IMPLEMENTED", "Could not find an implementation", "official support", "is not a registered")  # to onnxruntime
 
 
-def runner(model: Any) -> tuple[str, Callable[[dict[str, np.ndarray]], list[np.ndarray]]]:
+Run = Callable[[dict[str, np.ndarray]], list[np.ndarray]]
+
+
+def runner(model: Any) -> tuple[str, Run | None]:
     """What runs a model (bytes, or the path of one), by name, and the function.
 
-    It is onnxruntime where that is installed and knows the ops and types, else the onnx package's own evaluator.
+    It is onnxruntime where that is installed and knows the ops and types, else our own importer; None where that does not know one either.
     """
     try:
         import onnxruntime as ort
@@ -52,19 +55,17 @@ def runner(model: Any) -> tuple[str, Callable[[dict[str, np.ndarray]], list[np.n
     except Exception as error:
         if not any(word in str(error) for word in _UNKNOWN):
             raise ExportMismatch("export", f"onnxruntime refuses the model: {error}", "", "please report it") from error
+    return _importer(model)
+
+
+def _importer(model: Any) -> tuple[str, Run | None]:
+    """Our own importer, with the operators of other domains that plugins read; nothing runs those that nobody here knows."""
     import onnx
-    from onnx.reference import ReferenceEvaluator
 
-    evaluator = ReferenceEvaluator(model if isinstance(model, str) else onnx.load_from_string(model))
-    return "onnx.reference", lambda feed: list(evaluator.run(None, feed))
-
-
-def _importer(proto: Any) -> tuple[str, Callable[[dict[str, np.ndarray]], list[np.ndarray]] | None]:
-    """Our own importer for operators of other domains, where plugins read them too; nothing runs those that nobody here knows."""
     from ..importer import load
 
     try:
-        module = load(proto)
+        module = load(onnx.load_from_string(model) if isinstance(model, bytes) else model)
     except UnsupportedError:
         return "nothing", None
 
@@ -103,7 +104,7 @@ def verify(proto: Any, model: Any, inputs: Any, sizes: list[dict[str, int]], hal
 def _verify(stored: Any, proto: Any, model: Any, inputs: Any, sizes: list[dict[str, int]], half: str) -> str:
     foreign = any(o.domain not in ("", "ai.onnx") for o in proto.opset_import)
     check(stored, full=not foreign)  # the types of ops from elsewhere are not known
-    name, run = _importer(proto) if foreign else runner(stored)
+    name, run = _importer(stored) if foreign else runner(stored)
     if run is None:
         return name
     for turn, each in enumerate(sizes):

@@ -128,7 +128,7 @@ def resample(g: Any, input: Any, specs: Any, transposed: bool) -> Any:
         if g.opset < 18:
             raise refuse(g, f"antialiasing needs opset 18, got {g.opset}", "export with a newer opset")
         how |= {"antialias": 1, "exclude_outside": 1}
-    if any(s.factor is not None for s in specs):
+    if any(s.factor is not None for s in specs) and not spec.align_corners:  # with it ONNX counts places from the unrounded size
         scales = np.array([1.0] * lead + [1.0 if s.factor is None else s.factor for s in specs], np.float32)
         if all(s.factor is not None or always(s.size, s.out) for s in specs):
             return g.Resize(input, None, g.const(scales), **how)
