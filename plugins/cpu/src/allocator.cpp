@@ -37,7 +37,7 @@ struct Region {
 struct Cache {
     std::mutex lock;
     std::vector<void*> waiting[CLASSES];
-    size_t block[CLASSES] = {};     // the size of those that wait
+    size_t block[CLASSES] = {};   // the size of those that wait
     std::vector<Region> regions;  // the last is being cut
     MemoryStatistics now{};
     size_t limit = size_t(1) << 30;

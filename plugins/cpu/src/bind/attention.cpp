@@ -75,7 +75,18 @@ bool shape_of(nb::handle query, nb::handle key, nb::handle value, const Extra& e
     for (int d = 0; d < n - 2; d++)
         if (k.size(d) != q.size(d) || v.size(d) != q.size(d)) return false;
     if (k.size(-1) != q.size(-1) || v.size(-2) != k.size(-2)) return false;
-    s = {n >= 4 ? q.size(0) : 1, n >= 3 ? q.size(n - 3) : 1, q.size(-2), k.size(-2), q.size(-1), v.size(-1), scale, causal, {}, {}, extra.keep, {}};
+    s = {n >= 4 ? q.size(0) : 1,
+         n >= 3 ? q.size(n - 3) : 1,
+         q.size(-2),
+         k.size(-2),
+         q.size(-1),
+         v.size(-1),
+         scale,
+         causal,
+         {},
+         {},
+         extra.keep,
+         {}};
     return per_score(extra.bias, q.type(), s, n, s.bias) && per_score(extra.mask, NPY_BOOL, s, n, s.mask) &&
            per_score(extra.kept, NPY_BOOL, s, n, s.kept);
 }

@@ -27,8 +27,8 @@ template <bool LOG> nb::object softmax(nb::handle input, long dim) {
         nb::object whole = straight(input);
         Array x(whole);
         nb::object out = fresh_like(x);
-        const auto &rows = kernels<T>().classes;
-        const auto &maps = kernels<T>().channels;
+        const auto& rows = kernels<T>().classes;
+        const auto& maps = kernels<T>().channels;
         quietly(double(x.count()) * 8, [&] {
             if (a.inner == 1) (LOG ? rows.log_softmax : rows.softmax)(a.outer, a.n, x.data<T>(), Array(out).data<T>());
             else (LOG ? maps.log_softmax : maps.softmax)(a.outer, a.n, a.inner, x.data<T>(), Array(out).data<T>());
@@ -49,8 +49,8 @@ template <bool LOG> nb::object softmax_grad(nb::handle grad, nb::handle y, long 
         nb::object out = fresh_like(p);
         const T *from = Array(g).data<T>(), *at = p.data<T>();
         T* to = Array(out).data<T>();
-        const auto &rows = kernels<T>().classes;
-        const auto &maps = kernels<T>().channels;
+        const auto& rows = kernels<T>().classes;
+        const auto& maps = kernels<T>().channels;
         quietly(double(p.count()) * 4, [&] {
             if (a.inner == 1) (LOG ? rows.log_softmax_grad : rows.softmax_grad)(a.outer, a.n, from, at, to);
             else (LOG ? maps.log_softmax_grad : maps.softmax_grad)(a.outer, a.n, a.inner, from, at, to);

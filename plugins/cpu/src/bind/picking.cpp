@@ -132,9 +132,8 @@ nb::object take(const std::optional<Index>& index, nb::handle input, const std::
     return by_type(Array(input), [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object whole = straight(input), out = fresh((int)shape.size(), shape.data(), Array(input).type());
-        quietly(double(Array(out).count()), [&] {
-            kernels<T>().picking.take(index->picks, Array(whole).data<T>(), index->data(), Array(out).data<T>());
-        });
+        quietly(double(Array(out).count()),
+                [&] { kernels<T>().picking.take(index->picks, Array(whole).data<T>(), index->data(), Array(out).data<T>()); });
         return out;
     });
 }

@@ -36,10 +36,11 @@ bool in_order(const Array& x) {
     return true;
 }
 
-template <Unary F, bool INTO = false> nb::object unary(nb::handle input) {
+// A new array, or with `into` the given one, written over.
+nb::object unary_of(Unary f, bool into, nb::handle input) {
     if (!is_array(input)) return decline();
     Array x(input);
-    if (INTO && !dense(x)) return decline();
+    if (into && !dense(x)) return decline();
     if (!x.aligned() || !(dense(x) || in_order(x))) return decline();
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
@@ -51,7 +52,7 @@ template <Unary F, bool INTO = false> nb::object unary(nb::handle input) {
                         const T* from = x.data<T>();
                         for (long d = x.ndim() - 2, rest = row; d >= 0; rest /= x.size(int(d)), d--)
                             from += rest % x.size(int(d)) * x.stride(int(d));
-                        kernels<T>().pointwise.unary(F, from, Array(out).data<T>() + row * n, n);
+                        kernels<T>().pointwise.unary(f, from, Array(out).data<T>() + row * n, n);
                     }
                 });
             });
@@ -60,24 +61,26 @@ template <Unary F, bool INTO = false> nb::object unary(nb::handle input) {
         if (!dense(x)) {  // a copy without the gaps, in place
             nb::object out = straight(input);
             T* at = Array(out).data<T>();
-            quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, at, at, x.count()); });
+            quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(f, at, at, x.count()); });
             return out;
         }
-        nb::object out = INTO ? nb::borrow(input) : fresh_as(x);
-        quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(F, x.data<T>(), Array(out).data<T>(), x.count()); });
+        nb::object out = into ? nb::borrow(input) : fresh_as(x);
+        quietly(double(x.count()), [&] { kernels<T>().pointwise.unary(f, x.data<T>(), Array(out).data<T>(), x.count()); });
         return out;
     });
 }
+
+template <Unary F, bool INTO = false> nb::object unary(nb::handle input) { return unary_of(F, INTO, input); }
 
 // gelu(input, approximate)
 nb::object gelu(nb::handle input, const char* approximate) {
     if (is_array(input) && Array(input).type() != NPY_FLOAT32) return decline();
     const std::string_view how = approximate;
-    return how == "none" ? unary<Unary::gelu>(input) : how == "tanh" ? unary<Unary::gelu_tanh>(input) : decline();
+    return how == "none" ? unary_of(Unary::gelu, false, input) : how == "tanh" ? unary_of(Unary::gelu_tanh, false, input) : decline();
 }
 nb::object erf(nb::handle input) {
     if (is_array(input) && Array(input).type() != NPY_FLOAT32) return decline();
-    return unary<Unary::erf>(input);
+    return unary_of(Unary::erf, false, input);
 }
 
 // The shape that two broadcast to, and the loops over it; false where the loops would be more than the kernel has.
@@ -146,8 +149,8 @@ bool number(nb::handle h, double& value) {
     return true;
 }
 
-// A new array, or with INTO the first one, written over.
-template <Binary F, bool INTO = false> nb::object binary(nb::handle input, nb::handle other) {
+// A new array, or with `into` the first one, written over.
+nb::object binary_of(Binary f, bool into, nb::handle input, nb::handle other) {
     if (!is_array(input)) return decline();
     Array a(input);
     if (!a.aligned()) return decline();
@@ -157,11 +160,11 @@ template <Binary F, bool INTO = false> nb::object binary(nb::handle input, nb::h
         return by_type(a, [&](auto t) -> nb::object {
             using T = decltype(t);
             if (std::isfinite(value) && !std::isfinite(T(value))) return decline();
-            nb::object out = INTO ? nb::borrow(input) : fresh_as(a);
+            nb::object out = into ? nb::borrow(input) : fresh_as(a);
             Pairing how;
             how.n = a.count(), how.inner[1] = 0;
             T b = T(value);
-            quietly(double(how.n), [&] { kernels<T>().pointwise.binary(F, how, a.data<T>(), &b, Array(out).data<T>()); });
+            quietly(double(how.n), [&] { kernels<T>().pointwise.binary(f, how, a.data<T>(), &b, Array(out).data<T>()); });
             return out;
         });
     }
@@ -173,58 +176,60 @@ template <Binary F, bool INTO = false> nb::object binary(nb::handle input, nb::h
     const bool alike = same_layout(a, b);
     if (alike) how.n = a.count();
     else if (!pair_up(a, b, shape, ndim, how)) return decline();
-    if (INTO && (!apart(a, b) || !(alike || (a.contiguous() && ndim == a.ndim() && std::equal(shape, shape + ndim, a.shape())))))
+    if (into && (!apart(a, b) || !(alike || (a.contiguous() && ndim == a.ndim() && std::equal(shape, shape + ndim, a.shape())))))
         return decline();
     return by_type(a, [&](auto t) -> nb::object {
         using T = decltype(t);
-        const bool rows = a.ndim() == b.ndim() && std::equal(shape, shape + ndim, a.shape()) && std::equal(shape, shape + ndim, b.shape()) &&
-                          in_order(a) && in_order(b);
+        const bool rows = a.ndim() == b.ndim() && std::equal(shape, shape + ndim, a.shape()) &&
+                          std::equal(shape, shape + ndim, b.shape()) && in_order(a) && in_order(b);
         if (!alike && !rows && !(PyArray_IS_C_CONTIGUOUS(a.a) || PyArray_IS_C_CONTIGUOUS(b.a)))
             return decline();  // the result's layout is NumPy's to choose
-        nb::object out = INTO ? nb::borrow(input) : alike ? fresh_as(a) : fresh(ndim, shape, a.type());
+        nb::object out = into ? nb::borrow(input) : alike ? fresh_as(a) : fresh(ndim, shape, a.type());
         Array c(out);
         if (!c.count()) return out;
-        quietly(double(c.count()), [&] { kernels<T>().pointwise.binary(F, how, a.data<T>(), b.data<T>(), c.data<T>()); });
+        quietly(double(c.count()), [&] { kernels<T>().pointwise.binary(f, how, a.data<T>(), b.data<T>(), c.data<T>()); });
         return out;
     });
 }
+template <Binary F, bool INTO = false> nb::object binary(nb::handle input, nb::handle other) { return binary_of(F, INTO, input, other); }
 
 // input, one or two arrays of its shape, and a number
-template <Mixed F, bool INTO> nb::object mixed(nb::handle input, nb::handle first, nb::handle second, nb::handle scale) {
+nb::object mixed_of(Mixed f, bool into, nb::handle input, nb::handle first, nb::handle second, nb::handle scale) {
     double s;
     if (!is_array(input) || !is_array(first) || !number(scale, s)) return decline();
     Array a(input), b(first), c(second.is_none() ? first : second);
     auto fits = [&](const Array& x) {
         return is_array(nb::handle((PyObject*)x.a)) && x.type() == a.type() && x.aligned() && x.contiguous() && same_layout(a, x) &&
-               (!INTO || apart(a, x));
+               (!into || apart(a, x));
     };
     if (!a.aligned() || !a.contiguous() || !fits(b) || !fits(c)) return decline();
     return by_type(a, [&](auto t) -> nb::object {
         using T = decltype(t);
         if (std::isfinite(s) && !std::isfinite(T(s))) return decline();
-        nb::object out = INTO ? nb::borrow(input) : fresh_like(a);
+        nb::object out = into ? nb::borrow(input) : fresh_like(a);
         quietly(double(a.count()), [&] {
             const T* third = second.is_none() ? nullptr : c.data<T>();
-            kernels<T>().pointwise.mixed(F, T(s), a.data<T>(), b.data<T>(), third, Array(out).data<T>(), a.count());
+            kernels<T>().pointwise.mixed(f, T(s), a.data<T>(), b.data<T>(), third, Array(out).data<T>(), a.count());
         });
         return out;
     });
 }
-template <Mixed F, bool INTO> nb::object with_one(nb::handle a, nb::handle b, nb::handle s) { return mixed<F, INTO>(a, b, nb::none(), s); }
-
-template <Binary F> nb::object float_binary(nb::handle grad, nb::handle input) {
-    if (is_array(grad) && Array(grad).type() != NPY_FLOAT32) return decline();
-    return binary<F>(grad, input);
+template <Mixed F, bool INTO> nb::object mixed(nb::handle a, nb::handle b, nb::handle c, nb::handle s) {
+    return mixed_of(F, INTO, a, b, c, s);
 }
+template <Mixed F, bool INTO> nb::object with_one(nb::handle a, nb::handle b, nb::handle s) {
+    return mixed_of(F, INTO, a, b, nb::none(), s);
+}
+
 nb::object gelu_grad(nb::handle grad, nb::handle input, const char* approximate) {
-    return std::string_view(approximate) == "none" ? float_binary<Binary::gelu_grad>(grad, input)
-                                                   : float_binary<Binary::gelu_tanh_grad>(grad, input);
+    if (is_array(grad) && Array(grad).type() != NPY_FLOAT32) return decline();
+    return binary_of(std::string_view(approximate) == "none" ? Binary::gelu_grad : Binary::gelu_tanh_grad, false, grad, input);
 }
 
 // The loss of each element of two arrays that lie alike, or their mean or sum.
-template <Binary F> nb::object loss(nb::handle input, nb::handle target, const char* reduction) {
+nb::object loss(Binary f, nb::handle input, nb::handle target, const char* reduction) {
     if (!is_array(input) || !is_array(target) || !same_layout(Array(input), Array(target)) || !Array(input).count()) return decline();
-    nb::object each = binary<F>(input, target);
+    nb::object each = binary_of(f, false, input, target);
     if (reduction[0] == 'n' || each.is(decline())) return each;
     Array x(each);
     return by_type(x, [&](auto t) -> nb::object {
@@ -236,13 +241,13 @@ template <Binary F> nb::object loss(nb::handle input, nb::handle target, const c
     });
 }
 nb::object bce(nb::handle input, nb::handle target, nb::handle weight, const char* reduction) {
-    return weight.is_none() ? loss<Binary::cross_entropy>(input, target, reduction) : decline();
+    return weight.is_none() ? loss(Binary::cross_entropy, input, target, reduction) : decline();
 }
 nb::object bce_logits(nb::handle input, nb::handle target, nb::handle weight, nb::handle pos_weight, const char* reduction) {
-    return weight.is_none() && pos_weight.is_none() ? loss<Binary::cross_entropy_logits>(input, target, reduction) : decline();
+    return weight.is_none() && pos_weight.is_none() ? loss(Binary::cross_entropy_logits, input, target, reduction) : decline();
 }
 nb::object mse_loss(nb::handle input, nb::handle target, const char* reduction, nb::handle) {
-    return loss<Binary::squared_difference>(input, target, reduction);
+    return loss(Binary::squared_difference, input, target, reduction);
 }
 
 // A function, and under its name with an underscore the one that writes over its first array.

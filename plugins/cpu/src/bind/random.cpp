@@ -112,9 +112,8 @@ nb::object scaled(nb::handle input, nb::handle mask, double scale) {
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object out = fresh_as(x);
-        quietly(double(x.count()), [&] {
-            kernels<T>().random.scaled(x.data<T>(), m.data<uint8_t>(), T(scale), x.count(), Array(out).data<T>());
-        });
+        quietly(double(x.count()),
+                [&] { kernels<T>().random.scaled(x.data<T>(), m.data<uint8_t>(), T(scale), x.count(), Array(out).data<T>()); });
         return out;
     });
 }

@@ -150,9 +150,8 @@ nb::object pad(nb::handle input, nb::handle sides, int mode, double value) {
         using T = decltype(t);
         if (std::isfinite(value) && !std::isfinite(T(value))) return decline();
         nb::object whole = straight(input), out = fresh((int)how->shape.size(), how->shape.data(), x.type());
-        quietly(double(Array(out).count()), [&] {
-            kernels<T>().rearrange.pad(how->padding, T(value), Array(whole).data<T>(), Array(out).data<T>());
-        });
+        quietly(double(Array(out).count()),
+                [&] { kernels<T>().rearrange.pad(how->padding, T(value), Array(whole).data<T>(), Array(out).data<T>()); });
         return out;
     });
 }
@@ -169,8 +168,7 @@ nb::object pad_grad(nb::handle grad, nb::handle shape, nb::handle sides, int mod
     return by_type(g, [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object whole = straight(grad), out = fresh((int)to.size(), to.data(), g.type());
-        quietly(double(g.count()),
-                [&] { kernels<T>().rearrange.pad_grad(how->padding, Array(whole).data<T>(), Array(out).data<T>()); });
+        quietly(double(g.count()), [&] { kernels<T>().rearrange.pad_grad(how->padding, Array(whole).data<T>(), Array(out).data<T>()); });
         return out;
     });
 }

@@ -85,9 +85,8 @@ nb::object lstm_layer_grad(nb::handle by_out, nb::handle by_h, nb::handle by_c, 
         const RecurrentLayer<T> layer{x, data(keep[4]), data(keep[5]), data(keep[6]), data(keep[7]), data(keep[8])};
         const RecurrentGrads<T> to{asked(0, by_x),  Array(by_h0).data<T>(), Array(by_c0).data<T>(), asked(3, by_wi),
                                    asked(4, by_wh), asked(5, by_bi),        asked(6, by_bh)};
-        quietly(double(steps) * n * wide * (width + hidden), [&] {
-            kernels<T>().recurrent.lstm_grad(s, layer, data(keep[9]), data(keep[10]), dy, data(keep[1]), data(keep[2]), to);
-        });
+        quietly(double(steps) * n * wide * (width + hidden),
+                [&] { kernels<T>().recurrent.lstm_grad(s, layer, data(keep[9]), data(keep[10]), dy, data(keep[1]), data(keep[2]), to); });
         return nb::make_tuple(by_x, by_h0, by_c0, by_wi, by_wh, by_bi, by_bh);
     });
 }
@@ -149,9 +148,8 @@ nb::object gru_layer_grad(nb::handle by_out, nb::handle by_h, nb::handle input, 
         const RecurrentLayer<T> layer{x, data(keep[3]), nullptr, data(keep[4]), data(keep[5]), data(keep[6])};
         const RecurrentGrads<T> to{asked(0, by_x),  Array(by_h0).data<T>(), nullptr,        asked(2, by_wi),
                                    asked(3, by_wh), asked(4, by_bi),        asked(5, by_bh)};
-        quietly(double(steps) * n * wide * (width + hidden), [&] {
-            kernels<T>().recurrent.gru_grad(s, layer, data(keep[7]), data(keep[8]), dy, data(keep[1]), to);
-        });
+        quietly(double(steps) * n * wide * (width + hidden),
+                [&] { kernels<T>().recurrent.gru_grad(s, layer, data(keep[7]), data(keep[8]), dy, data(keep[1]), to); });
         return nb::make_tuple(by_x, by_h0, by_wi, by_wh, by_bi, by_bh);
     });
 }

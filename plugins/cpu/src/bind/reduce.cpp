@@ -109,9 +109,8 @@ nb::object cumprod_grad(nb::handle grad, nb::handle input, long dim) {
     return by_type(x, [&](auto t) -> nb::object {
         using T = decltype(t);
         nb::object out = fresh_like(x);
-        quietly(double(x.count()) * 2, [&] {
-            kernels<T>().reduce.products_grad(outer, n, inner, Array(g).data<T>(), x.data<T>(), Array(out).data<T>());
-        });
+        quietly(double(x.count()) * 2,
+                [&] { kernels<T>().reduce.products_grad(outer, n, inner, Array(g).data<T>(), x.data<T>(), Array(out).data<T>()); });
         return out;
     });
 }

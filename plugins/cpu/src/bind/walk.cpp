@@ -229,7 +229,7 @@ Object finish(Object walk) {
         auto* array = reinterpret_cast<PyArrayObject*>(a);
         Ref place = must(PyLong_FromVoidPtr(a));
         const bool mine = !PyArray_BASE(array) && PyArray_IS_C_CONTIGUOUS(array) && PySet_Contains(taken.p, place.p) == 0;
-        Ref own = mine                           ? Ref::of(a)
+        Ref own = mine                             ? Ref::of(a)
                   : PyArray_IS_C_CONTIGUOUS(array) ? must(PyArray_NewCopy(array, NPY_CORDER))
                                                    : Ref(straight(a).release().ptr());
         Py_SETREF(slot(edge, at.leaf_grad), must(wrap(own.p)).give());

@@ -59,7 +59,8 @@ template <class T> void drop(const AttentionShape& s, long b, long h, long i, lo
     if (s.kept.p) beside(s.kept, b, h, i, own, [=](long j, uint8_t keep) INLINE_LAMBDA { row[j] = row[j] * T(keep) * more; });
 }
 
-// exp(scale * row - level) in the place of the `own` first of a row, and zeros behind them up to `seen`; `also` takes each vector and its place.
+// exp(scale * row - level) in the place of the `own` first of a row, and zeros behind them up to `seen`; `also` takes each vector and its
+// place.
 template <class T, class Also> INLINE void exponentials(T* row, long own, long seen, T scale, T level, const Also& also) {
     constexpr long W = WIDTH<T>;
     long j = 0;
@@ -123,8 +124,7 @@ template <class T> void forward(const AttentionShape& s, Heads<const T> q, Heads
                 const T total = sum<T>(sums);
                 drop(s, b, h, first + i, own, row);
                 shares[i] = total == 0 ? T(0) : T(1) / total;
-                lse[(b * s.heads + h) * s.queries + first + i] =
-                    total == 0 ? std::numeric_limits<T>::infinity() : level + std::log(total);
+                lse[(b * s.heads + h) * s.queries + first + i] = total == 0 ? std::numeric_limits<T>::infinity() : level + std::log(total);
             }
             block(rows, s.value_width, seen, Matrix<T>{scores, stride, 1}, Panels<T>{values, N, N * s.keys}, to, out.row, false);
             for (long i = 0; i < rows; i++)

@@ -131,8 +131,7 @@ template <class T> void log_softmax_grad(long outer, long n, long inner, const T
     });
 }
 
-template <class T>
-void cross_entropy_grad(long outer, long n, long inner, const T* logp, const int64_t* label, const T* scale, T* out) {
+template <class T> void cross_entropy_grad(long outer, long n, long inner, const T* logp, const int64_t* label, const T* scale, T* out) {
     each_span<T>(outer, n, inner, [&](long at, long columns) {
         const long first = at / (n * inner) * inner + at % inner;  // of the labels
         Row<T> scales(0);

@@ -24,7 +24,6 @@ bool few_tiles(const ConvShape& s) {
     return tiles < 8 && s.c * s.o >= 128 * 128;
 }
 
-
 // With columns or without: what each costs, in multiplications for one element of the columns, as measured on shapes of many
 // kinds. To make the element costs more where few channels share the search for it, and most where rows are shorter than a
 // vector; it is multiplied for each output channel. Without columns some of the products are of what lies between the rows.

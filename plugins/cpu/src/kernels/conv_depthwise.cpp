@@ -78,8 +78,9 @@ template <class T> void depthwise_input_grad(const ConvShape& s, const T* dy, co
         const long taps = s.taps();
         const Temporary<T> turned(s.c * taps);
         for (long i = 0; i < s.c * taps; i++) turned[i] = w[i / taps * taps + taps - 1 - i % taps];
-        const ConvShape back{s.n, s.c, s.oh, s.ow, s.c, s.h, s.w, s.kh, s.kw, 1, 1, (s.kh - 1) * s.dh - s.ph, (s.kw - 1) * s.dw - s.pw,
-                             s.dh, s.dw, s.groups, false};
+        const ConvShape back{
+            s.n,  s.c,  s.oh,     s.ow, s.c, s.h, s.w, s.kh, s.kw, 1, 1, (s.kh - 1) * s.dh - s.ph, (s.kw - 1) * s.dw - s.pw,
+            s.dh, s.dw, s.groups, false};
         return depthwise_forward<T>(back, dy, turned, nullptr, dx);
     }
     const Padded p = padded<T>(s);

@@ -12,8 +12,8 @@
 namespace dovetail::ISA {
 namespace {
 
-constexpr long DEPTH = 256;    // runs at a time: with a panel's width they stay in the first cache
-constexpr long POINTS = 1024;  // of a task, about
+constexpr long DEPTH = 256;     // runs at a time: with a panel's width they stay in the first cache
+constexpr long POINTS = 1024;   // of a task, about
 constexpr long HELD = 1 << 17;  // elements of the images whose weight gradients are summed together: they stay in the second cache
 
 // Element (row, column) of plane (a, b) is (row * sh + a - top, column * sw + b - left) of the image, or 0 outside of it.
@@ -56,7 +56,8 @@ std::vector<long> runs_for(const ConvShape& s, const Cut& c, long channels) {
 // Rows of output for a task: a whole image where it is small, and where larger about POINTS, many beside those that tasks share.
 long rows_of(long rows, long width, long shared, long images) {
     const long most = std::max({POINTS / std::max(width, 1L), 4 * shared, 1L});
-    const long parts = std::max((rows + most - 1) / most, images < 2 * threads() ? std::min(2 * threads() / images, rows / (4 * shared + 1)) : 1L);
+    const long parts =
+        std::max((rows + most - 1) / most, images < 2 * threads() ? std::min(2 * threads() / images, rows / (4 * shared + 1)) : 1L);
     return (rows + std::max(parts, 1L) - 1) / std::max(parts, 1L);
 }
 
@@ -111,7 +112,8 @@ template <class T> void direct_input_grad(const ConvShape& s, const T* dy, const
     for (long phase = 0; phase < phases; phase++)
         for (long o = 0; o < og; o++)
             for (long tap : taps[phase])
-                runs[phase].push_back(o * usual.size() + (down - tap / s.kw * s.dh / s.sh) * usual.width + right - tap % s.kw * s.dw / s.sw);
+                runs[phase].push_back(o * usual.size() + (down - tap / s.kw * s.dh / s.sh) * usual.width + right -
+                                      tap % s.kw * s.dw / s.sw);
     // The weights of each phase, a row for each input channel.
     const Temporary<T> turned(s.o * cg * s.taps());
     std::vector<T*> of(s.groups * phases);
@@ -157,9 +159,8 @@ constexpr int OUTPUTS = 3, TAPS = 4;
 #endif
 
 // Sums over the points of `rows` rows of `images` images, for a tile of weights: dy of these output channels times these runs.
-template <class T>
-static void weight_tile(const ConvShape& s, const Cut& c, long images, long rows, const T* const (&g)[OUTPUTS], const T* const (&x)[TAPS], long step,
-                        T (&sums)[OUTPUTS][TAPS]) {
+template <class T> static void weight_tile(const ConvShape& s, const Cut& c, long images, long rows, const T* const (&g)[OUTPUTS],
+                                           const T* const (&x)[TAPS], long step, T (&sums)[OUTPUTS][TAPS]) {
     constexpr long W = WIDTH<T>;
     Vec<T> acc[OUTPUTS][TAPS] = {};
     auto add = [&](long at, long run, auto read) INLINE_LAMBDA {
@@ -202,7 +203,8 @@ template <class T> void direct_weight_grad(const ConvShape& s, const T* x, const
         const Temporary<T> planes(most * step);  // whose rows are read no further than they reach
         std::fill_n(to, og * k, T(0));
         for (long unit = units * share / shares, end = units * (share + 1) / shares; unit < end; unit += most) {
-            const long images = std::min(most, end - unit), first = unit / bands, from = unit % bands * rows, high = std::min(rows, s.oh - from);
+            const long images = std::min(most, end - unit), first = unit / bands, from = unit % bands * rows,
+                       high = std::min(rows, s.oh - from);
             const Cut c = cut_for(s, from, rows);
             for (long i = 0; i < images * cg; i++)
                 cut(c, x + ((first + i / cg) * s.c + g * cg + i % cg) * s.h * s.w, s.h, s.w, planes + i * c.all());

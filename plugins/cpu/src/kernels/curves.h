@@ -4,18 +4,18 @@
 namespace dovetail {
 
 enum class Curve {
-    leaky_relu,   // slope below 0
-    elu,          // alpha, scale, input_scale
-    softplus,     // beta, threshold
+    leaky_relu,  // slope below 0
+    elu,         // alpha, scale, input_scale
+    softplus,    // beta, threshold
     logsigmoid,
-    hardtanh,     // the two bounds
+    hardtanh,  // the two bounds
     hardswish,
     hardsigmoid,
-    magnitude,    // |x|
-    huber,        // bound, divisor
-    softshrink,   // half of the width that becomes 0, likewise
+    magnitude,   // |x|
+    huber,       // bound, divisor
+    softshrink,  // half of the width that becomes 0, likewise
     hardshrink,
-    threshold,    // bound, what is put below it
+    threshold,  // bound, what is put below it
 };
 
 // The numbers of a curve, as its op names them.

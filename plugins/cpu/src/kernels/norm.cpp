@@ -295,9 +295,9 @@ template <class T> void group_grad(long rows, long groups, long per, long l, con
 
 }  // namespace
 
-#define INSTANCE(T)                                                                                                       \
-    template <> NormKernels<T> norm_kernels<T>() {                                                                        \
-        return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>, group<T>, group_grad<T>};               \
+#define INSTANCE(T)                                                                                         \
+    template <> NormKernels<T> norm_kernels<T>() {                                                          \
+        return {batch<T>, batch_grad<T>, scale_shift<T>, layer<T>, layer_grad<T>, group<T>, group_grad<T>}; \
     }
 INSTANCE(float)
 INSTANCE(double)

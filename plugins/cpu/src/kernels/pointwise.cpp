@@ -21,12 +21,55 @@ template <class T> INLINE Vec<T> normal_part(Vec<T> x) {
 template <class T> INLINE Vec<T> normal_density(Vec<T> x) { return exp<T>(x * x * T(-0.5)) * T(0.3989422804014327); }
 template <class T> INLINE Vec<T> gelu_inner(Vec<T> x) { return tanh<T>((x + x * x * x * T(TANH_CUBE)) * T(TANH_SCALE)); }
 
-template <class T, class F> void map(const T* x, T* out, long n, F f) {
-    constexpr long W = WIDTH<T>;
-    parallel_range(n, GRAIN, [&](long i, long end) {
-        for (; i + W <= end; i += W) store(out + i, f(load(x + i)));
-        if (i < end) store(out + i, f(load(x + i, end - i)), end - i);
+// `count` rows of n results; A_STEP and B_STEP say whether an operand has one value for a row or one for each element.
+template <class T, int A_STEP, int B_STEP, class F>
+void rows(const T* a, long a_next, const T* b, long b_next, T* out, long n, long count) {
+    const long whole = n & -WIDTH<T>, rest = n - whole;
+    const F f{};
+    for (; count > 0; count--, a += a_next, b += b_next, out += n) {
+        const Vec<T> a_all = A_STEP ? Vec<T>{} : splat(*a), b_all = B_STEP ? Vec<T>{} : splat(*b);
+        for (long i = 0; i < whole; i += WIDTH<T>) store(out + i, f(A_STEP ? load(a + i) : a_all, B_STEP ? load(b + i) : b_all));
+        if (rest) store(out + whole, f(A_STEP ? load(a + whole, rest) : a_all, B_STEP ? load(b + whole, rest) : b_all), rest);
+    }
+}
+
+// The loops around the rows are the same for every function, and compiled once.
+template <class T> using Rows = void (*)(const T* a, long a_next, const T* b, long b_next, T* out, long n, long count);
+
+template <class T> void over(const Pairing& how, const T* a, const T* b, T* out, Rows<T> rows) {
+    if (!how.dims) {
+        parallel_range(how.n, GRAIN,
+                       [&](long i, long end) { rows(a + i * how.inner[0], 0, b + i * how.inner[1], 0, out + i, end - i, 1); });
+        return;
+    }
+    const int last = how.dims - 1;
+    long count = 1;
+    for (int d = 0; d <= last; d++) count *= how.outer[d];
+    parallel_range(count, std::max(1L, GRAIN / std::max(how.n, 1L)), [&](long r, long end) {
+        for (long some; r < end; r += some) {
+            some = std::min(end - r, how.outer[last] - r % how.outer[last]);
+            const T *p = a, *q = b;
+            for (long d = last, rest = r; d >= 0; rest /= how.outer[d], d--) {
+                p += rest % how.outer[d] * how.step[0][d];
+                q += rest % how.outer[d] * how.step[1][d];
+            }
+            rows(p, how.step[0][last], q, how.step[1][last], out + r * how.n, how.n, some);
+        }
     });
+}
+
+template <class T, class F> void pairs(const Pairing& how, const T* a, const T* b, T* out, F) {
+    over(how, a, b, out, how.inner[0] && how.inner[1] ? rows<T, 1, 1, F> : how.inner[0] ? rows<T, 1, 0, F> : rows<T, 0, 1, F>);
+}
+
+// A function of one argument is one of two that leaves the second alone.
+template <class F> struct First {
+    template <class V> INLINE V operator()(V x, V) const { return F{}(x); }
+};
+template <class T, class F> void map(const T* x, T* out, long n, F) {
+    Pairing how;
+    how.n = n, how.inner[1] = 0;
+    over(how, x, x, out, rows<T, 1, 0, First<F>>);
 }
 
 template <class T> void unary(Unary function, const T* x, T* out, long n) {
@@ -65,41 +108,6 @@ template <class T> void unary(Unary function, const T* x, T* out, long n) {
     case Unary::erf:
         if constexpr (IS_FLOAT<T>) map(x, out, n, [](V v) INLINE_LAMBDA { return erf(v); });
     }
-}
-
-// A row of results; A_STEP and B_STEP say whether an operand has one value for the row or one for each element.
-template <class T, int A_STEP, int B_STEP, class F> INLINE void row(const T* a, const T* b, T* out, long n, F f) {
-    constexpr long W = WIDTH<T>;
-    const Vec<T> a_all = A_STEP ? Vec<T>{} : splat(*a), b_all = B_STEP ? Vec<T>{} : splat(*b);
-    long i = 0;
-    for (; i + W <= n; i += W) store(out + i, f(A_STEP ? load(a + i) : a_all, B_STEP ? load(b + i) : b_all));
-    if (i < n) store(out + i, f(A_STEP ? load(a + i, n - i) : a_all, B_STEP ? load(b + i, n - i) : b_all), n - i);
-}
-
-template <class T, int A_STEP, int B_STEP, class F> void rows(const Pairing& how, const T* a, const T* b, T* out, F f) {
-    if (!how.dims) {
-        parallel_range(how.n, GRAIN,
-                       [&](long i, long end) { row<T, A_STEP, B_STEP>(a + i * A_STEP, b + i * B_STEP, out + i, end - i, f); });
-        return;
-    }
-    long count = 1;
-    for (int d = 0; d < how.dims; d++) count *= how.outer[d];
-    parallel_range(count, std::max(1L, GRAIN / std::max(how.n, 1L)), [&](long r, long end) {
-        for (; r < end; r++) {
-            const T *p = a, *q = b;
-            for (long d = how.dims - 1, rest = r; d >= 0; rest /= how.outer[d], d--) {
-                p += rest % how.outer[d] * how.step[0][d];
-                q += rest % how.outer[d] * how.step[1][d];
-            }
-            row<T, A_STEP, B_STEP>(p, q, out + r * how.n, how.n, f);
-        }
-    });
-}
-
-template <class T, class F> void pairs(const Pairing& how, const T* a, const T* b, T* out, F f) {
-    if (how.inner[0] && how.inner[1]) rows<T, 1, 1>(how, a, b, out, f);
-    else if (how.inner[0]) rows<T, 1, 0>(how, a, b, out, f);
-    else rows<T, 0, 1>(how, a, b, out, f);
 }
 
 template <class T> void binary(Binary function, const Pairing& how, const T* a, const T* b, T* out) {
@@ -144,7 +152,8 @@ template <class T> void binary(Binary function, const Pairing& how, const T* a, 
                      [](V x, V t) INLINE_LAMBDA { return log1p<T>(exp<T>(-magnitude<T>(x))) + greater<T>(-x, V{}) + (T(1) - t) * x; });
     case Binary::squared_difference:
         return pairs(how, a, b, out, [](V x, V t) INLINE_LAMBDA { return (x - t) * (x - t); });
-    case Binary::prelu: return pairs(how, a, b, out, [](V x, V w) INLINE_LAMBDA { return x > T(0) ? x : x * w; });
+    case Binary::prelu:
+        return pairs(how, a, b, out, [](V x, V w) INLINE_LAMBDA { return x > T(0) ? x : x * w; });
     }
 }
 
@@ -168,7 +177,8 @@ template <class T> void mixed(Mixed function, T s, const T* a, const T* b, const
         return mix(a, b, c, out, n, [=](V x, V y, V) INLINE_LAMBDA { return y - (y - x) * (T(1) - s); });
     case Mixed::addcmul:
         return mix(a, b, c, out, n, [=](V x, V y, V z) INLINE_LAMBDA { return x + y * z * s; });
-    case Mixed::addcdiv: return mix(a, b, c, out, n, [=](V x, V y, V z) INLINE_LAMBDA { return x + y / z * s; });
+    case Mixed::addcdiv:
+        return mix(a, b, c, out, n, [=](V x, V y, V z) INLINE_LAMBDA { return x + y / z * s; });
     }
 }
 

@@ -17,6 +17,18 @@ constexpr long THIN = 4;         // so few rows are products of vectors, bound b
 
 enum class How { along, across, runs };  // across: A's unit step is along the rows of the tile (it is read as its transposition)
 
+// Write the sums of a tile of which C has fewer columns: seldom, so one function serves every tile.
+template <class T>
+[[gnu::noinline]] void write_part(const Vec<T>* sums, int rows, int vectors, T* c, long ldc, bool add, long columns, const T* more) {
+    constexpr long W = WIDTH<T>;
+    for (int i = 0; i < rows; i++, sums += vectors, c += ldc)
+        for (int j = 0; j < vectors && j * W < columns; j++) {
+            const long n = std::min(columns - j * W, W);
+            const Vec<T> v = add ? load(c + j * W, n) + sums[j] : sums[j];
+            store(c + j * W, more ? v + load(more + j * W, n) : v, n);
+        }
+}
+
 // One tile. `more`: a value for each column, or null.
 template <class T, int ROWS, int VECTORS, How HOW>
 void tile(const T* a, long step, const T* b, long b_row, const long* runs, long k, T* c, long ldc, bool add, long columns, const T* more) {
@@ -43,27 +55,28 @@ void tile(const T* a, long step, const T* b, long b_row, const long* runs, long 
         if (ACROSS) a += step;
         if (HOW != How::runs) b += b_row;
     }
-    if (columns >= VECTORS * W) {
+    if (columns < VECTORS * W) {
+        Vec<T> sums[ROWS * VECTORS];
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-            for (int j = 0; j < VECTORS; j++) {
-                T* to = c + i * ldc + j * W;
-                const Vec<T> v = add ? load(to) + acc[i][j] : acc[i][j];
-                store(to, more ? v + load(more + j * W) : v);
-            }
-        return;
+            for (int j = 0; j < VECTORS; j++) sums[i * VECTORS + j] = acc[i][j];
+        return write_part(sums, ROWS, VECTORS, c, ldc, add, columns, more);
     }
+    if (add)
+#pragma GCC unroll 16
+        for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++) acc[i][j] += load(c + i * ldc + j * W);
+    if (more)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++)
+#pragma GCC unroll 16
+            for (int i = 0; i < ROWS; i++) acc[i][j] += load(more + j * W);
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) {
-            long n = std::min(std::max(columns - j * W, 0L), W);
-            T* to = c + i * ldc + j * W;
-            if (!n) continue;
-            const Vec<T> v = add ? load(to, n) + acc[i][j] : acc[i][j];
-            store(to, more ? v + load(more + j * W, n) : v, n);
-        }
+        for (int j = 0; j < VECTORS; j++) store(c + i * ldc + j * W, acc[i][j]);
 }
 
 template <class T> using Tile = void (*)(const T*, long, const T*, long, const long*, long, T*, long, bool, long, const T*);
@@ -273,7 +286,8 @@ static void by_columns(long m, long n, long k, const Matrix<T>& a, const Matrix<
             const long p = k * s / steps, depth = k * (s + 1) / steps - p;
             pack<T>({b.p + p * b.row + j * b.column, b.row, b.column}, depth, width, packed, 0, to - from);
             const Matrix<T> part = gathered<T>({a.p + p * a.column, a.row, a.column}, m, depth, width);
-            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0, s + 1 < steps ? nullptr : more_of(finish, j));
+            block(m, width, depth, part, Panels<T>{packed, N, N * depth}, c + j, ldc, add || s > 0,
+                  s + 1 < steps ? nullptr : more_of(finish, j));
             if (finish.row_sums && from == 0) add_row_sums(m, depth, part, finish.row_sums);
         }
         finish_rows(m, width, c + j, ldc, finish, 0, j);

@@ -18,8 +18,7 @@ template <class T> void project(const RecurrentShape& s, const Sequence<T>& x, c
     }
     const Temporary<T> straight(s.steps * s.n * x.size);
     parallel_range(s.steps * s.n, std::max(1L, 16384 / x.size), [&](long first, long last) {
-        for (long i = first; i < last; i++)
-            std::memcpy(straight + i * x.size, x.at(i / s.n, i % s.n), sizeof(T) * size_t(x.size));
+        for (long i = first; i < last; i++) std::memcpy(straight + i * x.size, x.at(i / s.n, i % s.n), sizeof(T) * size_t(x.size));
     });
     product<T>(s.steps * s.n, wide, x.size, Matrix<T>{straight, x.size, 1}, turned, gates, wide, false, {});
 }
@@ -30,8 +29,7 @@ template <class T> void begin_with(const T* from, T* to, long n) {
     else std::memset(to, 0, sizeof(T) * size_t(n));
 }
 
-template <class T>
-void lstm(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* bias, T* gates, T* out, T* cells) {
+template <class T> void lstm(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* bias, T* gates, T* out, T* cells) {
     constexpr long W = WIDTH<T>;
     const Sequence<T>& x = layer.x;
     const T *h0 = layer.h0, *c0 = layer.c0;
@@ -97,9 +95,8 @@ void gru(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* b_ih,
     });
 }
 
-template <class T>
-void lstm_grad(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* gates, const T* cells, const Sequence<T>& by_out,
-               const T* by_h, const T* by_c, const RecurrentGrads<T>& to) {
+template <class T> void lstm_grad(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* gates, const T* cells,
+                                  const Sequence<T>& by_out, const T* by_h, const T* by_c, const RecurrentGrads<T>& to) {
     constexpr long W = WIDTH<T>;
     const long h = s.hidden, wide = 4 * h, plane = s.n * h;
     begin_with(by_h, to.h0, plane), begin_with(by_c, to.c0, plane);
@@ -134,9 +131,8 @@ void lstm_grad(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T*
     back.finish();
 }
 
-template <class T>
-void gru_grad(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* gates, const T* inner, const Sequence<T>& by_out,
-              const T* by_h, const RecurrentGrads<T>& to) {
+template <class T> void gru_grad(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* gates, const T* inner,
+                                 const Sequence<T>& by_out, const T* by_h, const RecurrentGrads<T>& to) {
     constexpr long W = WIDTH<T>;
     const long h = s.hidden, wide = 3 * h, plane = s.n * h;
     begin_with(by_h, to.h0, plane);
@@ -172,9 +168,7 @@ void gru_grad(const RecurrentShape& s, const RecurrentLayer<T>& layer, const T* 
 
 }  // namespace
 
-template <> RecurrentKernels<float> recurrent_kernels<float>() {
-    return {lstm<float>, lstm_grad<float>, gru<float>, gru_grad<float>};
-}
+template <> RecurrentKernels<float> recurrent_kernels<float>() { return {lstm<float>, lstm_grad<float>, gru<float>, gru_grad<float>}; }
 template <> RecurrentKernels<double> recurrent_kernels<double>() {
     return {lstm<double>, lstm_grad<double>, gru<double>, gru_grad<double>};
 }

@@ -81,9 +81,8 @@ template <class T> struct Apart {
 
 // Σ over steps and rows of grads (T, N, wide) ⊗ (x, state before), and of grads alone. The second factors are packed for some
 // steps at a time, x in panels of its own.
-template <class T>
-void by_both(const RecurrentShape& s, long wide, const T* grads, const Sequence<T>& x, const T* h0, const T* out, T* by_w_ih, T* by_w_hh,
-             std::array<T*, 2> by_bias) {
+template <class T> void by_both(const RecurrentShape& s, long wide, const T* grads, const Sequence<T>& x, const T* h0, const T* out,
+                                T* by_w_ih, T* by_w_hh, std::array<T*, 2> by_bias) {
     constexpr long N = TILE_COLUMNS<T>;
     const long h = s.hidden, left = by_w_ih ? panels_of<T>(x.size) : 0;
     const long panels = left + (by_w_hh || !left ? panels_of<T>(h) : 0), line = panels * N;
@@ -129,19 +128,26 @@ template <class T> struct Back {
     const Temporary<double> bias;
 
     Back(const RecurrentShape& s, const RecurrentLayer<T>& layer, const RecurrentGrads<T>& to, long wide, bool two)
-        : s(s), layer(layer), to(to), wide(wide), two(two), parts(parts_of(s)), together(all_on_the_way<T>(s, layer.x.size, wide)),
-          left(panels_of<T>(layer.x.size) * TILE_COLUMNS<T>), line(left + panels_of<T>(s.hidden) * TILE_COLUMNS<T>),
+        : s(s),
+          layer(layer),
+          to(to),
+          wide(wide),
+          two(two),
+          parts(parts_of(s)),
+          together(all_on_the_way<T>(s, layer.x.size, wide)),
+          left(panels_of<T>(layer.x.size) * TILE_COLUMNS<T>),
+          line(left + panels_of<T>(s.hidden) * TILE_COLUMNS<T>),
           w_hh({}, 0, Matrix<T>{layer.w_hh, s.hidden, 1}, wide, s.hidden),
           w_ih({}, 0, Matrix<T>{layer.w_ih, layer.x.size, 1}, together && to.x ? wide : 0, layer.x.size),
-          sums(together ? 1 : s.steps * s.n * wide), own(together || !two ? 1 : s.steps * s.n * wide),
-          whole(together ? parts * wide * line : 1), bias(parts * 2 * wide) {
+          sums(together ? 1 : s.steps * s.n * wide),
+          own(together || !two ? 1 : s.steps * s.n * wide),
+          whole(together ? parts * wide * line : 1),
+          bias(parts * 2 * wide) {
         std::fill_n(bias + 0, parts * 2 * wide, 0.0);
     }
 
     // The state before step i.
-    const T* state(long i) const {
-        return i ? layer.out + s.at(i - 1) * s.n * s.hidden : layer.h0;
-    }
+    const T* state(long i) const { return i ? layer.out + s.at(i - 1) * s.n * s.hidden : layer.h0; }
 
     void finish() const {
         if (!together) return at_once();
@@ -172,8 +178,7 @@ template <class T> struct Back {
     // All gradients from those by the gates of all steps.
     void at_once() const {
         const long width = layer.x.size;
-        if (to.x)
-            product<T>(s.steps * s.n, width, wide, Matrix<T>{sums, wide, 1}, Matrix<T>{layer.w_ih, width, 1}, to.x, width, false, {});
+        if (to.x) product<T>(s.steps * s.n, width, wide, Matrix<T>{sums, wide, 1}, Matrix<T>{layer.w_ih, width, 1}, to.x, width, false, {});
         T* const none = nullptr;
         if (!two) return by_both<T>(s, wide, sums, layer.x, layer.h0, layer.out, to.w_ih, to.w_hh, {to.b_ih, to.b_hh});
         by_both<T>(s, wide, sums, layer.x, layer.h0, layer.out, to.w_ih, none, {to.b_ih, none});
@@ -214,8 +219,8 @@ template <class T> class Part {
             const long deep = std::min(DEPTH, depth - p);
             const T* const from = packed + p * N;
             auto add_product = [&](bool second, long columns, const T* panels, T* to) {
-                block(wide, columns, deep, Matrix<T>{place(second, i) + p * line, 1, line}, Panels<T>{panels, N, N * depth}, to,
-                      back.line, add || p > 0);
+                block(wide, columns, deep, Matrix<T>{place(second, i) + p * line, 1, line}, Panels<T>{panels, N, N * depth}, to, back.line,
+                      add || p > 0);
             };
             if (back.to.w_ih) add_product(false, left, from, mine);
             if (back.to.w_hh) add_product(true, right, from + left * depth, mine + left);
@@ -243,9 +248,14 @@ template <class T> class Part {
     const long line;  // from one row of gradients to the next: no power of two where that is free
 
     Part(const Back<T>& back, long part, long first, long rows)
-        : back(back), part(part), first(first), rows(rows), many(std::clamp(CHUNK / rows, 1L, back.s.steps)),
+        : back(back),
+          part(part),
+          first(first),
+          rows(rows),
+          many(std::clamp(CHUNK / rows, 1L, back.s.steps)),
           collected(back.together ? (back.two ? 2 : 1) * many * rows * (back.wide + 16) : 1),
-          packed(back.together ? many * rows * back.line : 1), line(back.wide + (back.together ? 16 : 0)) {}
+          packed(back.together ? many * rows * back.line : 1),
+          line(back.wide + (back.together ? 16 : 0)) {}
 
     // Where the gradients of step i go: those by what comes from the input, and those by what comes from the state.
     T* sums(long i) const { return place(false, i); }
@@ -256,8 +266,7 @@ template <class T> class Part {
         back.w_hh.times(rows, own(i), line, dh, back.s.hidden, more);
         if (!back.together) return;
         const long width = back.layer.x.size;
-        if (back.to.x)
-            back.w_ih.times(rows, sums(i), line, back.to.x + (back.s.at(i) * back.s.n + first) * width, width, false);
+        if (back.to.x) back.w_ih.times(rows, sums(i), line, back.to.x + (back.s.at(i) * back.s.n + first) * width, width, false);
         if (++count == many || i == 0) add_to_weights(i);
     }
 };

@@ -73,10 +73,8 @@ template <class T> void find(const Warp<T>& s, const T* __restrict x, const T* _
 }
 
 template <class T, class Out> inline Out stored(T v) {
-    if constexpr (std::is_same_v<Out, uint8_t>)
-        return uint8_t(int32_t(std::nearbyint(v)));
-    else
-        return v;
+    if constexpr (std::is_same_v<Out, uint8_t>) return uint8_t(int32_t(std::nearbyint(v)));
+    else return v;
 }
 
 // Whatever the image holds, what is outside of it is zero.
@@ -112,10 +110,8 @@ template <class T, class Out> void between(const Warp<T>& s, const T* image, Out
                 for (long p = 0; p < s.planes; p++) {
                     const T* plane = image + p * s.h * s.w;
                     Out* row = out + (p * s.oh + i) * s.ow + j;
-                    if (s.fill)
-                        read<T, Out, true>(corners, n, plane, s.fill[p], row);
-                    else
-                        read<T, Out, false>(corners, n, plane, T(0), row);
+                    if (s.fill) read<T, Out, true>(corners, n, plane, s.fill[p], row);
+                    else read<T, Out, false>(corners, n, plane, T(0), row);
                 }
             }
     });
