@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import c99, checkpoint, first_step, growth, loading, memory, nonfinite, ops, overhead, training, winograd
+from benchmarks import build, c99, checkpoint, first_step, growth, loading, memory, nonfinite, ops, overhead, training, winograd
 
 PARTS = {
     "overhead": lambda: overhead.main([]), "training": lambda: training.main([]), "memory": lambda: memory.main([]),
     "first_step": lambda: first_step.main(), "winograd": lambda: winograd.main([]), "growth": lambda: growth.main([]),
     "loading": lambda: loading.main([]),
     "checkpoint": lambda: checkpoint.main([]),
+    "build": lambda: build.main(),
     "nonfinite": lambda: nonfinite.main(),
     "c99": lambda: c99.main([]),
     "ops": lambda: ops.main([]),

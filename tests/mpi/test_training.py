@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+from pathlib import Path
 
+import numpy as np
+import pytest
+from ml_dtypes import bfloat16
+
+from dovetail_mpi import shared
 from tests.mpi.launching import launch, needs_mpi, reports
 from tests.support.figures import note
 
 BAR = 1e-12
 
 
-def check(text: str, ranks: int) -> None:
+def check(text: str, ranks: int, kind: str = "SharedBucket" if shared.FOLDER.is_dir() else "Bucket") -> None:
     """What the program training.py has said on so many ranks."""
     found = reports(text, "dropout")
+    assert {report["kind"] for report in found} == {kind}, text
     assert len(found) == ranks, text
     for report in found:
         for case in ("norm, accumulation, clipping", "dropout"):
@@ -37,3 +44,38 @@ def test_many_ranks_are_one_process(ranks: int) -> None:
     done = launch("training.py", ranks)
     check(done.text, ranks)
     assert done.code == 0, done.text
+
+
+@needs_mpi
+def test_gradients_travel_in_messages_where_memory_is_not_shared() -> None:
+    before = set(shared.FOLDER.glob("dovetail-*"))
+    done = launch("training.py", 2, DOVETAIL_MPI_SHARED="0")
+    check(done.text, 2, "Bucket")
+    assert done.code == 0 and set(shared.FOLDER.glob("dovetail-*")) <= before, done.text
+
+
+@pytest.mark.skipif(not shared.FOLDER.is_dir(), reason="not tried: this system names no memory")
+def test_shared_memory_is_named_only_while_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = shared.made(1 << 20)
+    one, other = shared.mapped(name, 1 << 20), shared.mapped(name, 1 << 20)
+    assert one is not None and other is not None and Path(name).stat().st_mode & 0o777 == 0o600
+    one[:3] = b"abc"
+    assert other[:3] == b"abc"
+    os.unlink(name)
+    assert shared.mapped(name, 1 << 20) is None, "as for a member in another container"
+    before = set(shared.FOLDER.glob("dovetail-*"))
+    assert shared.made(1 << 60) == "" and set(shared.FOLDER.glob("dovetail-*")) <= before, "there is no room"
+    monkeypatch.setattr(shared, "FOLDER", Path("/nowhere"))
+    assert shared.made(1 << 20) == "", "there is no such memory"
+
+
+@pytest.mark.parametrize("members", [2, 3, 5])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, bfloat16])
+def test_every_member_adds_a_part(members: int, kind: type) -> None:
+    """Each row ends as one sum, in the order of the members; half precision is rounded once."""
+    draws = np.random.default_rng(0)
+    rows = [draws.normal(size=40001).astype(kind) for _ in range(members)]
+    total = sum((row.astype(np.float64 if kind is np.float64 else np.float32) for row in rows[1:]), rows[0] + np.zeros(1, np.float32))
+    for member in reversed(range(members)):
+        shared.add(rows, member)
+    assert all(row.tobytes() == total.astype(kind).tobytes() for row in rows)

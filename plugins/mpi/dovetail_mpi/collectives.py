@@ -12,7 +12,7 @@ import dovetail as dv
 from dovetail.errors import GradError, ShapeError, ValueRangeError
 
 from . import mpi
-from .buffers import array, checked, dense, kind, put, reducer, restore, words
+from .buffers import array, checked, dense, kind, put, reduced, reducer, restore, words
 from .group import GroupMember, ProcessGroup, RedOpType, get_group_rank, member
 from .links import link
 from .work import Work, agree
@@ -97,7 +97,7 @@ def _reduced(where: str, tensor: dv.Tensor, op: Any, group: ProcessGroup, root: 
     def start() -> list[Any]:
         how, own = mpi.operation(op.name, wide.dtype), mpi.load().IN_PLACE
         if root is None:
-            return [group.comm.Iallreduce(own, wide, how)]
+            return reduced(group.comm, wide, how)
         return [group.comm.Ireduce(own if mine else wide, wide if mine else None, how, root)]
 
     return run(group, what, start, lambda: mine and put(tensor, result()), async_op, outputs=[tensor])

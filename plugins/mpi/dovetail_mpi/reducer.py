@@ -12,12 +12,13 @@ import dovetail as dv
 from dovetail.errors import GradError
 
 from . import mpi
-from .buffers import array, reducer
+from .buffers import array, reduced, reducer
 from .group import ProcessGroup
 from .links import backend, link
+from .shared import add, rows
 from .work import Work
 
-__all__ = ["Bucket", "BucketOnGPU", "Reducer", "buckets_of"]
+__all__ = ["Bucket", "BucketOnGPU", "Reducer", "SharedBucket", "buckets_of"]
 
 
 def buckets_of(parameters: Sequence[tuple[str, dv.Tensor]], first: float, cap: float) -> list[list[int]]:
@@ -51,9 +52,12 @@ class Bucket:
         self._allocate(tensors[0])
 
     def _allocate(self, like: dv.Tensor) -> None:
-        self.flat: Any = np.zeros(sum(self.sizes), array(like.detach()).dtype)
-        rows = zip(np.split(self.flat, np.cumsum(self.sizes)[:-1]), self.shapes, strict=True)
-        self.parts: list[Any] = [row.reshape(shape) for row, shape in rows]
+        self._use(np.zeros(sum(self.sizes), array(like.detach()).dtype))
+
+    def _use(self, flat: np.ndarray[Any, Any]) -> None:
+        self.flat: Any = flat
+        runs = zip(np.split(flat, np.cumsum(self.sizes)[:-1]), self.shapes, strict=True)
+        self.parts: list[Any] = [run.reshape(shape) for run, shape in runs]
 
     def fill(self, at: int, gradient: dv.Tensor | None, share: float) -> None:
         """Put this rank's share of a gradient in its place; None is zeros."""
@@ -74,11 +78,29 @@ class Bucket:
 
     def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
         wide, self._result = reducer("SUM", self.flat, group.size())
-        return lambda: [group.comm.Iallreduce(mpi.load().IN_PLACE, wide, mpi.load().SUM)]
+        return lambda: reduced(group.comm, wide, mpi.load().SUM)
 
     def _arrived(self) -> None:
         if self._result is not None:
             self._result()
+        self.ended = time.perf_counter()
+
+
+class SharedBucket(Bucket):
+    """A row of memory that all members see: once all are full, each member adds up a part of them. Another barrier must follow."""
+
+    def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]], rows: list[np.ndarray[Any, Any]], own: int) -> None:
+        self._rows, self._own = rows, own
+        super().__init__(indices, parameters)
+
+    def _allocate(self, like: dv.Tensor) -> None:
+        self._use(self._rows[self._own])
+
+    def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
+        return lambda: [group.comm.Ibarrier()]
+
+    def _arrived(self) -> None:
+        add(self._rows, self._own)
         self.ended = time.perf_counter()
 
 
@@ -110,8 +132,7 @@ class Reducer:
         self, parameters: Sequence[tuple[str, dv.Tensor]], group: ProcessGroup, first: float, cap: float, views: bool, find_unused: bool
     ) -> None:
         self.parameters, self.group, self.views, self.find_unused = list(parameters), group, views, find_unused
-        on_gpu = backend(group, "DistributedDataParallel", self.parameters[0][1]) == "nccl"
-        self.buckets = [(BucketOnGPU if on_gpu else Bucket)(run, self.parameters) for run in buckets_of(self.parameters, first, cap)]
+        self.buckets = self._made(buckets_of(self.parameters, first, cap))
         self.place = {i: (bucket, at) for bucket in self.buckets for at, i in enumerate(bucket.indices)}
         self.expects = False  # whether a backward pass is to come, or under way
         self.ready: set[int] = set()
@@ -121,6 +142,17 @@ class Reducer:
         self.trace: list[tuple[float, float]] = []  # when each bucket of the last pass was on its way
         self.filled = 0.0  # when the last bucket was full
         self.handles = [p.register_post_accumulate_grad_hook(self._hook(i)) for i, (_, p) in enumerate(self.parameters)]
+
+    def _made(self, runs: list[list[int]]) -> Sequence[Bucket]:
+        """The buckets: on a GPU where NCCL reduces, else in memory that all members see, else each in its own."""
+        group, named = self.group, self.parameters
+        if backend(group, "DistributedDataParallel", named[0][1]) == "nccl":
+            return [BucketOnGPU(run, named) for run in runs]
+        kinds = [(sum(named[i][1].numel() for i in run), array(named[run[0]][1]).dtype) for run in runs]
+        found = rows(group, kinds)
+        if found is None:
+            return [Bucket(run, named) for run in runs]
+        return [SharedBucket(run, named, seen, group.rank()) for run, seen in zip(runs, found, strict=True)]
 
     def prepare(self, outputs: Any) -> None:
         """A forward pass has ended: its backward, if there is one, will reduce. Parameters that it did not use are ready by then."""
@@ -181,11 +213,17 @@ class Reducer:
         self.expects = False
         if self.find_unused:
             self._find_used_anywhere()
+        self._wait()
+        self._hand_out()
+        self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
+
+    def _wait(self) -> None:
+        """Return when the sums of all buckets are whole."""
         for bucket in self.buckets:
             if bucket.work is not None:
                 bucket.work.wait()
-        self._hand_out()
-        self.trace = [(bucket.started, bucket.ended) for bucket in self.buckets]
+        if isinstance(self.buckets[0], SharedBucket):  # the other members' parts, too
+            Work(self.group, "DistributedDataParallel(sums)", lambda: [self.group.comm.Ibarrier()], checked=False).wait()
 
     def _hand_out(self) -> None:
         """Give the parameters the means of their gradients."""
@@ -213,8 +251,7 @@ class Reducer:
             bucket.start(self.group)
         if self.find_unused:
             self._find_used_anywhere()
-        for bucket in self.buckets:
-            bucket.work.wait()  # type: ignore[union-attr]
+        self._wait()
         if self.views:
             self._hand_out()
 
