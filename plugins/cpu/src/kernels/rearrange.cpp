@@ -52,6 +52,7 @@ template <class T> void copy_rows(const Route& r, const T* x, T* out) {
             const T* from = x + at.read;
             T* to = out + at.write;
             if (step == 1) copy_row(from, to, n);
+            else if (step == 0) std::fill_n(to, n, *from);
             else
                 for (long k = 0; k < n; k++) to[k] = from[k * step];
         }

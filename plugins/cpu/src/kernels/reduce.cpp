@@ -26,24 +26,34 @@ template <class T> double run(const T* p, long n) {
     return total;
 }
 
-// Columns [first, last) of the sum of rows.
-template <class T> void columns(long rows, long step, const T* x, long first, long last, double* total) {
+// So many vectors of the sum of rows, the last of which may be only `some` wide.
+template <class T, int VECTORS> void columns(long rows, long step, const T* x, long some, double* total) {
     constexpr long W = WIDTH<T>;
-    for (long j = first; j < last; j += W) {
-        const long some = std::min(W, last - j);
-        double* to = total + j;
-        for (long i = 0; i < some; i++) to[i] = 0;
-        for (long begin = 0; begin < rows; begin += 256) {
-            const long end = std::min(rows, begin + 256);
-            Vec<T> acc[2] = {};
-            long r = begin;
-            for (; r + 2 <= end; r += 2) acc[0] += part(x + r * step + j, some), acc[1] += part(x + (r + 1) * step + j, some);
-            if (r < end) acc[0] += part(x + r * step + j, some);
-            T lanes[W];
-            store(lanes, acc[0] + acc[1]);
-            for (long i = 0; i < some; i++) to[i] += double(lanes[i]);
-        }
+    const long width = (VECTORS - 1) * W + some;
+    std::fill_n(total, width, 0.0);
+    for (long begin = 0; begin < rows; begin += 256) {
+        const long end = std::min(rows, begin + 256);
+        Vec<T> acc[2][VECTORS] = {};
+        for (long r = begin; r < end; r += 2)
+            for (int odd = 0; odd < 2 && r + odd < end; odd++)
+#pragma GCC unroll 4
+                for (int u = 0; u < VECTORS; u++) {
+                    const T* from = x + (r + odd) * step + u * W;
+                    acc[odd][u] += u + 1 < VECTORS ? load(from) : part(from, some);
+                }
+        T lanes[VECTORS * W];
+#pragma GCC unroll 4
+        for (int u = 0; u < VECTORS; u++) store(lanes + u * W, acc[0][u] + acc[1][u]);
+        for (long i = 0; i < width; i++) total[i] += double(lanes[i]);
     }
+}
+
+// The sum of rows of `kept` columns, several vectors of each row at a time: a row's memory is read in runs.
+template <class T> void columns(long rows, long kept, const T* x, double* total) {
+    constexpr long W = WIDTH<T>, SIDE = 4;
+    long j = 0;
+    for (; j + SIDE * W <= kept; j += SIDE * W) columns<T, SIDE>(rows, kept, x + j, W, total + j);
+    for (; j < kept; j += W) columns<T, 1>(rows, kept, x + j, std::min(W, kept - j), total + j);
 }
 
 template <class T> void sum_of(long outer, long kept, long inner, const T* x, T scale, T* out) {
@@ -60,7 +70,7 @@ template <class T> void sum_of(long outer, long kept, long inner, const T* x, T 
         double* sums = scratch<double>(SLOT_1, parts * kept);
         parallel(parts, [&](long i, int) {
             const long r = outer * i / parts;
-            columns(outer * (i + 1) / parts - r, kept, x + r * kept, 0, kept, sums + i * kept);
+            columns(outer * (i + 1) / parts - r, kept, x + r * kept, sums + i * kept);
         });
         for (long j = 0; j < kept; j++) {
             double total = 0;
