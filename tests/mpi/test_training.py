@@ -29,6 +29,7 @@ def check(text: str, ranks: int, kind: str = "SharedBucket" if shared.FOLDER.is_
         assert report["zero"] and report["state of zero"] and report["buckets"] >= 3, report
         travelling, first_is_missing = report["travelling before the first layer's exist"]
         assert travelling and first_is_missing and report["begun"] < report["at"], report
+        assert report["copied"], report
         assert report["unused now"] == report["unused now expected"], report
         assert report["buffers"][0] == report["buffers"][1], report
         assert report["unused"] == report["unused expected"] and report["given"] and report["resumed"] and report["every sample"], report

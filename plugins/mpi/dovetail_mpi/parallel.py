@@ -74,33 +74,51 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
         self.forward_sync_buffers = self.broadcast_buffers
         self.gradient_as_bucket_view, self.require_backward_grad_sync, self._divides_by_all = gradient_as_bucket_view, True, True
         self.bucket_bytes_cap = int((bucket_cap_mb or 25) * _MB)
-        ignored = set(getattr(module, "_ddp_params_and_buffers_to_ignore", ()))
-        self._named = [(name, p) for name, p in module.named_parameters() if p.requires_grad and name not in ignored]
-        self._buffers_shared = [(name, b) for name, b in module.named_buffers() if name not in ignored]
+        self._collect()
         if init_sync:
             self._check_models()
+            ignored = self._ignored()
             given = self.broadcast_buffers or forward_sync_buffers is not None
             shared = [b for _, b in self._buffers_shared] if given else []
             self._broadcast([p for name, p in module.named_parameters() if name not in ignored] + shared)
-        self.reducer: Reducer | None = None
-        if self.process_group.watch is not None:
+        if bucket_cap_mb is None:  # several buckets also of a small model: one travels while the next is filled
             size = sum(p.numel() * p.element_size() for _, p in self._named)
-            if bucket_cap_mb is None:  # several buckets also of a small model: one travels while the next is filled
-                self.bucket_bytes_cap = min(self.bucket_bytes_cap, max(_MB, size // 6))
-            first = min(_MB, self.bucket_bytes_cap)
-            self.reducer = Reducer(
-                self._named,
-                self.process_group,
-                first,
-                self.bucket_bytes_cap,
-                gradient_as_bucket_view,
-                find_unused_parameters or static_graph,
-            )
+            self.bucket_bytes_cap = min(self.bucket_bytes_cap, max(_MB, size // 6))
+        if self.process_group.watch is not None:
+            self._begin()
+
+    def _ignored(self) -> set[str]:
+        return set(getattr(self.module, "_ddp_params_and_buffers_to_ignore", ()))
+
+    def _collect(self) -> None:
+        """Note the parameters whose gradients are averaged, and the buffers."""
+        ignored = self._ignored()
+        self._named = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad and name not in ignored]
+        self._buffers_shared = [(name, b) for name, b in self.module.named_buffers() if name not in ignored]
+        self.reducer: Reducer | None = None
+
+    def _begin(self) -> None:
+        """Make the buckets; all members come here together."""
+        cap, unused = self.bucket_bytes_cap, self.find_unused_parameters or self.static_graph
+        self.reducer = Reducer(self._named, self.process_group, min(_MB, cap), cap, self.gradient_as_bucket_view, unused)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: all but what belongs to the processes."""
+        ours = ("process_group", "reducer", "_named", "_buffers_shared")
+        return {name: value for name, value in self.__dict__.items() if name not in ours}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy averages in the world's group, as PyTorch's; its buckets are made by its first forward pass, to which all ranks come."""
+        super().__setstate__(state)
+        self.process_group = member()
+        self._collect()
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        syncs = dv.is_grad_enabled() and self.require_backward_grad_sync and self.reducer is not None
+        syncs = dv.is_grad_enabled() and self.require_backward_grad_sync and self.process_group.watch is not None
         root = self._joined(syncs) if self._join_config[0] and dv.is_grad_enabled() else 0
         if syncs:
+            if self.reducer is None:
+                self._begin()
             self.reducer.check()  # type: ignore[union-attr]
         if self.broadcast_buffers and self.require_backward_grad_sync and self._buffers_shared:
             self._broadcast([b for _, b in self._buffers_shared], root)
@@ -217,8 +235,10 @@ class _Hook(JoinHook):
         if root >= 0:
             if model.broadcast_buffers and model._buffers_shared:
                 model._broadcast([b for _, b in model._buffers_shared], root)
-            if model.reducer is not None:
-                model.reducer.shadow()
+            if model.process_group.watch is not None:
+                if model.reducer is None:
+                    model._begin()
+                model.reducer.shadow()  # type: ignore[union-attr]
 
     def post_hook(self, is_last_joiner: bool) -> None:
         """All have the model of the last of the ranks that had the most batches, as in PyTorch."""

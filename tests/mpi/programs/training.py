@@ -219,6 +219,23 @@ def with_unused_parameters() -> None:
         found["named"] = str(error)
 
 
+def with_a_copy() -> None:
+    """A copy of the whole averages by buckets of its own; a copy that one rank alone makes, as for a moving average, waits for nobody."""
+    model = DistributedDataParallel(network())
+    other = copy.deepcopy(model)
+    if RANK == 0:
+        with dv.no_grad():
+            copy.deepcopy(model.eval()).module(dv.ones(1, 6).double())
+    x = dv.full((2, 6), 1.0 + RANK).double()
+    gradients = []
+    for one in (model, other, other):
+        one.zero_grad()
+        one(x).sum().backward()
+        gradients.append([p.grad for p in one.parameters()])
+    found["copied"] = all(dv.equal(*both) for later in gradients[1:] for both in zip(gradients[0], later, strict=True))
+    found["copied"] &= all(p.grad is not q.grad for p, q in zip(model.parameters(), other.parameters(), strict=True))
+
+
 def with_a_sampler() -> None:
     """Ranks see every sample once; a pass that was stopped goes on where it was."""
 
@@ -246,6 +263,7 @@ for case in (
     with_other_numbers_of_batches,
     with_overlap,
     with_unused_parameters,
+    with_a_copy,
     with_a_sampler,
 ):
     case()
