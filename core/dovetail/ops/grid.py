@@ -134,7 +134,8 @@ def _inside(x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:
         flips = (away.detach() / span).floor()
         odd = flips % 2
         x = (away - flips * span) * (1 - 2 * odd) + (odd * span + low)
-    return x if padding_mode == "zeros" else x.clamp(0, size - 1)
+    # at the border itself the gradient is zero already, as in PyTorch
+    return x if padding_mode == "zeros" else where((x > 0) & (x < size - 1), x, x.detach().clamp(0, size - 1))
 
 
 def _read(input: Any, places: list[Any], padding_mode: str, align_corners: bool) -> Any:
