@@ -203,7 +203,7 @@ def _hardtanh(input: Array, min_val: float, max_val: float) -> Array:
     return input.clip(min_val, max_val)
 
 
-_hardtanh.vjp(lambda g, input, min_val, max_val: _where(g, input, (input > min_val) & (input < max_val)))
+_hardtanh.vjp(lambda g, input, min_val, max_val: _where(g, input, ~((input <= min_val) | (input >= max_val))))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:

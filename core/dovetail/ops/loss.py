@@ -178,7 +178,8 @@ def _bce(input: Array, target: Array, weight: Fixed | None, reduction: str) -> A
 @_bce.vjp
 def _(g: Any, input: Any, target: Any, weight: Any, reduction: Any, needs: Any) -> Any:
     g = _each(g, input, reduction, weight)
-    by_input = (input - target) / ((1 - input) * input).clamp(min=1e-12) * g if needs[0] else None
+    # the bound is PyTorch's for every type: 1e-12 as a float32
+    by_input = (input - target) / ((1 - input) * input).clamp(min=9.999999960041972e-13) * g if needs[0] else None
     return by_input, ((-input).log1p() - input.log()) * g if needs[1] else None
 
 

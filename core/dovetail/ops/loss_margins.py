@@ -171,7 +171,7 @@ def multi_margin_loss(
         raise ShapeError(where, f"{text}[{x._a.shape[0]}], but got {listing(at._a.shape)}. Input has shape {listing(x._a.shape)}.")
     if at._a.__class__ is not Memoryless and at._a.size and (int(at._a.min()) < 0 or int(at._a.max()) >= classes):
         raise ShapeError(where, f"target out of range ({classes} classes)")
-    gap = (margin - x.gather(1, at.unsqueeze(1)) + x).clamp(min=0)
+    gap = (margin - x.gather(1, at.unsqueeze(1)) + x).relu()
     gap = gap * gap if p == 2 else gap
     if weight is not None:
         gap = gap * weight[at].unsqueeze(1)
@@ -204,7 +204,7 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, r
     listed = (t < 0).cumsum(1) == 0
     labels = t.masked_fill(~listed, -1).unsqueeze(2)
     belongs = (labels == wrap(xp(x._a).arange(classes))).any(1)
-    gaps = (1 - x.gather(1, labels[:, :, 0].clamp(min=0)).unsqueeze(2) + x.unsqueeze(1)).clamp(min=0)
+    gaps = (1 - x.gather(1, labels[:, :, 0].clamp(min=0)).unsqueeze(2) + x.unsqueeze(1)).relu()
     counts = listed.unsqueeze(2) & ~belongs.unsqueeze(1)
     loss = (gaps * counts.to(x.dtype)).sum((1, 2)) / classes
     return reduced(loss.reshape(()) if single else loss, reduction)

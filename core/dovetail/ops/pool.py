@@ -337,7 +337,7 @@ def _lp_pool(n: int, mean: Any, most: Any) -> Any:
             return most(input.abs() * (sign := math.copysign(1.0, norm_type)), kernel_size, stride, 0, 1, ceil_mode) * sign
         count = math.prod(spread(f"lp_pool{n}d", "kernel_size", kernel_size, n))
         out = mean(input**norm_type, kernel_size, stride, 0, ceil_mode)
-        return (out.sign() * out.abs() * count) ** (1.0 / norm_type)
+        return (out.sign() * out.abs().relu() * count) ** (1.0 / norm_type)  # relu: no gradient at 0, where the root's is infinite
 
     return named(pool, f"lp_pool{n}d", n)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._op import Array, op, xp
 from ._ufunc import ufunc
-from .arithmetic import _add, _div, _sub, held, mul, neg
+from .arithmetic import _add, _div, _sub, held, mul, neg, reciprocal
 from .powers import rsqrt, square
 
 __all__ = [
@@ -106,8 +106,11 @@ def atan2(input: Array, other: Array) -> Array:
     """
 
 
-atan2.vjp(0)(lambda g, input, other: mul(g, _div(other, _add(square(input), square(other)))))
-atan2.vjp(1)(lambda g, input, other: neg(mul(g, _div(input, _add(square(input), square(other))))))
+@atan2.vjp
+def _(g: Any, input: Any, other: Any) -> Any:
+    length = _add(square(input), square(other))
+    g = mul(g, reciprocal(length).masked_fill(length == 0, 0))  # at the origin PyTorch's gradient is 0
+    return mul(g, other), neg(mul(g, input))
 
 
 @ufunc(dtypes="floating")

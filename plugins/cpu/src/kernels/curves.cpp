@@ -98,7 +98,7 @@ template <class T> void slope(Curve curve, const Shape& s, const T* grad, long s
     case Curve::logsigmoid:
         return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return g * sigmoid<T>(-v); });
     case Curve::hardtanh:
-        return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return ((v > a) & (v < b)) ? g : V{}; });
+        return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return ((v <= a) | (v >= b)) ? V{} : g; });
     case Curve::hardswish:
         return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA {
             return v <= T(-3) ? V{} : v < T(3) ? g * (v * T(1 / 3.) + T(0.5)) : g;
