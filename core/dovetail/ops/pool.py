@@ -182,9 +182,9 @@ def _window(where: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, 
     for p, k, d in zip(padding, kernel, dilation, strict=True):
         if p < 0:
             raise ShapeError(where, f"pad must be non-negative, but got pad: {p}")
-        if p > (d * (k - 1) + 1) // 2:
-            text = f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
-            raise ShapeError(where, text)
+        if p > k // 2:
+            half = "effective kernel size" if d == 1 else "kernel size"
+            raise ShapeError(where, f"pad should be at most half of {half}, but got pad={p}, kernel_size={k} and dilation={d}")
     outs = pool_sizes(x.shape[-n:], kernel, stride, padding, dilation, ceil_mode)
     if min(outs) < 1:
         before, after = ("x".join(map(str, (x.shape[-n - 1], *sizes))) for sizes in (x.shape[-n:], outs))
@@ -235,6 +235,8 @@ def _avg(n: int, input: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: 
         refuse_scalar(where, x)
     refuse_types(where, x, "" if x.dtype.name == "int64" else "iub")
     window = _window(where, n, x, kernel, stride, padding, 1, ceil_mode)
+    if n == 3 and any(size < k for size, k in zip(x.shape[-3:], window.kernel, strict=True)):
+        raise ShapeError(where, f"input image {listing(x.shape[-3:])} smaller than kernel size {listing(window.kernel)}")
 
     def mean(batch: Any) -> Any:
         return avg_pool(batch, window, _counts(batch._a, window, count_include_pad) if divisor is None else divisor)

@@ -63,7 +63,9 @@ def interpolate(
     if mode == "area":
         return adaptive_avg_pool(input, outs)
     each = zip(x.shape[2:], outs, factors, strict=True)
-    specs = (Axis(kind, i, o, None if i == o and f in (None, 1) else f, bool(align_corners), antialias) for i, o, f in each)
+    # PyTorch does not heed the factor where sizes are equal or, of pictures, double
+    whole = (1, 2) if mode == "nearest" and x.ndim == 4 else (1,) if antialias or kind == "linear" else ()
+    specs = (Axis(kind, i, o, None if f == 1 or o / i in whole else f, bool(align_corners), antialias) for i, o, f in each)
     return titled(f"Upsample{mode.title().replace('-', '')}{x.ndim - 2}D0", resample(input, tuple(specs)))
 
 
