@@ -49,12 +49,11 @@ def _nll(logp: Any, target: Any, weight: Any, ignore_index: int, reduction: str,
     kept = at != ignore_index
     at = where(kept, at, 0)
     loss = where(kept, -logp.gather(1, at), 0)  # what is ignored has a gradient of zero also where nothing counts
-    kept = kept.type_as(logp)
-    weights = kept if weight is None else weight[at].type_as(logp) * kept
+    weights = kept.type_as(logp) if weight is None else weight[at].type_as(logp) * kept
     loss = loss * weights
     if smoothing:
         each = logp if weight is None else logp * weight.reshape((-1, *(1,) * (x.ndim - 2)))
-        loss = (1 - smoothing) * loss - smoothing / x.shape[1] * each.sum(1, keepdim=True) * kept
+        loss = (1 - smoothing) * loss - smoothing / x.shape[1] * where(kept, each.sum(1, keepdim=True), 0)
     return _finish(loss, weights, reduction)
 
 
