@@ -8,7 +8,21 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import build, c99, checkpoint, first_step, growth, loading, memory, nonfinite, ops, overhead, training, winograd
+from benchmarks import (
+    build,
+    c99,
+    checkpoint,
+    first_step,
+    footprint,
+    growth,
+    loading,
+    memory,
+    nonfinite,
+    ops,
+    overhead,
+    training,
+    winograd,
+)  # fmt: skip
 
 PARTS = {
     "overhead": lambda: overhead.main([]), "training": lambda: training.main([]), "memory": lambda: memory.main([]),
@@ -19,6 +33,7 @@ PARTS = {
     "nonfinite": lambda: nonfinite.main(),
     "c99": lambda: c99.main([]),
     "ops": lambda: ops.main([]),
+    "footprint": lambda: footprint.main(),
     "peers": lambda: training.main(["--columns", "jax,tinygrad"]),
 }  # fmt: skip
 USUAL = ("overhead", "training", "memory", "first_step")

@@ -1,4 +1,4 @@
-"""Tables of docs/performance.md and docs/native-kernels.md from build/bench.json: `python -m benchmarks.page`.
+"""Tables of docs/performance.md, docs/native-kernels.md and docs/choosing.md from build/bench.json: `python -m benchmarks.page`.
 
 A table stands between the lines `<!-- figures: NAME -->` and `<!-- end of figures -->`; whatever is there is replaced.
 """
@@ -14,7 +14,7 @@ from benchmarks.record import ROOT, figures
 
 __all__ = ["TABLES", "main", "written"]
 
-PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "native-kernels.md")
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "native-kernels.md", ROOT / "docs" / "choosing.md")
 _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 _KINDS = {"eager": "PyTorch eager", "exact": "exact", "avx2": "AVX2", "compile": "`torch.compile`", "jax": "JAX", "tinygrad": "tinygrad"}
 
@@ -88,6 +88,14 @@ def first_step(section: dict[str, Any]) -> str:
     return _table(["", "ours", "PyTorch", "times sooner", "bar"], [["import, build, one step", *values]])
 
 
+def footprint(section: dict[str, Any]) -> str:
+    """What frameworks take before they do anything."""
+    rows = [
+        [name, f"{row['bytes'] / 1e6:.0f}", f"{row['import']:.2f}", f"{row['memory'] / 1e6:.0f}"] for name, row in section["found"].items()
+    ]
+    return _table(["", "on disk, MB", "import, s", "memory after it, MB"], rows) + f"\n{section['machine']}.\n"
+
+
 def winograd(section: dict[str, Any]) -> str:
     """Losses after training, by seed."""
     found, rows = section["found"], []
@@ -128,6 +136,7 @@ def ops(section: dict[str, Any]) -> str:
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training": ("training", training), "bars": ("training", bars), "memory": ("memory", memory), "overhead": ("overhead", overhead),
     "first_step": ("first_step", first_step), "winograd": ("winograd", winograd), "growth": ("growth", growth), "ops": ("ops", ops),
+    "footprint": ("footprint", footprint),
 }  # fmt: skip
 
 

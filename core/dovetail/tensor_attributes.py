@@ -126,7 +126,9 @@ class Attributes:
         if force:
             return self.detach().cpu()._a
         if self._n is not None:
-            raise GradError("numpy", "Can't call numpy() on Tensor that requires grad", "", "Use tensor.detach().numpy() instead")
+            what = f"Can't call numpy() on Tensor that requires grad (shape {tuple(self.shape)}, {self.dtype})"
+            remedy = "Use tensor.detach().numpy() instead, which shares the memory, or compute it inside no_grad()"
+            raise GradError("numpy", what, "backward() could not go back through an array", remedy)
         if device_of(self._a).type != "cpu":
             what = f"can't convert {device_of(self._a)} device type tensor to numpy"
             raise DeviceTypeError("numpy", what, "", "Use Tensor.cpu() to copy the tensor to host memory first")

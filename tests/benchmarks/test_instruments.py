@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import dovetail as dv
-from benchmarks import ops, page, record
+from benchmarks import footprint, ops, page, record
 from benchmarks.duel import Effort, Side, against, race, worst_difference
 from benchmarks.training import COLUMNS, means
 from benchmarks.worker import framework
@@ -95,6 +95,18 @@ def test_a_table_is_replaced_and_the_rest_stays() -> None:
     new = page.written(text, FIRST)
     assert "| import, build, one step | 0.50 s | 2.00 s | 4.0 | 3.0 |" in new and "old" not in new and "\nkept\n" in new
     assert new.startswith("before\n") and "\nafter\n" in new and page.written(new, FIRST) == new
+
+
+def test_the_footprint_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\nstart = time.process_time()\nwhile time.process_time() - start < 0.2:\n    pass\n")
+    (tmp_path / "large.py").write_text("kept = bytearray(b'1') * 100_000_000\n")
+    seconds, memory = footprint._imported("slow", tmp_path)
+    assert 0.2 <= seconds < 5 and memory < 100_000_000 < footprint._imported("large", tmp_path)[1]
+    with pytest.raises(RuntimeError, match="import absent ended with status 1"):
+        footprint._imported("absent", tmp_path)
+    row = {"Dovetail": {"bytes": 70e6, "import": 0.25, "memory": 40e6}}
+    text = page.written("<!-- figures: footprint -->\n<!-- end of figures -->\n", {"footprint": {"machine": "one", "found": row}})
+    assert "| Dovetail | 70 | 0.25 | 40 |" in text
 
 
 @pytest.mark.parametrize("path", page.PAGES, ids=lambda path: path.name)

@@ -40,6 +40,7 @@ def test_the_notebook_holds_the_cells_of_the_page(page: Path) -> None:
     cells = [node for code in expected for node in ast.parse(notebooks.python(code)).body]
     assert "".join(map(ast.dump, ast.parse(program).body)) == "".join(map(ast.dump, cells))
     assert program.count("# %%") == len(made.cells)
+    assert 'environ["DOVETAIL_DOCS"]' not in program  # which only the build of the site sets
 
 
 @pytest.mark.parametrize("text", ["x = 1\\n", 'a = """two\nlines"""', "b = '''one'''"])

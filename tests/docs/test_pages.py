@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_the_first_page_names_every_page() -> None:
     tops = {p.stem for p in DOCS.glob("*.md")} - {"index"}
     named = {name for name in tops if re.search(rf"^{re.escape(name)}$", index, re.M)}
     assert set(pages.guides()) == tops - named
+
+
+def test_each_tutorial_leads_to_the_next() -> None:
+    order = re.findall(r"^tutorials/(\w+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.M)
+    assert set(order) == {page.stem for page in (DOCS / "tutorials").glob("*.md")}
+    for name, after in pairwise(order):
+        led = re.search(r"Next: \[[^]]+\]\((\w+)\.md\)", (DOCS / f"tutorials/{name}.md").read_text(encoding="utf-8"))
+        assert led and led[1] == after, f"{name} leads to {led and led[1]}, not to {after}"
 
 
 def test_without_guides_their_part_is_left_out() -> None:

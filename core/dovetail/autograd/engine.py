@@ -317,7 +317,7 @@ TWICE = "Trying to backward through the graph a second time (or directly access 
 
 def freed() -> GradError:
     why = "the values kept for the gradient were freed by the first backward"
-    return GradError("backward", TWICE, why, "pass retain_graph=True the first time")
+    return GradError("backward", TWICE, why, "pass retain_graph=True the first time, or detach() what one step hands to the next")
 
 
 def stale(node: Node, box: list[Any]) -> GradError:

@@ -185,9 +185,9 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
     kinds = dict.fromkeys(a.dtype for a in arrays if hasattr(a, "dtype"))
     numbers = [a for a in arrays if a.__class__ in NUMBERS]
     if op.one_type and len(kinds) > 1:
-        names = [_C_NAMES.get(k.name, k.name) for k in kinds]
-        what = f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names[:2])}"
-        raise DtypeError(f"{op.name}()", what, "", f"convert one of them: {op.params[op.arrays[0]]}.to(dovetail.{list(kinds)[1].name})")
+        one, two, *_ = (k.name for k in kinds)
+        what = f"expected m1 and m2 to have the same dtype, but got: {_C_NAMES.get(one, one)} != {_C_NAMES.get(two, two)} ({one} and {two})"
+        raise DtypeError(f"{op.name}()", what, "", f"convert one of them: {op.params[op.arrays[0]]}.to(dovetail.{two})")
     common = dt.from_numpy_dtype(next(iter(kinds))) if len(kinds) == 1 and not numbers else dt.result_dtype(arrays)
     if op.dtypes in ("float", "floating") and not (common.is_floating_point or common.is_complex):
         if op.dtypes == "floating":
