@@ -81,7 +81,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     >>> dv.addr(dv.ones(1, 2), dv.ones(1), dv.tensor([2., 3.]))
     tensor([[3., 4.]])
     """
-    return addmm(*listed("addr", [input, *_vectors(vec1, vec2)]), beta=beta, alpha=alpha)
+    whole = input if input._a.shape else input[None]  # a number counts for the type too
+    return addmm(*listed("addr", [whole, *_vectors(vec1, vec2)]), beta=beta, alpha=alpha)
 
 
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
