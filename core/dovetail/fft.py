@@ -123,7 +123,7 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     >>> dv.fft.fft(dv.tensor([1., 0., 2., 0.]))
     tensor([ 3.+0.j, -1.+0.j,  3.+0.j, -1.+0.j])
     """
-    return _full("fft.fft", input, _one("fft.fft", n), dim, norm, False)
+    return _full("fft.fft", input, _one("fft.fft", n), (dim,), norm, False)
 
 
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
@@ -133,7 +133,7 @@ def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     >>> dv.fft.ifft(dv.tensor([3., -1., 3., -1.]))
     tensor([1.+0.j, 0.+0.j, 2.+0.j, 0.+0.j])
     """
-    return _full("fft.ifft", input, _one("fft.ifft", n), dim, norm, True)
+    return _full("fft.ifft", input, _one("fft.ifft", n), (dim,), norm, True)
 
 
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
@@ -143,7 +143,7 @@ def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     >>> dv.fft.rfft(dv.tensor([1., 0., 2., 0.]))
     tensor([ 3.+0.j, -1.+0.j,  3.+0.j])
     """
-    return _half("fft.rfft", input, _one("fft.rfft", n), dim, norm)
+    return _half("fft.rfft", input, _one("fft.rfft", n), (dim,), norm)
 
 
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
@@ -153,7 +153,7 @@ def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
     >>> dv.fft.irfft(dv.tensor([3., -1., 3.]))
     tensor([1., 0., 2., 0.])
     """
-    return _real("fft.irfft", input, _one("fft.irfft", n), dim, norm)
+    return _real("fft.irfft", input, _one("fft.irfft", n), (dim,), norm)
 
 
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
@@ -163,7 +163,7 @@ def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     >>> dv.fft.hfft(dv.tensor([1., 2., 1.]))
     tensor([ 6.,  0., -2.,  0.])
     """
-    return _real("fft.hfft", input, _one("fft.hfft", n), dim, norm, True)
+    return _real("fft.hfft", input, _one("fft.hfft", n), (dim,), norm, True)
 
 
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
@@ -173,7 +173,7 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
     >>> dv.fft.ihfft(dv.tensor([6., 0., -2., 0.]))
     tensor([1.-0.j, 2.-0.j, 1.-0.j])
     """
-    return _half("fft.ihfft", input, _one("fft.ihfft", n), dim, norm, True)
+    return _half("fft.ihfft", input, _one("fft.ihfft", n), (dim,), norm, True)
 
 
 def fft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
@@ -309,7 +309,7 @@ def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = Non
 
 
 def _frequencies(where: str, n: int, d: float, count: int, wrap: bool, dtype: Any, options: dict[str, Any]) -> Tensor:
-    kind = to_numpy_dtype(dtype or get_default_dtype())
+    kind = to_numpy_dtype(dtype or (get_default_dtype() if options.get("out") is None else options["out"].dtype))
     if kind.kind not in "fcV":
         raise DtypeError(where, "requires a floating point or complex dtype", f"got {type_name(kind)}")
     if count < 0:

@@ -131,7 +131,7 @@ def matrix_rank(input: Tensor, tol: Any = None, hermitian: bool = False, *, atol
     >>> dv.linalg.matrix_rank(dv.tensor([[1., 1.], [1., 1.]]))
     tensor(1)
     """
-    decompose.need_matrix(input._a, "matrix_rank", False)
+    decompose.need_matrix(input._a, "matrix_rank", hermitian)
     where = xp(input._a)
     least, relative = matrices.tolerance(input._a, atol, rtol) if tol is None else matrices.tolerance(input._a, tol, 0.0)
     s = _sizes(input._a, hermitian)
@@ -149,6 +149,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     decompose.need_matrix(A._a, "lstsq", False)
     m, n = A._a.shape[-2:]
     vector = B._a.ndim == A._a.ndim - 1
+    if not vector and B._a.ndim != A._a.ndim:
+        raise ShapeError("linalg.lstsq", "A has as many dimensions as B, or one more", f"got shapes {A._a.shape} and {B._a.shape}")
     if rcond is None:
         rcond = matrices.tolerance(A._a, None, None)[1]
     right = B[..., None] if vector else B
@@ -175,6 +177,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """
     if x._a.dtype.kind in "biu":
         raise decompose.NotForType("linalg.vecdot", f"Expected a floating point or complex tensor as input. Got {x.dtype}")
+    decompose.need_alike(x._a, y._a, "vecdot")
     return sum(mul(held(x), y), dim)
 
 

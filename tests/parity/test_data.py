@@ -380,6 +380,30 @@ def test_collate_with_rules():
             assert answers[0] == answers[1]
 
 
+def test_own_types_join_the_rules_of_all():
+    from torch.utils.data._utils.collate import default_collate_fn_map as theirs
+
+    from dovetail.utils.data._utils.collate import default_collate_fn_map as ours
+
+    class Scan:
+        pass
+
+    answers = []
+    for rules, collate in ((ours, dd.default_collate), (theirs, td.default_collate)):
+        rules[Scan] = lambda batch, *, collate_fn_map=None: f"{len(batch)} scans"
+        try:
+            answers.append(plain(collate([{"scan": Scan(), "at": 1.5, "name": "a"}] * 2)))
+        finally:
+            del rules[Scan]
+        with pytest.raises(TypeError, match="batch must contain"):
+            collate([Scan()])
+    assert answers[0] == answers[1]
+    assert {k for k in ours if isinstance(k, type) and k.__module__ == "builtins"} <= set(theirs)
+    for rules in (ours, theirs):
+        assert plain(rules[int]([1, 2])) == plain(theirs[int]([1, 2]))
+        assert plain(rules[float]([1.5])) == plain(theirs[float]([1.5]))
+
+
 def stream(module, n, stated=None):
     class Stream(module.IterableDataset):
         def __iter__(self):

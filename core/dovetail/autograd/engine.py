@@ -308,6 +308,8 @@ def _call_hooks(table: dict[int, Callable[..., Any]], g: Tensor) -> Tensor:
             raise TypeMismatch("register_hook", f"expected Variable, but hook returned '{type(new).__name__}'")
         if new._a.shape != g._a.shape:
             raise GradError("register_hook", f"hook has changed the size of value ({g.shape}, now {new.shape})")
+        if new._a.dtype != g._a.dtype:
+            raise GradError("register_hook", f"hook has changed the type of value ({g.dtype}, now {new.dtype})")
         g = new
     return g
 

@@ -21,7 +21,7 @@ def gradcheck(
     check_batched_forward_grad: bool = False, check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:  # fmt: skip
-    """Compare a function's gradients with central differences ``(f(x+ε) - f(x-ε)) / 2ε`` at float64 inputs.
+    """Compare a function's gradients with central differences ``(f(x+ε) - f(x-ε)) / 2ε`` at float64 or complex128 inputs.
 
     Every element of every input that requires a gradient is moved (forward derivatives are made of backward ones). Returns True,
     or raises a GradcheckError that names the input, the output and the two Jacobians (False with ``raise_exception=False``).

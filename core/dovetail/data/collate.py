@@ -18,7 +18,6 @@ from ..tensor import Tensor
 
 __all__ = ["collate", "default_collate", "default_convert"]
 
-_TEXT = (str, bytes)
 _NUMPY = (np.ndarray, np.bool_, np.number, np.object_)
 
 
@@ -59,12 +58,9 @@ def default_collate(batch: Any) -> Any:
 def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None = None) -> Any:
     """`default_collate` with rules for more types: ``collate_fn_map[type](batch, collate_fn_map=...)``."""
     first = batch[0]
-    rule = _rule(first, collate_fn_map)
+    rule = _rule(first, collate_fn_map) or _rule(first, default_collate_fn_map)
     if rule is not None:
         return rule(batch, collate_fn_map=collate_fn_map)
-    for kinds, made in _BATCHES:
-        if isinstance(first, kinds):
-            return made(batch)
     if isinstance(first, collections.abc.Mapping):
         return _same_kind(first, {k: collate([d[k] for d in batch], collate_fn_map=collate_fn_map) for k in first})
     if _is_namedtuple(first):
@@ -96,7 +92,7 @@ def _is_namedtuple(value: Any) -> bool:
     return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
-def _stack(batch: Any) -> Any:
+def _stack(batch: Any, *, collate_fn_map: Any = None) -> Any:
     first = batch[0]._a.shape
     for at, t in enumerate(batch):
         if isinstance(t, Tensor) and t._a.shape != first:
@@ -105,7 +101,7 @@ def _stack(batch: Any) -> Any:
     return stack(list(batch))
 
 
-def _numpy(batch: Any) -> Any:
+def _numpy(batch: Any, *, collate_fn_map: Any = None) -> Any:
     first = batch[0]
     if first.dtype.kind in "SUO":
         raise _unknown(first.dtype)
@@ -125,13 +121,14 @@ def _sequence(batch: Any, first: Any, rules: Any) -> Any:
     return merged if isinstance(first, tuple) else _same_kind(first, merged)
 
 
-_BATCHES: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    (Tensor, _stack),
-    (_NUMPY, _numpy),
-    (float, lambda batch: tensor(batch, dtype=float64)),
-    (int, tensor),  # bool is an int
-    (_TEXT, lambda batch: batch),
-)
+default_collate_fn_map: dict[Any, Callable[..., Any]] = {  # a program may add its own types
+    Tensor: _stack,
+    np.ndarray: _numpy,
+    _NUMPY: _numpy,
+    float: lambda batch, *, collate_fn_map=None: tensor(batch, dtype=float64),
+    int: lambda batch, *, collate_fn_map=None: tensor(batch),  # bool is an int
+    **dict.fromkeys((str, bytes), lambda batch, *, collate_fn_map=None: batch),
+}
 
 
 def _same_kind(like: Any, values: Any) -> Any:

@@ -313,7 +313,8 @@ softshrink.vjp(lambda g, input, lambd: _where(g, input, (input >= -lambd) & (inp
 @op(name="threshold")
 def _threshold(input: Array, threshold: float, value: float) -> Array:
     no_bools("threshold", input)
-    return xp(input).where(input <= threshold, input.dtype.type(value), input)
+    lowest, value = xp(input).asarray([threshold, value]).astype(input.dtype)  # -1 is 255 among uint8, as PyTorch's
+    return xp(input).where(input <= lowest, value, input)
 
 
 _threshold.vjp(lambda g, input, threshold: _where(g, input, input <= threshold, True))

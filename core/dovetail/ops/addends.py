@@ -10,6 +10,7 @@ from ._op import Array, op
 from ._refuse import fits
 from .arithmetic import mul
 from .inplace import inplace
+from .join import listed
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
 from .transpose import transpose
 from .views import reshape
@@ -70,7 +71,7 @@ def addmv_(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any
 
 def _vectors(vec1: Tensor, vec2: Tensor) -> tuple[Tensor, Tensor]:
     _dims("addr", 1, vec1=vec1, vec2=vec2)
-    return reshape(vec1, (-1, 1)), reshape(vec2, (1, -1))
+    return vec1[:, None], vec2[None]
 
 
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -80,7 +81,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     >>> dv.addr(dv.ones(1, 2), dv.ones(1), dv.tensor([2., 3.]))
     tensor([[3., 4.]])
     """
-    return addmm(input, *_vectors(vec1, vec2), beta=beta, alpha=alpha)
+    whole = input if input._a.shape else input[None]  # a number counts for the type too
+    return addmm(*listed("addr", [whole, *_vectors(vec1, vec2)]), beta=beta, alpha=alpha)
 
 
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

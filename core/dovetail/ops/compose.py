@@ -164,7 +164,7 @@ def column_stack(tensors: Any) -> Tensor:
 
 
 def _some(where: str, tensors: Any) -> list[Any]:
-    given = listed(where, tensors)
+    given = listed(where, tensors, False)  # a number counts as much as a vector for the type once it has dimensions
     if not given:
         raise ShapeError(where, "expects a non-empty TensorList")
     return given

@@ -205,6 +205,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             raise ShapeError("linalg.cross", f"no dimension of size 3 in input (shape {input._a.shape})")
     if input._a.ndim != other._a.ndim:
         raise ShapeError("linalg.cross", f"inputs must have the same number of dimensions. Got {input._a.ndim} and {other._a.ndim}")
+    if input._a.dtype != other._a.dtype:
+        raise DtypeError("linalg.cross", f"expected scalar type {type_name(input._a.dtype)} but found {type_name(other._a.dtype)}")
     dim = dim_of("linalg.cross", dim, input._a.ndim)
     p, q = input._a.shape[dim], other._a.shape[dim]
     if p != 3 or q != 3:

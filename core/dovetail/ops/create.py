@@ -119,7 +119,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
     """
     tuple_of("full", "size", size, 1)
     if fill_value.__class__ in CLASSES and not fill_value._a.ndim and fill_value._n is None:
-        dtype, fill_value = dtype or fill_value.dtype, fill_value.item()
+        fill_value = fill_value.item()
     if not isinstance(fill_value, int | float | complex | np.generic):
         raise TypeMismatch("full()", f"argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")
     dtype = dtype or scalar_dtype(fill_value)

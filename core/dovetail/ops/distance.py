@@ -9,13 +9,13 @@ import numpy as np
 
 from ..autograd.node import wrap
 from ..device import device_of
+from ..dtypes import promote_types
 from ..errors import DtypeError, ShapeError
 from ._op import xp
 from ._out import into
 from ._random import source
 from ._refuse import tensors, type_name
 from .arithmetic import true_divide
-from .info import result_type
 from .softmax import softmax
 from .views import broadcast_tensors
 
@@ -31,7 +31,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> dv.cosine_similarity(dv.tensor([[1., 0.]]), dv.tensor([[1., 1.]]))
     tensor([0.7071])
     """
-    kind = result_type(x1, x2)
+    kind = promote_types(x1.dtype, x2.dtype)
     if not kind.is_floating_point:
         text = f"expected common dtype to be floating point, yet common dtype is {type_name(kind.np)}"
         raise DtypeError("cosine_similarity", text, "", "convert with .float()")

@@ -21,15 +21,15 @@ __all__ = [
 METHODS = ("chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "vsplit")
 
 
-def listed(where: str, tensors: Any) -> list[Any]:
-    """The tensors of a list argument, cast to their common type."""
+def listed(where: str, tensors: Any, alike: bool = True) -> list[Any]:
+    """The tensors of a list argument, cast to their common type unless that is to wait."""
     if not isinstance(tensors, tuple | list):
         raise TypeMismatch(f"{where}()", f"argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     for k, one in enumerate(tensors):
         if not isinstance(one, Tensor):
             raise TypeMismatch(f"{where}()", f"expected Tensor as element {k} in argument 0, but got {type(one).__name__}")
     kinds = {one._a.dtype for one in tensors}
-    if len(kinds) > 1:
+    if alike and len(kinds) > 1:
         common = result_dtype([one._a for one in tensors]).np
         return [one if one._a.dtype == common else cast(one, common) for one in tensors]
     return list(tensors)

@@ -335,7 +335,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     if a[-1] != b[-1]:
         what = f"the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
         raise ShapeError("inner()", what)
-    out = matmul_nt(reshape(input, (-1, a[-1])), reshape(other, (-1, b[-1])))
+    out = matmul_nt(reshape(input, (prod(a[:-1]), a[-1])), reshape(other, (prod(b[:-1]), b[-1])))
     return reshape(out, a[:-1] + b[:-1])
 
 

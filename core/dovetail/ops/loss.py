@@ -18,6 +18,7 @@ from ._windows import listing, refuse_types
 from .activation_more import logsigmoid
 from .dropout import Improbable
 from .elementwise import xlogy
+from .views import broadcast_tensors
 
 __all__: list[str] = []
 FUNCTIONAL = (
@@ -99,11 +100,16 @@ _huber_op = _of_difference("huber_loss", _huber, _huber_slope)
 _smooth_l1 = _of_difference("smooth_l1_loss", lambda d, beta: _huber(d, beta) / beta, lambda d, beta: _huber_slope(d, beta) / beta)
 
 
+def _pair(input: Any, target: Any) -> Any:
+    """Both with dimensions: a tensor without them then counts as much for the type as what it is compared with."""
+    return (input, target) if input._a.shape and target._a.shape else broadcast_tensors(input, target)
+
+
 def _weighted(where: str, loss: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
     """A loss of differences, each element's weighed by `weight`; the mean is then taken over the weights."""
     if weight is None:
-        return loss(input, target, reduction, 0.0)
-    each = loss(input, target, "none", 0.0)
+        return loss(*_pair(input, target), reduction, 0.0)
+    each = loss(*_pair(input, target), "none", 0.0)
     if weight._a.shape != each._a.shape:
         raise ValueRangeError(where, "Weights and input must have the same size.")
     return (each * weight).sum() / weight.sum() if reduction == "mean" else reduced(each * weight, reduction)
@@ -147,7 +153,7 @@ def smooth_l1_loss(
     reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction, input, target)
     if beta < 0:
         raise ShapeError("smooth_l1_loss", f"smooth_l1_loss does not support negative values for beta (beta={beta})")
-    return _l1(input, target, reduction, 0.0) if beta == 0 else _smooth_l1(input, target, reduction, beta)
+    return _l1(*_pair(input, target), reduction, 0.0) if beta == 0 else _smooth_l1(*_pair(input, target), reduction, beta)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
@@ -160,8 +166,10 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     reduction = reduction_of("huber_loss", None, None, reduction, input, target)
     if delta <= 0:
         raise ShapeError("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})")
+    if input._a.dtype.kind in "iub" and target._a.dtype.kind not in "iub":
+        raise DtypeError("huber_loss", f"result type {target.dtype} can't be cast to the desired output type {input.dtype}")
     if weight is None:
-        return _huber_op(input, target, reduction, delta)
+        return _huber_op(input, target, reduction, delta).to(input.dtype)
     if weight._a.shape != input._a.shape:
         raise ValueRangeError("huber_loss", "Weights and input must have the same size.")
     return reduced(_huber_op(input, target, "none", delta) * weight, reduction)

@@ -17,7 +17,7 @@ from .decompose import inv as inverse
 from .decompose import pinv as pinverse
 from .diag import tril, triu
 from .extremes import amax, amin
-from .norms import vector_norm
+from .norms import no_narrowing, vector_norm
 from .transpose import movedim
 from .views import reshape
 
@@ -125,8 +125,8 @@ def _two(dim: Any, ndim: int, where: str) -> tuple[int, int]:
 
 def matrix_norm(input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, dtype: Any = None) -> Tensor:
     """A norm of matrices: "fro", "nuc" (the sum of singular values), 2/-2 (the largest/smallest), 1/-1/±inf (sums of columns/rows)."""
-    if input._a.ndim < 2:
-        raise ShapeError("linalg.matrix_norm", f"The input tensor A must have at least 2 dimensions (got {input._a.ndim}).")
+    decompose.need_matrix(input._a, "matrix_norm", False, ord in ("nuc", 2, -2))
+    no_narrowing("linalg.matrix_norm", input._a, dtype)
     a, b = _two(dim, input._a.ndim, "linalg.matrix_norm")
     if ord == "fro":
         return vector_norm(input, 2, (a, b), keepdim, dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import Tensor
-from ..dtypes import to_numpy_dtype
+from ..dtypes import from_numpy_dtype, promote_types, to_numpy_dtype
 from ..errors import DtypeError, ShapeError
 from ._dims import dim_of
 from ._op import Array, op, xp
@@ -25,16 +25,23 @@ METHODS = ("dist", "norm", "renorm")
 INPLACE = ("renorm",)
 
 
+def no_narrowing(where: str, a: Any, dtype: Any) -> None:
+    """Refuse to compute a norm of integers, in a type that loses of the input's numbers, or in complex numbers of real ones."""
+    if a.dtype.kind not in "fcV":
+        what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
+        raise DtypeError(where, what, "", "convert with .float()")
+    if dtype is not None and to_numpy_dtype(dtype).kind == "c" != a.dtype.kind:
+        raise DtypeError(where, f"dtype should be real for real inputs, but got {type_name(to_numpy_dtype(dtype))}")
+    if dtype is not None and promote_types(from_numpy_dtype(a.dtype), dtype) is not dtype:
+        what = f"the dtype of the input ({type_name(a.dtype)}) should be convertible without narrowing to the specified dtype"
+        raise DtypeError(where, f"{what} ({type_name(to_numpy_dtype(dtype))})")
+
+
 @op(dtypes=None, name="linalg_vector_norm", contiguous=True)
 def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
-    if a.dtype.kind not in "fcV":
-        what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
-        raise DtypeError("linalg.vector_norm", what, "", "convert with .float()")
-    if dtype is not None and np.promote_types(a.dtype, to_numpy_dtype(dtype)) != to_numpy_dtype(dtype):
-        what = f"the dtype of the input ({type_name(a.dtype)}) should be convertible without narrowing to the specified dtype"
-        raise DtypeError("linalg.vector_norm", f"{what} ({type_name(to_numpy_dtype(dtype))})")
+    no_narrowing("linalg.vector_norm", a, dtype)
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
     found = axes(dim, a.ndim, "linalg.vector_norm")
@@ -109,9 +116,6 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     tensor(5.)
     """
     tensors("dist", input=input, other=other)
-    if input._a.dtype.kind not in "fcV":
-        what = f"input dtype should be either floating point or complex. Got {type_name(input._a.dtype)} instead."
-        raise DtypeError("norm()", what, "", "convert with .float()")
     return vector_norm(sub(input, other), p)
 
 

@@ -252,6 +252,8 @@ def index_fill(input: Array, dim: int, index: Fixed, value: Array) -> Array:
     """
     if getattr(value, "ndim", 0):
         raise ShapeError("index_fill_", f"only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    if getattr(value, "dtype", input.dtype).kind == "c" != input.dtype.kind:
+        raise DtypeError("index_fill_", "Converting complex Scalar to non-complex type is not supported", f"the tensor is {input.dtype}")
     d = vector("index_fill_", input, dim, index)
     target = input if input.ndim else input.reshape(1)
     n = target.shape[d]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.node import CLASSES, Tensor
 from ..device import xp
-from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch
+from ..errors import DtypeError, RangeError, ShapeError
 from ._arrays import broadcast
 from ._dims import dim_of, dims_of, several, sizes_of
 from ._layout import copied
@@ -17,7 +17,7 @@ from ._op import Array, Fixed, op
 from ._refuse import not_for
 from .create import empty
 from .gather import index_select
-from .join import cat
+from .join import cat, listed
 from .memory import clone, expand_to, sum_to
 from .transpose import transpose
 from .views import _reshape
@@ -265,9 +265,7 @@ def block_diag(*tensors: Any) -> Tensor:
             [0, 0, 3]])
     """
     blocks = []
-    for k, one in enumerate(tensors or [empty(1, 0)]):
-        if one.__class__ not in CLASSES:
-            raise TypeMismatch("block_diag()", f"argument 'tensors' must be tuple of Tensors, got {type(one).__name__} at {k}")
+    for k, one in enumerate(listed("block_diag", tensors) or [empty(1, 0)]):
         if one._a.ndim > 2:
             raise ShapeError("block_diag", f"Input tensors must have 2 or fewer dimensions. Input {k} has {one._a.ndim} dimensions")
         blocks.append(one if one._a.ndim == 2 else _reshape(one, (1, prod(one._a.shape))))

@@ -150,7 +150,7 @@ def searchsorted(
         if a.ndim != 1:
             what = "input value can be a scalar only when boundaries tensor dimension is 1"
             raise ShapeError("searchsorted()", f"{what}, but we got boundaries tensor dim({a.ndim})")
-        input = wrap(xp(a).asarray(input, a.dtype if a.dtype.kind == "f" or isinstance(input, int) else np.float64))
+        input = wrap(xp(a).asarray(input).astype(a.dtype if a.dtype.kind == "f" or isinstance(input, int) else np.float64))
     if a.ndim != 1 and (a.ndim != input._a.ndim or a.shape[:-1] != input._a.shape[:-1]):
         what = "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match"
         got = f"but we got boundaries tensor {list(a.shape)} and input value tensor {list(input._a.shape)}"

@@ -1,4 +1,4 @@
-"""What `autograd.gradcheck` does: gradients against central differences, element by element."""
+"""What `autograd.gradcheck` does: gradients against central differences, element by element, complex ones by their two parts."""
 
 from __future__ import annotations
 
@@ -65,16 +65,28 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
                 raise GradcheckError("gradcheck", what, f"numerical:\n{numeric}\nanalytical:\n{analytic}", apart)
 
 
+def _units(a: Any) -> tuple[complex, ...]:
+    """The directions in which an element moves: a complex one by its real and by its imaginary part."""
+    return (1, 1j) if a.dtype.kind == "c" else (1,)
+
+
+def _parts(a: Any) -> Any:
+    """The elements as a row of real numbers, a complex one as two."""
+    row = np.ascontiguousarray(a).reshape(-1)
+    return row.view(row.real.dtype)
+
+
 def _analytic(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tensor) -> Any:
-    """The Jacobian by backward, one row per element of the output."""
+    """The Jacobian by backward, one column per real number of the output: that of its imaginary part is the gradient for i."""
     out = _tracked(func(*inputs))[k][1]
     rows = []
     for j in range(out._a.size):
-        seed = np.zeros(out._a.shape, out._a.dtype)
-        seed.reshape(-1)[j] = 1
-        g = grad(out, t, wrap(seed), retain_graph=True, allow_unused=True)[0]
-        rows.append(np.zeros(t._a.size) if g is None else g._a.reshape(-1))
-    return np.array(rows).reshape(out._a.size, t._a.size).T
+        for unit in _units(out._a):
+            seed = np.zeros(out._a.shape, out._a.dtype)
+            seed.reshape(-1)[j] = unit
+            g = grad(out, t, wrap(seed), retain_graph=True, allow_unused=True)[0]
+            rows.append(_parts(np.zeros_like(t._a) if g is None else g._a.astype(t._a.dtype, copy=False)))
+    return np.array(rows).reshape(len(rows), _parts(t._a).size).T
 
 
 def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tensor, eps: float) -> Any:
@@ -83,14 +95,14 @@ def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], k: int, t: Tenso
 
     def moved(index: Any, value: Any) -> Any:
         a[index] = value
-        return _tracked(func(*inputs))[k][1]._a.reshape(-1).copy()
+        return _parts(_tracked(func(*inputs))[k][1]._a).copy()
 
     rows = []
     for index in np.ndindex(*a.shape):
         before = a[index].copy()
-        rows.append((moved(index, before + eps) - moved(index, before - eps)) / (2 * eps))
+        rows += [(moved(index, before + unit * eps) - moved(index, before - unit * eps)) / (2 * eps) for unit in _units(a)]
         a[index] = before
-    return np.array(rows).reshape(a.size, _tracked(func(*inputs))[k][1]._a.size)
+    return np.array(rows).reshape(len(rows), _parts(_tracked(func(*inputs))[k][1]._a).size)
 
 
 def compare_twice(
@@ -106,8 +118,8 @@ def compare_twice(
     inputs = _tensors(inputs)
     _needed(inputs)
     if seeds is None:
-        draw = np.random.RandomState(7)
-        seeds = [wrap(draw.uniform(0.5, 1.5, o._a.shape).astype(o._a.dtype)) for _, o in _tracked(func(*inputs))]
+        draw, outs = np.random.RandomState(7), [o._a for _, o in _tracked(func(*inputs))]
+        seeds = [wrap(np.array(sum(draw.uniform(0.5, 1.5, o.shape) * unit for unit in _units(o)), o.dtype)) for o in outs]
         for s in seeds:
             s.requires_grad_()
     else:

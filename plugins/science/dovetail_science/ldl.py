@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dovetail import Tensor
-from dovetail.errors import DtypeError, RangeError, ShapeError, UnsupportedError
+from dovetail.errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from dovetail.extend import Array, Fixed, op, results, underived
 from dovetail.linalg import LinAlgError
 
@@ -56,6 +56,9 @@ def _delivered(where: str, found: Any, out: Any) -> Any:
     """The results, or what `out` names filled with them."""
     if out is None:
         return found
+    if not isinstance(out, tuple | list) or len(out) != len(found) or not all(isinstance(one, Tensor) for one in out):
+        got = type(out).__name__ if not isinstance(out, tuple | list) else [type(one).__name__ for one in out]
+        raise TypeMismatch(f"{where}()", f"argument 'out' must be {len(found)} Tensors", f"got {got}")
     for mine, theirs in zip(found, out, strict=True):
         if mine.dtype != theirs.dtype:
             raise DtypeError(where, f"Expected out tensor to have dtype {mine.dtype}, but got {theirs.dtype} instead")

@@ -113,6 +113,9 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
     >>> dv.linalg.cond(dv.tensor([[4., 0.], [0., 2.]]))
     tensor(2.)
     """
+    need_matrix(input._a, "cond", p in ("fro", "nuc"))
+    if not input.numel() and p in (None, 1, -1, 2, -2, math.inf, -math.inf, "fro", "nuc"):
+        return input.real.new_zeros(input.shape[:-2])
     if p in (None, 2, -2):
         s = svd(input, False)[1]
         high, low = s.amax(-1), s.amin(-1)

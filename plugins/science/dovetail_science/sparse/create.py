@@ -11,7 +11,7 @@ from dovetail import Size, Tensor
 from dovetail.errors import RangeError, ShapeError, TypeMismatch
 
 from .edges import keys
-from .table import BSC, BSR, COO, CSC, CSR, known
+from .table import BSC, BSR, COO, CSC, CSR, known, unsupported
 from .tensor import SparseTensor
 
 __all__ = [
@@ -280,6 +280,24 @@ def empty_like(input: Any, size: Any = None, *, dtype: Any = None, **options: An
         pointers = dv.zeros(len(input.index[0]), dtype=dv.int64)
         out = SparseTensor(input.form, (pointers, dv.zeros(0, dtype=dv.int64)), value, size)
     return out.requires_grad_(bool(options.get("requires_grad")))
+
+
+@known("full_like")
+def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, **options: Any) -> Any:
+    """One number for every kept element, in the layout of another; of compressed layouts only, as PyTorch's."""
+    if layout == dv.strided and input.form == COO:
+        return dv.full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, **options)
+    if layout not in (None, input.form):
+        raise ShapeError("full_like", f"empty_like with different sparse layout is not supported (self is {input.form}, not {layout})")
+    if input.form == COO:
+        raise unsupported("full_like", input.form)
+    return input.like(dv.full_like(input.value.detach(), fill_value, dtype=dtype)).requires_grad_(bool(options.get("requires_grad")))
+
+
+@known("ones_like")
+def ones_like(input: Any, **options: Any) -> Any:
+    """1 for every kept element, in the layout of another."""
+    return full_like(input, 1, **options)
 
 
 @known("new_zeros", "new_empty")

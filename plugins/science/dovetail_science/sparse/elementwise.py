@@ -14,7 +14,7 @@ from dovetail.extend import Function
 
 from .convert import as_coo, coalesce, gathered, rows_and_columns
 from .edges import keys, places
-from .table import COO, CSR, TABLE, known, unsupported
+from .table import COO, CSC, CSR, TABLE, known, unsupported
 from .tensor import SparseTensor
 
 __all__: list[str] = []
@@ -87,7 +87,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     if not isinstance(input, SparseTensor):
         return _onto_dense(input, other, alpha)
     if not isinstance(other, SparseTensor):
-        if input.form == CSR and isinstance(other, Tensor) and other.ndim:
+        if input.form in (CSR, CSC) and isinstance(other, Tensor) and other.ndim:
             return _onto_dense(other if alpha == 1 else other * alpha, input, 1)
         raise ShapeError("add", _DENSE_SECOND)
     if input.form != other.form:
@@ -240,6 +240,12 @@ def _write(name: str, input: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 for _name, _function in {"add": add, "sub": sub, "mul": mul, "div": div, "pow": pow, "floor_divide": floor_divide}.items():
     _in_place(_name, _function)
+
+
+@known("fill_")
+def fill_(input: Any, value: Any) -> Any:
+    """Set every kept element of a compressed layout to one number."""
+    return input._take(TABLE["full_like"](input, value))
 
 
 @known("zero_")

@@ -294,7 +294,7 @@ class SparseTensor(OtherTensor):
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """Without an argument the name of its legacy type, else a conversion."""
         if dtype is None:
-            return self.value.type().replace("dovetail.", "dovetail.sparse.", 1)
+            return self.value.type().replace(".", ".sparse.", 1)
         kind = getattr(dtype, "kind", None)  # of a legacy class of this package
         name = dtype.replace("sparse.", "") if isinstance(dtype, str) else dtype
         return self.to(kind if isinstance(kind, dv.dtype) else self.value.detach()[:0].type(name).dtype)

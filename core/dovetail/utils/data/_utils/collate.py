@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 from ....data.collate import *  # noqa: F403
-from ....data.collate import __all__  # noqa: F401
+from ....data.collate import __all__, default_collate_fn_map  # noqa: F401
