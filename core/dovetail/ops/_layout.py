@@ -22,7 +22,9 @@ def afresh(a: Any, how: Any, given: Any = ()) -> Any:
     if how in IMAGES:
         turned = a.ndim in IMAGES[how] and any(map(is_channels_last, given[:2]))
         return xp(a).moveaxis(xp(a).ascontiguousarray(last), -1, 1) if turned else a
-    return a if a.flags.c_contiguous or last.flags.c_contiguous else xp(a).ascontiguousarray(a)
+    parts = given[0] if given and given[0].__class__ is list else given[:1]  # joined, all of them must lie so
+    kept = last.flags.c_contiguous and all(map(is_channels_last, parts))
+    return a if a.flags.c_contiguous or kept else xp(a).ascontiguousarray(a)
 
 
 def is_channels_last(a: Any) -> bool:
