@@ -98,3 +98,19 @@ def test_stock_modules_train_alike(name: str) -> None:
             sgd.step()
             losses.append(loss.item())
     np.testing.assert_allclose(losses[3:], losses[:3], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_masks_between_the_layers_of_a_packed_batch(name: str) -> None:
+    """They are drawn for the packed rows; what lies after the ends of sequences takes no numbers."""
+    found = []
+    for T in (torch, dv):
+        T.manual_seed(0)
+        net = getattr(T.nn, name)(3, 4, 3, dropout=0.4, bidirectional=True)
+        packed = T.nn.utils.rnn.pack_padded_sequence(T.randn(6, 4, 3), T.tensor([2, 6, 1, 5]), enforce_sorted=False)
+        out, states = net(packed)
+        assert [key for keys in net._all_weights for key in keys] == [key for key, _ in net.named_parameters()]
+        (out.data**2).sum().backward()
+        found.append([out.data, states[0], net.weight_ih_l0.grad, T.rand(2)])
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), rtol=1e-4, atol=1e-6)

@@ -53,7 +53,7 @@ x.repeat(*[1] * x.dim()); x.repeat(*[2] * x.dim()); x.tile(2); x.repeat_interlea
 F.layer_norm(x, x.shape[-1:]); F.batch_norm(x, None, None, training=True); F.instance_norm(x); x.topk(2, 1); x.to(T.complex64).angle()
 F.batch_norm(x, T.zeros(x.shape[1]), T.ones(x.shape[1])); F.scaled_dot_product_attention(x, x, x); x @ x.transpose(-1, -2)
 F.scaled_dot_product_attention(x, x, x, is_causal=True); F.linear(x, T.ones(5, x.shape[-1])); T.einsum('...ij->...ji', x)
-T.einsum('...ij->...j', x)
+T.einsum('...ij->...j', x); T.cat([x, T.zeros(x.shape)], 1); T.cat([T.zeros(x.shape), x], -1)
 """
 ELEMENTWISE = """
 x.exp(); x + 1; x * x; x > 3; x + x.sum(); x.clamp(0, 3); x.relu(); x.abs(); x.lerp(x, .5); F.gelu(x); F.silu(x); F.dropout(x, .5, False)

@@ -139,20 +139,85 @@ def test_a_decoder_s_inputs_from_labels(wordpiece, tmp_path):
     assert {name: t.tolist() for name, t in made[0].items()} == {name: t.tolist() for name, t in made[1].items()}
 
 
-@pytest.mark.parametrize("name", schedules.__all__)
-def test_rates_that_warm_up(name):
+SCHEDULES = [
+    *((name, {}) for name in schedules.__all__ if name != "get_scheduler"),
+    ("get_cosine_with_hard_restarts_schedule_with_warmup", {"num_cycles": 3}), ("get_inverse_sqrt_schedule", {"timescale": 5}),
+    ("get_polynomial_decay_schedule_with_warmup", {"power": 2.0, "lr_end": 0.01}), ("get_inverse_sqrt_schedule", {"num_warmup_steps": 0}),
+    *(("get_scheduler", {"name": kind}) for kind in ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "inverse_sqrt")),
+    ("get_scheduler", {"name": "cosine", "scheduler_specific_kwargs": {"num_cycles": 1.5}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "more"), SCHEDULES)
+def test_rates_that_warm_up(name, more):
     steps = {"num_warmup_steps": 3, "num_training_steps": 11}
-    steps = {key: value for key, value in steps.items() if key in inspect.signature(getattr(schedules, name)).parameters}
+    steps = {key: value for key, value in steps.items() if key in inspect.signature(getattr(schedules, name)).parameters} | more
     rates = []
     for kind, home in ((dv, schedules), (torch, transformers)):
         optimizer = kind.optim.SGD([kind.nn.Parameter(kind.zeros(1))], 0.5)
-        schedule, seen = getattr(home, name)(optimizer, **steps), []
+        schedule, seen = getattr(home, name)(optimizer=optimizer, **steps), []
         for _ in range(14):
             seen.append(schedule.get_last_lr()[0])
             optimizer.step()
             schedule.step()
         rates.append(seen)
     np.testing.assert_allclose(rates[0], rates[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda home, o: home.get_scheduler("steep", o), lambda home, o: home.get_scheduler("linear", o, num_training_steps=3),
+        lambda home, o: home.get_scheduler("cosine", o, 2),
+        lambda home, o: home.get_polynomial_decay_schedule_with_warmup(o, 1, 2, lr_end=1.0),
+    ],
+)  # fmt: skip
+def test_schedules_that_are_refused(call):
+    for kind, home in ((dv, schedules), (torch, transformers)):
+        with pytest.raises(ValueError, match=r"(?i)name is 'steep'|not a valid|requires `num_|must be smaller than initial lr"):
+            call(home, kind.optim.SGD([kind.nn.Parameter(kind.zeros(1))], 0.5))
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        lambda T: [{"input_ids": [1, 2], "label": 1, "text": "it"}, {"input_ids": [3, 4], "label": 0, "text": "fits"}],
+        lambda T: [{"x": [0.5, 1.5], "label": 0.5, "none": None}, {"x": [2.0, 3.0], "label": 1.0, "none": None}],
+        lambda T: [{"x": T.ones(2), "label_ids": [1, 2]}, {"x": T.zeros(2), "label_ids": [3, 4]}],
+        lambda T: [{"x": np.ones(2, np.float32), "label": T.tensor(3), "labels": 5}] * 2,
+    ],
+)
+def test_the_default_collator(samples):
+    found = []
+    for T, collate in ((dv, data.default_data_collator), (torch, transformers.default_data_collator)):
+        found.append([(key, str(t.dtype).partition(".")[2], t.tolist()) for key, t in collate(samples(T)).items()])
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="input_ids has rows of unequal length"):
+        data.default_data_collator([{"input_ids": [1]}, {"input_ids": [1, 2]}])
+
+
+def test_rules_derived_from_theirs(tmp_path):
+    fields = dict(vocab_size=40, n_positions=24, n_embd=16, n_layer=1, n_head=2, initializer_range=0.3)
+    found = []
+    two = pair(tmp_path, "GPT2LMHeadModel", "GPT2Config", **fields)
+    for model, T, home in zip(two, (dv, torch), (generation, transformers), strict=True):
+
+        class Odd(home.LogitsProcessor):
+            def __call__(self, input_ids, scores):
+                return scores.masked_fill(scores.new_tensor(range(40)) % 2 == 0, -1e9)
+
+        class Long(home.StoppingCriteria):
+            def __call__(self, input_ids, scores, **kwargs):
+                return (input_ids[:, -1] > 20) & (input_ids.shape[1] > 5)
+
+        rules, ends = home.LogitsProcessorList([Odd()]), home.StoppingCriteriaList([Long(), lambda ids, scores, **_: ids[:, 0] > 30])
+        ids = T.tensor(IDS.tolist())
+        out = model.generate(ids, max_new_tokens=9, logits_processor=rules, stopping_criteria=ends, pad_token_id=0)
+        found.append([out.tolist(), rules(ids, T.zeros(2, 40)).tolist(), ends(ids, T.zeros(2, 40)).tolist()])
+        for base in (home.LogitsProcessor, home.StoppingCriteria):
+            with pytest.raises(NotImplementedError):
+                base()(ids, None)
+    assert found[0] == found[1]
 
 
 def test_scores_of_the_tokens_taken(tmp_path):

@@ -97,6 +97,29 @@ print([list(row) for row in ids])
 candidates = [["My", "full", "pytorch", "test"], ["Another", "Sentence"]]
 references = [[["My", "full", "pytorch", "test"], ["Completely", "Different"]], [["No", "Match"]]]
 print(bleu_score(candidates, references))
+
+# what older programs do first: fetch and unpack by hand, choose a data set by its name, put attention together
+import gzip
+import torchtext.datasets
+from torchtext.nn import InProjContainer, MultiheadAttentionContainer, ScaledDotProduct
+from torchtext.utils import download_from_url, extract_archive
+
+torchtext.disable_torchtext_deprecation_warning()
+with gzip.open(ROOT + "/val.de.gz", "wt") as file:
+    file.write("Ein Hund")
+fetched = download_from_url("file://" + ROOT + "/val.de.gz", root=ROOT + "/.data")
+print([open(path).read() for path in extract_archive(fetched)], torchtext.datasets.DATASETS["AG_NEWS"] is AG_NEWS)
+torch.manual_seed(0)
+parts = [nn.Linear(8, 8) for _ in range(4)]
+mine = MultiheadAttentionContainer(2, InProjContainer(*parts[:3]), ScaledDotProduct(), parts[3])
+stock = nn.MultiheadAttention(8, 2)
+stock.load_state_dict({
+    "in_proj_weight": torch.cat([p.weight for p in parts[:3]]), "in_proj_bias": torch.cat([p.bias for p in parts[:3]]),
+    "out_proj.weight": parts[3].weight, "out_proj.bias": parts[3].bias,
+})
+q, kv, mask = torch.randn(5, 3, 8), torch.randn(5, 3, 8), torch.ones(5, 5, dtype=torch.bool).triu(1)
+for one, other in zip(mine(q, kv, kv, attn_mask=mask.expand(6, 5, 5)), stock(q, kv, kv, attn_mask=mask, average_attn_weights=False)):
+    print(torch.allclose(one, other.reshape(one.shape), atol=1e-6))
 """
 
 
@@ -134,6 +157,9 @@ def test_tutorials_run(tmp_path):
         "[['Sentencepiece', 'encode', 'as', 'pieces'], ['example', 'to', 'try!']]",
         "[[0, 1]]",
         "0.8408964276313782",
+        "['Ein Hund'] True",
+        "True",
+        "True",
     ]
 
 
@@ -172,3 +198,53 @@ def test_workers_share_what_is_shuffled(options):
     passes = [list(loader) for _ in range(2)]
     assert sorted(passes[0]) == sorted(passes[1]) == list(range(40))
     assert passes[0] != passes[1] and passes[0] != list(range(40))
+
+
+def test_files_by_hand(tmp_path):
+    import tarfile
+    import zipfile
+
+    from dovetail_text.utils import download_from_url, extract_archive, get_asset_local_path
+
+    (tmp_path / "one.txt").write_text("it fits")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as file:
+        file.add(tmp_path / "one.txt", "x/one.txt")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("../out.txt", "no")
+    (found,) = extract_archive(str(tmp_path / "a.tar.gz"), str(tmp_path / "to"))
+    assert found == str(tmp_path / "to/x/one.txt") and sorted(path.name for path in (tmp_path / "to").iterdir()) == ["x"]
+    (tmp_path / "to/x/one.txt").write_text("mine")
+    for overwrite, kept in ((False, "mine"), (True, "it fits")):
+        extract_archive(str(tmp_path / "a.tar.gz"), str(tmp_path / "to"), overwrite)
+        assert (tmp_path / "to/x/one.txt").read_text() == kept
+    with pytest.raises(RuntimeError, match="outside"):
+        extract_archive(str(tmp_path / "a.zip"))
+    with pytest.raises(NotImplementedError, match=r"expected a .tar.gz, .tgz, .zip or .gz"):
+        extract_archive(str(tmp_path / "one.txt"))
+    assert get_asset_local_path(found) == found
+    address = (tmp_path / "one.txt").as_uri()
+    with pytest.raises(RuntimeError, match="does not match; expected sha256 00"):
+        download_from_url(address, str(tmp_path / "b.txt"), hash_value="00")
+    with pytest.raises(ValueError, match="hash_type is 'crc'"):
+        download_from_url(address, str(tmp_path / "b.txt"), hash_value="00", hash_type="crc")
+
+
+def test_attention_refuses_what_does_not_fit():
+    import dovetail as dv
+    from dovetail_text.nn import InProjContainer, MultiheadAttentionContainer, ScaledDotProduct
+
+    q, k = dv.ones(2, 5, 6), dv.ones(2, 3, 6)
+    layer = MultiheadAttentionContainer(4, InProjContainer(*[dv.nn.Identity()] * 3), ScaledDotProduct(), dv.nn.Identity(), batch_first=True)
+    with pytest.raises(AssertionError, match="query's embed_dim must be divisible by the number of heads, got 6 and 4"):
+        layer(q, k, k)
+    layer.nhead = 3
+    more = dv.zeros(1, 6, 2)
+    out, weights = layer(q, k, k, attn_mask=dv.zeros(1, 5, 3, dtype=dv.bool), bias_k=more, bias_v=more)
+    assert out.shape == (2, 5, 6) and weights.shape == (6, 5, 4)
+    for mask, error in ((dv.ones(6, 5, 3), "Only bool"), (dv.ones(5, 3, dtype=dv.bool), r"not correct: \(5, 3\)")):
+        with pytest.raises(RuntimeError, match=error):
+            layer(q, k, k, attn_mask=mask)
+    with pytest.raises(AssertionError, match="Shape of bias_v is not supported"):
+        layer(q, k, k, bias_k=more, bias_v=more[..., :1])
+    with pytest.raises(AssertionError, match="expected key and value of one shape"):
+        layer(q, k, q)

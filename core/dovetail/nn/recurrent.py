@@ -39,7 +39,7 @@ class RNNBase(Layer):
         self._check_arguments()
         self.dropout = float(dropout)
         gates, out_size = _GATES[mode] * hidden_size, proj_size or hidden_size
-        self._names = []
+        self._all_weights = []
         for layer in range(num_layers):
             size = input_size if layer == 0 else out_size * self._ways
             for suffix in [f"_l{layer}", f"_l{layer}_reverse"][: self._ways]:
@@ -49,7 +49,7 @@ class RNNBase(Layer):
                 if proj_size:
                     shapes[f"weight_hr{suffix}"] = (proj_size, hidden_size)
                 parameters(self, device, dtype, **shapes)
-                self._names.append(list(shapes))
+                self._all_weights.append(list(shapes))
         self.reset_parameters()
 
     def _check_arguments(self) -> None:
@@ -87,11 +87,11 @@ class RNNBase(Layer):
     @property
     def all_weights(self) -> list[list[Any]]:
         """The weights of each layer and direction."""
-        return [[getattr(self, name) for name in names] for names in self._names]
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
 
     @property
     def _flat_weights_names(self) -> list[str]:
-        return [name for names in self._names for name in names]
+        return [name for names in self._all_weights for name in names]
 
     @property
     def _flat_weights(self) -> list[Any]:
@@ -126,7 +126,7 @@ class RNNBase(Layer):
         if states is not None and input.sorted_indices is not None:
             states = [s.index_select(1, input.sorted_indices) for s in states]
         steps, lengths = _unpack_steps(input.data, input.batch_sizes)
-        out, states = self._walk(steps, states, _on(lengths, steps))
+        out, states = self._walk(steps, states, _on(lengths, steps), input.batch_sizes)
         if input.unsorted_indices is not None:
             states = [s.index_select(1, input.unsorted_indices) for s in states]
         return PackedSequence(_pack_steps(out, input.batch_sizes), *input[1:]), self._states_out(states)
@@ -137,7 +137,7 @@ class RNNBase(Layer):
     def _states_out(self, states: list[Tensor]) -> Any:
         return states[0]
 
-    def _walk(self, input: Tensor, states: list[Tensor] | None, lengths: Any) -> tuple[Tensor, list[Tensor]]:
+    def _walk(self, input: Tensor, states: list[Tensor] | None, lengths: Any, sizes: Any = None) -> tuple[Tensor, list[Tensor]]:
         """All layers and directions over (T, N, input_size)."""
         self._check_input(input)
         if states is None:
@@ -147,15 +147,13 @@ class RNNBase(Layer):
         finals: list[Any] = []
         weights = self.all_weights
         for layer in range(self.num_layers):
-            outs = []
-            for way in range(self._ways):
-                at = layer * self._ways + way
-                out, *last = self._layer(input, [s[at] for s in states], weights[at], reverse=way == 1, lengths=lengths)
-                outs.append(out)
-                finals.append(last)
-            input = outs[0] if len(outs) == 1 else dv.cat(outs, -1)
+            ways = range(layer * self._ways, (layer + 1) * self._ways)
+            ran = [self._layer(input, [s[k] for s in states], weights[k], reverse=k != ways[0], lengths=lengths) for k in ways]
+            finals += [last for _, *last in ran]
+            input = ran[0][0] if len(ran) == 1 else dv.cat([out for out, *_ in ran], -1)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                input = F.dropout(input, self.dropout, True)
+                packed = F.dropout(input if sizes is None else _pack_steps(input, sizes), self.dropout, True)
+                input = packed if sizes is None else _unpack_steps(packed, sizes)[0]
         return input, [dv.stack(list(s)) for s in zip(*finals, strict=True)]
 
     def _layer(self, input: Tensor, states: list[Tensor], weights: list[Any], **how: Any) -> Any:
@@ -163,7 +161,7 @@ class RNNBase(Layer):
         return self._calls(input, *states, *weights, **how)
 
     def _check_input(self, input: Tensor) -> None:
-        name, weight = type(self).__name__, getattr(self, self._names[0][0])
+        name, weight = type(self).__name__, getattr(self, self._all_weights[0][0])
         if not alike(input._a, weight._a):
             what = f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})"
             raise ValueRangeError(name, what, "", f"Convert input: input.to({weight.dtype})")

@@ -23,9 +23,11 @@ def afresh(a: Any, how: Any, given: Any = ()) -> Any:
         if a.ndim not in IMAGES[how] or not any(map(is_channels_last, given[:2])):
             return a
         return m.moveaxis(m.ascontiguousarray(m.moveaxis(a, 1, -1)), -1, 1)
-    if a.flags.c_contiguous or (how is not True and a.ndim > 3 and m.moveaxis(a, 1, -1).flags.c_contiguous):
+    if a.flags.c_contiguous:
         return a
-    return m.ascontiguousarray(a)
+    parts = given[0] if given and given[0].__class__ is list else given[:1]  # joined, all of them must lie so
+    kept = how is not True and a.ndim > 3 and m.moveaxis(a, 1, -1).flags.c_contiguous and all(map(is_channels_last, parts))
+    return a if kept else m.ascontiguousarray(a)
 
 
 def is_channels_last(a: Any) -> bool:

@@ -8,19 +8,26 @@ from types import ModuleType
 __all__ = [
     "data",
     "datasets",
+    "disable_torchtext_deprecation_warning",
     "functional",
     "generation",
     "lora",
     "models",
+    "nn",
     "pipelines",
     "prototype",
     "schedules",
     "tokenizers",
     "transforms",
+    "utils",
     "vocab",
 ]
 
 __version__ = "0.2.0"
+
+
+def disable_torchtext_deprecation_warning() -> None:
+    """Nothing to switch off: torchtext 0.18 warned of its end when it was imported, and programs call this before they go on."""
 
 
 def __getattr__(name: str) -> ModuleType:

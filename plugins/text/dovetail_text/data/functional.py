@@ -15,8 +15,8 @@ from ..errors import MissingPackage
 from ..transforms.sentencepiece import SentencePieceModel
 
 __all__ = [
-    "custom_replace", "generate_sp_model", "load_sp_model", "numericalize_tokens_from_iterator", "sentencepiece_numericalizer",
-    "sentencepiece_tokenizer", "simple_space_split", "to_map_style_dataset",
+    "custom_replace", "filter_wikipedia_xml", "generate_sp_model", "load_sp_model", "numericalize_tokens_from_iterator",
+    "sentencepiece_numericalizer", "sentencepiece_tokenizer", "simple_space_split", "to_map_style_dataset",
 ]  # fmt: skip
 
 
@@ -35,6 +35,34 @@ def custom_replace(replace_pattern: Iterable[tuple[str, str]]) -> Callable[[Iter
             yield line
 
     return replaced
+
+
+# after wikifil.pl of fastText, in its order: marks of XML, links whose visible text stays, then letters and spelled digits alone
+_WIKI = [
+    (r"<.*>", ""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), (r"<ref[^<]*</ref>", ""), (r"<[^>]*>", ""), (r"\[http:[^] ]*", "["),
+    (r"(?i)\|(?:thumb|left|right|\d+px)", ""), (r"(?i)\[\[image:[^\[\]]*\|", ""),
+    (r"(?i)\[\[category:([^|\]]*)[^]]*\]\]", r"[[\1]]"), (r"\[\[[a-z\-]*:[^\]]*\]\]", ""), (r"\[\[[^|\]]*\|", "[["),
+    (r"\{\{[^}]*\}\}", ""), (r"\{[^}]*\}", ""), (r"[\[\]]", ""), (r"&[^;]*;", " "),
+]  # fmt: skip
+_DIGITS = "zero one two three four five six seven eight nine".split()
+
+
+def filter_wikipedia_xml(text_iterator: Iterable[str]) -> Iterator[str]:
+    """Yield the visible words of lines of a Wikipedia dump (EnWik9): lower-case letters and single spaces, digits spelled.
+
+    Redirections and lines without words are left out. Source: wikifil.pl of fastText, by M. Mahoney.
+
+    >>> list(filter_wikipedia_xml(["[[Image:a.png|thumb|It]] fits&amp;nbsp;2 [[wells|holes]]", "#REDIRECT [[It]]"]))
+    ['it fits two holes']
+    """
+    visible = custom_replace(_WIKI)
+    for line in text_iterator:
+        if "#redirect" in line.lower():
+            continue
+        (line,) = visible([line])
+        spelled = re.sub(r"\d", lambda digit: f" {_DIGITS[int(digit[0])]} ", line.lower())
+        if words := re.findall("[a-z]+", spelled):
+            yield " ".join(words)
 
 
 def simple_space_split(iterator: Iterable[str]) -> Iterator[list[str]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import dovetail as dv
+import numpy as np
 
-__all__ = ["DataCollatorForSeq2Seq", "DataCollatorForTokenClassification"]
+import dovetail as dv
+from dovetail.errors import ValueRangeError
+
+__all__ = ["DataCollatorForSeq2Seq", "DataCollatorForTokenClassification", "default_data_collator"]
 
 
 def _apart(features: Sequence[Mapping[str, Any]], name: str) -> tuple[list[dict[str, Any]], list[list[int]] | None]:
@@ -21,6 +24,38 @@ def _apart(features: Sequence[Mapping[str, Any]], name: str) -> tuple[list[dict[
 def _filled(rows: list[list[int]], length: int, fill: int, side: str) -> list[list[int]]:
     extra = [[fill] * (length - len(row)) for row in rows]
     return [row + more if side == "right" else more + row for row, more in zip(rows, extra, strict=True)]
+
+
+def default_data_collator(features: Sequence[Any], return_tensors: str = "pt") -> dict[str, Any]:
+    """Hugging Face's: stack samples of equal length; ``label`` or ``label_ids`` become ``labels``, and texts are left out.
+
+    Raises a ValueError for rows of unequal length: a `PadCollator` pads them.
+
+    >>> samples = [{"input_ids": [1, 2], "label": 1}, {"input_ids": [3, 4], "label": 0}]
+    >>> {key: t.tolist() for key, t in default_data_collator(samples).items()}
+    {'labels': [1, 0], 'input_ids': [[1, 2], [3, 4]]}
+    """
+    if return_tensors not in ("pt", "dv", "np"):
+        raise ValueRangeError("default_data_collator", f"return_tensors is {return_tensors!r}", "expected 'pt', 'dv' or 'np'")
+    rows = [sample if isinstance(sample, Mapping) else vars(sample) for sample in features]
+    given = {key: value for key, value in rows[0].items() if value is not None and not isinstance(value, str)}
+    label = next((key for key in ("label", "label_ids") if key in given), None)
+    names = ([(label, "labels")] if label else []) + [(key, key) for key in given if key not in ("label", "label_ids")]
+    batch = {}
+    for key, name in names:
+        column = [row[key] for row in rows]
+        batch[name] = dv.stack(column) if isinstance(column[0], dv.Tensor) else dv.tensor(_alike(key, column))
+    return batch if return_tensors != "np" else {key: t.numpy() for key, t in batch.items()}
+
+
+def _alike(key: str, column: list[Any]) -> Any:
+    try:
+        found = np.array(column)
+    except ValueError:
+        found = np.array(column, dtype=object)
+    if found.dtype.kind == "O":
+        raise ValueRangeError("default_data_collator", f"{key} has rows of unequal length", "expected equal ones", "pad them: PadCollator")
+    return found if found.dtype != np.float64 or isinstance(column[0], np.ndarray) else found.astype(np.float32)
 
 
 class DataCollatorForTokenClassification:

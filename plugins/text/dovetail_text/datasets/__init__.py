@@ -39,9 +39,18 @@ from .torchtext import (
 )  # fmt: skip
 from .udhr import UDHR
 
+_TORCHTEXT = (
+    AG_NEWS, AmazonReviewFull, AmazonReviewPolarity, CC100, CNNDM, CoLA, CoNLL2000Chunking, DBpedia, EnWik9, IMDB, IWSLT2016, IWSLT2017,
+    MNLI, MRPC, Multi30k, PennTreebank, QNLI, QQP, RTE, SQuAD1, SQuAD2, SST2, STSB, SogouNews, UDPOS, WNLI, WikiText103, WikiText2,
+    YahooAnswers, YelpReviewFull, YelpReviewPolarity,
+)  # fmt: skip
+
+#: torchtext's data sets by their names, which programs choose from.
+DATASETS = {made.__name__: made for made in _TORCHTEXT}
+
 __all__ = [
-    "BlockDataset", "HFDataset", "HFIterableDataset", "PyDoc", "UDHR", "from_files", "hf", "lm_blocks", "AG_NEWS", "AmazonReviewFull",
-    "AmazonReviewPolarity", "CC100", "CNNDM", "CoLA", "CoNLL2000Chunking", "DBpedia", "EnWik9", "IMDB", "IWSLT2016", "IWSLT2017",
-    "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB", "SogouNews", "UDPOS",
-    "WNLI", "WikiText103", "WikiText2", "YahooAnswers", "YelpReviewFull", "YelpReviewPolarity",
+    "DATASETS", "BlockDataset", "HFDataset", "HFIterableDataset", "PyDoc", "UDHR", "from_files", "hf", "lm_blocks", "AG_NEWS",
+    "AmazonReviewFull", "AmazonReviewPolarity", "CC100", "CNNDM", "CoLA", "CoNLL2000Chunking", "DBpedia", "EnWik9", "IMDB",
+    "IWSLT2016", "IWSLT2017", "MNLI", "MRPC", "Multi30k", "PennTreebank", "QNLI", "QQP", "RTE", "SQuAD1", "SQuAD2", "SST2", "STSB",
+    "SogouNews", "UDPOS", "WNLI", "WikiText103", "WikiText2", "YahooAnswers", "YelpReviewFull", "YelpReviewPolarity",
 ]  # fmt: skip

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from .own import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 from .prompts import left_padded
 from .scores import choose, penalised
 from .settings import GenerationConfig
 from .stream import TextIteratorStreamer, TextStreamer
 from .text import generate
 
-__all__ = ["GenerationConfig", "TextIteratorStreamer", "TextStreamer", "choose", "generate", "left_padded", "penalised"]
+__all__ = [
+    "GenerationConfig", "LogitsProcessor", "LogitsProcessorList", "StoppingCriteria", "StoppingCriteriaList", "TextIteratorStreamer",
+    "TextStreamer", "choose", "generate", "left_padded", "penalised",
+]  # fmt: skip

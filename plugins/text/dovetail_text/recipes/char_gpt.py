@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = model.config.block_size
     print(f"{progress.step} steps of {settings.batch_size} × {size} characters in {progress.seconds:.0f} s")
     print(f"held-out text: {bits:.3f} bits per character\n")
-    print(sample(model, lambda text: np.array(tokenizer.encode(text).ids), tokenizer.decode, asked.prompt, asked.length, once=60))
+    print(sample(model, lambda text: np.array(tokenizer.encode(text).ids), tokenizer.decode, asked.prompt, asked.length, once=20))
     return 0
 
 
