@@ -20,9 +20,8 @@ def afresh(a: Any, how: Any, given: Any = ()) -> Any:
     """
     m = xp(a)
     if how in IMAGES:
-        if a.ndim not in IMAGES[how] or not any(map(is_channels_last, given[:2])):
-            return a
-        return m.moveaxis(m.ascontiguousarray(m.moveaxis(a, 1, -1)), -1, 1)
+        turned = a.ndim in IMAGES[how] and any(map(is_channels_last, given[:2]))
+        return m.moveaxis(m.ascontiguousarray(m.moveaxis(a, 1, -1)), -1, 1) if turned else a
     if a.flags.c_contiguous:
         return a
     parts = given[0] if given and given[0].__class__ is list else given[:1]  # joined, all of them must lie so

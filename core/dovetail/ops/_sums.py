@@ -65,8 +65,7 @@ def total(a: Any, found: tuple[int, ...] | None, keepdims: bool = False) -> Any:
         return out.reshape((1,) * a.ndim) if keepdims else out
     if not a.flags.c_contiguous:
         if a.T.flags.c_contiguous:
-            out = total(a.T, tuple(a.ndim - 1 - i for i in reversed(found)), keepdims)
-            return out.T
+            return total(a.T, tuple(a.ndim - 1 - i for i in reversed(found)), keepdims).T
         a = np.ascontiguousarray(a)
     shape = a.shape
     if a.ndim == 2:

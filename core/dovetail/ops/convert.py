@@ -219,8 +219,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         out: Any = data if device is None else data.to(device)
         return out if dtype is None else out.to(dtype)
-    a = _to_array(data, dtype, None)
-    return _wrapped(_positive(a), device)
+    return _wrapped(_positive(_to_array(data, dtype, None)), device)
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None) -> Tensor:

@@ -185,8 +185,7 @@ def logit(input: Array, eps: float | None = None) -> Array:
 @logit.vjp
 def _(g: Any, input: Any, eps: float | None) -> Any:
     low, high, outside = (0, 1, math.nan) if eps is None else (eps, 1 - eps, 0)
-    slope = _div(g, mul(input, _sub(1, input)))
-    return slope.masked_fill((input < low) | (input > high), outside)
+    return _div(g, mul(input, _sub(1, input))).masked_fill((input < low) | (input > high), outside)
 
 
 def _share(g: Any, power: Any, mine: Any, theirs: Any) -> Any:

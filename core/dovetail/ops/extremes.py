@@ -182,8 +182,7 @@ def _arg(a: Any, dim: Any, keepdim: bool, where: str) -> Any:
     _check(a, dim, where)
     if dim is not None:
         dim = dim_of(where, dim, a.ndim)
-    out = getattr(a, where)(axis=dim if a.ndim else None, keepdims=keepdim)
-    return xp(a).asarray(out, np.int64)
+    return xp(a).asarray(getattr(a, where)(axis=dim if a.ndim else None, keepdims=keepdim), np.int64)
 
 
 def _ranked(a: Any, k: Any, dim: int) -> Any:

@@ -176,8 +176,7 @@ def multi_margin_loss(
     if weight is not None:
         gap = gap * weight[at].unsqueeze(1)
     others = (wrap(xp(x._a).arange(classes)) != at.unsqueeze(1)).type_as(x)
-    loss = (gap * others).sum(1) / classes
-    return reduced(loss.reshape(target._a.shape), reduction)
+    return reduced(((gap * others).sum(1) / classes).reshape(target._a.shape), reduction)
 
 
 def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean") -> Any:

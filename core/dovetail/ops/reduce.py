@@ -132,8 +132,7 @@ _var.vjp(lambda g, input, dim, correction, keepdim: _to_deviation(g, input, dim,
 @op(dtypes=None, name="std", contiguous=True)
 def _std(input: Array, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Array:
     """The standard deviation over dimensions."""
-    out = _spread(input, dim, correction, keepdim, "std")
-    return xp(input).sqrt(out).astype(_real(input.dtype), copy=False)
+    return xp(input).sqrt(_spread(input, dim, correction, keepdim, "std")).astype(_real(input.dtype), copy=False)
 
 
 _std.vjp(lambda g, input, dim, correction, keepdim, out: _to_deviation(_over(g, out), input, dim, correction, keepdim, 1))

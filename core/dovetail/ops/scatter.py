@@ -324,8 +324,7 @@ def _fill_masked(a: Any, mask: Any, source: Any) -> None:
 
 def _masked_head(g: Tensor, mask: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The masked elements, followed by zeros, in a shape."""
-    found = getitem(g, broadcast_to(mask, g._a.shape))
-    return reshape(_padded(found, (prod(shape),)), shape)
+    return reshape(_padded(getitem(g, broadcast_to(mask, g._a.shape)), (prod(shape),)), shape)
 
 
 masked_scatter.op.store = _fill_masked

@@ -176,8 +176,7 @@ def i1(input: Array) -> Array:
 
 @i1.vjp
 def _(g: Any, input: Any, out: Any) -> Any:
-    slope = i0(input) - _div(out, input)
-    return mul(g, slope.masked_fill(input == 0, 0.5))
+    return mul(g, (i0(input) - _div(out, input)).masked_fill(input == 0, 0.5))
 
 
 def igamma(input: Tensor, other: Tensor) -> Tensor:
