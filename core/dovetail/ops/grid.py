@@ -80,10 +80,14 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
     n = len(spatial)
     places = []
     for axis, size in enumerate(spatial):
-        x = grid.select(-1, n - 1 - axis)
-        plain = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
-        once = not align_corners and n != 3 and grid.element_size() > 2  # PyTorch rounds once there, half types at every step
-        x = ((x + 1).double() * (size / 2) - 0.5).to(grid.dtype) if once else plain
+        x = grid.select(-1, n - 1 - axis) + 1
+        if align_corners:
+            x = x * ((size - 1) / 2)
+        elif n == 3 or grid.element_size() == 2:
+            x = (x * size - 1) * 0.5
+        else:  # product and difference are one instruction of PyTorch's, which rounds once; the product of so few digits as head's is exact
+            head = x.detach().float().double()
+            x = ((head * (size / 2) - 0.5) + (x.double() - head) * (size / 2)).to(grid.dtype)
         places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
     if mode == "nearest":
         out = _read(input, [p.detach().round() for p in places], padding_mode, align_corners)  # whose gradient for the grid is zero
