@@ -158,8 +158,14 @@ def policies(t, tv):
         def _augmentation_space(self, num_bins):
             return {"Solarize": super()._augmentation_space(num_bins)["Solarize"], "Invert": (t.tensor(0.0), False)}
 
+    class Flat(auto.AutoAugment):
+        def _augmentation_space(self, num_bins, image_size):
+            return {
+                name: (strengths / 2, signed) for name, (strengths, signed) in super()._augmentation_space(num_bins, image_size).items()
+            }
+
     t.manual_seed(4)
-    found = [step(image) for step in (Few(), Wide()) for _ in range(6)]
+    found = [step(image) for step in (Few(), Wide(), Flat()) for _ in range(6)]
     names = (
         "ShearX",
         "ShearY",

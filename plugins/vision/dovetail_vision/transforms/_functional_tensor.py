@@ -32,8 +32,8 @@ def affine(img: Tensor, matrix: Sequence[float], interpolation: str = "nearest",
 def rotate(img: Tensor, matrix: Sequence[float], interpolation: str = "nearest", expand: bool = False, fill: Any = None) -> Tensor:
     """``transforms.functional.rotate`` by the six numbers of its matrix; with ``expand`` all of the image is in the result.
 
-    >>> rotate(dovetail.tensor([[[1.0, 2.0]]]), [0, 1, 0, -1, 0, 0], expand=True).shape
-    Size([1, 2, 1])
+    >>> rotate(dovetail.zeros(1, 2, 4), [0, 1, 0, -1, 0, 0], expand=True).shape
+    dovetail.Size([1, 4, 2])
     """
     size = _warp.room_for(matrix, img.shape[-1], img.shape[-2]) if expand else None
     return _warp.affine(img, matrix, interpolation_mode("rotate", interpolation, names=True), fill, size)

@@ -67,7 +67,7 @@ class AutoAugment(_Drawing, auto.AutoAugment):
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
         number, chances, signs = self.get_params(len(self.policies))
-        space = self._augmentation_space(10, height, width)
+        space = self._space_for(10, height, width)
         for i, (name, probability, strength) in enumerate(self.policies[number]):
             if chances[i].item() > probability:
                 continue
