@@ -133,6 +133,17 @@ def helpers_of_v2(t, tv):
     return [*found, type(found[-1]).__name__, utils._setup_angle(3, name="a", req_sizes=(2,))]
 
 
+def middles(t, tv):
+    """Key points in the middle of boxes lie on the edge of a cell, and the last digit of a quotient says of which."""
+    heads, found = tv("models.detection.roi_heads"), []
+    for kind in (t.float32, t.float64):
+        sides = t.arange(3, 63, dtype=kind) * 0.953125
+        boxes = t.stack([sides * 0.3, sides * 0.7, sides * 1.3, sides * 1.9], 1)
+        points = t.stack([(boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2, t.ones(60, dtype=kind)], 1)[:, None].float()
+        found += heads.keypoints_to_heatmap(points, boxes, 56)
+    return found
+
+
 def raises(kind, call):
     try:
         call()
@@ -203,7 +214,20 @@ def same(got, want) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [boxes_to_rois, overlaps, norms_apart, pyramid, detectors_parts, geometry, clips, outputs, tensor_helpers, helpers_of_v2, policies],
+    [
+        boxes_to_rois,
+        overlaps,
+        norms_apart,
+        pyramid,
+        detectors_parts,
+        geometry,
+        clips,
+        outputs,
+        tensor_helpers,
+        helpers_of_v2,
+        policies,
+        middles,
+    ],
 )
 def test_helpers(case):
     with warnings.catch_warnings():
