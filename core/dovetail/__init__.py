@@ -91,7 +91,7 @@ if not TYPE_CHECKING:  # to a type checker an unknown name is an error
         if name in _MODULES:
             return importlib.import_module(f"{__name__}.{name}")
         if name in _dtypes.LATER:
-            return _dtypes.later(name)
+            return _dtypes.dtype_named(name)
         if name in _ELSEWHERE or name.endswith("Storage") or name.startswith("_foreach_"):
             home = _ELSEWHERE.get(name, "storage" if name.endswith("Storage") else "torch.faces.foreach")
             try:

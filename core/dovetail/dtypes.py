@@ -59,11 +59,6 @@ class dtype(metaclass=Spoken):
 dtype.__module__ = "dovetail"  # as users know it
 
 
-def dtype_named(name: str) -> dtype:
-    """The type of this name, such as ``"float32"``; a KeyError where there is none."""
-    return TYPES.get(name) or later(name)
-
-
 _INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 bool_ = dtype("bool", np.bool_, _BOOL)
 uint8, int8, int16, int32, int64, uint16, uint32, uint64 = (dtype(name, name, _INT) for name in _INTEGERS)
@@ -80,8 +75,8 @@ _FROM_NUMPY: dict[Any, dtype] = {t.np: t for t in TYPES.values()}
 HALF: set[Any] = {float16.np}  # the types in which references do not compute; bfloat16 joins when it is made
 
 
-def later(name: str) -> dtype:
-    """A type that is made when it is first asked for, with ml_dtypes, which is imported then; or one that is a name alone."""
+def dtype_named(name: str) -> dtype:
+    """The type of this name, such as ``"float32"``; those of ml_dtypes, which is imported then, are made when they are first asked for."""
     found = TYPES.get(name) or _NAMED.get(name)
     if found is None:
         import ml_dtypes
@@ -94,7 +89,7 @@ def later(name: str) -> dtype:
 
 def bfloat16_dtype() -> dtype:
     """Return ``dovetail.bfloat16``, made when it is first asked for."""
-    return later("bfloat16")
+    return dtype_named("bfloat16")
 
 
 # types that PyTorch has hardly any operation for: one can name them, compare them and ask for their size
@@ -145,7 +140,7 @@ def from_numpy_dtype(kind: Any) -> dtype:
     found = _FROM_NUMPY.get(kind)
     if found is None:
         kind = np.dtype(kind)
-        found = later(kind.name) if kind.name in _ML else _FROM_NUMPY.get(kind.newbyteorder("="))
+        found = dtype_named(kind.name) if kind.name in _ML else _FROM_NUMPY.get(kind.newbyteorder("="))
         if found is None:
             raise TypeMismatch("dtype", f"can't convert a NumPy array of type {kind}", f"the supported types are {', '.join(TYPES)}")
     return found

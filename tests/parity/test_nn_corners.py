@@ -571,6 +571,18 @@ def node_names(T):
     return [o.grad_fn.name() for o in outs], repr(F.linear(x.float(), y.float()))
 
 
+def places_on_pixels(T):
+    """The identity, with which a spatial transformer begins: the last digit of a place says which slope its gradient has."""
+    F, found = T.nn.functional, []
+    for n in (28, 20, 13):
+        theta = T.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]], dtype=T.float64).requires_grad_()
+        x = given(T, 1, 1, n, n)
+        out = F.grid_sample(x, F.affine_grid(theta, x.shape, align_corners=False), align_corners=False)
+        (out * x.flip(-1).exp()).sum().backward()
+        found.append(theta.grad)
+    return found
+
+
 @pytest.mark.parametrize("case", cases(globals()))
 def test_same(case):
     run_twice(case)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import pytest
@@ -80,7 +81,7 @@ def test_what_is_not_there_is_refused():
     with pytest.raises(NotImplementedError, match="concrete_args is"):
         mine.create_feature_extractor(a, ["layer1"], concrete_args={"x": 1})
     with pytest.raises(NotImplementedError, match="give inputs="):
-        mine.get_graph_node_names(dv.nn.Linear(3, 3))
+        mine.get_graph_node_names(dv.nn.Conv1d(3, 3, 1))
 
 
 def test_nothing_is_computed_after_the_last_result():
@@ -91,3 +92,17 @@ def test_nothing_is_computed_after_the_last_result():
     f.train()(dv.zeros(2, 3, 32, 32))
     assert (a.layer4[0].bn1.num_batches_tracked.item(), a.bn1.num_batches_tracked.item()) == (0, 1)
     assert f.layer4 is None and f.fc is None and f.conv1 is a.conv1
+
+
+MODELS = {
+    "float64": lambda t, resnet: resnet(num_classes=2).double(),
+    "one channel": lambda t, resnet: t.nn.Sequential(t.nn.Conv2d(1, 4, 3), t.nn.ReLU(), t.nn.Flatten(), t.nn.Linear(4 * 30 * 30, 2)),
+    "rows": lambda t, resnet: t.nn.Sequential(t.nn.Linear(5, 4), t.nn.ReLU(), t.nn.Linear(4, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_a_model_is_tried_with_is_what_its_first_layer_takes(name):
+    found = mine.get_graph_node_names(MODELS[name](dv, ours.resnet18))
+    want = reference.get_graph_node_names(MODELS[name](torch, importlib.import_module("torchvision.models").resnet18))
+    assert [names[1:] for names in found] == [names[1:] for names in want]  # the argument's name is that of a container's

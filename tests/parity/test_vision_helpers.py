@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections import OrderedDict
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("PIL")
 
 import dovetail as dv
+from dovetail_torch.moved import counterpart
 from tests.parity.torchvision_oracle import with_operators
 
 pytestmark = pytest.mark.parity
@@ -87,6 +89,115 @@ def outputs(t, tv):
     return [type(model.eager_outputs(*parts)).__name__, model.eval().eager_outputs(*parts)]
 
 
+def tensor_helpers(t, tv):
+    """What transforms of one's own take from the file of functions on tensors."""
+    f, image = tv("transforms._functional_tensor"), t.from_numpy(CLIP[0].transpose(2, 0, 1).copy())
+    matrix, theta = [0.9, 0.2, 1.0, -0.1, 1.1, 0.0], t.tensor([[[0.9, 0.2, 1.0], [-0.1, 1.1, 0.0]]])
+    batch, *how = f._cast_squeeze_in(image, [t.float32])
+    grid = f._gen_affine_grid(theta, 24, 20, 15, 13)
+    hsv = f._rgb2hsv(image.float() / 255)
+    return [
+        batch, how[:2], f._cast_squeeze_out(batch / 3, *how), grid, hsv, f._hsv2rgb(hsv), f._max_value(t.int16),
+        *(f._apply_grid_transform(image, grid, mode, fill) for mode in ("nearest", "bilinear") for fill in (None, 7, [1.0, 2.0, 3.0])),
+        f._blend(image, image.flip(-1), 0.3), f._pad_symmetric(image, [2, 3, 1, 4]), f._get_gaussian_kernel1d(5, 0.7, t.float64, "cpu"),
+        f._get_gaussian_kernel2d([3, 5], [0.5, 1.5], t.float32, "cpu"), f._compute_affine_output_size(matrix, 24, 20),
+        f.affine(image, matrix, "bilinear"), f.rotate(image, matrix, "nearest", True, [3.0]), f.rgb_to_grayscale(image),
+    ]  # fmt: skip
+
+
+def helpers_of_v2(t, tv):
+    utils, inner, images = tv("transforms.v2._utils"), tv("transforms.v2.functional"), tv("tv_tensors")
+    image = images.Image(t.from_numpy(CLIP[0].transpose(2, 0, 1).copy()))
+    fills = utils._setup_fill_arg({images.Mask: 255, "others": (1, 2)})
+    found = [utils._get_fill(fills, kind) for kind in (images.Mask, images.Image)] + [
+        utils._setup_fill_arg(3),
+        utils._convert_fill_arg(None),
+    ]
+    found += [utils._setup_number_or_seq([2], "a"), utils._setup_number_or_seq(3, "a"), utils._setup_size(4, error_msg="")]
+    found += [utils.query_chw([image]), utils._parse_labels_getter("default")(({}, {"Labels": 7}))]
+    wrong = [(utils._check_fill_arg, "x"), (utils._setup_number_or_seq, "a", "b"), (utils._setup_number_or_seq, [1, 2, 3], "a")]
+    wrong += [(utils._check_padding_arg, [1, 2, 3]), (utils._check_padding_mode_arg, "round")]
+    for function, *given in wrong:
+        found.append(next(kind.__name__ for kind in (TypeError, ValueError) if raises(kind, partial(function, *given))))
+    kernels = tv("transforms.v2.functional._utils")
+    found += [
+        kernels._get_kernel(inner.horizontal_flip, images.Image)(image),
+        kernels._get_kernel(inner.resize, int, allow_passthrough=True)(3),
+    ]
+
+    def own(inpt):
+        return inpt
+
+    kernels._register_kernel_internal(own, images.Mask)(lambda inpt: inpt + 1)
+    found.append(kernels._get_kernel(own, images.Mask)(images.Mask(t.zeros(1, 1))))
+    return [*found, type(found[-1]).__name__, utils._setup_angle(3, name="a", req_sizes=(2,))]
+
+
+def middles(t, tv):
+    """Key points in the middle of boxes lie on the edge of a cell, and the last digit of a quotient says of which."""
+    heads, found = tv("models.detection.roi_heads"), []
+    for kind in (t.float32, t.float64):
+        sides = t.arange(3, 63, dtype=kind) * 0.953125
+        boxes = t.stack([sides * 0.3, sides * 0.7, sides * 1.3, sides * 1.9], 1)
+        points = t.stack([(boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2, t.ones(60, dtype=kind)], 1)[:, None].float()
+        found += heads.keypoints_to_heatmap(points, boxes, 56)
+    return found
+
+
+def raises(kind, call):
+    try:
+        call()
+    except kind:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def policies(t, tv):
+    """RandAugment with operations of one's own choice, and one operation by its name."""
+    auto, modes = tv("transforms.autoaugment"), tv("transforms").InterpolationMode
+    image = t.from_numpy(CLIP[0].transpose(2, 0, 1).copy())
+
+    class Few(auto.RandAugment):
+        def _augmentation_space(self, num_bins, image_size):
+            space = super()._augmentation_space(num_bins, image_size)
+            assert space["Identity"][0].ndim == 0 and image_size == (20, 24)
+            return {name: space[name] for name in ("Identity", "Rotate", "Brightness", "Equalize")}
+
+    class Wide(auto.TrivialAugmentWide):
+        def _augmentation_space(self, num_bins):
+            return {"Solarize": super()._augmentation_space(num_bins)["Solarize"], "Invert": (t.tensor(0.0), False)}
+
+    class Flat(auto.AutoAugment):
+        def _augmentation_space(self, num_bins, image_size):
+            return {
+                name: (strengths / 2, signed) for name, (strengths, signed) in super()._augmentation_space(num_bins, image_size).items()
+            }
+
+    t.manual_seed(4)
+    found = [step(image) for step in (Few(), Wide(), Flat()) for _ in range(6)]
+    names = (
+        "ShearX",
+        "ShearY",
+        "TranslateX",
+        "TranslateY",
+        "Rotate",
+        "Brightness",
+        "Color",
+        "Contrast",
+        "Sharpness",
+        "Posterize",
+        "Solarize",
+    )
+    found += [auto._apply_op(image, name, 0.6 if name != "Solarize" else 90.0, modes.NEAREST, None) for name in names[:9] + names[10:]]
+    return [
+        *found,
+        auto._apply_op(image, "Posterize", 3, modes.NEAREST, None),
+        raises(ValueError, lambda: auto._apply_op(image, "?", 0, None, None)),
+    ]
+
+
 def same(got, want) -> None:
     if isinstance(want, list | tuple):
         assert len(got) == len(want)
@@ -101,10 +212,24 @@ def same(got, want) -> None:
         assert got == want
 
 
-@pytest.mark.parametrize("case", [boxes_to_rois, overlaps, norms_apart, pyramid, detectors_parts, geometry, clips, outputs])
+@pytest.mark.parametrize(
+    "case",
+    [
+        boxes_to_rois,
+        overlaps,
+        norms_apart,
+        pyramid,
+        detectors_parts,
+        geometry,
+        clips,
+        outputs,
+        tensor_helpers,
+        helpers_of_v2,
+        policies,
+        middles,
+    ],
+)
 def test_helpers(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the modules of clips are deprecated, here as there
-        same(
-            case(dv, lambda name: import_module(f"dovetail_vision.{name}")), case(torch, lambda name: import_module(f"torchvision.{name}"))
-        )
+        same(case(dv, lambda name: counterpart("dovetail_vision", name)), case(torch, lambda name: import_module(f"torchvision.{name}")))

@@ -80,3 +80,16 @@ def test_what_the_native_kernel_reads_is_pytorchs_to_the_last_bit(angle: float) 
             want = theirs.v2.functional.rotate(torch.from_numpy(array), angle, theirs.InterpolationMode.BILINEAR)
             got = ours.v2.functional.rotate(dovetail.from_numpy(array), angle, ours.InterpolationMode.BILINEAR)
             np.testing.assert_array_equal(got.numpy(), want.numpy())
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix"])
+def test_shares_are_never_nothing_or_all(name: str) -> None:
+    images, labels = RNG.random((4, 3, 6, 6)).astype(np.float32), RNG.integers(0, 3, 4)
+    mine, yours = (getattr(module.v2, name)(alpha=0.05, num_classes=3) for module in (ours, theirs))
+    for seed in range(60):
+        torch.manual_seed(seed)
+        dovetail.manual_seed(seed)
+        want = yours(torch.from_numpy(images), torch.from_numpy(labels))
+        got = mine(dovetail.from_numpy(images), dovetail.from_numpy(labels))
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=f"seed {seed}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
+import json
 import time
 
 import numpy as np
@@ -16,6 +18,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 import dovetail as dv
+from dovetail_vision.datasets import CocoDetection
 from dovetail_vision.metrics import MeanAveragePrecision
 from tests.support.figures import note
 
@@ -197,3 +200,28 @@ def test_key_points(seed, ties, most):
     assert list(got) == [f"{kind}{part}" for kind in ("map", "mar") for part in ("", "_50", "_75", "_medium", "_large")]
     np.testing.assert_allclose(list(got.values()), run.stats, atol=1e-12)
     assert np.ptp(run.stats) > 0.01
+
+
+def test_pycocotools_takes_the_index_of_a_dataset(tmp_path):
+    """As torchvision's evaluator does: the dataset's index is the truth, and what else is asked of it is pycocotools' own."""
+    square = [[2, 3, 12, 3, 12, 13, 2, 13]]
+    row = {"id": 1, "image_id": 5, "category_id": 1, "bbox": [2, 3, 10, 10], "area": 100, "iscrowd": 0, "segmentation": square}
+    image = {"id": 5, "file_name": "5.png", "height": 20, "width": 30}
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({"info": {}, "images": [image], "annotations": [row], "categories": [{"id": 1, "name": "a"}]}))
+    index = copy.deepcopy(CocoDetection(tmp_path, file).coco)
+    with contextlib.redirect_stdout(io.StringIO()):
+        known = COCO(str(file))
+        np.testing.assert_array_equal(index.annToMask(index.anns[1]), known.annToMask(known.anns[1]))
+        found = [{"image_id": 5, "category_id": 1, "segmentation": index.annToRLE(index.anns[1]), "score": 0.5}]
+        stats = []
+        for truth in (index, known):
+            run = COCOeval(truth, COCO.loadRes(truth, copy.deepcopy(found)), "segm")
+            run.evaluate()
+            run.accumulate()
+            run.summarize()
+            stats.append(run.stats)
+    np.testing.assert_array_equal(*stats)
+    assert stats[0][0] == pytest.approx(1)
+    with pytest.raises(AttributeError, match="COCO: there is no annToNothing"):
+        index.annToNothing

@@ -10,11 +10,12 @@ import base64
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from ..autograd.node import CLASSES, Tensor
 from ..device import Device
-from ..dtypes import TYPES, dtype, dtype_named
+from ..dtypes import LATER, TYPES, dtype, dtype_named
 from ..errors import DovetailError, TypeMismatch
 from ..size import Size
 
@@ -45,6 +46,8 @@ def pack(value: Any, store: Callable[[Tensor, str], str], where: str = "", depth
         return {"$": kind.__name__.lower(), "v": _FORMS[kind][0](value, inner)}
     if isinstance(value, dict):
         return _pack_dict(value, inner)
+    if (kind.__module__, kind.__name__) == ("argparse", "Namespace"):  # a program's settings; the module takes long to import
+        return {"$": "namespace", "v": {k: inner(v, k) for k, v in vars(value).items()}}
     if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
         return pack(value.item(), store, where, depth)
     what = f"cannot save {where or 'the value'} of type {kind.__module__}.{kind.__qualname__}"
@@ -129,7 +132,7 @@ def _items(values: Any, inner: Any) -> list[Any]:
 
 
 def _dtype(v: Any, inner: Any) -> Any:
-    if v not in TYPES and v != "bfloat16":
+    if v not in TYPES and v not in LATER:
         raise ValueError(f"the tree of values names the unknown dtype {v!r}")
     return dtype_named(v)
 
@@ -151,4 +154,5 @@ _KINDS: dict[str, Callable[[Any, Any], Any]] = {
     **{kind.__name__.lower(): unpacked for kind, (_, unpacked) in _FORMS.items()},
     "dict": lambda v, inner: {inner(k): inner(x) for k, x in v},
     "ordered": lambda v, inner: OrderedDict((inner(k), inner(x)) for k, x in v),
+    "namespace": lambda v, inner: import_module("argparse").Namespace(**{k: inner(x) for k, x in v.items()}),
 }

@@ -80,13 +80,14 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
     n = len(spatial)
     places = []
     for axis, size in enumerate(spatial):
-        x = grid.select(-1, n - 1 - axis)
+        x = grid.select(-1, n - 1 - axis) + 1
         if align_corners:
-            x = (x + 1) * ((size - 1) / 2)
-        elif n == 3 or grid.element_size() < 4:
-            x = ((x + 1) * size - 1) * 0.5
-        else:  # rounded once, as in PyTorch
-            x = ((x + 1).double() * (size / 2) - 0.5).to(grid.dtype)
+            x = x * ((size - 1) / 2)
+        elif n == 3 or grid.element_size() == 2:
+            x = (x * size - 1) * 0.5
+        else:  # product and difference are one instruction of PyTorch's, which rounds once; the product of so few digits as head's is exact
+            head = x.detach().float().double()
+            x = ((head * (size / 2) - 0.5) + (x.double() - head) * (size / 2)).to(grid.dtype)
         places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
     if mode == "nearest":
         out = _read(input, [p.detach().round() for p in places], padding_mode, align_corners)  # whose gradient for the grid is zero

@@ -8,18 +8,16 @@ from typing import Any
 
 __all__ = ["beside", "counterpart"]
 
-_V2 = ("transforms.v2", "transforms.v2.functional")
-_KINDS = ("transforms.v2.functional", "tv_tensors")
+_V2 = ("transforms.v2", "transforms.v2.functional", "transforms.v2._utils")
+_KINDS = ("transforms.v2.functional", "tv_tensors", "transforms.v2._utils", "transforms._helpers", "transforms._functional_tensor")
 #: Module below ``torchvision`` → modules below ``dovetail_vision`` that have its names; a leading dot: below ``dovetail``.
 _MOVED = {
     "_internally_replaced_utils": (".hub",),
     "ops.ciou_loss": ("ops",),
     "ops.diou_loss": ("ops",),
     "ops.giou_loss": ("ops",),
-    "transforms._functional_pil": ("transforms.functional",),
-    "transforms._functional_tensor": ("transforms.functional",),
     **{f"transforms.v2._{name}": _V2 for name in "augment auto_augment color container deprecated geometry meta misc".split()},
-    **{f"transforms.v2._{name}": _V2 for name in "temporal transform type_conversion utils".split()},
+    **{f"transforms.v2._{name}": _V2 for name in "temporal transform type_conversion".split()},
     **{
         f"transforms.v2.functional._{name}": _KINDS
         for name in "augment color deprecated geometry meta misc temporal type_conversion utils".split()
@@ -46,6 +44,7 @@ _INNER = {
     "cuda.amp.grad_scaler": ("dovetail.cuda.amp", "dovetail.amp.grad_scaler"),
     "functional": ("dovetail", "dovetail_torch.faces.internals"),
     "nn._reduction": ("dovetail_torch.faces._reduction",),
+    "utils.model_zoo": ("dovetail.utils.model_zoo", "tqdm"),  # programs take its progress bar from there
 }
 
 

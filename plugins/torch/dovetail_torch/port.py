@@ -143,6 +143,15 @@ def _chain(node: Any) -> list[str] | None:
     return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else None
 
 
+def _elsewhere(home: str, path: str) -> Any:
+    """A module that lies elsewhere, or a name in one."""
+    try:
+        return counterpart(home, path)
+    except ImportError:
+        above, _, last = path.rpartition(".")
+        return getattr(counterpart(home, above), last)
+
+
 def _judged(name: str, lines: list[int]) -> Name:
     """Follow a name through modules and classes as far as it leads; what is an object's own attribute is not judged."""
     top, _, rest = name.partition(".")
@@ -159,7 +168,7 @@ def _judged(name: str, lines: list[int]) -> Name:
         following = getattr(here, part, None)
         if following is None and not hasattr(here, part):
             try:
-                following = beside(path) if home == "dovetail" and path == part else counterpart(home, path)
+                following = beside(path) if home == "dovetail" and path == part else _elsewhere(home, path)
             except (AttributeError, ImportError):
                 return Name(known, lines, "missing", remedy(known))
         here = following

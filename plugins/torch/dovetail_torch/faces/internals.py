@@ -64,6 +64,13 @@ def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     return v * (g / dv.norm_except_dim(v, 2, dim))
 
 
+def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Shares that follow Dirichlet distributions, whose concentrations are rows of `input`; from the default generator alone."""
+    if generator is not None:
+        raise NotImplementedError("torch._sample_dirichlet: a generator of its own is not supported; seed the default one with manual_seed")
+    return dv.distributions.Dirichlet(input, validate_args=False).sample()
+
+
 def _switch(name: str) -> Callable[[bool], bool]:
     def set_it(value: bool) -> bool:
         before, _SWITCHES[name] = _SWITCHES[name], value

@@ -12,9 +12,9 @@ from dovetail.errors import NoDevice, TypeMismatch, UnsupportedError
 
 __all__ = [
     "LoadEndianness", "SourceChangeWarning", "add_safe_globals", "check_module_version_greater_or_equal", "clear_safe_globals",
-    "get_crc32_options", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals", "get_unsafe_globals_in_checkpoint",
-    "load", "location_tag", "register_package", "safe_globals", "save", "set_crc32_options", "set_default_load_endianness",
-    "set_default_mmap_options", "skip_data", "validate_cuda_device",
+    "default_restore_location", "get_crc32_options", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint", "load", "location_tag", "register_package", "safe_globals", "save", "set_crc32_options",
+    "set_default_load_endianness", "set_default_mmap_options", "skip_data", "validate_cuda_device",
 ]  # fmt: skip
 
 load, save = dv.load, dv.save
@@ -123,6 +123,15 @@ class skip_data:
 def location_tag(storage: Any) -> str:
     """Where a storage or tensor lies, as files write it."""
     return str(storage.device)
+
+
+def default_restore_location(storage: Any, location: str) -> Any:
+    """What ``map_location=lambda storage, location: …`` is given, on the device that `location` names.
+
+    >>> default_restore_location(dv.ones(2), "cpu").device
+    device(type='cpu')
+    """
+    return storage.to(dv.device(location))
 
 
 def validate_cuda_device(location: Any) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import os
 from collections import defaultdict
 from collections.abc import Iterable
+from types import MethodType
 from typing import Any
 
-from dovetail.errors import ValueRangeError
+from dovetail.errors import UnknownAttribute, ValueRangeError
 
 from ._files import beside, parsed, read_json
 from ._image import open_image
@@ -26,7 +28,8 @@ def _listed(value: Any) -> list[Any]:
 class COCO:
     """The index of an annotation file, by the names of pycocotools: ``imgs``, ``anns`` and ``cats`` by their ids, and what searches them.
 
-    ``dataset`` is the file's contents; ``imgToAnns`` and ``catToImgs`` list annotations by image and images by category. Raises
+    ``dataset`` is the file's contents; ``imgToAnns`` and ``catToImgs`` list annotations by image and images by category. What else
+    pycocotools has (``annToMask``, ``loadRes`` …) is its own, where it is installed, so that its COCOeval takes this index. Raises
     MissingFiles, and FormatError for a file that is no JSON or lacks what COCO's have.
 
     Source: T.-Y. Lin et al., Microsoft COCO: Common Objects in Context, 2014, https://arxiv.org/abs/1405.0312.
@@ -91,6 +94,18 @@ class COCO:
     def loadImgs(self, ids: Any = ()) -> list[Any]:
         """What is said of the images with these ids."""
         return [self.imgs[i] for i in _listed(ids)]
+
+    def __getattr__(self, name: str) -> Any:
+        """A method of pycocotools on this index."""
+        known = None
+        if not name.startswith("_"):
+            with contextlib.suppress(ImportError):
+                from pycocotools.coco import COCO as known
+        if not callable(getattr(known, name, None)):
+            raise UnknownAttribute(
+                "COCO", f"there is no {name}", "expected an attribute or a method of pycocotools' COCO", "pip install pycocotools"
+            )
+        return MethodType(getattr(known, name), self)
 
 
 class CocoDetection(VisionDataset):

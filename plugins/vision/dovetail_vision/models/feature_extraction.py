@@ -87,17 +87,27 @@ def _watched(model: nn.Module, node: Callable[[str, Any], None], leaves: tuple[t
             handle.remove()
 
 
+def _tries(model: nn.Module) -> Iterator[Tensor]:
+    """What the first layer with weights takes, in their type: rows of features, or images of the usual sizes."""
+    first = next((part for part in model.modules() if isinstance(part, (nn.Conv2d, nn.Linear))), None)
+    how = {} if first is None else {"dtype": first.weight.dtype, "device": first.weight.device}
+    if isinstance(first, nn.Linear):
+        yield dovetail.zeros(2, first.in_features, **how)
+    own, channels = getattr(model, "image_size", None), first.in_channels if isinstance(first, nn.Conv2d) else 3
+    for size in (own,) if isinstance(own, int) else _SIZES:
+        yield dovetail.zeros(2, channels, size, size, **how)
+
+
 def _inputs(model: nn.Module, given: Any, leaves: tuple[type, ...]) -> tuple[Any, ...]:
-    """Arguments to try a model with: those given, or an image of the size that it is for."""
+    """Arguments to try a model with: those given, or what its first layer is for."""
     if given is not None:
         return given if isinstance(given, tuple) else (given,)
-    own = getattr(model, "image_size", None)
-    for size in (own,) if isinstance(own, int) else _SIZES:
+    for one in _tries(model):
         try:
-            _names(model, (dovetail.zeros(2, 3, size, size),), leaves)
+            _names(model, (one,), leaves)
         except (RuntimeError, ValueError, TypeError, AssertionError):
             continue
-        return (dovetail.zeros(2, 3, size, size),)
+        return (one,)
     raise UnsupportedError(
         "feature_extraction", f"{type(model).__name__} does not take images (N, 3, H, W)", "expected a model that does", "give inputs="
     )

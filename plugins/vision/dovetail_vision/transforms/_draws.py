@@ -40,7 +40,8 @@ def dirichlet(concentration: Sequence[float], rows: int = 1) -> Tensor:
     kind = np.float64 if dovetail.get_default_dtype() is dovetail.float64 else np.float32
     alpha = np.tile(np.asarray(concentration, kind), (rows, 1)).astype(np.float64)
     drawn = standard_gamma(current(), alpha)
-    return dovetail.from_numpy((drawn / drawn.sum(-1, keepdims=True)).astype(kind))
+    shares = (drawn / drawn.sum(-1, keepdims=True)).astype(kind)
+    return dovetail.from_numpy(shares.clip(np.finfo(kind).tiny, np.nextafter(kind(1), kind(0))))  # never 0 or 1, as PyTorch's
 
 
 def beta(alpha: float) -> float:

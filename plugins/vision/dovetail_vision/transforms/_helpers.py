@@ -71,3 +71,16 @@ def _setup_angle(x: Any, name: str, req_sizes: Sequence[int] = (2,)) -> list[flo
     from ._checks import angles
 
     return angles("_setup_angle", name, x, tuple(req_sizes))
+
+
+def _compute_resized_output_size(
+    image_size: Sequence[int], size: Any, max_size: int | None = None, allow_size_none: bool = False
+) -> list[int]:
+    """Height and width after `resize`, of ``(height, width)`` before."""
+    from .functional.geometry import resized_size
+
+    return list(resized_size(*image_size, size, max_size))
+
+
+def _check_interpolation(interpolation: Any) -> InterpolationMode:
+    return interpolation_mode("_check_interpolation", interpolation) if isinstance(interpolation, int) else interpolation

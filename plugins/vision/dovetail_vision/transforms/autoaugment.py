@@ -7,7 +7,9 @@ from typing import Any
 from PIL import Image  # noqa: F401 (for the examples)
 
 import dovetail
+from dovetail.errors import ValueRangeError
 
+from . import functional
 from ._interpolation import InterpolationMode
 from ._policies import AutoAugmentPolicy
 from ._single import OneImage
@@ -16,6 +18,13 @@ from .v2 import auto
 __all__ = ["AugMix", "AutoAugment", "RandAugment", "TrivialAugmentWide"]
 
 NEAREST = InterpolationMode.NEAREST
+
+
+def _apply_op(img: Any, op_name: str, magnitude: float, interpolation: InterpolationMode, fill: Any) -> Any:
+    """One operation, by the name that it has in the policies; what transforms of one's own are made of."""
+    if op_name not in auto._APPLY:
+        raise ValueRangeError("_apply_op", f"op_name is {op_name!r}", f"expected one of {', '.join(auto._APPLY)}")
+    return auto._APPLY[op_name](functional, img, magnitude, {"interpolation": interpolation, "fill": fill})
 
 
 class _Drawing(OneImage):
@@ -29,10 +38,14 @@ class _Drawing(OneImage):
     def _negative() -> bool:
         return bool(dovetail.randint(2, (1,)).item())
 
-    def _augmentation_space(self, num_bins: int, height: int, width: int) -> auto.Space:
-        space = super()._augmentation_space(num_bins, height, width)  # type: ignore[misc]
+    def _space_for(self, num_bins: int, height: int, width: int) -> auto.Space:
+        return self._augmentation_space(num_bins, (height, width))
+
+    def _augmentation_space(self, num_bins: int, image_size: tuple[int, int]) -> auto.Space:
+        """The strengths of every operation, which subclasses change: one tensor without dimensions where there are none."""
+        space = super()._augmentation_space(num_bins, *image_size)  # type: ignore[misc]
         space["Solarize"] = (dovetail.linspace(255.0, 0.0, num_bins), False)
-        return space
+        return {name: (dovetail.tensor(0.0) if strengths is None else strengths, signed) for name, (strengths, signed) in space.items()}
 
     def _threshold(self, image: Any, share: float) -> float:
         return share
@@ -54,12 +67,12 @@ class AutoAugment(_Drawing, auto.AutoAugment):
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
         number, chances, signs = self.get_params(len(self.policies))
-        space = self._augmentation_space(10, height, width)
+        space = self._space_for(10, height, width)
         for i, (name, probability, strength) in enumerate(self.policies[number]):
             if chances[i].item() > probability:
                 continue
             strengths, signed = space.get(name, (None, False))
-            magnitude = 0.0 if strengths is None else float(strengths[strength])
+            magnitude = 0.0 if strengths is None or strengths.ndim == 0 else float(strengths[strength])
             if signed and signs[i].item() == 0:
                 magnitude = -magnitude
             image = self._apply(image, name, magnitude, image)
@@ -99,6 +112,12 @@ class TrivialAugmentWide(_Drawing, auto.TrivialAugmentWide):
     >>> TrivialAugmentWide()(Image.new("RGB", (8, 8))).size
     (8, 8)
     """
+
+    def _space_for(self, num_bins: int, height: int, width: int) -> auto.Space:
+        return self._augmentation_space(num_bins)
+
+    def _augmentation_space(self, num_bins: int, image_size: tuple[int, int] = (0, 0)) -> auto.Space:
+        return super()._augmentation_space(num_bins, image_size)
 
     def shown(self) -> str:
         """The arguments."""

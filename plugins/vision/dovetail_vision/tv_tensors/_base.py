@@ -20,16 +20,15 @@ _RETURNS = {"kept": False}
 
 
 class TVTensor(Tensor):
-    """The base of the tensors that say what they are; a subclass of one's own is made as the built-in ones are.
+    """The base of the tensors that say what they are; a subclass of one's own is made as `dovetail.Tensor` is.
 
     >>> class Depth(TVTensor): pass
+    >>> Depth([1, 2])
+    Depth([1., 2.])
     >>> kept = dovetail.ones(2).as_subclass(Depth)
     >>> type(kept.clone()).__name__, type(kept + 1).__name__
     ('Depth', 'Tensor')
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Everything is done when the tensor is made."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -19,7 +19,8 @@ __all__ = ["heatmaps_to_keypoints", "keypointrcnn_inference", "keypointrcnn_loss
 def keypoints_to_heatmap(keypoints: Tensor, rois: Tensor, heatmap_size: int) -> tuple[Tensor, Tensor]:
     """The cell that each key point (N, K, 3) of a box (N, 4) falls into, row · size + column, and 1 where it is visible and inside."""
     low, high = rois[:, None, :2], rois[:, None, 2:]
-    cell = ((keypoints[..., :2] - low) * (heatmap_size / (high - low))).floor().long()
+    scale = (high - low).reciprocal() * heatmap_size  # as PyTorch divides a number: the last digit decides between two cells
+    cell = ((keypoints[..., :2] - low) * scale).floor().long()
     cell = dovetail.where(keypoints[..., :2] == high, heatmap_size - 1, cell)  # the far edge belongs to the last cell
     valid = (((cell >= 0) & (cell < heatmap_size)).all(-1) & (keypoints[..., 2] > 0)).long()
     return (cell[..., 1] * heatmap_size + cell[..., 0]) * valid, valid

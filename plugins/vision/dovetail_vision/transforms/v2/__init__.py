@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .._interpolation import InterpolationMode
 from .._policies import AutoAugmentPolicy
-from . import functional
+from . import _utils, functional
 from ._base import Transform, check_type, get_bounding_boxes, get_keypoints, has_all, has_any, query_chw, query_size
 from .auto import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
 from .boxes import ClampBoundingBoxes, ClampKeyPoints, ConvertBoundingBoxFormat, SanitizeBoundingBoxes, SanitizeKeyPoints, SetClampingMode

@@ -72,6 +72,10 @@ class _Augmenting(Transform):
         """As RandAugment's and AutoAugment's authors chose it."""
         return {"Identity": (None, False), **_space(num_bins, 0.3, 150.0 / 331.0 * width, 150.0 / 331.0 * height, 30.0, 0.9, (8, 4))}
 
+    def _space_for(self, num_bins: int, height: int, width: int) -> Space:
+        """The strengths for an image of this size."""
+        return self._augmentation_space(num_bins, height, width)
+
     @staticmethod
     def _draw(count: int) -> int:
         return int(dovetail.randint(count, ()))
@@ -91,7 +95,8 @@ class _Augmenting(Transform):
         """One drawn operation; its strength has the ``number``, or is drawn below ``most``."""
         name = list(space)[self._draw(len(space))]
         strengths, signed = space[name]
-        magnitude = 0.0 if strengths is None else float(strengths[self._draw(most) if number is None else number])
+        without = strengths is None or strengths.ndim == 0
+        magnitude = 0.0 if without else float(strengths[self._draw(most) if number is None else number])  # type: ignore[index]
         if signed and self._negative():
             magnitude = -magnitude
         return self._apply(image, name, magnitude, kind)
@@ -134,7 +139,7 @@ class AutoAugment(_Augmenting):
 
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
-        space = self._augmentation_space(10, height, width)
+        space = self._space_for(10, height, width)
         for name, probability, number in self._policies[self._draw(len(self._policies))]:
             if dovetail.rand(()).item() > probability:
                 continue
@@ -167,7 +172,7 @@ class RandAugment(_Augmenting):
 
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
-        kind, space = image, self._augmentation_space(self.num_magnitude_bins, height, width)
+        kind, space = image, self._space_for(self.num_magnitude_bins, height, width)
         for _ in range(self.num_ops):
             image = self._step(image, space, self.magnitude, 0, kind)
         return image
@@ -189,7 +194,7 @@ class TrivialAugmentWide(_Augmenting):
 
     def augment(self, image: Any, height: int, width: int) -> Any:
         """The augmented image."""
-        space = self._augmentation_space(self.num_magnitude_bins, height, width)
+        space = self._space_for(self.num_magnitude_bins, height, width)
         return self._step(image, space, None, self.num_magnitude_bins, image)
 
 
@@ -233,7 +238,7 @@ class AugMix(_Augmenting):
         ndim = 5 if isinstance(image, Video) else 4  # the frames of a video share their weights
         batch = pixels.reshape([1] * max(ndim - pixels.ndim, 0) + list(pixels.shape))
         rows = [len(batch)] + [1] * (batch.ndim - 1)
-        space = self._augmentation_space(10, height, width)
+        space = self._space_for(10, height, width)
         shares = dirichlet([self.alpha] * 2, len(batch)).to(batch.device)
         weights = dirichlet([self.alpha] * self.mixture_width, len(batch)).to(batch.device) * shares[:, 1:]
         mixed = shares[:, 0].reshape(rows) * batch
