@@ -67,7 +67,7 @@ def _bind() -> None:
         else:
             bound[f"__{name}__"] = operator(function.op)
             if name not in ("lt", "le", "gt", "ge"):
-                bound[f"__r{name}__"] = bound[f"__{name}__"] if name in _COMMUTE else reflected(function.op)
+                bound[f"__r{name}__"] = bound[f"__{name}__"] if name in _COMMUTE else _REFLECTED.get(name) or reflected(function.op)
                 if name != "matmul":  # x @= y is x = x @ y
                     bound[f"__i{name}__"] = _augmented(f"{_METHOD_OF.get(name, name)}_")
     for name, value in bound.items():
@@ -75,6 +75,7 @@ def _bind() -> None:
     Tensor.__hash__, Tensor.__module__ = object.__hash__, "dovetail"
 
 
+_REFLECTED = {"truediv": lambda self, other: self.reciprocal().__mul__(other)}  # PyTorch's, to the last digit
 _METHOD_OF = {
     "truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",

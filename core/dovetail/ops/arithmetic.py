@@ -51,8 +51,7 @@ _add.vjp(lambda g: (g, g))
 @op
 def add_scaled(input: Array, other: Array, alpha: Any) -> Array:
     """Add a multiple: ``input + alpha * other``."""
-    dtype = input.dtype if hasattr(input, "dtype") else other.dtype
-    return input + other * _alpha("add", dtype, alpha)
+    return input + other * _alpha("add", input.dtype if hasattr(input, "dtype") else other.dtype, alpha)
 
 
 add_scaled.vjp(lambda g: g, lambda g, alpha: mul(g, alpha))

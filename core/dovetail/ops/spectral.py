@@ -35,8 +35,7 @@ def fft_r2c(input: Array, dims: tuple[int, ...], norm: str) -> Array:
 @op(dtypes=None)
 def fft_c2r(input: Array, dims: tuple[int, ...], norm: str, n: int) -> Array:
     """The inverse transform of such a half to real output, the last of `dims` n long."""
-    sizes = [input.shape[d] for d in dims[:-1]] + [n]
-    return xp(input).fft.irfftn(input, s=sizes, axes=dims, norm=norm)
+    return xp(input).fft.irfftn(input, s=[*(input.shape[d] for d in dims[:-1]), n], axes=dims, norm=norm)
 
 
 def _weighted(half: Any, dim: int, n: int, weight: float) -> Any:
