@@ -38,12 +38,12 @@ def root_of(where: str, group: ProcessGroup, of_world: int | None, of_group: int
 
 def run(
     group: ProcessGroup, what: str, start: Any, finish: Any, async_op: bool, alone: Any = None, timeout: timedelta | None = None,
-    outputs: list[Any] | None = None,
+    outputs: list[Any] | None = None, moving: bool = True,
 ) -> Work | None:  # fmt: skip
     """Do a collective, or begin it; in a world of one process ``alone`` is done in its place. ``outputs`` are what it fills."""
     if group.watch is None and alone is not None:
         alone()
-    work = Work(group, what, start, finish)
+    work = Work(group, what, start, finish, moving=moving)
     work._outputs = outputs
     if async_op:
         return work
@@ -124,13 +124,13 @@ def barrier(
     group: Any = None, async_op: bool = False, device_ids: Any = None, timeout: timedelta | None = None
 ) -> Work | None:  # fmt: skip
     """Wait for all members, for as long as ``timeout`` (the group's, where it is None)."""
-    return None if outside(group) else run(member(group), "barrier()", list, None, async_op, timeout=timeout)
+    return None if outside(group) else run(member(group), "barrier()", list, None, async_op, timeout=timeout, moving=False)
 
 
 def monitored_barrier(group: Any = None, timeout: timedelta | None = None, wait_all_ranks: bool = False) -> None:
     """As `barrier`. Raises a DistError that names this rank and the group's; which of them did not come is not known."""
     if not outside(group):
-        run(member(group), "monitored_barrier()", list, None, False, timeout=timeout)
+        run(member(group), "monitored_barrier()", list, None, False, timeout=timeout, moving=False)
 
 
 def _divides(where: str, whole: dv.Tensor, part: dv.Tensor, size: int) -> None:

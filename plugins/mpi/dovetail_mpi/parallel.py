@@ -217,7 +217,7 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
                 continue
             arrays = [array(t) for t in part]
             row = np.concatenate([a.reshape(-1) for a in arrays])
-            Work(group, what, lambda row=row: [group.comm.Ibcast(words(row), root)]).wait()
+            Work(group, what, lambda row=row: [group.comm.Ibcast(words(row), root)], moving=row.nbytes > _MB).wait()
             if group.rank() != root:
                 for tensor, values in zip(part, np.split(row, np.cumsum([a.size for a in arrays])[:-1]), strict=True):
                     put(tensor, values)

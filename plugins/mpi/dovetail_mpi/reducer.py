@@ -74,7 +74,7 @@ class Bucket:
         """Begin to reduce; the members' order of buckets is one, so there is nothing to compare."""
         self.started = time.perf_counter()
         what = f"DistributedDataParallel(bucket of {len(self.indices)} gradients, {self.flat.nbytes} bytes)"
-        self.work = Work(group, what, self._moving(group), self._arrived, checked=False)
+        self.work = Work(group, what, self._moving(group), self._arrived, checked=False, moving=not isinstance(self, SharedBucket))
 
     def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
         wide, self._result = reducer("SUM", self.flat, group.size())
@@ -223,7 +223,7 @@ class Reducer:
             if bucket.work is not None:
                 bucket.work.wait()
         if isinstance(self.buckets[0], SharedBucket):  # the other members' parts, too
-            Work(self.group, "DistributedDataParallel(sums)", lambda: [self.group.comm.Ibarrier()], checked=False).wait()
+            Work(self.group, "DistributedDataParallel(sums)", lambda: [self.group.comm.Ibarrier()], checked=False, moving=False).wait()
 
     def _hand_out(self) -> None:
         """Give the parameters the means of their gradients."""

@@ -25,6 +25,7 @@ __all__ = ["Watch", "wait"]
 
 _LENGTH = 600  # bytes of a message
 _SPIN = 0.3  # seconds in which the processor is only yielded: data move while MPI is asked, and a sleep would hold them up
+_BRIEF = 0.0003  # the same where none move: who sleeps leaves a core that two threads share to the rank that is waited for
 _GRACE = 1.0  # seconds in which what a rank had sent before it ended still arrives
 
 
@@ -74,12 +75,16 @@ class Watch:
             self.gone[status.source] = time.monotonic(), data.tobytes().decode(errors="replace").strip()
 
 
-def wait(ready: Callable[[], bool], what: str, watch: Watch, members: Sequence[int], timeout: timedelta) -> None:
-    """Return when ``ready()``. Raises a DistError when a member has ended or failed, or when the time is over."""
+def wait(ready: Callable[[], bool], what: str, watch: Watch, members: Sequence[int], timeout: timedelta, moving: bool = True) -> None:
+    """Return when ``ready()``; ``moving`` says whether data move while it is asked.
+
+    Raises a DistError when a member has ended or failed, or when the time is over.
+    """
+    spin = _SPIN if moving else _BRIEF
     start = looked = time.monotonic()
     while not _asked(ready, what):
         waited = (now := time.monotonic()) - start
-        if waited < _SPIN:
+        if waited < spin:
             os.sched_yield() if hasattr(os, "sched_yield") else time.sleep(0)
             continue
         time.sleep(0.0002 if waited < 2 else 0.001)

@@ -35,9 +35,9 @@ class Work:
 
     def __init__(
         self, group: ProcessGroup | None = None, what: str = "", start: Callable[[], list[Any]] = list,
-        finish: Callable[[], Any] | None = None, checked: bool = True, ordered: bool = True,
+        finish: Callable[[], Any] | None = None, checked: bool = True, ordered: bool = True, moving: bool = True,
     ) -> None:  # fmt: skip
-        self._group, self._what, self._start, self._finish = group, what, start, finish
+        self._group, self._what, self._start, self._finish, self._moving = group, what, start, finish, moving
         self._check: Any = None
         self._requests: list[Any] | None = None  # of the data, once they move
         self._error: Exception | None = None
@@ -65,7 +65,7 @@ class Work:
         group = self._group
         if not self._done and group is not None:
             try:
-                wait(self._advance, self._what, group.watch, group.ranks, timeout or group.timeout)
+                wait(self._advance, self._what, group.watch, group.ranks, timeout or group.timeout, self._moving)
             except DistError as error:
                 group.abandon(self._requests, error)
                 raise
@@ -209,4 +209,4 @@ class WorkFuture:
 
 def agree(group: ProcessGroup, what: str) -> None:
     """Return when all members have come here with the same text."""
-    Work(group, what).wait()
+    Work(group, what, moving=False).wait()
