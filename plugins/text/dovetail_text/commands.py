@@ -177,7 +177,7 @@ class _Printer:
 )  # fmt: skip
 @click.option("--weights", metavar="KEY|FILE", help="Weights for a key: one of 'dovetail weights list', or a file.")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), default=400, show_default=True, help="How much is added at most.")
-@click.option("--temperature", type=float, default=0.6, show_default=True, help="Below 1 the likely becomes likelier.")
+@click.option("--temperature", type=float, default=0.8, show_default=True, help="Below 1 the likely becomes likelier.")
 @click.option("--top-k", type=click.IntRange(min=1), help="Draw of so many likeliest tokens.")
 @click.option("--top-p", type=float, default=0.95, show_default=True, help="Draw of the likeliest tokens that together reach this.")
 @click.option("--seed", type=int, help="The same seed gives the same text.")
