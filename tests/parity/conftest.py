@@ -31,6 +31,14 @@ def _flags_may_be_set() -> None:
     torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
 
 
+@pytest.fixture(autouse=True)
+def _arguments_of_distributions_are_checked() -> None:
+    """`torch.compile`, which some programs call, turns PyTorch's checks off for the whole process."""
+    import torch
+
+    torch.distributions.Distribution.set_default_validate_args(True)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if MISSING:
         terminalreporter.write_line(LINE, yellow=True, bold=True)

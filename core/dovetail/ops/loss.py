@@ -169,7 +169,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     if input._a.dtype.kind in "iub" and target._a.dtype.kind not in "iub":
         raise DtypeError("huber_loss", f"result type {target.dtype} can't be cast to the desired output type {input.dtype}")
     if weight is None:
-        return _huber_op(input, target, reduction, delta).to(input.dtype)
+        out = _huber_op(input, target, reduction, delta)
+        return out if input._a.dtype == target._a.dtype else out.to(input.dtype)
     if weight._a.shape != input._a.shape:
         raise ValueRangeError("huber_loss", "Weights and input must have the same size.")
     return reduced(_huber_op(input, target, "none", delta) * weight, reduction)
