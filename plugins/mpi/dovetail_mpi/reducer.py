@@ -43,6 +43,8 @@ def buckets_of(parameters: Sequence[tuple[str, dv.Tensor]], first: float, cap: f
 class Bucket:
     """Memory on the host for the gradients of some parameters, in a row."""
 
+    travels = True  # whether data move while MPI is asked
+
     def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]]) -> None:
         tensors = [parameters[i][1] for i in indices]
         self.indices, self.waiting, self.work = indices, len(indices), None  # type: Any, int, Work | None
@@ -74,7 +76,7 @@ class Bucket:
         """Begin to reduce; the members' order of buckets is one, so there is nothing to compare."""
         self.started = time.perf_counter()
         what = f"DistributedDataParallel(bucket of {len(self.indices)} gradients, {self.flat.nbytes} bytes)"
-        self.work = Work(group, what, self._moving(group), self._arrived, checked=False, moving=not isinstance(self, SharedBucket))
+        self.work = Work(group, what, self._moving(group), self._arrived, checked=False, moving=self.travels)
 
     def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
         wide, self._result = reducer("SUM", self.flat, group.size())
@@ -88,6 +90,8 @@ class Bucket:
 
 class SharedBucket(Bucket):
     """A row of memory that all members see: once all are full, each member adds up a part of them. Another barrier must follow."""
+
+    travels = False
 
     def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]], rows: list[np.ndarray[Any, Any]], own: int) -> None:
         self._rows, self._own = rows, own
@@ -222,7 +226,7 @@ class Reducer:
         for bucket in self.buckets:
             if bucket.work is not None:
                 bucket.work.wait()
-        if isinstance(self.buckets[0], SharedBucket):  # the other members' parts, too
+        if not self.buckets[0].travels:  # the other members' parts, too
             Work(self.group, "DistributedDataParallel(sums)", lambda: [self.group.comm.Ibarrier()], checked=False, moving=False).wait()
 
     def _hand_out(self) -> None:
