@@ -65,6 +65,9 @@ def load() -> Any:
         import mpi4py
 
         mpi4py.rc(thread_level="multiple")
+        os.environ.setdefault(
+            "OMPI_MCA_opal_common_ucx_verbose", "-1"
+        )  # Open MPI says an error when a window is made where UCX has no device
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]

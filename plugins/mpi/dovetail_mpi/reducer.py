@@ -15,7 +15,7 @@ from . import mpi
 from .buffers import array, reduced, reducer
 from .group import ProcessGroup
 from .links import backend, link
-from .shared import add, rows
+from .shared import Rows, rows
 from .work import Work
 
 __all__ = ["Bucket", "BucketOnGPU", "Reducer", "SharedBucket", "buckets_of"]
@@ -93,18 +93,23 @@ class SharedBucket(Bucket):
 
     travels = False
 
-    def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]], rows: list[np.ndarray[Any, Any]], own: int) -> None:
-        self._rows, self._own = rows, own
+    def __init__(self, indices: list[int], parameters: Sequence[tuple[str, dv.Tensor]], rows: Rows) -> None:
+        self._rows = rows
         super().__init__(indices, parameters)
 
     def _allocate(self, like: dv.Tensor) -> None:
-        self._use(self._rows[self._own])
+        self._use(self._rows.members[self._rows.own])
 
     def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
+        self.sync()
         return lambda: [group.comm.Ibarrier()]
 
+    def sync(self) -> None:
+        """Around a barrier: what was written before it is seen after it."""
+        self._rows.window.sync()
+
     def _arrived(self) -> None:
-        add(self._rows, self._own)
+        self._rows.add()
         self.ended = time.perf_counter()
 
 
@@ -156,7 +161,7 @@ class Reducer:
         found = rows(group, kinds)
         if found is None:
             return [Bucket(run, named) for run in runs]
-        return [SharedBucket(run, named, seen, group.rank()) for run, seen in zip(runs, found, strict=True)]
+        return [SharedBucket(run, named, seen) for run, seen in zip(runs, found, strict=True)]
 
     def prepare(self, outputs: Any) -> None:
         """A forward pass has ended: its backward, if there is one, will reduce. Parameters that it did not use are ready by then."""
@@ -226,8 +231,9 @@ class Reducer:
         for bucket in self.buckets:
             if bucket.work is not None:
                 bucket.work.wait()
-        if not self.buckets[0].travels:  # the other members' parts, too
-            Work(self.group, "DistributedDataParallel(sums)", lambda: [self.group.comm.Ibarrier()], checked=False, moving=False).wait()
+        if isinstance(first := self.buckets[0], SharedBucket):  # the other members' parts, too
+            start, what = (lambda: [self.group.comm.Ibarrier()]), "DistributedDataParallel(sums)"
+            Work(self.group, what, start, first.sync, checked=False, moving=False).wait()
 
     def _hand_out(self) -> None:
         """Give the parameters the means of their gradients."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 import dovetail as dv
 from dovetail import distributed as dist
@@ -14,6 +18,7 @@ from dovetail.distributed.algorithms.join import Join
 from dovetail.distributed.optim import ZeroRedundancyOptimizer
 from dovetail.nn.parallel import DistributedDataParallel
 from dovetail.utils.data import DataLoader, DistributedSampler
+from dovetail_mpi import shared
 
 dist.init_process_group()
 RANK, SIZE = dist.get_rank(), dist.get_world_size()
@@ -256,7 +261,42 @@ def with_a_sampler() -> None:
     found["every sample"] = sorted(i for one in everyone for b in one for i in b) == list(range(24))
 
 
+def with_windows() -> None:
+    """Memory of the buckets: kept while a tensor lies in it, used again when there is none at any rank, and not taken without room."""
+
+    def wrapped(features: int) -> Any:
+        model = nn.Linear(features, features)
+        made = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        made(dv.full((1, features), RANK + 1.0)).sum().backward()
+        return made
+
+    def windows() -> list[int]:
+        return [id(window) for window in shared._KEPT.get(tuple(range(SIZE)), [])]
+
+    made = wrapped(100)
+    gradient, mean, before = made.module.weight.grad, (SIZE + 1) / 2, windows()
+    del made
+    if RANK:  # the others hold nothing: one is enough
+        del gradient
+    other = wrapped(50)
+    found["kept"] = len(windows()) == len(before) + 1 and (RANK or bool((gradient == mean).all()))
+    gradient = None
+    del other
+    again = wrapped(60)
+    found["used again"] = windows() == before and bool((again.module.weight.grad == mean).all())
+    del again
+    larger = wrapped(300)
+    found["given back"] = len(windows()) == len(before) and bool((larger.module.weight.grad == mean).all())
+    with pytest.MonkeyPatch.context() as patch:
+        if RANK == SIZE - 1:
+            patch.setattr(shared, "FOLDER", Path("/"))
+            patch.setattr(shared.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+        crowded = wrapped(310)
+    found["without room"] = type(crowded.reducer.buckets[0]).__name__, bool((crowded.module.weight.grad == mean).all())
+
+
 for case in (
+    with_windows,
     with_norm_accumulation_and_clipping,
     with_dropout,
     with_zero,
