@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 STATEMENTS = 15_000  # docs/decisions/0002-size.md says why statements and the whole are counted apart
-CEILING = 25_990  # of the whole
+CEILING = 26_010  # of the whole
 PATHS = {  # what a person reads to understand the core, each at most PATH_CEILING code lines
     "how backward() works": ("autograd/node.py", "autograd/engine.py"),
     "how an op reaches a kernel": ("ops/_op.py", "ops/_call.py", "ops/kernels.py"),

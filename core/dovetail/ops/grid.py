@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from functools import reduce
+from operator import add, mul
 from typing import Any
 
+from ..autograd.functional import grad
+from ..autograd.modes import OBSERVE, STATE, enable_grad, no_grad
 from ..autograd.node import titled, wrap
 from ..errors import DtypeError, ShapeError, UnsupportedError, ValueRangeError
-from ._op import xp
+from ._op import Array, op, xp
 from ._resampling import far, near
 from ._windows import listing, refuse_types
 from .pool import plane_gather
@@ -76,34 +80,55 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
         raise ValueRangeError("nn.functional.grid_sample()", text)
     align_corners = _corners("grid_sample", align_corners)
     _check(input._a, grid._a, mode)
-    spatial = input._a.shape[2:]
-    n = len(spatial)
-    places = []
-    for axis, size in enumerate(spatial):
-        x = grid.select(-1, n - 1 - axis) + 1
+    run = _by_ops if STATE.word & OBSERVE else grid_sampler  # recorded graphs hold the ops that exporters know
+    return titled(f"GridSampler{grid._a.shape[-1]}D0", run(input, grid, mode, padding_mode, align_corners))
+
+
+@op(dtypes=None)
+def grid_sampler(input: Array, grid: Array, mode: str, padding_mode: str, align_corners: bool) -> Array:
+    """What `grid_sample` gives for arguments that fit."""
+    with no_grad():
+        return _by_ops(wrap(input), wrap(grid), mode, padding_mode, align_corners)._a
+
+
+@grid_sampler.vjp
+def _(g: Any, input: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool, needs: Any) -> Any:
+    with enable_grad():
+        wanted = [t.requires_grad_() for t, need in zip((input, grid), needs, strict=True) if need]
+        found = iter(grad(_by_ops(input, grid, mode, padding_mode, align_corners), wanted, g))
+    return [next(found) if need else None for need in needs]
+
+
+def _by_ops(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool) -> Any:
+    """The sum of the elements around each place, each times its weight, which is a product of one for each dimension."""
+    axes = []  # for each the places of elements and their weights
+    for axis, size in enumerate(input._a.shape[2:]):
+        x = grid.select(-1, -1 - axis) + 1
         if align_corners:
             x = x * ((size - 1) / 2)
-        elif n == 3 or grid.element_size() == 2:
+        elif input._a.ndim == 5 or grid.element_size() == 2:
             x = (x * size - 1) * 0.5
         else:  # product and difference are one instruction of PyTorch's, which rounds once; the product of so few digits as head's is exact
             head = x.detach().float().double()
             x = ((head * (size / 2) - 0.5) + (x.double() - head) * (size / 2)).to(grid.dtype)
-        places.append(x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners))
-    if mode == "nearest":
-        out = _read(input, [p.detach().round() for p in places], padding_mode, align_corners)  # whose gradient for the grid is zero
-        return out + places[0].masked_fill(places[0].isnan() | True, 0).unsqueeze(1) if grid.requires_grad else out
-    lows = [p.detach().floor() for p in places]
-    parts = [p - low for p, low in zip(places, lows, strict=True)]
-    weights = [[far(p + 1), near(p), near(1 - p), far(2 - p)] if mode == "bicubic" else [1 - p, p] for p in parts]
-    first, out = -1 if mode == "bicubic" else 0, None
-    for taps in itertools.product(range(len(weights[0])), repeat=n):
-        value = _read(input, [low + (t + first) for low, t in zip(lows, taps, strict=True)], padding_mode, align_corners)
-        weight = weights[0][taps[0]]
-        for line, t in zip(weights[1:], taps[1:], strict=True):
-            weight = weight * line[t]
-        value = value * weight.unsqueeze(1)
-        out = value if out is None else out + value
-    return titled(f"GridSampler{n}D0", out)
+        x = x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners)
+        low = x.detach().floor()
+        part = x - low
+        if mode == "bicubic":
+            weights = (far(part + 1), near(part), near(1 - part), far(2 - part))
+            axes.append(list(zip((low - 1, low, low + 1, low + 2), weights, strict=True)))
+        elif mode == "bilinear":
+            axes.append([(low, 1 - part), (low + 1, part)])
+        else:
+            axes.append([(x.detach().round(), x.masked_fill(x.isnan() | True, 1))])  # the gradient for the grid is zero
+    parts = [
+        _read(input, list(at), padding_mode, align_corners) * reduce(mul, weights).unsqueeze(1)
+        for at, weights in (zip(*taps, strict=True) for taps in itertools.product(*axes))
+    ]
+    return reduce(add, parts)
+
+
+grid_sampler.composite(_by_ops)
 
 
 def _check(x: Any, grid: Any, mode: str) -> None:
@@ -129,25 +154,20 @@ def _inside(x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:
     """Bring coordinates into the image as the padding mode says."""
     if padding_mode == "reflection":
         low, span = (0.0, size - 1.0) if align_corners else (-0.5, float(size))
-        if span == 0:
-            return x * 0
         away = (x - low).abs()
-        flips = (away.detach() / span).floor()
-        odd = flips % 2
-        x = (away - flips * span) * (1 - 2 * odd) + (odd * span + low)
-    # at the border itself the gradient is zero already, as in PyTorch
-    return x if padding_mode == "zeros" else where((x > 0) & (x < size - 1), x, x.detach().clamp(0, size - 1))
+        away = away - (away.detach() / (2 * span)).floor() * (2 * span)
+        x = where(away > span, 2 * span - away, away) + low
+    # At the border itself the gradient is zero already, as in PyTorch; what is no number counts as the first pixel, of volumes the last.
+    missing = size - 1.0 if x.ndim == 4 else 0.0
+    return x if padding_mode == "zeros" else where((x > 0) & (x < size - 1), x, x.detach().clamp(0, size - 1).nan_to_num(missing))
 
 
 def _read(input: Any, places: list[Any], padding_mode: str, align_corners: bool) -> Any:
     """The elements at whole coordinates, (N, C, *out); zeros outside where the padding mode says so."""
-    spatial = input._a.shape[2:]
-    index: Any = 0
-    valid: Any = True
-    for place, size in zip(places, spatial, strict=True):
+    index, valid = 0, True  # type: Any, Any
+    for place, size in zip(places, input._a.shape[2:], strict=True):
         x = _inside(place.detach(), size, padding_mode, align_corners)
         good = (x >= 0) & (x <= size - 1)
-        valid = good & valid
-        index = where(good, x, 0).long() + index * size
+        index, valid = where(good, x, 0).long() + index * size, good & valid
     values = plane_gather(input, index.unsqueeze(1).expand((*input._a.shape[:2], *index._a.shape[1:])))
     return values * valid.unsqueeze(1).type_as(input) if padding_mode == "zeros" else values

@@ -28,5 +28,6 @@ NB_MODULE(_native, m) {
     dovetail::bind_recurrent(m);
     dovetail::bind_reduce(m);
     dovetail::bind_twin(m);
+    dovetail::bind_sampler(m);
     dovetail::bind_warp(m);
 }

@@ -25,6 +25,7 @@ void bind_random(nb::module_& m);
 void bind_rearrange(nb::module_& m);
 void bind_recurrent(nb::module_& m);
 void bind_reduce(nb::module_& m);
+void bind_sampler(nb::module_& m);
 void bind_twin(nb::module_& m);
 void bind_warp(nb::module_& m);
 

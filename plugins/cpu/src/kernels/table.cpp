@@ -4,10 +4,10 @@
 namespace dovetail::ISA {
 
 template <class T> static Kernels<T> all() {
-    return {product_kernels<T>(), pointwise_kernels<T>(), attention_kernels<T>(), recurrent_kernels<T>(),
-            optim_kernels<T>(),   reduce_kernels<T>(),    classes_kernels<T>(),   pooling_kernels<T>(),
-            norm_kernels<T>(),    conv_kernels<T>(),      curves_kernels<T>(),    random_kernels<T>(),
-            warp_kernels<T>(),    channels_kernels<T>(),  picking_kernels<T>(),   rearrange_kernels<T>()};
+    return {product_kernels<T>(), pointwise_kernels<T>(), attention_kernels<T>(), recurrent_kernels<T>(), optim_kernels<T>(),
+            reduce_kernels<T>(),  classes_kernels<T>(),   pooling_kernels<T>(),   norm_kernels<T>(),      conv_kernels<T>(),
+            curves_kernels<T>(),  random_kernels<T>(),    warp_kernels<T>(),      sampler_kernels<T>(),   channels_kernels<T>(),
+            picking_kernels<T>(), rearrange_kernels<T>()};
 }
 
 #define TEXT_(x) #x

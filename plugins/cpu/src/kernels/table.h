@@ -19,6 +19,7 @@
 #include "rearrange.h"
 #include "recurrent.h"
 #include "reduce.h"
+#include "sampler.h"
 #include "warp.h"
 
 namespace dovetail {
@@ -37,6 +38,7 @@ template <class T> struct Kernels {
     CurvesKernels<T> curves;
     RandomKernels<T> random;
     WarpKernels<T> warp;
+    SamplerKernels<T> sampler;
     ChannelsKernels<T> channels;
     PickingKernels<T> picking;
     RearrangeKernels<T> rearrange;
@@ -73,6 +75,7 @@ template <class T> RearrangeKernels<T> rearrange_kernels();
 template <class T> RecurrentKernels<T> recurrent_kernels();
 template <class T> ReduceKernels<T> reduce_kernels();
 template <class T> WarpKernels<T> warp_kernels();
+template <class T> SamplerKernels<T> sampler_kernels();
 }  // namespace ISA
 #endif
 

@@ -1,31 +1,14 @@
 // Bilinear reading, some pixels of a row at a time: first places and weights of all of them, then plane by plane.
 #include "warp.h"
 
-#include <cmath>
 #include <type_traits>
 
 #include "../pool.h"
+#include "corners.h"
 #include "table.h"
 
 namespace dovetail::ISA {
 namespace {
-
-constexpr long SOME = 256;
-
-// The four pixels around each place, as offsets into a plane, -1 outside of it, and what they count.
-template <class T> struct Corners {
-    int32_t at[4][SOME];
-    T weight[4][SOME];
-};
-
-// a * b + c, rounded once, as the compiler of PyTorch makes of its products and sums.
-template <class T> inline T fused(T a, T b, T c) {
-#ifdef FP_FAST_FMAF
-    return std::fma(a, b, c);
-#else
-    return T(double(a) * double(b) + double(c));
-#endif
-}
 
 template <class T> void normalized(const Warp<T>& s, long i, long j, long n, T* __restrict x, T* __restrict y) {
     if (s.grid) {
@@ -47,28 +30,12 @@ template <class T> void normalized(const Warp<T>& s, long i, long j, long n, T* 
     }
 }
 
-// What is further outside is a pixel or two outside, and so is what is no number.
-template <class T> inline T held(T v, T size) {
-    v = v < size ? v : size;
-    return v > T(-2) ? v : T(-2);
-}
-// All ones where both are pixels of the image, else zeros: without a branch, so that loops are vectorized.
-inline int32_t inside(int32_t x, int32_t y, int32_t width, int32_t height) {
-    return -int32_t(uint32_t(x) < uint32_t(width)) & -int32_t(uint32_t(y) < uint32_t(height));
-}
-
-template <class T> void find(const Warp<T>& s, const T* __restrict x, const T* __restrict y, long n, Corners<T>& __restrict c) {
+// The places in pixels; far outside, or no number, is a pixel or two outside.
+template <class T> void in_pixels(const Warp<T>& s, T* __restrict x, T* __restrict y, long n) {
     const T w = T(s.w), h = T(s.h), half_w = w * T(0.5), half_h = h * T(0.5);
-    const int32_t width = int32_t(s.w), height = int32_t(s.h);
     for (long k = 0; k < n; k++) {
-        const T across = held(fused(x[k] + T(1), half_w, T(-0.5)), w), down = held(fused(y[k] + T(1), half_h, T(-0.5)), h);
-        const T left = std::floor(across), top = std::floor(down);
-        const int32_t x0 = int32_t(left), y0 = int32_t(top), x1 = x0 + 1, y1 = y0 + 1;
-        const T right_share = across - left, lower_share = down - top, left_share = T(1) - right_share, upper_share = T(1) - lower_share;
-        c.at[0][k] = (y0 * width + x0) | ~inside(x0, y0, width, height), c.weight[0][k] = upper_share * left_share;
-        c.at[1][k] = (y0 * width + x1) | ~inside(x1, y0, width, height), c.weight[1][k] = upper_share * right_share;
-        c.at[2][k] = (y1 * width + x0) | ~inside(x0, y1, width, height), c.weight[2][k] = lower_share * left_share;
-        c.at[3][k] = (y1 * width + x1) | ~inside(x1, y1, width, height), c.weight[3][k] = lower_share * right_share;
+        x[k] = held(fused(x[k] + T(1), half_w, T(-0.5)), w);
+        y[k] = held(fused(y[k] + T(1), half_h, T(-0.5)), h);
     }
 }
 
@@ -77,11 +44,6 @@ template <class T, class Out> inline Out stored(T v) {
     else return v;
 }
 
-// Whatever the image holds, what is outside of it is zero.
-template <class T> inline T pixel(const T* plane, int32_t at) {
-    const T v = plane[at > 0 ? at : 0];
-    return at < 0 ? T(0) : v;
-}
 template <class T> inline T counted(T weight, int32_t at) { return at < 0 ? T(0) : weight; }
 
 template <class T, class Out, bool FILL>
@@ -106,7 +68,8 @@ template <class T, class Out> void between(const Warp<T>& s, const T* image, Out
             for (long j = 0; j < s.ow; j += SOME) {
                 const long n = std::min(SOME, s.ow - j);
                 normalized(s, i, j, n, x, y);
-                find(s, x, y, n, corners);
+                in_pixels(s, x, y, n);
+                around(x, y, n, s.w, s.h, corners);
                 for (long p = 0; p < s.planes; p++) {
                     const T* plane = image + p * s.h * s.w;
                     Out* row = out + (p * s.oh + i) * s.ow + j;
