@@ -16,7 +16,7 @@ __all__ = ["grid_grad", "grid_sampler", "input_grad"]
 _OUTSIDE = ("zeros", "border", "reflection")  # as in sampler.h
 
 
-@op(name="cpu/grid_sampler_input_grad", dtypes="same", contiguous="images")
+@op(name="cpu/grid_sampler_input_grad", dtypes="same")
 def input_grad(grad: Array, input: Array, grid: Array, how: tuple[bool, int, bool]) -> Array:
     """The gradient of `grid_sample` by the input."""
     return _native.grid_sampler_grad(*map(np.ascontiguousarray, (grad, input, grid)), *how, False)
