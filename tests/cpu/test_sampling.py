@@ -16,7 +16,7 @@ from dovetail_cpu import _native
 
 KINDS = pytest.mark.parametrize("kind", ["f4", "f8"])
 HOW = pytest.mark.parametrize(
-    "mode, padding, corners", itertools.product(("bilinear", "nearest"), ("zeros", "border", "reflection"), (True, False))
+    "mode, padding, corners", list(itertools.product(("bilinear", "nearest"), ("zeros", "border", "reflection"), (True, False)))
 )
 OUTSIDE = ("zeros", "border", "reflection")
 

@@ -110,7 +110,7 @@ def _by_ops(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: 
             x = (x * size - 1) * 0.5
         else:  # product and difference are one instruction of PyTorch's, which rounds once; the product of so few digits as head's is exact
             head = x.detach().float().double()
-            x = ((head * (size / 2) - 0.5) + (x.double() - head) * (size / 2)).to(grid.dtype)
+            x = ((head * (size / 2) - 0.5) + (x.double() - head).nan_to_num(0.0) * (size / 2)).to(grid.dtype)
         x = x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners)
         low = x.detach().floor()
         part = x - low
