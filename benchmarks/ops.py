@@ -46,6 +46,7 @@ CASES: dict[str, tuple[list[tuple[int, ...]], Callable[..., Any]]] = {
     "adaptive_avg_pool2d to 7": ([_IMAGES], lambda t, x: t.nn.functional.adaptive_avg_pool2d(x, 7)),
     "interpolate, bilinear": ([(4, 32, 28, 28)], lambda t, x: t.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")),
     "interpolate, nearest": ([(4, 32, 28, 28)], lambda t, x: t.nn.functional.interpolate(x, scale_factor=2)),
+    "grid_sample": ([(4, 64, 32, 32), (4, 32, 32, 2)], lambda t, x, grid: t.nn.functional.grid_sample(x, grid.tanh(), align_corners=False)),
     "pad, reflect": ([(8, 32, 56, 56)], lambda t, x: t.nn.functional.pad(x, (2, 2, 2, 2), mode="reflect")),
     "group_norm": ([_IMAGES], lambda t, x: t.nn.functional.group_norm(x, 8)),
     "group_norm, affine": ([_IMAGES, (64,), (64,)], lambda t, x, w, b: t.nn.functional.group_norm(x, 8, w, b)),
@@ -88,6 +89,10 @@ CASES: dict[str, tuple[list[tuple[int, ...]], Callable[..., Any]]] = {
     "gather": ([_MATRIX], lambda t, x: x.gather(1, t.arange(256).expand(1024, 256) * 3)),
     "index_add": ([(4096, 64)], lambda t, x: t.zeros(500, 64).index_add(0, t.arange(4096) % 500, x)),
     "scatter_add": ([(4096, 64)], lambda t, x: t.zeros(500, 64).scatter_add(0, (t.arange(4096) % 500)[:, None].expand(-1, 64), x)),
+    "scatter_reduce, mean": (
+        [(4096, 64)],
+        lambda t, x: t.zeros(500, 64).scatter_reduce(0, (t.arange(4096) % 500)[:, None].expand(-1, 64), x, "mean"),
+    ),
     "mse_loss": ([_MATRIX, _MATRIX], lambda t, x, y: t.nn.functional.mse_loss(x, y)),
     "l1_loss": ([_MATRIX, _MATRIX], lambda t, x, y: t.nn.functional.l1_loss(x, y)),
     "smooth_l1_loss": ([_MATRIX, _MATRIX], lambda t, x, y: t.nn.functional.smooth_l1_loss(x, y)),

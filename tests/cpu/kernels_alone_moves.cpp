@@ -78,16 +78,22 @@ template <class T> void check_picks(long outer, long n, long inner, long size, i
     const auto x = random<T>(outer * size * inner), g = random<T>(outer * n * inner);
     Buffer<int64_t> index(way == 1 ? g.n : n);
     for (long i = 0; i < index.n; i++) index[i] = int64_t(source()() % (unsigned long)size);
-    Doubles want, added(size_t(x.n), 2), written(size_t(x.n), 2);
+    Doubles want, added(size_t(x.n), 2), written(size_t(x.n), 2), most(size_t(x.n), 0.125), least(size_t(x.n), 0.125), times(size_t(x.n), 2);
     for (long i = 0; i < g.n; i++) {
         const long o = i / (n * inner), k = i / inner % n, j = i % inner;
         const long at = (o * size + index[o * p.step[0] + k * p.step[1] + j * p.step[2]]) * inner + j;
         want.push_back(double(x[at])), added[size_t(at)] += 0.5 * double(g[i]), written[size_t(at)] = double(g[i]);
+        most[size_t(at)] = std::max(most[size_t(at)], double(g[i])), least[size_t(at)] = std::min(least[size_t(at)], double(g[i]));
+        times[size_t(at)] *= double(g[i]);
     }
-    Buffer<T> out(g.n), to(x.n, 2), over(x.n, 2);
+    Buffer<T> out(g.n), to(x.n, 2), over(x.n, 2), high(x.n, 0.125), low(x.n, 0.125), by(x.n, 2);
     kernels<T>().picking.take(p, x, index, out);
     kernels<T>().picking.give(p, Giving::add, g, index, T(0.5), to);
     kernels<T>().picking.give(p, Giving::write, g, index, T(1), over);
+    kernels<T>().picking.give(p, Giving::most, g, index, T(1), high);
+    kernels<T>().picking.give(p, Giving::least, g, index, T(1), low);
+    kernels<T>().picking.give(p, Giving::times, g, index, T(1), by);
+    compare("give, the greatest", high, most, 0), compare("give, the least", low, least, 0), compare("give, products", by, times, 1024);
     compare("take", out, want, 0), compare("give, adding", to, added), compare("give, writing", over, written, 0);
 }
 

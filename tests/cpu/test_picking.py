@@ -10,7 +10,7 @@ import pytest
 import dovetail as dv
 from dovetail.errors import RangeError
 from dovetail.ops._op import OPS
-from dovetail_cpu import _native
+from dovetail_cpu import _native, kernels
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -41,11 +41,39 @@ def test_gather_scatter_add_and_the_gradient(kind: str) -> None:
         want = OPS["gather_grad"].reference.forward(g, x.shape, dim, index)
         np.testing.assert_allclose(_native.gather_grad(g, x.shape, dim, index, False), want, rtol=tolerance, atol=tolerance)
         total = x.copy()
-        assert _native.scatter_add_(total, dim, index, g) is total
+        assert _native.scatter_(total, dim, index, g, 0) is total
         np.testing.assert_allclose(total, x + want, rtol=tolerance, atol=tolerance)
         once = np.argsort(draw.standard_normal(x.shape), axis=dim)  # a permutation: each place comes once
         g = -np.abs(x) * 0
         np.testing.assert_array_equal(np.signbit(_native.gather_grad(g, x.shape, dim, once, True)), True)  # written: −0 stays
+
+
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("reduce", ["sum", "mean", "prod", "amax", "amin"])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_scatter_reduce(kind: str, reduce: str, include_self: bool) -> None:
+    """As the reference, NaN among the elements; out of place and in place, an index for each element or one for a row of them."""
+    op, draw = OPS["scatter_reduce"], np.random.default_rng(5)
+    for turn in range(60):
+        x, dim, index = _drawn(draw)
+        if turn % 3 == 0:
+            row = [slice(0, 1)] * index.ndim
+            row[dim] = slice(None)
+            index = np.broadcast_to(index[tuple(row)], index.shape)
+        x, src = x.astype(kind), draw.standard_normal(index.shape).astype(kind)
+        src[draw.random(src.shape) < 0.02] = np.nan
+        want = op.reference.forward(x, dim, index, src, reduce, include_self)
+        close = 1e-4 if kind == "f4" else 1e-12
+        before = x.copy()
+        found = kernels.scatter_reduce.forward(x, dim, index, src, reduce, include_self)
+        np.testing.assert_allclose(found, want, rtol=close, atol=close)
+        np.testing.assert_array_equal(x, before)
+        assert kernels.scatter_reduce.into(x, dim, index, src, reduce, include_self) is x
+        np.testing.assert_array_equal(x, found)
+    x = np.ones((2, 3), kind)
+    for bad in (index[:0], np.full((2, 3), 3)):
+        assert kernels.scatter_reduce.into(x, 1, bad, np.zeros((2, 3), kind), reduce, include_self) is NotImplemented
+    assert kernels.scatter_reduce.into(x, 1, np.zeros((2, 3), "i8"), x, "median", include_self) is NotImplemented and (x == 1).all()
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8"])
@@ -113,7 +141,7 @@ NOT_SERVED: list[tuple[str, tuple[Any, ...]]] = [
     ("getitem_grad", (np.ones((2, 3)), (4, 3), None, (np.zeros(3, "i8"),))),
     ("getitem_grad", (np.ones((1, 3)), (4, 3), (slice(0, 1), ...), None)),
     ("embedding_grad", (np.ones((2, 3)), np.array([0, 4]), 4, -1)),
-    ("scatter_add_", (np.ones((2, 3)), 1, np.zeros((2, 3), "i8"), np.ones((2, 4)))),
+    ("scatter_", (np.ones((2, 3)), 1, np.zeros((2, 3), "i8"), np.ones((2, 4)), 0)),
     ("index_add_", (np.ones((2, 3)), 0, np.zeros(1, "i8"), np.ones((1, 2)), 1.0)),
 ]
 

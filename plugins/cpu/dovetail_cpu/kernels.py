@@ -41,7 +41,33 @@ def _on_copy(into: Callable[..., Any]) -> Kernel:
     return Kernel(forward, into=into)
 
 
-index_add, scatter_add = _on_copy(_native.index_add_), _on_copy(_native.scatter_add_)
+_ADD, _WRITE, _MOST, _LEAST, _TIMES = range(5)  # as in picking.h
+_REDUCTIONS = {"sum": _ADD, "mean": _ADD, "amax": _MOST, "amin": _LEAST, "prod": _TIMES}
+
+
+def _scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    return _native.scatter_(input, dim, index, src, _ADD)
+
+
+def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True) -> Any:
+    """In place; what one of the calls declines the first one has declined."""
+    how = _REDUCTIONS.get(reduce)
+    if how is None or not hasattr(src, "dtype"):
+        return NotImplemented
+    if not include_self:
+        start = src if how in (_MOST, _LEAST) else np.full(src.shape, how == _TIMES, src.dtype)
+        if _native.scatter_(input, dim, index, start, _WRITE) is NotImplemented:
+            return NotImplemented
+    if _native.scatter_(input, dim, index, src, how) is NotImplemented:
+        return NotImplemented
+    if reduce == "mean":
+        count = np.full(input.shape, include_self, input.dtype)
+        _native.scatter_(count, dim, index, np.ones(src.shape, src.dtype), _ADD)
+        return np.divide(input, np.maximum(count, 1, out=count), out=input)
+    return input
+
+
+index_add, scatter_add, scatter_reduce = _on_copy(_native.index_add_), _on_copy(_scatter_add), _on_copy(_scatter_reduce)
 
 _POWERS: dict[Any, Callable[[Array], Any]] = {  # as the reference has them, product by product
     2: _native.square,

@@ -215,19 +215,19 @@ nb::object embedding_grad(nb::handle grad, nb::handle index, long rows, long pad
     return out;
 }
 
-// Into the input: scatter_add(input, dim, index, source), index_add(input, dim, index, source, alpha).
+// Into the input: scatter(input, dim, index, source, how), index_add(input, dim, index, source, alpha).
 bool takes(nb::handle input, nb::handle index, nb::handle source) {
     if (!is_array(input) || !is_array(index) || !is_array(source)) return false;
     const Array a(input), i(index), x(source);
     const bool real = a.type() == NPY_FLOAT32 || a.type() == NPY_FLOAT64;
     return real && a.type() == x.type() && a.contiguous() && a.aligned() && x.count() && !overlap(a, x) && !overlap(a, i);
 }
-nb::object scatter_add(nb::handle input, nb::handle dim, nb::handle index, nb::handle source) {
+nb::object scatter(nb::handle input, nb::handle dim, nb::handle index, nb::handle source, int how) {
     if (!takes(input, index, source)) return decline();
     const Array a(input), i(index), x(source);
     if (i.ndim() != x.ndim() || !std::equal(i.shape(), i.shape() + i.ndim(), x.shape())) return decline();
     const auto found = along(a.shape(), a.ndim(), dim, index);
-    return found ? give(found, Giving::add, source, 1, nb::borrow(input)) : decline();
+    return found ? give(found, Giving(how), source, 1, nb::borrow(input)) : decline();
 }
 nb::object index_add(nb::handle input, long dim, nb::handle index, nb::handle source, nb::handle alpha) {
     if (!takes(input, index, source) || Array(index).ndim() != 1) return decline();
@@ -250,7 +250,7 @@ void bind_picking(nb::module_& m) {
     m.def("getitem_grad", &getitem_grad, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none());
     m.def("embedding", &embedding);
     m.def("embedding_grad", &embedding_grad);
-    m.def("scatter_add_", &scatter_add);
+    m.def("scatter_", &scatter);
     m.def("index_add_", &index_add);
 }
 

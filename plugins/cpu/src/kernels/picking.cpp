@@ -40,18 +40,26 @@ template <class T> void take(const Picks& p, const T* x, const int64_t* index, T
     });
 }
 
-template <Giving HOW, class T> INLINE void give_one(T x, T& place, T alpha) { place = HOW == Giving::add ? place + x * alpha : x; }
+// What becomes of what is there; of numbers or vectors of them.
+template <Giving HOW, class V, class T> INLINE V given(V there, V x, T alpha) {
+    if constexpr (HOW == Giving::add) return there + x * alpha;
+    else if constexpr (HOW == Giving::most) return (there > x) | (there != there) ? there : x;
+    else if constexpr (HOW == Giving::least) return (there < x) | (there != there) ? there : x;
+    else if constexpr (HOW == Giving::times) return there * x;
+    else return x;
+}
 
 template <class T, Giving HOW> INLINE void give_row(const T* row, T* place, long n, T alpha) {
     each_vector<T>(n, [&](long j, long some) INLINE_LAMBDA {
         const Vec<T> v = part(row + j, some);
-        put(place + j, HOW == Giving::add ? part(place + j, some) + v * alpha : v, some);
+        put(place + j, HOW == Giving::write ? v : given<HOW>(part(place + j, some), v, alpha), some);
     });
 }
 
 template <class T, Giving HOW> void give_all(const Picks& p, const T* x, const int64_t* index, T alpha, T* out) {
     constexpr long W = WIDTH<T>;
     const long blocks = (p.inner + W - 1) / W;
+    const auto give_one = [alpha](T& place, T value) INLINE_LAMBDA { place = given<HOW>(place, value, alpha); };
     parallel_range(p.outer * blocks, std::max(1L, GRAIN / (p.n * std::min(W, p.inner))), [&](long task, long end) {
         while (task < end) {  // neighbouring blocks together, as far as the outer index goes
             const long o = task / blocks, first = task % blocks, last = std::min(blocks, first + end - task);
@@ -61,20 +69,24 @@ template <class T, Giving HOW> void give_all(const Picks& p, const T* x, const i
             const T* row = x + o * p.n * p.inner + from;
             T* place = out + o * p.size * p.inner + from;
             if (p.inner == 1)
-                for (long i = 0; i < p.n; i++) give_one<HOW>(row[i], place[at[i * p.step[1]]], alpha);
+                for (long i = 0; i < p.n; i++) give_one(place[at[i * p.step[1]]], row[i]);
             else
                 for (long i = 0; i < p.n; i++, at += p.step[1], row += p.inner) {
                     if (p.step[2] == 0) give_row<T, HOW>(row, place + *at * p.inner, n, alpha);
                     else
-                        for (long j = 0; j < n; j++) give_one<HOW>(row[j], place[at[j * p.step[2]] * p.inner + j], alpha);
+                        for (long j = 0; j < n; j++) give_one(place[at[j * p.step[2]] * p.inner + j], row[j]);
                 }
         }
     });
 }
 
 template <class T> void give(const Picks& p, Giving how, const T* x, const int64_t* index, T alpha, T* out) {
-    if (how == Giving::add) give_all<T, Giving::add>(p, x, index, alpha, out);
-    else give_all<T, Giving::write>(p, x, index, alpha, out);
+    const auto all = how == Giving::add     ? give_all<T, Giving::add>
+                     : how == Giving::write ? give_all<T, Giving::write>
+                     : how == Giving::most  ? give_all<T, Giving::most>
+                     : how == Giving::least ? give_all<T, Giving::least>
+                                            : give_all<T, Giving::times>;
+    all(p, x, index, alpha, out);
 }
 
 }  // namespace

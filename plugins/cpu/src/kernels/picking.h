@@ -10,12 +10,13 @@ struct Picks {
     long step[3];
 };
 
-enum class Giving { add, write };
+enum class Giving { add, write, most, least, times };
 
 template <class T> struct PickingKernels {
     // out[o, i, j] = x[o, index[o, i, j], j]
     void (*take)(const Picks& p, const T* x, const int64_t* index, T* out);
-    // out[o, index[o, i, j], j] += alpha * x[o, i, j], in the order of i; or, to write, = x[o, i, j].
+    // out[o, index[o, i, j], j] += alpha * x[o, i, j], in the order of i; or = x[o, i, j]; or what is greater, less, or the product, where
+    // what is no number wins.
     void (*give)(const Picks& p, Giving how, const T* x, const int64_t* index, T alpha, T* out);
 };
 
