@@ -202,3 +202,17 @@ def test_signs(kind: str) -> None:
     for function in (_native.sign, _native.sgn):
         np.testing.assert_array_equal(function(x), want)
     assert not np.signbit(_native.sign(x)[3::9]).any()
+
+
+def test_attention_serves_heads_in_any_order() -> None:
+    """Also with gaps between rows, as `MultiheadAttention` cuts them from one product; repeated heads are the reference's."""
+    whole = np.random.default_rng(0).standard_normal((5, 2, 3, 8)).astype("f4")
+    q = whole[..., :4].transpose(1, 2, 0, 3)  # in memory (L, N, heads, E)
+    alone = [np.ascontiguousarray(q)] * 3
+    out, lse = _native.attention(q, q, q, None, None, None, 1.0, False, 0.5)
+    wanted, logs = _native.attention(*alone, None, None, None, 1.0, False, 0.5)
+    np.testing.assert_array_equal(out, wanted)
+    np.testing.assert_array_equal(lse, logs)
+    assert out.transpose(2, 0, 1, 3).flags.c_contiguous
+    for other in (np.broadcast_to(q[:, :1], q.shape), q.swapaxes(2, 3)):
+        assert _native.attention(other, other, other, None, None, None, 1.0, False, 0.5) is NotImplemented

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -104,6 +106,21 @@ def test_attention_lies_as_its_query(q: Any, k: Any, v: Any, options: Any, grad:
         given = [T.ones(*shape, requires_grad=grad).transpose(-3, -2) for shape in (q, k, v)]
         found.append(strides(T.nn.functional.scaled_dot_product_attention(*given, **options)))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_attention_of_heads_in_any_order(order: tuple[int, ...]) -> None:
+    """As `MultiheadAttention` has them, (L, N, heads, E) in memory with gaps between rows: values, gradients, the result's layout."""
+    draw = np.random.default_rng(0).standard_normal
+    arrays = [draw([(2, 3, 5)[d] for d in order] + [2 * 4]).astype("f") for _ in range(3)]
+    found = []
+    for T in (torch, dv):
+        given = [T.from_numpy(a.copy())[..., :4].permute(*(order.index(d) for d in range(3)), 3).requires_grad_() for a in arrays]
+        out = T.nn.functional.scaled_dot_product_attention(*given)
+        found.append((strides(out), [t.detach().numpy() for t in (out, *T.autograd.grad((out * out).sum(), given))]))
+    assert found[0][0] == found[1][0]
+    for mine, theirs in zip(found[1][1], found[0][1], strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
 # each gives the input after its result was written to, and the result: (made of, call)

@@ -25,14 +25,19 @@ bool split_heads(const Array& a) {
     return a.ndim() == 4 && a.stride(1) >= a.size(3) && a.stride(2) >= a.stride(1) * a.size(1) && a.stride(0) >= a.stride(2) * a.size(2);
 }
 // Layouts whose results' layout is told here; others are the reference's to choose.
-bool layout_known(const Array& a) { return a.contiguous() || split_heads(a); }
+bool layout_known(const Array& a) { return a.contiguous() || (a.ndim() == 4 && a.stride(0) > 0 && a.stride(1) > 0); }
 
-// A new array of this shape; with heads and rows exchanged in memory where the model array has them so.
+// A new array of this shape, its dimensions in the order in which the model array's lie in memory.
 nb::object laid_out(const Array& like, long rows, long width) {
     const int n = like.ndim();
-    if (!like.contiguous() && split_heads(like)) {
-        nb::object whole = fresh({like.size(0), rows, like.size(1), width}, like.type());
-        PyObject* view = PyArray_SwapAxes(Array(whole).a, 1, 2);
+    if (!like.contiguous() && layout_known(like)) {
+        npy_intp order[] = {0, 1, 2, 3}, place[4], sizes[] = {like.size(0), like.size(1), rows, width}, moved[4];
+        if (split_heads(like)) std::swap(order[1], order[2]);  // also where a size of 1 may have any step
+        else std::stable_sort(order, order + 3, [&](npy_intp c, npy_intp d) { return like.stride(int(c)) > like.stride(int(d)); });
+        for (int d = 0; d < 4; d++) moved[d] = sizes[order[d]], place[order[d]] = d;
+        nb::object whole = fresh(4, moved, like.type());
+        PyArray_Dims back{place, 4};
+        PyObject* view = PyArray_Transpose(Array(whole).a, &back);
         if (!view) throw nb::python_error();
         return nb::steal(view);
     }
