@@ -20,7 +20,7 @@ __all__ = ["main"]
 ROUNDS = 7
 FRAMEWORKS = {
     "Dovetail": ("dovetail", ["./core"]),
-    "PyTorch, its build for CPUs": ("torch", ["torch==2.13.0", "numpy"]),
+    "PyTorch, its build for CPUs": ("torch", ["torch==2.13.0+cpu", "numpy"]),
     "JAX": ("jax.numpy", ["jax"]),
     "tinygrad": ("tinygrad", ["tinygrad==0.10.3"]),
     "Keras 3, on JAX": ("keras", ["keras>=3", "jax"]),

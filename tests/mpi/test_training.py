@@ -63,3 +63,14 @@ def test_every_member_adds_a_part(members: int, kind: type) -> None:
     for member in reversed(range(members)):
         shared.add(rows, member)
     assert all(row.tobytes() == total.astype(kind).tobytes() for row in rows)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+@pytest.mark.filterwarnings("error")
+def test_sums_that_overflow_say_nothing(kind: type) -> None:
+    """A gradient scaler looks for them; MPI's own sum gives no warning either."""
+    most = np.finfo(kind).max
+    rows = [np.array([np.inf, most, 1], kind), np.array([-np.inf, most, 2], kind)]
+    for member in range(2):
+        shared.add(rows, member)
+    assert all(np.isnan(row[0]) and row[1:].tolist() == [np.inf, 3] for row in rows)

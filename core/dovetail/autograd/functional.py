@@ -55,7 +55,7 @@ def _start(where: str, t: Any, g: Any, create_graph: bool) -> tuple[Any, Tensor]
     if g._a.shape != t._a.shape:
         what = f"grad_output[0] has a shape of {tuple(g._a.shape)} and output[0] has a shape of {tuple(t._a.shape)}"
         raise ShapeError(where, f"Mismatch in shape: {what}")
-    if g._a.dtype != t._a.dtype and "c" in (g._a.dtype.kind, t._a.dtype.kind):
+    if (g._a.dtype.kind == "c") != (t._a.dtype.kind == "c"):
         what = f"Mismatch in dtype: grad_output[0] has a dtype of {g.dtype} and output[0] has a dtype of {t.dtype}"
         raise GradError(where, "For complex Tensors, both grad_output and output are required to have the same dtype", what)
     return t._n, g if create_graph else detached(g)

@@ -18,8 +18,6 @@ from ..tensor import Tensor
 
 __all__ = ["collate", "default_collate", "default_convert"]
 
-_NUMPY = (np.ndarray, np.bool_, np.number, np.object_)
-
 
 def default_convert(data: Any) -> Any:
     """Turn NumPy arrays inside a sample into tensors, and leave the rest.
@@ -30,7 +28,7 @@ def default_convert(data: Any) -> Any:
     """
     if isinstance(data, Tensor | str | bytes):
         return data
-    if isinstance(data, _NUMPY):
+    if isinstance(data, np.ndarray | np.bool_ | np.number | np.object_):
         return data if data.dtype.kind in "SUO" else as_tensor(data)
     if isinstance(data, collections.abc.Mapping):
         return _same_kind(data, {k: default_convert(data[k]) for k in data})
@@ -78,9 +76,7 @@ def _rule(first: Any, rules: dict[Any, Callable[..., Any]] | None) -> Callable[.
     """The caller's rule for a type: that of the type itself before that of a class above it."""
     if not rules:
         return None
-    if type(first) in rules:
-        return rules[type(first)]
-    return next((function for kind, function in rules.items() if isinstance(first, kind)), None)
+    return rules.get(type(first)) or next((function for kind, function in rules.items() if isinstance(first, kind)), None)
 
 
 def _unknown(found: Any) -> TypeMismatch:
@@ -124,7 +120,7 @@ def _sequence(batch: Any, first: Any, rules: Any) -> Any:
 default_collate_fn_map: dict[Any, Callable[..., Any]] = {  # a program may add its own types
     Tensor: _stack,
     np.ndarray: _numpy,
-    _NUMPY: _numpy,
+    (np.bool_, np.number, np.object_): _numpy,
     float: lambda batch, *, collate_fn_map=None: tensor(batch, dtype=float64),
     int: lambda batch, *, collate_fn_map=None: tensor(batch),  # bool is an int
     **dict.fromkeys((str, bytes), lambda batch, *, collate_fn_map=None: batch),

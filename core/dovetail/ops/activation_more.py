@@ -10,7 +10,7 @@ from ..autograd.node import Tensor, titled
 from ..errors import DtypeError, ValueRangeError
 from ._blockwise import choose, in_blocks, masked
 from ._op import Array, op, xp
-from ._refuse import DivisionByZero, no_bools
+from ._refuse import DivisionByZero, fits, no_bools
 from .activation import apply
 from .arithmetic import _add, _div, _sub, abs, mul, sub
 from .elementwise import exp, sigmoid, tanh
@@ -313,7 +313,8 @@ softshrink.vjp(lambda g, input, lambd: _where(g, input, (input >= -lambd) & (inp
 @op(name="threshold")
 def _threshold(input: Array, threshold: float, value: float) -> Array:
     no_bools("threshold", input)
-    lowest, value = xp(input).asarray([threshold, value]).astype(input.dtype)  # -1 is 255 among uint8, as PyTorch's
+    numbers = (number.item() if hasattr(number, "item") else number for number in (threshold, value))
+    lowest, value = xp(input).asarray([fits("threshold", number, input.dtype) for number in numbers]).astype(input.dtype)
     return xp(input).where(input <= lowest, value, input)
 
 

@@ -8,7 +8,7 @@ from ..autograd.node import Tensor
 from ..errors import ShapeError
 from ._op import Array, op
 from ._refuse import fits
-from .arithmetic import mul
+from .arithmetic import _alpha, mul
 from .inplace import inplace
 from .join import listed
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
@@ -82,7 +82,9 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     tensor([[3., 4.]])
     """
     whole = input if input._a.shape else input[None]  # a number counts for the type too
-    return addmm(*listed("addr", [whole, *_vectors(vec1, vec2)]), beta=beta, alpha=alpha)
+    parts = listed("addr", [whole, *_vectors(vec1, vec2)])
+    beta, alpha = (_alpha("addr", parts[0]._a.dtype, number) for number in (beta, alpha))
+    return addmm(*parts, beta=beta, alpha=alpha)
 
 
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

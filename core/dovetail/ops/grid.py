@@ -109,8 +109,8 @@ def _by_ops(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: 
         elif input._a.ndim == 5 or grid.element_size() == 2:
             x = (x * size - 1) * 0.5
         else:  # product and difference are one instruction of PyTorch's, which rounds once; the product of so few digits as head's is exact
-            head = x.detach().float().double()
-            x = ((head * (size / 2) - 0.5) + (x.double() - head).nan_to_num(0.0) * (size / 2)).to(grid.dtype)
+            head = x.detach().clamp(-3e38, 3e38).float().double()
+            x = ((head * (size / 2) - 0.5) + (x.double() - head) * (size / 2)).to(grid.dtype)
         x = x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners)
         low = x.detach().floor()
         part = x - low
@@ -170,4 +170,4 @@ def _read(input: Any, places: list[Any], padding_mode: str, align_corners: bool)
         good = (x >= 0) & (x <= size - 1)
         index, valid = where(good, x, 0).long() + index * size, good & valid
     values = plane_gather(input, index.unsqueeze(1).expand((*input._a.shape[:2], *index._a.shape[1:])))
-    return values * valid.unsqueeze(1).type_as(input) if padding_mode == "zeros" else values
+    return where(valid.unsqueeze(1), values, 0) if padding_mode == "zeros" else values  # whatever the image, or a weight, holds

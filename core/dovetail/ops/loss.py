@@ -168,12 +168,11 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         raise ShapeError("huber_loss", f"huber_loss does not support non-positive values for delta (delta={delta})")
     if input._a.dtype.kind in "iub" and target._a.dtype.kind not in "iub":
         raise DtypeError("huber_loss", f"result type {target.dtype} can't be cast to the desired output type {input.dtype}")
-    if weight is None:
-        out = _huber_op(input, target, reduction, delta)
-        return out if input._a.dtype == target._a.dtype else out.to(input.dtype)
-    if weight._a.shape != input._a.shape:
+    if weight is not None and weight._a.shape != input._a.shape:
         raise ValueRangeError("huber_loss", "Weights and input must have the same size.")
-    return reduced(_huber_op(input, target, "none", delta) * weight, reduction)
+    out = _huber_op(input, target, reduction if weight is None else "none", delta)
+    out = out if input._a.dtype == target._a.dtype else out.to(input.dtype)
+    return out if weight is None else reduced(out * weight, reduction)
 
 
 @op(name="binary_cross_entropy", dtypes="floating")

@@ -30,11 +30,12 @@ def no_narrowing(where: str, a: Any, dtype: Any) -> None:
     if a.dtype.kind not in "fcV":
         what = f"Expected a floating point or complex tensor as input. Got {type_name(a.dtype)}"
         raise DtypeError(where, what, "", "convert with .float()")
-    if dtype is not None and to_numpy_dtype(dtype).kind == "c" != a.dtype.kind:
-        raise DtypeError(where, f"dtype should be real for real inputs, but got {type_name(to_numpy_dtype(dtype))}")
-    if dtype is not None and promote_types(from_numpy_dtype(a.dtype), dtype) is not dtype:
+    kind = a.dtype if dtype is None else to_numpy_dtype(dtype)
+    if kind.kind == "c" != a.dtype.kind:
+        raise DtypeError(where, f"dtype should be real for real inputs, but got {type_name(kind)}")
+    if promote_types(from_numpy_dtype(a.dtype), from_numpy_dtype(kind)).np != kind:
         what = f"the dtype of the input ({type_name(a.dtype)}) should be convertible without narrowing to the specified dtype"
-        raise DtypeError(where, f"{what} ({type_name(to_numpy_dtype(dtype))})")
+        raise DtypeError(where, f"{what} ({type_name(kind)})")
 
 
 @op(dtypes=None, name="linalg_vector_norm", contiguous=True)

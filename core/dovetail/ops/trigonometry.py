@@ -107,10 +107,10 @@ def atan2(input: Array, other: Array) -> Array:
 
 
 @atan2.vjp
-def _(g: Any, input: Any, other: Any) -> Any:
+def _(g: Any, input: Any, other: Any, needs: Any) -> Any:
     length = _add(square(input), square(other))
     g = mul(g, reciprocal(length).masked_fill(length == 0, 0))  # at the origin PyTorch's gradient is 0
-    return mul(g, other), neg(mul(g, input))
+    return mul(g, other) if needs[0] else None, neg(mul(g, input)) if needs[1] else None
 
 
 @ufunc(dtypes="floating")

@@ -172,6 +172,8 @@ class DistributedDataParallel(dv.nn.Module, Joinable):
             counted[self.process_group.rank()] = 1
             counted[size] = float(syncs)
         all_reduce(counted, group=self.process_group)
+        if self.reducer is None and counted[size] and self.process_group.watch is not None:
+            self._begin()
         present = counted[:size].tolist()
         if self.reducer is not None:
             self.reducer.share = 1 / (size if self._divides_by_all else sum(present))
@@ -235,10 +237,8 @@ class _Hook(JoinHook):
         if root >= 0:
             if model.broadcast_buffers and model._buffers_shared:
                 model._broadcast([b for _, b in model._buffers_shared], root)
-            if model.process_group.watch is not None:
-                if model.reducer is None:
-                    model._begin()
-                model.reducer.shadow()  # type: ignore[union-attr]
+            if model.reducer is not None:
+                model.reducer.shadow()
 
     def post_hook(self, is_last_joiner: bool) -> None:
         """All have the model of the last of the ranks that had the most batches, as in PyTorch."""

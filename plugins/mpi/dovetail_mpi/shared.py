@@ -131,10 +131,11 @@ def add(rows: Sequence[np.ndarray[Any, Any]], own: int) -> None:
     count, members, kind = rows[0].size, len(rows), rows[0].dtype
     half = kind.isbuiltin != 1 or kind == np.float16  # half precision is added in single
     last = count * (own + 1) // members
-    for first in range(count * own // members, last, _BLOCK):
-        part = slice(first, min(first + _BLOCK, last))
-        total = rows[0][part].astype(np.float32 if half else kind)
-        for row in rows[1:]:
-            total += row[part]
-        for row in rows:
-            row[part] = total
+    with np.errstate(all="ignore"):  # gradients that overflow are found by what reads them, as after MPI's sum
+        for first in range(count * own // members, last, _BLOCK):
+            part = slice(first, min(first + _BLOCK, last))
+            total = rows[0][part].astype(np.float32 if half else kind)
+            for row in rows[1:]:
+                total += row[part]
+            for row in rows:
+                row[part] = total

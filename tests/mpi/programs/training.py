@@ -239,6 +239,15 @@ def with_a_copy() -> None:
         gradients.append([p.grad for p in one.parameters()])
     found["copied"] = all(dv.equal(*both) for later in gradients[1:] for both in zip(gradients[0], later, strict=True))
     found["copied"] &= all(p.grad is not q.grad for p, q in zip(model.parameters(), other.parameters(), strict=True))
+    one, third = copy.deepcopy(model.module), copy.deepcopy(model)
+    one.zero_grad()
+    third.zero_grad()
+    for rank in range(1, SIZE):
+        (one(dv.full((2, 6), 1.0 + rank).double()).sum() / (SIZE - 1)).backward()
+    with third.join(divide_by_initial_world_size=False):  # rank 0 has no batch, already in the copy's first pass
+        for _ in range(min(RANK, 1)):
+            third(x).sum().backward()
+    found["copied"] &= not RANK or all(dv.allclose(p.grad, q.grad) for p, q in zip(third.parameters(), one.parameters(), strict=True))
 
 
 def with_a_sampler() -> None:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../allocator.h"
 #include "../pool.h"
 #include "../vec.h"
 #include "table.h"
@@ -29,8 +30,8 @@ template <class T, class F> INLINE Vec<T> run_sum(long n, F&& f) {
 template <class T, int S, class F> void channel_sums(long n, long c, T* out, F&& add) {
     constexpr long W = WIDTH<T>, TOGETHER = 4;
     const long blocks = std::clamp(n * c / 8192, 1L, 64L);
-    T* held = scratch<T>(SLOT_1, blocks * S * c);
-    std::fill_n(held, blocks * S * c, T(0));
+    const Temporary<T> held(blocks * S * c);
+    std::fill_n(held + 0, blocks * S * c, T(0));
     parallel_range(blocks, 1, [&](long block, long end) {
         for (; block < end; block++) {
             T* to = held + block * S * c;
@@ -44,7 +45,7 @@ template <class T, int S, class F> void channel_sums(long n, long c, T* out, F&&
                 }
         }
     });
-    std::copy_n(held, S * c, out);
+    std::copy_n(held + 0, S * c, out);
     for (long block = 1; block < blocks; block++)
         for (long i = 0; i < S * c; i++) out[i] += held[block * S * c + i];
 }
@@ -64,7 +65,7 @@ template <class T> void batch_columns(long n, long c, const T* x, const T* weigh
         const Vec<T> d = part(x + r * c + i, some) - part(mean + i, some);
         sums[0] += d * d;
     });
-    T* scale = scratch<T>(SLOT_2, c);
+    const Temporary<T> scale(c);
     for (long i = 0; i < c; i++) var[i] /= T(n), scale[i] = T(1) / std::sqrt(var[i] + eps) * (weight ? weight[i] : T(1));
     channel_parts<T>(n, c, [&](long r, long i, long some) {
         const Vec<T> y = (part(x + r * c + i, some) - part(mean + i, some)) * part(scale + i, some);
@@ -107,7 +108,8 @@ template <class T> void batch(long n, long c, long l, const T* x, const T* weigh
 
 template <class T> void batch_grad_columns(long n, long c, const T* g, const T* x, const T* weight, const T* mean, const T* var, T eps,
                                            T* by_input, T* by_weight, T* by_bias) {
-    T *sums = scratch<T>(SLOT_2, 5 * c), *scale = sums + 2 * c, *tilt = scale + c, *level = tilt + c;
+    const Temporary<T> room(5 * c);
+    T *sums = room, *scale = sums + 2 * c, *tilt = scale + c, *level = tilt + c;
     channel_sums<T, 2>(n, c, sums, [&](long r, long i, long some, Vec<T>* to) {
         const Vec<T> d = part(g + r * c + i, some);
         to[0] += d, to[1] += d * (part(x + r * c + i, some) - part(mean + i, some));

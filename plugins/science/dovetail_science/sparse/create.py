@@ -283,15 +283,18 @@ def empty_like(input: Any, size: Any = None, *, dtype: Any = None, **options: An
 
 
 @known("full_like")
-def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, **options: Any) -> Any:
+def full_like(
+    input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False, memory_format: Any = None,
+) -> Any:  # fmt: skip
     """One number for every kept element, in the layout of another; of compressed layouts only, as PyTorch's."""
     if layout == dv.strided and input.form == COO:
-        return dv.full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, **options)
+        return dv.full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
     if layout not in (None, input.form):
         raise ShapeError("full_like", f"empty_like with different sparse layout is not supported (self is {input.form}, not {layout})")
     if input.form == COO:
         raise unsupported("full_like", input.form)
-    return input.like(dv.full_like(input.value.detach(), fill_value, dtype=dtype)).requires_grad_(bool(options.get("requires_grad")))
+    return input.like(dv.full_like(input.value.detach(), fill_value, dtype=dtype, device=device)).requires_grad_(requires_grad)
 
 
 @known("ones_like")

@@ -29,6 +29,12 @@ isneginf isposinf log1p nan_to_num rad2deg relu round sgn sign signbit sin sinh 
 _AS_THEY_ARE = ("neg", "negative", "positive", "conj", "conj_physical")  # linear ones: what is repeated may stay so
 
 
+def _changes(name: str, input: SparseTensor) -> None:
+    """Refuse to change a leaf whose gradient is recorded."""
+    if input.requires_grad and input.is_leaf and dv.is_grad_enabled():
+        raise ShapeError(f"{name}_", "a leaf Variable that requires grad is being used in an in-place operation")
+
+
 def _elementwise(name: str, first_coalesced: bool) -> None:
     function = getattr(Tensor, name)
 
@@ -37,6 +43,7 @@ def _elementwise(name: str, first_coalesced: bool) -> None:
         return t.like(function(t.live(), *args, **kwargs))
 
     def change(input: Any, *args: Any, **kwargs: Any) -> Any:
+        _changes(name, input)
         if first_coalesced and input.form == COO and not input.coalesced:
             raise ShapeError(f"{name}_", f"{name}_ requires coalesced input")
         return input._take(call(input, *args, **kwargs))
@@ -212,8 +219,7 @@ def floor_divide(input: Any, other: Any) -> Any:
 def _in_place(name: str, function: Callable[..., Any]) -> None:
     def change(input: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(input, SparseTensor):
-            if input.requires_grad and input.is_leaf and dv.is_grad_enabled():
-                raise ShapeError(f"{name}_", "a leaf Variable that requires grad is being used in an in-place operation")
+            _changes(name, input)
             out = function(input, *args, **kwargs)
             if not isinstance(out, SparseTensor):
                 raise ShapeError(f"{name}_", f"the result is dense, the tensor {input.form}")
@@ -245,14 +251,14 @@ for _name, _function in {"add": add, "sub": sub, "mul": mul, "div": div, "pow": 
 @known("fill_")
 def fill_(input: Any, value: Any) -> Any:
     """Set every kept element of a compressed layout to one number."""
+    _changes("fill", input)
     return input._take(TABLE["full_like"](input, value))
 
 
 @known("zero_")
 def zero_(input: Any) -> Any:
     """Keep nothing any more."""
-    if input.form != COO:
-        return input._take(TABLE["zeros_like"](input))
+    _changes("zero", input)
     return input._take(TABLE["zeros_like"](input))
 
 
@@ -261,6 +267,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Become a copy of another sparse tensor, in this type."""
     if not isinstance(src, SparseTensor) or not isinstance(input, SparseTensor):
         raise ShapeError("copy_", "copy_() between dense and sparse Tensors is not implemented", "", "use to_sparse()")
+    _changes("copy", input)
     return input._take(src.to(input.dtype).clone())
 
 
