@@ -92,18 +92,37 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
 @op(dtypes=None, name="vision/batched_nms")
 def _kept_by_category(boxes: Fixed, scores: Fixed, idxs: Fixed, iou_threshold: float) -> Array:
     """What `batched_nms` keeps; computed on the host."""
-    a, points, numbers = _host(boxes), _host(scores), _host(idxs)
-    order = _descending(points)
-    if 0 < a.size <= 4000:  # torchvision's bound; moved apart, boxes of one category cannot meet those of another
-        a = a + (numbers.astype(a.dtype) * (a.max() + 1))[:, None]
-        at = _suppressed(_wide(a), order, iou_threshold)
-    else:
-        a = _wide(a)
-        parts = [_suppressed(a, order[numbers[order] == category], iou_threshold) for category in np.unique(numbers)]
-        keep = np.zeros(len(a), bool)
-        keep[np.concatenate([np.zeros(0, np.int64), *parts])] = True
-        at = order[keep[order]].astype(np.int64)
-    return xp(boxes).asarray(at)
+    keep = _apart if 0 < boxes.size <= 4000 else _each  # torchvision's bound
+    return xp(boxes).asarray(keep(_host(boxes), _descending(_host(scores)), _host(idxs), iou_threshold))
+
+
+def _apart(a: Any, order: Any, numbers: Any, iou_threshold: float) -> Any:
+    """All at once: moved apart, boxes of one category cannot meet those of another."""
+    return _suppressed(_wide(a + (numbers.astype(a.dtype) * (a.max() + 1))[:, None]), order, iou_threshold)
+
+
+def _each(a: Any, order: Any, numbers: Any, iou_threshold: float) -> Any:
+    """One category after the other."""
+    parts = [_suppressed(_wide(a), order[numbers[order] == category], iou_threshold) for category in np.unique(numbers)]
+    keep = np.zeros(len(a), bool)
+    keep[np.concatenate([np.zeros(0, np.int64), *parts])] = True
+    return order[keep[order]].astype(np.int64)
+
+
+def _batched_nms_coordinate_trick(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    """`batched_nms` by `_apart`, whatever the number of boxes; programs call it by this name, and the next one."""
+    return _by(_apart, boxes, scores, idxs, iou_threshold)
+
+
+def _batched_nms_vanilla(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    return _by(_each, boxes, scores, idxs, iou_threshold)
+
+
+def _by(keep: Any, boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    if not boxes.numel():
+        return dovetail.zeros(0, dtype=dovetail.int64, device=boxes.device)
+    a, points, numbers = (one.detach().cpu().numpy() for one in (boxes, scores, idxs))
+    return dovetail.from_numpy(keep(a, _descending(points), numbers, iou_threshold)).to(boxes.device)
 
 
 def first_best(scores: Tensor, count: int) -> Tensor:
