@@ -112,6 +112,15 @@ def test_suppression(dtype, threshold):
     assert kept.dtype == dv.int64 and 0 < len(kept) < 300
 
 
+@pytest.mark.parametrize("step", [2.0, 4.0, 6.0])
+def test_suppression_along_a_chain(step):
+    """Each box is covered by the one before it, which may be gone itself."""
+    low = np.arange(200, dtype=np.float32)[:, None] * np.float32([step, 0])
+    boxes, scores = np.concatenate((low, low + 10), 1), np.linspace(1, 0, 200, dtype=np.float32)
+    kept = ours.nms(dv.from_numpy(boxes), dv.from_numpy(scores), 0.3)
+    assert kept.tolist() == plain_nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.3).tolist()
+
+
 @pytest.mark.parametrize("count", [0, 1, 400, 1500])
 def test_suppression_by_category(count):
     boxes, scores, kinds = some_boxes(count, 100, np.float32), RNG.permutation(count).astype(np.float32), RNG.integers(0, 4, count)
