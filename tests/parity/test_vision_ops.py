@@ -143,6 +143,16 @@ def test_roi_align(size, scale, ratio, aligned):
     same(lambda o, x: o.roi_align(x, move[o](ROIS.astype("f4")), size, scale, ratio, aligned), maps.astype("f4"), rtol=1e-4, atol=1e-5)
 
 
+def test_roi_align_of_boxes_without_a_width():
+    maps, flat = RNG.random((2, 3, 5, 6)), np.array([[0.0, 2, 2, 2, 4], [1, 3, 1, 3, 1]])
+    move = {ours: dv.from_numpy, theirs: torch.from_numpy}
+    for rois in (flat, flat[1:], np.concatenate((flat, ROIS))):
+        same(lambda o, x, rois=rois: o.roi_align(x, move[o](rois), 2, 1.0, -1, True), maps)
+    x = dv.from_numpy(maps).requires_grad_()  # of whose gradient torchvision's Python form makes NaN, its C++ form zeros
+    ours.roi_align(x, dv.from_numpy(flat), 2, 1.0, -1, True).sum().backward()
+    assert (x.grad == 0).all()
+
+
 def test_roi_align_of_a_pyramid():
     maps = [RNG.standard_normal((2, 3, 64 // k, 96 // k)) for k in (1, 2, 4)]
     boxes = [some_boxes(6, 300), some_boxes(4, 150)]
