@@ -16,11 +16,12 @@ class StrEnumMeta(EnumMeta):
 
     auto = auto
 
-    def from_str(cls, member: str) -> Any:
+    def from_str(self, member: str) -> Any:
         """The member of this name; a ValueError where there is none."""
-        if member not in cls.__members__:
-            raise ValueRangeError(cls.__name__, f"Unknown value '{member}' for {cls.__name__}.", f"expected one of {list(cls.__members__)}")
-        return cls.__members__[member]
+        if member not in self.__members__:
+            what = f"Unknown value '{member}' for {self.__name__}."
+            raise ValueRangeError(self.__name__, what, f"expected one of {list(self.__members__)}")
+        return self.__members__[member]
 
 
 class StrEnum(Enum, metaclass=StrEnumMeta):
