@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import random
+import shutil
 import warnings
 from collections import OrderedDict
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ pytest.importorskip("PIL")
 
 import dovetail as dv
 from dovetail_torch.moved import counterpart
+from dovetail_vision import datasets
 from tests.parity.torchvision_oracle import with_operators
 
 pytestmark = pytest.mark.parity
@@ -35,6 +40,47 @@ def boxes_to_rois(t, tv):
 def overlaps(t, tv):
     one = t.from_numpy(BOXES.astype(np.float32))
     return [*tv("ops.boxes")._box_inter_union(one, one[:2]), tv("ops.poolers").initLevelMapper(2, 5)([one * 9])]
+
+
+def boxes_by_private_names(t, tv):
+    one, boxes = t.from_numpy(BOXES.astype(np.float32)), tv("ops.boxes")
+    scores, kinds = t.linspace(0.9, 0.1, 4), t.tensor([0, 1, 0, 1])
+    turns = ("_box_cxcywh_to_xyxy", "_box_xyxy_to_cxcywh", "_box_xywh_to_xyxy", "_box_xyxy_to_xywh")
+    kept = [getattr(boxes, f"_batched_nms_{how}")(one * 0.1, scores, kinds, 0.3) for how in ("vanilla", "coordinate_trick")]
+    return [*(getattr(tv("ops._box_convert"), name)(one) for name in turns), *kept]
+
+
+def pooling_by_steps(t, tv):
+    pool = tv("ops.poolers")
+    maps = pool._filter_input(OrderedDict((str(i), t.from_numpy(one)) for i, one in enumerate(MAPS)), ["0", "1"])
+    maps[1] = maps[1][:, :4]
+    scales, mapper = pool._setup_scales(maps, [(60, 64), (64, 60)], 30, 3)
+    boxes = [t.from_numpy(BOXES.astype(np.float32))]
+    pooled = pool._multiscale_roi_align(maps, boxes, (2, 3), 2, scales, mapper)
+    return [pooled, scales, [mapper.k_min, mapper.k_max, mapper.s0, pool._infer_scale(maps[0], [60, 64])]]
+
+
+def texts(t, tv):
+    text = tv("_utils").sequence_to_str
+    one = [text(words, **more) for words in ([], ["a"], ["a", "b"], ["a", 2, "c"]) for more in ({}, {"separate_last": "or "})]
+    found = [tv("datasets.utils")._detect_file_type(f"x/a{end}") for end in (".tgz", ".tbz2", ".tar", ".tar.gz", ".zip", ".gz", ".b.xz")]
+    addresses = ("https://drive.google.com/file/d/1_a-b/view", "https://drive.google.com/", "https://example.com/file/d/1/view")
+    return [one, found, [tv("datasets.utils")._get_google_drive_file_id(url) for url in addresses]]
+
+
+def builders(t, tv):
+    first, second, third = (tv(f"models.{family}") for family in ("efficientnet", "vision_transformer", "detection.ssdlite"))
+    rows = first._efficientnet_conf("efficientnet_v2_s")[0][:2]
+    found = []
+    for build, arguments, more in (
+        (first._efficientnet, (rows, 0.1, 32, None, True), {}),
+        (second._vision_transformer, (16, 1, 2, 8, 16, None, True), {"image_size": 32, "num_classes": 3}),
+        (third._prediction_block, (4, 6, 3, t.nn.BatchNorm2d), {}),
+    ):
+        t.manual_seed(0)
+        state = build(*arguments, **more).state_dict()
+        found += [list(state), *state.values()]
+    return found
 
 
 def norms_apart(t, tv):
@@ -216,6 +262,10 @@ def same(got, want) -> None:
     "case",
     [
         boxes_to_rois,
+        boxes_by_private_names,
+        pooling_by_steps,
+        texts,
+        builders,
         overlaps,
         norms_apart,
         pyramid,
@@ -233,3 +283,43 @@ def test_helpers(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the modules of clips are deprecated, here as there
         same(case(dv, lambda name: counterpart("dovetail_vision", name)), case(torch, lambda name: import_module(f"torchvision.{name}")))
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_unpacking_returns_what_torchvisions_does(tmp_path: Path, kind: type) -> None:
+    (tmp_path / "in" / "words").mkdir(parents=True)
+    (tmp_path / "in" / "words" / "a.txt").write_bytes(b"a b")
+    for form in ("zip", "tar", "gztar", "bztar", "xztar"):
+        shutil.make_archive(str(tmp_path / form), form, tmp_path / "in")
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"a b"))
+    (tmp_path / "a.txt.xz").write_bytes(lzma.compress(b"a b"))
+    shutil.copy(tmp_path / "gztar.tar.gz", tmp_path / "short.tgz")
+    found = []
+    for utils in (datasets.utils, import_module("torchvision.datasets.utils")):
+        rows = []
+        for path in sorted(path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".txt"):
+            for folder in (None, tmp_path / "out" / path.name):
+                if folder is None and path.suffix not in (".gz", ".xz"):
+                    continue
+                if folder:
+                    folder.mkdir(parents=True, exist_ok=True)
+                rows += [utils.extract_archive(kind(path), kind(folder) if folder else None)]
+        made = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+        found.append((rows, made))
+        shutil.rmtree(tmp_path / "out")
+    assert found[0] == found[1]
+    for name in ("plain", "a.rar"):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(RuntimeError, match="has no suffixes|Unknown compression or archive type: '.rar'"):
+            datasets.utils.extract_archive(tmp_path / name)
+
+
+def test_what_is_refused_of_private_names(tmp_path: Path) -> None:
+    from dovetail_vision._utils import StrEnum
+
+    with pytest.raises(ValueError, match=r"Unknown value 'UP' for Side\."):
+        StrEnum("Side", "LEFT RIGHT").from_str("UP")
+    with pytest.raises(NotImplementedError, match="cannot be read by accimage"):
+        datasets.folder.accimage_loader("a.jpg")
+    with pytest.raises(RuntimeError, match=r"_decompress: \.tar\.gz is an archive's"):
+        datasets.utils._decompress("a.tar.gz")

@@ -82,6 +82,16 @@ def test_what_the_native_kernel_reads_is_pytorchs_to_the_last_bit(angle: float) 
             np.testing.assert_array_equal(got.numpy(), want.numpy())
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("angle", [45.0, 90.0, 180.0, -90.0])
+def test_nearest_pixels_of_float64_are_pytorchs_also_half_way_between_two(angle: float, recorded: bool) -> None:
+    for height, width in [(4, 4), (5, 7), (12, 12), (28, 28), (33, 47), (64, 48)]:
+        array = RNG.random((2, height, width))
+        want = theirs.v2.functional.rotate(torch.from_numpy(array), angle)
+        got = ours.v2.functional.rotate(dovetail.from_numpy(array).requires_grad_(recorded), angle)
+        np.testing.assert_array_equal(got.detach().numpy(), want.numpy(), err_msg=f"{height} by {width}")
+
+
 @pytest.mark.parametrize("name", ["MixUp", "CutMix"])
 def test_shares_are_never_nothing_or_all(name: str) -> None:
     images, labels = RNG.random((4, 3, 6, 6)).astype(np.float32), RNG.integers(0, 3, 4)

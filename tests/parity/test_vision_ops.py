@@ -112,6 +112,15 @@ def test_suppression(dtype, threshold):
     assert kept.dtype == dv.int64 and 0 < len(kept) < 300
 
 
+@pytest.mark.parametrize("step", [2.0, 4.0, 6.0])
+def test_suppression_along_a_chain(step):
+    """Each box is covered by the one before it, which may be gone itself."""
+    low = np.arange(200, dtype=np.float32)[:, None] * np.float32([step, 0])
+    boxes, scores = np.concatenate((low, low + 10), 1), np.linspace(1, 0, 200, dtype=np.float32)
+    kept = ours.nms(dv.from_numpy(boxes), dv.from_numpy(scores), 0.3)
+    assert kept.tolist() == plain_nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.3).tolist()
+
+
 @pytest.mark.parametrize("count", [0, 1, 400, 1500])
 def test_suppression_by_category(count):
     boxes, scores, kinds = some_boxes(count, 100, np.float32), RNG.permutation(count).astype(np.float32), RNG.integers(0, 4, count)
@@ -132,6 +141,16 @@ def test_roi_align(size, scale, ratio, aligned):
     same(lambda o, x: o.RoIAlign(size, scale, ratio, aligned)(x, [move[o](ROIS[:2, 1:]), move[o](ROIS[2:, 1:])]), maps, grads=1)
     same(lambda o, x: o.roi_align(x, move[o](ROIS[:0]), size, scale, ratio, aligned), maps, grads=1)
     same(lambda o, x: o.roi_align(x, move[o](ROIS.astype("f4")), size, scale, ratio, aligned), maps.astype("f4"), rtol=1e-4, atol=1e-5)
+
+
+def test_roi_align_of_boxes_without_a_width():
+    maps, flat = RNG.random((2, 3, 5, 6)), np.array([[0.0, 2, 2, 2, 4], [1, 3, 1, 3, 1]])
+    move = {ours: dv.from_numpy, theirs: torch.from_numpy}
+    for rois in (flat, flat[1:], np.concatenate((flat, ROIS[:1]))):
+        same(lambda o, x, rois=rois: o.roi_align(x, move[o](rois), 2, 1.0, -1, True), maps)
+    x = dv.from_numpy(maps).requires_grad_()  # of whose gradient torchvision's Python form makes NaN, its C++ form zeros
+    ours.roi_align(x, dv.from_numpy(flat), 2, 1.0, -1, True).sum().backward()
+    assert (x.grad == 0).all()
 
 
 def test_roi_align_of_a_pyramid():

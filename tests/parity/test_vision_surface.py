@@ -26,14 +26,14 @@ tv = torchvision()
 
 #: Video and optical flow models, quantized ones, the compiled parts, and what registers those with PyTorch.
 ABSENT = (
-    "_C", "_C_stable", "_autograd_registrations", "_meta_registrations", "_utils", "image", "io._video_deprecation_warning", "io.video",
+    "_C", "_C_stable", "_autograd_registrations", "_meta_registrations", "image", "io._video_deprecation_warning", "io.video",
     "models.optical_flow", "models.quantization", "models.video", "ops._register_onnx_ops", "prototype",
     "tv_tensors._torch_function_helpers",
 )  # fmt: skip
 #: Type variables, and names that serve torchvision's own files alone.
 WORKINGS = {
-    "D", "IN_FBCODE", "M", "T", "T_co", "V", "W", "accimage", "accimage_loader", "kwonly_to_pos_or_kw", "lazy_compile", "maybe_cast",
-    "sequence_to_str", "expand_masks_tracing_scale", "BUILTIN_MODELS", "DualGraphModule", "LeafModuleAwareTracer", "NodePathTracer",
+    "D", "IN_FBCODE", "M", "T", "T_co", "V", "W", "accimage", "kwonly_to_pos_or_kw", "lazy_compile", "maybe_cast",
+    "expand_masks_tracing_scale", "BUILTIN_MODELS", "DualGraphModule", "LeafModuleAwareTracer", "NodePathTracer",
     "mv3_all", "USER_AGENT", "BroadcastingList2", "OpticalFlow", "RandomTransforms", "VideoClassification",
     "grayscale_to_rgb_image_pil",
 }  # fmt: skip
@@ -46,22 +46,40 @@ UNSEEN = {
 }  # fmt: skip
 #: Private names that programs are known to use.
 USED = """
+_utils.StrEnum
+_utils.sequence_to_str
 datasets.cifar.CIFAR10._check_integrity
 datasets.mnist.MNIST._check_exists
+datasets.utils._decompress
+datasets.utils._get_google_drive_file_id
+datasets.utils._read_pfm
 datasets.vision.VisionDataset._format_transform_repr
 datasets.vision.VisionDataset._repr_indent
+datasets.voc._VOCBase
 extension._has_ops
 models._utils._make_divisible
 models.detection.faster_rcnn._default_anchorgen
 models.detection.faster_rcnn._validate_trainable_layers
 models.detection.ssd._vgg_extractor
 models.detection.ssdlite._mobilenet_extractor
+models.detection.ssdlite._prediction_block
+models.efficientnet._efficientnet
+models.efficientnet._efficientnet_conf
 models.resnet._resnet
+models.vision_transformer._vision_transformer
+ops._box_convert._box_cxcywh_to_xyxy
+ops._box_convert._box_xyxy_to_cxcywh
 ops._utils._cat
 ops._utils._loss_inter_union
 ops._utils._upcast
+ops.boxes._batched_nms_coordinate_trick
+ops.boxes._batched_nms_vanilla
 ops.boxes._box_inter_union
 ops.boxes._upcast
+ops.poolers._convert_to_roi_format
+ops.poolers._infer_scale
+ops.poolers._multiscale_roi_align
+ops.poolers._setup_scales
 transforms.functional._get_inverse_affine_matrix
 transforms.functional._get_perspective_coeffs
 transforms.functional._interpolation_modes_from_int

@@ -132,14 +132,19 @@ def test_what_predict_refuses(tmp_path, scans):
     (tmp_path / "b.png").write_bytes(b"no image")
     for arguments, text in [
         ((tmp_path / "none.png", "--model", "vision/digits_resnet"), "none.png: cannot be read: No such file"),
-        ((tmp_path / "b.png", "--model", "vision/digits_resnet"), "b.png"),
+        (
+            (tmp_path / "b.png", "--model", "vision/digits_resnet"),
+            "b.png: these are no whole image of this kind (UnidentifiedImageError: cannot ide",
+        ),
+        ((image, "--model", "text/char_gpt"), "text/char_gpt is no model of images, but of language model, transformer"),
         ((image, "--model", "vision/digits_cnn"), "vision/digits_cnn comes without trained weights; give a file of your own"),
         ((image, "--model", "vision/resne"), "no plugin that is installed brings 'vision/resne'; nearest: vision/resnet"),
         ((image, "--model", "vision/digits_resnet", "--weights", "v9"), "vision/digits_resnet has no weights 'v9'; it has torch"),
         ((image, "--model", "vision/digits_resnet", "--weights", "a.pth"), "--weights a.pth: there is no such file"),
     ]:
         result = run("predict", *arguments)
-        assert result.exit_code == 1 and text in result.output and "Traceback" not in result.output, result.output
+        assert result.exit_code == 1 and text in result.output, result.output
+        assert "Traceback" not in result.output and " at 0x" not in result.output
 
 
 def test_where_pictures_go(tmp_path):

@@ -70,9 +70,12 @@ def test_segmentation():
     got = evaluate(Sees(answers, lambda parts: {"out": dv.stack(parts)}), data, batch_size=4, num_classes=6)
     assert got == {"miou": 1.0, "pixel_accuracy": 1.0, "ious": [1.0] * 6}
     answers[0] = scores_of(np.zeros((96, 96)), 6)
-    assert 0.5 < evaluate(Sees(answers, dv.stack), data, num_classes=6)["miou"] < 1
+    found = evaluate(Sees(answers, dv.stack), data, num_classes=6)
+    assert 0.5 < found["miou"] < 1 and evaluate(Sees(answers, dv.stack), data) == found
+    maps = [Sees(answers, lambda parts: dv.stack(parts).argmax(1)) for _ in range(2)]
+    assert evaluate(maps[0], data, num_classes=6) == found
     with pytest.raises(ValueRangeError, match="evaluate: num_classes is None; expected the number of classes of the pixels"):
-        evaluate(Sees(answers, dv.stack), data)
+        evaluate(maps[1], data)
 
 
 def test_detection():

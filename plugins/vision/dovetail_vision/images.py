@@ -11,7 +11,7 @@ import numpy as np
 import dovetail as dv
 from dovetail.errors import DecodeError
 
-__all__ = ["decode", "example"]
+__all__ = ["decode", "example", "said"]
 
 _FORMATS = {".png": ("PNG",), ".jpg": ("JPEG",), ".jpeg": ("JPEG",), ".bmp": ("BMP", "DIB"), ".gif": ("GIF",), ".webp": ("WEBP",)}
 
@@ -44,8 +44,17 @@ def decode(data: bytes, kind: str, most: int) -> dv.Tensor:
     except DecodeError:
         raise
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
-        raise DecodeError(where, None, f"{type(error).__name__}: {error}") from error
+        raise DecodeError(where, None, said(error)) from error
     return dv.from_numpy(np.ascontiguousarray(array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)))
+
+
+def said(error: Exception) -> str:
+    """What one of Pillow's readers complains of, without the place of a stream in memory.
+
+    >>> said(ValueError("cannot identify image file <_io.BytesIO object at 0x7f00>"))
+    'ValueError: cannot identify image file'
+    """
+    return f"{type(error).__name__}: {error}".partition(" <_io.")[0]
 
 
 def example(target: Path | io.BytesIO) -> None:

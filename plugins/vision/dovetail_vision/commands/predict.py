@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
+#: What a model of images has one of, where its plugin says what it is.
+_OF_IMAGES = {"image", "classification", "detection", "segmentation"}
+
+
 class Asked:
     """The model with its weights, what prepares its images, and the names of its classes."""
 
@@ -22,6 +26,9 @@ class Asked:
         from dovetail import load, models, nn, weights
 
         self.key = key
+        tags = models.get(key).fields.get("tags", ())
+        if tags and not _OF_IMAGES.intersection(tags):
+            raise click.ClickException(f"{key} is no model of images, but of {', '.join(tags)}; see 'dovetail models list --tag image'")
         rows = [weights.get(name) for name in weights.list(f"{models.get(key).key}@*")]
         chosen: Any = named or "DEFAULT"
         file = Path(chosen)

@@ -7,6 +7,7 @@ import os
 
 from PIL import Image
 
+from ..images import said
 from ._errors import MissingFiles, Unreadable
 
 __all__ = ["MOST_PIXELS", "decode_image", "open_image"]
@@ -50,4 +51,4 @@ def _read(file: io.BufferedIOBase, where: str | os.PathLike[str], mode: str | No
     except (Unreadable, MemoryError):
         raise
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
-        raise Unreadable(where, None, f"cannot be read as an image ({type(error).__name__}: {error}); is the file damaged?") from error
+        raise Unreadable(where, None, f"cannot be read as an image ({said(error)}); is the file damaged?") from error

@@ -9,15 +9,15 @@ from typing import Any
 
 from PIL import Image
 
-from dovetail.errors import ValueRangeError
+from dovetail.errors import UnsupportedError, ValueRangeError
 
 from ._errors import MissingFiles
 from ._image import open_image
 from .vision import VisionDataset
 
 __all__ = [
-    "IMG_EXTENSIONS", "DatasetFolder", "ImageFolder", "default_loader", "find_classes", "has_file_allowed_extension", "is_image_file",
-    "make_dataset", "pil_loader",
+    "IMG_EXTENSIONS", "DatasetFolder", "ImageFolder", "accimage_loader", "default_loader", "find_classes", "has_file_allowed_extension",
+    "is_image_file", "make_dataset", "pil_loader",
 ]  # fmt: skip
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -102,6 +102,16 @@ def make_dataset(
 
 def _files(folder: str) -> list[str]:
     return [os.path.join(root, name) for root, _, names in sorted(os.walk(folder, followlinks=True)) for name in sorted(names)]
+
+
+def accimage_loader(path: str) -> Any:
+    """Refused: images are read by Pillow alone. It is here for programs that import it and do not use it.
+
+    Raises an UnsupportedError.
+    """
+    raise UnsupportedError(
+        "accimage_loader", f"{path!r} cannot be read by accimage", "expected pil_loader", "images are read by Pillow alone"
+    )
 
 
 def pil_loader(path: Folder) -> Image.Image:

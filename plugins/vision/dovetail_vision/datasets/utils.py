@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from dovetail.errors import ValueRangeError
+from dovetail.errors import UnsupportedError, ValueRangeError
 
 from ._fetch import drive, extract, fetch, md5_of
+from ._rasters import read_pfm as _read_pfm  # noqa: F401 (programs import it from here)
 
 __all__ = [
     "calculate_md5", "check_integrity", "check_md5", "download_and_extract_archive", "download_file_from_google_drive", "download_url",
@@ -17,6 +20,9 @@ __all__ = [
 ]  # fmt: skip
 
 Location = str | Path
+
+_ALIASES = {".tbz": ".tar.bz2", ".tbz2": ".tar.bz2", ".tgz": ".tar.gz"}
+_ARCHIVES, _COMPRESSIONS = (".tar", ".zip"), (".bz2", ".gz", ".xz")
 
 
 def calculate_md5(fpath: Location, chunk_size: int = 1024 * 1024) -> str:
@@ -43,15 +49,62 @@ def download_url(url: str, root: Location, filename: Location | None = None, md5
     fetch([url], Path(os.path.expanduser(root)) / (filename or os.path.basename(url)), md5)
 
 
-def extract_archive(from_path: Location, to_path: Location | None = None, remove_finished: bool = False) -> str:
-    """Unpack an archive, or a single compressed file, into a folder, by default its own; returns the folder."""
-    folder = os.path.dirname(from_path) if to_path is None else os.fspath(to_path)
-    path = Path(from_path)
-    single = path.suffix in (".gz", ".xz", ".bz2") and not path.stem.endswith(".tar")
-    extract(path, os.path.join(folder, path.stem) if single else folder)
+def extract_archive(from_path: Location, to_path: Location | None = None, remove_finished: bool = False) -> Location:
+    """Unpack an archive into a folder, by default its own, and return the folder; of a single compressed file, return what came out.
+
+    What it returns is a Path where ``from_path`` is one. Raises a RuntimeError for a name that ends as no archive's does.
+
+    >>> import gzip, tempfile
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     packed = os.path.join(root, "words.txt.gz")
+    ...     _ = Path(packed).write_bytes(gzip.compress(b"a b"))
+    ...     Path(extract_archive(packed)).read_bytes()
+    b'a b'
+    """
+    suffix, archive, _ = _detect_file_type(from_path)
+    folder = Path(os.path.dirname(from_path) if to_path is None else to_path)
+    if archive:
+        extract(from_path, folder)
+        if remove_finished:
+            os.remove(from_path)
+    else:
+        folder = _decompress(from_path, folder / os.path.basename(from_path).replace(suffix, ""), remove_finished)
+    return os.fspath(folder) if isinstance(from_path, str) else folder
+
+
+def _detect_file_type(file: Location) -> tuple[str, str | None, str | None]:
+    """How a file's name ends, and of which archive and which compression that is: (".tar.gz", ".tar", ".gz")."""
+    endings = Path(file).suffixes
+    last = endings[-1] if endings else ""
+    *inner, outer = re.findall(r"[.]\w+", _ALIASES.get(last, last)) or [""]
+    inner = inner or endings[-2:-1]
+    if outer in _ARCHIVES:
+        return last, outer, None
+    if outer not in _COMPRESSIONS:
+        what = f"Unknown compression or archive type: '{last}'" if last else f"File '{file}' has no suffixes"
+        known = ", ".join(sorted([*_ALIASES, *_ARCHIVES, *_COMPRESSIONS]))
+        raise UnsupportedError("extract_archive", what, f"Known suffixes are: {known}")
+    if not inner or inner[0] not in _ARCHIVES:
+        return last, None, outer
+    return last if last in _ALIASES else inner[0] + last, inner[0], outer
+
+
+def _decompress(from_path: Location, to_path: Location | None = None, remove_finished: bool = False) -> Path:
+    """Unpack a single compressed file, by default to its name without the ending; returns where it is."""
+    suffix, archive, compression = _detect_file_type(from_path)
+    if archive or not compression:
+        raise UnsupportedError("_decompress", f"{suffix} is an archive's", "expected a single file: .bz2, .gz or .xz", "extract_archive")
+    target = Path(os.fspath(from_path).replace(suffix, "") if to_path is None else to_path)
+    extract(from_path, target)
     if remove_finished:
         os.remove(from_path)
-    return folder
+    return target
+
+
+def _get_google_drive_file_id(url: str) -> str | None:
+    parts = urlsplit(url)
+    match = re.match("/file/d/([^/]*)", parts.path) if re.match("(drive|docs)[.]google[.]com", parts.netloc) else None
+    return match[1] if match else None
 
 
 def download_and_extract_archive(

@@ -31,11 +31,12 @@ DATASET_YEAR_DICT = {
 }
 
 
-class _VOC(VisionDataset):
+class _VOCBase(VisionDataset):
     """What both tasks share: the year, the list of images, where the targets lie."""
 
-    _lists: ClassVar[str]
-    _target: ClassVar[tuple[str, str]]
+    _SPLITS_DIR: ClassVar[str]
+    _TARGET_DIR: ClassVar[str]
+    _TARGET_FILE_EXT: ClassVar[str]
 
     def __init__(
         self,
@@ -58,16 +59,15 @@ class _VOC(VisionDataset):
         if download:
             fetch_and_extract([self.url], self.root, self.md5, self.filename)
         base = need(os.path.join(self.root, about["base_dir"]))
-        names = [line.strip() for line in lines(base / "ImageSets" / self._lists / f"{self.image_set}.txt")]
-        folder, suffix = self._target
+        names = [line.strip() for line in lines(base / "ImageSets" / self._SPLITS_DIR / f"{self.image_set}.txt")]
         self.images = [os.path.join(base, "JPEGImages", f"{name}.jpg") for name in names]
-        self.targets = [os.path.join(base, folder, name + suffix) for name in names]
+        self.targets = [os.path.join(base, self._TARGET_DIR, name + self._TARGET_FILE_EXT) for name in names]
 
     def __len__(self) -> int:
         return len(self.images)
 
 
-class VOCSegmentation(_VOC):
+class VOCSegmentation(_VOCBase):
     """Photographs with the class of each pixel, from Pascal VOC 2007 to 2012.
 
     A sample is ``(image, mask)``: an "RGB" and a "P" PIL image, 0 for background, 1 to 20 for classes, 255 for borders. ``image_set``
@@ -83,8 +83,7 @@ class VOCSegmentation(_VOC):
     ('RGB', 'P', True)
     """
 
-    _lists = "Segmentation"
-    _target = ("SegmentationClass", ".png")
+    _SPLITS_DIR, _TARGET_DIR, _TARGET_FILE_EXT = "Segmentation", "SegmentationClass", ".png"
 
     @property
     def masks(self) -> list[str]:
@@ -95,7 +94,7 @@ class VOCSegmentation(_VOC):
         return self._both(open_image(self.images[index], "RGB"), open_image(self.masks[index]))
 
 
-class VOCDetection(_VOC):
+class VOCDetection(_VOCBase):
     """Photographs with the boxes of 20 kinds of things, from Pascal VOC 2007 to 2012.
 
     A sample is ``(image, target)``: an "RGB" PIL image and the annotation as dicts, ``target["annotation"]["object"]`` being a list;
@@ -107,8 +106,7 @@ class VOCDetection(_VOC):
     ['cat', 'dog']
     """
 
-    _lists = "Main"
-    _target = ("Annotations", ".xml")
+    _SPLITS_DIR, _TARGET_DIR, _TARGET_FILE_EXT = "Main", "Annotations", ".xml"
 
     @property
     def annotations(self) -> list[str]:

@@ -17,6 +17,7 @@ from dovetail import Tensor
 from dovetail.errors import DecodeError, FormatError, TypeMismatch, UnknownAttribute, UnsupportedError, ValueRangeError
 from dovetail.io.atomic import replacing
 
+from ..images import said
 from ..transforms.functional import to_pil_image
 
 __all__ = [
@@ -119,7 +120,7 @@ def _decode(where: str, input: Any, mode: Mode, formats: tuple[str, ...], turn: 
     except Image.DecompressionBombError as error:  # what Pillow refuses when it opens a file
         raise DecodeError(where, None, f"{error}; at most {_MOST_PIXELS:,} pixels are allowed") from error
     except Exception as error:  # Pillow's readers raise whatever damaged bytes lead them to
-        raise DecodeError(where, None, f"these are no whole image of this kind ({type(error).__name__}: {error})") from error
+        raise DecodeError(where, None, f"these are no whole image of this kind ({said(error)})") from error
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     return dovetail.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
 

@@ -97,13 +97,13 @@ def evaluate(
     - ``"detection"`` (a dict of boxes, as torchvision's models take it): COCO's twelve figures ``map``, ``map_50`` …, and those of masks
       as ``segm_map`` … where the model gives ``"masks"``;
     - ``"segmentation"`` (an image or map of classes): ``miou``, ``pixel_accuracy`` and ``ious`` of each of ``num_classes``, without the
-      pixels of ``ignore_index``.
+      pixels of ``ignore_index``; there are as many classes as scores, unless it says otherwise.
 
     ``metrics`` takes the place of these. ``transform`` prepares an image (``weights.transforms()``); without it images become float32 in
     0..1. Images of one size go through the model in batches of ``batch_size``; detection models take a list of any sizes.
 
     Raises ``TypeMismatch`` when no task can be told, ``ValueRangeError`` for an unknown one, without samples, or without ``num_classes``
-    where they are needed.
+    where the model gives no scores.
 
     >>> from dovetail_vision.datasets import Digits
     >>> from dovetail_vision.models import digits_cnn
@@ -128,7 +128,8 @@ def evaluate(
                 output = _head(model(dovetail.stack(images)))
                 target = dovetail.stack([_classes(one) for _, one in samples]).to(device)
             if not chosen:
-                many = output.shape[1] if task == "classification" else num_classes
+                scores = task == "classification" or (task == "segmentation" and output.ndim == 4)
+                many = output.shape[1] if scores and num_classes is None else num_classes
                 chosen = _chosen(task, many, task == "detection" and bool(output) and "masks" in output[0], ignore_index)
             for metric in chosen.values():
                 metric.update(output, target)

@@ -203,17 +203,31 @@ _V2: dict[str, tuple[list[tuple[int, ...]], list[tuple[int, ...]]]] = {
 _NORM = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
 
 
+def _efficientnet(
+    inverted_residual_setting: Sequence[Any], dropout: float, last_channel: int | None, weights: Any, progress: bool, **kwargs: Any
+) -> EfficientNet:
+    return build(weights, progress, EfficientNet, inverted_residual_setting, dropout, last_channel=last_channel, **kwargs)
+
+
+def _efficientnet_conf(arch: str, **kwargs: Any) -> tuple[list[Any], int | None]:
+    """The rows of a network and its last width: of the first paper, scaled by ``width_mult`` and ``depth_mult``, or of the second."""
+    if arch.startswith("efficientnet_b"):
+        return [MBConvConfig(*row, width_mult=kwargs["width_mult"], depth_mult=kwargs["depth_mult"]) for row in _B0], None
+    fused, plain = _V2[arch.removeprefix("efficientnet_v2_")]
+    rows: list[Any] = [FusedMBConvConfig(*row) for row in fused]  # type: ignore[arg-type]
+    return rows + [MBConvConfig(*row) for row in plain], 1280  # type: ignore[arg-type]
+
+
 def _first(width: float, depth: float, dropout: float, weights: Any, progress: bool, kwargs: dict[str, Any]) -> EfficientNet:
     """A network of the first paper, by how much B0 is scaled."""
-    rows = [MBConvConfig(*row, width_mult=width, depth_mult=depth) for row in _B0]
-    return build(weights, progress, EfficientNet, rows, kwargs.pop("dropout", dropout), last_channel=None, **kwargs)
+    rows, last = _efficientnet_conf("efficientnet_b", width_mult=width, depth_mult=depth)
+    return _efficientnet(rows, kwargs.pop("dropout", dropout), last, weights, progress, **kwargs)
 
 
 def _second(size: str, dropout: float, weights: Any, progress: bool, kwargs: dict[str, Any]) -> EfficientNet:
-    fused, plain = _V2[size]
-    rows = [*(FusedMBConvConfig(*row) for row in fused), *(MBConvConfig(*row) for row in plain)]  # type: ignore[arg-type]
+    rows, last = _efficientnet_conf(f"efficientnet_v2_{size}")
     norm = {"norm_layer": partial(nn.BatchNorm2d, eps=0.001)}
-    return build(weights, progress, EfficientNet, rows, kwargs.pop("dropout", dropout), last_channel=1280, **{**norm, **kwargs})
+    return _efficientnet(rows, kwargs.pop("dropout", dropout), last, weights, progress, **{**norm, **kwargs})
 
 
 @takes_weights("EfficientNet_B0_Weights")

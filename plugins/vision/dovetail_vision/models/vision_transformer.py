@@ -177,9 +177,9 @@ def _stem(configs: list[ConvStemConfig], hidden_dim: int) -> nn.Sequential:
     return stem
 
 
-def _vit(
-    patch: int, layers: int, heads: int, width: int, weights: Any, progress: bool, kwargs: dict[str, Any]
-) -> VisionTransformer:  # fmt: skip
+def _vision_transformer(
+    patch_size: int, num_layers: int, num_heads: int, hidden_dim: int, mlp_dim: int, weights: Any, progress: bool, **kwargs: Any
+) -> VisionTransformer:
     if weights is not None:  # the size of the images is the weights'
         size = weights.meta["min_size"][0]
         if kwargs.setdefault("image_size", size) != size:
@@ -187,7 +187,7 @@ def _vit(
                 "weights", f"image_size is {kwargs['image_size']}", f"{weights!r} is for {size}", "interpolate_embeddings"
             )
     size = kwargs.pop("image_size", 224)
-    return build(weights, progress, VisionTransformer, size, patch, layers, heads, width, 4 * width, **kwargs)
+    return build(weights, progress, VisionTransformer, size, patch_size, num_layers, num_heads, hidden_dim, mlp_dim, **kwargs)
 
 
 def interpolate_embeddings(
@@ -222,28 +222,28 @@ def interpolate_embeddings(
 @takes_weights("ViT_B_16_Weights")
 def vit_b_16(*, weights: WeightsEnum | Weights | None = None, progress: bool = True, **kwargs: Any) -> VisionTransformer:
     """ViT-B/16. ``weights``: a ``ViT_B_16_Weights`` or its name; ``kwargs`` go to `VisionTransformer`."""
-    return _vit(16, 12, 12, 768, weights, progress, kwargs)
+    return _vision_transformer(16, 12, 12, 768, 3072, weights, progress, **kwargs)
 
 
 @takes_weights("ViT_B_32_Weights")
 def vit_b_32(*, weights: WeightsEnum | Weights | None = None, progress: bool = True, **kwargs: Any) -> VisionTransformer:
     """ViT-B/32. ``weights``: a ``ViT_B_32_Weights`` or its name; ``kwargs`` go to `VisionTransformer`."""
-    return _vit(32, 12, 12, 768, weights, progress, kwargs)
+    return _vision_transformer(32, 12, 12, 768, 3072, weights, progress, **kwargs)
 
 
 @takes_weights("ViT_L_16_Weights")
 def vit_l_16(*, weights: WeightsEnum | Weights | None = None, progress: bool = True, **kwargs: Any) -> VisionTransformer:
     """ViT-L/16. ``weights``: a ``ViT_L_16_Weights`` or its name; ``kwargs`` go to `VisionTransformer`."""
-    return _vit(16, 24, 16, 1024, weights, progress, kwargs)
+    return _vision_transformer(16, 24, 16, 1024, 4096, weights, progress, **kwargs)
 
 
 @takes_weights("ViT_L_32_Weights")
 def vit_l_32(*, weights: WeightsEnum | Weights | None = None, progress: bool = True, **kwargs: Any) -> VisionTransformer:
     """ViT-L/32. ``weights``: a ``ViT_L_32_Weights`` or its name; ``kwargs`` go to `VisionTransformer`."""
-    return _vit(32, 24, 16, 1024, weights, progress, kwargs)
+    return _vision_transformer(32, 24, 16, 1024, 4096, weights, progress, **kwargs)
 
 
 @takes_weights("ViT_H_14_Weights")
 def vit_h_14(*, weights: WeightsEnum | Weights | None = None, progress: bool = True, **kwargs: Any) -> VisionTransformer:
     """ViT-H/14. ``weights``: a ``ViT_H_14_Weights`` or its name; ``kwargs`` go to `VisionTransformer`."""
-    return _vit(14, 32, 16, 1280, weights, progress, kwargs)
+    return _vision_transformer(14, 32, 16, 1280, 5120, weights, progress, **kwargs)

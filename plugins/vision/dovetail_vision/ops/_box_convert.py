@@ -85,6 +85,12 @@ def _from_corners(boxes: Tensor) -> Tensor:
     return dovetail.stack((x1, y1, w, h, angle), -1)
 
 
+# By these names programs import them.
+_box_xywh_to_xyxy, _box_xyxy_to_xywh = _from_xywh, _to_xywh
+_box_cxcywh_to_xyxy, _box_xyxy_to_cxcywh = _from_cxcywh, _to_cxcywh
+_box_cxcywhr_to_xywhr, _box_xywhr_to_cxcywhr = _from_cxcywhr, _to_cxcywhr
+_box_xyxyxyxy_to_xywhr, _box_xywhr_to_xyxyxyxy = _from_corners, _to_corners
+
 #: Format → how its boxes become xyxy, or xywhr where they are turned.
 FROM: dict[str, Step] = {
     "xyxy": _same, "xywh": _from_xywh, "cxcywh": _from_cxcywh, "xywhr": _same, "cxcywhr": _from_cxcywhr, "xyxyxyxy": _from_corners,

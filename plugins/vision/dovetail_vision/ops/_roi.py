@@ -109,7 +109,7 @@ def pool_rows(table: Array, rows: Fixed, columns: Fixed, shift: Fixed, row_weigh
     out = module.empty((rows.shape[0], rows.shape[1], columns.shape[1], table.shape[1]), table.dtype)
     for part in _parts(rows, columns, table.shape[1]):
         at, weight = _cells(rows[part], columns[part], shift, row_weights[part], column_weights[part])
-        read = module.take(table, at.reshape(-1), axis=0).reshape(*at.shape, -1)
+        read = module.take(table, at.reshape(-1), axis=0).reshape(*at.shape, table.shape[1])
         out[part] = module.matmul(weight[..., None, :], read)[..., 0, :]
     return out
 

@@ -22,6 +22,8 @@ __all__ = [
     "generalized_box_iou", "masks_to_boxes", "nms", "remove_small_boxes",
 ]  # fmt: skip
 
+_SOME = 64  # boxes whose overlaps are looked at together
+
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Indices (K,) of the boxes (N, 4), xyxy, that overlap no box of higher score by an IoU above the threshold; best score first.
@@ -63,20 +65,29 @@ def _descending(scores: Any) -> Any:
 
 
 def _suppressed(boxes: Any, order: Any, iou_threshold: float) -> Any:
-    """Of boxes in this order those that overlap none before them by more than the threshold."""
-    x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
-    areas = (x2 - x1) * (y2 - y1)
+    """Of boxes in this order those that overlap none before them by more than the threshold; some are settled at a time."""
+    sides = np.ascontiguousarray(boxes.T)
+    areas = (sides[2] - sides[0]) * (sides[3] - sides[1])
     threshold = np.float64(iou_threshold)  # of its own type: against a plain number float32 would round it
-    kept = []
+    kept = [np.zeros(0, np.int64)]
     with np.errstate(divide="ignore", invalid="ignore"):
         while order.size:
-            best, order = order[0], order[1:]
-            kept.append(best)
-            width = np.minimum(x2[best], x2[order]) - np.maximum(x1[best], x1[order])
-            height = np.minimum(y2[best], y2[order]) - np.maximum(y1[best], y1[order])
-            inter = width.clip(0) * height.clip(0)
-            order = order[~(inter / (areas[best] + areas[order] - inter) > threshold)]
-    return np.array(kept, np.int64)
+            some, order = order[:_SOME], order[_SOME:]
+            above = np.triu(_overlaps(sides, areas, some, some) > threshold, 1)
+            keep = np.ones(len(some), bool)
+            while (keep != (left := ~above[keep].any(0))).any():  # each round settles at least one more, from the first on
+                keep = left
+            kept.append(some[keep])
+            order = order[~(_overlaps(sides, areas, kept[-1], order) > threshold).any(0)]
+    return np.concatenate(kept)
+
+
+def _overlaps(sides: Any, areas: Any, one: Any, two: Any) -> Any:
+    """The IoU of each box in ``one`` with each in ``two``."""
+    x1, y1, x2, y2 = sides
+    inter = (np.minimum(x2[one][:, None], x2[two]) - np.maximum(x1[one][:, None], x1[two])).clip(0)
+    inter *= (np.minimum(y2[one][:, None], y2[two]) - np.maximum(y1[one][:, None], y1[two])).clip(0)
+    return inter / (areas[one][:, None] + areas[two] - inter)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
@@ -92,18 +103,37 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
 @op(dtypes=None, name="vision/batched_nms")
 def _kept_by_category(boxes: Fixed, scores: Fixed, idxs: Fixed, iou_threshold: float) -> Array:
     """What `batched_nms` keeps; computed on the host."""
-    a, points, numbers = _host(boxes), _host(scores), _host(idxs)
-    order = _descending(points)
-    if 0 < a.size <= 4000:  # torchvision's bound; moved apart, boxes of one category cannot meet those of another
-        a = a + (numbers.astype(a.dtype) * (a.max() + 1))[:, None]
-        at = _suppressed(_wide(a), order, iou_threshold)
-    else:
-        a = _wide(a)
-        parts = [_suppressed(a, order[numbers[order] == category], iou_threshold) for category in np.unique(numbers)]
-        keep = np.zeros(len(a), bool)
-        keep[np.concatenate([np.zeros(0, np.int64), *parts])] = True
-        at = order[keep[order]].astype(np.int64)
-    return xp(boxes).asarray(at)
+    keep = _apart if 0 < boxes.size <= 4000 else _each  # torchvision's bound
+    return xp(boxes).asarray(keep(_host(boxes), _descending(_host(scores)), _host(idxs), iou_threshold))
+
+
+def _apart(a: Any, order: Any, numbers: Any, iou_threshold: float) -> Any:
+    """All at once: moved apart, boxes of one category cannot meet those of another."""
+    return _suppressed(_wide(a + (numbers.astype(a.dtype) * (a.max() + 1))[:, None]), order, iou_threshold)
+
+
+def _each(a: Any, order: Any, numbers: Any, iou_threshold: float) -> Any:
+    """One category after the other."""
+    parts = [_suppressed(_wide(a), order[numbers[order] == category], iou_threshold) for category in np.unique(numbers)]
+    keep = np.zeros(len(a), bool)
+    keep[np.concatenate([np.zeros(0, np.int64), *parts])] = True
+    return order[keep[order]].astype(np.int64)
+
+
+def _batched_nms_coordinate_trick(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    """`batched_nms` by `_apart`, whatever the number of boxes; programs call it by this name, and the next one."""
+    return _by(_apart, boxes, scores, idxs, iou_threshold)
+
+
+def _batched_nms_vanilla(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    return _by(_each, boxes, scores, idxs, iou_threshold)
+
+
+def _by(keep: Any, boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    if not boxes.numel():
+        return dovetail.zeros(0, dtype=dovetail.int64, device=boxes.device)
+    a, points, numbers = (one.detach().cpu().numpy() for one in (boxes, scores, idxs))
+    return dovetail.from_numpy(keep(a, _descending(points), numbers, iou_threshold)).to(boxes.device)
 
 
 def first_best(scores: Tensor, count: int) -> Tensor:

@@ -11,6 +11,7 @@ from dovetail.errors import ValueRangeError
 
 from ._checks import pair
 from ._roi import as_rois
+from ._utils import convert_boxes_to_roi_format as _convert_to_roi_format  # noqa: F401 (programs import it from here)
 from .boxes import box_area
 from .roi_align import roi_align
 
@@ -48,6 +49,43 @@ def initLevelMapper(k_min: int, k_max: int, canonical_scale: int = 224, canonica
     return LevelMapper(k_min, k_max, canonical_scale, canonical_level, eps)
 
 
+def _filter_input(x: dict[str, Tensor], featmap_names: Sequence[str]) -> list[Tensor]:
+    return [one for name, one in x.items() if name in featmap_names]
+
+
+def _infer_scale(feature: Tensor, original_size: Sequence[int]) -> float:
+    """How much smaller a map is than the images: a power of two, by their heights."""
+    return float(2.0 ** round(math.log2(feature.shape[-2] / original_size[0])))
+
+
+def _setup_scales(
+    features: Sequence[Tensor], image_shapes: Sequence[Sequence[int]], canonical_scale: int, canonical_level: int
+) -> tuple[list[float], LevelMapper]:
+    if not image_shapes:
+        raise ValueRangeError("MultiScaleRoIAlign", "image_shapes is empty", "images list should not be empty")
+    largest = [max(sides) for sides in zip(*image_shapes, strict=True)]
+    scales = [_infer_scale(one, largest) for one in features]
+    first, last = (-int(math.log2(scale)) for scale in (scales[0], scales[-1]))
+    return scales, LevelMapper(first, last, canonical_scale, canonical_level)
+
+
+def _multiscale_roi_align(
+    x_filtered: Sequence[Tensor], boxes: list[Tensor], output_size: Sequence[int], sampling_ratio: int,
+    scales: Sequence[float] | None, mapper: LevelMapper | None,
+) -> Tensor:  # fmt: skip
+    if scales is None or mapper is None:
+        raise ValueRangeError("MultiScaleRoIAlign", f"scales is {scales}, mapper is {mapper}", "scales and mapper should not be None")
+    rois = as_rois("MultiScaleRoIAlign", boxes, x_filtered[0])
+    if len(x_filtered) == 1:
+        return roi_align(x_filtered[0], rois, output_size, scales[0], sampling_ratio)
+    levels = mapper(boxes)
+    out = x_filtered[0].new_zeros((len(rois), x_filtered[0].shape[1], *output_size))
+    for level, (one, scale) in enumerate(zip(x_filtered, scales, strict=False)):
+        at = dovetail.where(levels == level)[0]
+        out = out.index_add(0, at, roi_align(one, rois[at], output_size, scale, sampling_ratio))
+    return out
+
+
 class MultiScaleRoIAlign(nn.Module):
     """Regions read from the maps named in ``featmap_names``, each from the one whose cells suit its size: (K, C, PH, PW).
 
@@ -79,26 +117,10 @@ class MultiScaleRoIAlign(nn.Module):
         self.canonical_level = canonical_level
 
     def forward(self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]) -> Tensor:
-        maps = [one for name, one in x.items() if name in self.featmap_names]
+        maps = _filter_input(x, self.featmap_names)
         if self.scales is None or self.map_levels is None:
-            self._set_scales(maps, image_shapes)
-        rois = as_rois("MultiScaleRoIAlign", boxes, maps[0])
-        if len(maps) == 1:
-            return roi_align(maps[0], rois, self.output_size, self.scales[0], self.sampling_ratio)
-        levels = self.map_levels(boxes)
-        out = maps[0].new_zeros((len(rois), maps[0].shape[1], *self.output_size))
-        for level, (one, scale) in enumerate(zip(maps, self.scales, strict=False)):
-            at = dovetail.where(levels == level)[0]
-            out = out.index_add(0, at, roi_align(one, rois[at], self.output_size, scale, self.sampling_ratio))
-        return out
-
-    def _set_scales(self, maps: list[Tensor], image_shapes: list[tuple[int, int]]) -> None:
-        if not image_shapes:
-            raise ValueRangeError("MultiScaleRoIAlign", "image_shapes is empty", "images list should not be empty")
-        height = max(shape[0] for shape in image_shapes)
-        halvings = [round(math.log2(height / one.shape[-2])) for one in maps]
-        self.scales = [2.0**-k for k in halvings]
-        self.map_levels = LevelMapper(halvings[0], halvings[-1], self.canonical_scale, self.canonical_level)
+            self.scales, self.map_levels = _setup_scales(maps, image_shapes, self.canonical_scale, self.canonical_level)
+        return _multiscale_roi_align(maps, boxes, self.output_size, self.sampling_ratio, self.scales, self.map_levels)
 
     def __repr__(self) -> str:
         return (

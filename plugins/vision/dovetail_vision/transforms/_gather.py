@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._fused import fused
+from ._fused import fused, fused_double
 
 __all__ = ["affine", "elastic", "perspective", "read"]
 
@@ -15,29 +15,29 @@ Block = tuple[slice, np.ndarray, np.ndarray]  # which pixels of the result, and 
 _PIXELS = 1 << 14
 
 
-def _summands(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``a x`` (K, 1, W) and ``b y`` (K, H, 1), so that their sum in float32 is PyTorch's to the last bit.
-
-    Its product of matrices rounds ``b y`` where it has fewer than 400 multiplications, and else fuses it into the sum. In float64
-    ``b y`` is exact; what is too small to be added to it there still decides which way a tie falls.
-    """
-    along, down = matrix[:, :1, None] * x, matrix[:, 1:2, None]
-    if matrix.dtype != np.float32 or 6 * len(x) * len(y) < 400:
-        return along, down * y[:, None]
-    down = down.astype(np.float64) * y[:, None]
-    least = np.abs(down).max(1, keepdims=True) * 2.0**-51
-    return np.where(np.abs(along) < least, np.sign(along) * least, along), down
-
-
 def _mapped(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows of ``matrix`` (K, 3) times (x, y, 1), for the pixels of some rows: (K, n). PyTorch adds in this order."""
+    """The rows of ``matrix`` (K, 3) times (x, y, 1), for the pixels of some rows: (K, n). PyTorch adds in this order.
+
+    Its product of matrices rounds ``b y`` where it has fewer than 400 multiplications, and else fuses it into the sum.
+    """
     rows, width = max(1, _PIXELS // len(x)), len(x)
-    along, down = _summands(matrix, x, y)
+    along, b, y = matrix[:, :1, None] * x, matrix[:, 1:2, None], y[:, None]
+    large, double = 6 * width * len(y) >= 400, matrix.dtype != np.float32
+    if large and not double:
+        b = b.astype(np.float64)
+        along = _held(along, np.abs(b * y).max(1, keepdims=True))
     for start in range(0, len(y), rows):
-        some = down[:, start : start + rows]
-        found = (along + some).astype(matrix.dtype, copy=False)
+        some = y[start : start + rows]
+        found = fused_double(some, b, along) if large and double else (along + b * some).astype(matrix.dtype, copy=False)
         found += matrix[:, 2, None, None]
-        yield slice(start * width, (start + some.shape[1]) * width), found.reshape(len(matrix), -1)
+        yield slice(start * width, (start + len(some)) * width), found.reshape(len(matrix), -1)
+
+
+def _held(along: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """``along`` in float64, where products of float32 are exact; what is too small to be added to ``largest`` there still decides
+    which way a tie falls."""
+    least = largest * 2.0**-51
+    return np.where(np.abs(along) < least, np.sign(along) * least, along)
 
 
 def _unnormalized(found: np.ndarray, height: int, width: int) -> np.ndarray:

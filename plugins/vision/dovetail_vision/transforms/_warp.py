@@ -132,7 +132,10 @@ def _unnormalized(place: Tensor, half: float) -> Tensor:
 def _mapped(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``(H, W)``: a row of a matrix times (x, y, 1), added in PyTorch's order; see `_gather`."""
     along, down = x * row[0], (y * row[1])[:, None]
-    if row.dtype is dovetail.float32 and 6 * down.numel() * along.numel() >= 400:
+    large = 6 * down.numel() * along.numel() >= 400
+    if large and row.dtype is dovetail.float64:
+        return fused_double(y[:, None], row[1], along) + row[2]  # type: ignore[no-any-return]
+    if large and row.dtype is dovetail.float32:
         down = (y.double() * row[1].double())[:, None]
         least = down.abs().max() * 2.0**-51
         along = dovetail.where(along.abs() < least, along.sign() * least, along.double())

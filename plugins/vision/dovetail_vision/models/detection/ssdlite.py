@@ -61,12 +61,21 @@ class SSDLiteHead(nn.Module):
         return {"bbox_regression": self.regression_head(x), "cls_logits": self.classification_head(x)}
 
 
+def _prediction_block(in_channels: int, out_channels: int, kernel_size: int, norm_layer: Norm) -> nn.Sequential:
+    """A depthwise convolution, and one of 1 × 1 that projects."""
+    depthwise = Conv2dNormActivation(in_channels, in_channels, kernel_size, groups=in_channels, norm_layer=norm_layer, **_relu6)
+    return nn.Sequential(depthwise, nn.Conv2d(in_channels, out_channels, 1))
+
+
+def _normal_init(conv: nn.Module) -> None:
+    initialise(conv, normal(0.03))
+
+
 def _layers(in_channels: Sequence[int], num_anchors: Sequence[int], columns: int, norm_layer: Norm) -> nn.ModuleList:
     layers = nn.ModuleList()
     for channels, anchors in zip(in_channels, num_anchors, strict=False):
-        depthwise = Conv2dNormActivation(channels, channels, 3, groups=channels, norm_layer=norm_layer, **_relu6)
-        layers.append(nn.Sequential(depthwise, nn.Conv2d(channels, columns * anchors, 1)))
-    initialise(layers, normal(0.03))
+        layers.append(_prediction_block(channels, columns * anchors, 3, norm_layer))
+    _normal_init(layers)
     return layers
 
 
