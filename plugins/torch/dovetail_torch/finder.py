@@ -64,7 +64,13 @@ class _Loader(Loader):
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.spec or module.__spec__  # the import system has put the other name's in its place
+        """Nothing runs again. A module below that has a function's name is named now: its import would put it in the function's place."""
+        said = module.__spec__
+        for name, below in [*sys.modules.items()] if said else ():
+            above, _, last = name.rpartition(".")
+            if above == module.__name__ and below is not getattr(module, last, below):
+                sys.modules.setdefault(f"{said.name}.{last}", below)
+        module.__spec__ = self.spec or said  # the import system has put the other name's in its place
 
 
 class _Spec(ModuleSpec):
