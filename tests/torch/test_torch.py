@@ -61,8 +61,8 @@ def test_what_programs_take_from_the_inside(tmp_path):
     done = run(code, tmp_path=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "[3.0]", "True", "RuntimeError no", "ValueError Expected", "IndexError Expected", "TypeError cond mus", "NotImplementedError Expected",
-        "RuntimeError Expected",
+        "[3.0]", "True", "RuntimeError no", "ValueError Expected", "IndexError Expected", "TypeError cond mus",
+        "NotImplementedError Expected", "RuntimeError Expected",
     ]  # fmt: skip
 
 
