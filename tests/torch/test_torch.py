@@ -66,6 +66,23 @@ def test_what_programs_take_from_the_inside(tmp_path):
     ]  # fmt: skip
 
 
+def test_what_strangers_packages_import(tmp_path):
+    code = (
+        "import torch, torch.utils.checkpoint as whole\n"
+        "from torch.utils.checkpoint import checkpoint, get_device_states, set_device_states\n"
+        "from torch.nn.parallel.scatter_gather import scatter\nfrom torch.distributed import nn\n"
+        "print(torch.torch is torch, get_device_states(torch.ones(2)), whole.checkpoint is checkpoint, scatter.__name__, nn.all_reduce.__name__)\n"
+        "set_device_states([], [])\n"
+        "class Named(torch.nn.Parameter):\n"
+        "    def __new__(cls, data, name):\n"
+        "        made = torch.Tensor._make_subclass(cls, data, True)\n        made.name = name\n        return made\n"
+        "p = Named(torch.ones(2), 'p')\n(p * 3).sum().backward()\nprint(type(p).__name__, p.name, p.grad.tolist(), p.is_leaf)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True ([], []) True scatter all_reduce\nNamed p [3.0, 3.0] True\n"
+
+
 def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     code = (
         "import torch, torch.multiprocessing as mp\n"

@@ -36,6 +36,7 @@ class _Face(ModuleType):
     def __init__(self, name: str, home: ModuleType) -> None:
         super().__init__(name, home.__doc__)
         self.__dict__.update(__path__=[], __file__=home.__file__, _home=home, __version__=TorchVersion(_VERSIONS[name]))
+        self.__dict__[name] = self  # torch.torch, as programs that were renamed by a tool have it
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

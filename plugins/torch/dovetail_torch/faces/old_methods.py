@@ -94,5 +94,16 @@ def is_pinned(self: Any, device: Any = None) -> bool:
     return False
 
 
+def _make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
+    """The same values as a leaf of a subclass: ``Tensor._make_subclass(cls, data, require_grad)``.
+
+    >>> import dovetail as dv
+    >>> class Named(dv.nn.Parameter): ...
+    >>> type(dv.Tensor._make_subclass(Named, dv.ones(1), True)).__name__
+    'Named'
+    """
+    return data.detach().as_subclass(cls).requires_grad_(require_grad)
+
+
 #: By name; `set_` is asked of the core's for all but a tensor as it is.
-METHODS: dict[str, Callable[..., Any]] = {f.__name__: f for f in (apply_, dim_order, is_pinned, is_set_to, map2_, map_, module_load, set_)}
+METHODS: dict[str, Callable[..., Any]] = {f.__name__: f for f in (_make_subclass, apply_, dim_order, is_pinned, is_set_to, map2_, map_, module_load, set_)}
