@@ -9,6 +9,8 @@ import dovetail as dv
 
 __all__ = ["get_device_states", "set_device_states"]
 
+_initialized = dv.cuda.is_available()  # `torch.cuda._initialized`: whether there are such states
+
 
 def get_device_states(*args: Any) -> tuple[list[int], list[dv.Tensor]]:
     """The indices of the GPUs that these tensors are on, and the states of their generators; on the CPU two empty lists."""

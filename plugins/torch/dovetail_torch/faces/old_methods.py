@@ -105,5 +105,6 @@ def _make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
     return data.detach().as_subclass(cls).requires_grad_(require_grad)
 
 
+_ALL = (_make_subclass, apply_, dim_order, is_pinned, is_set_to, map2_, map_, module_load, set_)
 #: By name; `set_` is asked of the core's for all but a tensor as it is.
-METHODS: dict[str, Callable[..., Any]] = {f.__name__: f for f in (_make_subclass, apply_, dim_order, is_pinned, is_set_to, map2_, map_, module_load, set_)}
+METHODS: dict[str, Callable[..., Any]] = {f.__name__: f for f in _ALL}
