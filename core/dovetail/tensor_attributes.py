@@ -349,7 +349,7 @@ is_coalesced indices values crow_indices col_indices ccol_indices row_indices sp
 sparse_resize_and_clear_ _indices _values _nnz"""
 for _name in _OF_SPARSE.split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
-for _name in "_make_subclass apply_ dim_order is_pinned is_set_to map2_ map_ module_load storage storage_type untyped_storage".split():
+for _name in "_make_subclass apply_ dim_order is_set_to map2_ map_ module_load storage storage_type untyped_storage".split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS", "storage")[name], "storage"))
 for _name in "corrcoef cov geqrf gradient istft kron lu lu_solve lu_unpack matrix_power orgqr ormqr triangular_solve".split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: answers(__package__)[1](name), _name))

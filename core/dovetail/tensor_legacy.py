@@ -134,6 +134,10 @@ class LegacyMethods:
         """The number of dimensions; the older name of ``dim()``."""
         return self._a.ndim
 
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: no tensor lives in pinned memory."""
+        return False
+
     def pin_memory(self, device: Any = None) -> Any:
         """Itself, since copies to the GPU go through CuPy's own pinned buffers. Raises a DeviceError without a GPU."""
         try:

@@ -68,9 +68,8 @@ def _spaced(name: str, count: int, rule: Any, kind: Any, options: dict[str, Any]
         with placed(where):
             i = module_for(where).arange(count, dtype=np.int64 if kind.kind in "iu" else np.float64)
             a = rule(i).astype(kind, copy=False)
-            if out is not None and a.ndim == 1 and out._a.size == count:  # it keeps its shape
-                a = a.reshape(out._a.shape)
-            return finished(a, requires_grad, out)
+            kept = out is not None and a.ndim == 1 and out._a.size == count  # what has as many elements keeps its shape
+            return finished(a.reshape(out._a.shape) if kept else a, requires_grad, out)
     except MemoryError as error:
         raise exhausted(name, error) from None
 

@@ -89,11 +89,6 @@ def set_(self: Any, source: Any, storage_offset: int = 0, size: Any = None, stri
     return dv.Tensor.set_(self, memory.as_strided(size, stride, storage_offset))
 
 
-def is_pinned(self: Any, device: Any = None) -> bool:
-    """False: no tensor lives in pinned memory."""
-    return False
-
-
 def _make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
     """The same values as a leaf of a subclass: ``Tensor._make_subclass(cls, data, require_grad)``.
 
@@ -105,6 +100,6 @@ def _make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
     return data.detach().as_subclass(cls).requires_grad_(require_grad)
 
 
-_ALL = (_make_subclass, apply_, dim_order, is_pinned, is_set_to, map2_, map_, module_load, set_)
+_ALL = (_make_subclass, apply_, dim_order, is_set_to, map2_, map_, module_load, set_)
 #: By name; `set_` is asked of the core's for all but a tensor as it is.
 METHODS: dict[str, Callable[..., Any]] = {f.__name__: f for f in _ALL}
