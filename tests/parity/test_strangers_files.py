@@ -34,12 +34,13 @@ def setup_context_is_given_the_defaults_of_forward(T):
 
 
 def sobol(T):
+    engine = T.quasirandom.SobolEngine
     T.manual_seed(3)
-    plain, mixed, own = (T.quasirandom.SobolEngine(*args) for args in ((3,), (3, True, 7), (2, True)))
-    out = [plain.draw(), plain.draw(5), plain.draw_base2(1), plain.num_generated, mixed.draw(9), mixed.draw(4, dtype=T.float64), own.draw(4)]
-    out += [plain.reset().draw(3), mixed.reset().fast_forward(5).draw(3), plain.draw(2, out=T.empty(0)), repr(plain), repr(mixed)]
-    out += [mixed.shift, T.quasirandom.SobolEngine(40).draw(70).sum(0), T.quasirandom.SobolEngine.MAXDIM]
-    return out, error(lambda: plain.draw_base2(2)), error(lambda: T.quasirandom.SobolEngine(0)), error(lambda: T.quasirandom.SobolEngine(21202))
+    plain, mixed, own = engine(3), engine(3, True, 7), engine(2, True)
+    out = [plain.draw(), plain.draw(5), plain.draw_base2(1), plain.num_generated, mixed.draw(9), mixed.draw(4, dtype=T.float64)]
+    out += [own.draw(4), plain.reset().draw(3), mixed.reset().fast_forward(5).draw(3), plain.draw(2, out=T.empty(0))]
+    out += [repr(plain), repr(mixed), mixed.shift, engine(40).draw(70).sum(0), engine.MAXDIM]
+    return out, error(lambda: plain.draw_base2(2)), error(lambda: engine(0)), error(lambda: engine(21202))
 
 
 @pytest.mark.parametrize("case", cases(globals()))

@@ -15,7 +15,7 @@ __all__ = ["SobolEngine"]
 
 
 class SobolEngine:
-    """Sobol's sequence in [0, 1)ᵈ, by SciPy's; with ``scramble`` Matoušek's (1998) linear scrambling and a digital shift, PyTorch's by seed.
+    """Sobol's sequence in [0, 1)ᵈ, by SciPy's; with ``scramble`` Matoušek's (1998) linear scrambling and a shift, PyTorch's by seed.
 
     Raises a ValueError for a dimension outside 1 … 21201, and from `draw_base2` where the points would not be a power of two in all.
 
