@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import pytest
 
 from tests.parity.twice import cases, error, run_twice
@@ -31,6 +33,23 @@ def setup_context_is_given_the_defaults_of_forward(T):
         Power.apply(x, *more).sum().backward()
         out.append(x.grad)
     return out, error(lambda: Power.apply())
+
+
+def a_named_tuple_stays_one_under_a_full_backward_hook(T):
+    Pair = namedtuple("Pair", "first second")
+
+    class Two(T.nn.Module):
+        def forward(self, x):
+            return Pair(x * 2, x * 3)
+
+    out = []
+    for way in ("register_full_backward_hook", "register_full_backward_pre_hook"):
+        seen, two, x = [], Two(), T.ones(2, requires_grad=True)
+        getattr(two, way)(lambda module, *grads, seen=seen: seen.append([g for pair in grads for g in pair]))
+        pair = two(x)
+        (pair.first + pair.second).sum().backward()
+        out += [type(pair).__name__, seen, x.grad]
+    return out
 
 
 def sobol(T):
