@@ -196,13 +196,14 @@ import numpy as np
 def _methods() -> str:
     """The methods of Tensor."""
     from dovetail import Tensor
+    from dovetail_torch.faces.storage import METHODS
 
     text = HEAD.format("The attributes, operators and methods of Tensor") + _IMPORTS
     text += "from . import dtypes, return_types\nfrom .ops import memory\nfrom .autograd.node import Handle, Tensor\n"
     text += "from .device import Device\nfrom .size import Size\n\n"
     text += "Operand: TypeAlias = Tensor | complex | np.generic | np.ndarray[Any, Any]\n\nclass TensorMethods:\n"
     rows: list[str] = []
-    plugins = brought("")
+    plugins = {**{name: f for name, f in METHODS.items() if inspect.isfunction(f) and name != "set_"}, **brought("")}
     for name in sorted(vars(Tensor)):
         value = plugins.get(name) or inspect.getattr_static(Tensor, name)
         if name.startswith("_") and not (name.startswith("__") or name in ("_base", "_version", "_nnz", "_indices", "_values")):

@@ -7,7 +7,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ContextDecorator, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +22,10 @@ _KINDS = {  # what a function of the table does, whatever its arguments
     "blocks": "A block like any other.",
     "nothing": "Nothing.",
 }
+
+
+class _Block(nullcontext[None], ContextDecorator):
+    """A block, or a decorator, that changes nothing."""
 
 
 @functools.cache
@@ -91,7 +95,7 @@ def answers(
                 raise ModuleNotFoundError(say(where, "sensors of the device are not read here", "", "use nvidia-smi, or the maker's tool"))
             if kinds[name] == "same":
                 return (*args, *kwargs.values())[0]
-            return nullcontext() if kinds[name] == "blocks" else copy.copy(results.get(name))
+            return _Block() if kinds[name] == "blocks" else copy.copy(results.get(name))
 
         where = f"{module.partition('.')[2]}.{name}"
         answer.__module__, answer.__name__, answer.__qualname__ = module, name, name

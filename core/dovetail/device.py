@@ -69,10 +69,10 @@ class Device(metaclass=Spoken):
             index, type = type, "cuda"
         elif not isinstance(type, str):
             raise TypeMismatch("device", f"got {type!r} ({type.__class__.__name__})", "expected a name such as 'cpu' or 'cuda:0'")
-        name, _, number = type.partition(":")
+        name, numbered, number = type.partition(":")
         if name not in _KINDS:
             raise DeviceError("device", f"unknown device type {type!r}", "expected 'cpu', 'cuda' or 'cuda:N'")
-        if number and (not number.isdecimal() or index is not None):
+        if numbered and (not number.isdecimal() or index is not None):
             raise DeviceError("device", f"invalid device string {type!r}", "expected 'cuda' or 'cuda:N'")
         self.type, self.index = name, int(number) if number else index
 

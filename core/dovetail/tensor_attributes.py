@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .absent import answers
+from .autograd.modes import GRAD, STATE
 from .autograd.node import CLASSES, Leaf, Tensor, leaf
 from .device import device_of, to_device
 from .dtypes import ALIASES, dtype_named, from_numpy_dtype, to_numpy_dtype
@@ -125,7 +126,7 @@ class Attributes:
         """The elements as a NumPy array that shares memory."""
         if force:
             return self.detach().cpu()._a
-        if self._n is not None:
+        if self._n is not None and STATE.word & GRAD:
             what = f"Can't call numpy() on Tensor that requires grad (shape {tuple(self.shape)}, {self.dtype})"
             remedy = "Use tensor.detach().numpy() instead, which shares the memory, or compute it inside no_grad()"
             raise GradError("numpy", what, "backward() could not go back through an array", remedy)
@@ -225,8 +226,8 @@ class Attributes:
             what = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
             raise GradError("deepcopy", what, "", "detach() it first")
         out = memo[id(self)] = rebuild(type(self), copied(self._a), self._n is not None, {})
-        if self._n is not None:
-            out._n.grad = copy.deepcopy(self._n.grad, memo)
+        if self.grad is not None:
+            out.grad = copy.deepcopy(self.grad, memo)
         for name, value in self.__dict__.items():
             out.__dict__[name] = copy.deepcopy(value, memo)
         return out
@@ -314,7 +315,7 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     for value in args:
         if value.__class__ in CLASSES:
             other = value
-        elif value.__class__ is Dtype or value in (float, int, complex):
+        elif value.__class__ is Dtype or value in (bool, float, int, complex):
             dtype = value
         elif isinstance(value, bool):
             flags.append(value)
@@ -348,6 +349,8 @@ is_coalesced indices values crow_indices col_indices ccol_indices row_indices sp
 sparse_resize_and_clear_ _indices _values _nnz"""
 for _name in _OF_SPARSE.split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
+for _name in "_make_subclass apply_ dim_order is_set_to map2_ map_ module_load storage storage_type untyped_storage".split():
+    setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS", "storage")[name], "storage"))
 for _name in "corrcoef cov geqrf gradient istft kron lu lu_solve lu_unpack matrix_power orgqr ormqr triangular_solve".split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: answers(__package__)[1](name), _name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):

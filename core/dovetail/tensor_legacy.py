@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import mmap
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from .autograd.node import CLASSES, Tensor, wrap
 from .device import cupy
 from .dtypes import TYPES, get_default_dtype, set_default_dtype
 from .dtypes import dtype as Dtype
-from .errors import DeviceError, GradError, ShapeError, TypeMismatch, ValueRangeError
+from .errors import DeviceError, ShapeError, TypeMismatch, ValueRangeError
 from .ops._dims import sizes_of
 from .ops._live import owner
 from .ops._override import of_plugin
@@ -95,16 +94,10 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 def _named(name: str, where: str) -> Dtype:
-    kind = _NAMES.get(name.rpartition(".")[2])
+    kind = {"Tensor": get_default_dtype().name, **_NAMES}.get(name.rpartition(".")[2])
     if kind is None:
         raise ValueRangeError(where, f"invalid type: {name!r}", "a name such as 'FloatTensor'", "or use dovetail.float32")
     return TYPES[kind]
-
-
-def _mapped(callable: Callable[..., Any], target: Any, *others: Any) -> Any:
-    """Write what a Python function gives for the elements of some tensors into the first."""
-    rows = zip(*(t.expand_as(target).flatten().tolist() for t in (target, *others)), strict=True)
-    return target.copy_(_tensor([callable(*row) for row in rows], dtype=target.dtype).view(target.shape))
 
 
 class LegacyMethods:
@@ -132,21 +125,9 @@ class LegacyMethods:
         if dtype is None:
             place = "" if self.is_cpu else f"{self.device.type}."
             return f"{Spoken.package}.{place}{_BY_DTYPE.get(self.dtype.name) or type_name(self._a.dtype) + 'Tensor'}"
-        if isinstance(dtype, str):
-            return self.to("cuda" if ".cuda." in dtype else "cpu", _named(dtype, "type"))
+        if isinstance(dtype, str) or dtype is Tensor:
+            return self.to("cuda" if ".cuda." in str(dtype) else "cpu", _named(dtype if isinstance(dtype, str) else "Tensor", "type"))
         return self.to(dtype.device, dtype.dtype) if dtype.__class__ is LegacyType else self.to(dtype)
-
-    def untyped_storage(self: Any) -> Any:
-        """The memory behind it, as bytes: a `storage.UntypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
-        return importlib.import_module(f"{__package__}.storage").UntypedStorage(self)
-
-    def storage(self: Any) -> Any:
-        """The memory behind it, as elements: a `storage.TypedStorage`. Raises a ModuleNotFoundError without ``dovetail-torch``."""
-        return importlib.import_module(f"{__package__}.storage").TypedStorage(self)
-
-    def storage_type(self: Any) -> Any:
-        """The legacy class of its storage, such as ``FloatStorage``. Raises a ModuleNotFoundError without ``dovetail-torch``."""
-        return importlib.import_module(f"{__package__}.storage").storage_type(self)
 
     def ndimension(self: Any) -> int:
         """The number of dimensions; the older name of ``dim()``."""
@@ -192,22 +173,6 @@ class LegacyMethods:
             raise ShapeError("sum_to_size", f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
         return self if shape == have and shape else sum_to(self.long() if self._a.dtype.kind in "iub" else self, shape)
 
-    def map_(self: Any, tensor: Any, callable: Callable[..., Any]) -> Any:
-        """Replace every element by ``callable(own, other)`` of the two tensors' elements: slow, and on the CPU only."""
-        if self.requires_grad or tensor._n is not None:
-            raise GradError("map_", "Can't call map_() on Variable that requires grad", "", "use x.detach().map_()")
-        if self.is_cuda:
-            raise TypeMismatch("map_", "map_ is only implemented on CPU tensors")
-        if tensor._a.dtype != self._a.dtype:
-            raise TypeMismatch("map_", f"expected argument of type {self.type()} (got {tensor.type()})")
-        return _mapped(callable, self, tensor)
-
-    def map2_(self: Any, x: Any, y: Any, callable: Callable[..., Any]) -> Any:
-        """Replace every element by ``callable(own, x, y)`` of the three tensors' elements: slow, and on the CPU only."""
-        if self.requires_grad or x._n is not None or y._n is not None:
-            raise GradError("map2_", "Can't call map2_() on Variable that requires grad", "", "use x.detach().map2_()")
-        return _mapped(callable, self, x, y)
-
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """What a subclass asks by ``super()``: the function as of plain tensors, its results of the subclass. dovetail-torch has it."""
@@ -221,24 +186,4 @@ class LegacyMethods:
         out.__class__ = cls
         return out
 
-    def is_set_to(self: Any, tensor: Any) -> bool:
-        """Whether another tensor is the same view of the same memory."""
-        return self.data_ptr() == tensor.data_ptr() and self.shape == tensor.shape and self.stride() == tensor.stride()
-
-    def module_load(self: Any, other: Any, assign: bool = False) -> Any:
-        """What ``load_state_dict`` puts in its place: the other tensor, or itself with the other's values."""
-        return other.detach() if assign else self.copy_(other).detach()
-
-    def dim_order(self: Any, ambiguity_check: Any = False) -> tuple[int, ...]:
-        """The dimensions from the outermost to the innermost in memory."""
-        return tuple(sorted(range(self._a.ndim), key=lambda i: -self.stride(i)))
-
     grad_dtype = property(lambda self: self.dtype, doc="The type of its gradient: its own.")
-
-    def apply_(self: Any, callable: Callable[..., Any]) -> Any:
-        """Replace every element by what a Python function gives for it: slow, and on the CPU only."""
-        if self.requires_grad:
-            raise GradError("apply_", "Can't call apply_() on Variable that requires grad", "", "use x.detach().apply_()")
-        if self.is_cuda:
-            raise TypeMismatch("apply_", "apply_ is only implemented on CPU tensors")
-        return _mapped(callable, self)

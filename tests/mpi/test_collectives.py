@@ -22,3 +22,11 @@ def test_collectives(ranks: int) -> None:
     done = launch("collectives.py", ranks)
     check(done.text, ranks)
     assert done.code == 0, done.text
+
+
+@needs_mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_gradients_pass_through(ranks: int) -> None:
+    done = launch("gradients.py", ranks)
+    assert done.code == 0, done.text
+    assert reports(done.text, "tried") == [{"rank": rank, "tried": 6, "wrong": []} for rank in range(ranks)]

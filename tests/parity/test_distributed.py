@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 
@@ -68,3 +70,19 @@ def test_same(text: str) -> None:
         assert isinstance(error, category(expected)), f"{error!r}; PyTorch raises {expected!r}"
     else:
         assert mine == other
+
+
+def through(T):
+    """What `distributed.nn` gives in a world of one, and the gradients that pass through it."""
+    nn, found = importlib.import_module(f"{T.__name__}.distributed.nn"), []
+    x = T.arange(4.0).requires_grad_()
+    for y in (
+        nn.all_reduce(x * 2), nn.all_gather(x * x)[0], nn.broadcast(x * 3, 0), nn.functional.reduce(x * x, 0),
+        nn.all_to_all([T.empty(4)], [x * 5])[0], nn.reduce_scatter(T.empty(4), [x * x]),
+    ):  # fmt: skip
+        found += [y.tolist(), *(g.tolist() for g in T.autograd.grad((y * T.arange(4.0)).sum(), x))]
+    return found
+
+
+def test_gradients_pass_through_collectives() -> None:
+    assert through(dv) == through(torch)

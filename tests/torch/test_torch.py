@@ -36,6 +36,54 @@ def test_a_program_runs_unmodified(tmp_path):
     assert done.stdout == "well ['--epochs', '3'] __main__\n"
 
 
+def test_an_import_of_gradcheck_leaves_the_function_of_that_name(tmp_path):
+    code = (
+        "import torch\nfrom torch.autograd.gradcheck import gradcheck\nimport torch.autograd.gradcheck as module\n"
+        "x = torch.ones(2, dtype=torch.float64, requires_grad=True)\n"
+        "print(torch.autograd.gradcheck(torch.sin, x), module is gradcheck, torch.autograd.gradcheck is gradcheck)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True True True\n"
+
+
+def test_what_programs_take_from_the_inside(tmp_path):
+    code = (
+        "import torch\nfrom torch.nn.utils.stateless import _reparametrize_module\n"
+        "layer = torch.nn.Linear(1, 1)\nx = torch.ones(1)\n"
+        "with _reparametrize_module(layer, {'weight': torch.tensor([[2.]]), 'bias': torch.tensor([1.])}):\n    print(layer(x).tolist())\n"
+        "torch._check(True)\ntorch._assert_async(x)\n"
+        "a = torch.tensor([2.], requires_grad=True)\ntorch._standard_gamma(a).sum().backward()\nprint(a.grad.item() > 0)\n"
+        "for call in (lambda: torch._check(False, lambda: 'no'), lambda: torch._check_value(False), lambda: torch._check_index(False),\n"
+        "             lambda: torch._check(1), lambda: torch._check_not_implemented(False), lambda: torch._assert_async(x * 0)):\n"
+        "    try:\n        call()\n    except Exception as error:\n        print(type(error).__name__, str(error)[:8])\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "[3.0]", "True", "RuntimeError no", "ValueError Expected", "IndexError Expected", "TypeError cond mus",
+        "NotImplementedError Expected", "RuntimeError Expected",
+    ]  # fmt: skip
+
+
+def test_what_strangers_packages_import(tmp_path):
+    code = (
+        "import torch, torch.utils.checkpoint as whole\n"
+        "from torch.utils.checkpoint import checkpoint, get_device_states, set_device_states\n"
+        "from torch.nn.parallel.scatter_gather import scatter\nfrom torch.distributed import nn\n"
+        "print(torch.torch is torch, get_device_states(torch.ones(2)), whole.checkpoint is checkpoint)\n"
+        "print(scatter.__name__, nn.all_reduce.__name__, torch.cuda._initialized == torch.cuda.is_available())\n"
+        "set_device_states([], [])\n"
+        "class Named(torch.nn.Parameter):\n"
+        "    def __new__(cls, data, name):\n"
+        "        made = torch.Tensor._make_subclass(cls, data, True)\n        made.name = name\n        return made\n"
+        "p = Named(torch.ones(2), 'p')\n(p * 3).sum().backward()\nprint(type(p).__name__, p.name, p.grad.tolist(), p.is_leaf)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True ([], []) True\nscatter all_reduce True\nNamed p [3.0, 3.0] True\n"
+
+
 def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     code = (
         "import torch, torch.multiprocessing as mp\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -114,7 +115,9 @@ class Function:
         with no_grad():
             out = cls.forward(ctx, *args, **kwargs) if separate is None else cls.forward(*args, **kwargs)
             if separate is not None:
-                separate(ctx, args, out)
+                given = inspect.signature(cls.forward).bind(*args, **kwargs)
+                given.apply_defaults()
+                separate(ctx, given.args, out)
         for t in ctx._dirty:
             changed(t._v, cls.__name__)
         if not all(any(t is o for o in (out if isinstance(out, tuple) else (out,))) for t in ctx._dirty):

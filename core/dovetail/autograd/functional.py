@@ -146,7 +146,7 @@ def grad(
             what = f"One of the differentiated Tensors appears to not have been used in the graph (input {i})"
             raise GradError("grad", what, "", "Set allow_unused=True if this is the desired behavior")
         if g is None:
-            out.append(wrap(xp(t._a).zeros(t._a.shape, t._a.dtype)) if materialize_grads else None)
+            out.append(t.new_zeros(t._a.shape, requires_grad=create_graph) if materialize_grads else None)
         else:
             out.append(g if create_graph else detached(g))
     return tuple(out)

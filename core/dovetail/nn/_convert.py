@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from ..autograd.modes import no_grad
 from ..autograd.node import Leaf, Tensor
+from ..dtypes import from_numpy_dtype, to_numpy_dtype
 from ..errors import TypeMismatch
 from ..ops.create import empty_like
 from ..tensor_attributes import _parse_to
@@ -49,6 +50,7 @@ class _Conversions:
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert in place: ``to(device)``, ``to(dtype)`` (floating ones only), ``to(tensor)``."""
         device, dtype, _, layout = _parse_to(args, dict(kwargs))
+        dtype = None if dtype is None else from_numpy_dtype(to_numpy_dtype(dtype))
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeMismatch("nn.Module.to", f"only accepts floating point or complex dtypes, but got desired dtype={dtype}")
 

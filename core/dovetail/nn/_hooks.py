@@ -242,7 +242,7 @@ class _Backward:
     def outputs(self, out: Any) -> Any:
         if not isinstance(out, tuple | list):
             return _watched(self.before, [out], False)[0]
-        return (list if type(out) is list else tuple)(_watched(self.before, out, False))
+        return getattr(out, "_make", list if type(out) is list else tuple)(_watched(self.before, out, False))
 
     def before(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         """At the module's outputs: pre-hooks see, and may replace, the gradients."""

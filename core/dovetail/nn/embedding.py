@@ -34,7 +34,7 @@ class _Table(Layer):
             shape, wanted = tuple(weight.shape), (num_embeddings, embedding_dim)
             what = "Shape of weight does not match num_embeddings and embedding_dim"
             need(shape == wanted, name, what, f"got {shape} for {wanted}", AssertedError)
-            self.weight = Parameter(weight)
+            self.weight = Parameter(weight, weight.is_floating_point() or weight.is_complex())
 
     def reset_parameters(self) -> None:
         """Draw the rows from N(0, 1); the row of ``padding_idx`` is zero."""

@@ -117,7 +117,7 @@ def _plain(part: Any, select: bool) -> Any:
         warnings.warn("indexing with dtype uint8 is deprecated, please use a dtype bool instead", UserWarning, stacklevel=5)
         raw = raw.astype(bool)
         part = wrap(raw)
-    elif name not in ("int64", "int32", "bool"):
+    elif name not in ("int64", "int32", "bool") and (raw.ndim or raw.dtype.kind not in "iu"):
         raise RangeError(_WORD, "tensors used as indices must be long, int, byte or bool tensors", f"got {name}")
     if raw.ndim == 0 and (select or name == "bool"):
         return raw.item()

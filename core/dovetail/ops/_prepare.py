@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -204,8 +205,17 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
             if a.dtype != target:
                 raw[i] = converted(a, target)
         elif a.__class__ in NUMBERS:
-            raw[i] = number(a, common)
+            raw[i] = _rounded(a, target) if target in dt.HALF and (op.name, i) in _ROUNDED else number(a, common)
     return target
+
+
+_ROUNDED = {*product("eq ne lt le gt ge remainder fmod".split(), (0, 1)), ("sub", 0), ("pow", 0)}  # elsewhere numbers stay exact
+
+
+def _rounded(value: Any, kind: Any) -> float:
+    """A number as half precision holds it."""
+    with np.errstate(over="ignore"):
+        return float(kind.type(value))
 
 
 _C_NAMES = {

@@ -15,6 +15,7 @@ from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._refuse import flags, type_name, underived
 from ._results import results
+from ._sums import widened
 from .ranges import linspace
 from .views import reshape
 
@@ -35,9 +36,9 @@ def _unique(input: Array, dim: int | None, consecutive: bool) -> Array:
     if consecutive:
         order = where.arange(rows.shape[0])
     elif rows.ndim == 1:
-        order = where.argsort(rows, kind="stable")
+        order = where.argsort(widened(rows), kind="stable")
     else:
-        keys = where.ascontiguousarray(rows.reshape(rows.shape[0], -1).T)[::-1]
+        keys = where.ascontiguousarray(widened(rows).reshape(rows.shape[0], -1).T)[::-1]
         order = where.lexsort(keys) if keys.shape[0] else where.arange(rows.shape[0])
     rows = rows[order]
     new = where.ones(rows.shape[0], bool)  # whether a row differs from the one before

@@ -13,7 +13,7 @@ from ._dims import dim_of
 from ._op import Array, op, xp
 from ._refuse import no_bools, type_name
 from ._results import results
-from ._sums import axes, unreduce
+from ._sums import axes, unreduce, widened
 from .arithmetic import mul
 from .elementwise import maximum, minimum
 from .norms import tie_weights
@@ -187,7 +187,7 @@ def _arg(a: Any, dim: Any, keepdim: bool, where: str) -> Any:
 
 def _ranked(a: Any, k: Any, dim: int) -> Any:
     """Where the element of rank k along `dim` is (a number, or one for each row); NaN ranks last."""
-    where = xp(a)
+    where, a = xp(a), widened(a)
     if isinstance(k, int):
         return where.argpartition(a, k, axis=dim).take(k, axis=dim)
     order = where.argsort(a, axis=dim)

@@ -180,6 +180,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     if indices._a.ndim != n:
         text = f"input and indices should have the same number of dimensions, but got {n} and {indices._a.ndim}"
         raise ShapeError("take_along_dim()", text)
+    if indices._a.dtype != np.int64:
+        raise DtypeError("take_along_dim()", f"dtype of indices should be Long but got {type_name(indices._a.dtype)}")
     d = dim_of("take_along_dim", dim, n)
     shapes = [t._a.shape[:d] + (1,) + t._a.shape[d + 1 :] for t in (input, indices)]
     common = broadcast_shapes(*shapes)

@@ -246,6 +246,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     if how.__class__ in CLASSES:
         if how._a.dtype != "int64":
             raise ShapeError("tensor_split", f"expected tensor_indices_or_sections to have dtype of long, but got {how.dtype}")
+        if how._a.ndim > 1:
+            what = "expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor"
+            raise ShapeError("tensor_split", f"{what}, but got a tensor with {how._a.ndim} dims")
         how = how.tolist()
     if not input._a.ndim:
         raise ShapeError("tensor_split", "expected at least a 1-dimensional tensor, but got a tensor with 0 dims")

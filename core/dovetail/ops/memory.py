@@ -18,6 +18,7 @@ from . import _layout
 from ._arrays import broadcast
 from ._dims import sizes_of
 from ._op import Array, op
+from ._override import of_plugin
 from ._prepare import NUMBERS
 from ._stored import storing
 from ._viewing import viewing
@@ -229,8 +230,8 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     return write(copy.op, [input, src])
 
 
-def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
-    """Make this tensor look at the memory of another one, or at none.
+def set_(input: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
+    """Make this tensor look at the memory of another one, or at none; at a storage, or at a place in one, with ``dovetail-torch``.
 
     Raises a GradError (RuntimeError) for a tensor that requires a gradient.
 
@@ -240,12 +241,12 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     """
     if input._n is not None and STATE.word & GRAD:
         raise GradError("set_", "cannot change the memory of a tensor that requires grad", "", "use it inside no_grad()")
+    if size is not None or (source is not None and source.__class__ not in CLASSES):
+        return of_plugin("METHODS", "storage")["set_"](input, source, storage_offset, size, stride)  # type: ignore[no-any-return]
     if source is not None and source._a.dtype != input._a.dtype:
         raise DtypeError("set_", f"Could not set tensor of type {source.dtype} to a tensor of type {input.dtype}")
-    if source is None:
-        input._a, input._v = xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]
-    else:
-        input._a, input._v = source._a, source._v
+    nothing = xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]
+    input._a, input._v = nothing if source is None else (source._a, source._v)
     if input._n.__class__ is Leaf:
         input._n.shape, input._n.dtype = input._a.shape, input._a.dtype
     return input
@@ -266,14 +267,16 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if input._n is not None:
         raise GradError("resize_", "cannot resize variables that require grad", "", "resize a detached tensor")
     a, count = input._a, prod(shape)
-    if shape == a.shape:
+    turned = memory_format is not None and memory_format.fits(shape)
+    if shape == a.shape and not turned:
         return input
     flat = old = a.ravel("K")  # the elements as they lie
     if count > a.size:
         flat = module_for(device_of(a)).empty(count, a.dtype)
         flat[: a.size] = old
         input._v = [0, 0, None, None]
-    input._a = flat[:count].reshape(shape)
+    a = flat[:count].reshape([shape[d] for d in memory_format.order] if turned else shape)
+    input._a = a.transpose(memory_format.back) if turned else a
     changed(input._v, "resize_")
     return input
 
@@ -286,7 +289,7 @@ def resize_as_(input: Tensor, the_template: Tensor, memory_format: Any = None) -
     tensor([[1, 2],
             [3, 4]])
     """
-    return resize_(input, the_template._a.shape)
+    return resize_(input, the_template._a.shape, memory_format=memory_format)
 
 
 def storage_offset(input: Tensor) -> int:

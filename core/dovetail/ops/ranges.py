@@ -67,7 +67,9 @@ def _spaced(name: str, count: int, rule: Any, kind: Any, options: dict[str, Any]
     try:
         with placed(where):
             i = module_for(where).arange(count, dtype=np.int64 if kind.kind in "iu" else np.float64)
-            return finished(rule(i).astype(kind, copy=False), requires_grad, out)
+            a = rule(i).astype(kind, copy=False)
+            kept = out is not None and a.ndim == 1 and out._a.size == count  # what has as many elements keeps its shape
+            return finished(a.reshape(out._a.shape) if kept else a, requires_grad, out)
     except MemoryError as error:
         raise exhausted(name, error) from None
 

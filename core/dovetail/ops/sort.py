@@ -12,6 +12,7 @@ from ._along import pick, place
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._results import results
+from ._sums import widened
 from .arithmetic import add, lerp, mul, sub
 from .transpose import movedim
 from .views import reshape
@@ -22,7 +23,7 @@ METHODS = ("argsort", "msort", "nanquantile", "quantile", "sort", "topk")
 
 def _order(where_from: str, a: Any, dim: int, descending: bool) -> Any:
     """Where each element of the sorted array comes from; equal ones keep their order, NaN is the largest."""
-    where, dim = xp(a), dim_of(where_from, dim, a.ndim)
+    where, dim, a = xp(a), dim_of(where_from, dim, a.ndim), widened(a)  # NumPy would put the NaN of a bfloat16 first
     if not a.ndim:
         return where.zeros((), np.int64)
     if not descending:
@@ -96,7 +97,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
         return input.copy(), where.zeros((), np.int64)
     if k and n > 64 and k * 4 < n:
         cut = (*lead, slice(n - k, None) if largest else slice(None, k))
-        few = where.sort(where.argpartition(input, n - k if largest else k - 1, axis=dim)[cut], axis=dim)
+        few = where.sort(where.argpartition(widened(input), n - k if largest else k - 1, axis=dim)[cut], axis=dim)
         order = where.take_along_axis(few, _order("topk", where.take_along_axis(input, few, dim), dim, largest), dim)
     else:
         order = _order("topk", input, dim, largest)[(*lead, slice(None, k))]
@@ -109,7 +110,7 @@ topk.vjp(lambda g, indices, dim, input_shape: place(g[0], indices, dim, input_sh
 @op(dtypes=None, name="searchsorted")
 def _searchsorted(sorted_sequence: Fixed, input: Fixed, right: bool, small: bool, sorter: Fixed | None = None) -> Array:
     """Where each value would be inserted."""
-    a, where, kind = sorted_sequence, xp(sorted_sequence), np.int32 if small else np.int64
+    a, where, kind = widened(sorted_sequence), xp(sorted_sequence), np.int32 if small else np.int64
     if sorter is not None:
         if sorter.dtype != np.int64 or sorter.shape != a.shape:
             what = f"sorter must be a tensor of long dtype with the size of the boundaries (got {sorter.dtype} and {sorter.shape})"

@@ -81,7 +81,7 @@ def randperm(gen: Generator, n: int, dtype: Any = np.int64) -> np.ndarray:
     demand(n >= 0, "randperm", f"n is {n}", "expected n >= 0")
     if not is_floating(dtype) and dtype.kind not in "iu":
         raise DtypeError("randperm", f"dtype is {dtype}", "expected an integer or a floating type")
-    limit = 2 ** _digits(dtype) + 1 if is_floating(dtype) else int(np.iinfo(dtype).max)
+    limit = 2 ** _digits(dtype) + 1 if is_floating(dtype) else int(np.iinfo(dtype).max) + 1
     demand(n <= limit, "randperm", f"n is {n}", f"expected at most {limit}, to which {dtype} can count")
     if n < 2:
         return np.arange(n).astype(dtype)

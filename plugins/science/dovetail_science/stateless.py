@@ -39,6 +39,16 @@ def functional_call(
         return module(*args, **(kwargs or {}))
 
 
+def _reparametrize_module(
+    module: Module, parameters_and_buffers: Mapping[str, Any], tie_weights: bool = False, strict: bool = False, stack_weights: bool = False
+) -> Any:
+    """The block in which a module has these tensors: PyTorch's inside, which programs take."""
+    return _swapped(module, dict(parameters_and_buffers), tie_weights, strict)
+
+
+_functional_call = functional_call
+
+
 @contextmanager
 def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: bool) -> Iterator[None]:
     places = {

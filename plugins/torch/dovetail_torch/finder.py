@@ -36,6 +36,7 @@ class _Face(ModuleType):
     def __init__(self, name: str, home: ModuleType) -> None:
         super().__init__(name, home.__doc__)
         self.__dict__.update(__path__=[], __file__=home.__file__, _home=home, __version__=TorchVersion(_VERSIONS[name]))
+        self.__dict__[name] = self  # torch.torch, as programs that were renamed by a tool have it
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -64,7 +65,13 @@ class _Loader(Loader):
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.spec or module.__spec__  # the import system has put the other name's in its place
+        """Nothing runs again. A module below that has a function's name is named now: its import would put it in the function's place."""
+        said = module.__spec__
+        for name, below in [*sys.modules.items()] if said else ():
+            above, _, last = name.rpartition(".")
+            if above == module.__name__ and below is not getattr(module, last, below):
+                sys.modules.setdefault(f"{said.name}.{last}", below)
+        module.__spec__ = self.spec or said  # the import system has put the other name's in its place
 
 
 class _Spec(ModuleSpec):

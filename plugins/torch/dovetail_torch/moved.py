@@ -44,6 +44,8 @@ _INNER = {
     "cuda.amp.grad_scaler": ("dovetail.cuda.amp", "dovetail.amp.grad_scaler"),
     "functional": ("dovetail", "dovetail_torch.faces.internals"),
     "nn._reduction": ("dovetail_torch.faces._reduction",),
+    "nn.parallel.scatter_gather": ("dovetail_torch.faces.parallel",),
+    "utils.checkpoint": ("dovetail.utils.checkpoint", "dovetail_torch.faces.device_states"),
     "utils.model_zoo": ("dovetail.utils.model_zoo", "tqdm"),  # programs take its progress bar from there
 }
 

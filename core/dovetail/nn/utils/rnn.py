@@ -189,10 +189,10 @@ def pad_packed_sequence(
     """
     data, batch_sizes, _, unsorted = sequence
     longest = len(batch_sizes)
-    if total_length and total_length < longest:
+    if total_length is not None and total_length < longest:
         what = "Expected total_length to be at least the length of the longest sequence in input, "
         raise ValueRangeError("pad_packed_sequence", f"{what}but got total_length={total_length} and max sequence length being {longest}")
-    out, lengths = _unpack_steps(data, batch_sizes, padding_value, total_length or None)
+    out, lengths = _unpack_steps(data, batch_sizes, padding_value, total_length)
     where = wrap(lengths)
     if unsorted is not None:
         out, where = out.index_select(1, unsorted), where[unsorted.cpu()]

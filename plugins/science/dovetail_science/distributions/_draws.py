@@ -150,7 +150,7 @@ class _Dirichlet(Function):
 
     @staticmethod
     def forward(ctx: Any, concentration: Tensor) -> Tensor:
-        gammas = _gammas(concentration)
+        gammas = _gammas(concentration).clamp(min=dv.finfo(dv.float64).tiny)  # of very small shapes all may be zero
         f = dv.finfo(concentration.dtype)
         out = (gammas / gammas.sum(-1, keepdim=True)).to(concentration.dtype).clamp(min=f.tiny, max=1 - f.eps / 2)
         ctx.save_for_backward(concentration, out)

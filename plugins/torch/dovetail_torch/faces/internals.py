@@ -71,6 +71,33 @@ def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tens
     return dv.distributions.Dirichlet(input, validate_args=False).sample()
 
 
+def _standard_gamma(self: Tensor, generator: Generator | None = None) -> Tensor:
+    """Draws of Gamma(self, 1), with gradients; from the default generator alone."""
+    if generator is not None:
+        raise NotImplementedError("torch._standard_gamma: a generator of its own is not supported; seed the default one with manual_seed")
+    return dv.distributions.Gamma(self, dv.ones_like(self), validate_args=False).rsample()
+
+
+def _assert_async(input: Tensor, assert_msg: str = "") -> None:
+    """Nothing for a true element; a RuntimeError otherwise, at once."""
+    if not input:
+        raise RuntimeError(assert_msg or "Expected Tensor with single nonzero value, but got zero")
+
+
+def _checking(kind: type[Exception]) -> Callable[..., None]:
+    def check(cond: bool, message: Callable[[], str] | None = None) -> None:
+        if not isinstance(cond, bool):
+            raise TypeError(f"cond must be a bool, but got {type(cond)}")
+        if not cond:
+            raise kind("Expected cond to be True, but got False." if message is None else str(message()))
+
+    return check
+
+
+_check, _check_index, _check_value = map(_checking, (RuntimeError, IndexError, ValueError))
+_check_type, _check_not_implemented = map(_checking, (TypeError, NotImplementedError))
+
+
 def _switch(name: str) -> Callable[[bool], bool]:
     def set_it(value: bool) -> bool:
         before, _SWITCHES[name] = _SWITCHES[name], value

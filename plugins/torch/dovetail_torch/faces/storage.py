@@ -11,9 +11,11 @@ import dovetail as dv
 from dovetail.errors import GradError, RangeError, ShapeError, TypeMismatch
 from dovetail.size import Spoken
 
+from .old_methods import METHODS
+
 __all__ = [
     "BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage", "DoubleStorage", "FloatStorage", "HalfStorage", "IntStorage",
-    "LongStorage", "ShortStorage", "TypedStorage", "UntypedStorage", "from_file", "is_storage", "storage_type",
+    "LongStorage", "METHODS", "ShortStorage", "TypedStorage", "UntypedStorage", "from_file", "is_storage", "storage_type",
 ]  # fmt: skip
 
 
@@ -268,6 +270,9 @@ def from_file(filename: Any, shared: bool | None = None, size: int = 0, *, dtype
     except (OSError, ValueError) as error:
         raise ShapeError("from_file", f"unable to open file <{filename}> ({error})", f"expected {size * kind.itemsize} bytes") from None
     return dv.from_numpy(array).to(device=options.get("device")).requires_grad_(bool(options.get("requires_grad")))
+
+
+METHODS.update(storage=TypedStorage, untyped_storage=UntypedStorage, storage_type=storage_type)
 
 
 def is_storage(obj: Any, /) -> bool:
