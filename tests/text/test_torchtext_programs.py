@@ -199,7 +199,9 @@ def test_the_samples_of_a_data_set_are_shuffled_before_its_steps(tmp_path):
     plain = [[str(4 * at + i) for i in range(4)] for at in range(10)]
     assert list(DataLoader(steps, batch_size=None)) == plain
     mixed = list(DataLoader(steps, batch_size=None, shuffle=True))
-    assert sorted(sum(mixed, [])) == sorted(map(str, range(40))) and not any(sorted(batch) in map(sorted, plain) for batch in mixed)
+    assert sorted(row for batch in mixed for row in batch) == sorted(map(str, range(40))) and not any(
+        sorted(batch) in map(sorted, plain) for batch in mixed
+    )
     assert list(DataLoader(steps, batch_size=None, shuffle=False)) == plain
 
 
