@@ -244,6 +244,49 @@ def test_a_folder_with_its_configuration(bert, tmp_path):
         HFTokenizer.from_pretrained("bert-base-uncased", use_fast=True, local_files_only=True)
 
 
+WORDS = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nit\nfit\n##s\n"
+PAIRS = {"vocab.json": json.dumps({"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3}).encode(), "merges.txt": b"#version: 0.2\na b\n"}
+
+
+def test_folders_from_before_tokenizer_json(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes(WORDS)
+    tokenizer = Tokenizer.from_file(tmp_path)
+    assert tokenizer("It fits").input_ids == [2, 5, 6, 7, 3] and tokenizer.pad_token == "[PAD]" and len(tokenizer) == 8
+    (tmp_path / "vocab.txt").write_bytes(WORDS.replace(b"\n", b"\r\n"))
+    assert HFTokenizer.from_pretrained(tmp_path, do_lower_case=False)("It fits").input_ids == [2, 1, 6, 7, 3]
+    (tmp_path / "vocab.txt").unlink()
+    for name, data in PAIRS.items():
+        (tmp_path / name).write_bytes(data)
+    assert Tokenizer.from_file(tmp_path)("aba").input_ids == [2, 0] and Tokenizer.from_file(tmp_path).eos_token_id == 3
+    (tmp_path / "vocab.json").unlink()
+    (tmp_path / "tokenizer.model").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="there is no tokenizer.json; .* a sentencepiece .model is read by from_sentencepiece"):
+        Tokenizer.from_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        ({"vocab.txt": b""}, r"vocab.txt: its unk_token '\[UNK\]' is not in it; expected the words of a BERT, one a line"),
+        ({"vocab.txt": b"\xff\xfe[UNK]"}, "vocab.txt at byte 0: it is not UTF-8"),
+        ({"vocab.txt": WORDS, "tokenizer_config.json": b'{"cls_token": "<s>"}'}, "its cls_token '<s>' is not in it"),
+        (PAIRS | {"vocab.json": b"[1]"}, "vocab.json: it holds a list"),
+        (PAIRS | {"vocab.json": b"{"}, "vocab.json at byte 1: it is not JSON"),
+        (PAIRS | {"vocab.json": b'{"a": "b"}'}, "vocab.json: its tokens have values that are no numbers"),
+        (PAIRS | {"vocab.json": b'{"a": -1, "<|endoftext|>": 1e9}'}, "vocab.json: its tokens have values that are no numbers"),
+        (PAIRS | {"vocab.json": b'{"a": -1, "<|endoftext|>": 2}'}, "merges.txt: the tokenizers package cannot read it"),
+        (PAIRS | {"merges.txt": b"a b c\n"}, "merges.txt: a line of it is 'a b c'; expected two parts of a token and a blank between"),
+        (PAIRS | {"merges.txt": b"a z\n"}, "merges.txt: the tokenizers package cannot read it"),
+        (PAIRS | {"merges.txt": b"\xff"}, "merges.txt at byte 0: it is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_older_folders_that_are_broken(files, text, tmp_path):
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(FormatError, match=text):
+        Tokenizer.from_file(tmp_path)
+
+
 @pytest.mark.parametrize(
     "data, reason",
     [

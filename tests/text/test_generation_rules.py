@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 import dovetail as dv
-from dovetail.errors import FormatError, TypeMismatch, UnsupportedError, ValueRangeError
+from dovetail.errors import FormatError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail_text.generation import GenerationConfig, TextIteratorStreamer, TextStreamer, generate
 from dovetail_text.models import GPT, GPTConfig
 from dovetail_text.tokenizers import Char
@@ -79,7 +79,7 @@ def test_what_is_kept_of_each_step():
         assert scores.argmax(-1).tolist() == out.sequences[:, 5 + step].tolist()
         assert scores[0, 3].item() == -float("inf") < logits[0, 3].item()
     plain = generate(MODEL, PROMPTS, 4, return_dict_in_generate=True)
-    assert list(plain) == ["sequences"]
+    assert list(plain) == ["sequences", "cache"]
     beams = generate(MODEL, [[1, 2]], 4, num_beams=3, num_return_sequences=3, return_dict_in_generate=True, output_scores=True)
     assert beams.sequences_scores.tolist() == sorted(beams.sequences_scores.tolist(), reverse=True)
 
@@ -153,7 +153,7 @@ def test_hostile_settings(tmp_path):
     (tmp_path / "generation_config.json").write_text(json.dumps({"asked": 1, "to_dict": 2, "__class__": 3, "num_beams": 1}))
     assert GPT.from_pretrained(tmp_path).generate([1, 2], 2).tolist() == generate(MODEL, [1, 2], 2).tolist()
     for name, value, error in (
-        ("guidance_scale", 2.0, UnsupportedError), ("num_beam_groups", 2, UnsupportedError), ("force_words_ids", [[1]], UnsupportedError),
+        ("penalty_alpha", 0.6, UnsupportedError), ("num_beam_groups", 2, UnsupportedError), ("force_words_ids", [[1]], UnsupportedError),
         ("min_p", 7, ValueRangeError), ("bad_words_ids", "no", ValueRangeError), ("no_repeat_ngram_size", -2, ValueRangeError),
     ):  # fmt: skip
         (tmp_path / "generation_config.json").write_text(json.dumps({name: value}))
@@ -164,8 +164,8 @@ def test_hostile_settings(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"min_new_token": 3}, TypeMismatch, "generate: there is no argument 'min_new_token'; did you mean 'min_new_tokens'?"),
-        ({"guidance": 3}, TypeMismatch, "generate: there is no argument 'guidance'; leave it out"),
+        ({"min_new_token": 3}, ValueRangeError, "there is no such argument; did you mean 'min_new_tokens'?"),
+        ({"guidance": 3}, ValueRangeError, r"\['guidance'\] are not used by the model: there is no .* mean 'guidance_scale'\?"),
         ({"min_new_tokens": -1}, ValueRangeError, "min_new_tokens is -1; expected 0 or more"),
         ({"bad_words_ids": [[]]}, ValueRangeError, r"bad_words_ids is \[\[\]\]; expected lists of tokens; tokenizer"),
         ({"bad_words_ids": [["a"]]}, ValueRangeError, "expected lists of tokens"),
@@ -175,8 +175,38 @@ def test_hostile_settings(tmp_path):
         ({"prefix_allowed_tokens_fn": lambda row, ids: []}, ValueRangeError, r"allows nothing after \[1, 2\]; expected a token at least"),
         ({"max_time": 0}, ValueRangeError, "max_time is 0; expected more than 0"),
         ({"num_beams": 2, "num_return_sequences": 3, "do_sample": True}, ValueRangeError, "num_return_sequences is 3, num_beams 2"),
+        ({"encoder_outputs": [1]}, ValueRangeError, r"\['encoder_outputs'\] are not used by the model; GPT does not take them"),
+        ({"past_key_values": ()}, TypeMismatch, "past_key_values is tuple; expected a cache; pass on what the model gave"),
+        ({"guidance_scale": "much"}, TypeMismatch, "guidance_scale is 'much'; expected a number"),
+        ({"bos_token_id": [1]}, TypeMismatch, r"bos_token_id is \[1\]; expected the number of a token"),
+        ({"decoder_start_token_id": "a"}, TypeMismatch, "'a' stands for a token"),
+        ({"guidance_scale": 2.0, "num_beams": 2}, UnsupportedError, "guidance_scale is 2.0 with beams; it is there for decoders"),
+        ({"assistant_model": MODEL}, UnsupportedError, "assistant_model is GPT; it is not there; set assistant_model to None"),
+        ({"output_attentions": True}, UnsupportedError, "output_attentions is True; it is not there"),
     ],
 )
 def test_errors(options, error, text):
     with pytest.raises(error, match=text):
         generate(MODEL, [1, 2], 3, **options)
+
+
+def test_a_cache_of_other_texts_is_refused():
+    ids = dv.tensor([[1, 2, 3], [4, 5, 6]])
+    with pytest.raises(ShapeError, match="past_key_values has 3 tokens and the prompt 3; expected the whole text"):
+        generate(MODEL, ids, 2, past_key_values=MODEL(ids).past_key_values)
+    for texts, copies in ((ids[:1], 1), (ids, 2)):
+        past = MODEL(texts[:, :2]).past_key_values
+        wanted = len(ids) * copies
+        with pytest.raises(ShapeError, match=f"past_key_values has {len(texts)} texts; expected {wanted}, one for each that is generated"):
+            generate(MODEL, ids, 2, past_key_values=past, do_sample=True, num_return_sequences=copies)
+
+
+def test_vectors_and_no_cache_give_the_same():
+    """Each step again from the vectors on: transformers forgets them without a cache."""
+    ids = dv.tensor([[1, 2, 3], [4, 5, 6]])
+    vectors = MODEL.get_input_embeddings()(ids)
+    want = generate(MODEL, ids, 6)[:, 3:].tolist()
+    for way in ({}, {"use_cache": False}, {"num_beams": 1}):
+        assert generate(MODEL, inputs_embeds=vectors, max_new_tokens=6, **way).tolist() == want
+    long = generate(MODEL, ids[:1], 60)  # beyond the 40 places
+    assert generate(MODEL, inputs_embeds=vectors[:1], max_new_tokens=60).tolist() == long[:, 3:].tolist()

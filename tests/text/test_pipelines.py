@@ -108,7 +108,7 @@ def test_a_word_that_is_no_token():
         (lambda: _gpt()(""), ValueError, "the prompt has no token; expected one or more"),
         (lambda: _gpt()("a", return_text=True, return_tensors=True), ValueError, "return_tensors and return_text are given"),
         (lambda: _gpt(handle_long_generation="cut"), ValueError, "handle_long_generation is 'cut'"),
-        (lambda: _gpt()("a", max_new_token=3), TypeError, "max_new_token"),
+        (lambda: _gpt()("a", max_new_token=3), ValueError, "max_new_token"),
         (lambda: _gpt()([{"role": "user", "content": "a"}]), ValueError, "chat_template"),
     ],
 )

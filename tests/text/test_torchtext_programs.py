@@ -11,6 +11,7 @@ pytest.importorskip("dovetail_torch")
 
 from dovetail.utils.data import DataLoader
 from dovetail_text.datasets import SST2
+from dovetail_text.datasets.local import Samples
 from dovetail_text.datasets.pipes import Pipe
 
 PROGRAM = r"""
@@ -184,12 +185,40 @@ def test_a_loader_turns_shuffling_on_and_off(tmp_path):
     mixed = list(DataLoader(rows, batch_size=None, shuffle=True))
     assert mixed != plain and sorted(mixed) == sorted(plain) and list(DataLoader(rows, batch_size=None)) != plain
     assert list(rows.source.set_shuffle(False)) == list(range(40))
-    steps = SST2(_files(tmp_path), "dev").map(lambda row: row[1]).batch(1)
+    steps = Pipe([0, 1, 0], iter).batch(1)
     with pytest.warns(UserWarning, match=r"shuffle is True and the stream has no shuffle\(\) step; one was put at its end"):
         loader = DataLoader(steps, shuffle=True, batch_size=None)
     assert sorted(loader) == [[0], [0], [1]] and sorted(DataLoader(steps, shuffle=False, batch_size=None)) == [[0], [0], [1]]
     with pytest.raises(ValueError, match="shuffle: buffer_size is 0; expected 1 or more"):
         steps.shuffle(buffer_size=0)
+
+
+def test_the_samples_of_a_data_set_are_shuffled_before_its_steps(tmp_path):
+    reviews = Samples("Reviews", list(range(40)))
+    steps = reviews.map(str).batch(4)
+    plain = [[str(4 * at + i) for i in range(4)] for at in range(10)]
+    assert list(DataLoader(steps, batch_size=None)) == plain
+    mixed = list(DataLoader(steps, batch_size=None, shuffle=True))
+    assert sorted(row for batch in mixed for row in batch) == sorted(map(str, range(40))) and not any(
+        sorted(batch) in map(sorted, plain) for batch in mixed
+    )
+    assert list(DataLoader(steps, batch_size=None, shuffle=False)) == plain
+
+
+def test_workers_share_a_data_set(tmp_path):
+    reviews = Samples("Reviews", list(range(40)))
+    for steps in (reviews.map(str), reviews.shuffle().map(str), reviews.map(str).sharding_filter(), reviews.sharding_filter().map(str)):
+        for shuffle in (None, True):
+            found = list(DataLoader(steps, batch_size=None, num_workers=3, shuffle=shuffle))
+            assert sorted(found) == sorted(map(str, range(40)))
+
+
+def test_more_steps(tmp_path):
+    lines = Samples("Lines", ["it fits", "well"])
+    assert list(lines.flatmap(str.split)) == ["it", "fits", "well"] and list(lines.concat(["a"])) == ["it fits", "well", "a"]
+    assert list(lines.zip([1, 2, 3], "ab")) == [("it fits", 1, "a"), ("well", 2, "b")]
+    assert list(lines.map(len).batch(2).unbatch()) == [7, 4] and list(lines.batch(2).collate(" ".join)) == ["it fits well"]
+    assert next(iter(lines.map(len).batch(2).collate())).tolist() == [7, 4]
 
 
 @pytest.mark.parametrize("options", [{}, {"persistent_workers": True}, {"multiprocessing_context": "thread"}])

@@ -8,6 +8,7 @@ from collections import OrderedDict
 import pytest
 
 import dovetail as dv
+from dovetail.errors import FormatError
 from dovetail_text.errors import VocabError
 from dovetail_text.vocab import Vocab, build_vocab_from_iterator, vocab
 
@@ -30,7 +31,7 @@ def test_lookups(words):
     assert words["a"] == 2 and words(["a", "b"]) == words.forward(["a", "b"]) == words.lookup_indices(["a", "b"]) == [2, 1]
     assert ("a" in words, "q" in words, len(words)) == (True, False, 3)
     assert words.lookup_token(0) == "<unk>" and words.lookup_tokens([0, 1]) == words.lookup_tokens((0, 1)) == ["<unk>", "b"]
-    assert words.lookup_indices([]) == [] and repr(words) == "Vocab()" and words.state_dict() == {}
+    assert words.lookup_indices([]) == [] and repr(words) == "Vocab()"
 
 
 def test_default_index(words):
@@ -110,3 +111,40 @@ def test_copies_are_apart(words):
     other = copy.deepcopy(words)
     other.append_token("z")
     assert "z" not in words and other.get_itos()[:3] == words.get_itos()
+
+
+def test_saved_by_itself_it_is_read_again_whole(words, tmp_path):
+    words.set_default_index(0)
+    dv.save(words, tmp_path / "words.safetensors")
+    with pytest.raises(FormatError, match=r"holds the tensors of a 'Vocab'.*make the module and pass it: load\(path, into=module\)"):
+        dv.load(tmp_path / "words.safetensors")
+    found = dv.load(tmp_path / "words.safetensors", into=Vocab([]))
+    assert found.get_itos() == ["<unk>", "b", "a"] and found(["a", "q"]) == [2, 0] and found.get_default_index() == 0
+    dv.save(words.state_dict(), tmp_path / "state.safetensors")
+    other = vocab({"z": 1})
+    assert str(other.load_state_dict(dv.load(tmp_path / "state.safetensors"))) == "<All keys matched successfully>"
+    assert other.get_stoi() == words.get_stoi()
+    other.append_token("new")
+    assert "new" not in words and "new" in other
+    other.load_state_dict({})  # as torchtext's files have it
+    assert other.get_itos() == ["<unk>", "b", "a", "new"]
+
+
+def test_within_a_module_it_adds_nothing_to_the_state_dict(words):
+    model = dv.nn.ModuleDict({"words": words, "layer": dv.nn.Linear(2, 1)})
+    assert list(model.state_dict()) == ["layer.weight", "layer.bias"]
+    assert str(model.load_state_dict(model.state_dict())) == "<All keys matched successfully>" and len(words) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "text"),
+    [
+        ({"tokens": ["a", 1]}, TypeError, "token is int"), ({"tokens": ["a", "a"]}, VocabError, "Duplicate token found in tokens list: a"),
+        ({"tokens": 5}, TypeError, "tokens is int; expected a list of strings"), ({"tokens": "ab"}, TypeError, "tokens is str"),
+        ({"default_index": "a"}, TypeError, "index is str"), ({"tokens": ["a"], "more": 1}, RuntimeError, "more"),
+    ],
+)  # fmt: skip
+def test_states_that_are_none(words, state, error, text):
+    with pytest.raises(error, match=text):
+        words.load_state_dict(state)
+    assert words.get_itos() == ["<unk>", "b", "a"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from dovetail.errors import ValueRangeError
@@ -22,7 +23,7 @@ def get_constant_schedule(optimizer: Any, last_epoch: int = -1) -> LambdaLR:
 
 def get_constant_schedule_with_warmup(optimizer: Any, num_warmup_steps: int, last_epoch: int = -1) -> LambdaLR:
     """The optimizer's own rate after ``num_warmup_steps``, over which it grows from 0."""
-    return LambdaLR(optimizer, lambda step: min(1.0, step / max(1, num_warmup_steps)), last_epoch)
+    return _warmed(optimizer, num_warmup_steps, lambda step: 1.0, last_epoch)
 
 
 def get_linear_schedule_with_warmup(optimizer: Any, num_warmup_steps: int, num_training_steps: int, last_epoch: int = -1) -> LambdaLR:
@@ -38,41 +39,29 @@ def get_linear_schedule_with_warmup(optimizer: Any, num_warmup_steps: int, num_t
     >>> rates
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-
-    def rate(step: int) -> float:
-        if step < num_warmup_steps:
-            return step / max(1, num_warmup_steps)
-        return max(0.0, (num_training_steps - step) / max(1, num_training_steps - num_warmup_steps))
-
-    return LambdaLR(optimizer, rate, last_epoch)
+    left = num_training_steps - num_warmup_steps
+    return _warmed(optimizer, num_warmup_steps, lambda step: max(0.0, (left - step) / max(1, left)), last_epoch)
 
 
 def get_cosine_schedule_with_warmup(
     optimizer: Any, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5, last_epoch: int = -1
 ) -> LambdaLR:  # fmt: skip
     """From 0 to the optimizer's own rate over ``num_warmup_steps``, then along ``num_cycles`` waves of a cosine, half of one to 0."""
-
-    def rate(step: int) -> float:
-        if step < num_warmup_steps:
-            return step / max(1, num_warmup_steps)
-        progress = (step - num_warmup_steps) / max(1, num_training_steps - num_warmup_steps)
-        return max(0.0, 0.5 * (1.0 + math.cos(math.pi * num_cycles * 2.0 * progress)))
-
-    return LambdaLR(optimizer, rate, last_epoch)
+    turn = math.pi * num_cycles * 2.0
+    left = max(1, num_training_steps - num_warmup_steps)
+    return _warmed(optimizer, num_warmup_steps, lambda step: max(0.0, 0.5 * (1.0 + math.cos(turn * (step / left)))), last_epoch)
 
 
 def get_cosine_with_hard_restarts_schedule_with_warmup(
     optimizer: Any, num_warmup_steps: int, num_training_steps: int, num_cycles: int = 1, last_epoch: int = -1
 ) -> LambdaLR:  # fmt: skip
     """From 0 to the optimizer's own rate over ``num_warmup_steps``, then ``num_cycles`` times along half a cosine from there to 0."""
+    left = max(1, num_training_steps - num_warmup_steps)
 
     def rate(step: int) -> float:
-        if step < num_warmup_steps:
-            return step / max(1, num_warmup_steps)
-        progress = (step - num_warmup_steps) / max(1, num_training_steps - num_warmup_steps)
-        return 0.0 if progress >= 1 else 0.5 * (1.0 + math.cos(math.pi * (num_cycles * progress % 1.0)))
+        return 0.0 if step >= left else 0.5 * (1.0 + math.cos(math.pi * (num_cycles * (step / left) % 1.0)))
 
-    return LambdaLR(optimizer, rate, last_epoch)
+    return _warmed(optimizer, num_warmup_steps, rate, last_epoch)
 
 
 def get_polynomial_decay_schedule_with_warmup(
@@ -87,25 +76,23 @@ def get_polynomial_decay_schedule_with_warmup(
         what = f"lr_end ({lr_end}) must be smaller than initial lr ({first})"
         raise ValueRangeError("get_polynomial_decay_schedule_with_warmup", what)
 
-    def rate(step: int) -> float:
-        if step < num_warmup_steps:
-            return step / max(1, num_warmup_steps)
-        left = max(0.0, 1 - (step - num_warmup_steps) / max(1, num_training_steps - num_warmup_steps))
-        return ((first - lr_end) * left**power + lr_end) / first
+    steps = max(1, num_training_steps - num_warmup_steps)
 
-    return LambdaLR(optimizer, rate, last_epoch)
+    def rate(step: int) -> float:
+        return ((first - lr_end) * max(0.0, 1 - step / steps) ** power + lr_end) / first
+
+    return _warmed(optimizer, num_warmup_steps, rate, last_epoch)
 
 
 def get_inverse_sqrt_schedule(optimizer: Any, num_warmup_steps: int, timescale: int | None = None, last_epoch: int = -1) -> LambdaLR:
     """From 0 to the optimizer's own rate over ``num_warmup_steps``, then as 1 / √step, by ``timescale`` (the warm-up, or 10,000)."""
     scale = timescale or num_warmup_steps or 10_000
+    return _warmed(optimizer, num_warmup_steps, lambda step: 1.0 / math.sqrt((step + scale) / scale), last_epoch)
 
-    def rate(step: int) -> float:
-        if step < num_warmup_steps:
-            return step / max(1, num_warmup_steps)
-        return 1.0 / math.sqrt((step + scale - num_warmup_steps) / scale)
 
-    return LambdaLR(optimizer, rate, last_epoch)
+def _warmed(optimizer: Any, warmup: int, after: Callable[[int], float], last_epoch: int) -> LambdaLR:
+    """From 0 to the optimizer's own rate over ``warmup`` steps; then the part of it that ``after`` gives, of the steps since."""
+    return LambdaLR(optimizer, lambda step: step / max(1, warmup) if step < warmup else after(step - warmup), last_epoch)
 
 
 _BY_NAME = {

@@ -27,8 +27,8 @@ class Vocab(Module):
     """Tokens numbered from 0, in the order of a list; each once.
 
     A token that is not there gives the default index where one is set, and is an error where none is. Everything that
-    torchtext raises a RuntimeError for is a VocabError (a RuntimeError); wrong types are TypeErrors. As torchtext's, its
-    state dict is empty; to keep one, save its tokens: ``dv.save(words.get_itos(), path)``, and ``Vocab(dv.load(path))``.
+    torchtext raises a RuntimeError for is a VocabError (a RuntimeError); wrong types are TypeErrors. Within another module it
+    adds nothing to the state dict, as torchtext's; saved by itself it is read again by ``dv.load(path, into=Vocab([]))``.
 
     >>> words = Vocab(["<unk>", "it", "fits"])
     >>> words["fits"], words(["it", "fits"]), words.lookup_token(1), "well" in words, len(words)
@@ -118,6 +118,24 @@ class Vocab(Module):
     def get_itos(self) -> list[str]:
         """The tokens by number, a copy."""
         return list(self._itos)
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        """The tokens and the default index; nothing where it is a part of another module's."""
+        found = super().state_dict(*args, **options)
+        if not (args[1] if len(args) > 1 else options.get("prefix")):
+            found.update(tokens=self.get_itos(), default_index=self._default)
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take over the tokens and the default index; what is not there stays. Raises as the constructor does."""
+        own = {name: state_dict[name] for name in ("tokens", "default_index") if name in state_dict}
+        result = super().load_state_dict({name: t for name, t in state_dict.items() if name not in own}, strict, assign)
+        if own:
+            if not isinstance(own.get("tokens", []), list | tuple):
+                raise TypeMismatch("Vocab.load_state_dict", f"tokens is {type(own['tokens']).__name__}", "expected a list of strings")
+            made = Vocab(own.get("tokens", self._itos), own.get("default_index", self._default))
+            self._itos, self._stoi, self._default = made._itos, made._stoi, made._default
+        return result
 
     def _place(self, where: str, index: Any, end: int, at: int | None = None) -> int:
         index = _whole(where, index)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import dovetail as dv
 from dovetail.errors import ValueRangeError
-from dovetail.utils.data import IterableDataset, get_worker_info
+from dovetail.utils.data import IterableDataset, default_collate, get_worker_info
 
 __all__ = ["Pipe", "Shuffled", "Steps"]
 
@@ -24,6 +24,18 @@ class Steps:
     def filter(self, filter_fn: Callable[[Any], Any]) -> Pipe:
         """The samples that the function is true of."""
         return Pipe(self, lambda rows: filter(filter_fn, rows))
+
+    def flatmap(self, fn: Callable[[Any], Iterable[Any]]) -> Pipe:
+        """What the function gives of each sample, one after the other."""
+        return Pipe(self, lambda rows: chain.from_iterable(map(fn, rows)))
+
+    def concat(self, *others: Iterable[Any]) -> Pipe:
+        """The samples, then those of others."""
+        return Pipe(self, lambda rows: chain(rows, *others))
+
+    def zip(self, *others: Iterable[Any]) -> Pipe:
+        """Tuples of a sample and of one of each other, as long as all have some."""
+        return Pipe(self, lambda rows: zip(rows, *others, strict=False))
 
     def enumerate(self, starting_index: int = 0) -> Pipe:
         """Pairs of a number and a sample."""
@@ -45,6 +57,14 @@ class Steps:
 
         return Pipe(self, batches)
 
+    def unbatch(self) -> Pipe:
+        """The samples of batches, one after the other."""
+        return Pipe(self, chain.from_iterable)
+
+    def collate(self, collate_fn: Callable[[Any], Any] = default_collate) -> Pipe:
+        """Each batch as tensors, or as the function makes it."""
+        return self.map(collate_fn)
+
     def rows2columnar(self, column_names: Sequence[str] | None = None) -> Pipe:
         """Each batch of samples as a dict of lists: columns get the names given, or are those of samples that are dicts."""
 
@@ -64,17 +84,20 @@ class Steps:
         return Shuffled(self, buffer_size)
 
     def sharding_filter(self) -> Pipe:
-        """In a loader's worker process, the share of that worker."""
+        """In a loader's worker process, the share of that worker; a stream of a data set has been shared at its beginning."""
+        begin: Any = self
+        while isinstance(begin, Pipe):
+            begin = begin.source
+        return Pipe(self, iter if isinstance(begin, Steps) else _shared)
 
-        def share(rows: Iterator[Any]) -> Iterator[Any]:
-            worker = get_worker_info()
-            return rows if worker is None else islice(rows, worker.id, None, worker.num_workers)
 
-        return Pipe(self, share)
+def _shared(rows: Iterator[Any]) -> Iterator[Any]:
+    worker = get_worker_info()
+    return rows if worker is None else islice(rows, worker.id, None, worker.num_workers)
 
 
 class Pipe(Steps, IterableDataset):
-    """A stream: the samples of a source as a step makes them.
+    """A stream: the samples of a source as a step makes them. Of a data set each worker of a loader has its share.
 
     >>> list(Pipe([1, 2, 3], iter).map(lambda x: 2 * x).batch(2))
     [[2, 4], [6]]
@@ -84,20 +107,24 @@ class Pipe(Steps, IterableDataset):
         self.source, self.step = source, step
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.step(iter(self.source)))
+        rows = iter(self.source)
+        return iter(self.step(_shared(rows) if isinstance(self.source, Steps) and not isinstance(self.source, Pipe) else rows))
 
     def __shuffled__(self, shuffle: bool | None) -> Pipe:
         """What a loader reads that is told to ``shuffle``, as PyTorch's does: the steps that shuffle are turned on, or off.
 
-        Where there are none, one is put at the end, and a UserWarning says so: it mixes batches where the stream makes some.
+        Where there are none, the samples of a data set are shuffled before the first step, as torchtext's are. For a stream of another
+        source a step is put at the end, and a UserWarning says so: it mixes batches where the stream makes some.
         """
-        mixing, at = [], self
-        while isinstance(at, Pipe):
-            mixing += [at] if isinstance(at, Shuffled) else []
-            at = at.source  # type: ignore[assignment]
+        steps: list[Pipe] = [self]
+        while isinstance(steps[-1].source, Pipe):
+            steps.append(steps[-1].source)
+        mixing = [step for step in steps if isinstance(step, Shuffled)]
         if shuffle is None or (not shuffle and not mixing):
             return self
-        if not mixing:
+        if not mixing and isinstance(steps[-1].source, Steps):
+            steps[-1].source = steps[-1].source.shuffle()
+        elif not mixing:
             warnings.warn("DataLoader: shuffle is True and the stream has no shuffle() step; one was put at its end", stacklevel=3)
             return self.shuffle()
         for step in mixing:

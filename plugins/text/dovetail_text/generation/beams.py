@@ -75,15 +75,16 @@ def beam_search(
     those that ``draw`` draws by the sums. ``kept`` takes each step's scores.
     """
     start, device = steps.start.shape[1], steps.start.device
-    running = dv.full((steps.start.shape[0] // beams, beams, start + new), pad, dtype=dv.int64, device=device)
-    running[:, :, :start] = steps.start.view(-1, beams, start)
-    n = running.shape[0]
+    n, end = steps.start.shape[0] // beams, start + new
+    running = dv.full((n, beams, end + new), pad, dtype=dv.int64, device=device)  # texts, and of which row each new token was a score
+    running[:, :, :start] = steps.start.view(n, beams, start)
+    running[:, :, end:] = -1
     finished = _Finished(running, length_penalty, early_stopping)
     scores = dv.full((n, beams), _NEVER, device=device)
     scores[:, 0] = 0.0  # all beams are one text at first
     width, first_row = max(2, 1 + len(stop.ends)) * beams, dv.arange(n, device=device)[:, None] * beams
     leading = (dv.arange(width, device=device) < beams)[None]
-    for at in range(start, start + new):
+    for at in range(start, end):
         said = running[:, :, :at].reshape(n * beams, at)
         logits = steps.scores(said).to(dv.float32)
         odds = shape(logits.log_softmax(-1), said)
@@ -93,8 +94,8 @@ def beam_search(
         best, places = _best((odds.view(n, beams, size) + scores[:, :, None]).view(n, beams * size), width, draw)
         origin = places // size
         texts = _taken(running, origin)
-        texts[:, :, at] = places % size
-        ended = stop(texts[:, :, : at + 1].reshape(n * width, at + 1), start).view(n, width) | (at + 1 == start + new)
+        texts[:, :, at], texts[:, :, new + at] = places % size, origin + first_row
+        ended = stop(texts[:, :, : at + 1].reshape(n * width, at + 1), start).view(n, width) | (at + 1 == end)
         going = (best + ended.to(dv.float32) * _NEVER).topk(beams)
         running, scores = _taken(texts, going.indices), going.values
         finished.add(texts, best, ended & leading, at + 1 - start)
@@ -102,7 +103,8 @@ def beam_search(
         finished.look(scores[:, :1], at + 1 - start, new)
         if not finished.goes_on() or bool(ended.all()):
             break
+    length = int(finished.lengths[:, :keep].max()) if new else 0
+    found = finished.texts[:, :keep].reshape(n * keep, end + new)
     if kept is not None:
-        kept.beams = finished.scores[:, :keep].reshape(-1)
-    found = finished.texts[:, :keep].reshape(n * keep, start + new)
-    return found[:, : start + (int(finished.lengths[:, :keep].max()) if new else 0)]
+        kept.beams, kept.origins = finished.scores[:, :keep].reshape(-1), found[:, end : end + length]
+    return found[:, : start + length]

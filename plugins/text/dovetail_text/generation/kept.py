@@ -18,6 +18,7 @@ class Kept:
         self.scores: list[Tensor] | None = [] if rules.output_scores else None
         self.logits: list[Tensor] | None = [] if rules.output_logits else None
         self.beams: Tensor | None = None
+        self.origins: Tensor | None = None
 
     def take(self, scores: Tensor, logits: Tensor) -> None:
         """Keep those of a step, ``(rows, V)``."""
@@ -25,8 +26,8 @@ class Kept:
             if kept is not None:
                 kept.append(one.clone())
 
-    def output(self, sequences: Tensor) -> ModelOutput:
-        """The texts, and what was kept, by the names of transformers.
+    def output(self, sequences: Tensor, steps: Any = None) -> ModelOutput:
+        """The texts, and what was kept, here and in the ``steps``, by the names of transformers.
 
         >>> import dovetail as dv
         >>> from dovetail_text.generation.rules import Rules
@@ -36,5 +37,7 @@ class Kept:
         ['sequences', 'scores']
         """
         scores, logits = (None if kept is None else tuple(kept) for kept in (self.scores, self.logits))
-        best = None if self.scores is None else self.beams
-        return ModelOutput(sequences=sequences, sequences_scores=best, scores=scores, logits=logits)
+        best, origins = (None, None) if self.scores is None else (self.beams, self.origins)
+        beside = {} if steps is None else steps.results()
+        out = ModelOutput(sequences=sequences, sequences_scores=best, scores=scores, logits=logits, beam_indices=origins, **beside)
+        return out.beside(past_key_values=beside.get("cache"))

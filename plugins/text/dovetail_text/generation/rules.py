@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
@@ -24,7 +23,7 @@ _NEVER = -float("inf")
 class Rules:
     """What may stand among the arguments of ``generate`` beside those it names, by the names of transformers; None asks nothing.
 
-    >>> Rules.of({"min_new_tokens": 3}).min_new_tokens
+    >>> Rules(min_new_tokens=3).checked().min_new_tokens
     3
     """
 
@@ -53,18 +52,6 @@ class Rules:
     return_dict_in_generate: bool | None = None
     output_scores: bool | None = None
     output_logits: bool | None = None
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self:
-        """Those given by name. Raises a TypeError for a name that is not there, naming the nearest that is."""
-        known = {field.name for field in fields(cls)}
-        for name in given:
-            if name not in known:
-                near = get_close_matches(name, known, 1, 0.7)
-                raise TypeMismatch(
-                    "generate", f"there is no argument {name!r}", "", f"did you mean {near[0]!r}?" if near else "leave it out"
-                )
-        return cls(**given)
 
     def checked(self) -> Self:
         """Themselves. Raises a ValueError for a number outside its range, a TypeError for what are no tokens."""

@@ -9,26 +9,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
-from dovetail.errors import UnsupportedError
 from dovetail.io import atomic
 
 from ..hub_files import folder_of, hub_options
 from ..models.config import read_json
+from .given import NAMED, OTHER_WAYS, refuse_other_way
 from .rules import Rules
 
 __all__ = ["GenerationConfig"]
 
-_NAMED = (
-    "max_length", "max_new_tokens", "early_stopping", "stop_strings", "do_sample", "num_beams", "use_cache", "temperature", "top_k",
-    "top_p", "repetition_penalty", "length_penalty", "num_return_sequences", "pad_token_id", "eos_token_id",
-)  # fmt: skip
-_READ = (*_NAMED, *(field.name for field in fields(Rules)))
-# Settings that ask for another way to generate, and the values with which they ask for nothing.
-_OTHER_WAYS: dict[str, tuple[Any, ...]] = {
-    "guidance_scale": (1, 1.0), "num_beam_groups": (1,), "diversity_penalty": (0, 0.0), "penalty_alpha": (0, 0.0), "constraints": (),
-    "force_words_ids": (), "top_h": (), "token_healing": (False,), "watermarking_config": (), "dola_layers": (), "use_mtp": (False,),
-    "output_attentions": (False,), "output_hidden_states": (False,),
-}  # fmt: skip
+_BEGUN = ("bos_token_id", "decoder_start_token_id", "guidance_scale", "output_hidden_states")
+_READ = (*NAMED, *_BEGUN, *(field.name for field in fields(Rules)))
 
 
 class GenerationConfig:
@@ -85,10 +76,8 @@ class GenerationConfig:
     def asked(self) -> dict[str, Any]:
         """What they ask of ``generate``. Raises an UnsupportedError for a way to generate that is not there."""
         found = self.to_dict()
-        for name, nothing in _OTHER_WAYS.items():
-            if name in found and found[name] not in nothing:
-                what = f"{name} is {found[name]!r} in the generation_config"
-                raise UnsupportedError("generate", what, "it is not there", f"set {name} to None to generate without it")
+        for name in OTHER_WAYS:
+            refuse_other_way(name, found.get(name), " in the generation_config")
         return {name: value for name, value in found.items() if name in _READ}
 
     def __repr__(self) -> str:

@@ -36,7 +36,7 @@ class Stop:
             raise TypeMismatch("generate", f"stop_strings is {strings!r}", "expected strings that are not empty")
         if self.strings and not hasattr(tokenizer, "decode"):
             what = f"stop_strings are given and tokenizer is {type(tokenizer).__name__}"
-            raise TypeMismatch("generate", what, "expected a tokenizer, which reads the tokens")
+            raise ValueRangeError("generate", what, "expected a tokenizer, which reads the tokens")
         self.tokenizer = tokenizer
         self.reach = 4 * max(map(len, self.strings), default=0) + 4  # a character takes at most four tokens, of a byte each
 

@@ -11,8 +11,10 @@ from dovetail import Tensor
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 
 from .beams import beam_search
+from .given import Given, sorted_out
+from .guidance import guided
 from .kept import Kept
-from .prompts import AnswerSteps, Steps, prompts
+from .prompts import AnswerSteps, Steps, answer_start, prompts
 from .rules import Rule, Rules, tokens_of
 from .scores import drawn, warped
 from .stream import Stop
@@ -50,13 +52,15 @@ def generate(
 
     ``more`` are, by the names of transformers, ``min_new_tokens`` and ``min_length`` (before which no text ends),
     ``no_repeat_ngram_size``, ``bad_words_ids``, ``sequence_bias``, ``suppress_tokens``, ``min_p``, ``typical_p``, ``logits_processor``,
-    ``stopping_criteria``, ``max_time`` and the other fields of `Rules`. With ``return_dict_in_generate`` a ``ModelOutput`` has the texts
-    as ``sequences``, and what is asked for by ``output_scores`` and ``output_logits``, a tensor ``(rows, V)`` a step.
+    ``stopping_criteria``, ``max_time`` and the other fields of `Rules`; ``inputs_embeds``, ``past_key_values``, ``encoder_outputs``,
+    ``decoder_input_ids``, ``guidance_scale`` and the other fields of `Given`. With ``return_dict_in_generate`` a ``ModelOutput`` has the
+    texts as ``sequences``, the ``cache``, and what is asked for by ``output_scores`` and ``output_logits``, a tensor ``(rows, V)`` a step,
+    and ``output_hidden_states``. Arguments that only say how to compute make no difference.
 
     The mode of the model stays as it is: call ``model.eval()`` first. Tokens are those of Hugging Face's ``generate`` with the same
     arguments, drawn ones for the same seed; results are the same with and without ``use_cache``, to rounding.
-    Raises a ValueError for arguments outside their range, a TypeError for one that is not there, a RuntimeError for prompts without a
-    token, an UnsupportedError for beams that are streamed.
+    Raises a ValueError for arguments outside their range or that are not there, a TypeError for those of another type, a RuntimeError
+    for prompts without a token, an UnsupportedError for beams that are streamed and for other ways to generate.
 
     >>> from dovetail_text.models import GPT, GPTConfig
     >>> model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)).eval()
@@ -64,23 +68,27 @@ def generate(
     (dovetail.Size([7]), dovetail.Size([2, 6]))
     """
     eos, pad = eos if eos_token_id is None else eos_token_id, pad if pad_token_id is None else pad_token_id
-    ids, top_k, rules = _one_of(ids, input_ids, inputs), top_k or None, Rules.of(more).checked()
+    rules, begun = sorted_out(more)
+    ids, top_k, rules, begun = _one_of(ids, input_ids, inputs), top_k or None, rules.checked(), begun.checked(model)
     given = {"temperature": temperature, "top_p": top_p, "repetition_penalty": repetition_penalty, "length_penalty": length_penalty}
     _numbers(given, int | float)
     counts = {"max_new_tokens": max_new_tokens, "max_length": max_length, "top_k": top_k, "num_beams": num_beams}
     _numbers(counts | {"num_return_sequences": num_return_sequences}, int)
-    new = _new_tokens(model, ids, max_new_tokens, max_length)
-    _check(new, temperature, top_k, top_p, repetition_penalty)
+    _check(repetition_penalty, *((temperature, top_k, top_p) if do_sample else ()))
     _check_many(num_beams, num_return_sequences, do_sample, streamer, early_stopping)
     ends, pad = _ends(model.config, eos, pad)
     stop = Stop(ends, stop_strings, tokenizer, rules.stopping_criteria, rules.max_time)
     copies = num_beams if num_beams > 1 else num_return_sequences
     kept = Kept(rules) if rules.return_dict_in_generate else None
     with dv.no_grad():
-        ids, attention_mask, single = _placed(model, ids, attention_mask, pad)
-        steps = _steps(model, ids, attention_mask, new, use_cache, copies)
+        ids, attention_mask, single = _placed(model, ids, attention_mask, pad, begun)
+        steps, new = _steps(model, ids, attention_mask, max_new_tokens, max_length, use_cache, begun, copies)
         start = steps.start.shape[1]
+        if rules.min_length and begun.inputs_embeds is not None and not start:
+            rules.min_length = max(0, rules.min_length - begun.inputs_embeds.shape[1])
         shapes = rules.before(repetition_penalty, ids, steps.padding, start, start + new, ends, max(num_beams, num_return_sequences))
+        if begun.guides:
+            shapes.insert(0, guided(model, begun, ids, new, use_cache, copies, num_beams))
         if do_sample:
             keep = len(ends) + 1 if num_beams > 1 and ends else 2 if num_beams > 1 else 1
             shapes.append(_warper(rules, temperature, top_k, top_p, keep))
@@ -95,7 +103,7 @@ def generate(
     if streamer is not None and hasattr(streamer, "end"):
         streamer.end()
     if kept is not None:
-        return kept.output(found)
+        return kept.output(found, steps)
     return found[0] if single and num_return_sequences == 1 else found
 
 
@@ -126,40 +134,57 @@ def _told(streamer: Any, prompt: Tensor) -> Callable[[Tensor], None] | None:
 
 
 def _one_of(*given: Any) -> Any:
-    """The prompts, by whichever name they came."""
+    """The prompts, by whichever name they came; None without them."""
     found = [ids for ids in given if ids is not None]
-    if len(found) != 1:
+    if len(found) > 1:
         raise TypeMismatch("generate", f"{len(found)} of ids, input_ids and inputs are given", "expected one of them")
-    return found[0]
+    return found[0] if found else None
 
 
-def _new_tokens(model: Any, ids: Any, new: int | None, longest: int | None) -> int:
-    """How many tokens are added at most."""
-    if new is not None or longest is None:
-        return 20 if new is None else new
-    if getattr(model.config, "is_encoder_decoder", False):
-        return longest - 1
-    length = ids.shape[-1] if isinstance(ids, Tensor) else max((len(one) for one in ids if isinstance(one, Sequence)), default=len(ids))
-    if longest <= length:
-        what = f"max_length is {longest} and the prompt has {length} tokens"
-        raise ValueRangeError("generate", what, "expected room for one more", "pass max_new_tokens")
-    return longest - length
-
-
-def _placed(model: Any, ids: Any, mask: Tensor | None, pad: int) -> tuple[Tensor, Tensor | None, bool]:
-    """The prompts and their mask, where the model is, and whether it was a single one."""
-    ids, mask, single = prompts(ids, mask, pad, left=not getattr(model.config, "is_encoder_decoder", False))
-    device = next(model.parameters()).device
+def _placed(model: Any, ids: Any, mask: Tensor | None, pad: int, begun: Given) -> tuple[Tensor, Tensor | None, bool]:
+    """The prompts and their mask, where the model is, and whether it was a single one; without any, what stands for them."""
+    device, answers = next(model.parameters()).device, getattr(model.config, "is_encoder_decoder", False)
+    vectors = begun.inputs_embeds
+    if answers and ids is not None and vectors is not None:
+        raise ValueRangeError("generate", "ids and inputs_embeds are given", "the encoder takes one of them", "pick one")
+    if ids is None and vectors is not None:
+        ids = dv.zeros(vectors.shape[0], 0, dtype=dv.int64, device=device)
+    elif ids is None and begun.encoder_outputs is not None:
+        vectors = begun.encoder_outputs[0]
+        ids = dv.zeros(vectors.shape[0], 0, dtype=dv.int64, device=device)
+    elif ids is None:
+        first = getattr(model.config, "bos_token_id", None) if begun.bos_token_id is None else begun.bos_token_id
+        if first is None or answers:
+            what = "`bos_token_id` has to be defined when no `input_ids` are provided"
+            raise ValueRangeError("generate", "there is no prompt" if answers else what, "expected ids", "give the tokens of a text")
+        return dv.full((1, 1), first, dtype=dv.int64, device=device), None, False
+    ids, mask, single = prompts(ids, mask, pad, left=not answers, vectors=vectors)
     return ids.to(device), None if mask is None else mask.to(device), single
 
 
-def _steps(model: Any, ids: Tensor, mask: Tensor | None, new: int, use_cache: bool, copies: int) -> Any:
-    """How scores are computed, for ``copies`` of each prompt."""
+def _steps(
+    model: Any, ids: Tensor, mask: Tensor | None, new: int | None, longest: int | None, use_cache: bool, begun: Given, copies: int
+) -> tuple[Any, int]:  # fmt: skip
+    """How scores are computed, for ``copies`` of each prompt, and how many tokens are added at most."""
     if getattr(model.config, "is_encoder_decoder", False):
-        return AnswerSteps(model, ids, mask, new, use_cache, copies)
-    if copies > 1:
-        ids, mask = ids.repeat_interleave(copies, 0), None if mask is None else mask.repeat_interleave(copies, 0)
-    return Steps(model, ids, mask, new, use_cache)
+        start = answer_start(model.config, begun, ids.shape[0], ids.device)
+        new = _new_tokens(start.shape[1], new, longest)
+        return AnswerSteps(model, ids, mask, start, new, use_cache, begun, copies), new
+    new = _new_tokens((ids if begun.inputs_embeds is None else begun.inputs_embeds).shape[1], new, longest)
+    return Steps(model, ids, mask, new, use_cache, begun, copies), new
+
+
+def _new_tokens(length: int, new: int | None, longest: int | None) -> int:
+    """How many tokens are added at most to those that there are."""
+    if new is None and longest is not None:
+        if longest <= length:
+            what = f"max_length is {longest} and the prompt has {length} tokens"
+            raise ValueRangeError("generate", what, "expected room for one more", "pass max_new_tokens")
+        return longest - length
+    new = 20 if new is None else new
+    if new < 0:
+        raise ValueRangeError("generate", f"max_new_tokens is {new}", "expected 0 or more")
+    return new
 
 
 def _continued(
@@ -200,9 +225,7 @@ def _numbers(given: dict[str, Any], kind: Any) -> None:
             raise TypeMismatch("generate", f"{name} is {value!r}", "expected a whole number" if kind is int else "expected a number")
 
 
-def _check(max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None, repetition_penalty: float) -> None:
-    if max_new_tokens < 0:
-        raise ValueRangeError("generate", f"max_new_tokens is {max_new_tokens}", "expected 0 or more")
+def _check(repetition_penalty: float, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None) -> None:
     if not temperature > 0:
         raise ValueRangeError("generate", f"temperature is {temperature}", "expected more than 0", "leave do_sample False for greedy text")
     if top_k is not None and top_k < 1:

@@ -12,6 +12,7 @@ from dovetail.errors import TypeMismatch, UnsupportedError
 
 from ..hub_files import folder_of, hub_options
 from .config import Config, read_json
+from .pretrained import as_asked
 
 __all__ = [
     "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM", "AutoModelForQuestionAnswering",
@@ -93,7 +94,7 @@ class AutoModel:
         >>> type(AutoModelForCausalLM.from_config(GPTConfig(9, 8, 1, 1, 4))).__name__
         'GPT'
         """
-        return cls._class({"model_type": config.model_type})(config)
+        return as_asked(cls._class({"model_type": config.model_type})(config))
 
     @classmethod
     def _class(cls, config: Mapping[str, Any]) -> Any:

@@ -34,6 +34,11 @@ class KeyValueCache:
         """Make ready for the tokens of a call of the model; return how many are in it."""
         return self.length
 
+    @property
+    def rows(self) -> int:
+        """How many texts are in it."""
+        return self.room.shape[2]
+
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keep the keys and values ``(N, heads, L, size)`` of new tokens; return those of all tokens so far."""
         end = self.length + key.shape[2]

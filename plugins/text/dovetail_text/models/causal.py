@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dovetail as dv
 from dovetail import Tensor
-from dovetail.errors import TypeMismatch, UnsupportedError
+from dovetail.errors import TypeMismatch
 from dovetail.nn import functional as F
 
 from .cache import DynamicCache, KeyValueCache
@@ -50,18 +50,21 @@ class CausalLM(PreTrainedModel):
         self.__dict__["_generation_config"] = settings
 
     def generate(
-        self, ids: Any = None, max_new_tokens: int | None = None, temperature: Any = ..., top_k: Any = ..., *,
-        generation_config: GenerationConfig | None = None, **options: Any,
+        self, ids: Any = None, generation_config: GenerationConfig | int | None = None, temperature: Any = ..., top_k: Any = ..., *,
+        max_new_tokens: int | None = None, **options: Any,
     ) -> Any:  # fmt: skip
         """Continue texts: :func:`dovetail_text.generation.generate` with this model and the settings of its ``generation_config``.
 
-        What is given goes before a ``generation_config`` that is given, and that before the model's own. Drawn (``do_sample=True``) are
-        tokens of the 50 likeliest, unless one of them says otherwise, as in transformers; ``top_k=None`` draws of all.
-        ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal.
+        What is given goes before a ``generation_config`` that is given, and that before the model's own; a number in its place is
+        ``max_new_tokens``. Drawn (``do_sample=True``) are tokens of the 50 likeliest, unless one of them says otherwise, as in
+        transformers; ``top_k=None`` draws of all. ``model.generate(**tokenizer(texts, return_tensors="pt"), max_new_tokens=20)`` is legal.
         """
         from ..generation import generate
 
-        own, asked = self.generation_config.asked(), {} if generation_config is None else generation_config.asked()
+        if not hasattr(generation_config, "asked"):
+            max_new_tokens = generation_config if max_new_tokens is None else max_new_tokens  # type: ignore[assignment]
+            generation_config = None
+        own, asked = self.generation_config.asked(), {} if generation_config is None else generation_config.asked()  # type: ignore[union-attr]
         named = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k}
         given = options | {name: value for name, value in named.items() if value is not ... and (name == "top_k" or value is not None)}
         settings = {"top_k": 50, **own, **asked}
@@ -78,13 +81,18 @@ class CausalLM(PreTrainedModel):
     ) -> Tensor:  # fmt: skip
         """The score ``(N, steps)`` of each token that was taken, of texts and the scores of their steps, as ``generate`` keeps them.
 
-        With ``normalize_logits`` they are logarithms of probabilities. Raises an UnsupportedError for texts of beams, whose rows change.
+        With ``normalize_logits`` they are logarithms of probabilities. ``beam_indices`` ``(N, steps)`` says of which row of the scores each
+        token of a beam was taken, −1 after its end, where the score is 0.
         """
-        if beam_indices is not None:
-            raise UnsupportedError("compute_transition_scores", "beam_indices are given", "only texts without beams are there")
-        steps = dv.stack(list(scores), 1)
-        steps = steps.log_softmax(-1) if normalize_logits else steps
-        return steps.gather(2, sequences[:, -steps.shape[1] :, None])[:, :, 0]
+        found = dv.stack(list(scores), 1)
+        found = found.log_softmax(-1) if normalize_logits else found
+        if beam_indices is None:
+            return found.gather(2, sequences[:, -found.shape[1] :, None])[:, :, 0]
+        ended = beam_indices < 0
+        beam_indices = beam_indices[:, : int((~ended).sum(-1).max())]
+        count = beam_indices.shape[1]
+        tokens, rows = sequences[:, sequences.shape[1] - count :], beam_indices.clamp(min=0)
+        return found[rows, dv.arange(count, device=rows.device), tokens].masked_fill(ended[:, :count], 0.0)
 
     def _cache_for(self, rows: int, length: int, cache: Any, past: Any, use_cache: bool | None) -> KeyValueCache | None:
         """The cache of a call: the one given, by either name, or, unless ``use_cache`` is False, a new one.

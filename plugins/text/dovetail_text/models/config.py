@@ -16,7 +16,7 @@ from dovetail.nn import functional as F
 
 from ..hub_files import folder_of, hub_options
 
-__all__ = ["Config", "activation", "labels_of", "labels_to", "named", "read_json", "refuse"]
+__all__ = ["CALLS", "Config", "activation", "labels_of", "labels_to", "named", "read_json", "refuse"]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -54,6 +54,10 @@ def read_json(path: str | os.PathLike[str], kind: type = dict) -> Any:
     return found
 
 
+#: What a model of a folder is asked for in each call that does not say otherwise: no fields, but they may stand among them.
+CALLS = ("output_hidden_states", "return_dict")
+
+
 @dataclass
 class Config:
     """The base of configurations: from and to dicts and folders, in Hugging Face's spelling."""
@@ -72,6 +76,9 @@ class Config:
             raise ValueRangeError(cls.__name__, f"the configuration is that of a {kind!r}", f"expected a {cls.model_type!r}")
         known = {field.name for field in fields(cls)}
         changes = {name: value for name, value in changes.items() if name != "label2id"}  # it is id2label, turned round
+        asked = {name: changes.pop(name, config.get(name)) for name in CALLS}
+        if changes.pop("output_attentions", False):
+            raise UnsupportedError(cls.__name__, "output_attentions is True", "weights of attention are not kept", "leave it out")
         for name in changes:
             if name not in known:
                 raise ValueRangeError(cls.__name__, f"there is no field {name!r}", f"expected one of {', '.join(sorted(known))}")
@@ -82,7 +89,9 @@ class Config:
         for field in fields(cls):
             if field.name in given:
                 _check(cls.__name__, field.name, str(field.type), given[field.name])
-        return cls(**given)
+        made = cls(**given)
+        vars(made).update({name: value for name, value in asked.items() if value is not None})
+        return made
 
     @classmethod
     def translated(cls, config: dict[str, Any]) -> dict[str, Any]:

@@ -214,10 +214,12 @@ class GPT2Model(GPT2PreTrainedModel):
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None, cache: KeyValueCache | None = None, output_hidden_states: bool = False, *,
         past_key_values: KeyValueCache | None = None, use_cache: bool | None = None, return_dict: bool = True,
+        token_type_ids: Tensor | None = None,
     ) -> Any:  # fmt: skip
         """``attention_mask`` ``(N, L)`` is 0 at padding, counting what is in the ``cache``.
 
-        ``inputs_embeds`` ``(N, L, n_embd)`` are vectors instead of tokens; ``past_key_values`` is another name of ``cache``; with
+        ``inputs_embeds`` ``(N, L, n_embd)`` are vectors instead of tokens; the words ``token_type_ids`` ``(N, L)`` are added to those that
+        are there; ``past_key_values`` is another name of ``cache``; with
         ``use_cache=True`` there is one among the results, for the next tokens; it is ``out.past_key_values`` unless that is False.
         """
         if (input_ids is None) == (inputs_embeds is None):
@@ -231,7 +233,8 @@ class GPT2Model(GPT2PreTrainedModel):
             raise ShapeError("GPT", what, f"expected block_size = {self.config.block_size} at most", "cut it")
         places = self.wpe.weight[past : past + length] if position_ids is None else self.wpe(position_ids)
         mask = causal_mask(attention_mask, length, past, x.device)
-        x, states = self.drop(x + places), []
+        x = x + places if token_type_ids is None else x + places + self.wte(token_type_ids)
+        x, states = self.drop(x), []
         for block in self.h:
             if output_hidden_states:
                 states.append(x)
@@ -242,7 +245,7 @@ class GPT2Model(GPT2PreTrainedModel):
         out = ModelOutput(
             last_hidden_state=x, past_key_values=cache if use_cache else None, hidden_states=(*states, x) if output_hidden_states else None
         )
-        return out.beside(past_key_values=cache) if return_dict else out.to_tuple()
+        return out.beside(past_key_values=cache, cache=cache) if return_dict else out.to_tuple()
 
 
 class GPT(GPT2PreTrainedModel):
@@ -276,18 +279,18 @@ class GPT(GPT2PreTrainedModel):
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
         labels: Tensor | None = None, cache: KeyValueCache | None = None, logits_to_keep: int = 0, *, inputs_embeds: Tensor | None = None,
         past_key_values: KeyValueCache | None = None, use_cache: bool | None = None, output_hidden_states: bool = False,
-        return_dict: bool = True,
+        return_dict: bool = True, token_type_ids: Tensor | None = None,
     ) -> Any:  # fmt: skip
         """As of :class:`GPT2Model`; ``logits_to_keep`` asks for the last alone."""
         found = self.transformer(
             input_ids, attention_mask, position_ids, inputs_embeds, cache, output_hidden_states, past_key_values=past_key_values,
-            use_cache=use_cache,
+            use_cache=use_cache, token_type_ids=token_type_ids,
         )  # fmt: skip
         x = found.last_hidden_state
         logits = self.lm_head(x[:, -logits_to_keep:] if logits_to_keep else x)
         loss = None if labels is None else next_token_loss(logits, labels)
         out = ModelOutput(loss=loss, logits=logits, past_key_values=found.get("past_key_values"), hidden_states=found.get("hidden_states"))
-        return out.beside(past_key_values=found.past_key_values) if return_dict else out.to_tuple()
+        return out.beside(past_key_values=found.past_key_values, cache=found.past_key_values) if return_dict else out.to_tuple()
 
 
 GPT2LMHeadModel = GPT  # by the name of Hugging Face's class

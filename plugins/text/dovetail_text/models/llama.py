@@ -256,7 +256,7 @@ class LlamaForCausalLM(LlamaPreTrainedModel):
         loss = None if labels is None else next_token_loss(logits, labels)
         past = cache if use_cache else None
         out = ModelOutput(loss=loss, logits=logits, past_key_values=past, hidden_states=found.hidden_states)
-        return out.beside(past_key_values=cache) if return_dict else out.to_tuple()
+        return out.beside(past_key_values=cache, cache=cache) if return_dict else out.to_tuple()
 
 
 class MistralForCausalLM(LlamaForCausalLM):

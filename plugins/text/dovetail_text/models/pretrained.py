@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,10 +17,10 @@ from dovetail.errors import FormatError, TypeMismatch, ValueRangeError
 from dovetail.io import atomic, container
 
 from ..hub_files import folder_of, hub_options
-from .config import Config, read_json
+from .config import CALLS, Config, read_json
 from .words import Words
 
-__all__ = ["PreTrainedModel", "read_weights"]
+__all__ = ["PreTrainedModel", "as_asked", "read_weights"]
 
 _loading: ContextVar[bool] = ContextVar("_loading", default=False)  # initial weights would be overwritten
 _IGNORED = ("attn_implementation", "device_map", "low_cpu_mem_usage", "use_safetensors")
@@ -81,6 +82,24 @@ def _dtype(asked: Any, state: Mapping[str, Tensor]) -> Any:
     return found
 
 
+def as_asked(model: Any) -> Any:
+    """The model, which is called as its configuration asks where a call does not say otherwise.
+
+    >>> from dovetail_text.models import GPTConfig, GPT2Model
+    >>> model = as_asked(GPT2Model(GPTConfig.from_dict({"n_layer": 1, "n_head": 1, "n_embd": 4}, output_hidden_states=True)))
+    >>> len(model(dv.tensor([[1, 2]])).hidden_states)
+    2
+    """
+    found = {name: getattr(model.config, name, None) for name in CALLS}
+    if asked := {name: value for name, value in found.items() if isinstance(value, bool)}:
+        model.register_forward_pre_hook(partial(_asked, asked), with_kwargs=True)
+    return model
+
+
+def _asked(asked: dict[str, bool], module: Any, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return args, asked | {name: value for name, value in given.items() if value is not None or name not in asked}
+
+
 class PreTrainedModel(Words):
     """The base of models that are read from and written to folders, with Hugging Face's names of parameters."""
 
@@ -102,7 +121,8 @@ class PreTrainedModel(Words):
 
         ``changes`` go before the fields of the file. Others are options as in transformers: ``dtype`` (or ``torch_dtype``) of the
         parameters, float32 unless given, ``"auto"`` for the file's; ``ignore_mismatched_sizes`` leaves a head of another size
-        untrained; ``revision``, ``cache_dir``, ``token`` and ``local_files_only`` go to the hub. What only says how to load is ignored.
+        untrained; ``output_hidden_states`` and ``return_dict`` are those of each call that does not say otherwise; ``revision``,
+        ``cache_dir``, ``token`` and ``local_files_only`` go to the hub. What only says how to load is ignored.
 
         Every name must fit. Only a head may be missing, which then is new, or not be wanted; a UserWarning says so.
         Raises a StateDictError (RuntimeError) with the names that do not fit, and what reading raises.
@@ -125,7 +145,7 @@ class PreTrainedModel(Words):
             model.to(_dtype(dtype, state))
         if hasattr(model, "generation_config") and (folder / "config.json").is_file():
             _generation(model, folder)
-        return model.eval()
+        return as_asked(model).eval()
 
     def _fitting(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Without heads whose sizes are others than here."""

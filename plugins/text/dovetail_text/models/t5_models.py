@@ -23,7 +23,7 @@ def _output(first: dict[str, Any], states: tuple[Tensor, ...], encoded: ModelOut
         encoder_last_hidden_state=encoded.last_hidden_state,
         encoder_hidden_states=encoded.get("hidden_states") if hidden else None,
     )
-    return out.beside(past_key_values=cache) if return_dict else out.to_tuple()
+    return out.beside(past_key_values=cache, cache=cache) if return_dict else out.to_tuple()
 
 
 class T5EncoderModel(T5PreTrainedModel):

@@ -13,9 +13,13 @@ from .backend import Backend, calls, package
 from .files import open_text
 from .hf import HFTokenizer
 
-__all__ = ["AutoTokenizer", "PreTrainedTokenizerFast"]
+__all__ = [
+    "AutoTokenizer", "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast", "GPT2Tokenizer",
+    "GPT2TokenizerFast", "LlamaTokenizer", "LlamaTokenizerFast", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "RobertaTokenizer",
+    "RobertaTokenizerFast", "T5Tokenizer", "T5TokenizerFast", "XLMRobertaTokenizer", "XLMRobertaTokenizerFast",
+]  # fmt: skip
 
-_NO_LIMIT = 10**30  # what transformers says where a text may have any length
+_NO_LIMIT = int(1e30)  # what transformers says where a text may have any length
 _TRAINERS = {"BPE": "BpeTrainer", "Unigram": "UnigramTrainer", "WordLevel": "WordLevelTrainer", "WordPiece": "WordPieceTrainer"}
 
 
@@ -130,4 +134,7 @@ def _renumbered(processor: Any, number: Any) -> Any:
     return processor
 
 
-AutoTokenizer = PreTrainedTokenizerFast  # there is one kind, which reads any folder
+# There is one kind, which reads any folder; programs call it by the names of transformers' many.
+AutoTokenizer = BertTokenizer = BertTokenizerFast = DistilBertTokenizer = DistilBertTokenizerFast = PreTrainedTokenizerFast
+GPT2Tokenizer = GPT2TokenizerFast = RobertaTokenizer = RobertaTokenizerFast = XLMRobertaTokenizer = XLMRobertaTokenizerFast = AutoTokenizer
+LlamaTokenizer = LlamaTokenizerFast = T5Tokenizer = T5TokenizerFast = PreTrainedTokenizer = AutoTokenizer

@@ -18,6 +18,7 @@ from .base import Tokenizer
 from .checks import whole_numbers
 from .config import cleaned_up, settings
 from .files import decoded, open_text, parse, template_files, write_templates
+from .older import READING, changed, older_files
 from .strategies import Cut
 
 __all__ = ["HFTokenizer"]
@@ -100,18 +101,25 @@ class HFTokenizer(Tokenizer):
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str], **options: Any) -> HFTokenizer:
         """Read a folder as ``save_pretrained`` writes it: ``tokenizer.json``, and beside it ``tokenizer_config.json``
-        and ``special_tokens_map.json`` and chat templates where they are there.
+        and ``special_tokens_map.json`` and chat templates where they are there. Without the first, a BERT's ``vocab.txt`` and the
+        ``vocab.json`` and ``merges.txt`` of a GPT-2 or a RoBERTa are read as transformers reads them.
 
         Names of classes and code in the configuration are not followed; a chat template
         runs when a chat is written, in a sandbox. Raises FileNotFoundError and FormatError.
         """
         folder = Path(folder)
         file = folder / "tokenizer.json"
-        if not file.is_file():
-            raise FileNotFoundError(f"{folder}: there is no tokenizer.json; write it with save_pretrained of a fast tokenizer")
-        found = settings({name: _side_file(folder / name) for name in ("special_tokens_map.json", "tokenizer_config.json")}, folder)
-        found |= template_files(folder)
-        return cls.from_json(open_text(file), file, **found | options)
+        about = {name: _side_file(folder / name) for name in ("special_tokens_map.json", "tokenizer_config.json")}
+        found = settings(about, folder) | template_files(folder)
+        reading, options = ({name: value for name, value in options.items() if (name in READING) == asked} for asked in (True, False))
+        if file.is_file():
+            return cls.from_json(changed(open_text(file), file, reading), file, **found | options)
+        older = older_files(folder, found | options)
+        if older is None:
+            models = "; a sentencepiece .model is read by from_sentencepiece" if any(folder.glob("*.model")) else ""
+            raise FileNotFoundError(f"{folder}: there is no tokenizer.json; write it with save_pretrained of a fast tokenizer{models}")
+        text, file, usual = older
+        return cls.from_json(changed(text, file, about["tokenizer_config.json"] | reading), file, **usual | found | options)
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **options: Any) -> HFTokenizer:
