@@ -229,6 +229,7 @@ def test_rules_derived_from_theirs(tmp_path):
         ids = T.tensor(IDS.tolist())
         out = model.generate(ids, max_new_tokens=9, logits_processor=rules, stopping_criteria=ends, pad_token_id=0)
         found.append([out.tolist(), rules(ids, T.zeros(2, 40)).tolist(), ends(ids, T.zeros(2, 40)).tolist()])
+        assert home.StoppingCriteriaList()(ids[:, :0], None).tolist() == [False, False]
         for base in (home.LogitsProcessor, home.StoppingCriteria):
             with pytest.raises(NotImplementedError):
                 base()(ids, None)
