@@ -249,10 +249,15 @@ def test_files_by_hand(tmp_path, monkeypatch):
 
 
 def test_words_of_a_wikipedia_dump():
+    import time
+
     from dovetail_text.data.functional import filter_wikipedia_xml
 
     lines = ["[[Category:Joints|*]] [[Image:a.png|Left|30px|a [[tenon]]]]", "<page> &lt;br&gt; {{x}}", "#Redirect [[x]]", "\n"]
     assert list(filter_wikipedia_xml(lines)) == ["joints a tenon"]
+    start = time.process_time()
+    assert list(filter_wikipedia_xml(["[[category:" * 2000])) == [" ".join(["category"] * 2000)]
+    assert time.process_time() - start < 5  # by the source's own expression, more than five minutes
     assert list(filter_wikipedia_xml(["İ ٣ \u212a 7é"])) == ["seven"]  # letters and digits are those of ASCII, as in the source
 
 

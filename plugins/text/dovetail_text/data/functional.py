@@ -37,11 +37,12 @@ def custom_replace(replace_pattern: Iterable[tuple[str, str]]) -> Callable[[Iter
     return replaced
 
 
-# after wikifil.pl of fastText, in its order: marks of XML, links whose visible text stays, then letters and spelled digits alone
+# after wikifil.pl of fastText, in its order: marks of XML, links whose visible text stays, then letters and spelled digits alone; its two
+# runs in a row of a category's link may be parted anywhere, which took minutes for a line of them that none of them ends
 _WIKI = [
     (r"<.*>", ""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), (r"<ref[^<]*</ref>", ""), (r"<[^>]*>", ""), (r"\[http:[^] ]*", "["),
     (r"(?i)\|(?:thumb|left|right|\d+px)", ""), (r"(?i)\[\[image:[^\[\]]*\|", ""),
-    (r"(?i)\[\[category:([^|\]]*)[^]]*\]\]", r"[[\1]]"), (r"\[\[[a-z\-]*:[^\]]*\]\]", ""), (r"\[\[[^|\]]*\|", "[["),
+    (r"(?i)\[\[category:([^|\]]*)(?:\|[^]]*)?\]\]", r"[[\1]]"), (r"\[\[[a-z\-]*:[^\]]*\]\]", ""), (r"\[\[[^|\]]*\|", "[["),
     (r"\{\{[^}]*\}\}", ""), (r"\{[^}]*\}", ""), (r"[\[\]]", ""), (r"&[^;]*;", " "),
 ]  # fmt: skip
 _DIGITS = "zero one two three four five six seven eight nine".split()
