@@ -153,7 +153,7 @@ def test_a_training_that_is_killed_ends_as_one_that_is_not(tmp_path: Path, kills
     assert len(calm) == len(killed) == 2, found
     for one, other in zip(calm, killed, strict=True):
         assert one["numbers"] == other["numbers"] and one["draw"] == other["draw"]
-        assert set(other["left"]) == {"000029-step-29", "000030-step-30"} or len(set(other["left"])) == 2, other
+        assert {name.partition("-")[2] for name in other["left"]} == {"step-29", "step-30"}, other  # the number before counts saves
     note("R1", f"exact resumes of {kills} kills on 2 ranks, checkpoints in parts being written", kills, str(kills))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -13,6 +15,7 @@ from dovetail import nn
 from dovetail.errors import TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail_onnx import ExportMismatch, export, load
 from dovetail_onnx.exporter import passes as requested
+from dovetail_onnx.exporter.passes import folding
 from dovetail_onnx.exporter.passes import half as halving
 from dovetail_onnx.exporter.verification import distance
 from tests.onnx.families import FAMILIES
@@ -111,6 +114,15 @@ def test_constants_are_folded():
     assert ops(proto)[-2:] == ["Transpose", "MatMul"] and "qkv.weight" not in kinds(proto)  # the head's is the embedding's
     proto = export(lambda x: (x, dv.ones(2) * 3), dv.rand(1), fold_constants=True)  # an output that depends on nothing
     assert run(proto, {i.name: np.ones(1, "f4") for i in proto.graph.input})[1].tolist() == [3, 3]
+
+
+def test_constants_are_folded_without_onnxruntime(monkeypatch):
+    model = lambda x: x + (dv.arange(6.0).reshape(2, 3).t() * 3).sum(0)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    folded = export(model, dv.rand(2), fold_constants=True)
+    assert ops(folded) == ["Add"]
+    monkeypatch.setattr(folding, "runner", lambda model: ("nothing", None))  # nor do we know the nodes
+    assert ops(export(model, dv.rand(2), fold_constants=True)) == ops(export(model, dv.rand(2)))
 
 
 @pytest.mark.parametrize("kind", ["float16", "bfloat16"])

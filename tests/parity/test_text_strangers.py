@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,6 +179,9 @@ def test_schedules_that_are_refused(call):
             call(home, kind.optim.SGD([kind.nn.Parameter(kind.zeros(1))], 0.5))
 
 
+ARRAYS = SimpleNamespace(ones=np.ones, zeros=np.zeros, tensor=np.array, int32=np.int32, float64=np.float64)
+
+
 @pytest.mark.parametrize(
     "samples",
     [
@@ -185,15 +189,26 @@ def test_schedules_that_are_refused(call):
         lambda T: [{"x": [0.5, 1.5], "label": 0.5, "none": None}, {"x": [2.0, 3.0], "label": 1.0, "none": None}],
         lambda T: [{"x": T.ones(2), "label_ids": [1, 2]}, {"x": T.zeros(2), "label_ids": [3, 4]}],
         lambda T: [{"x": np.ones(2, np.float32), "label": T.tensor(3), "labels": 5}] * 2,
+        lambda T: [{"x": [True], "label": True}, {"x": [False], "label": False}],
+        lambda T: [{"x": np.float64(1), "label": T.tensor(1.0, dtype=T.float64)}, {"x": np.float64(2), "label": T.tensor(0.0)}],
+        lambda T: [{"x": np.ones(2), "label": T.tensor(1, dtype=T.int32)}, {"x": np.ones(2), "label": 2}],
+        lambda T: [{"x": 1, "label_ids": [True, False]}, {"x": 2.5, "label_ids": [False, True]}],
+        lambda T: [{"x": [], "label_ids": T.ones(2, dtype=T.int32)}] * 2,
     ],
 )
 def test_the_default_collator(samples):
-    found = []
-    for T, collate in ((dv, data.default_data_collator), (torch, transformers.default_data_collator)):
-        found.append([(key, str(t.dtype).partition(".")[2], t.tolist()) for key, t in collate(samples(T)).items()])
-    assert found[0] == found[1]
+    for kind in ("pt", "np"):
+        found = []
+        for T, collate in ((dv, data.default_data_collator), (torch, transformers.default_data_collator)):
+            batch = collate(samples(ARRAYS if kind == "np" else T), kind)
+            found.append([(key, str(t.dtype).rpartition(".")[2], t.tolist()) for key, t in batch.items()])
+        assert found[0] == found[1]
     with pytest.raises(ValueError, match="input_ids has rows of unequal length"):
         data.default_data_collator([{"input_ids": [1]}, {"input_ids": [1, 2]}])
+    with pytest.raises(ValueError, match="label has rows of unequal length, or what is no number"):
+        data.default_data_collator([{"label": "good"}])
+    grown = dv.ones(2, requires_grad=True)
+    assert data.default_data_collator([{"x": grown}] * 2)["x"].requires_grad
 
 
 def test_rules_derived_from_theirs(tmp_path):
@@ -214,6 +229,7 @@ def test_rules_derived_from_theirs(tmp_path):
         ids = T.tensor(IDS.tolist())
         out = model.generate(ids, max_new_tokens=9, logits_processor=rules, stopping_criteria=ends, pad_token_id=0)
         found.append([out.tolist(), rules(ids, T.zeros(2, 40)).tolist(), ends(ids, T.zeros(2, 40)).tolist()])
+        assert home.StoppingCriteriaList()(ids[:, :0], None).tolist() == [False, False]
         for base in (home.LogitsProcessor, home.StoppingCriteria):
             with pytest.raises(NotImplementedError):
                 base()(ids, None)

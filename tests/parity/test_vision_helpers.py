@@ -18,6 +18,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("PIL")
 
+from PIL import Image
+
 import dovetail as dv
 from dovetail_torch.moved import counterpart
 from dovetail_vision import datasets
@@ -148,7 +150,19 @@ def tensor_helpers(t, tv):
         f._blend(image, image.flip(-1), 0.3), f._pad_symmetric(image, [2, 3, 1, 4]), f._get_gaussian_kernel1d(5, 0.7, t.float64, "cpu"),
         f._get_gaussian_kernel2d([3, 5], [0.5, 1.5], t.float32, "cpu"), f._compute_affine_output_size(matrix, 24, 20),
         f.affine(image, matrix, "bilinear"), f.rotate(image, matrix, "nearest", True, [3.0]), f.rgb_to_grayscale(image),
+        f.resize(image, [9, 7]), f.resize(image, [9, 7], "bicubic", antialias=False), hasattr(f, "__path__"),
+        raises(RuntimeError, lambda: f._apply_grid_transform(image[:1], grid, "bilinear", [1.0, 2.0])),
     ]  # fmt: skip
+
+
+def pil_helpers(t, tv):
+    f, image = tv("transforms._functional_pil"), Image.fromarray(CLIP[0])
+    matrix, numbers = [0.9, 0.2, 1.0, -0.1, 1.1, 0.0], [1.0, 0.1, 2.0, 0.0, 1.0, 0.0, 0.001, 0.0]
+    made = [
+        f.affine(image, matrix), f.affine(image, matrix, Image.Resampling.BILINEAR, 5), f.perspective(image, numbers),
+        f.perspective(image, numbers, Image.Resampling.NEAREST, [3]), f.rotate(image, 30), f.hflip(image),
+    ]  # fmt: skip
+    return [*(np.asarray(one) for one in made), f.get_image_size(image), f._is_pil_image(image), hasattr(f, "__path__")]
 
 
 def helpers_of_v2(t, tv):
@@ -274,6 +288,7 @@ def same(got, want) -> None:
         clips,
         outputs,
         tensor_helpers,
+        pil_helpers,
         helpers_of_v2,
         policies,
         middles,

@@ -225,3 +225,4 @@ def test_pycocotools_takes_the_index_of_a_dataset(tmp_path):
     assert stats[0][0] == pytest.approx(1)
     with pytest.raises(AttributeError, match="COCO: there is no annToNothing"):
         index.annToNothing
+    assert hasattr(COCO, "download") and not hasattr(index, "download")  # which writes wherever an annotation file says

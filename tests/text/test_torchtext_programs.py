@@ -229,7 +229,8 @@ def test_workers_share_what_is_shuffled(options):
     assert passes[0] != passes[1] and passes[0] != list(range(40))
 
 
-def test_files_by_hand(tmp_path):
+def test_files_by_hand(tmp_path, monkeypatch):
+    import gzip
     import tarfile
     import zipfile
 
@@ -238,10 +239,25 @@ def test_files_by_hand(tmp_path):
     (tmp_path / "one.txt").write_text("it fits")
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as file:
         file.add(tmp_path / "one.txt", "x/one.txt")
+        file.add(tmp_path / "one.txt", "a.txt")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("../out.txt", "no")
-    (found,) = extract_archive(str(tmp_path / "a.tar.gz"), str(tmp_path / "to"))
-    assert found == str(tmp_path / "to/x/one.txt") and sorted(path.name for path in (tmp_path / "to").iterdir()) == ["x"]
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
+        for name in ("valid.txt", "test/b.txt", "test/a.txt"):
+            file.writestr(name, name)
+    found, beside = extract_archive(str(tmp_path / "a.tar.gz"), str(tmp_path / "to"))  # in the order of the archive, as torchtext's
+    assert (found, beside) == (str(tmp_path / "to/x/one.txt"), str(tmp_path / "to/a.txt"))
+    assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["a.txt", "x"]
+    monkeypatch.chdir(tmp_path)
+    assert extract_archive("b.zip") == ["valid.txt", "test/b.txt", "test/a.txt"]
+    with gzip.open("b.txt.gz", "wb") as file:
+        file.write(b"it fits")
+    assert extract_archive("b.txt.gz") == ["b.txt"] and (tmp_path / "b.txt").read_text() == "it fits"
+    (tmp_path / "crossed").mkdir()
+    (tmp_path / "crossed/test").write_text("a file where a folder belongs")
+    with pytest.raises(OSError, match="exists"):
+        extract_archive("b.zip", "crossed")
+    assert sorted(path.name for path in (tmp_path / "crossed").iterdir()) == ["test", "valid.txt"]  # nothing is left of the unpacking
     (tmp_path / "to/x/one.txt").write_text("mine")
     for overwrite, kept in ((False, "mine"), (True, "it fits")):
         extract_archive(str(tmp_path / "a.tar.gz"), str(tmp_path / "to"), overwrite)
@@ -254,8 +270,24 @@ def test_files_by_hand(tmp_path):
     address = (tmp_path / "one.txt").as_uri()
     with pytest.raises(RuntimeError, match="does not match; expected sha256 00"):
         download_from_url(address, str(tmp_path / "b.txt"), hash_value="00")
+    for name in ("", "..", "."):
+        with pytest.raises(ValueError, match="expected one that ends with a file's name; give path="):
+            download_from_url(tmp_path.as_uri() + "/" + name, root=str(tmp_path / "to"))
     with pytest.raises(ValueError, match="hash_type is 'crc'"):
         download_from_url(address, str(tmp_path / "b.txt"), hash_value="00", hash_type="crc")
+
+
+def test_words_of_a_wikipedia_dump():
+    import time
+
+    from dovetail_text.data.functional import filter_wikipedia_xml
+
+    lines = ["[[Category:Joints|*]] [[Image:a.png|Left|30px|a [[tenon]]]]", "<page> &lt;br&gt; {{x}}", "#Redirect [[x]]", "\n"]
+    assert list(filter_wikipedia_xml(lines)) == ["joints a tenon"]
+    start = time.process_time()
+    assert list(filter_wikipedia_xml(["[[category:" * 2000])) == [" ".join(["category"] * 2000)]
+    assert time.process_time() - start < 5  # by the source's own expression, more than five minutes
+    assert list(filter_wikipedia_xml(["İ ٣ \u212a 7é"])) == ["seven"]  # letters and digits are those of ASCII, as in the source
 
 
 def test_attention_refuses_what_does_not_fit():
@@ -270,6 +302,9 @@ def test_attention_refuses_what_does_not_fit():
     more = dv.zeros(1, 6, 2)
     out, weights = layer(q, k, k, attn_mask=dv.zeros(1, 5, 3, dtype=dv.bool), bias_k=more, bias_v=more)
     assert out.shape == (2, 5, 6) and weights.shape == (6, 5, 4)
+    with pytest.raises(RuntimeError, match="reshape"):  # torchtext's mixed batches with what comes before them, or refused them
+        layer(dv.ones(2, 2, 5, 6), dv.ones(2, 2, 3, 6), dv.ones(2, 2, 3, 6))
+    assert dv.equal(layer(q[None], k[None], k[None])[0], layer(q, k, k)[0])
     for mask, error in ((dv.ones(6, 5, 3), "Only bool"), (dv.ones(5, 3, dtype=dv.bool), r"not correct: \(5, 3\)")):
         with pytest.raises(RuntimeError, match=error):
             layer(q, k, k, attn_mask=mask)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import io
 import lzma
 import pickle
@@ -370,7 +369,6 @@ def test_download_takes_the_first_mirror_that_answers(root, tmp_path, served, mo
         FashionMNIST(tmp_path / "other", download=True)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("dovetail.io.download") is None, reason="the core has no downloader yet")
 def test_cifar_is_fetched_and_unpacked(root, tmp_path, monkeypatch):
     import tarfile
 

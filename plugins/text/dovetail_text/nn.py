@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import dovetail as dv
@@ -60,7 +59,7 @@ class ScaledDotProduct(nn.Module):
             raise AssertedError("ScaledDotProduct", what, "expected key and value of one shape, and the query's last dimension")
         heads = max(query.size(-2), key.size(-2))
         query, key, value = (part.transpose(-3, -2) for part in (query, key, value))
-        scores = (query / math.sqrt(query.size(-1))) @ key.transpose(-2, -1)
+        scores = (query * query.size(-1) ** -0.5) @ key.transpose(-2, -1)
         if attn_mask is not None:
             _check_mask(attn_mask, heads, query.size(-2), key.size(-2))
             scores = scores.masked_fill(attn_mask, -1e8)
@@ -88,7 +87,7 @@ class MultiheadAttentionContainer(nn.Module):
     """Attention of ``nhead`` heads: a projection, a layer such as `ScaledDotProduct` and a projection of what it gives.
 
     ``(L, N, E)``, ``(S, N, E)`` twice → ``(L, N, E)`` and the weights ``(N·H, L, S)``; with ``batch_first`` batches come first.
-    Raises an AssertionError where the heads do not divide a projection.
+    Raises an AssertionError where the heads do not divide a projection, and a RuntimeError for more than three dimensions.
 
     >>> projections = InProjContainer(*(nn.Linear(4, 4) for _ in range(3)))
     >>> attention = MultiheadAttentionContainer(2, projections, ScaledDotProduct(), nn.Linear(4, 4))
@@ -115,7 +114,7 @@ class MultiheadAttentionContainer(nn.Module):
             if part.size(-1) % self.nhead:
                 what = f"{name}'s embed_dim must be divisible by the number of heads, got {part.size(-1)} and {self.nhead}"
                 raise AssertedError("MultiheadAttentionContainer", what)
-        q, k, v = (part.reshape(part.size(0), -1, part.size(-1) // self.nhead) for part in parts)
+        q, k, v = (part.reshape(part.size(-3), part.size(-2) * self.nhead, part.size(-1) // self.nhead) for part in parts)
         out, weights = self.attention_layer(q, k, v, attn_mask=attn_mask, bias_k=bias_k, bias_v=bias_v)
-        out = self.out_proj(out.reshape(query.shape))
+        out = self.out_proj(out.reshape(query.shape[-3:]))
         return (out.transpose(-3, -2) if self.batch_first else out), weights

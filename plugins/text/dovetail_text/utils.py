@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-from pathlib import Path
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dovetail.errors import UnsupportedError, ValueRangeError
+from dovetail.errors import HashMismatch, UnsupportedError, ValueRangeError
 from dovetail.io.archive import extract
 from dovetail.io.download import download
 
@@ -35,21 +37,24 @@ def download_from_url(
 ) -> str:  # fmt: skip
     """Fetch a file to ``path``, or into the folder ``root`` under its own name, and return its path; one that is there is left as it is.
 
-    Raises a DownloadError (an OSError) where it cannot be fetched, and a RuntimeError for another hash.
+    Raises a DownloadError (an OSError) where it cannot be fetched, a HashMismatch (a RuntimeError) for another hash, and a ValueError
+    for an address that does not end with a file's name, where there is no ``path``.
     """
-    target = os.path.abspath(path if path is not None else os.path.join(root, url.rpartition("/")[2]))
+    name = url.rpartition("/")[2]
+    if path is None and (name in ("", ".", "..") or os.path.basename(name) != name):
+        raise ValueRangeError("download_from_url", f"url is {url!r}", "expected one that ends with a file's name", "give path=")
+    target = os.path.abspath(path if path is not None else os.path.join(root, name))
     if overwrite or not os.path.exists(target):
         download(url, target)
     if hash_value:
         with open(target, "rb") as file:
             if not validate_file(file, hash_value, hash_type):
-                what = f"The hash of {target} does not match"
-                raise RuntimeError(f"download_from_url: {what}; expected {hash_type} {hash_value}. Delete the file and try again.")
+                raise HashMismatch(target, None, f"its hash does not match; expected {hash_type} {hash_value}; delete it and try again")
     return target
 
 
 def extract_archive(from_path: str, to_path: str | None = None, overwrite: bool = False) -> list[str]:
-    """Unpack a .tar.gz, .tgz, .zip or .gz and return the paths of its files; the folder is ``to_path``, or the archive's own.
+    """Unpack a .tar.gz, .tgz, .zip or .gz and return the paths of its files in its order; the folder is ``to_path``, or its own.
 
     What is there already is left as it is, unless ``overwrite``. Raises a NotImplementedError for another ending, an UnsafeArchiveError
     for an archive that would write elsewhere, and a FormatError for one that is damaged.
@@ -64,18 +69,32 @@ def extract_archive(from_path: str, to_path: str | None = None, overwrite: bool 
     if not from_path.endswith((".tar.gz", ".tgz", ".zip", ".gz")):
         raise UnsupportedError("extract_archive", f"from_path is {from_path!r}", "expected a .tar.gz, .tgz, .zip or .gz")
     if from_path.endswith(".gz") and not from_path.endswith(".tar.gz"):
-        return [str(extract(from_path, from_path.removesuffix(".gz")))]
+        extract(from_path, from_path.removesuffix(".gz"))
+        return [from_path.removesuffix(".gz")]
     into = Path(os.path.dirname(from_path) if to_path is None else to_path)
-    unpacked = extract(from_path, into / f".{os.path.basename(from_path)}.unpacked")
+    into.mkdir(parents=True, exist_ok=True)
     found = []
-    for file in sorted(file for file in unpacked.rglob("*") if file.is_file()):
-        target = into / file.relative_to(unpacked)
-        found.append(str(target))
-        if overwrite or not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
-    shutil.rmtree(unpacked)
+    with tempfile.TemporaryDirectory(dir=into, prefix=".unpacked.") as folder:
+        unpacked = extract(from_path, os.path.join(folder, "new"))
+        files, places = [file.relative_to(unpacked) for file in unpacked.rglob("*") if file.is_file()], _places(from_path)
+        for inside in sorted(files, key=lambda file: places.get(file, len(places))):
+            target = into / inside
+            found.append(str(target))
+            if overwrite or not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (unpacked / inside).replace(target)
     return found
+
+
+def _places(archive: str) -> dict[Path, int]:
+    """Where each member stands in an archive that has been unpacked once, and so is known to be harmless."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            names = packed.namelist()
+    else:
+        with tarfile.open(archive) as tar:
+            names = tar.getnames()
+    return {Path(PurePosixPath(name)): place for place, name in enumerate(names)}
 
 
 def get_asset_local_path(asset_path: str) -> str:

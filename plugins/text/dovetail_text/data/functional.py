@@ -37,11 +37,12 @@ def custom_replace(replace_pattern: Iterable[tuple[str, str]]) -> Callable[[Iter
     return replaced
 
 
-# after wikifil.pl of fastText, in its order: marks of XML, links whose visible text stays, then letters and spelled digits alone
+# after wikifil.pl of fastText, in its order: marks of XML, links whose visible text stays, then letters and spelled digits alone; its two
+# runs in a row of a category's link may be parted anywhere, which took minutes for a line of them that none of them ends
 _WIKI = [
     (r"<.*>", ""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), (r"<ref[^<]*</ref>", ""), (r"<[^>]*>", ""), (r"\[http:[^] ]*", "["),
     (r"(?i)\|(?:thumb|left|right|\d+px)", ""), (r"(?i)\[\[image:[^\[\]]*\|", ""),
-    (r"(?i)\[\[category:([^|\]]*)[^]]*\]\]", r"[[\1]]"), (r"\[\[[a-z\-]*:[^\]]*\]\]", ""), (r"\[\[[^|\]]*\|", "[["),
+    (r"(?i)\[\[category:([^|\]]*)(?:\|[^]]*)?\]\]", r"[[\1]]"), (r"\[\[[a-z\-]*:[^\]]*\]\]", ""), (r"\[\[[^|\]]*\|", "[["),
     (r"\{\{[^}]*\}\}", ""), (r"\{[^}]*\}", ""), (r"[\[\]]", ""), (r"&[^;]*;", " "),
 ]  # fmt: skip
 _DIGITS = "zero one two three four five six seven eight nine".split()
@@ -50,7 +51,9 @@ _DIGITS = "zero one two three four five six seven eight nine".split()
 def filter_wikipedia_xml(text_iterator: Iterable[str]) -> Iterator[str]:
     """Yield the visible words of lines of a Wikipedia dump (EnWik9): lower-case letters and single spaces, digits spelled.
 
-    Redirections and lines without words are left out. Source: wikifil.pl of fastText, by M. Mahoney.
+    Redirections and lines without words are left out. Images and categories are known in capitals too, as Wikipedia writes
+    them: torchtext's patterns know them in small letters alone, and leave the words of the links. Source: wikifil.pl of fastText,
+    by M. Mahoney.
 
     >>> list(filter_wikipedia_xml(["[[Image:a.png|thumb|It]] fits&amp;nbsp;2 [[wells|holes]]", "#REDIRECT [[It]]"]))
     ['it fits two holes']
@@ -60,9 +63,9 @@ def filter_wikipedia_xml(text_iterator: Iterable[str]) -> Iterator[str]:
         if "#redirect" in line.lower():
             continue
         (line,) = visible([line])
-        spelled = re.sub(r"\d", lambda digit: f" {_DIGITS[int(digit[0])]} ", line.lower())
-        if words := re.findall("[a-z]+", spelled):
-            yield " ".join(words)
+        spelled = re.sub("[0-9]", lambda digit: f" {_DIGITS[int(digit[0])]} ", line)
+        if words := re.findall("[A-Za-z]+", spelled):
+            yield " ".join(words).lower()
 
 
 def simple_space_split(iterator: Iterable[str]) -> Iterator[list[str]]:

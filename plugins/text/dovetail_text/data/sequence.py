@@ -38,24 +38,37 @@ def default_data_collator(features: Sequence[Any], return_tensors: str = "pt") -
     if return_tensors not in ("pt", "dv", "np"):
         raise ValueRangeError("default_data_collator", f"return_tensors is {return_tensors!r}", "expected 'pt', 'dv' or 'np'")
     rows = [sample if isinstance(sample, Mapping) else vars(sample) for sample in features]
-    given = {key: value for key, value in rows[0].items() if value is not None and not isinstance(value, str)}
-    label = next((key for key in ("label", "label_ids") if key in given), None)
-    names = ([(label, "labels")] if label else []) + [(key, key) for key in given if key not in ("label", "label_ids")]
+    apart = ("label", "label_ids")
+    label = next((key for key in apart if rows[0].get(key) is not None), None)
+    kept = [key for key, value in rows[0].items() if key not in apart and value is not None and not isinstance(value, str)]
     batch = {}
-    for key, name in names:
+    for key, name in [*([(label, "labels")] if label else []), *((key, key) for key in kept)]:
         column = [row[key] for row in rows]
-        batch[name] = dv.stack(column) if isinstance(column[0], dv.Tensor) else dv.tensor(_alike(key, column))
-    return batch if return_tensors != "np" else {key: t.numpy() for key, t in batch.items()}
+        kind = _kind_of_labels(key, column[0]) if key == label else None
+        try:
+            batch[name] = _joined(column, kind, return_tensors == "np")
+        except ValueError as error:
+            what = f"{key} has rows of unequal length, or what is no number"
+            raise ValueRangeError("default_data_collator", what, "expected equal rows", "pad them: PadCollator") from error
+    return batch
 
 
-def _alike(key: str, column: list[Any]) -> Any:
-    try:
-        found = np.array(column)
-    except ValueError:
-        found = np.array(column, dtype=object)
-    if found.dtype.kind == "O":
-        raise ValueRangeError("default_data_collator", f"{key} has rows of unequal length", "expected equal ones", "pad them: PadCollator")
-    return found if found.dtype != np.float64 or isinstance(column[0], np.ndarray) else found.astype(np.float32)
+def _kind_of_labels(key: str, first: Any) -> str | None:
+    """Labels are whole numbers where the first is one, else float32; several a sample, in a tensor or an array, keep their type."""
+    if key == "label":
+        first = first.item() if isinstance(first, (dv.Tensor, np.ndarray)) else first
+    elif isinstance(first, (dv.Tensor, np.ndarray)):
+        return None
+    else:
+        first = first[0]
+    return "int64" if isinstance(first, (int, np.integer)) else "float32"
+
+
+def _joined(column: list[Any], kind: str | None, arrays: bool) -> Any:
+    if kind is not None or not isinstance(column[0], (dv.Tensor, np.ndarray)):
+        return np.array(column, kind) if arrays else dv.tensor(column, dtype=kind and getattr(dv, kind))
+    found = dv.stack(column) if isinstance(column[0], dv.Tensor) else dv.from_numpy(np.stack(column))
+    return found.numpy() if arrays else found
 
 
 class DataCollatorForTokenClassification:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import dovetail as dv
 from dovetail import Tensor
 from dovetail.errors import UnsupportedError
 
@@ -52,7 +53,7 @@ class StoppingCriteriaList(list[Callable[..., Any]]):
     """
 
     def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Any:
-        done = input_ids[:, -1] != input_ids[:, -1]
+        done = dv.zeros(len(input_ids), dtype=dv.bool, device=input_ids.device)
         for rule in self:
             done = done | rule(input_ids, scores, **kwargs)
         return done

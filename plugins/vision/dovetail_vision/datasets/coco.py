@@ -29,8 +29,9 @@ class COCO:
     """The index of an annotation file, by the names of pycocotools: ``imgs``, ``anns`` and ``cats`` by their ids, and what searches them.
 
     ``dataset`` is the file's contents; ``imgToAnns`` and ``catToImgs`` list annotations by image and images by category. What else
-    pycocotools has (``annToMask``, ``loadRes`` …) is its own, where it is installed, so that its COCOeval takes this index. Raises
-    MissingFiles, and FormatError for a file that is no JSON or lacks what COCO's have.
+    pycocotools has (``annToMask``, ``loadRes`` …) is its own, where it is installed, so that its COCOeval takes this index; but not its
+    ``download``, which writes to the paths that the file names. Raises MissingFiles, and FormatError for a file that is no JSON or lacks
+    what COCO's have.
 
     Source: T.-Y. Lin et al., Microsoft COCO: Common Objects in Context, 2014, https://arxiv.org/abs/1405.0312.
 
@@ -97,6 +98,8 @@ class COCO:
 
     def __getattr__(self, name: str) -> Any:
         """A method of pycocotools on this index."""
+        if name == "download":  # pycocotools' writes to the paths that the annotation file names, be they outside the folder
+            raise UnknownAttribute("COCO", "there is no download, which writes to any path", "expected images in a folder")
         known = None
         if not name.startswith("_"):
             with contextlib.suppress(ImportError):

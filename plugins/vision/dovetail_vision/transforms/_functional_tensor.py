@@ -14,7 +14,7 @@ from . import _color, _tensor, _warp, functional
 from ._interpolation import interpolation_mode
 from ._values import max_value
 
-__all__ = ["affine", "perspective", "rotate"]
+__all__ = ["affine", "perspective", "resize", "rotate"]
 
 _max_value = max_value
 _WHOLE = (dovetail.uint8, dovetail.int8, dovetail.int16, dovetail.int32, dovetail.int64)
@@ -46,6 +46,15 @@ def perspective(img: Tensor, perspective_coeffs: Sequence[float], interpolation:
     tensor([[[1., 2.]]])
     """
     return _warp.perspective(img, perspective_coeffs, interpolation_mode("perspective", interpolation, names=True), fill)
+
+
+def resize(img: Tensor, size: Sequence[int], interpolation: str = "bilinear", antialias: bool | None = True) -> Tensor:
+    """``transforms.functional.resize``, whose interpolation has its name here.
+
+    >>> resize(dovetail.zeros(1, 4, 4), [2, 3], "bicubic").shape
+    dovetail.Size([1, 2, 3])
+    """
+    return functional.resize(img, size, interpolation_mode("resize", interpolation, names=True), antialias=antialias)
 
 
 def _is_tensor_a_torch_image(x: Tensor) -> bool:
@@ -107,6 +116,7 @@ def _apply_grid_transform(img: Tensor, grid: Tensor, mode: str, fill: Any) -> Te
     out = F.grid_sample(batch, grid, mode=mode, padding_mode="zeros", align_corners=False)
     if fill is not None:
         colour = dovetail.tensor(fill if isinstance(fill, (tuple, list)) else [fill], dtype=out.dtype, device=out.device).view(1, -1, 1, 1)
+        colour = colour.expand_as(out)  # several colours do not make channels of one
         cover = F.grid_sample(dovetail.ones_like(batch[:, :1]), grid, mode=mode, padding_mode="zeros", align_corners=False)
         out = dovetail.where(cover < 0.5, colour, out) if mode == "nearest" else out * cover + (1.0 - cover) * colour
     return _cast_squeeze_out(out, *how)
@@ -118,4 +128,6 @@ def _compute_affine_output_size(matrix: Sequence[float], w: int, h: int) -> tupl
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("__"):  # as __path__, by which this would be a package
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(functional, name)

@@ -20,7 +20,7 @@ def fold_constants(proto: Any) -> int:
     """Replace nodes that only constants reach by what they compute; how many there were.
 
     A result stays a node where it would make the model larger: an Expand, or the transposed weight of an embedding. What computes is
-    what `export` verifies with: onnxruntime, or the onnx package's evaluator.
+    what `export` verifies with, onnxruntime or our own importer; where neither knows the nodes they stay.
     """
     graph = proto.graph
     weights, read = Weights(graph), readers(graph)
@@ -28,6 +28,8 @@ def fold_constants(proto: Any) -> int:
     if not still:
         return 0
     results = _computed(proto, still, weights)
+    if not results:
+        return 0
     outputs = {o.name for o in graph.output}
     gone = []
     for node in still:
@@ -57,7 +59,7 @@ def _constant(graph: Any, weights: Weights) -> list[Any]:
 
 
 def _computed(proto: Any, nodes: list[Any], weights: Weights) -> dict[str, np.ndarray[Any, Any]]:
-    """The results of these nodes, by name."""
+    """The results of these nodes, by name; none where nothing here runs them."""
     from onnx import TypeProto, helper
 
     read = {x for node in nodes for x in node.input if x}
@@ -66,4 +68,4 @@ def _computed(proto: Any, nodes: list[Any], weights: Weights) -> dict[str, np.nd
     part = helper.make_graph(nodes, "constants", [], results, [w for w in proto.graph.initializer if w.name in read])
     model = helper.make_model(part, opset_imports=proto.opset_import, ir_version=proto.ir_version)
     _, run = runner(model.SerializeToString())
-    return {name: np.asarray(array) for name, array in zip(names, run({}), strict=True)}
+    return {} if run is None else {name: np.asarray(array) for name, array in zip(names, run({}), strict=True)}
