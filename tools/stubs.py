@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FILES", "brought", "main", "overloads", "parameters", "written"]
+__all__ = ["FILES", "brought", "main", "older_methods", "overloads", "parameters", "written"]
 
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
 HEAD = '"""{}; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""\n\n'
@@ -193,17 +193,23 @@ import numpy as np
 """
 
 
+def older_methods() -> dict[str, Callable[..., Any]]:
+    """Methods of Tensor that dovetail-torch has, as functions; `set_` is the core's and leaves what it lacks to them."""
+    from dovetail_torch.faces.storage import METHODS
+
+    return {name: method for name, method in METHODS.items() if inspect.isfunction(method) and name != "set_"}
+
+
 def _methods() -> str:
     """The methods of Tensor."""
     from dovetail import Tensor
-    from dovetail_torch.faces.storage import METHODS
 
     text = HEAD.format("The attributes, operators and methods of Tensor") + _IMPORTS
     text += "from . import dtypes, return_types\nfrom .ops import memory\nfrom .autograd.node import Handle, Tensor\n"
     text += "from .device import Device\nfrom .size import Size\n\n"
     text += "Operand: TypeAlias = Tensor | complex | np.generic | np.ndarray[Any, Any]\n\nclass TensorMethods:\n"
     rows: list[str] = []
-    plugins = {**{name: f for name, f in METHODS.items() if inspect.isfunction(f) and name != "set_"}, **brought("")}
+    plugins = {**older_methods(), **brought("")}
     for name in sorted(vars(Tensor)):
         value = plugins.get(name) or inspect.getattr_static(Tensor, name)
         if name.startswith("_") and not (name.startswith("__") or name in ("_base", "_version", "_nnz", "_indices", "_values")):

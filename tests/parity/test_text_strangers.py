@@ -143,7 +143,9 @@ def test_a_decoder_s_inputs_from_labels(wordpiece, tmp_path):
 SCHEDULES = [
     *((name, {}) for name in schedules.__all__ if name != "get_scheduler"),
     ("get_cosine_with_hard_restarts_schedule_with_warmup", {"num_cycles": 3}), ("get_inverse_sqrt_schedule", {"timescale": 5}),
-    ("get_polynomial_decay_schedule_with_warmup", {"power": 2.0, "lr_end": 0.01}), ("get_inverse_sqrt_schedule", {"num_warmup_steps": 0}),
+    ("get_polynomial_decay_schedule_with_warmup", {"power": 2.0, "lr_end": 0.01}),
+    ("get_polynomial_decay_schedule_with_warmup", {"num_warmup_steps": 12, "num_training_steps": 5}),
+    ("get_inverse_sqrt_schedule", {"num_warmup_steps": 0}),
     *(("get_scheduler", {"name": kind}) for kind in ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "inverse_sqrt")),
     ("get_scheduler", {"name": "cosine", "scheduler_specific_kwargs": {"num_cycles": 1.5}}),
 ]  # fmt: skip

@@ -76,17 +76,18 @@ def get_polynomial_decay_schedule_with_warmup(
         what = f"lr_end ({lr_end}) must be smaller than initial lr ({first})"
         raise ValueRangeError("get_polynomial_decay_schedule_with_warmup", what)
 
-    steps = max(1, num_training_steps - num_warmup_steps)
+    left = num_training_steps - num_warmup_steps
 
     def rate(step: int) -> float:
-        return ((first - lr_end) * max(0.0, 1 - step / steps) ** power + lr_end) / first
+        part = 0.0 if step > left else (1 - step / max(1, left)) ** power
+        return ((first - lr_end) * part + lr_end) / first
 
     return _warmed(optimizer, num_warmup_steps, rate, last_epoch)
 
 
 def get_inverse_sqrt_schedule(optimizer: Any, num_warmup_steps: int, timescale: int | None = None, last_epoch: int = -1) -> LambdaLR:
     """From 0 to the optimizer's own rate over ``num_warmup_steps``, then as 1 / √step, by ``timescale`` (the warm-up, or 10,000)."""
-    scale = timescale or num_warmup_steps or 10_000
+    scale = (num_warmup_steps or 10_000) if timescale is None else timescale
     return _warmed(optimizer, num_warmup_steps, lambda step: 1.0 / math.sqrt((step + scale) / scale), last_epoch)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ def _verify(stored: Any, proto: Any, model: Any, inputs: Any, sizes: list[dict[s
     check(stored, full=not foreign)  # the types of ops from elsewhere are not known
     name, run = _importer(stored) if foreign else runner(stored)
     if run is None:
+        what = "export: the file is a valid model, and its results were not compared: nothing here runs its operators"
+        warnings.warn(f"{what}; pip install onnxruntime, or the plugin that reads operators of their domain", stacklevel=4)
         return name
     for turn, each in enumerate(sizes):
         arguments = inputs.resized(each, turn)
