@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -350,7 +351,7 @@ sparse_resize_and_clear_ _indices _values _nnz"""
 for _name in _OF_SPARSE.split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
 for _name in "_make_subclass apply_ dim_order is_set_to map2_ map_ module_load storage storage_type untyped_storage".split():
-    setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS", "storage")[name], "storage"))
+    setattr(Attributes, _name, _of_plugin(_name, lambda name: import_module(f"{__package__}.storage").METHODS[name], "storage"))
 for _name in "corrcoef cov geqrf gradient istft kron lu lu_solve lu_unpack matrix_power orgqr ormqr triangular_solve".split():
     setattr(Attributes, _name, _of_plugin(_name, lambda name: answers(__package__)[1](name), _name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):

@@ -342,7 +342,7 @@ BAD = [
     (lambda g: rs.random_(g, 2, np.uint16), DtypeError, "random_: dtype is uint16"),
     (lambda g: rs.random_(g, 2, np.int32, -(2**63)), DtypeError, "random_: dtype is int32; expected int64"),
     (lambda g: rs.randperm(g, -1), DistributionError, "randperm: n is -1; expected n >= 0"),
-    (lambda g: rs.randperm(g, 300, np.uint8), DistributionError, "randperm: n is 300; expected at most 255"),
+    (lambda g: rs.randperm(g, 300, np.uint8), DistributionError, "randperm: n is 300; expected at most 256, to which uint8 can count"),
     (lambda g: rs.randperm(g, 3000, f16), DistributionError, "expected at most 2049"),
     (lambda g: rs.randperm(g, 3, np.bool_), DtypeError, "randperm: dtype is bool"),
     (lambda g: rs.uniform(g, 2, f32, 1, 0), DistributionError, "uniform: low is 1 and high is 0; expected low <= high"),

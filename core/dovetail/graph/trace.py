@@ -42,6 +42,8 @@ def trace(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
 class _Recorder:
     """The observer that writes calls down. Values are known by their arrays, which it keeps alive."""
 
+    expands = True  # functions that are ops for their kernels' sake are written down as what they are made of, which exporters know
+
     def __init__(self, fn: Any) -> None:
         self.inputs: list[Value] = []
         self.calls: list[Call] = []

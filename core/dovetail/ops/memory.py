@@ -245,8 +245,7 @@ def set_(input: Tensor, source: Any = None, storage_offset: int = 0, size: Any =
         return of_plugin("METHODS", "storage")["set_"](input, source, storage_offset, size, stride)  # type: ignore[no-any-return]
     if source is not None and source._a.dtype != input._a.dtype:
         raise DtypeError("set_", f"Could not set tensor of type {source.dtype} to a tensor of type {input.dtype}")
-    nothing = xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]
-    input._a, input._v = nothing if source is None else (source._a, source._v)
+    input._a, input._v = (xp(input._a).empty((0,), input._a.dtype), [0, 0, None, None]) if source is None else (source._a, source._v)
     if input._n.__class__ is Leaf:
         input._n.shape, input._n.dtype = input._a.shape, input._a.dtype
     return input

@@ -106,7 +106,7 @@ ROWS = [
                   ([T(1, 1, 4, 4), T(1, 2, 2, 2)], dict(padding_mode="foo"), ValueError, "expected padding_mode to be")])
       for mode in ("bilinear", "bicubic") for padding in ("zeros", "border", "reflection")],
     Row("grid_sample", [T(2, 2, 4, 5), T(2, 3, 2, 2, low=-1.3, high=1.3, grad=False)], dict(mode="nearest", align_corners=True),
-        call=f"{_F}grid_sample", promote=None, why=_O, name="nearest"),
+        call=f"{_F}grid_sample", promote=None, why=_O, name="nearest", covers=("grid_sampler",)),
     Row("grid_sample", [T(1, 2, 3, 4, 2), T(1, 2, 1, 2, 3, low=-1.3, high=1.3)], dict(align_corners=True), call=f"{_F}grid_sample",
         promote=None, why=_O, name="3d"),
 ]  # fmt: skip

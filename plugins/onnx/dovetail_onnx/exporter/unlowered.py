@@ -27,6 +27,7 @@ REASONS: dict[str, str] = {
         _DECOMPOSITION,
     ),
     **dict.fromkeys(("drawn", "dropout"), _RANDOM),
+    "grid_sampler": "it is exported as the ops that it is made of",
     "histogram": "its bins are searched among edges in the data; histc with a fixed range is exported",
     "i0": "ONNX has no Bessel functions; a window made of them when the model is built is a constant",
     "nextafter": "ONNX cannot count up the bits of a float",
