@@ -45,3 +45,15 @@ def test_rounded_quotients_of_half_precision(a, b, mode, stepwise, by_number):
     assert dv.div(x, b, rounding_mode=mode).tolist() == dv.div(x, y[0], rounding_mode=mode).tolist() == [by_number]
     if mode == "floor":
         assert (x // y).tolist() == [stepwise] and (x // b).tolist() == [by_number]
+
+
+def test_what_stands_beside_half_precision():
+    """Numbers are rounded to it before they are added, and not before they multiply; so it is of tensors without dimensions."""
+    x = dv.tensor([1.1015625, 3.0], dtype=dv.bfloat16)
+    assert (x + 0.3).tolist() == [1.40625, 3.296875] and (0.3 - x).tolist() == [-0.80078125, -2.703125]
+    assert (x == 1.1).tolist() == [True, False]
+    third = dv.tensor(0.3, requires_grad=True)
+    assert (x * third).tolist() == (x * 0.3).tolist() == (x.float() * 0.3).bfloat16().tolist() and (x * third).dtype is dv.bfloat16
+    assert (x / third).tolist() == (x.float() / 0.3).bfloat16().tolist()
+    (x * third).sum().backward()
+    assert third.grad.dtype is dv.float32

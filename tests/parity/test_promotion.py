@@ -157,3 +157,30 @@ def _attempt(call: Callable[[], Any]) -> str:
         return str(call()).rpartition(".")[2]
     except RuntimeError:
         return "refused"
+
+
+HALVES = {
+    "add": lambda a, b: a + b, "radd": lambda a, b: b + a, "sub": lambda a, b: a - b, "rsub": lambda a, b: b - a, "mul": lambda a, b: a * b,
+    "rmul": lambda a, b: b * a, "div": lambda a, b: a / b, "rdiv": lambda a, b: b / a, "floor": lambda a, b: a // b,
+    "trunc": lambda a, b: a.div(b, rounding_mode="trunc"), "pow": lambda a, b: a.abs() ** b, "rem": lambda a, b: a % b,
+    "add_": lambda a, b: a.clone().add_(b), "mul_": lambda a, b: a.clone().mul_(b), "eq": lambda a, b: a == b, "lt": lambda a, b: a < b,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", HALVES)
+def test_half_precision_beside_numbers_and_tensors_without_dimensions(name, kind):
+    """Where what stands beside half precision is rounded to it first, and where it is not: to the last bit, with gradients."""
+    draw = np.random.default_rng(0)
+    values, beside = draw.normal(size=200).tolist(), draw.uniform(0.2, 3, 6).tolist()
+    for number in beside:
+        for made in (lambda T, x: x, lambda T, x: T.tensor(x), lambda T, x: T.tensor(x, dtype=T.float64)):
+            found = []
+            for T in (torch, dv):
+                a = T.tensor(values, dtype=getattr(T, kind), requires_grad=True)
+                out = HALVES[name](a, made(T, number))
+                found.append([out.detach().float().tolist()])
+                if name in ("add", "radd", "sub", "rsub", "mul", "div"):
+                    out.sum().backward()
+                    found[-1].append(a.grad.float().tolist())
+            assert found[0] == found[1]

@@ -203,13 +203,15 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
             raw[i] = [x if x.dtype == target else converted(x, target) for x in a]
         elif hasattr(a, "dtype"):
             if a.dtype != target:
-                raw[i] = converted(a, target)
+                raw[i] = converted(a, np.float32 if target in dt.HALF and not a.ndim and (op.name, i) in _EXACT else target)
         elif a.__class__ in NUMBERS:
             raw[i] = _rounded(a, target) if target in dt.HALF and (op.name, i) in _ROUNDED else number(a, common)
     return target
 
 
-_ROUNDED = {*product("eq ne lt le gt ge remainder fmod".split(), (0, 1)), ("sub", 0), ("pow", 0)}  # elsewhere numbers stay exact
+# Beside half precision: where a number is rounded to it, as PyTorch does, and where a tensor without dimensions is not.
+_ROUNDED = {*product("add sub pow atan2 eq ne lt le gt ge remainder fmod".split(), (0, 1))}
+_EXACT = {*product("mul div floor_divide floor_quotient truncated_quotient".split(), (1,))}
 
 
 def _rounded(value: Any, kind: Any) -> float:

@@ -112,8 +112,7 @@ def _by_ops(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: 
             head = x.detach().clamp(-3e38, 3e38).float().double()
             x = ((head * (size / 2) - 0.5) + (x.double() - head) * (size / 2)).to(grid.dtype)
         x = x if mode == "bicubic" else _inside(x, size, padding_mode, align_corners)
-        low = x.detach().floor()
-        part = x - low
+        part = x - (low := x.detach().floor())
         if mode == "bicubic":
             weights = (far(part + 1), near(part), near(1 - part), far(2 - part))
             axes.append(list(zip((low - 1, low, low + 1, low + 2), weights, strict=True)))
