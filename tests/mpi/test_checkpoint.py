@@ -124,7 +124,8 @@ def train(folder: Path, ranks: int, kills: int, steps: int, seed: int = 1) -> li
     folder.mkdir(exist_ok=True)
     program = [str(PROGRAMS / "resuming.py"), str(folder), str(kills), str(seed), str(steps)]
     command = [sys.executable, "-m", "dovetail", "launch", "-n", str(ranks), "--oversubscribe", "--no-prefix", "--max-restarts", str(kills)]
-    done = subprocess.run([*command, *program], capture_output=True, text=True, timeout=60 + 40 * kills, env=environment(), check=False)
+    own = environment(DOVETAIL_CACHE=str(folder.with_suffix(".cache")))  # a kill while a plugin is imported is remembered there
+    done = subprocess.run([*command, *program], capture_output=True, text=True, timeout=60 + 40 * kills, env=own, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (done.stdout + done.stderr).count("was killed by signal 9") == kills
     end = time.monotonic() + 5
