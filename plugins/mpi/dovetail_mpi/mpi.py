@@ -65,9 +65,8 @@ def load() -> Any:
         import mpi4py
 
         mpi4py.rc(thread_level="multiple")
-        os.environ.setdefault(
-            "OMPI_MCA_opal_common_ucx_verbose", "-1"
-        )  # Open MPI says an error when a window is made where UCX has no device
+        # Open MPI 5 prints an error for every window that is made where UCX has no device
+        os.environ.setdefault("OMPI_MCA_opal_common_ucx_verbose", "-1")
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -78,6 +78,9 @@ class Bucket:
         what = f"DistributedDataParallel(bucket of {len(self.indices)} gradients, {self.flat.nbytes} bytes)"
         self.work = Work(group, what, self._moving(group), self._arrived, checked=False, moving=self.travels)
 
+    def sync(self) -> None:
+        """Around a barrier: what was written before it is seen after it; where data travel, that is MPI's matter."""
+
     def _moving(self, group: ProcessGroup) -> Callable[[], list[Any]]:
         wide, self._result = reducer("SUM", self.flat, group.size())
         return lambda: reduced(group.comm, wide, mpi.load().SUM)
@@ -105,7 +108,7 @@ class SharedBucket(Bucket):
         return lambda: [group.comm.Ibarrier()]
 
     def sync(self) -> None:
-        """Around a barrier: what was written before it is seen after it."""
+        """Of memory that all members see."""
         self._rows.window.sync()
 
     def _arrived(self) -> None:
@@ -231,9 +234,9 @@ class Reducer:
         for bucket in self.buckets:
             if bucket.work is not None:
                 bucket.work.wait()
-        if isinstance(first := self.buckets[0], SharedBucket):  # the other members' parts, too
+        if not self.buckets[0].travels:  # the other members' parts, too
             start, what = (lambda: [self.group.comm.Ibarrier()]), "DistributedDataParallel(sums)"
-            Work(self.group, what, start, first.sync, checked=False, moving=False).wait()
+            Work(self.group, what, start, self.buckets[0].sync, checked=False, moving=False).wait()
 
     def _hand_out(self) -> None:
         """Give the parameters the means of their gradients."""

@@ -5,6 +5,7 @@ All ranks must take part in the backward pass as in the forward, since it commun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dovetail import Tensor, empty, empty_like, stack
@@ -16,13 +17,18 @@ from ...group import ReduceOp, get_rank, get_world_size
 __all__ = ["all_gather", "all_reduce", "all_to_all", "broadcast", "reduce", "reduce_scatter"]
 
 
+def _on_copy(ctx: Any, collective: Callable[..., Any], tensor: Tensor, *way: Any) -> Tensor:
+    """What a collective that writes into its tensor makes of a copy; its other arguments are kept for the gradient."""
+    ctx.way = way
+    out = tensor.contiguous().clone()
+    collective(out, *way)
+    return out
+
+
 class _AllReduce(Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, op: Any, group: Any) -> Tensor:
-        ctx.way = op, group
-        out = tensor.contiguous().clone()
-        collectives.all_reduce(out, op, group)
-        return out
+        return _on_copy(ctx, collectives.all_reduce, tensor, op, group)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
@@ -45,10 +51,7 @@ class _AllGather(Function):
 class _Broadcast(Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, src: int, group: Any) -> Tensor:
-        ctx.way = src, group
-        out = tensor.contiguous().clone()
-        collectives.broadcast(out, src, group)
-        return out
+        return _on_copy(ctx, collectives.broadcast, tensor, src, group)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
@@ -60,14 +63,12 @@ class _Broadcast(Function):
 class _Reduce(Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, dst: int, op: Any, group: Any) -> Tensor:
-        ctx.way = dst, group
-        out = tensor.contiguous().clone()
-        collectives.reduce(out, dst, op, group)
-        return out
+        return _on_copy(ctx, collectives.reduce, tensor, dst, op, group)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
-        return _Broadcast.apply(g, *ctx.way), None, None, None
+        dst, _, group = ctx.way
+        return _Broadcast.apply(g, dst, group), None, None, None
 
 
 class _ReduceScatter(Function):
