@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from .modes import GRAD, SAVING, STATE, enable_grad, no_grad
 from .node import CLASSES, Leaf, Node, Output, Tensor, changed, wrap
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
+
+_signature = functools.lru_cache(256)(inspect.signature)  # reading one takes longer than a small forward
 
 
 class FunctionCtx:
@@ -115,7 +118,7 @@ class Function:
         with no_grad():
             out = cls.forward(ctx, *args, **kwargs) if separate is None else cls.forward(*args, **kwargs)
             if separate is not None:
-                given = inspect.signature(cls.forward).bind(*args, **kwargs)
+                given = _signature(cls.forward).bind(*args, **kwargs)
                 given.apply_defaults()
                 separate(ctx, given.args, out)
         for t in ctx._dirty:

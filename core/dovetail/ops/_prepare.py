@@ -214,10 +214,10 @@ _ROUNDED = {*product("add sub pow atan2 eq ne lt le gt ge remainder fmod".split(
 _EXACT = {*product("mul div floor_divide floor_quotient truncated_quotient".split(), (1,))}
 
 
+@np.errstate(over="ignore")
 def _rounded(value: Any, kind: Any) -> float:
     """A number as half precision holds it."""
-    with np.errstate(over="ignore"):
-        return float(kind.type(value))
+    return float(kind.type(value))
 
 
 _C_NAMES = {
