@@ -713,6 +713,49 @@ def functional_stateless(T):
     )
 
 
+def holder(T):
+    class Holder(T.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.plain, self.number = T.ones(2), 0.5
+            self.register_buffer("count", T.zeros(1))
+            self.also = self.count
+            self.lin = T.nn.Linear(1, 1)
+
+        def forward(self, x):
+            self.count = self.count + 1
+            return x * self.plain + self.count + self.also, len(list(self.buffers())), self.count
+
+    return Holder()
+
+
+def functional_call_reaches_plain_tensors(T):
+    m, given = holder(T), {"plain": T.full((2,), 3.0)}
+    return T.func.functional_call(m, given, T.ones(2)), m.plain, m.count, given
+
+
+def functional_call_gives_back_what_forward_assigned(T):
+    m, x = holder(T), T.tensor([5.0])
+    tied, apart = {"count": x, "more": x}, {"count": x}
+    return (
+        T.func.functional_call(m, tied, T.ones(2)), T.func.functional_call(m, apart, T.ones(2), tie_weights=False), tied, apart, x,
+        m.count, hasattr(m, "more"), m.also is m.count,
+    )  # fmt: skip
+
+
+def functional_call_refuses(T):
+    m, x = holder(T), T.ones(1)
+    f = T.func.functional_call
+    keys = ({"number": x}, {"plain": 3.0}, {"count": x, "also": x + 1}, {"none.count": x}, {"number.count": x}, {"lin.weight": 1})
+    return [error(lambda given=given: f(m, given, x)) for given in keys], f(m, {"count": x, "also": x}, x), m.number, m.plain
+
+
+def functional_call_of_a_module_that_holds_itself(T):
+    m = holder(T)
+    m.lin.up = m
+    return T.func.functional_call(m, {"lin.up.plain": T.zeros(2)}, T.ones(2), tie_weights=False), m.plain
+
+
 def register_buffer_twice(T):
     m = T.nn.Module()
     m.register_buffer("x", T.ones(1))

@@ -107,8 +107,19 @@ def functional_call(
     module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:  # fmt: skip
-    """Call a module with tensors in place of its parameters and buffers; see `nn.utils.stateless.functional_call`."""
-    return stateless.functional_call(module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict)
+    """Call a module with tensors in place of its parameters and buffers, which come back afterwards.
+
+    Tied weights are replaced together unless ``tie_weights`` is False; different tensors for them are a ValueError. Other keys are
+    attributes during the call; with ``strict`` they are a RuntimeError, and missing ones too. A tensor that ``forward`` assigns in
+    the place of a given one is in the dict afterwards. Raises an AttributeError for a key below a module that is not there, and a
+    TypeError for a value or an attribute that is no tensor.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.Linear(1, 1)
+    >>> functional_call(layer, {"weight": dv.tensor([[2.]]), "bias": dv.tensor([1.])}, dv.tensor([3.]))
+    tensor([7.])
+    """
+    return stateless._functional_call(module, parameter_and_buffer_dicts, args, kwargs, tie_weights, strict)
 
 
 def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:

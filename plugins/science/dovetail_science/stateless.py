@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dovetail.errors import GradError, ValueRangeError
+from dovetail import Tensor
+from dovetail.errors import GradError, TypeMismatch, UnknownAttribute, ValueRangeError
 from dovetail.nn import Module
 
 __all__ = ["functional_call"]
@@ -16,16 +18,21 @@ def functional_call(
     module: Module, parameters_and_buffers: Mapping[str, Any] | tuple[Mapping[str, Any], ...], args: Any = None,
     kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False,
 ) -> Any:  # fmt: skip
-    """Call a module with tensors in place of its parameters and buffers, which come back afterwards.
-
-    Tied weights are replaced together unless ``tie_weights`` is False. Other keys are attributes during the call; with ``strict``
-    they are a RuntimeError, and missing ones too. Raises an AttributeError for a key below a module that is not there.
+    """The older name of `func.functional_call`, which warns of that.
 
     >>> import dovetail as dv
-    >>> layer = dv.nn.Linear(1, 1)
-    >>> functional_call(layer, {"weight": dv.tensor([[2.]]), "bias": dv.tensor([1.])}, dv.tensor([3.]))
+    >>> functional_call(dv.nn.Linear(1, 1), {"weight": dv.tensor([[2.]]), "bias": dv.tensor([1.])}, dv.tensor([3.]))
     tensor([7.])
     """
+    what = "`torch.func.functional_call` is the same without a warning"
+    warnings.warn(f"`torch.nn.utils.stateless.functional_call` is deprecated: {what}", FutureWarning, stacklevel=2)
+    return _functional_call(module, parameters_and_buffers, args, kwargs, tie_weights, strict)
+
+
+def _functional_call(
+    module: Module, parameters_and_buffers: Any, args: Any = None, kwargs: dict[str, Any] | None = None, tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:  # fmt: skip
     parts = (parameters_and_buffers,) if isinstance(parameters_and_buffers, Mapping) else parameters_and_buffers
     if not isinstance(parts, tuple | list) or not all(isinstance(part, Mapping) for part in parts):
         what = "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts"
@@ -35,49 +42,77 @@ def functional_call(
         twice = next(key for key in given if sum(key in part for part in parts) > 1)
         raise ValueRangeError(f"{twice} appeared in multiple dictionaries; behavior of functional call is ambiguous")
     args = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _swapped(module, given, tie_weights, strict):
+    with _swapped(module, parameters_and_buffers if isinstance(parameters_and_buffers, dict) else given, tie_weights, strict):
         return module(*args, **(kwargs or {}))
 
 
 def _reparametrize_module(
-    module: Module, parameters_and_buffers: Mapping[str, Any], tie_weights: bool = False, strict: bool = False, stack_weights: bool = False
+    module: Module, parameters_and_buffers: dict[str, Any], tie_weights: bool = False, strict: bool = False, stack_weights: bool = False
 ) -> Any:
     """The block in which a module has these tensors: PyTorch's inside, which programs take."""
-    return _swapped(module, dict(parameters_and_buffers), tie_weights, strict)
-
-
-_functional_call = functional_call
+    return _swapped(module, parameters_and_buffers, tie_weights, strict)
 
 
 @contextmanager
 def _swapped(module: Module, given: dict[str, Any], tie_weights: bool, strict: bool) -> Iterator[None]:
-    places = {
-        (f"{path}.{name}" if path else name): (below.__dict__[table], name)
-        for path, below in module.named_modules(remove_duplicate=False)
-        for table in ("_parameters", "_buffers")
-        for name, value in below.__dict__[table].items()
-        if value is not None
-    }
-    unexpected = [key for key in given if key not in places]
-    own = {id(table[name]) for key, (table, name) in places.items() if key in given}
-    missing = [key for key, (table, name) in places.items() if key not in given and not (tie_weights and id(table[name]) in own)]
+    """A block in which the module has these tensors; what it has put in their place goes to `given` at the end."""
+    own: dict[str, Any] = {}
+    if tie_weights or strict:  # else a module may hold itself
+        own = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
+    new = {**given, **(_tied(own, given) if tie_weights else {})}
+    unexpected, missing = sorted(new.keys() - own), sorted(own.keys() - new)
     if strict and (unexpected or missing):
-        raise GradError("functional_call", f"Error(s) in functional_call: unexpected keys {unexpected}, missing keys {missing}")
-    for key in unexpected:
-        path, _, name = key.rpartition(".")
-        below = module.get_submodule(path)
-        places[key] = below.__dict__["_parameters" if name in below._parameters else "_buffers"], name
-    new = {id(places[key][0].get(places[key][1])): value for key, value in given.items()}
-    before = []
+        what = f"unexpected keys {unexpected}, missing keys {missing}"
+        raise GradError("functional_call", f"Error(s) in reparametrizing for {type(module).__name__}: {what}")
+    before: list[tuple[str, Any]] = []
     try:
-        for key, (table, name) in places.items():
-            held = table.get(name, GradError)
-            if key in given or (tie_weights and id(held) in new):
-                before.append((table, name, held))
-                table[name] = given[key] if key in given else new[id(held)]
+        for key, value in new.items():
+            before.append((key, _swap(module, key, value)))
         yield
     finally:
-        for table, name, held in before:
-            table[name] = held
-            if held is GradError:  # it was not there
-                del table[name]
+        after = {key: _swap(module, key, held) for key, held in reversed(before)}
+        given.update({key: after[key] for key in given if key in after})
+
+
+def _tied(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What the other names of the given tensors have in the module, under these names."""
+    names: dict[int, list[str]] = {}
+    for name, value in own.items():
+        names.setdefault(id(value), []).append(name)
+    found = {}
+    for same in names.values():
+        values = [given[name] for name in same if name in given]
+        if len({id(value) for value in values}) > 1:
+            what = f"functional_call got multiple values for keys {sorted(same)}, which are tied"
+            raise ValueRangeError("functional_call", what, "expected one tensor for all", "tie_weights=False keeps them apart")
+        found.update(dict.fromkeys(same, values[0]) if values else {})
+    return found
+
+
+_NOTHING = object()
+
+
+def _swap(module: Module, key: str, value: Any) -> Any:
+    """Put a tensor where the key says (`_NOTHING` takes away what is there), and give what was there."""
+    path, _, name = key.rpartition(".")
+    for part in path.split(".") if path else ():
+        below = getattr(module, part, _NOTHING)
+        if below is _NOTHING:
+            raise UnknownAttribute("functional_call", f"{type(module).__name__} has no attribute `{part}`", f"the key is {key!r}")
+        if not isinstance(below, Module):
+            raise TypeMismatch("functional_call", f"submodule `{part}`: {below!r} is not an instance of Module", f"the key is {key!r}")
+        module = below
+    if value is not _NOTHING and value is not None and not isinstance(value, Tensor):
+        raise TypeMismatch("functional_call", f"{value!r} is not an instance of Tensor", f"the key is {key!r}")
+    table: Any = next((t for t in (module._parameters, module._buffers) if name in t), None)
+    held = getattr(module, name, _NOTHING) if table is None else table[name]
+    if held is not _NOTHING and held is not None and not isinstance(held, Tensor):
+        raise TypeMismatch("functional_call", f"attribute `{name}`: {held!r} is not an instance of Tensor", "expected one to replace")
+    if value is _NOTHING:
+        if held is not _NOTHING:
+            delattr(module, name)
+    elif table is None:
+        setattr(module, name, value)
+    else:
+        table[name] = value
+    return held

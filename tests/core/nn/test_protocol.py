@@ -166,7 +166,8 @@ def test_submodules_by_path():
 
 
 def test_functional_call_swaps_and_restores():
-    from dovetail.nn.utils.stateless import functional_call
+    from dovetail.func import functional_call
+    from dovetail.nn.utils import stateless
 
     layer = nn.Linear(2, 1)
     own = layer.weight
@@ -174,13 +175,15 @@ def test_functional_call_swaps_and_restores():
     out = functional_call(layer, {"weight": w, "bias": dv.zeros(1)}, (dv.ones(1, 2),))
     out.sum().backward()
     assert out.item() == 2.0 and w.grad.tolist() == [[1.0, 1.0]] and layer.weight is own and own.grad is None
-    with pytest.raises(RuntimeError, match="unexpected keys"):
+    with pytest.raises(RuntimeError, match="unexpected keys \\['nope'\\]"):
         functional_call(layer, {"nope": w}, (dv.ones(1, 2),), strict=True)
     with pytest.raises(AttributeError, match="no"):
         functional_call(layer, {"no.weight": w}, (dv.ones(1, 2),))
     plain = nn.Linear(2, 1, bias=False)
     with_bias = functional_call(plain, {"weight": w, "bias": dv.ones(1), "nope": w}, (dv.ones(1, 2),))
     assert with_bias.item() == 3.0 and plain.bias is None and not hasattr(plain, "nope")
+    with pytest.warns(FutureWarning, match="func.functional_call"):
+        assert stateless.functional_call(layer, {"weight": w, "bias": dv.zeros(1)}, (dv.ones(1, 2),)).item() == 2.0
 
 
 def test_call_super_init_reaches_the_next_class():
