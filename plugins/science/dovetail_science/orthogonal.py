@@ -19,12 +19,14 @@ __all__ = ["orthogonal"]
 class _Orthogonal(Module):
     """A free matrix of which the lower triangle counts → a matrix with orthonormal columns (or rows, if it is wide).
 
-    Skew-symmetric A = L - Lᵀ gives exp(A) or (1 - A/2)⁻¹(1 + A/2); the columns below the diagonal give a product of
+    Skew-symmetric (skew-hermitian) A = L - Lᴴ gives exp(A) or (1 - A/2)⁻¹(1 + A/2); the columns below the diagonal give a product of
     Householder reflections. With ``base`` the result is base · that, so that the free matrix starts at nothing.
     """
 
     def __init__(self, weight: Tensor, orthogonal_map: str, use_trivialization: bool = True) -> None:
         super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueRangeError("orthogonal", "The householder parametrization does not support complex tensors.")
         self.shape, self.orthogonal_map, self.use_trivialization = weight.shape, orthogonal_map, use_trivialization
         if use_trivialization:
             self.register_buffer("base", None)
@@ -39,7 +41,7 @@ class _Orthogonal(Module):
             low = X.tril()
             if n != k:
                 low = dv.cat([low, dv.zeros(*X.shape[:-2], n, n - k, dtype=X.dtype, device=X.device)], -1)
-            A = low - low.mT
+            A = low - low.mH
             Q = dv.linalg.matrix_exp(A) if self.orthogonal_map == "matrix_exp" else _cayley(A)
             Q = Q[..., :k]
         if self.use_trivialization:
@@ -67,14 +69,14 @@ class _Orthogonal(Module):
             self.base = Q.clone()
             return _minus_identity(start)
         Q, R = dv.linalg.qr(Q)
-        self.base = Q * R.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
+        self.base = Q * R.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
         return _minus_identity(start)
 
 
 def _is_orthogonal(Q: Tensor) -> bool:
     eye = dv.eye(Q.shape[-1], dtype=Q.dtype, device=Q.device)
     tolerance = 10.0 * Q.shape[-2] * float(xp(Q._a).finfo(Q._a.dtype).eps)
-    return bool(((Q.mT @ Q - eye).abs() < tolerance).all())
+    return dv.allclose(Q.mH @ Q, eye, atol=tolerance)
 
 
 def _minus_identity(like: Tensor) -> Tensor:
@@ -114,8 +116,8 @@ def _compact_qr(Q: Tensor) -> Tensor:
 def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True) -> Module:
     """Keep a weight orthogonal: its columns (or rows, if it is wide) are orthonormal. Lezcano-Casado, 2019.
 
-    ``orthogonal_map`` is "matrix_exp" (the default for square ones), "cayley" or "householder" (the default for others).
-    Raises a ValueError for fewer than two dimensions, or another name of a map.
+    ``orthogonal_map`` is "matrix_exp" (the default for square and complex ones), "cayley" or "householder" (the default for others).
+    Raises a ValueError for fewer than two dimensions, another name of a map, or "householder" of a complex weight.
 
     >>> import dovetail as dv
     >>> layer = orthogonal(dv.nn.Linear(3, 3))
@@ -128,7 +130,8 @@ def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None 
     if weight.ndim < 2:
         raise ValueRangeError("orthogonal", f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
     if orthogonal_map is None:
-        orthogonal_map = "matrix_exp" if weight.shape[-2] == weight.shape[-1] else "householder"
+        square = weight.shape[-2] == weight.shape[-1]
+        orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
     if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
         what = f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
         raise ValueRangeError("orthogonal", what)

@@ -69,7 +69,7 @@ class _SpectralNorm(Module):
     def _power_method(self, matrix: Tensor, steps: int) -> None:
         for _ in range(steps):
             self._u.copy_(F.normalize(dv.mv(matrix, self._v), dim=0, eps=self.eps))
-            self._v.copy_(F.normalize(dv.mv(matrix.T, self._u), dim=0, eps=self.eps))
+            self._v.copy_(F.normalize(dv.mv(matrix.mH, self._u), dim=0, eps=self.eps))
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
@@ -77,7 +77,7 @@ class _SpectralNorm(Module):
         matrix = as_matrix(weight, self.dim)
         if self.training:
             self._power_method(matrix, self.n_power_iterations)
-        return weight / dv.dot(self._u.clone(), dv.mv(matrix, self._v.clone()))
+        return weight / dv.vdot(self._u.clone(), dv.mv(matrix, self._v.clone()))
 
     def right_inverse(self, value: Tensor) -> Tensor:
         return value

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 from dovetail import Tensor, no_grad
-from dovetail.errors import AssertedError, ValueRangeError, say
+from dovetail.errors import GradError, ValueRangeError, say
 from dovetail.graph.raw import CLASSES
 from dovetail.nn import Module, ModuleDict, ModuleList, Parameter
 
@@ -49,24 +50,36 @@ class ParametrizationList(ModuleList):
             raise ValueRangeError("ParametrizationList", "ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
+        shape, dtype = original.shape, original.dtype
         start = self._back(original, NotImplementedError)
         self.is_tensor = start.__class__ in CLASSES
         if self.is_tensor:
-            if start.shape != original.shape or start.dtype != original.dtype:
-                held: Any = Parameter(start, original.requires_grad) if isinstance(original, Parameter) else start
-            else:
-                held = original
-                if start is not original:
-                    held.data = start.data
-            _put(self, "original", held)
+            if start.dtype != dtype or start.device != original.device:
+                what = "When `right_inverse` outputs one tensor, it may not change the dtype or the device"
+                seen = f"from {dtype} on {original.device} it made {start.dtype} on {start.device}"
+                raise ValueRangeError("ParametrizationList", f"{what}: {seen}")
+            original.data = start.data  # the same tensor, which an optimizer may hold already
+            _put(self, "original", original)
         else:
+            self._need_tensors(start)
             self.ntensors = len(start)
             for i, t in enumerate(start):
-                trained = isinstance(original, Parameter) and t.is_floating_point()
-                _put(self, f"original{i}", Parameter(t.detach().clone(), original.requires_grad) if trained else t)
+                held = Parameter(t.detach(), original.requires_grad) if isinstance(original, Parameter) else t
+                _put(self, f"original{i}", held.requires_grad_(original.requires_grad))
         if not unsafe:
             with no_grad():
-                _check("ParametrizationList", self(), original)
+                new = self()
+            _check("ParametrizationList", new, dtype, shape)
+
+    @staticmethod
+    def _need_tensors(value: Any) -> None:
+        """A ValueError for what is neither a tensor nor a sequence of tensors."""
+        what = "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...)."
+        if not isinstance(value, Sequence):
+            raise ValueRangeError("ParametrizationList", f"{what} Got {type(value).__name__}")
+        for i, t in enumerate(value):
+            if t.__class__ not in CLASSES:
+                raise ValueRangeError("ParametrizationList", f"{what} Got element {i} of the sequence with type {type(t).__name__}.")
 
     def _back(self, value: Any, *passed: type[Exception]) -> Any:
         """Through the right inverses, last first, as far as there are such."""
@@ -87,9 +100,19 @@ class ParametrizationList(ModuleList):
                 what = f"parametrization {type(module).__name__} does not implement right_inverse"
                 raise RuntimeError(say("parametrize", what, "a parametrized tensor can be assigned to only with one"))
         new = self._back(value)
-        with no_grad():
-            for held, t in zip(self._originals(), [new] if self.is_tensor else new, strict=True):
-                held.copy_(t)
+        held = self._originals()
+        if self.is_tensor and new.__class__ not in CLASSES:
+            raise ValueRangeError("parametrize", f"`right_inverse` should return a tensor. Got {type(new).__name__}")
+        if not self.is_tensor:
+            self._need_tensors(new)
+            if len(new) != len(held):
+                what = f"'right_inverse' must return a sequence of tensors of length {len(held)}"
+                raise ValueRangeError("parametrize", f"{what}. Got a sequence of length {len(new)}.")
+        for old, t in zip(held, [new] if self.is_tensor else new, strict=True):
+            if t.dtype != old.dtype:
+                what = f"The tensor returned by `right_inverse` has dtype {t.dtype} while `original` has dtype {old.dtype}"
+                raise ValueRangeError("parametrize", what)
+            old.data = t.data
 
     def forward(self) -> Tensor:
         first, *rest = list(self)
@@ -99,14 +122,31 @@ class ParametrizationList(ModuleList):
         return x
 
 
-def _check(where: str, new: Any, old: Any) -> None:
+def _check(where: str, new: Any, dtype: Any, shape: Any) -> None:
     if new.__class__ not in CLASSES:
         raise ValueRangeError(where, f"A parametrization must return a tensor. Got {type(new).__name__}")
-    for what in ("dtype", "shape"):
-        a, b = getattr(new, what), getattr(old, what)
+    for what, a, b in (("dtype", new.dtype, dtype), ("shape", new.shape, shape)):
         if a != b:
             text = f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag is enabled"
             raise ValueRangeError(where, text, f"got {a} for {b}")
+
+
+def _check_next(name: str, parametrization: Module, now: Tensor) -> None:
+    """What is to come after other parametrizations keeps type and shape, there and back."""
+    where = "register_parametrization"
+    new = parametrization(now)
+    _check(where, new, now.dtype, now.shape)
+    if not hasattr(parametrization, "right_inverse"):
+        return
+    with contextlib.suppress(NotImplementedError):
+        back = parametrization.right_inverse(new)
+        if back.__class__ not in CLASSES:
+            raise ValueRangeError(where, f"parametrization.right_inverse must return a tensor. Got: {type(back).__name__}")
+        for what in ("dtype", "shape"):
+            a, b = getattr(back, what), getattr(now, what)
+            if a != b:
+                text = f"The tensor returned by parametrization.right_inverse must have the same {what} as module.{name}"
+                raise ValueRangeError(where, f"{text}, unless the `unsafe` flag is enabled", f"got {a} for {b}")
 
 
 def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
@@ -128,8 +168,7 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         held = module.parametrizations[tensor_name]
         if not unsafe:
             with no_grad():
-                now = getattr(module, tensor_name)
-                _check("register_parametrization", parametrization(now), now)
+                _check_next(tensor_name, parametrization, getattr(module, tensor_name))
         held.append(parametrization)
         held.unsafe |= unsafe
     elif tensor_name in module._parameters or tensor_name in module._buffers:
@@ -137,8 +176,7 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         made = ParametrizationList([parametrization], original, unsafe=unsafe)
         delattr(module, tensor_name)
         if not is_parametrized(module):
-            kind = type(module)
-            module.__class__ = type(f"Parametrized{kind.__name__}", (kind,), {"__module__": kind.__module__, "_parametrized_from": kind})
+            module.__class__ = _class_for(type(module))
             module.parametrizations = ModuleDict()
         setattr(type(module), tensor_name, _property(tensor_name))
         module.parametrizations[tensor_name] = made
@@ -146,6 +184,24 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         what = f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
         raise ValueRangeError("register_parametrization", what)
     return module
+
+
+def _class_for(kind: type) -> type:
+    """A class of one module's own, for its properties: it is copied, but saved through its state dict alone."""
+
+    def getstate(self: Any) -> Any:
+        what = "Serialization of parametrized modules is only supported through state_dict()"
+        raise GradError("parametrize", what, "", "save module.state_dict(), or remove_parametrizations first")
+
+    def copied(self: Any, memo: dict[int, Any]) -> Any:
+        made = memo[id(self)] = self.__new__(type(self))
+        made.__dict__.update(deepcopy(self.__dict__, memo))
+        return made
+
+    inside: dict[str, Any] = {"__module__": kind.__module__, "_parametrized_from": kind, "__getstate__": getstate}
+    if not hasattr(kind, "__deepcopy__"):
+        inside["__deepcopy__"] = copied
+    return type(f"Parametrized{kind.__name__}", (kind,), inside)
 
 
 def _property(name: str) -> property:
@@ -184,7 +240,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     if leave_parametrized:
         with no_grad():
             value = getattr(module, tensor_name).detach().clone()
-        if held.is_tensor and value.shape == original.shape and value.dtype == original.dtype:
+        if held.is_tensor and value.dtype == original.dtype:
             original.data = value
         else:
             original = Parameter(value) if any(t.requires_grad for t in originals) else value
@@ -206,15 +262,18 @@ def type_before_parametrizations(module: Module) -> type:
 
 
 def transfer_parametrizations_and_params(from_module: Module, to_module: Module, tensor_name: str | None = None) -> Module:
-    """Parametrize one module as another is, and give it the other's originals."""
-    if not is_parametrized(from_module):
-        raise AssertedError("transfer_parametrizations_and_params", "from_module is not parametrized")
-    for name in from_module.parametrizations if tensor_name is None else [tensor_name]:
+    """Parametrize one module as another is: with the same parametrizations and the same originals, which are one for both.
+
+    Where ``from_module`` is not parametrized, nothing happens.
+    """
+    names: Any = [] if not is_parametrized(from_module) else from_module.parametrizations if tensor_name is None else [tensor_name]
+    for name in names:
         source = from_module.parametrizations[name]
-        if name not in to_module._parameters and name not in to_module._buffers:
-            _put(to_module, name, Parameter(getattr(from_module, name).detach().clone()))
+        if not hasattr(to_module, name):
+            setattr(to_module, name, Parameter(getattr(from_module, name)))
         for parametrization in source:
-            register_parametrization(to_module, name, parametrization, unsafe=source.unsafe)
-        for mine, theirs in zip(to_module.parametrizations[name]._originals(), source._originals(), strict=True):
-            mine.data = theirs.detach().clone()
+            register_parametrization(to_module, name, parametrization)
+        target = to_module.parametrizations[name]
+        for key in ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]:
+            setattr(target, key, getattr(source, key))
     return to_module
