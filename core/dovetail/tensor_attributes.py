@@ -322,6 +322,8 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
             flags.append(value)
         elif value is not None:
             device = value
+    if flags and dtype is None and other is None:
+        raise TypeMismatch("to()", f"received an invalid combination of arguments {args}", "expected a type or a tensor before the flags")
     if len(flags) > 1:
         copying = flags[1]
     if other is not None:

@@ -21,7 +21,7 @@ class History:
     _a: Any
     _n: Any
     _v: Any
-    _grad: Any
+    _kept_grad: Any
     dtype: Any
 
     @property
@@ -52,14 +52,14 @@ class History:
         elif not requires_grad and n is not None:
             if n.__class__ is not Leaf:
                 raise GradError("requires_grad_", "you can only change requires_grad flags of leaf variables", "", "use detach()")
-            self._grad, self._n = n.grad, None
+            self._kept_grad, self._n = n.grad, None
         return self
 
     @property
     def grad(self) -> Any:
         """The accumulated gradient, or None."""
         n = self._n
-        return n.grad if n.__class__ is Leaf else getattr(self, "_grad", None)
+        return n.grad if n.__class__ is Leaf else getattr(self, "_kept_grad", None)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -74,11 +74,13 @@ class History:
         if self._n.__class__ is Leaf:
             self._n.grad = value
         else:
-            self._grad = value
+            self._kept_grad = value
 
     @grad.deleter
     def grad(self) -> None:
         self.grad = None
+
+    _grad = grad  # as older programs call it
 
     @property
     def grad_fn(self) -> Any:

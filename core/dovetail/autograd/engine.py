@@ -278,8 +278,8 @@ def _before(node: Node, g: Any) -> Any:
     for index, owner in node.hooks["retain"].items():
         keeper, value = owner(), many[index]
         if keeper is not None and value is not None:
-            had = getattr(keeper, "_grad", None)
-            keeper._grad = wrap(value._a.copy(), value._n) if had is None else late.add(had, value)
+            had = getattr(keeper, "_kept_grad", None)
+            keeper._kept_grad = wrap(value._a.copy(), value._n) if had is None else late.add(had, value)
     return many if g.__class__ is list else many[0]
 
 

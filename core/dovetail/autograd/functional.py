@@ -102,7 +102,7 @@ def backward(
     found = _run("backward", tensors, grad_tensors, retain_graph, create_graph, wanted, True)
     for t in [] if inputs is None else _many(inputs):
         if not t.is_leaf and not t.retains_grad and t._n in found:
-            t._grad = found[t._n] if t.grad is None else engine.late.add(t.grad, found[t._n])
+            t._kept_grad = found[t._n] if t.grad is None else engine.late.add(t.grad, found[t._n])
 
 
 def grad(

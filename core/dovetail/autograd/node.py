@@ -37,11 +37,11 @@ else:
 class Tensor(TensorMethods, metaclass=Spoken):
     """The array with a history; its operators and methods are bound in dovetail.tensor."""
 
-    __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_grad", "_n", "_v")
+    __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_kept_grad", "_n", "_v")
     _a: Any
     _n: Any
     _v: Any
-    _grad: Any
+    _kept_grad: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -117,7 +117,7 @@ Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"
 def leaf(t: Tensor) -> Leaf:
     """Make this tensor a leaf that requires a gradient, keeping the gradient that it already has."""
     t._n = new = Leaf(t)
-    new.grad = getattr(t, "_grad", None)
+    new.grad = getattr(t, "_kept_grad", None)
     return new
 
 

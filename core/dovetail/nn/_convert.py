@@ -8,7 +8,7 @@ from typing import Any, Self
 from ..autograd.modes import no_grad
 from ..autograd.node import Leaf, Tensor
 from ..dtypes import from_numpy_dtype, to_numpy_dtype
-from ..errors import TypeMismatch
+from ..errors import DeviceError, TypeMismatch
 from ..ops.create import empty_like
 from ..tensor_attributes import _parse_to
 from .parameter import is_lazy
@@ -49,10 +49,13 @@ class _Conversions:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert in place: ``to(device)``, ``to(dtype)`` (floating ones only), ``to(tensor)``."""
-        device, dtype, _, layout = _parse_to(args, dict(kwargs))
+        device, dtype, copying, layout = _parse_to(args, dict(kwargs))
         dtype = None if dtype is None else from_numpy_dtype(to_numpy_dtype(dtype))
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeMismatch("nn.Module.to", f"only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+
+        if copying:
+            raise DeviceError("nn.Module.to", ".to() does not accept copy argument", "", "copy.deepcopy(module).to(…) keeps this one")
 
         def convert(t: Any) -> Any:
             floating = t.is_floating_point() or t.is_complex()

@@ -69,7 +69,8 @@ class _NormBase(Layer, shows="!num_features eps momentum affine ?bias track_runn
     def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any) -> None:
         key = prefix + "num_batches_tracked"
         if (local_metadata.get("version") or 0) < 2 and self.track_running_stats and key not in state_dict:
-            state_dict[key] = dv.tensor(0, dtype=TYPES["int64"])
+            kept = self.num_batches_tracked
+            state_dict[key] = dv.tensor(0, dtype=TYPES["int64"]) if kept is None or kept.is_meta else kept
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)  # type: ignore[misc]
 
 

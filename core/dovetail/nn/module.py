@@ -92,7 +92,7 @@ class Module(_Conversions, _Hooks, _State):
             if kind is Parameter:
                 return self.register_parameter(name, value)
             if own and kind is Buffer:
-                return self.register_buffer(name, value, value.persistent)
+                return self.register_buffer(name, value, *(() if value.persistent else (False,)))
             self.__dict__[table][name] = registered(what, self, name, value)
             return None
         return object.__setattr__(self, name, value)

@@ -104,7 +104,7 @@ def convolution_input_grad(grad: Array, weight: Array, size: Sizes, stride: Size
     matrix = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
     for batch, rows, lines in blocks(out, outs, c * math.prod(kernel), kernel, stride, dilation):
         part = g[batch, :, rows]
-        cols = (matrix @ part.reshape(part.shape[0], groups, o // groups, -1)).reshape(-1, c, *kernel, *part.shape[2:])
+        cols = (matrix @ part.reshape(part.shape[0], groups, o // groups, -1)).reshape(part.shape[0], c, *kernel, *part.shape[2:])
         for tap, view in tap_views(out[batch, :, lines], kernel, stride, dilation, part.shape[2:]):
             view += cols[(slice(None), slice(None), *tap)]
     return out if not any(padding) else xp(g).ascontiguousarray(unpadded(out, padding, size))

@@ -148,8 +148,9 @@ def _mish(input: Array) -> Array:
 
 @_mish.vjp
 def _(g: Any, input: Any) -> Any:
-    t = tanh(_softplus(input, 1, 20))
-    return mul(g, _add(t, mul(mul(input, sigmoid(input)), _sub(1, mul(t, t)))))
+    x = input.float() if input._a.dtype.itemsize == 2 else input  # the two terms nearly cancel each other
+    t = tanh(_softplus(x, 1, 20))
+    return mul(g, _add(t, mul(mul(x, sigmoid(x)), _sub(1, mul(t, t)))))
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:

@@ -262,7 +262,7 @@ def multi_head_attention_forward(
     >>> out.shape, weights.sum(-1).shape
     (dovetail.Size([3, 1, 4]), dovetail.Size([1, 3]))
     """
-    batched = _has_batch(query, key, value, key_padding_mask, attn_mask)
+    batched = _has_batch(query, key, value, key_padding_mask, attn_mask, num_heads)
     same_qk, same_kv = query is key, key is value
     if not batched:
         query, key, value = (t.unsqueeze(1) for t in (query, key, value))
@@ -287,7 +287,9 @@ def multi_head_attention_forward(
     if key_padding_mask is not None:
         padding = key_padding_mask.reshape((batch, 1, 1, -1))
         mask = padding if mask is None else mask + padding
+    _demand((bias_k is None) == (bias_v is None), "bias_k and bias_v: one is set and the other is None")
     if bias_k is not None and bias_v is not None:
+        _demand(static_k is None and static_v is None, "bias cannot be added to static key or value.")
         k, v = (cat([t, b.expand(1, batch, -1)]) for t, b in ((k, bias_k), (v, bias_v)))
         mask = None if mask is None else pad(mask, (0, 1))
     q, k, v = (_heads(t, num_heads) for t in (q, k, v))
@@ -357,7 +359,7 @@ def _check_mask(mask: Any, batch: int, heads: int, length: int, keys: int) -> An
     return mask if a.ndim == 2 else mask.reshape((batch, heads, length, keys))
 
 
-def _has_batch(query: Any, key: Any, value: Any, padding: Any, mask: Any) -> bool:
+def _has_batch(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads: int) -> bool:
     """Whether there is a batch dimension."""
     n = query._a.ndim
     _demand(n in (2, 3), f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor")
@@ -370,4 +372,6 @@ def _has_batch(query: Any, key: Any, value: Any, padding: Any, mask: Any) -> boo
         _demand(padding._a.shape == right, f"expecting key_padding_mask shape of {right}, but got {padding._a.shape}")
     if mask is not None:
         _demand(mask._a.ndim in (2, 3), f"expected `attn_mask` to be `None`, 2-D or 3-D but found {mask._a.ndim}-D tensor instead")
+        right = (heads, *query._a.shape[:1], *key._a.shape[:1])
+        _demand(n == 3 or mask._a.ndim == 2 or mask._a.shape == right, f"Expected `attn_mask` shape to be {right} but got {mask._a.shape}")
     return n == 3

@@ -38,8 +38,8 @@ def reduction_of(where: str, size_average: Flag, reduce: Flag, reduction: str, *
     if pair and pair[0]._a.shape != pair[1]._a.shape:
         a, b = (t._a.shape for t in pair)
         text = f"{where}: Using a target size ({listing(b)}) that is different to the input size ({listing(a)}). "
-        text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size"
-        warnings.warn(f"{text}: squeeze(1) makes (N,) of (N, 1).", stacklevel=3)
+        text += "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
+        warnings.warn(f"{text} squeeze(1) makes (N,) of (N, 1).", stacklevel=3)
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is not None and not reduce else "mean" if size_average is None or size_average else "sum"
         warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3)

@@ -171,12 +171,16 @@ def _by_probabilities(input: Any, target: Any, weight: Any, ignore_index: int, r
     dim = 0 if x.ndim == 1 else 1
     _check_weight(where, x, weight)
     if smoothing:
-        target = target * (1 - smoothing) + smoothing / x.shape[dim]
+        target = target * (1 - smoothing) + smoothing / max(x.shape[dim], 1)
     logp = log_softmax(input, dim)
     if weight is not None:
         logp = logp * weight.reshape((-1, *(1,) * (x.ndim - 1 - dim)))
     loss = -(logp * target).sum(dim)
-    return titled("Div1", loss.sum() / (math.prod(x.shape) / x.shape[dim])) if reduction == "mean" else reduced(loss, reduction)
+    return (
+        titled("Div1", loss.sum() / (math.prod(x.shape) / x.shape[dim] if x.shape[dim] else math.nan))
+        if reduction == "mean"
+        else reduced(loss, reduction)
+    )
 
 
 def nll_loss(

@@ -198,7 +198,7 @@ def multilabel_margin_loss(input: Any, target: Any, size_average: Flag = None, r
     single = input._a.ndim <= 1
     x, t = (v.reshape((1, -1)) if single else v for v in (input, target))
     classes = x._a.shape[1]
-    if t._a.size and (int(t._a.min()) < -1 or int(t._a.max()) >= classes):
+    if not classes or (t._a.size and (int(t._a.min()) < -1 or int(t._a.max()) >= classes)):
         raise ShapeError(where, f"argument #2 'target' is out of range ({classes} classes)")
     listed = (t < 0).cumsum(1) == 0
     labels = t.masked_fill(~listed, -1).unsqueeze(2)

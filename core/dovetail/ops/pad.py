@@ -107,6 +107,9 @@ def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | No
     if not 1 <= k <= 3 or len(shape) not in (k + 1, k + 2):
         text = f"Padding size {2 * k} is not supported for {len(shape)}D input tensor"
         raise UnsupportedError("pad", text, "expected to pad the last 1 to 3 dimensions, with 1 or 2 before them")
+    if mode != "circular" and 0 in shape[-k - 1 :]:
+        text = f"Expected {k + 1}D or {k + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input"
+        raise ShapeError("pad", f"{text}, but got: {listing(shape)}")
     for axis, (n, (a, b)) in enumerate(zip(shape, sides, strict=True)):
         if mode == "reflect" and max(a, b) >= n and (a or b):
             text = "Padding size should be less than the corresponding input dimension, but got: padding "
@@ -114,5 +117,3 @@ def _check_border(shape: Any, sides: Sides, k: int, mode: str, value: float | No
         if mode == "circular" and max(a, b) > n + min(a, 0) + min(b, 0):
             text = f"Padding value causes wrapping around more than once (padding ({a}, {b}), dimension {axis} of {listing(shape)})"
             raise ShapeError("pad", text)
-        if mode == "replicate" and n == 0 and (a or b):
-            raise ShapeError("pad", f"Expected a non-empty dimension {axis} to replicate, got input {listing(shape)}")

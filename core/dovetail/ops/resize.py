@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from ..autograd.node import titled
+from ..autograd.node import Tensor, titled
 from ..errors import RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
 from ._resampling import Axis, resample
@@ -83,7 +83,7 @@ def _sizes(x: Any, n: int, size: Any, factor: Any, recompute: bool | None) -> tu
     if size is not None:
         if recompute:
             raise ValueRangeError("interpolate", "recompute_scale_factor is not meaningful with an explicit size")
-        if any(isinstance(v, float) for v in values):
+        if any(isinstance(v, float | bool) or (isinstance(v, Tensor) and v._a.dtype.kind not in "iu") for v in values):
             raise TypeMismatch("interpolate", f"expected size to be one of int or tuples of int, but got size {size}")
         return tuple(int(v) for v in values), (None,) * n
     outs = tuple(math.floor(m * float(f)) for m, f in zip(x.shape[2:], values, strict=False))
@@ -140,7 +140,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
         text = "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
         raise ShapeError("pixel_shuffle", f"{text}input.size(-3)={c} is not divisible by {r * r}")
     split = input.reshape((*lead, c // (r * r), r, r, h, w))
-    return titled("PixelShuffle0", _moved(split, (-2, -4, -1, -3), (*lead, c // (r * r), h * r, w * r)))
+    return titled("PixelShuffle0", as_images(_moved(split, (-2, -4, -1, -3), (*lead, c // (r * r), h * r, w * r)), input))
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
@@ -228,9 +228,9 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     """
     x, size = input._a, input._a.shape[-2:]
     refuse_types("unfold", x, "iu")
-    if x.ndim not in (3, 4):
+    if x.ndim not in (3, 4) or not x.shape[-3]:
         kind = RangeError if x.ndim == 2 else ShapeError
-        raise kind("unfold", f"Expected 3D or 4D (batch mode) tensor, but got input of size: {listing(x.shape)}")
+        raise kind("unfold", f"Expected 3D or 4D (batch mode) tensor with channels, but got input of size: {listing(x.shape)}")
     w = _window("unfold", size, kernel_size, dilation, padding, stride)
     if min(w.outs) < 1:
         text = f"Given input with spatial size {size}, kernel_size={w.kernel}, dilation={w.dilation}, padding={w.padding}"
@@ -250,8 +250,8 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
     size, x = spread("fold", "output_size", output_size, 2), input._a
     w = _window("fold", size, kernel_size, dilation, padding, stride)
     refuse_types("fold", x, "iu")
-    if x.ndim not in (2, 3):
-        raise ShapeError("fold", f"Expected 2D or 3D (batch mode) tensor for input, but got sizes {listing(x.shape)}")
+    if x.ndim not in (2, 3) or not x.shape[-2]:
+        raise ShapeError("fold", f"Expected 2D or 3D (batch mode) tensor with channels for input, but got sizes {listing(x.shape)}")
     if x.shape[-2] % math.prod(w.kernel):
         text = "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)="
         raise ShapeError("fold", f"{text}{x.shape[-2]} and kernel_size={w.kernel}")

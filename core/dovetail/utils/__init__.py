@@ -13,7 +13,7 @@ from . import checkpoint, data, dlpack, hooks, model_zoo
 __all__ = ["checkpoint", "data", "dlpack", "hooks", "model_zoo", "set_module", "swap_tensors"]
 
 _, __getattr__, __dir__ = answers(__name__)
-_PARTS = ("__class__", "__dict__", "_a", "_n", "_v", "_grad", "_b")
+_PARTS = ("__class__", "__dict__", "_a", "_n", "_v", "_kept_grad", "_b")
 
 
 def set_module(obj: Any, mod: str) -> None:

@@ -65,9 +65,9 @@ def _fold(w: Any, b: Any, mean: Any, var: Any, eps: float, weight: Any, bias: An
     if mean is None or var is None:
         raise ValueRangeError("fuse", "the norm has no running statistics", "expected track_running_stats=True")
     scale = (var + eps).rsqrt() if weight is None else weight * (var + eps).rsqrt()
-    b = dv.zeros_like(mean) if b is None else b
+    b = dv.zeros_like(mean, dtype=w.dtype) if b is None else b
     shift = (b - mean) * scale if bias is None else (b - mean) * scale + bias
     shape = [1] * w.ndim
     shape[dim] = -1
     fused = w * scale.reshape(shape)
-    return Parameter(fused.detach().to(w.dtype), w.requires_grad), Parameter(shift.detach().to(b.dtype), b.requires_grad or w.requires_grad)
+    return Parameter(fused.detach().to(w.dtype), w.requires_grad), Parameter(shift.detach().to(b.dtype), b.requires_grad)

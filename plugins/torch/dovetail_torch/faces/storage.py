@@ -90,8 +90,8 @@ class _Storage:
         return self
 
     def is_shared(self) -> bool:
-        """Whether other processes see it: those of a GPU's, as in PyTorch."""
-        return bool(self._t.is_cuda)
+        """Whether other processes see it: see `Tensor.is_shared`."""
+        return bool(self._t.is_shared())
 
     def is_pinned(self, device: Any = "cuda") -> bool:
         """False: no tensor lives in pinned memory."""
