@@ -229,6 +229,19 @@ def classes_that_are_not_there(T):
     ], error(lambda: F.multilabel_margin_loss(T.ones(3, 0), T.ones(3, 0).long()))  # fmt: skip
 
 
+def norms_without_eps(T):
+    x, mean, var = given(T, 4, 2), given(T, 2), given(T, 2) + 2
+    return [
+        error(lambda e=e, t=t: T.nn.functional.batch_norm(x, mean.clone(), var.clone(), training=t, eps=e))
+        for e in (0.0, -1.0, 1e-3) for t in (True, False)
+    ]  # fmt: skip
+
+
+def losses_of_a_linear_layer_that_do_not_fit(T):
+    kinds = ({"weight": T.ones(3)}, {"label_smoothing": 2.0}, {"label_smoothing": -0.1}, {"weight": T.ones(2), "label_smoothing": 1.0})
+    return [error(lambda k=k: T.nn.LinearCrossEntropyLoss(3, 2, **k).label_smoothing) for k in kinds]
+
+
 def borders_of_nothing(T):
     F, found = T.nn.functional, []
     for n in (1, 2, 3):

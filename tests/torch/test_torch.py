@@ -84,6 +84,25 @@ def test_what_strangers_packages_import(tmp_path):
     assert done.stdout == "True ([], []) True\nscatter all_reduce True\nNamed p [3.0, 3.0] True\n"
 
 
+def test_the_switches_for_how_modules_are_converted(tmp_path):
+    code = (
+        "import torch\nprint(torch.__future__.get_swap_module_params_on_conversion())\n"
+        "from torch.__future__ import set_swap_module_params_on_conversion, set_overwrite_module_params_on_conversion\n"
+        "set_swap_module_params_on_conversion(True)\nlayer = torch.nn.Linear(1, 1)\nweight = layer.weight\n"
+        "print(torch.__future__.get_swap_module_params_on_conversion(), layer.double().weight is weight, weight.dtype)\n"
+        "layer.load_state_dict({'weight': torch.ones(1, 1), 'bias': torch.zeros(1)})\n"
+        "print(layer.weight is weight, weight.item(), weight.dtype)\n"
+        "set_overwrite_module_params_on_conversion(False)\n"
+        "try:\n    set_overwrite_module_params_on_conversion(True)\n"
+        "except NotImplementedError as error:\n    print(str(error).split('; ')[-1][:27])\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "False", "True True torch.float64", "True 1.0 torch.float64", "assign new ones: module.wei",
+    ]  # fmt: skip
+
+
 def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     code = (
         "import torch, torch.multiprocessing as mp\n"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.node import Tensor
-from ..errors import TypeMismatch
+from ..errors import ShapeError, TypeMismatch
 from . import functional as F
 from ._make import Layer, fields, need
 from .linear import Linear
@@ -139,6 +139,15 @@ class LinearCrossEntropyLoss(_WeightedLoss):
             num_classes=num_classes, out_features=out_features, reduction=reduction, ignore_index=ignore_index,
             label_smoothing=label_smoothing, options=options,
         )  # fmt: skip
+        right = (weight is None or weight.shape == (num_classes,)) and 0 <= label_smoothing <= 1
+        what = f"expected weight shape to be {(num_classes,)} and label_smoothing to be in range [0, 1]"
+        need(
+            right,
+            "LinearCrossEntropyLoss",
+            what,
+            f"got {None if weight is None else tuple(weight.shape)} and {label_smoothing}",
+            ShapeError,
+        )
         self.register_buffer("weight", weight)
         self.linear = Linear(in_features, math.prod(out_features, start=num_classes), bias, device, dtype)
 

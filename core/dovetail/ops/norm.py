@@ -120,17 +120,20 @@ def batch_norm(
     """Normalise each channel of (N, C, *) over the batch (training) or by the running statistics (Ioffe and Szegedy, 2015).
 
     In training ``running = (1 - momentum) · running + momentum · batch`` is updated in place, with the unbiased variance.
-    Raises a ValueError for a single value per channel in training, a RuntimeError for shapes that do not fit.
+    Raises a ValueError for a single value per channel in training, or an `eps` below 0 (or 0, in training), a RuntimeError for shapes
+    that do not fit.
 
     >>> import dovetail as dv
     >>> mean, var = dv.zeros(1), dv.ones(1)
-    >>> dv.nn.functional.batch_norm(dv.tensor([[1.], [3.]]), mean, var, training=True, eps=0.)
-    tensor([[-1.],
-            [ 1.]])
+    >>> dv.nn.functional.batch_norm(dv.tensor([[1.], [3.]]), mean, var, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
     >>> mean, var
     (tensor([0.2000]), tensor([1.1000]))
     """
     shape = input._a.shape
+    if eps < 0 or (training and eps == 0):
+        raise ValueRangeError("batch_norm", f"eps must be {'positive during training' if training else 'non-negative'}, but got {eps}")
     refuse_scalar("batch_norm", input._a)
     if shape == (0,):
         return input.clone()

@@ -28,6 +28,7 @@ _MOVED = {
 #: Module below ``torch`` → modules that have its names, ``module:name`` a module inside one. What begins with ``_`` is internal to PyTorch.
 _INNER = {
     "_C": ("dovetail_torch.faces.internals",),
+    "__future__": ("dovetail_torch.faces.future",),
     "_VF": ("dovetail",),
     "_dynamo": ("dovetail_torch.faces.dynamo",),
     "_dynamo.config": ("dovetail_torch.faces.dynamo:config",),
