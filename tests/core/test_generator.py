@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dovetail import random_streams as rs
 from dovetail.errors import DeviceError, DtypeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from dovetail.generator import Generator, default_generator
-from dovetail.random_streams import DistributionError
+from dovetail_numerics import streams as rs
+from dovetail_numerics.errors import DistributionError
 
 f32, f64, f16 = np.float32, np.float64, np.float16
 WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4], f32)

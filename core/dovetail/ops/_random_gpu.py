@@ -1,4 +1,4 @@
-"""Random streams on a GPU, by CuPy's generator: the functions of ``dovetail.random_streams`` that tensors use, same arguments.
+"""Random streams on a GPU, by CuPy's generator: the functions of ``dovetail_numerics.streams`` that tensors use, same arguments.
 
 The numbers follow the same distributions and come again for the same seed, but they are not those of PyTorch's GPU stream.
 """

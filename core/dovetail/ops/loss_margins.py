@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.memoryless import Memoryless
+
 from ..autograd.node import wrap
 from ..errors import DtypeError, ShapeError, ValueRangeError
-from ..memoryless import Memoryless
 from ._op import xp
 from ._refuse import tensors, type_name
 from ._windows import listing, refuse_scalar, refuse_types
