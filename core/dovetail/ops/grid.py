@@ -15,7 +15,7 @@ from ..autograd.modes import STATE, enable_grad, no_grad
 from ..autograd.node import titled, wrap
 from ..errors import DtypeError, ShapeError, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
-from ._windows import listing, refuse_types
+from ._refuse import listing, refuse_types
 from .pool import plane_gather
 from .ranges import linspace
 from .select import where

@@ -1,4 +1,4 @@
-"""A batch norm in evaluation folded into the layer before it. Under ``dovetail.nn.utils``, as PyTorch's."""
+"""A batch norm in evaluation folded into the layer before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters that are functions of other parameters, computed whenever they are read; under ``dovetail.nn.utils.parametrize``."""
+"""Parameters that are functions of other parameters, computed whenever they are read."""
 
 from __future__ import annotations
 

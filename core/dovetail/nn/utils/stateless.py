@@ -1,4 +1,4 @@
-"""Calling a module with other parameters than its own. Under ``dovetail.nn.utils.stateless``, as PyTorch's."""
+"""Calling a module with other parameters than its own."""
 
 from __future__ import annotations
 

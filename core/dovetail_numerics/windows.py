@@ -8,81 +8,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import RangeError, ShapeError, TypeMismatch
-from ._op import xp
-from ._refuse import NotForType
-from ._refuse import type_name as legacy
+from .modules import xp
 
-__all__ = [
-    "Window", "blocks", "listing", "named", "over_batch", "padded", "refuse_scalar", "refuse_types", "spread", "tap_views", "unpadded",
-    "window_sizes",
-]  # fmt: skip
+__all__ = ["Sizes", "Window", "blocks", "padded", "tap_views", "unpadded", "window_sizes"]
 
 Sizes = tuple[int, ...]
 _BLOCK = 1 << 20  # elements of a column buffer: 4 MB of float32 stays near the cache, and is reused block by block
-
-
-def spread(where: str, name: str, value: Any, n: int) -> Sizes:
-    """An int for every spatial dimension, or one for each; a RuntimeError for another count.
-
-    >>> spread("conv2d", "stride", 2, 2), spread("conv2d", "stride", [1, 3], 2)
-    ((2, 2), (1, 3))
-    """
-    if isinstance(value, int | np.integer):
-        return (int(value),) * n
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, not {type(value).__name__}")
-    if len(value) == 1:
-        return (_whole(where, name, value[0]),) * n
-    if len(value) != n:
-        raise ShapeError(where, f"{name} must be a single int or a tuple of {n} ints, got {tuple(value)}")
-    return tuple(_whole(where, name, v) for v in value)
-
-
-def _whole(where: str, name: str, value: Any) -> int:
-    if isinstance(value, float):
-        raise TypeMismatch(f"{where}()", f"argument {name!r} must be tuple of ints, but found element of type float")
-    return int(value)
-
-
-def refuse_types(where: str, x: Any, kinds: str) -> None:
-    """Refuse types that PyTorch does not take there: `kinds` are NumPy's letters, "b" for bool, "iu" for integers."""
-    if x.dtype.kind in kinds:
-        what = f"\"{where}\" not implemented for '{legacy(x.dtype)}'"
-        raise NotForType(where, what, "expected a floating-point type", "convert with .float()")
-
-
-def refuse_scalar(where: str, x: Any) -> None:
-    """Refuse a 0-d array with an IndexError, as PyTorch does."""
-    if not x.ndim:
-        raise RangeError(where, "Dimension out of range: the input has no dimensions")
-
-
-def listing(shape: Sequence[int]) -> str:
-    """A shape as PyTorch's messages write it: ``[8, 3, 32, 32]``."""
-    return f"[{', '.join(map(str, shape))}]"
-
-
-def over_batch(n: int, run: Callable[..., Any], *tensors: Any) -> Any:
-    """Run a function of (N, C, *size) with n spatial dimensions; a single sample (C, *size) goes as a batch of one."""
-    if tensors[0]._a.ndim == n + 2:
-        return run(*tensors)
-    out = run(*(t.unsqueeze(0) for t in tensors))
-    return tuple(o.squeeze(0) for o in out) if out.__class__ is tuple else out.squeeze(0)
-
-
-def named(function: Any, name: str, n: int) -> Any:
-    """Give a function made for n spatial dimensions its public name, and fill n and its shapes into its docstring."""
-    size = ", ".join("DHW"[3 - n :] if n > 1 else "L")
-    function.__name__ = function.__qualname__ = name
-    for mark, text in (("{n}", str(n)), ("{size}", size), ("{out}", size.replace(",", "',") + "'")):
-        function.__doc__ = function.__doc__.replace(mark, text)
-    return function
 
 
 class Window(NamedTuple):
