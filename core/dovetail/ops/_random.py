@@ -59,9 +59,11 @@ def source(where: Device, generator: Any = None) -> tuple[Any, Any]:
     if generator is not None:
         what = "Expected a 'cuda' device type for generator but found 'cpu'"
         raise DeviceError("random", what, "tensors on a GPU draw from CuPy's generator", "leave generator out; manual_seed seeds both")
+    from dovetail_numerics.streams import gpu
+
     from . import _random_gpu
 
-    return _random_gpu, _random_gpu.stream(where.index)
+    return gpu, _random_gpu.stream(where.index)
 
 
 class _Undrawn:
