@@ -136,8 +136,8 @@ def native_batch_norm(
 ) -> tuple[Any, Any, Any]:
     """``nn.functional.batch_norm`` with the batch's mean and 1 / sqrt(variance + eps) (C), which are empty outside training.
 
-    >>> native_batch_norm(dv.tensor([[1.], [3.]]), None, None, None, None, True, 0.1, 0.)[1:]
-    (tensor([2.]), tensor([1.]))
+    >>> native_batch_norm(dv.tensor([[1.], [3.]]), None, None, None, None, True, 0.1, 1e-5)[1:]
+    (tensor([2.]), tensor([1.0000]))
     """
     out = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:

@@ -1,0 +1,401 @@
+"""Transforms of functions: gradients, Jacobians and products with them, and a map over a dimension, which nest in any order.
+
+Derivatives are taken by the engine that `backward` uses, in reverse mode; forward-mode names (`jvp`, `jacfwd`) give the same numbers by two
+backward passes. `vmap` is a loop, exact and no faster than one. Under ``dovetail.func``, as PyTorch's ``torch.func``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .autograd.derivatives import jacobian, weighted
+from .autograd.functional import grad as _grad
+from .autograd.modes import enable_grad, is_grad_enabled
+from .autograd.node import CLASSES, Leaf, Tensor, reached
+from .errors import DtypeError, GradError, ShapeError, UnsupportedError, ValueRangeError
+from .generator import default_generator
+from .graph.graph import mapped
+from .nn.utils import stateless
+from .ops.compare import equal
+from .ops.create import zeros_like
+from .ops.join import stack
+
+__all__ = [
+    "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
+    "vjp", "vmap",
+]  # fmt: skip
+
+Func = Callable[..., Any]
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    found: list[Any] = []
+    mapped(tree, found.append)
+    return [t for t in found if t.__class__ in CLASSES]
+
+
+def _fresh(where: str, tree: Any) -> Any:
+    """The same values as tensors to differentiate by; what has a history keeps it, so that transforms nest."""
+
+    def one(t: Any) -> Any:
+        if t.__class__ not in CLASSES:
+            what = f"an argument to differentiate by is {type(t).__name__}"
+            raise ValueRangeError(where, what, "expected Tensors, also in tuples and dicts")
+        if not (t.is_floating_point() or t.is_complex()):
+            raise DtypeError(where, f"an argument to differentiate by has type {t.dtype}", "expected a floating type")
+        return t.view_as(t) if t.requires_grad else t.detach().requires_grad_()
+
+    return mapped(tree, one)
+
+
+def _settled(tree: Any, own: list[Tensor]) -> Any:
+    """The results, cut from the graph where only the transform's own inputs asked for one."""
+    mine = {t._n for t in own}
+    keep = is_grad_enabled()
+
+    def one(t: Any) -> Any:
+        if t.__class__ not in CLASSES or not t.requires_grad:
+            return t
+        others = keep and any(n.__class__ is Leaf and n not in mine for n in reached([t._n]))  # its history leads to other leaves
+        return t if others else t.detach()
+
+    return mapped(tree, one)
+
+
+def _numbers(where: str, argnums: Any, count: int) -> tuple[int, ...]:
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not numbers:
+        raise GradError(where, "argnums must be non-empty", "expected a number or a tuple of numbers", "argnums=0 is the first argument")
+    for n in numbers:
+        if not isinstance(n, int) or not -count <= n < count:
+            raise GradError(where, f"argnums is {argnums} and there are {count} positional arguments", "expected numbers of arguments")
+    if len({n % count for n in numbers}) < len(numbers):
+        raise GradError(where, f"argnums elements must be unique, got {argnums}")
+    return tuple(n % count for n in numbers)
+
+
+def _split(where: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
+    if not has_aux:
+        return result, None
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise GradError(where, f"the function gave {type(result).__name__}", "expected a pair (output, aux), because of has_aux")
+    return result
+
+
+def _only_tensors(where: str, out: Any) -> Any:
+    """The output of a function, all of whose parts must be tensors."""
+
+    def one(t: Any) -> Any:
+        if t.__class__ not in CLASSES:
+            raise GradError(where, f"expected the function to return only tensors, got unsupported type {type(t)}")
+        return t
+
+    return mapped(out, one)
+
+
+def _filled(found: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
+    return [zeros_like(t) if g is None else g for g, t in zip(found, like, strict=True)]
+
+
+def _regrown(tree: Any, values: Sequence[Any]) -> Any:
+    """The structure of a tree with these in the place of its tensors, in order."""
+    rest = iter(values)
+    return mapped(tree, lambda t: next(rest) if t.__class__ in CLASSES else t)
+
+
+def functional_call(
+    module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:  # fmt: skip
+    """Call a module with tensors in place of its parameters and buffers, which come back afterwards.
+
+    Tied weights are replaced together unless ``tie_weights`` is False; different tensors for them are a ValueError. Other keys are
+    attributes during the call; with ``strict`` they are a RuntimeError, and missing ones too. A tensor that ``forward`` assigns in
+    the place of a given one is in the dict afterwards. Raises an AttributeError for a key below a module that is not there, and a
+    TypeError for a value or an attribute that is no tensor.
+
+    >>> import dovetail as dv
+    >>> layer = dv.nn.Linear(1, 1)
+    >>> functional_call(layer, {"weight": dv.tensor([[2.]]), "bias": dv.tensor([1.])}, dv.tensor([3.]))
+    tensor([7.])
+    """
+    return stateless._functional_call(module, parameter_and_buffer_dicts, args, kwargs, tie_weights, strict)
+
+
+def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:
+    """Make a function that gives the gradient of a scalar function, and its value.
+
+    >>> import dovetail as dv
+    >>> grad_and_value(lambda x: (x ** 2).sum())(dv.tensor([1., 3.]))
+    (tensor([2., 6.]), tensor(10.))
+    """
+
+    @functools.wraps(func)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        numbers = _numbers("grad", argnums, len(args))
+        with enable_grad():
+            fresh = {n: _fresh("grad", args[n]) for n in numbers}
+            out, aux = _split("grad", func(*(fresh.get(i, a) for i, a in enumerate(args)), **kwargs), has_aux)
+            if out.__class__ not in CLASSES or out.dim():
+                seen = f"a tensor of shape {tuple(out.shape)}" if out.__class__ in CLASSES else type(out).__name__
+                raise ShapeError("grad", f"the function gave {seen}", "expected a scalar tensor")
+            wanted = [t for n in numbers for t in _tensors(fresh[n])]
+            found = _grad(out, wanted, create_graph=True, allow_unused=True) if out.requires_grad else [None] * len(wanted)
+            grads = _regrown(tuple(fresh[n] for n in numbers), _filled(found, wanted))
+        grads, out, aux = _settled((grads, out, aux), wanted)
+        first = grads if isinstance(argnums, tuple) else grads[0]
+        return (first, (out, aux)) if has_aux else (first, out)
+
+    return inside
+
+
+def grad(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:
+    """Make a function that gives the gradient of a scalar function.
+
+    >>> import dovetail as dv
+    >>> grad(grad(dv.sin))(dv.tensor(0.5)) == -dv.sin(dv.tensor(0.5))
+    tensor(True)
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        found, value = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return inside
+
+
+def vjp(func: Func, *primals: Any, has_aux: bool = False) -> Any:
+    """The output, and a function that gives ``vᵀ J`` for a ``v`` of the output's structure.
+
+    >>> import dovetail as dv
+    >>> out, pull = vjp(dv.sin, dv.tensor([0., 1.]))
+    >>> pull(dv.ones(2))[0]
+    tensor([1.0000, 0.5403])
+    """
+    with enable_grad():
+        fresh = _fresh("vjp", primals)
+        out, aux = _split("vjp", func(*fresh), has_aux)
+    outs, wanted = _tensors(_only_tensors("vjp", out)), _tensors(fresh)
+
+    def pull(*cotangents: Any) -> Any:
+        v = _tensors(cotangents[0] if len(cotangents) == 1 else cotangents)
+        if [t.shape for t in v] != [t.shape for t in outs]:
+            what = f"the vector has shapes {[tuple(t.shape) for t in v]}"
+            raise ShapeError("vjp", what, f"expected those of the output, {[tuple(t.shape) for t in outs]}")
+        with enable_grad():
+            found = weighted(outs, wanted, v, True)
+        return _settled(_regrown(fresh, _filled(found, wanted)), wanted)
+
+    shown = _settled(out, wanted)
+    return (shown, pull, _settled(aux, wanted)) if has_aux else (shown, pull)
+
+
+def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
+    """The output and ``J v``, for primals and tangents in tuples.
+
+    >>> import dovetail as dv
+    >>> jvp(dv.sin, (dv.tensor(0.),), (dv.tensor(2.),))
+    (tensor(0.), tensor(2.))
+    """
+    for name, value in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(value, tuple) or not value:
+            raise GradError("jvp", f"Expected {name} to be a tuple, got {type(value).__name__}", "it should be valid to call f(*primals)")
+    inner, across = _tensors(primals), _tensors(tangents)
+    if [t.shape for t in inner] != [t.shape for t in across]:
+        what = f"primals have shapes {[tuple(t.shape) for t in inner]} and tangents {[tuple(t.shape) for t in across]}"
+        raise ShapeError("jvp", what, "expected the same")
+    with enable_grad():
+        fresh = _fresh("jvp", primals)
+        out, aux = _split("jvp", func(*fresh), has_aux)
+        outs, wanted = _tensors(_only_tensors("jvp", out)), _tensors(fresh)
+        dummies = [zeros_like(o).requires_grad_() for o in outs]
+        found = weighted(weighted(outs, wanted, dummies, True), dummies, across, True)
+        moved = _regrown(out, _filled(found, outs))
+    out, moved, aux = _settled((out, moved, aux), [*wanted, *dummies])
+    return (out, moved, aux) if has_aux else (out, moved)
+
+
+def linearize(func: Func, *primals: Any) -> Any:
+    """The output, and a function of tangents that gives ``J v`` at these primals."""
+    fixed = mapped(primals, lambda t: t.detach().requires_grad_(t.requires_grad) if t.__class__ in CLASSES else t)
+    return func(*primals), lambda *tangents: jvp(func, fixed, tangents)[1]
+
+
+def jacrev(func: Func, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None, **_: Any) -> Func:
+    """Make a function that gives the Jacobian, of shape ``(*out, *in)``.
+
+    >>> import dovetail as dv
+    >>> jacrev(lambda x: x ** 2)(dv.tensor([1., 2.]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueRangeError("jacrev", f"chunk_size is {chunk_size}", "expected a number greater than 0, or None")
+
+    @functools.wraps(func)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        numbers = _numbers("jacrev", argnums, len(args))
+        side: dict[str, Any] = {}
+        with enable_grad():
+            fresh = _fresh("jacrev", tuple(args[n] for n in numbers))
+        mine = _tensors(fresh)
+        if any(t.is_complex() for t in mine):
+            raise GradError("jacrev", "an input is complex", "expected all inputs to be real", "take torch.view_as_real of it")
+
+        def flat(*values: Any) -> Any:
+            given = dict(zip(numbers, _regrown(fresh, values), strict=True))
+            out, side["aux"] = _split("jacrev", func(*(given.get(i, a) for i, a in enumerate(args)), **kwargs), has_aux)
+            side["out"] = _only_tensors("jacrev", out)
+            return tuple(_tensors(out))
+
+        parts = iter(jacobian(flat, tuple(mine), create_graph=True))
+
+        def one(_: Any) -> Any:
+            whole = _regrown(fresh, next(parts))
+            return whole if isinstance(argnums, tuple) else whole[0]
+
+        found, aux = _settled((mapped(side["out"], one), side["aux"]), mine)
+        return (found, aux) if has_aux else found
+
+    return inside
+
+
+def jacfwd(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error") -> Func:
+    """Make a function that gives the Jacobian; the same numbers as :func:`jacrev`."""
+    return jacrev(func, argnums, has_aux=has_aux)
+
+
+def hessian(func: Func, argnums: int | tuple[int, ...] = 0) -> Func:
+    """Make a function that gives the second derivatives of a scalar function, of shape ``(*in, *in)``.
+
+    >>> import dovetail as dv
+    >>> hessian(lambda x: (x ** 3).sum())(dv.tensor([1., 2.]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacfwd(jacrev(func, argnums), argnums)
+
+
+def _spread(where: str, dims: Any, tree: Any) -> list[tuple[Any, int | None]]:
+    """The leaves of a tree, each with its dimension; `dims` is a number, None, or a structure with the tree's own."""
+    if isinstance(dims, tuple | list) and isinstance(tree, tuple | list):
+        if len(dims) != len(tree):
+            raise ValueRangeError(where, f"in_dims has {len(dims)} parts and there are {len(tree)} values", "expected as many")
+        return [pair for d, t in zip(dims, tree, strict=True) for pair in _spread(where, d, t)]
+    if isinstance(tree, dict):
+        return [pair for key in tree for pair in _spread(where, dims[key] if isinstance(dims, dict) else dims, tree[key])]
+    if isinstance(tree, tuple | list):
+        return [pair for t in tree for pair in _spread(where, dims, t)]
+    if dims is not None and not isinstance(dims, int):
+        raise ValueRangeError(where, f"in_dims has {dims!r} for {type(tree).__name__}", "expected a number or None")
+    if dims is not None and tree.__class__ not in CLASSES:
+        raise ValueRangeError(
+            where, f"in_dims is {dims} for an input of type {type(tree).__name__}", "expected a Tensor, or None in in_dims"
+        )
+    if dims is not None and not -tree.dim() <= dims < tree.dim():
+        raise ValueRangeError(where, f"in_dims is {dims} for a tensor of {tree.dim()} dimensions", "expected one of its dimensions")
+    return [(tree, dims)]
+
+
+class NumberGiven(GradError, ValueRangeError):
+    """A number as the result of a mapped function: PyTorch has a RuntimeError for what ``item()`` gave, else a ValueError."""
+
+
+def vmap(func: Func, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Func:
+    """Make a function that maps ``func`` over a dimension of its inputs, and stacks the results along ``out_dims``.
+
+    A loop over samples: the results are those of single calls, and Python may branch on values. ``randomness`` is ``"error"``,
+    ``"different"`` (each sample draws on) or ``"same"`` (all draw the same).
+
+    >>> import dovetail as dv
+    >>> vmap(dv.dot)(dv.ones(3, 2), dv.arange(6.).reshape(3, 2))
+    tensor([1., 5., 9.])
+    """
+    if randomness not in ("error", "different", "same"):
+        raise GradError("vmap", f"randomness is {randomness!r}", "expected 'error', 'different' or 'same'")
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueRangeError("vmap", f"chunk_size is {chunk_size}", "expected a number greater than 0, or None")
+
+    @functools.wraps(func)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        pairs = _spread("vmap", in_dims, args)
+        mapped_pairs = [(t, d) for t, d in pairs if d is not None]
+        sizes = {t.shape[d] for t, d in mapped_pairs}
+        if not mapped_pairs:
+            raise ValueRangeError("vmap", f"in_dims is {in_dims}", "expected a dimension for one input or more")
+        if len(sizes) != 1:
+            raise ValueRangeError("vmap", f"the mapped dimensions have sizes {sorted(sizes)}", "expected one size")
+        size = sizes.pop()
+        if size == 0:
+            raise UnsupportedError("vmap", "the mapped dimension is empty", "expected one sample or more")
+        outs = []
+        for i in range(size):
+            rest = iter(pairs)
+
+            def sample(_: Any, rest: Any = rest, i: int = i) -> Any:
+                value, d = next(rest)
+                return value if d is None else value.select(d, i)
+
+            outs.append(_drawing(randomness, i == size - 1, functools.partial(func, *mapped(args, sample), **kwargs)))
+        return _stacked(outs, out_dims)
+
+    return inside
+
+
+def _drawing(randomness: str, last: bool, call: Callable[[], Any]) -> Any:
+    """Run one sample under the rule about random numbers."""
+    if randomness == "different":
+        return call()
+    before = default_generator.get_state()
+    out = call()
+    if randomness == "error" and bool((default_generator.get_state() != before).any()):
+        raise GradError("vmap", "the function draws random numbers", "expected none", "pass randomness='different' or 'same'")
+    if randomness == "same" and not last:
+        default_generator.set_state(before)
+    return out
+
+
+def _stacked(outs: list[Any], out_dims: Any) -> Any:
+    """Join the results of all samples."""
+    if outs[0].__class__ in CLASSES:
+        if out_dims is None and all(equal(o, outs[0]) for o in outs):  # it does not depend on the sample
+            return outs[0]
+        if not isinstance(out_dims, int):
+            raise ValueRangeError("vmap", f"out_dims is {out_dims!r} and the function gives one tensor", "expected a number")
+        return stack(outs, out_dims)
+    if isinstance(outs[0], dict):
+        return {key: _stacked([o[key] for o in outs], out_dims[key] if isinstance(out_dims, dict) else out_dims) for key in outs[0]}
+    if isinstance(outs[0], tuple | list):
+        dims = out_dims if isinstance(out_dims, tuple | list) else [out_dims] * len(outs[0])
+        if len(dims) != len(outs[0]):
+            raise ValueRangeError("vmap", f"out_dims has {len(dims)} parts and the function gives {len(outs[0])}", "expected as many")
+        parts = [_stacked([o[k] for o in outs], d) for k, d in enumerate(dims)]
+        return type(outs[0])(*parts) if hasattr(outs[0], "_fields") else type(outs[0])(parts)
+    if isinstance(outs[0], bool | int | float | complex):
+        what = f"the function gave {type(outs[0]).__name__}: .item() of a mapped Tensor, or a number, is no result"
+        raise NumberGiven("vmap", what, "expected Tensors", "keep the value in a Tensor")
+    raise ValueRangeError("vmap", f"the function gave {type(outs[0]).__name__}", "expected Tensors")
+
+
+def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Stack the parameters and the buffers of models of one kind, for a `vmap` over an ensemble."""
+    models = list(models)
+    if not models:
+        raise ShapeError("stack_module_state", "there are no models", "expected one or more")
+    if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
+        raise GradError("stack_module_state", "the models are of different classes or modes", "expected one class, all in one mode")
+
+    def joined(states: list[dict[str, Any]]) -> dict[str, Any]:
+        return {key: stack([s[key] for s in states]).detach().requires_grad_(states[0][key].requires_grad) for key in states[0]}
+
+    return joined([dict(m.named_parameters()) for m in models]), joined([dict(m.named_buffers()) for m in models])
+
+
+def functionalize(func: Func, *, remove: str = "mutations") -> Func:
+    """The function itself: what it changes in place is recorded like everything else."""
+    return func
