@@ -112,9 +112,8 @@ def functional_call(
     """Call a module with tensors in place of its parameters and buffers, which come back afterwards.
 
     Tied weights are replaced together unless ``tie_weights`` is False; different tensors for them are a ValueError. Other keys are
-    attributes during the call; with ``strict`` they are a RuntimeError, and missing ones too. A tensor that ``forward`` assigns in
-    the place of a given one is in the dict afterwards. Raises an AttributeError for a key below a module that is not there, and a
-    TypeError for a value or an attribute that is no tensor.
+    attributes during the call; with ``strict`` they are a RuntimeError, and missing ones too. What ``forward`` assigns in the place of
+    a tensor is in the dict afterwards. An AttributeError for a key below a module that is not there, a TypeError for what is no tensor.
 
     >>> import dovetail as dv
     >>> layer = dv.nn.Linear(1, 1)

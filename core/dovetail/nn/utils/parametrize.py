@@ -143,11 +143,9 @@ def _check_next(name: str, parametrization: Module, now: Tensor) -> None:
         back = parametrization.right_inverse(new)
         if back.__class__ not in CLASSES:
             raise ValueRangeError(where, f"parametrization.right_inverse must return a tensor. Got: {type(back).__name__}")
-        for what in ("dtype", "shape"):
-            a, b = getattr(back, what), getattr(now, what)
-            if a != b:
-                text = f"The tensor returned by parametrization.right_inverse must have the same {what} as module.{name}"
-                raise ValueRangeError(where, f"{text}, unless the `unsafe` flag is enabled", f"got {a} for {b}")
+        if (back.dtype, back.shape) != (now.dtype, now.shape):
+            text = f"The tensor returned by parametrization.right_inverse must have the same dtype and shape as module.{name}"
+            raise ValueRangeError(where, f"{text}, unless the `unsafe` flag is enabled", f"got {back.dtype} {tuple(back.shape)}")
 
 
 def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
@@ -199,9 +197,7 @@ def _class_for(kind: type) -> type:
         return made
 
     inside: dict[str, Any] = {"__module__": kind.__module__, "_parametrized_from": kind, "__getstate__": getstate}
-    if not hasattr(kind, "__deepcopy__"):
-        inside["__deepcopy__"] = copied
-    return type(f"Parametrized{kind.__name__}", (kind,), inside)
+    return type(f"Parametrized{kind.__name__}", (kind,), inside | ({} if hasattr(kind, "__deepcopy__") else {"__deepcopy__": copied}))
 
 
 def _property(name: str) -> property:

@@ -30,19 +30,17 @@ def functional_call(
     return _functional_call(module, parameters_and_buffers, args, kwargs, tie_weights, strict)
 
 
-def _functional_call(
-    module: Any, tensors: Any, args: Any = None, kwargs: Any = None, tie_weights: bool = True, strict: bool = False
-) -> Any:
-    parts = (tensors,) if isinstance(tensors, Mapping) else tensors
+def _functional_call(module: Any, new: Any, args: Any = None, kwargs: Any = None, tie_weights: bool = True, strict: bool = False) -> Any:
+    parts = (new,) if isinstance(new, Mapping) else new
     if not isinstance(parts, tuple | list) or not all(isinstance(part, Mapping) for part in parts):
         what = "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts"
-        raise ValueRangeError("functional_call", f"{what}, but got {type(tensors)}")
+        raise ValueRangeError("functional_call", f"{what}, but got {type(new)}")
     given: dict[str, Any] = {key: value for part in parts for key, value in part.items()}
     if len(given) < sum(map(len, parts)):
         twice = next(key for key in given if sum(key in part for part in parts) > 1)
         raise ValueRangeError(f"{twice} appeared in multiple dictionaries; behavior of functional call is ambiguous")
     args = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _swapped(module, tensors if isinstance(tensors, dict) else given, tie_weights, strict):
+    with _swapped(module, new if isinstance(new, dict) else given, tie_weights, strict):
         return module(*args, **(kwargs or {}))
 
 
