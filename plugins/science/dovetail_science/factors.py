@@ -161,7 +161,7 @@ def _geqrf(input: Array) -> Array:
     """R above the diagonal, the reflections below it, and their factors tau."""
     need_matrix(input, "geqrf", False)
     packed, tau = xp(input).linalg.qr(input, "raw")
-    return packed.swapaxes(-1, -2), tau
+    return packed.copy("C").swapaxes(-1, -2), tau  # column after column, as LAPACK has it
 
 
 @_geqrf.vjp
@@ -186,6 +186,10 @@ def reflected(where: str, A: Tensor, tau: Tensor, x: Tensor, transpose: bool = F
         raise ShapeError(where, f"input and other must have at least 2 dimensions (got {A.ndim} and {x.ndim})")
     if tau.ndim != A.ndim - 1:
         raise ShapeError(where, f"Expected tau to have one dimension less than input, but got {tau.ndim} and {A.ndim}")
+    for name, t, batch in (("tau", tau, tau.shape[:-1]), ("other", x, x.shape[:-2])):
+        if batch != A.shape[:-2] and not (where != "ormqr" and t is x):
+            what = f"Expected batch dimensions of {name} to be equal to input.shape[:-2]"
+            raise ShapeError(where, f"{what}, but got {tuple(batch)} and {tuple(A.shape[:-2])}")
     k = tau.shape[-1]
     if A.shape[-1] < k or A.shape[-2] < (k if where == "ormqr" else A.shape[-1]) or x.shape[-2] != A.shape[-2]:
         what = f"input.shape[-2], which other.shape[-2] must be, input.shape[-1] and tau.shape[-1] must not rise (got {tuple(A.shape)}, "

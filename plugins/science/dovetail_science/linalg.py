@@ -9,7 +9,7 @@ from typing import Any
 from dovetail import Tensor
 from dovetail.errors import ShapeError
 from dovetail.extend import public_function, results
-from dovetail.linalg import inv, matrix_norm, svd
+from dovetail.linalg import inv, inv_ex, matrix_norm, svd
 from dovetail.ops.decompose import eye_of, need_matrix, solve
 
 from . import factors
@@ -121,7 +121,12 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
         high, low = s.amax(-1), s.amin(-1)
         return low / high if p == -2 else high / low
     need_matrix(input._a, "cond")
-    return matrix_norm(input, p) * matrix_norm(inv(input), p)
+    if p == "nuc":
+        s = svd(input, False)[1]
+        return s.sum(-1) * s.reciprocal().sum(-1)
+    inverse, info = inv_ex(input)
+    product = matrix_norm(input, p) * matrix_norm(inverse.masked_fill(info[..., None, None] > 0, math.inf), p)
+    return product.nan_to_num(math.inf, math.inf, -math.inf)  # a zero matrix too has the condition number infinity
 
 
 @public_function
@@ -211,7 +216,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     dovetail.Size([4, 2, 2])
     """
     shape = tuple(A.shape)
-    return inv(A.reshape(-1, math.prod(shape[ind:]))).reshape(shape[ind:] + shape[:ind])
+    return inv(A.reshape(math.prod(shape[:ind]), math.prod(shape[ind:]))).reshape(shape[ind:] + shape[:ind])
 
 
 @public_function
@@ -224,4 +229,5 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """
     if dims is not None:
         A = A.permute([i for i in range(A.ndim) if i not in dims] + list(dims))
-    return solve(A.reshape(B.numel(), -1), B.reshape(-1, 1)).reshape(A.shape[B.ndim :])
+    n = B.numel()
+    return solve(A.reshape(n, math.prod(A.shape[B.ndim :])), B.reshape(n, 1)).reshape(A.shape[B.ndim :])
