@@ -7,12 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from .errors import DeviceError, DovetailError, TypeMismatch, UnsupportedError, ValueRangeError
 
-__all__ = ["Generator", "blocks", "current", "default_generator", "joined", "thread_generator"]
+__all__ = ["Generator", "alive", "blocks", "current", "default_generator", "joined", "thread_generator"]
 
 _WORDS = 624
 _UINT32, _UINT64 = np.dtype("<u4"), np.dtype("<u8")
@@ -66,6 +67,7 @@ class Generator:
             raise DeviceError("Generator", f"device {device!r} has no generator", expected, "use Generator(device='cpu')")
         self._device = device
         self._engine = None
+        alive.add(self)
         self._reseed(_DEFAULT_SEED)
 
     @property
@@ -236,6 +238,9 @@ class Generator:
             yield self
         finally:
             self._set_state_array(kept)
+
+
+alive: WeakSet[Generator] = WeakSet()  # all of them, for what must know whether anybody drew
 
 
 def blocks(engine: Any, draw: Any, count: int) -> np.ndarray:
