@@ -43,6 +43,8 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
     no_narrowing("linalg.vector_norm", a, dtype)
+    if isinstance(ord, complex):
+        raise ShapeError("linalg.vector_norm", f"Expected a non-complex scalar as the order of norm, got {ord}")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
     found = axes(dim, a.ndim, "linalg.vector_norm")
