@@ -14,6 +14,7 @@ import pytest
 
 import dovetail as dv
 from dovetail import library, multiprocessing, serialization, storage
+from dovetail.errors import UnsupportedError
 from dovetail.utils import _pytree, benchmark, collect_env
 from dovetail.utils.data.datapipes import IterDataPipe, functional_datapipe
 from tests.support.cupy_standin import standin  # noqa: F401
@@ -141,6 +142,9 @@ def test_safe_classes_are_remembered_and_never_made(tmp_path) -> None:
     assert set not in serialization.get_safe_globals()
     with pytest.raises(NotImplementedError, match="map_location"):
         serialization.register_package(1, len, len)
+    other = {"little": "BIG", "big": "LITTLE"}[sys.byteorder]
+    with pytest.raises(UnsupportedError, match=f"are read in this machine's, {sys.byteorder}; got LoadEndianness.{other}"):
+        serialization.set_default_load_endianness(serialization.LoadEndianness[other])
 
 
 PROGRAM = """\
