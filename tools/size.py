@@ -1,6 +1,7 @@
 """Counts the core's code lines by subsystem: docstrings, comments, blank lines and `testing/` do not count.
 
-Of these lines, the *interface* is what PyTorch's surface dictates: imports, `__all__`, signatures with their decorators, and refusals
+`dovetail_numerics`, the numerical methods on bare arrays below it, is counted on a line of its own, with a ceiling of its own.
+Of the core's lines, the *interface* is what PyTorch's surface dictates: imports, `__all__`, signatures with their decorators, and refusals
 (a `raise`, and the `if` that only forms its text and leads to it). The rest are statements, which is what a reader has to follow.
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 
 __all__ = [
     "CEILING",
+    "NUMERICS",
+    "NUMERICS_CEILING",
     "PATHS",
     "PATH_CEILING",
     "STATEMENTS",
@@ -27,7 +30,8 @@ __all__ = [
 ]
 
 STATEMENTS = 15_000  # docs/decisions/0002-size.md says why statements and the whole are counted apart
-CEILING = 26_010  # of the whole
+CEILING = 26_500  # of the whole
+NUMERICS_CEILING = 1_100  # statements of the package below
 PATHS = {  # what a person reads to understand the core, each at most PATH_CEILING code lines
     "how backward() works": ("autograd/node.py", "autograd/engine.py"),
     "how an op reaches a kernel": ("ops/_op.py", "ops/_call.py", "ops/kernels.py"),
@@ -37,6 +41,7 @@ PATHS = {  # what a person reads to understand the core, each at most PATH_CEILI
 }
 PATH_CEILING = 500
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
+NUMERICS = CORE.parent / "dovetail_numerics"
 _NOT_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -123,10 +128,13 @@ def main() -> int:
     print(f"{counts.total():8,}  total (ceiling {CEILING:,})")
     print(f"{counts.total() - rest:8,}  of them interface: imports, __all__, signatures with decorators, refusals")
     print(f"{rest:8,}  of them statements (ceiling {STATEMENTS:,})")
+    below = statements(NUMERICS)
+    print(f"{below:8,}  statements of dovetail_numerics, below the core (ceiling {NUMERICS_CEILING:,})")
     paths = path_lines()
     for name, lines in paths.items():
         print(f"{lines:8,}  {name} (ceiling {PATH_CEILING})")
-    return int(counts.total() > CEILING or rest > STATEMENTS or max(paths.values()) > PATH_CEILING)
+    over = counts.total() > CEILING or rest > STATEMENTS or below > NUMERICS_CEILING or max(paths.values()) > PATH_CEILING
+    return int(over)
 
 
 if __name__ == "__main__":

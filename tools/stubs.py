@@ -18,11 +18,7 @@ __all__ = ["FILES", "brought", "main", "older_methods", "overloads", "parameters
 
 CORE = Path(__file__).resolve().parent.parent / "core" / "dovetail"
 HEAD = '"""{}; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""\n\n'
-PLUGINS = {  # seen as if they were the core's
-    "func.pyi": "dovetail_science.func", "optim/swa_utils.pyi": "dovetail_train.swa_utils",
-    **{f"nn/utils/{name}.pyi": f"dovetail_science.{name}" for name in ("fusion", "parametrizations", "parametrize", "stateless")},
-}  # fmt: skip
-FILES = ("tensor_methods.pyi", "ops/public.pyi", "nn/functional.pyi", "linalg.pyi", "return_types.pyi", *PLUGINS)
+FILES = ("tensor_methods.pyi", "ops/public.pyi", "nn/functional.pyi", "linalg.pyi", "return_types.pyi")
 
 TUPLES = {  # made at their first call
     "_lu_with_info": "LU pivots info", "aminmax": "min max", "histogram": "hist bin_edges", "histogramdd": "hist bin_edges",
@@ -273,10 +269,11 @@ def _homes(module: str) -> str:
 
 
 def brought(module: str) -> dict[str, Any]:
-    """Functions of plugins that stand among a module's own (``@public_function``), which a stub declares as it does those."""
+    """Functions (``@public_function``) that are imported when a module is first asked for them, which a stub declares as the others."""
     homes = tomllib.loads((CORE / "absent.toml").read_text(encoding="utf-8"))[module]["homes"]
     found = {name: getattr(importlib.import_module(f"dovetail.{home}"), name, None) for name, home in homes.items()}
-    return {name: f for name, f in found.items() if hasattr(f, "__wrapped__") and f.__module__.startswith("dovetail_science")}
+    where = ("dovetail.ops.", "dovetail_science.")
+    return {name: f for name, f in found.items() if hasattr(f, "__wrapped__") and f.__module__.startswith(where)}
 
 
 def _functional() -> str:
@@ -286,7 +283,7 @@ def _functional() -> str:
     text = HEAD.format("The functions of `dovetail.nn.functional`") + _IMPORTS
     text += "from ..autograd.node import Tensor\nfrom ..tensor_methods import Operand\n"
     text += _homes("nn.functional") + "\n"
-    for name, function in sorted(functional._gather().items()):
+    for name, function in sorted({**functional._gather(), **brought("nn.functional")}.items()):
         if inspect.isfunction(function):
             text += "".join(f"{line}\n" for line in _functional_lines(name, function))
     return text
@@ -337,8 +334,7 @@ def _return_types() -> str:
 
 def written() -> dict[str, str]:
     """The texts of the files, by their paths below `core/dovetail`."""
-    faces = [HEAD.format(f"What {home} brings") + f"from {home} import *\n" for home in PLUGINS.values()]
-    return dict(zip(FILES, (_methods(), _public(), _functional(), _linalg(), _return_types(), *faces), strict=True))
+    return dict(zip(FILES, (_methods(), _public(), _functional(), _linalg(), _return_types()), strict=True))
 
 
 def main() -> int:

@@ -73,6 +73,7 @@ newaxis = None
 
 _MODULES = {
     "absent", "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "data", "datasets", "errors", "extend", "fft",
+    "func",
     "graph", "hooks", "hub", "io", "jit", "linalg", "models", "nn", "optim", "plugins", "random", "return_types", "testing", "types",
     "utils", "version", "weights",
 }  # fmt: skip

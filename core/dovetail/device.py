@@ -1,14 +1,15 @@
-"""Where arrays live, and the one place that knows NumPy from CuPy."""
+"""Where arrays live: devices by PyTorch's names, and moves between them."""
 
 from __future__ import annotations
 
-import sys
 from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
 
-from . import memoryless
+from dovetail_numerics import memoryless
+from dovetail_numerics.modules import xp
+
 from .errors import DeviceError, NoDevice, TypeMismatch, UnsupportedError
 from .size import Spoken
 
@@ -34,18 +35,6 @@ def cupy() -> ModuleType:
     if count == 0:
         raise NoDevice("cuda", "no GPU was found", "", "use device='cpu'")
     return module
-
-
-def xp(array: Any) -> Any:
-    """Return the module that computes on this array: ``numpy``, ``cupy`` for one on a GPU, what stands for NumPy on ``meta``."""
-    if array.__class__ is _NDARRAY:
-        return np
-    if array.__class__ is memoryless.Memoryless:
-        return memoryless.numpy
-    module = sys.modules.get("cupy")
-    if module is not None and isinstance(array, module.ndarray):
-        return module
-    return np
 
 
 _KINDS = frozenset("cpu cuda meta mps xpu hpu mtia xla vulkan ipu maia privateuseone".split())  # the first three have tensors here

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dovetail_numerics.errors import (
+    DeviceError,
+    DovetailError,
+    DtypeError,
+    ShapeError,
+    TypeMismatch,
+    UnsupportedError,
+    ValueRangeError,
+    say,
+)
+
 __all__ = [
     "AcceleratorError", "AssertedError", "DecodeError", "DeviceError", "DovetailError", "DownloadError", "DtypeError",
     "FormatError", "GradError", "HashMismatch", "ManifestError", "NameClashError", "NoDevice", "NonFiniteError", "NotATensor",
     "OutOfMemory", "PluginError", "RangeError", "ShapeError", "TypeMismatch", "UnknownAttribute", "UnknownNameError",
     "UnsafeArchiveError", "UnsupportedError", "ValueRangeError", "WorkerError", "say",
 ]  # fmt: skip
-
-
-def say(where: str, what: str, expected: str = "", remedy: str = "") -> str:
-    """Form a message by the house formula.
-
-    ``where: what is wrong, with the values received; what was expected; the usual remedy``. A part that ends a sentence ends it.
-
-    >>> say("conv2d", "input has 4 channels", "weight expects 3", "is the input channels-last?")
-    'conv2d: input has 4 channels; weight expects 3; is the input channels-last?'
-    """
-    return f"{where}: " + "; ".join(part for part in (what, expected, remedy) if part).replace(".; ", ". ")
 
 
 def as_tensor_remedy(x: object) -> str:
@@ -35,29 +35,6 @@ def as_tensor_remedy(x: object) -> str:
     if hasattr(x, "forward") and callable(x):
         return f"a layer is made first, and called then: {type(x).__name__}(…)(x)"
     return "make a tensor of it with dovetail.tensor or dovetail.from_numpy"
-
-
-class DovetailError(Exception):
-    """The root of every error that Dovetail raises on purpose; its parts are those of :func:`say`, or one whole message.
-
-    >>> print(ShapeError("cat", "sizes differ: 2 and 3", "", "use stack"))
-    cat: sizes differ: 2 and 3; use stack
-    """
-
-    def __init__(self, where: str = "", what: str = "", expected: str = "", remedy: str = "") -> None:
-        super().__init__(say(where, what, expected, remedy) if what else where)
-
-
-class ShapeError(DovetailError, RuntimeError):
-    """Shapes that do not fit together."""
-
-
-class DtypeError(DovetailError, RuntimeError):
-    """An element type that the operation does not take."""
-
-
-class DeviceError(DovetailError, RuntimeError):
-    """Arrays on different devices, or a device that is not there."""
 
 
 class NoDevice(DeviceError, AssertionError):
@@ -72,14 +49,6 @@ class GradError(DovetailError, RuntimeError):
     """A gradient that was asked for and cannot be given."""
 
 
-class UnsupportedError(DovetailError, NotImplementedError):
-    """PyTorch has this; Dovetail does not, and says so. (A NotImplementedError is a RuntimeError.)"""
-
-
-class TypeMismatch(DovetailError, TypeError):
-    """An argument of a type that the operation does not take."""
-
-
 class NotATensor(TypeMismatch, AttributeError):
     """What is no tensor where one belongs; in places PyTorch stumbles over it with an AttributeError."""
 
@@ -92,10 +61,6 @@ class AssertedError(DovetailError, AssertionError):
 
 class RangeError(DovetailError, IndexError):
     """An index, a dimension or a label outside its range."""
-
-
-class ValueRangeError(DovetailError, ValueError):
-    """A value outside what the parameter allows."""
 
 
 class FormatError(DovetailError, RuntimeError):

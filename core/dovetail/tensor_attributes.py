@@ -337,11 +337,11 @@ def _conversion(name: str, kind: str) -> Callable[..., Any]:
     return convert
 
 
-def _of_plugin(name: str, found: Callable[[str], Any], whose: str) -> Callable[..., Any]:
+def _found_later(name: str, found: Callable[[str], Any], whose: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return found(name)(self, *args, **kwargs)
 
-    method.__name__, method.__doc__ = name, f"PyTorch's ``{name}``, of the plugin that brings `dovetail.{whose}`."
+    method.__name__, method.__doc__ = name, f"PyTorch's ``{name}``: see `dovetail.{whose}`."
     return method
 
 
@@ -349,10 +349,10 @@ _OF_SPARSE = """to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bs
 is_coalesced indices values crow_indices col_indices ccol_indices row_indices sparse_dim dense_dim sparse_resize_
 sparse_resize_and_clear_ _indices _values _nnz"""
 for _name in _OF_SPARSE.split():
-    setattr(Attributes, _name, _of_plugin(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
+    setattr(Attributes, _name, _found_later(_name, lambda name: of_plugin("METHODS")[name], "sparse"))
 for _name in "_make_subclass apply_ dim_order is_set_to map2_ map_ module_load storage storage_type untyped_storage".split():
-    setattr(Attributes, _name, _of_plugin(_name, lambda name: import_module(f"{__package__}.storage").METHODS[name], "storage"))
+    setattr(Attributes, _name, _found_later(_name, lambda name: import_module(f"{__package__}.storage").METHODS[name], "storage"))
 for _name in "corrcoef cov geqrf gradient istft kron lu lu_solve lu_unpack matrix_power orgqr ormqr triangular_solve".split():
-    setattr(Attributes, _name, _of_plugin(_name, lambda name: answers(__package__)[1](name), _name))
+    setattr(Attributes, _name, _found_later(_name, lambda name: answers(__package__)[1](name), _name))
 for _name in ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble", "byte", "char"):
     setattr(Attributes, _name, _conversion(_name, {"byte": "uint8", "char": "int8"}.get(_name, _name)))

@@ -21,20 +21,20 @@ __all__ = ["ROOMS", "Imports", "drawn", "of_core", "of_plugins", "reduced", "roo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CORE = ROOT / "core" / "dovetail"
+NUMERICS = "dovetail_numerics"  # the package below the core, a room of its own
 FACE = "dovetail"
 
-#: Modules that share a room with others. A module or folder without a line here is a room of its own.
+#: Modules that share a room with others. A module or folder without a line here is a room of its own, or lies in that of its folder.
 ROOMS: dict[str, tuple[str, ...]] = {
     FACE: ("", "version"),
     "errors": ("errors", "absent"),
     "dtypes": ("dtypes", "size"),
-    "device": ("device", "memoryless"),
-    "generator": ("generator", "random_streams"),
     "ops": ("ops", "tensor_repr"),
     "tensor": ("tensor", "tensor_attributes", "tensor_history", "tensor_legacy"),
     "linalg · fft": ("linalg", "fft", "random", "return_types", "types"),
     "cuda · amp": ("cuda", "amp", "cpu", "accelerator", "backends"),
     "compiler · jit": ("compiler", "jit"),
+    "func": ("func", "autograd.derivatives", "autograd.forward_ad"),
     "models · datasets": ("models", "datasets", "weights", "hub"),
     "cli": ("cli", "__main__"),
 }
@@ -51,14 +51,16 @@ class Imports:
 
 def room(module: str) -> str:
     """The room of a dotted name: `dovetail.ops.conv` lies in `ops`."""
-    name = [*module.split("."), ""][1]
-    return _HOME.get(name, name)
+    if module.split(".", maxsplit=1)[0] == NUMERICS:
+        return "numerics"
+    name = module.partition(".")[2]
+    return _HOME.get(name) or _HOME.get(name := name.partition(".")[0], name)
 
 
 def of_core() -> dict[str, Imports]:
     """The imports of every room of the core from the other rooms."""
     found: dict[str, Imports] = {}
-    for path in sorted(CORE.rglob("*.py")):
+    for path in sorted([*CORE.rglob("*.py"), *(CORE.parent / NUMERICS).rglob("*.py")]):
         parts = path.relative_to(CORE.parent).with_suffix("").parts
         name = room(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
         _count(found.setdefault(name, Imports()), path, ".".join(parts[:-1]), name)
@@ -79,7 +81,7 @@ def _count(into: Imports, path: Path, package: str, own: str) -> None:
     """Add the rooms that a file imports, each once; what it imports at once does not count as later too."""
     seen: dict[bool, set[str]] = {False: set(), True: set()}
     for target, lazy in _imported(ast.parse(path.read_text(encoding="utf-8")).body, package, lazy=False):
-        if target.split(".")[0] == FACE:
+        if target.split(".")[0] in (FACE, NUMERICS):
             seen[lazy].add(room(target))
     for lazy, counts in ((False, into.at_once), (True, into.later)):
         for name in seen[lazy] - {own} - (seen[False] if lazy else set()):

@@ -111,7 +111,8 @@ def _sources() -> Iterator[tuple[str, str]]:
         yield f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         points = "".join(f"{name} = {value}\n" for name, value in project.get("entry-points", {}).get("dovetail.plugins", {}).items())
         yield f"{about}/entry_points.txt", f"[dovetail.plugins]\n{points}" if points else ""
-        yield from _texts(ROOT / member, ROOT / member / package)
+        for folder in ROOT.glob(f"{member}/*/__init__.py"):  # the core has two packages
+            yield from _texts(ROOT / member, folder.parent)
     for name in NEEDS:
         for file in metadata.files(name) or ():
             if file.suffix == ".py" and ".." not in file.parts:

@@ -64,19 +64,25 @@ def homes() -> dict[type, str]:
 
 
 def _ops(families: list[str]) -> Iterator[Group]:
-    from dovetail import ops
-
     for family in families:
-        names = {name: value for name, value in ops.namespace().items() if _family(value) == family}
+        names = {name: value for name, value in _functions().items() if _family(value) == family}
         yield Group(_title(family), _about(importlib.import_module(f"dovetail.ops.{family}")), "dovetail", names)
 
 
-def _rest(_: list[str]) -> Iterator[Group]:
+@functools.cache
+def _functions() -> dict[str, Any]:
+    """The functions of the ops at the top of the package, with those of families that are imported when they are first used."""
     from dovetail import ops
+    from dovetail.absent import answers
 
+    _, find, names = answers("dovetail")
+    return ops.namespace() | {name: value for name in names() if _family(value := find(name))}
+
+
+def _rest(_: list[str]) -> Iterator[Group]:
     marks = [mark for page in PAGES.glob("*.md") for mark in MARK.findall(page.read_text(encoding="utf-8"))]
     named = {word for kind, words in marks if kind == "ops" for word in words.split()}
-    seen = dict.fromkeys(_family(value) for value in ops.namespace().values())
+    seen = dict.fromkeys(_family(value) for value in _functions().values())
     yield from _ops([family for family in seen if family and family not in named])
 
 
@@ -122,15 +128,7 @@ def _others(_: list[str]) -> Iterator[Group]:
             yield group._replace(names={n: v for n, v in names.items() if n != "Tensor"})
 
 
-_INNER = (
-    "dovetail.cli",
-    "dovetail.ops",
-    "dovetail.plugins.",
-    "dovetail.random_streams",
-    "dovetail.testing.",
-    "dovetail.graph.",
-    "dovetail.data.",
-)
+_INNER = ("dovetail.cli", "dovetail.ops", "dovetail.plugins.", "dovetail.testing.", "dovetail.graph.", "dovetail.data.")
 _INNER += ("dovetail.autograd.", "dovetail.tensor", "dovetail.generator", "dovetail.dtypes", "dovetail.device", "dovetail.nn.parameter")
 _KINDS = {"others": _others, "ops": _ops, "rest": _rest, "module": _module, "names": _names, "package": _package}
 _SKIPPED = ("dovetail.testing.samples", "dovetail.testing.conformance.", "dovetail.cli", "dovetail.ops")  # nothing that a program imports

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["CORE", "ROOT", "Import", "core_files", "example_files", "imports", "module_name", "parse", "plugin_files", "relative"]
+__all__ = [
+    "CORE",
+    "ROOT",
+    "Import",
+    "core_files",
+    "example_files",
+    "imports",
+    "module_name",
+    "numerics_files",
+    "parse",
+    "plugin_files",
+    "relative",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core" / "dovetail"
@@ -16,6 +28,11 @@ CORE = ROOT / "core" / "dovetail"
 
 def core_files() -> list[Path]:
     return sorted(CORE.rglob("*.py"))
+
+
+def numerics_files() -> list[Path]:
+    """Python files of the package below the core."""
+    return sorted((CORE.parent / "dovetail_numerics").rglob("*.py"))
 
 
 def plugin_files() -> list[Path]:

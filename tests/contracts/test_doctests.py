@@ -8,13 +8,13 @@ import warnings
 
 import pytest
 
-from tests.contracts.sources import CORE, core_files, plugin_files
+from tests.contracts.sources import CORE, core_files, numerics_files, plugin_files
 
 
 def _modules() -> list[str]:
     """The modules of the core and the plugins, by dotted name."""
     names = []
-    for path in [*core_files(), *plugin_files()]:
+    for path in [*core_files(), *numerics_files(), *plugin_files()]:
         top = CORE.parent if CORE in path.parents else next(p for p in path.parents if not (p / "__init__.py").exists())
         parts = path.relative_to(top).with_suffix("").parts
         if parts[-1] not in ("__main__", "__init__"):

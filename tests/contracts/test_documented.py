@@ -9,12 +9,12 @@ import pytest
 
 import dovetail
 from dovetail import ops
-from tests.contracts.sources import core_files, module_name
+from tests.contracts.sources import core_files, module_name, numerics_files
 
 
 def _public() -> list[tuple[str, str]]:
     found = []
-    for path in core_files():
+    for path in core_files() + numerics_files():
         name = module_name(path)
         if path.name == "__main__.py" or any(part.startswith("_") for part in name.split(".")):
             continue

@@ -7,11 +7,12 @@ An import inside a function may point anywhere, but each that points the wrong w
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.contracts.sources import CORE, core_files, imports, module_name, parse, relative
+from tests.contracts.sources import CORE, core_files, imports, module_name, numerics_files, parse, relative
 
 # From the bottom up. A name stands for the module or folder and all below it; the longest name wins.
 SPINE = (
@@ -19,10 +20,8 @@ SPINE = (
     "absent",  # what is no matter here, and what plugins bring: a table that is read when it is asked for
     "size",
     "dtypes",
-    "memoryless",  # arrays of the device meta
     "device",
     "generator",
-    "random_streams",
     "autograd.modes",
     "autograd.node_names",
     "autograd.node",  # the bare Tensor
@@ -62,6 +61,7 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "fft": ("ops", ()),
     "linalg": ("ops", ()),
     "types": ("tensor", ()),
+    "func": ("nn", ("graph",)),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),
@@ -165,6 +165,14 @@ def test_imports_inside_functions_are_listed() -> None:
 )
 def test_the_rule(source: str, target: str, expected: bool) -> None:
     assert allowed(layer(source) or "", layer(target) or "") is expected
+
+
+def test_numerics_stand_alone() -> None:
+    """What lies below the core imports NumPy and itself alone, also inside functions."""
+    for path in numerics_files():
+        package = ".".join(path.relative_to(CORE.parent).parent.parts)
+        found = {item.target.partition(".")[0] for item in imports(parse(path), package)}
+        assert found <= {"numpy", "dovetail_numerics", *sys.stdlib_module_names}, relative(path)
 
 
 def test_imports_are_read() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from dovetail.generator import Generator
 from dovetail.graph import raw
-from dovetail.random_streams import normal as draw
-from dovetail.random_streams import randperm, uniform
 from dovetail_cpu import _native, twin
+from dovetail_numerics.streams import normal as draw
+from dovetail_numerics.streams import randperm, uniform
 
 
 def rows(seed: int, count: int) -> np.ndarray:
@@ -18,7 +18,7 @@ def rows(seed: int, count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("mean,std", [(0.0, 1.0), (0.3, 1.7), (-2.0, 0.0)])
 def test_box_muller(mean: float, std: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dovetail.random_streams.normal import box_muller
+    from dovetail_numerics.streams.normal import box_muller
 
     found, want = rows(1, 5000), rows(1, 5000)
     found[0, 0] = want[0, 0] = 0.0  # log 1

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from docs._ext import floors, imports
-from tests.contracts.sources import CORE, ROOT, core_files, parse, plugin_files
+from tests.contracts.sources import CORE, ROOT, core_files, module_name, parse, plugin_files
 from tests.contracts.sources import imports as imported
 from tests.contracts.test_imports import MODULES, inside
 
@@ -28,6 +28,10 @@ def house(core) -> str:
 def read(*, lazy: bool) -> set[tuple[str, str]]:
     """The imports between rooms as the contract tests read them."""
     found = [(imports.room(module), imports.room(target), late) for path in core_files() for module, target, late, _ in inside(path)]
+    for path in core_files():
+        module = module_name(path)
+        targets = imported(parse(path), module if path.name == "__init__.py" else module.rpartition(".")[0])
+        found += [(imports.room(module), "numerics", item.lazy) for item in targets if item.target.startswith("dovetail_numerics")]
     return {(source, target) for source, target, late in found if late == lazy and source != target}
 
 
@@ -54,12 +58,13 @@ def test_every_import_is_an_arrow_or_follows_from_arrows(house) -> None:
 
 def test_arrows_point_down_and_boxes_are_apart(house) -> None:
     boxes = {name: (float(x), float(y), float(x) + float(wide)) for name, x, y, wide in BOX.findall(house)}
-    assert set(boxes) == {imports.room(".".join(("dovetail", *path.relative_to(CORE).parts[:1])).removesuffix(".py")) for path in _places()}
+    assert set(boxes) == {"numerics", *(imports.room(module_name(path)) for path in _places())}
     assert all(boxes[source][1] < boxes[target][1] for source, target in ARROW.findall(house))
     for name, (left, top, right) in boxes.items():
         beside = [other for other, (x, y, _) in boxes.items() if y == top and x >= left and other != name]
         assert all(boxes[other][0] - right > 10 for other in beside)
-    assert boxes["errors"][1] == max(y for _, y, _ in boxes.values()) and boxes["cli"][1] == min(y for _, y, _ in boxes.values())
+    assert boxes["numerics"][1] == max(y for _, y, _ in boxes.values())
+    assert not {"cli", "extend"} & {target for _, target in ARROW.findall(house)}  # what nothing imports stands on top
 
 
 def _places() -> list:
@@ -74,7 +79,7 @@ def test_the_dots_are_the_imports_of_the_plugins() -> None:
     for path in plugin_files():
         plugin, *folders = path.relative_to(ROOT / "plugins").parts[:-1]
         for item in imported(parse(path), ".".join(folders), exists):
-            if item.target.split(".")[0] == "dovetail" and imports.room(item.target) != plugin:
+            if item.target.split(".")[0] in ("dovetail", imports.NUMERICS) and imports.room(item.target) != plugin:
                 expected.setdefault((plugin, imports.room(item.target)), set()).add((path, item.lazy))
     svg = floors.matrix(found, [])
     assert set(ARROW.findall(svg)) == set(expected)

@@ -83,6 +83,7 @@ def test_free_dimensions():
 
 
 def test_every_op_has_a_lowering_or_a_reason():
+    assert dv.lu and dv.geqrf  # their ops are made when they are first asked for
     ours = {name for name in OPS if "/" not in name}
     lowered = {key.rpartition("@")[0] for key in plugins.lowerings.list("*@onnx")}
     assert ours - lowered == REASONS.keys() and not lowered & REASONS.keys()

@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 dv = pytest.importorskip("dovetail")
 
-from dovetail import random_streams as rs
 from dovetail.autograd.node import wrap
 from dovetail.generator import Generator
 from dovetail.ops import random_fill
+from dovetail_numerics import streams as rs
 
 pytestmark = pytest.mark.parity
 

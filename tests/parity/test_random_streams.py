@@ -11,8 +11,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from dovetail import random_streams as rs
 from dovetail.generator import Generator
+from dovetail_numerics import streams as rs
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnknownAttribute
@@ -20,15 +21,16 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from . import functional, graph
+    from . import forward_ad, functional, graph
 
-    forward_ad: Any
     profiler: Any
 else:
 
     def __getattr__(name: str) -> Any:
-        """A plugin's module, or a clear error for one of PyTorch's that is not here, with what to use instead."""
-        if name in ("forward_ad", "profiler"):
+        """A module that is imported when first used, or a clear error for one of PyTorch's that is not here, with what to use instead."""
+        if name == "forward_ad":
+            return import_module(f"{__name__}.{name}")
+        if name == "profiler":  # a plugin's
             from ..plugins.namespaces import resolve
 
             return resolve(f"autograd.{name}")

@@ -18,9 +18,9 @@ __all__ = ["backward", "grad"]
 
 
 if TYPE_CHECKING:
-    from dovetail_science.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
+    from .derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
 else:
-    __getattr__, __dir__ = later(__name__)  # whole derivatives, which a plugin brings
+    __getattr__, __dir__ = later(__name__)  # whole derivatives, written with ops, which stand above this module
 
 
 def _many(x: Any) -> list[Any]:

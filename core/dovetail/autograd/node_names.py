@@ -56,5 +56,5 @@ def node_name(op: str, node: Any) -> str:
     """
     title = getattr(node, "extra", 0)
     name = title if title.__class__ is str else _BY_SHAPE[op](node) if op in _BY_SHAPE else _FIXED.get(op)
-    name = name or "".join(part.capitalize() for part in re.findall(r"[a-z]+|\d+", op.replace("science/linalg", "linalg"))) + "0"
+    name = name or "".join(part.capitalize() for part in re.findall(r"[a-z]+|\d+", op)) + "0"
     return f"{name[:-1]}Backward{name[-1]}" if name[-1].isdigit() else name

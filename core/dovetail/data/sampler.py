@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from .. import random_streams
+from dovetail_numerics import streams
+
 from ..dtypes import float64, int64
 from ..errors import TypeMismatch, ValueRangeError
 from ..generator import Generator, current
@@ -50,7 +51,7 @@ class SequentialSampler(Sampler[int]):
 
 def draw_seed(generator: Any = None) -> int:
     """One 64-bit draw, as PyTorch makes it where a pass over the data begins: programs stay in step with its stream."""
-    return int(random_streams.random_(current(generator), (), np.int64))
+    return int(streams.random_(current(generator), (), np.int64))
 
 
 def _fresh(generator: Any) -> Any:

@@ -6,12 +6,16 @@ boxes as the engine does, so it moves with the minor versions of the core.
 
 from __future__ import annotations
 
+from dovetail_numerics.generator import blocks
+from dovetail_numerics.streams.draws import below, doubles, fractions
+from dovetail_numerics.streams.integers import exchanged
+
 from ..autograd.engine import Walk
 from ..autograd.functional import grad
 from ..autograd.modes import COLD, GRAD, STATE, enable_grad, observing
 from ..autograd.node import CLASSES, Leaf, Node, Output, Tensor, changed, producer, tick, wrap
 from ..dtypes import HALF
-from ..generator import Generator, blocks, current
+from ..generator import Generator, current
 from ..nn._hooks import GLOBAL, TABLES
 from ..ops._call import array, dispatch, finish_many, one, two
 from ..ops._layout import IMAGES, afresh, converted
@@ -23,8 +27,6 @@ from ..ops._viewing import view_of
 from ..ops.contract import product
 from ..ops.dropout import scaled
 from ..ops.memory import alias
-from ..random_streams._draws import below, doubles, fractions
-from ..random_streams.integers import exchanged
 
 __all__ = [
     "CLASSES", "COLD", "GLOBAL", "GRAD", "HALF", "IGNORE", "IMAGES", "OPS", "STATE", "TABLES", "Generator", "Leaf", "Node", "Output",

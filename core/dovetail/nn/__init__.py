@@ -36,6 +36,6 @@ from . import modules, utils  # isort: skip - they show what is above under othe
 
 
 if TYPE_CHECKING:
-    from dovetail_torch.faces.layers import CrossMapLRN2d
+    from . import grad
 else:
-    __getattr__, __dir__ = later(__name__)  # what a plugin brings
+    __getattr__, __dir__ = later(__name__)  # what is imported when it is first used, and what a plugin brings

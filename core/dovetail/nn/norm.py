@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
+from ..errors import ValueRangeError
+from ..ops.contract import einsum
+from ..ops.ranges import arange
 from . import functional as F
 from . import init
 from ._make import Layer, need, parameters
 from .parameter import Parameter
 
-__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 class _Affine(Layer):
@@ -99,6 +102,27 @@ class LocalResponseNorm(Layer, calls=F.local_response_norm, shows="!size alpha b
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self._keep(size=size, alpha=alpha, beta=beta, k=k)
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """:class:`LocalResponseNorm` as old programs have it, on (N, C, H, W): every sum of squares has that of channel 0 in it, as PyTorch's.
+
+    The gradient is that of the result (PyTorch's own is off by a channel).
+
+    >>> import dovetail as dv
+    >>> dv.nn.CrossMapLRN2d(3)(dv.ones(1, 4, 3, 3)).shape
+    dovetail.Size([1, 4, 3, 3])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() != 4:
+            raise ValueRangeError("CrossMapLRN2d", f"Expected input to be 4D, got {input.dim()}D instead.")
+        c = arange(input.size(1), device=input.device)
+        near = (((c[:, None] - c).abs() < int((self.size - 1) / 2 + 1)) | (c == 0)).to(input.dtype)
+        return input * (einsum("nchw,dc->ndhw", input * input, near) * (self.alpha / self.size) + self.k) ** -self.beta
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._sums import unreduce
+from ._reducing import unreduce
 from .gather import gather, gather_grad
 
 __all__ = ["pick", "place", "place_reduced"]

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.memoryless import Memoryless
+
 from ..device import xp
 from ..errors import DtypeError
-from ..memoryless import Memoryless
 from ._refuse import type_name
 
 __all__ = ["add_rows", "broadcast", "check_index", "same_type", "scatter_add", "scatter_at", "strided"]

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dovetail_numerics.memoryless import Memoryless, without
+
 from ..autograd.graph import pack
 from ..autograd.modes import AUTOCAST, GRAD, INFERENCE, OBSERVE, SAVING, STATE
 from ..autograd.node import ASKED, CLASSES, Node, Output, Tensor, tick, wrap
 from ..dtypes import HALF
 from ..errors import TypeMismatch
-from ..memoryless import Memoryless, without
 from . import _prepare
 from ._autocast import cast_for
 from ._layout import IMAGES, afresh

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dovetail_numerics.windows import Sizes, blocks, padded, tap_views, unpadded, window_sizes
+
 from ._op import Array, op, xp
-from ._windows import Sizes, blocks, padded, tap_views, unpadded, window_sizes
 from .arithmetic import held
 
 __all__ = ["convolution", "convolution_input_grad", "convolution_weight_grad"]

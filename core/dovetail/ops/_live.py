@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.memoryless import Memoryless
+
 from ..autograd import engine
 from ..autograd.node import CLASSES, Node, is_array
 from ..errors import OutOfMemory
-from ..memoryless import Memoryless
 
 __all__ = ["exhausted", "owner"]
 

@@ -8,15 +8,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import random_streams
+from dovetail_numerics import streams
+from dovetail_numerics.memoryless import Memoryless, mapped, without
+from dovetail_numerics.streams.draws import demand
+
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import Tensor, changed
 from ..device import Device, device_of, to_device
 from ..dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from ..errors import DeviceError, DtypeError, ShapeError, TypeMismatch, ValueRangeError
 from ..generator import Generator, current
-from ..memoryless import Memoryless, mapped, without
-from ..random_streams._draws import demand
 from ._live import exhausted
 from ._op import Array, Fixed, op
 from ._prepare import attend, told
@@ -52,22 +53,24 @@ def source(where: Device, generator: Any = None) -> tuple[Any, Any]:
         raise TypeMismatch("random", f"generator is {generator!r} ({type(generator).__name__})", "expected a Generator or None")
     if where.type == "cpu":
         attend(STATE.word)  # a first draw often comes before the first op: parameters
-        return random_streams, current(generator)
+        return streams, current(generator)
     if where.type == "meta":
         return _Undrawn(), current(Generator())
     if generator is not None:
         what = "Expected a 'cuda' device type for generator but found 'cpu'"
         raise DeviceError("random", what, "tensors on a GPU draw from CuPy's generator", "leave generator out; manual_seed seeds both")
+    from dovetail_numerics.streams import gpu
+
     from . import _random_gpu
 
-    return _random_gpu, _random_gpu.stream(where.index)
+    return gpu, _random_gpu.stream(where.index)
 
 
 class _Undrawn:
     """The streams of the device ``meta``: numbers nobody sees, from a generator that is thrown away."""
 
     def __getattr__(self, name: str) -> Any:
-        stream = getattr(random_streams, name)
+        stream = getattr(streams, name)
         return lambda *args: without(stream(*(np.ones(a.shape, a.dtype) if a.__class__ is Memoryless else a for a in args)))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..autograd.node import ASKED, CLASSES
-from ..errors import DovetailError, DtypeError, GradError, NotATensor, TypeMismatch
+from ..errors import DovetailError, DtypeError, GradError, NotATensor, RangeError, TypeMismatch
 
 __all__ = [
-    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "no_bools", "no_zeros", "not_for", "ordered",
-    "tensors", "type_name", "underived", "whole_numbers",
+    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "listing", "no_bools", "no_zeros", "not_for",
+    "ordered", "refuse_scalar", "refuse_types", "tensors", "type_name", "underived", "whole_numbers",
 ]  # fmt: skip
 
 _NAMES = {
@@ -103,3 +103,21 @@ def tensors(where: str, **arguments: Any) -> None:
     for name, value in arguments.items():
         if value.__class__ not in CLASSES and value.__class__ not in ASKED:
             raise NotATensor(f"{where}()", f"argument {name!r} must be Tensor, not {type(value).__name__}")
+
+
+def refuse_types(where: str, x: Any, kinds: str) -> None:
+    """Refuse types that PyTorch does not take there: `kinds` are NumPy's letters, "b" for bool, "iu" for integers."""
+    if x.dtype.kind in kinds:
+        what = f"\"{where}\" not implemented for '{type_name(x.dtype)}'"
+        raise NotForType(where, what, "expected a floating-point type", "convert with .float()")
+
+
+def refuse_scalar(where: str, x: Any) -> None:
+    """Refuse a 0-d array with an IndexError, as PyTorch does."""
+    if not x.ndim:
+        raise RangeError(where, "Dimension out of range: the input has no dimensions")
+
+
+def listing(shape: Sequence[int]) -> str:
+    """A shape as PyTorch's messages write it: ``[8, 3, 32, 32]``."""
+    return f"[{', '.join(map(str, shape))}]"

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.blockwise import choose, masked
+from dovetail_numerics.erf import TANH_FORM, horner
+from dovetail_numerics.erf import erf as raw_erf
+
 from ..autograd.node import Tensor
 from ..errors import DtypeError, ShapeError
-from ._blockwise import choose, in_blocks, masked
+from ._blocks import in_blocks
 from ._dims import dim_of
-from ._erf import TANH_FORM, horner
-from ._erf import erf as raw_erf
 from ._op import Array, op, xp
 from ._refuse import floats_only, tensors
 from .arithmetic import _add, mul, zero

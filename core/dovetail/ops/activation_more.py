@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.blockwise import choose, masked
+
 from ..autograd.node import Tensor, titled
 from ..errors import DtypeError, ValueRangeError
-from ._blockwise import choose, in_blocks, masked
+from ._blocks import in_blocks
 from ._op import Array, op, xp
 from ._refuse import DivisionByZero, fits, no_bools
 from .activation import apply

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.windows import Sizes
+
 from ..errors import ShapeError, TypeMismatch, ValueRangeError
 from ._dims import whole
 from ._op import Array, Fixed, op, xp
+from ._refuse import listing, refuse_scalar, refuse_types
 from ._resampling import Axis, resample
-from ._windows import Sizes, listing, named, over_batch, refuse_scalar, refuse_types
+from ._spatial import named, over_batch
 from .pool import avg_pool, largest, plane_scatter, tiles
 
 __all__ = ["adaptive_avg_pool1d"]

@@ -16,7 +16,7 @@ from ._layout import like
 from ._op import Array, Fixed, op, xp
 from ._prepare import told
 from ._random import source
-from ._windows import listing, refuse_types
+from ._refuse import listing, refuse_types
 from .dropout import Improbable, dropout
 from .join import cat
 from .linalg import linear

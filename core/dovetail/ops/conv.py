@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dovetail_numerics.windows import Sizes, window_sizes
+
 from ..errors import DtypeError, ShapeError
 from ._convolution import convolution, convolution_input_grad
-from ._refuse import not_for
-from ._windows import Sizes, listing, named, over_batch, refuse_types, spread, window_sizes
+from ._refuse import listing, not_for, refuse_types
+from ._spatial import named, over_batch, spread
 from .pad import pad as padded
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.sums import widened
+
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of
 from ..dtypes import from_numpy_dtype
@@ -15,7 +17,6 @@ from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._refuse import flags, type_name, underived
 from ._results import results
-from ._sums import widened
 from .ranges import linspace
 from .views import reshape
 

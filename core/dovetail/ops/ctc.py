@@ -11,7 +11,7 @@ from ..autograd.node import wrap
 from ..errors import DtypeError, GradError, ShapeError
 from ._arrays import scatter_add
 from ._op import Array, Fixed, op, xp
-from ._windows import listing
+from ._refuse import listing
 from .loss import reduced, reduction_of
 
 __all__ = ["ctc_loss"]

@@ -13,7 +13,7 @@ from ._layout import order_of
 from ._op import Array, Fixed, op, xp
 from ._prepare import told
 from ._random import source
-from ._windows import refuse_types
+from ._refuse import refuse_types
 from .inplace import inplace
 
 __all__: list[str] = []

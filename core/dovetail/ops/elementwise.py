@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._blockwise import in_blocks
+from ._blocks import in_blocks
 from ._op import Array, op, xp
 from ._ufunc import ufunc
 from .arithmetic import _add, _div, _sub, held, mul

@@ -12,8 +12,8 @@ from ..errors import AssertedError, DtypeError, RangeError, ShapeError, Unsuppor
 from ._arrays import add_rows, check_index
 from ._op import Array, Fixed, op, xp
 from ._override import of_plugin
+from ._refuse import listing, refuse_types
 from ._refuse import type_name as legacy
-from ._windows import listing, refuse_types
 from .join import cat
 
 __all__: list[str] = []

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.sums import widened
+
 from ..autograd.node import CLASSES, Tensor, titled
 from ..errors import DtypeError, RangeError, ShapeError, TypeMismatch, UnsupportedError
 from ._along import place_reduced
 from ._dims import dim_of
 from ._op import Array, op, xp
+from ._reducing import axes, unreduce
 from ._refuse import no_bools, type_name
 from ._results import results
-from ._sums import axes, unreduce, widened
 from .arithmetic import mul
 from .elementwise import maximum, minimum
 from .norms import tie_weights

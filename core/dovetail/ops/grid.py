@@ -8,13 +8,14 @@ from functools import reduce
 from operator import add, mul
 from typing import Any
 
+from dovetail_numerics.taps import far, near
+
 from ..autograd.functional import grad
 from ..autograd.modes import STATE, enable_grad, no_grad
 from ..autograd.node import titled, wrap
 from ..errors import DtypeError, ShapeError, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
-from ._resampling import far, near
-from ._windows import listing, refuse_types
+from ._refuse import listing, refuse_types
 from .pool import plane_gather
 from .ranges import linspace
 from .select import where

@@ -92,9 +92,10 @@ def adopt(made: dict[str, Any]) -> None:
     """Let compiled twins serve wherever the core calls these functions by name: they do the same, or hand the call to them."""
     from ..autograd.engine import late
 
-    ops = "ops._call ops._viewing ops.contract ops.dropout ops.index"
-    for module in f"{ops} generator random_streams._draws random_streams.choice random_streams.integers random_streams.normal".split():
-        home = vars(import_module(f"dovetail.{module}"))
+    ops = "_call _viewing contract dropout index".split()
+    numerics = "generator streams.draws streams.choice streams.integers streams.normal".split()
+    for module in [*(f"dovetail.ops.{name}" for name in ops), *(f"dovetail_numerics.{name}" for name in numerics)]:
+        home = vars(import_module(module))
         home.update({name: function for name, function in made.items() if name in home})
     late.walk, late.collect = made["walk"], made["collect"]
 

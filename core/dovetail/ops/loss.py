@@ -13,8 +13,7 @@ from ..autograd.node import wrap
 from ..dtypes import get_default_dtype
 from ..errors import DtypeError, GradError, ShapeError, ValueRangeError
 from ._op import Array, Fixed, op, xp
-from ._refuse import tensors
-from ._windows import listing, refuse_types
+from ._refuse import listing, refuse_types, tensors
 from .activation_more import logsigmoid
 from .dropout import Improbable
 from .elementwise import xlogy

@@ -11,8 +11,8 @@ from ..autograd.node import titled
 from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
 from ._arrays import check_index
 from ._op import Array, Fixed, op, xp
+from ._refuse import listing, refuse_scalar, refuse_types
 from ._refuse import type_name as legacy
-from ._windows import listing, refuse_scalar, refuse_types
 from .linalg import linear
 from .loss import Flag, reduced, reduction_of, refuse_gradient
 from .select import where

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.memoryless import Memoryless
+
 from ..autograd.node import wrap
 from ..errors import DtypeError, ShapeError, ValueRangeError
-from ..memoryless import Memoryless
 from ._op import xp
-from ._refuse import tensors, type_name
-from ._windows import listing, refuse_scalar, refuse_types
+from ._refuse import listing, refuse_scalar, refuse_types, tensors, type_name
 from .activation_more import logsigmoid
 from .distance import pairwise_distance
 from .loss import Flag, reduced, reduction_of, refuse_gradient

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.sums import total, widened
+
 from ..autograd import engine
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Leaf, Tensor, changed, wrap
@@ -169,7 +171,6 @@ def sum_to(input: Array, shape: Any) -> Array:
     """Sum over what broadcasting from `shape` had repeated."""
     k = input.ndim - len(shape)
     axes = tuple(range(k)) + tuple(i + k for i, n in enumerate(shape) if n == 1 and input.shape[i + k] != 1)
-    from ._sums import total, widened
 
     return total(widened(input), axes, True).reshape(shape).astype(input.dtype, copy=False)
 

@@ -14,8 +14,8 @@ from ._dims import sizes_of
 from ._layout import afresh
 from ._op import Array, Fixed, op, xp
 from ._prepare import told
+from ._refuse import listing, refuse_scalar, refuse_types
 from ._rows import back, dots, means, standardise
-from ._windows import listing, refuse_scalar, refuse_types
 from .memory import as_images
 from .pad import pad
 from .pool import avg_pool2d

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.sums import squares, total, widened
+
 from ..autograd.node import Tensor
 from ..dtypes import from_numpy_dtype, promote_types, to_numpy_dtype
 from ..errors import DtypeError, ShapeError
 from ._dims import dim_of
 from ._op import Array, op, xp
 from ._out import into
+from ._reducing import axes, count, unreduce
 from ._refuse import tensors, type_name
-from ._sums import axes, count, squares, total, unreduce, widened
 from .arithmetic import mul, sub
 from .inplace import write
 from .reduce import _over
@@ -172,8 +174,7 @@ def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False, *, o
     >>> dv.nuclear_norm(dv.tensor([[3., 0.], [0., 4.]]))
     tensor(7.)
     """
-    dim, keepdim = (dim, keepdim) if not isinstance(dim, bool) else ((-2, -1), dim)
-    return norm(input, "nuc", dim, keepdim, out)
+    return norm(input, "nuc", (-2, -1), dim, out) if isinstance(dim, bool) else norm(input, "nuc", dim, keepdim, out)
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:

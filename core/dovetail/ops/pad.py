@@ -10,8 +10,7 @@ from ..errors import ShapeError, TypeMismatch, UnsupportedError
 from ._dims import sizes_of
 from ._layout import copied
 from ._op import Array, op, xp
-from ._refuse import fits
-from ._windows import listing, refuse_types
+from ._refuse import fits, listing, refuse_types
 from .index import getitem_grad, slices
 
 __all__: list[str] = []

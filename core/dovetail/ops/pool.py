@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.windows import Sizes, Window, padded, unpadded
+
 from ..autograd.node import wrap
 from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._arrays import check_index, scatter_add
 from ._op import Array, Fixed, op, xp
-from ._windows import Sizes, Window, listing, named, over_batch, padded, refuse_scalar, refuse_types, spread, unpadded
+from ._refuse import listing, refuse_scalar, refuse_types
+from ._spatial import named, over_batch, spread
 
 __all__ = ["avg_pool1d", "max_pool1d", "max_pool2d", "max_pool3d"]
 METHODS = ()

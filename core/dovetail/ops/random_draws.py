@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.errors import DistributionError
+
 from ..autograd.modes import GRAD, STATE
 from ..autograd.node import CLASSES, Tensor
 from ..device import device_of
 from ..dtypes import from_numpy_dtype
 from ..errors import DtypeError, ShapeError, TypeMismatch
-from ..random_streams._draws import DistributionError
 from ._op import xp
 from ._prepare import _mismatch
 from ._random import deliver, demand, demand_floating, drawn, made, normals, shape_of, source, tensor_argument, whole

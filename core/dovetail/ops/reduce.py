@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.sums import total, widened
+
 from ..autograd.node import Tensor, titled
 from ..dtypes import to_numpy_dtype
 from ..errors import DtypeError, ShapeError, TypeMismatch
 from ._op import Array, op, xp
+from ._reducing import axes, count, summable, unreduce
 from ._refuse import type_name
-from ._sums import axes, count, summable, total, unreduce, widened
 from .arithmetic import div, held, mul, neg, sub
 from .scan import product_before
 from .shape import flip

@@ -6,11 +6,14 @@ import math
 import warnings
 from typing import Any
 
+from dovetail_numerics.windows import Sizes, Window, padded, unpadded, window_sizes
+
 from ..autograd.node import titled
 from ..errors import RangeError, ShapeError, TypeMismatch, UnsupportedError, ValueRangeError
 from ._op import Array, op, xp
+from ._refuse import listing, refuse_types
 from ._resampling import Axis, resample
-from ._windows import Sizes, Window, listing, over_batch, padded, refuse_types, spread, unpadded, window_sizes
+from ._spatial import over_batch, spread
 from .adaptive_pool import adaptive_avg_pool
 from .memory import as_images, contiguous_format
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dovetail_numerics.blockwise import masked
+
 from .. import dtypes as dt
 from ..autograd.node import Tensor
 from ..errors import DtypeError
-from ._blockwise import masked
 from ._layout import copied
 from ._op import Array, op, xp
 from ._refuse import NotForType, floats_only, no_bools, not_for, tensors, underived

@@ -11,8 +11,8 @@ from ..errors import DtypeError, ShapeError
 from ._along import place
 from ._dims import dim_of
 from ._op import Array, op, xp
+from ._reducing import summable
 from ._results import results
-from ._sums import summable
 from .arithmetic import add, div, held, mul, sub
 from .join import cat
 from .shape import flip

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.blockwise import choose, masked
+
 from .. import dtypes as dt
 from ..autograd.node import CLASSES, Tensor
 from ..errors import DtypeError, ShapeError, TypeMismatch
-from ._blockwise import choose, masked
 from ._op import Array, Fixed, op, xp
 from ._refuse import fits, tensors, type_name
 from .arithmetic import zero

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from dovetail_numerics.sums import total
+
 from ..autograd.node import Tensor
 from ..dtypes import to_numpy_dtype
 from ..errors import TypeMismatch
 from ._dims import dim_of
 from ._op import Array, op, xp
-from ._sums import total
 from .arithmetic import mul, neg, sub
 from .memory import cast
 from .reduce import sum

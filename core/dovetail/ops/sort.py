@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from dovetail_numerics.sums import widened
+
 from ..autograd.node import CLASSES, Tensor, wrap
 from ..errors import DtypeError, NotATensor, ShapeError
 from ._along import pick, place
 from ._dims import dim_of
 from ._op import Array, Fixed, op, xp
 from ._results import results
-from ._sums import widened
 from .arithmetic import add, lerp, mul, sub
 from .transpose import movedim
 from .views import reshape

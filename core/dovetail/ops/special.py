@@ -6,10 +6,12 @@ import importlib
 import math
 from typing import Any
 
+from dovetail_numerics import erf as _erf
+from dovetail_numerics import gamma as _gamma
+
 from ..autograd.node import CLASSES, Tensor
 from ..dtypes import can_cast
 from ..errors import DtypeError
-from . import _erf, _gamma
 from ._dims import whole
 from ._layout import converted
 from ._op import Array, op

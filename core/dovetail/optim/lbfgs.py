@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dovetail_numerics.line_search import strong_wolfe
+
 from ..autograd.modes import no_grad
 from ..autograd.node import changed
 from ..errors import UnsupportedError
 from ..ops.join import cat
-from ._line_search import strong_wolfe
 from .optimizer import Optimizer, check, checked, number
 
 __all__ = ["LBFGS"]

@@ -47,8 +47,7 @@ _CORE = os.path.dirname(os.path.dirname(__file__))
 @cache
 def reserved_modules() -> set[str]:
     """Give the names of the core's own modules, which no plugin may take; ``cpu`` is also that of a first-party plugin."""
-    files = (entry.name for entry in os.scandir(_CORE) if not entry.name.endswith(".pyi"))  # func.pyi tells of a plugin's module
-    return ({name.partition(".")[0] for name in files} | {"dovetail", "core"}) - {"cpu"}
+    return ({entry.name.partition(".")[0] for entry in os.scandir(_CORE)} | {"dovetail", "core"}) - {"cpu"}
 
 
 def is_module(dotted: str) -> bool:

@@ -40,6 +40,7 @@ def plugin_code_imported() -> list[str]:
         "dovetail_mpi",
         "dovetail_train",
         "dovetail_pytest",
+        "dovetail_numerics",  # the core's own
     )
     return [name for name in sys.modules if name.startswith(("dovetail_", "acme")) and not name.startswith(real)]
 

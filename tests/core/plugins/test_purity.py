@@ -38,7 +38,7 @@ def test_listing_everything_imports_no_plugin_code(bombs, python):
     program = (
         "import sys\nfrom dovetail import plugins\nfrom dovetail.plugins.names import HOOK_KINDS\n"
         "print([len(getattr(plugins, kind)) for kind in HOOK_KINDS], plugins.models.get('p1/net').target, plugins.problems())\n"
-        "print([name for name in sys.modules if name.startswith('dovetail_')])\n"
+        "print([name for name in sys.modules if name.startswith('dovetail_') and not name.startswith('dovetail_numerics')])\n"
     )
     for _ in range(2):  # without the cache, and with it
         assert python(program) == "[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0] dovetail_p1.models:net []\n[]\n"

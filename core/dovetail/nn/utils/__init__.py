@@ -19,9 +19,9 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from dovetail_science.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
     from dovetail_torch.faces.layers import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
 
     from . import fusion, parametrizations, parametrize, stateless
+    from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 else:
-    __getattr__, __dir__ = later(__name__)  # what plugins bring
+    __getattr__, __dir__ = later(__name__)  # what is imported when it is first used, and what a plugin brings

@@ -65,7 +65,7 @@ def _top(frame: Any) -> str:
 
 def in_core(name: str) -> bool:
     """Whether a top-level package is the core, or ours."""
-    return name in ("dovetail", "dovetail_cpu")
+    return name in ("dovetail", "dovetail_numerics", "dovetail_cpu")
 
 
 def _library(name: str) -> bool:
@@ -273,7 +273,7 @@ class Watch:
     def _builtin(self, frame: Any, function: Any) -> None:
         name, own, top = function.__name__, getattr(function, "__self__", None), _top(frame)
         if in_core(top):
-            drawing = frame.f_globals["__name__"].startswith(("dovetail.random_streams", "dovetail.generator"))
+            drawing = frame.f_globals["__name__"].startswith(("dovetail_numerics.streams", "dovetail_numerics.generator"))
             if name in ("item", "tolist") and isinstance(own, np.ndarray) and not drawing:
                 self.refuse("a value is read", frame)
             return

@@ -1,5 +1,5 @@
 // The Mersenne Twister (Matsumoto and Nishimura, 1998), and Box and Muller's transform, step by step the arithmetic of
-// random_streams/normal.py: Cephes' single-precision logarithm, sine and cosine, with the same steps fused, which are PyTorch's.
+// streams/normal.py: Cephes' single-precision logarithm, sine and cosine, with the same steps fused, which are PyTorch's.
 // This file is compiled without contraction: what is fused is written so. Its loops are for the compiler to turn into vectors.
 #include "random.h"
 

@@ -1,4 +1,4 @@
-// Random numbers: the draws of the core's streams (core/dovetail/random_streams), and what they do after them.
+// Random numbers: the draws of the core's streams (core/dovetail_numerics/streams), and what they do after them.
 #pragma once
 #include <cstdint>
 

@@ -22,7 +22,7 @@ REASONS: dict[str, str] = {
     ),
     **dict.fromkeys(
         (
-            "linalg_eig", "linalg_eigh", "linalg_lstsq", "linalg_pinv", "linalg_svd",
+            "linalg_eig", "linalg_eigh", "linalg_geqrf", "linalg_lstsq", "linalg_pinv", "linalg_svd",
         ),
         _DECOMPOSITION,
     ),

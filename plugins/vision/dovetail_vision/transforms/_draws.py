@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 import dovetail
-from dovetail import Tensor, random_streams
+from dovetail import Tensor
 from dovetail.generator import current
-from dovetail.random_streams.rejection import standard_gamma
+from dovetail_numerics import streams
+from dovetail_numerics.streams import standard_gamma
 
 __all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
 
@@ -17,22 +18,22 @@ __all__ = ["beta", "dirichlet", "happens", "uniform", "whole"]
 def uniform(low: float, high: float) -> float:
     """A number from ``low`` to ``high``, in float32, or in float64 where that is the default type."""
     if dovetail.get_default_dtype() is dovetail.float64:
-        return float(random_streams.uniform(current(), (1,), np.float64, low, high)[0])
+        return float(streams.uniform(current(), (1,), np.float64, low, high)[0])
     first, last = np.float32(low), np.float32(high)
-    share = float(random_streams.uniform(current(), (1,))[0])  # times the width it is exact in float64: the sum is rounded once
+    share = float(streams.uniform(current(), (1,))[0])  # times the width it is exact in float64: the sum is rounded once
     value = np.float32(share * float(last - first) + float(first))
     return float(first if value == last else value)
 
 
 def whole(low: int, high: int) -> int:
     """A whole number from ``low`` to ``high - 1``."""
-    return int(random_streams.randint(current(), low, high, 1)[0])
+    return int(streams.randint(current(), low, high, 1)[0])
 
 
 def happens(p: float) -> bool:
     """True with probability ``p``."""
     kind = np.float64 if dovetail.get_default_dtype() is dovetail.float64 else np.float32
-    return float(random_streams.uniform(current(), (1,), kind)[0]) < p
+    return float(streams.uniform(current(), (1,), kind)[0]) < p
 
 
 def dirichlet(concentration: Sequence[float], rows: int = 1) -> Tensor:

@@ -1,3 +1,0 @@
-"""What dovetail_science.func brings; written by `python -m tools.stubs`, held by tests/contracts/test_stubs.py."""
-
-from dovetail_science.func import *
