@@ -316,8 +316,7 @@ def replace_all_batch_norm_modules_(root: Any) -> Any:
     """
     for module in root.modules():
         if isinstance(module, BatchNorm1d | BatchNorm2d | BatchNorm3d | SyncBatchNorm) and module.track_running_stats:
-            module.running_mean = module.running_var = module.num_batches_tracked = None
-            module.track_running_stats = False
+            module.track_running_stats, module.running_mean, module.running_var, module.num_batches_tracked = False, None, None, None
     return root
 
 

@@ -85,7 +85,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     whole, a, b = listed("addr", [whole, *_vectors(vec1, vec2)])
     beta, alpha = (_alpha("addr", whole._a.dtype, number) for number in (beta, alpha))
     out = mul(mul(a, alpha), b)  # half precision is rounded at every step
-    return add(mul(whole.expand(out._a.shape), beta), out) if beta else out
+    whole = whole.expand(out._a.shape)
+    return add(mul(whole, beta) if beta else whole[:, :0].sum(-1, True, dtype=whole.dtype), out)  # zeros that know their history
 
 
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
