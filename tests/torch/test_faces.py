@@ -109,6 +109,8 @@ def test_safe_classes_are_remembered_and_never_made(tmp_path) -> None:
     assert set not in serialization.get_safe_globals()
     with pytest.raises(NotImplementedError, match="map_location"):
         serialization.register_package(1, len, len)
+    with pytest.raises(UnsupportedError, match=r"mapped tensors are private: .* expected MAP_PRIVATE \(2\), got 1"):
+        serialization.set_default_mmap_options(1)
     other = {"little": "BIG", "big": "LITTLE"}[sys.byteorder]
     with pytest.raises(UnsupportedError, match=f"are read in this machine's, {sys.byteorder}; got LoadEndianness.{other}"):
         serialization.set_default_load_endianness(serialization.LoadEndianness[other])

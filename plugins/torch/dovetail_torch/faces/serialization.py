@@ -110,7 +110,10 @@ def get_default_mmap_options() -> int:
 
 
 def set_default_mmap_options(flags: int) -> AbstractContextManager[Any]:
-    """Remembered, and without effect: mapped tensors are private."""
+    """A block, or a setting, in which mapped tensors are private (2, MAP_PRIVATE), as they always are; others are refused."""
+    if flags != 2:
+        what = "mapped tensors are private: what is written to them never changes the file"
+        raise UnsupportedError("set_default_mmap_options", what, f"expected MAP_PRIVATE (2), got {flags}", "save again after a change")
     _options["mmap"] = flags
     return nullcontext()
 
