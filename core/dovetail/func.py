@@ -1,7 +1,7 @@
 """Transforms of functions: gradients, Jacobians and products with them, and a map over a dimension, which nest in any order.
 
 Derivatives are taken by the engine that `backward` uses, in reverse mode; forward-mode names (`jvp`, `jacfwd`) give the same numbers by two
-backward passes. `vmap` is a loop, exact and no faster than one. Under ``dovetail.func``, as PyTorch's ``torch.func``.
+backward passes. `vmap` is a loop (samplewise.py). Under ``dovetail.func``, as PyTorch's ``torch.func``.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from .autograd.derivatives import jacobian, weighted
 from .autograd.functional import grad as _grad
 from .autograd.modes import enable_grad, is_grad_enabled
 from .autograd.node import CLASSES, Leaf, Tensor, reached
-from .errors import DtypeError, GradError, ShapeError, UnsupportedError, ValueRangeError
-from .generator import default_generator
+from .errors import DtypeError, GradError, ShapeError, ValueRangeError
 from .graph.graph import mapped
+from .nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 from .nn.utils import stateless
-from .ops.compare import equal
 from .ops.create import zeros_like
 from .ops.join import stack
+from .samplewise import vmap
 
 __all__ = [
-    "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
-    "vjp", "vmap",
+    "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip
 
 Func = Callable[..., Any]
@@ -81,18 +81,31 @@ def _split(where: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
         return result, None
     if not (isinstance(result, tuple) and len(result) == 2):
         raise GradError(where, f"the function gave {type(result).__name__}", "expected a pair (output, aux), because of has_aux")
+    _only_tensors(where, result[1])
     return result
 
 
 def _only_tensors(where: str, out: Any) -> Any:
-    """The output of a function, all of whose parts must be tensors."""
+    """Values, all of whose parts must be tensors."""
 
     def one(t: Any) -> Any:
         if t.__class__ not in CLASSES:
-            raise GradError(where, f"expected the function to return only tensors, got unsupported type {type(t)}")
+            raise GradError(where, f"Expected tensors, got unsupported type {type(t)}", "", "put them into tuples and dicts")
         return t
 
     return mapped(out, one)
+
+
+def _some_tensors(where: str, out: Any) -> list[Tensor]:
+    """The tensors of an output, which must have one."""
+    if not (found := _tensors(_only_tensors(where, out))):
+        raise GradError(where, "Expected at least one Tensor, and a non-empty output", f"got {out!r}")
+    return found
+
+
+def _form(tree: Any) -> Any:
+    """The structure of a tree, to be compared."""
+    return mapped(tree, lambda t: None)
 
 
 def _filled(found: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
@@ -178,10 +191,12 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> Any:
     with enable_grad():
         fresh = _fresh("vjp", primals)
         out, aux = _split("vjp", func(*fresh), has_aux)
-    outs, wanted = _tensors(_only_tensors("vjp", out)), _tensors(fresh)
+    outs, wanted = _some_tensors("vjp", out), _tensors(fresh)
 
-    def pull(*cotangents: Any) -> Any:
-        v = _tensors(cotangents[0] if len(cotangents) == 1 else cotangents)
+    def pull(given: Any, retain_graph: bool | None = None, create_graph: bool | None = None) -> Any:
+        if _form(given) != _form(out):
+            raise GradError("vjp", f"the vector has the structure {_form(given)}", f"expected that of the output, {_form(out)}")
+        v = _tensors(given)
         if [t.shape for t in v] != [t.shape for t in outs]:
             what = f"the vector has shapes {[tuple(t.shape) for t in v]}"
             raise ShapeError("vjp", what, f"expected those of the output, {[tuple(t.shape) for t in outs]}")
@@ -203,16 +218,20 @@ def jvp(func: Func, primals: Any, tangents: Any, *, strict: bool = False, has_au
     for name, value in (("primals", primals), ("tangents", tangents)):
         if not isinstance(value, tuple) or not value:
             raise GradError("jvp", f"Expected {name} to be a tuple, got {type(value).__name__}", "it should be valid to call f(*primals)")
-    inner, across = _tensors(primals), _tensors(tangents)
+    inner, across = _some_tensors("jvp", primals), _some_tensors("jvp", tangents)
+    if _form(primals) != _form(tangents):
+        raise GradError("jvp", f"primals are {_form(primals)} and tangents {_form(tangents)}", "Expected the same python structure")
     if [t.shape for t in inner] != [t.shape for t in across]:
         what = f"primals have shapes {[tuple(t.shape) for t in inner]} and tangents {[tuple(t.shape) for t in across]}"
         raise ShapeError("jvp", what, "expected the same")
     with enable_grad():
         fresh = _fresh("jvp", primals)
         out, aux = _split("jvp", func(*fresh), has_aux)
-        outs, wanted = _tensors(_only_tensors("jvp", out)), _tensors(fresh)
+        outs, wanted = _some_tensors("jvp", out), _tensors(fresh)
         dummies = [zeros_like(o).requires_grad_() for o in outs]
         found = weighted(weighted(outs, wanted, dummies, True), dummies, across, True)
+        if strict and any(g is None for g in found):
+            raise GradError("jvp", "an output is independent of the inputs", "expected none with strict=True")
         moved = _regrown(out, _filled(found, outs))
     out, moved, aux = _settled((out, moved, aux), [*wanted, *dummies])
     return (out, moved, aux) if has_aux else (out, moved)
@@ -249,8 +268,10 @@ def jacrev(func: Func, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = Fa
         def flat(*values: Any) -> Any:
             given = dict(zip(numbers, _regrown(fresh, values), strict=True))
             out, side["aux"] = _split("jacrev", func(*(given.get(i, a) for i, a in enumerate(args)), **kwargs), has_aux)
-            side["out"] = _only_tensors("jacrev", out)
-            return tuple(_tensors(out))
+            side["out"], found = out, _some_tensors("jacrev", out)
+            if any(t.is_complex() for t in found):
+                raise GradError("jacrev", "an output is complex", "Expected all outputs to be real", "take torch.view_as_real of it")
+            return tuple(found)
 
         parts = iter(jacobian(flat, tuple(mine), create_graph=True))
 
@@ -280,107 +301,6 @@ def hessian(func: Func, argnums: int | tuple[int, ...] = 0) -> Func:
     return jacfwd(jacrev(func, argnums), argnums)
 
 
-def _spread(where: str, dims: Any, tree: Any) -> list[tuple[Any, int | None]]:
-    """The leaves of a tree, each with its dimension; `dims` is a number, None, or a structure with the tree's own."""
-    if isinstance(dims, tuple | list) and isinstance(tree, tuple | list):
-        if len(dims) != len(tree):
-            raise ValueRangeError(where, f"in_dims has {len(dims)} parts and there are {len(tree)} values", "expected as many")
-        return [pair for d, t in zip(dims, tree, strict=True) for pair in _spread(where, d, t)]
-    if isinstance(tree, dict):
-        return [pair for key in tree for pair in _spread(where, dims[key] if isinstance(dims, dict) else dims, tree[key])]
-    if isinstance(tree, tuple | list):
-        return [pair for t in tree for pair in _spread(where, dims, t)]
-    if dims is not None and not isinstance(dims, int):
-        raise ValueRangeError(where, f"in_dims has {dims!r} for {type(tree).__name__}", "expected a number or None")
-    if dims is not None and tree.__class__ not in CLASSES:
-        raise ValueRangeError(
-            where, f"in_dims is {dims} for an input of type {type(tree).__name__}", "expected a Tensor, or None in in_dims"
-        )
-    if dims is not None and not -tree.dim() <= dims < tree.dim():
-        raise ValueRangeError(where, f"in_dims is {dims} for a tensor of {tree.dim()} dimensions", "expected one of its dimensions")
-    return [(tree, dims)]
-
-
-class NumberGiven(GradError, ValueRangeError):
-    """A number as the result of a mapped function: PyTorch has a RuntimeError for what ``item()`` gave, else a ValueError."""
-
-
-def vmap(func: Func, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Func:
-    """Make a function that maps ``func`` over a dimension of its inputs, and stacks the results along ``out_dims``.
-
-    A loop over samples: the results are those of single calls, and Python may branch on values. ``randomness`` is ``"error"``,
-    ``"different"`` (each sample draws on) or ``"same"`` (all draw the same).
-
-    >>> import dovetail as dv
-    >>> vmap(dv.dot)(dv.ones(3, 2), dv.arange(6.).reshape(3, 2))
-    tensor([1., 5., 9.])
-    """
-    if randomness not in ("error", "different", "same"):
-        raise GradError("vmap", f"randomness is {randomness!r}", "expected 'error', 'different' or 'same'")
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueRangeError("vmap", f"chunk_size is {chunk_size}", "expected a number greater than 0, or None")
-
-    @functools.wraps(func)
-    def inside(*args: Any, **kwargs: Any) -> Any:
-        pairs = _spread("vmap", in_dims, args)
-        mapped_pairs = [(t, d) for t, d in pairs if d is not None]
-        sizes = {t.shape[d] for t, d in mapped_pairs}
-        if not mapped_pairs:
-            raise ValueRangeError("vmap", f"in_dims is {in_dims}", "expected a dimension for one input or more")
-        if len(sizes) != 1:
-            raise ValueRangeError("vmap", f"the mapped dimensions have sizes {sorted(sizes)}", "expected one size")
-        size = sizes.pop()
-        if size == 0:
-            raise UnsupportedError("vmap", "the mapped dimension is empty", "expected one sample or more")
-        outs = []
-        for i in range(size):
-            rest = iter(pairs)
-
-            def sample(_: Any, rest: Any = rest, i: int = i) -> Any:
-                value, d = next(rest)
-                return value if d is None else value.select(d, i)
-
-            outs.append(_drawing(randomness, i == size - 1, functools.partial(func, *mapped(args, sample), **kwargs)))
-        return _stacked(outs, out_dims)
-
-    return inside
-
-
-def _drawing(randomness: str, last: bool, call: Callable[[], Any]) -> Any:
-    """Run one sample under the rule about random numbers."""
-    if randomness == "different":
-        return call()
-    before = default_generator.get_state()
-    out = call()
-    if randomness == "error" and bool((default_generator.get_state() != before).any()):
-        raise GradError("vmap", "the function draws random numbers", "expected none", "pass randomness='different' or 'same'")
-    if randomness == "same" and not last:
-        default_generator.set_state(before)
-    return out
-
-
-def _stacked(outs: list[Any], out_dims: Any) -> Any:
-    """Join the results of all samples."""
-    if outs[0].__class__ in CLASSES:
-        if out_dims is None and all(equal(o, outs[0]) for o in outs):  # it does not depend on the sample
-            return outs[0]
-        if not isinstance(out_dims, int):
-            raise ValueRangeError("vmap", f"out_dims is {out_dims!r} and the function gives one tensor", "expected a number")
-        return stack(outs, out_dims)
-    if isinstance(outs[0], dict):
-        return {key: _stacked([o[key] for o in outs], out_dims[key] if isinstance(out_dims, dict) else out_dims) for key in outs[0]}
-    if isinstance(outs[0], tuple | list):
-        dims = out_dims if isinstance(out_dims, tuple | list) else [out_dims] * len(outs[0])
-        if len(dims) != len(outs[0]):
-            raise ValueRangeError("vmap", f"out_dims has {len(dims)} parts and the function gives {len(outs[0])}", "expected as many")
-        parts = [_stacked([o[k] for o in outs], d) for k, d in enumerate(dims)]
-        return type(outs[0])(*parts) if hasattr(outs[0], "_fields") else type(outs[0])(parts)
-    if isinstance(outs[0], bool | int | float | complex):
-        what = f"the function gave {type(outs[0]).__name__}: .item() of a mapped Tensor, or a number, is no result"
-        raise NumberGiven("vmap", what, "expected Tensors", "keep the value in a Tensor")
-    raise ValueRangeError("vmap", f"the function gave {type(outs[0]).__name__}", "expected Tensors")
-
-
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Stack the parameters and the buffers of models of one kind, for a `vmap` over an ensemble."""
     models = list(models)
@@ -390,9 +310,24 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
         raise GradError("stack_module_state", "the models are of different classes or modes", "expected one class, all in one mode")
 
     def joined(states: list[dict[str, Any]]) -> dict[str, Any]:
+        if mixed := [key for key, t in states[0].items() if any(s[key].requires_grad != t.requires_grad for s in states)]:
+            raise GradError("stack_module_state", f"{mixed[0]} requires gradients in some models only", "Expected the same .requires_grad")
         return {key: stack([s[key] for s in states]).detach().requires_grad_(states[0][key].requires_grad) for key in states[0]}
 
     return joined([dict(m.named_parameters()) for m in models]), joined([dict(m.named_buffers()) for m in models])
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Take the running statistics from all batch norms of a module, in place, so that nothing is written while it is mapped.
+
+    >>> import dovetail as dv
+    >>> replace_all_batch_norm_modules_(dv.nn.BatchNorm1d(2)).state_dict().keys()
+    odict_keys(['weight', 'bias'])
+    """
+    for module in root.modules():
+        if isinstance(module, BatchNorm1d | BatchNorm2d | BatchNorm3d | SyncBatchNorm) and module.track_running_stats:
+            module.track_running_stats, module.running_mean, module.running_var, module.num_batches_tracked = False, None, None, None
+    return root
 
 
 def functionalize(func: Func, *, remove: str = "mutations") -> Func:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 from dovetail_numerics.generator import MersenneTwister
 
 from .errors import DeviceError, UnsupportedError
 
-__all__ = ["Generator", "current", "default_generator", "thread_generator"]
+__all__ = ["Generator", "alive", "current", "default_generator", "thread_generator"]
 
 
 class Generator(MersenneTwister):
@@ -32,6 +33,7 @@ class Generator(MersenneTwister):
             raise DeviceError("Generator", f"device {device!r} has no generator", expected, "use Generator(device='cpu')")
         self._device = device
         super().__init__()
+        alive.add(self)
 
     @property
     def device(self) -> Any:
@@ -52,6 +54,7 @@ class Generator(MersenneTwister):
         return Generator, (self._device,), self._get_state_array()
 
 
+alive: WeakSet[Generator] = WeakSet()  # all of them, for what must know whether anybody drew
 default_generator = Generator()
 default_generator.seed()  # PyTorch's, too, differs from process to process until manual_seed
 

@@ -148,10 +148,10 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     """
     decompose.need_matrix(A._a, "lstsq", False)
     m, n = A._a.shape[-2:]
-    vector = B._a.ndim == A._a.ndim - 1
-    if not vector and B._a.ndim != A._a.ndim:
+    vector = _is_vector(A, B)
+    if B._a.ndim != A._a.ndim - vector:
         raise ShapeError("linalg.lstsq", "A has as many dimensions as B, or one more", f"got shapes {A._a.shape} and {B._a.shape}")
-    if rcond is None:
+    if rcond is None or rcond < 0 or driver == "gels" or (driver == "gelsd" and not 0 < rcond < 1):  # as LAPACK's drivers have it
         rcond = matrices.tolerance(A._a, None, None)[1]
     right = B[..., None] if vector else B
     solution = decompose.lstsq(A, right, rcond)

@@ -61,7 +61,8 @@ BESIDE: dict[str, tuple[str, tuple[str, ...]]] = {
     "fft": ("ops", ()),
     "linalg": ("ops", ()),
     "types": ("tensor", ()),
-    "func": ("nn", ("graph",)),
+    "func": ("nn", ("graph", "samplewise")),
+    "samplewise": ("nn", ("graph",)),
     "graph": ("nn", ()),  # a traced module's parameters have names
     "data": ("tensor", ("plugins",)),
     "io": ("tensor", ("plugins",)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,17 @@ CASES = {
         x, m
     ),
     "jacobian by vmap": lambda lib, x, y, m: lib.func.vmap(lib.func.jacrev(lambda a: a.cumsum(0)))(m),
+    "vmap with dims in a tuple": lambda lib, x, y, m: lib.func.vmap(lambda a: a * 2, out_dims=(1,))(m),
+    "vmap with a constant beside": lambda lib, x, y, m: lib.func.vmap(lambda a: (a, "all"), out_dims=(0, None))(m),
+    "vmap of an ordered dict": lambda lib, x, y, m: type(lib.func.vmap(lambda a: OrderedDict(a=a))(m)).__name__,
+    "vmap in place": lambda lib, x, y, m: (lib.func.vmap(lambda a: a.mul_(2))(m), m),
+    "vmap gives a view": lambda lib, x, y, m: (lib.func.vmap(lambda a: a[1:])(m).zero_(), m),
+    "vmap over columns gives a view": lambda lib, x, y, m: (lib.func.vmap(lambda a: a, in_dims=1)(m).add_(1), m),
+    "vmap of what is shared gives a view": lambda lib, x, y, m: lib.func.vmap(lambda a: x)(m).stride(),
+    "vmap sets what is shared": lambda lib, x, y, m: (lib.func.vmap(lambda a, b: b.fill_(3.0), in_dims=(0, None))(m, x), x),
+    "batch norms without statistics": lambda lib, x, y, m: lib.func.vmap(lib.func.replace_all_batch_norm_modules_(lib.nn.BatchNorm1d(3)))(
+        lib.stack([m, m + y])
+    ).detach(),
     "top-level vmap": lambda lib, x, y, m: lib.vmap(lambda a: a.sum())(m),
 }
 
@@ -132,6 +145,15 @@ def test_ensembles_and_per_sample_gradients():
     same(plain([a, grads]), plain([b, theirs]))
 
 
+def adding_to(total):
+    return lambda a: total.add_(a)
+
+
+def frozen(module):
+    module.weight.requires_grad_(False)
+    return module
+
+
 def test_randomness():
     m = dv.ones(3, 2)
     with pytest.raises(RuntimeError, match="draws random numbers"):
@@ -140,6 +162,14 @@ def test_randomness():
     assert bool((alike[0] == alike[1]).all()) and bool((alike[0] == alike[2]).all())
     apart = dv.vmap(lambda a: a + dv.rand(2), randomness="different")(m)
     assert not bool((apart[0] == apart[1]).all())
+    own = dv.Generator().manual_seed(1)
+    before = own.get_state()
+    with pytest.raises(RuntimeError, match="draws random numbers"):
+        dv.vmap(lambda a: a + dv.rand(2, generator=own))(m)
+    assert bool((own.get_state() == before).all())
+    alike = dv.vmap(lambda a: dv.rand(2, generator=own), randomness="same")(m)
+    assert own.set_state(before) is own
+    assert bool((alike == dv.rand(2, generator=own)).all())
 
 
 @pytest.mark.parametrize(
@@ -156,6 +186,22 @@ def test_randomness():
         (lambda lib: lib.vmap(lambda a, b: a)(lib.ones(3), lib.ones(2)), ValueError),
         (lambda lib: lib.vmap(lambda a: "x")(lib.ones(3)), ValueError),
         (lambda lib: lib.vmap(lambda a: a)(3), ValueError),
+        (lambda lib: lib.vmap(lambda a, b: a * b, in_dims=[0, 0])(lib.ones(3), lib.ones(3)), ValueError),
+        (lambda lib: lib.vmap(lambda a: a[0] * a[1], in_dims=((0, 0),))([lib.ones(3), lib.ones(3)]), ValueError),
+        (lambda lib: lib.vmap(lambda a, b: b.copy_(a), in_dims=(0, None))(lib.eye(2), lib.ones(2)), RuntimeError),
+        (lambda lib: lib.vmap(adding_to(lib.ones(2)))(lib.eye(2)), RuntimeError),
+        (lambda lib: lib.vmap(lib.nn.BatchNorm1d(3))(lib.rand(2, 4, 3)), RuntimeError),
+        (lambda lib: lib.func.grad(lambda a: (a.sum(), [a, 1.0]), has_aux=True)(lib.ones(3)), RuntimeError),
+        (lambda lib: lib.func.vjp(lambda a: (a, (a, a)), lib.ones(3))[1](((lib.ones(3), (lib.ones(3), lib.ones(3))),)), RuntimeError),
+        (lambda lib: lib.func.vjp(lambda a: [a, a], lib.ones(3))[1]((lib.ones(3), lib.ones(3))), RuntimeError),
+        (lambda lib: lib.func.jvp(lambda a, b: b, ((lib.ones(3),), lib.ones(3)), (lib.ones(3), lib.ones(3))), RuntimeError),
+        (lambda lib: lib.func.jvp(lambda a: a, ((lib.ones(3), 1),), ((lib.ones(3), 1),)), RuntimeError),
+        (lambda lib: lib.func.jvp(lambda a: lib.ones(3), ((),), ((),)), RuntimeError),
+        (lambda lib: lib.func.jvp(lambda a: (a, lib.ones(2)), (lib.ones(3),), (lib.ones(3),), strict=True), RuntimeError),
+        (lambda lib: lib.func.jacrev(lambda a: ())(lib.ones(3)), RuntimeError),
+        (lambda lib: lib.func.jacfwd(lambda a: None)(lib.ones(3)), RuntimeError),
+        (lambda lib: lib.func.jacrev(lambda a: a * 1j)(lib.ones(3)), RuntimeError),
+        (lambda lib: lib.func.stack_module_state([lib.nn.Linear(1, 1), frozen(lib.nn.Linear(1, 1))]), RuntimeError),
         (lambda lib: lib.vmap(lambda a: a, randomness="some")(lib.ones(3)), (ValueError, RuntimeError)),
     ],
 )
@@ -164,3 +210,51 @@ def test_refusals(call, kind):
         call(torch)
     with pytest.raises(kind):
         call(dv)
+
+
+def taken_apart(lib, functorch):
+    """Modules as functions, with parameters of a seed."""
+    lib.manual_seed(0)
+    models = [lib.nn.Sequential(lib.nn.Linear(3, 2), lib.nn.BatchNorm1d(2).eval()) for _ in range(2)]
+    x = lib.arange(12.0).view(4, 3) / 5
+    call, params, buffers = functorch.make_functional_with_buffers(models[0])
+    alone, weights = functorch.make_functional(models[0][0], disable_autograd_tracking=True)
+    together, stacked, kept = functorch.combine_state_for_ensemble(models)
+    with pytest.raises(RuntimeError):
+        functorch.make_functional(models[0])
+    with pytest.raises(RuntimeError):
+        functorch.combine_state_for_ensemble([])
+    grads = functorch.grad(lambda p: call(p, buffers, x).square().sum())(params)
+    results = [call(params, buffers, x), alone(weights, x), functorch.vmap(together, (0, 0, None))(stacked, kept, x), grads]
+    return plain([results, weights, stacked, kept, functorch.experimental.chunk_vmap(lib.sum)(x)])
+
+
+def test_functorch():
+    theirs = pytest.importorskip("functorch")
+    pytest.importorskip("functorch.experimental")
+    from dovetail_torch.faces import functorch as ours
+
+    same(taken_apart(dv, ours), taken_apart(torch, theirs))
+
+
+def test_fused_functions_of_the_inside():
+    from dovetail_torch.faces import internals as ours
+
+    def answers(lib, C):
+        a = lib.arange(-6, 6, dtype=lib.int8).view(3, 4) * 20
+        x = lib.arange(8.0).view(2, 4) / 3 - 1
+        wide, packed = (lib.arange(32 * 32).view(32, 32) % 3).bfloat16(), (lib.arange(48 * 32).view(48, 32) % 5).to(lib.int8)
+        lengths = lib.tensor([2, 1])
+        return plain(
+            [
+                C._int_mm(a, a.t()), C._weight_int8pack_mm(wide, packed, lib.ones(48).bfloat16() / 2).float(),
+                C._addmm_activation(lib.ones(3), x, a.t().float()),
+                C._addmm_activation(lib.ones(3), x, a.t().float(), use_gelu=True, alpha=0.01),
+                C._segment_reduce(lib.tensor([1.0, 2.0, 5.0]), "max", lengths=lengths), C._is_all_true(a > 0), C._is_any_true(a > 0),
+            ]
+        )  # fmt: skip
+
+    same(answers(dv, ours), answers(torch, torch))
+    for C, lib in ((ours, dv), (torch, torch)):
+        with pytest.raises(RuntimeError):
+            C._int_mm(lib.ones(2, 2), lib.ones(2, 2))

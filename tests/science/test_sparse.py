@@ -72,6 +72,7 @@ def _environment():
         (lambda t: dv.sparse_coo_tensor([[0], [7]], [1.0], (3, 3)) @ dv.ones(3, 1), ShapeError, "index lies outside the size"),
         (lambda t: dv.nn.Parameter(t), UnsupportedError, r"Parameter: the layout dovetail.sparse_coo is not supported.*values\(\)"),
         (lambda t: t.requires_grad_().mul_(2), RuntimeError, "leaf Variable that requires grad"),
+        (lambda t: dv.zeros_like(t, device="meta"), UnsupportedError, "no sparse tensors on the device meta; expected the CPU"),
     ],
 )
 def test_refusals(call, error, text):

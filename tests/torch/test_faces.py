@@ -14,6 +14,7 @@ import pytest
 
 import dovetail as dv
 from dovetail import library, multiprocessing, serialization, storage
+from dovetail.errors import UnsupportedError
 from dovetail.utils import _pytree, benchmark, collect_env
 from dovetail.utils.data.datapipes import IterDataPipe, functional_datapipe
 from tests.support.cupy_standin import standin  # noqa: F401
@@ -108,6 +109,11 @@ def test_safe_classes_are_remembered_and_never_made(tmp_path) -> None:
     assert set not in serialization.get_safe_globals()
     with pytest.raises(NotImplementedError, match="map_location"):
         serialization.register_package(1, len, len)
+    with pytest.raises(UnsupportedError, match=r"mapped tensors are private: .* expected MAP_PRIVATE \(2\), got 1"):
+        serialization.set_default_mmap_options(1)
+    other = {"little": "BIG", "big": "LITTLE"}[sys.byteorder]
+    with pytest.raises(UnsupportedError, match=f"are read in this machine's, {sys.byteorder}; got LoadEndianness.{other}"):
+        serialization.set_default_load_endianness(serialization.LoadEndianness[other])
 
 
 PROGRAM = """\

@@ -47,6 +47,18 @@ def test_an_import_of_gradcheck_leaves_the_function_of_that_name(tmp_path):
     assert done.stdout == "True True True\n"
 
 
+def test_functorch_is_there(tmp_path):
+    code = (
+        "import functorch, torch\nfrom functorch import make_functional, grad, vmap\nfrom functorch.experimental import chunk_vmap\n"
+        "call, params = make_functional(torch.nn.Linear(2, 1))\n"
+        "print(functorch.__version__ == torch.__version__, [g.tolist() for g in grad(lambda p: call(p, torch.ones(1, 2)).sum())(params)])\n"
+        "try:\n    import functorch.compile\nexcept ImportError as error:\n    print(error)"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("True [[[1.0, 1.0]], [1.0]]\nimport functorch.compile: there is no counterpart; torch.compile compiles")
+
+
 def test_what_programs_take_from_the_inside(tmp_path):
     code = (
         "import torch\nfrom torch.nn.utils.stateless import _reparametrize_module\n"

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..dtypes import LATER, dtype_named
 from ..errors import FormatError, ValueRangeError
 
 __all__ = ["HEADER_ASKED", "HEADER_LIMIT", "SEAL", "checksum", "crc32", "read", "read_header", "write"]
@@ -23,10 +24,13 @@ HEADER_ASKED, HEADER_LIMIT = 25_000_000, 100_000_000
 _NAMES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32", "uint64": "U64",
     "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64", "complex64": "C64",
+    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
 }  # fmt: skip
 #: The metadata's key for the CRC-32 of the header; eight digits, which count as zeros in it.
 SEAL = "dovetail.header"
-_TYPES = {code: np.dtype(name) for name, code in _NAMES.items() if name != "bfloat16"}
+_TYPES = {code: np.dtype(name) for name, code in _NAMES.items() if name not in LATER}
+_LATER = {code: name for name, code in _NAMES.items() if name in LATER}
 # The format has no complex128: its numbers are kept as pairs, under a name that says so.
 _PAIRS = "#complex128"
 # What stands in a header, by one expression that never goes back: JSON's texts and natural numbers, a tensor's three keys in any order.
@@ -202,9 +206,7 @@ def _texts(text: str, start: int, end: int) -> dict[str, str]:
 
 def _form(code: str, shape: str) -> tuple[Any, tuple[int, ...], int]:
     """The type (its code where it is none of ours), the shape and the number of bytes of an array."""
-    from ..dtypes import bfloat16_dtype
-
-    kind = bfloat16_dtype().np if code == "BF16" else _TYPES.get(code := _plain(code), code)
+    kind = dtype_named(_LATER[code]).np if code in _LATER else _TYPES.get(code := _plain(code), code)
     dims = tuple(map(int, shape.split(","))) if shape.strip() else ()
     return kind, dims, 0 if kind is code else math.prod(dims) * kind.itemsize
 

@@ -53,6 +53,7 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO, **legacy: Any) -> None:
     arrays, text = gather(obj)
     if hasattr(f, "write"):
         write_gathered(f, arrays, text)  # type: ignore[arg-type]
+        getattr(f, "flush", bool)()  # so that who opens the file by its name finds it whole
         return
     with replacing(f) as temporary, open(temporary, "wb") as file:
         write_gathered(file, arrays, text)

@@ -8,7 +8,7 @@ from ..autograd.node import Tensor
 from ..errors import ShapeError
 from ._op import Array, op
 from ._refuse import fits
-from .arithmetic import _alpha, mul
+from .arithmetic import _alpha, add, mul
 from .inplace import inplace
 from .join import listed
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
@@ -82,9 +82,11 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     tensor([[3., 4.]])
     """
     whole = input if input._a.shape else input[None]  # a number counts for the type too
-    parts = listed("addr", [whole, *_vectors(vec1, vec2)])
-    beta, alpha = (_alpha("addr", parts[0]._a.dtype, number) for number in (beta, alpha))
-    return addmm(*parts, beta=beta, alpha=alpha)
+    whole, a, b = listed("addr", [whole, *_vectors(vec1, vec2)])
+    beta, alpha = (_alpha("addr", whole._a.dtype, number) for number in (beta, alpha))
+    out = mul(mul(a, alpha), b)  # half precision is rounded at every step
+    whole = whole.expand(out._a.shape)
+    return add(mul(whole, beta) if beta else whole[:, :0].sum(-1, True, dtype=whole.dtype), out)  # zeros that know their history
 
 
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.node import CLASSES, Tensor, wrap
-from ..errors import DtypeError, RangeError, ShapeError, ValueRangeError
+from ..errors import DtypeError, ShapeError, ValueRangeError
 from ._dims import dim_of
 from ._einsum import FRESH, parse, sizes
 from ._op import Array, Arrays, op, xp
@@ -125,6 +125,8 @@ def einsum(*args: Any) -> Tensor:
     >>> dv.einsum("i,i->", dv.tensor([1., 2.]), dv.tensor([3., 4.]))
     tensor(11.)
     """
+    if len(args) < 2 or (isinstance(args[0], str) and isinstance(args[1], list | tuple) and not args[1]):
+        raise ValueRangeError("einsum()", "must specify the equation string and at least one operand, or operands and their subscripts")
     if isinstance(args[0], str):
         text, operands = args[0], list(args[1]) if len(args) == 2 and isinstance(args[1], list | tuple) else list(args[1:])
     else:
@@ -137,7 +139,7 @@ def einsum(*args: Any) -> Tensor:
 def _text(sub: Any) -> str:
     for x in sub:
         if x is not Ellipsis and not 0 <= x < 52:
-            raise RangeError("einsum()", f"expected subscripts in the range [0, 52) but got {x}")
+            raise ValueRangeError("einsum()", f"expected subscripts in the range [0, 52) but got {x}")
     return "".join("..." if x is Ellipsis else chr(65 + x) if x < 26 else chr(71 + x) for x in sub)
 
 

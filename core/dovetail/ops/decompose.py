@@ -69,6 +69,15 @@ def _skew(x: Any) -> Any:
     return x - x.mH
 
 
+def _phase_free(where: str, turn: Any) -> Any:
+    """The diagonal of vectorsᴴ times their gradient, which is real unless the gradient depends on the phase of complex vectors."""
+    length = turn.diagonal(0, -2, -1)
+    if length.is_complex() and not np.allclose(length.imag.numpy(force=True), 0, rtol=1e-2, atol=1e-2):
+        what = "The vectors in the complex case are specified up to multiplication by e^{i phi}. The specified loss function "
+        raise GradError(f"{where}_backward", what + "depends on this quantity, so it is ill-defined.")
+    return length
+
+
 @op(dtypes=None, name="linalg_inv")
 def inv(input: Array) -> Array:
     """The inverse of square matrices: (…, n, n). Raises ``linalg.LinAlgError`` for a singular one.
@@ -226,6 +235,7 @@ def _(g: Any, U: Any, S: Any, Vh: Any) -> Any:
     U, gu = _leading(U, g[0], S)
     V, gv = _leading(Vh.mH, None if g[2] is None else g[2].mH, S)
     gap = row * row - column * column + eye
+    _phase_free("svd", sum(v.mH @ by for v, by in ((U, gu), (V, gv)) if by is not None) + gap * 0)
     inner = (S * 0 if g[1] is None else g[1])[..., None] * eye
     if gu is not None:
         inner = inner + _skew(U.mH @ gu) / gap * row
@@ -264,8 +274,9 @@ def _(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
     eye, V, (by_values, by_vectors) = eye_of(eigenvalues), eigenvectors, g
     inner = (eigenvalues * 0 if by_values is None else by_values)[..., None] * eye
     if by_vectors is not None:
-        gap = eigenvalues[..., None, :] - eigenvalues[..., None] + eye
-        inner = inner + _skew(V.mH @ by_vectors) / gap / 2  # the input counts as symmetric
+        gap, turn = eigenvalues[..., None, :] - eigenvalues[..., None] + eye, V.mH @ by_vectors
+        _phase_free("linalg_eigh", turn)
+        inner = inner + _skew(turn) / gap / 2  # the input counts as symmetric
     return V @ inner.to(V.dtype) @ V.mH
 
 
@@ -284,10 +295,7 @@ def _(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
     inner = (eigenvalues * 0 if by_values is None else by_values)[..., None] * eye_of(V)
     if by_vectors is not None:
         turn = V.mH @ by_vectors
-        length = turn.diagonal(0, -2, -1)
-        if not np.allclose(length.imag.numpy(force=True), 0, rtol=1e-2, atol=1e-2):
-            what = "The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. The specified loss function "
-            raise GradError("linalg_eig_backward", what + "depends on this quantity, so it is ill-defined.")
+        length = _phase_free("linalg_eig", turn)
         gap = held(eigenvalues[..., None, :] - eigenvalues[..., None]) + eye_of(V)
         inner = inner + (turn - V.mH @ (V * length.real[..., None, :])) / gap * (1 - eye_of(V))
     return solve(V.mH, inner @ V.mH)
@@ -330,7 +338,7 @@ def lstsq(input: Array, other: Array, rcond: float) -> Array:
     """The X that minimises ``|input @ X - other|``, the shortest of several."""
     need_matrix(input, "lstsq", False)
     need_alike(input, other, "lstsq")
-    if input.ndim == 2 and other.ndim == 2:
+    if input.ndim == 2 and other.ndim == 2 and rcond < 1:  # from 1 on NumPy takes another
         return xp(input).linalg.lstsq(input, other, rcond=rcond)[0]
     return pinv.op.forward(input, rcond) @ other
 

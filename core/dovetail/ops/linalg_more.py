@@ -12,6 +12,7 @@ from . import lu_factors as _lu
 from ._guard import public_function
 from ._results import results
 from .decompose import eye_of, inv, need_matrix, solve, svd
+from .factors import inv_ex
 from .lu_factors import lu_factor_ex as _factored
 from .matrices import matrix_norm
 from .sequences import powers
@@ -116,12 +117,14 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
     need_matrix(input._a, "cond", p in ("fro", "nuc"))
     if not input.numel() and p in (None, 1, -1, 2, -2, math.inf, -math.inf, "fro", "nuc"):
         return input.real.new_zeros(input.shape[:-2])
-    if p in (None, 2, -2):
+    if p in (None, 2, -2, "nuc"):
         s = svd(input, False)[1]
         high, low = s.amax(-1), s.amin(-1)
-        return low / high if p == -2 else high / low
+        return s.sum(-1) * s.reciprocal().sum(-1) if p == "nuc" else low / high if p == -2 else high / low
     need_matrix(input._a, "cond")
-    return matrix_norm(input, p) * matrix_norm(inv(input), p)
+    inverse, info = inv_ex(input)
+    product = matrix_norm(input, p) * matrix_norm(inverse.masked_fill(info[..., None, None] > 0, math.inf), p)
+    return product.nan_to_num(math.inf, math.inf, -math.inf)  # a zero matrix too has the condition number infinity
 
 
 @public_function
@@ -211,7 +214,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     dovetail.Size([4, 2, 2])
     """
     shape = tuple(A.shape)
-    return inv(A.reshape(-1, math.prod(shape[ind:]))).reshape(shape[ind:] + shape[:ind])
+    return inv(A.reshape(math.prod(shape[:ind]), math.prod(shape[ind:]))).reshape(shape[ind:] + shape[:ind])
 
 
 @public_function
@@ -224,4 +227,5 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """
     if dims is not None:
         A = A.permute([i for i in range(A.ndim) if i not in dims] + list(dims))
-    return solve(A.reshape(B.numel(), -1), B.reshape(-1, 1)).reshape(A.shape[B.ndim :])
+    n = B.numel()
+    return solve(A.reshape(n, math.prod(A.shape[B.ndim :])), B.reshape(n, 1)).reshape(A.shape[B.ndim :])

@@ -156,7 +156,7 @@ def _geqrf(input: Array) -> Array:
     """R above the diagonal, the reflections below it, and their factors tau."""
     need_matrix(input, "geqrf", False)
     packed, tau = xp(input).linalg.qr(input, "raw")
-    return packed.swapaxes(-1, -2), tau
+    return packed.copy("C").swapaxes(-1, -2), tau  # column after column, as LAPACK has it
 
 
 @_geqrf.vjp
@@ -181,6 +181,9 @@ def reflected(where: str, A: Tensor, tau: Tensor, x: Tensor, transpose: bool = F
         raise ShapeError(where, f"input and other must have at least 2 dimensions (got {A.ndim} and {x.ndim})")
     if tau.ndim != A.ndim - 1:
         raise ShapeError(where, f"Expected tau to have one dimension less than input, but got {tau.ndim} and {A.ndim}")
+    if where == "ormqr" and not tau.shape[:-1] == x.shape[:-2] == A.shape[:-2]:
+        what = f"Expected batch dimensions of tau and other to be equal to input.shape[:-2] (got {tuple(tau.shape)}, {tuple(x.shape)})"
+        raise ShapeError(where, what)
     k = tau.shape[-1]
     if A.shape[-1] < k or A.shape[-2] < (k if where == "ormqr" else A.shape[-1]) or x.shape[-2] != A.shape[-2]:
         what = f"input.shape[-2], which other.shape[-2] must be, input.shape[-1] and tau.shape[-1] must not rise (got {tuple(A.shape)}, "

@@ -45,6 +45,8 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     """``sum(|input|^ord)^(1/ord)`` over `dim`; the largest or smallest |input| for ord ±inf, a count for 0."""
     a, where = input, xp(input)
     no_narrowing("linalg.vector_norm", a, dtype)
+    if isinstance(ord, complex):
+        raise ShapeError("linalg.vector_norm", f"Expected a non-complex scalar as the order of norm, got {ord}")
     a = widened(a if dtype is None else a.astype(to_numpy_dtype(dtype), copy=False))
     kind = np.dtype(a.dtype.char.lower()) if a.dtype.kind == "c" else (input.dtype if dtype is None else to_numpy_dtype(dtype))
     found = axes(dim, a.ndim, "linalg.vector_norm")
@@ -55,7 +57,7 @@ def vector_norm(input: Array, ord: float = 2, dim: Any = None, keepdim: bool = F
     if ord == 2:
         out = where.sqrt(squares(a, found, keepdim) if a.dtype.kind != "c" else total(a.real**2 + a.imag**2, found, keepdim))
     elif ord == 0:
-        out = total((a != 0).astype(kind), found, keepdim)
+        out = total((a != 0).astype(a.real.dtype), found, keepdim)
     else:
         size = where.abs(a)
         if ord in (math.inf, -math.inf):
@@ -155,24 +157,24 @@ def renorm_(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     return write(mul.op, [input, _shrinking(input, p, dim, maxnorm)])
 
 
-def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """``linalg.vector_norm(input, 2, dim, keepdim)``.
 
     >>> import dovetail as dv
     >>> dv.frobenius_norm(dv.tensor([[3., 4.]]), (0, 1))
     tensor(5.)
     """
-    return norm(input, "fro", dim, keepdim)
+    return norm(input, "fro", dim, keepdim, out)
 
 
-def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False) -> Tensor:
+def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False, *, out: Any = None) -> Tensor:
     """The sum of the singular values of matrices.
 
     >>> import dovetail as dv
     >>> dv.nuclear_norm(dv.tensor([[3., 0.], [0., 4.]]))
     tensor(7.)
     """
-    return norm(input, "nuc", *((dim, keepdim) if not isinstance(dim, bool) else ((-2, -1), dim)))
+    return norm(input, "nuc", (-2, -1), dim, out) if isinstance(dim, bool) else norm(input, "nuc", dim, keepdim, out)
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:

@@ -91,13 +91,14 @@ def _get_state(self: Generator) -> Tensor:
     return wrap(self._get_state_array())
 
 
-def _set_state(self: Generator, new_state: Tensor) -> None:
-    """Continue from what ``get_state`` returned."""
+def _set_state(self: Generator, new_state: Tensor) -> Generator:
+    """Continue from what ``get_state`` returned, and return the generator."""
     if not isinstance(new_state, Tensor):
         raise TypeMismatch("set_state", f"expected a uint8 tensor, but got {type(new_state).__name__}")
     if new_state._a.dtype != np.uint8:
         raise TypeMismatch("set_state", f"RNG state must be a uint8 tensor, not {new_state.dtype}")
     self._set_state_array(new_state._a)
+    return self
 
 
 Generator.get_state, Generator.set_state = _get_state, _set_state

@@ -11,6 +11,7 @@ __all__ = ["DIFFERENT", "remedy"]
 
 # Beside `dovetail.absent.instead`, which knows PyTorch's modules: prefix of a name → what to do. The longest prefix counts.
 _INSTEAD = {
+    "functorch.compile": "torch.compile compiles functions",
     "torch.onnx": "use dovetail.onnx.export (pip install dovetail-onnx)",
     "torch.jit": "run the module as it is; dovetail.graph.trace records a run",
     "torch.sparse": "pip install dovetail-science, or use dense tensors",

@@ -22,8 +22,9 @@ HOMES = {
     "torch": ("dovetail", "dovetail"),
     "torchvision": ("dovetail_vision", "dovetail-vision"),
     "torchtext": ("dovetail_text", "dovetail-text"),
+    "functorch": ("dovetail_torch.faces.functorch", "dovetail"),
 }
-_VERSIONS = {"torch": "2.13.0+dovetail", "torchvision": "0.28.0+dovetail", "torchtext": "0.18.0+dovetail"}
+_VERSIONS = {"torch": "2.13.0+dovetail", "torchvision": "0.28.0+dovetail", "torchtext": "0.18.0+dovetail", "functorch": "2.13.0+dovetail"}
 
 
 class Missing(DovetailError, ModuleNotFoundError):

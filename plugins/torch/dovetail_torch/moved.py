@@ -77,6 +77,8 @@ def counterpart(home: str, rest: str) -> ModuleType:
     if home == "dovetail" and rest in _INNER:
         found = [_named(name) for name in _INNER[rest]]
         return found[0] if len(found) == 1 else _Gathered(f"{home}.{rest}", found)
+    if home.endswith(".functorch") and rest == "experimental":
+        return _named(f"{home}:{rest}")
     if home != "dovetail_vision" or rest not in _MOVED:
         return importlib.import_module(f"{home}.{rest}" if rest else home)
     homes = [importlib.import_module(f"dovetail{name}" if name.startswith(".") else f"{home}.{name}") for name in _MOVED[rest]]

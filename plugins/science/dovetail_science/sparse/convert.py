@@ -156,7 +156,10 @@ def _to(input: Any, layout: Any, blocksize: Any = None, dense_dim: Any = None) -
         raise ShapeError(where, what, f"got {t.sparse_dim()} and the shape {tuple(t.shape)}", "convert the matrices one by one")
     if (layout in (BSR, BSC)) != (blocksize is not None):
         raise ShapeError(where, f"blocksize is {blocksize}", "expected two numbers for blocks, None without")
-    return (_compress(t, layout) if blocksize is None else _in_blocks(t, layout, tuple(blocksize), where)).after(t)
+    out = _compress(t, layout) if blocksize is None else _in_blocks(t, layout, tuple(blocksize), where)
+    if isinstance(input, SparseTensor) and input.form != COO:
+        out.index = tuple(i.to(input.index[0].dtype) for i in out.index)  # int32 stays so
+    return out.after(t)
 
 
 def _stacked(input: Any, layout: Any, where: str) -> SparseTensor:
@@ -240,6 +243,9 @@ def sparse_mask(input: Any, mask: Any) -> Any:
     dense = input.to_dense()
     if mask.form == COO:
         return mask.like(dense[tuple(mask.index[0])])
-    if mask.form in (BSR, BSC) or mask.index[0].ndim > 1:
+    if mask.index[0].ndim > 1:
         raise unsupported("sparse_mask", mask.form)
+    if mask.form in (BSR, BSC):
+        high, wide = mask.value.shape[1:3]
+        dense = dense.reshape(mask.shape[0] // high, high, mask.shape[1] // wide, wide, *mask.shape[2:]).transpose(1, 2)
     return mask.like(dense[tuple(dv.from_numpy(x) for x in rows_and_columns(mask))])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import dovetail as dv
 from dovetail import Size, Tensor
-from dovetail.errors import RangeError, ShapeError, TypeMismatch
+from dovetail.errors import RangeError, ShapeError, TypeMismatch, UnsupportedError
 
 from .edges import keys
 from .table import BSC, BSR, COO, CSC, CSR, known, unsupported
@@ -118,6 +119,8 @@ def sparse_coo_tensor(
             d = int(np.argmax(low < 0))
             raise ShapeError(where, f"found negative index {low[d]} for dim {d}")
         size = [*((index.numpy().max(1) + 1).tolist() if index.numel() else [0] * len(index)), *value.shape[1:]]
+    if math.prod(size) >= 2**63:
+        raise ShapeError(where, f"the size {tuple(size)} has 2**63 elements or more", "expected fewer")
     sparse, dense = len(index), value.ndim - 1
     if len(size) != sparse + dense:
         text = f"len(size) = {len(size)}, sparse_dim = {sparse}, dense_dim = {dense}"
@@ -262,7 +265,7 @@ def new(input: Any, *args: Any, device: Any = None) -> Any:
     """A COO tensor of the same type: of a size, or of indices and values."""
     if args and isinstance(args[0], Tensor):
         return sparse_coo_tensor(*args, device=device)
-    return empty_like(input, (0,) if not args else args[0] if isinstance(args[0], Size | tuple | list) else args)
+    return empty_like(input, (0,) if not args else args[0] if isinstance(args[0], Size | tuple | list) else args, device=device)
 
 
 @known("zeros_like", "empty_like")
@@ -270,6 +273,8 @@ def empty_like(input: Any, size: Any = None, *, dtype: Any = None, **options: An
     """Nothing kept, in the layout and type of another."""
     if options.get("layout") == dv.strided:
         return dv.zeros(tuple(input.shape), dtype=dtype or input.dtype)
+    if dv.empty(0, device=options.get("device")).device != input.device:  # a RuntimeError where there is no such device
+        raise UnsupportedError("empty_like", f"no sparse tensors on the device {options['device']}", "expected the CPU")
     size = tuple(input.shape if size is None or isinstance(size, type(None)) else size)
     value = input.value.detach()[:0] if dtype is None else input.value.detach()[:0].to(dtype)
     if input.form == COO:
@@ -277,8 +282,8 @@ def empty_like(input: Any, size: Any = None, *, dtype: Any = None, **options: An
         value = value.new_zeros((0, *size[split:]))
         out = SparseTensor(COO, (dv.zeros(split, 0, dtype=dv.int64),), value, size, True)
     else:
-        pointers = dv.zeros(len(input.index[0]), dtype=dv.int64)
-        out = SparseTensor(input.form, (pointers, dv.zeros(0, dtype=dv.int64)), value, size)
+        kind = input.index[0].dtype
+        out = SparseTensor(input.form, (dv.zeros(len(input.index[0]), dtype=kind), dv.zeros(0, dtype=kind)), value, size)
     return out.requires_grad_(bool(options.get("requires_grad")))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import dovetail as dv
 from dovetail import Tensor
-from dovetail.errors import ShapeError, TypeMismatch
+from dovetail.errors import DtypeError, ShapeError, TypeMismatch
 from dovetail.extend import Function
 
 from .convert import as_coo, coalesce, gathered, rows_and_columns
@@ -46,7 +46,10 @@ def _elementwise(name: str, first_coalesced: bool) -> None:
         _changes(name, input)
         if first_coalesced and input.form == COO and not input.coalesced:
             raise ShapeError(f"{name}_", f"{name}_ requires coalesced input")
-        return input._take(call(input, *args, **kwargs))
+        out = call(input, *args, **kwargs)
+        if not dv.can_cast(out.dtype, input.dtype):
+            raise DtypeError(f"{name}_", f"result type {out.dtype} can't be cast to the desired output type {input.dtype}")
+        return input._take(out)
 
     call.__name__, call.__doc__ = name, f"``{name}`` of every value."
     change.__name__, change.__doc__ = f"{name}_", f"In-place form of ``{name}``."

@@ -12,7 +12,7 @@ from dovetail.errors import DtypeError, ShapeError, TypeMismatch, UnsupportedErr
 from dovetail.extend import Array, Fixed, Function, op
 
 from .convert import as_coo, coalesce, gathered, rows_and_columns
-from .table import COO, CSR, TABLE, known, unsupported
+from .table import COO, CSC, CSR, TABLE, known, unsupported
 from .tensor import SparseTensor
 
 __all__ = ["addmm", "hspmm", "mm", "sampled_addmm", "smm", "sspaddmm"]
@@ -248,16 +248,26 @@ def _addmm(input: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any, dense_gradie
     if not isinstance(mat1, SparseTensor) and (isinstance(input, SparseTensor) or not isinstance(mat2, SparseTensor)):
         raise ShapeError("addmm", f"addmm_sparse_dense: expected strided result tensor, got tensor with layout {input.layout}")
     out = product(mat1, mat2, dense_gradient)
+    if isinstance(out, SparseTensor) and isinstance(input, SparseTensor):
+        return TABLE["add"](input * beta, out, alpha=alpha) if beta else out * alpha  # with beta 0 the input is ignored
+    if isinstance(out, SparseTensor) and out.form in (CSR, CSC):
+        out = out.to_dense()
     if isinstance(out, SparseTensor) or isinstance(input, SparseTensor):
-        if isinstance(out, SparseTensor) and isinstance(input, SparseTensor):
-            return TABLE["add"](input * beta, out, alpha=alpha)
         raise unsupported("addmm", COO)
     try:
         whole = input.expand(tuple(out.shape))
     except RuntimeError as error:
         what = f"The expanded size of the tensor {tuple(out.shape)} must match the existing size {tuple(input.shape)}"
         raise ShapeError("addmm", what) from error
-    return whole * beta + out * alpha
+    return whole * beta + out * alpha if beta else out * alpha
+
+
+@known("addmv")
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``beta · input + alpha · (mat @ vec)`` with a sparse matrix."""
+    if not isinstance(mat, SparseTensor) or mat.form == COO:
+        raise unsupported("addmv", COO)
+    return _addmm(input[:, None] if input.ndim else input, mat, vec[:, None], beta, alpha, True)[:, 0]
 
 
 @known("addmm")

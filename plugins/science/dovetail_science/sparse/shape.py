@@ -276,8 +276,11 @@ def spdiags(diagonals: Any, offsets: Any, shape: Any, layout: Any = None) -> Spa
     if layout not in (None, COO, CSR, CSC):
         raise ShapeError("spdiags", f"Only output layouts (Sparse, SparseCsc, SparseCsr) are supported, got {layout}")
     n, m = shape
-    rows, columns, values = [], [], []
+    none = np.empty(0, np.int64)
+    rows, columns, values = [none], [none], [table.reshape(-1)[:0]]
     for k, offset in enumerate(offsets.tolist()):
+        if not -n <= offset <= m:
+            raise ShapeError("spdiags", f"the diagonal {offset} does not lie in a matrix of {n} by {m}")
         column = np.arange(max(offset, 0), min(m, n + offset, table.shape[1]))
         rows.append(column - offset)
         columns.append(column)

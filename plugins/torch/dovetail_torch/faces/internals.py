@@ -78,6 +78,55 @@ def _standard_gamma(self: Tensor, generator: Generator | None = None) -> Tensor:
     return dv.distributions.Gamma(self, dv.ones_like(self), validate_args=False).rsample()
 
 
+def _int_mm(self: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """A product of matrices of int8, summed in int32. Raises a RuntimeError for other types.
+
+    >>> _int_mm(dv.full((1, 2), 100, dtype=dv.int8), dv.full((2, 1), 100, dtype=dv.int8))
+    tensor([[20000]], dtype=dovetail.int32)
+    """
+    for name, t in (("self", self), ("mat2", mat2)):
+        if t.dtype is not dv.int8 or t.dim() != 2:
+            raise RuntimeError(f"torch._int_mm: {name} has {t.dim()} dimensions and type {t.dtype}; expected a matrix of int8")
+    return dv.mm(self.to(dv.int32), mat2.to(dv.int32), out=out)
+
+
+def _weight_int8pack_mm(self: Tensor, mat2: Tensor, scales: Tensor) -> Tensor:
+    """``self @ mat2ᵀ · scales`` for weights of int8 with a scale for each row.
+
+    >>> _weight_int8pack_mm(dv.ones(1, 2), dv.tensor([[1, 2]], dtype=dv.int8), dv.tensor([0.5]))
+    tensor([[1.5000]])
+    """
+    return (self.float() @ mat2.float().T * scales.float()).to(self.dtype)
+
+
+def _addmm_activation(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, use_gelu: bool = False, out: Tensor | None = None
+) -> Tensor:
+    """`addmm`, then relu, or gelu with `use_gelu`.
+
+    >>> _addmm_activation(dv.zeros(1), -dv.ones(1, 2), dv.ones(2, 1))
+    tensor([[0.]])
+    """
+    found = dv.addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+    found = F.gelu(found) if use_gelu else F.relu(found)
+    return found if out is None else out.copy_(found)
+
+
+def _segment_reduce(data: Tensor, reduce: str, **options: Any) -> Tensor:
+    """`segment_reduce`."""
+    return dv.segment_reduce(data, reduce, **options)
+
+
+def _is_all_true(input: Tensor) -> Tensor:
+    """Whether all of a tensor of bools are true, as a tensor."""
+    return input.all()
+
+
+def _is_any_true(input: Tensor) -> Tensor:
+    """Whether one of a tensor of bools is true, as a tensor."""
+    return input.any()
+
+
 def _assert_async(input: Tensor, assert_msg: str = "") -> None:
     """Nothing for a true element; a RuntimeError otherwise, at once."""
     if not input:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -81,9 +82,15 @@ def get_default_load_endianness() -> LoadEndianness | None:
 
 
 def set_default_load_endianness(endianness: LoadEndianness | None) -> None:
-    """Set an order of bytes, which has no effect. Raises a TypeError for anything else."""
+    """Set the order of bytes in files that do not say theirs: that of this machine alone. Raises a TypeError for what is no order.
+
+    >>> set_default_load_endianness(LoadEndianness.NATIVE)
+    """
     if not isinstance(endianness, LoadEndianness) and endianness is not None:
         raise TypeMismatch("set_default_load_endianness", f"got {endianness!r}", "expected a LoadEndianness or None")
+    if endianness not in (None, LoadEndianness.NATIVE, LoadEndianness[sys.byteorder.upper()]):
+        what = f"files that do not say their order of bytes are read in this machine's, {sys.byteorder}"
+        raise UnsupportedError("set_default_load_endianness", what, f"got {endianness}", "convert them where they were written")
     _options["endianness"] = endianness
 
 
@@ -103,7 +110,10 @@ def get_default_mmap_options() -> int:
 
 
 def set_default_mmap_options(flags: int) -> AbstractContextManager[Any]:
-    """Remembered, and without effect: mapped tensors are private."""
+    """A block, or a setting, in which mapped tensors are private (2, MAP_PRIVATE), as they always are; others are refused."""
+    if flags != 2:
+        what = "mapped tensors are private: what is written to them never changes the file"
+        raise UnsupportedError("set_default_mmap_options", what, f"expected MAP_PRIVATE (2), got {flags}", "save again after a change")
     _options["mmap"] = flags
     return nullcontext()
 
