@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
+from ..dtypes import HALF
 from ..errors import ShapeError
 from ._op import Array, op
+from ._prepare import rounded
 from ._refuse import fits
-from .arithmetic import _alpha, mul
+from .arithmetic import _add, _alpha, mul, zero
 from .inplace import inplace
 from .join import listed
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
@@ -61,6 +63,8 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     >>> dv.addmv(dv.ones(1), dv.ones(1, 2), dv.ones(2))
     tensor([3.])
     """
+    if (kind := input._a.dtype) in HALF:  # PyTorch rounds here, and not beside a matrix
+        input, beta, alpha = mul(input, rounded(beta, kind)) if beta else input, int(beta != 0), rounded(alpha, kind)
     return addmm(input, *_vector(mat, vec), beta=beta, alpha=alpha)
 
 
@@ -84,6 +88,9 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     whole = input if input._a.shape else input[None]  # a number counts for the type too
     parts = listed("addr", [whole, *_vectors(vec1, vec2)])
     beta, alpha = (_alpha("addr", parts[0]._a.dtype, number) for number in (beta, alpha))
+    if parts[0]._a.dtype in HALF:  # rounded at every step, as PyTorch does
+        beta, alpha = (rounded(number, parts[0]._a.dtype) for number in (beta, alpha))
+        return _add(mul(parts[0], beta) if beta else zero(parts[0]), mul(mul(parts[1], alpha), parts[2]))
     return addmm(*parts, beta=beta, alpha=alpha)
 
 
