@@ -14,6 +14,7 @@ from ._arrays import same_type, scatter_add
 from ._dims import dim_of, misfit
 from ._op import Array, Fixed
 from ._parse import outside, parse
+from ._prepare import NUMBERS
 from ._refuse import fits, type_name
 from ._stored import storing
 from .index import basic, getitem, index, is_ready, lone_mask, plain_index, slices
@@ -91,7 +92,7 @@ def setitem(input: Tensor, at: Any, value: Any) -> None:
         return
     if value.__class__ in CLASSES:
         value = _fitting(input, value, then)
-    elif not isinstance(value, int | float | complex | np.integer):
+    elif not isinstance(value, (NUMBERS, np.integer)):
         kind = type_name(input._a.dtype)
         raise TypeMismatch("setitem", f"can't assign a {type(value).__name__} to a dovetail.{kind}Tensor", "expected a Tensor or a number")
     elif input._a.dtype.kind != "c" and (value.__class__ is complex or (input._a.dtype.kind in "iu" and not abs(value) < float("inf"))):
