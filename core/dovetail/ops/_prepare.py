@@ -224,7 +224,7 @@ _EXACT = {*product("mul div floor_divide floor_quotient truncated_quotient".spli
 @np.errstate(over="ignore")
 def rounded(value: Any, kind: Any) -> float:
     """A number as half precision holds it."""
-    return float(kind.type(value))
+    return value if isinstance(value, complex) else float(kind.type(value))
 
 
 _C_NAMES = {

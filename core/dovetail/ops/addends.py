@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ._op import Array, op
 from ._prepare import rounded
 from ._refuse import fits
-from .arithmetic import _add, _alpha, mul, zero
+from .arithmetic import _add, _alpha, mul
 from .inplace import inplace
 from .join import listed
 from .linalg import _by_left, _by_right, _dims, _expanded, _product, _stacks
@@ -89,8 +89,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     parts = listed("addr", [whole, *_vectors(vec1, vec2)])
     beta, alpha = (_alpha("addr", parts[0]._a.dtype, number) for number in (beta, alpha))
     if parts[0]._a.dtype in HALF:  # rounded at every step, as PyTorch does
-        beta, alpha = (rounded(number, parts[0]._a.dtype) for number in (beta, alpha))
-        return _add(mul(parts[0], beta) if beta else zero(parts[0]), mul(mul(parts[1], alpha), parts[2]))
+        beta, parts[1] = rounded(beta, parts[0]._a.dtype), mul(parts[1], rounded(alpha, parts[0]._a.dtype))
+        return _add(mul(parts[0], beta), mul(parts[1], parts[2])) if beta else addmm(*parts, beta=0)
     return addmm(*parts, beta=beta, alpha=alpha)
 
 
