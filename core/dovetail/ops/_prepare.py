@@ -222,7 +222,7 @@ _EXACT = {*product("mul div floor_divide floor_quotient truncated_quotient".spli
 
 
 @np.errstate(over="ignore")
-def rounded(value: Any, kind: Any) -> float:
+def rounded(value: Any, kind: Any) -> Any:
     """A number as half precision holds it."""
     return value if isinstance(value, complex) else float(kind.type(value))
 

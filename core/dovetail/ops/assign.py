@@ -91,7 +91,7 @@ def setitem(input: Tensor, at: Any, value: Any) -> None:
     elif _set_quickly(input, first, value):
         return
     if value.__class__ in CLASSES:
-        value = _fitting(input, value, then)
+        value = _fitting(input, value if input._a.dtype.kind in "fcV" else value.detach(), then)
     elif not isinstance(value, (NUMBERS, np.integer)):
         kind = type_name(input._a.dtype)
         raise TypeMismatch("setitem", f"can't assign a {type(value).__name__} to a dovetail.{kind}Tensor", "expected a Tensor or a number")
