@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 STATEMENTS = 15_000  # docs/decisions/0002-size.md says why statements and the whole are counted apart
-CEILING = 26_500  # of the whole
+CEILING = 26_680  # of the whole
 NUMERICS_CEILING = 1_100  # statements of the package below
 PATHS = {  # what a person reads to understand the core, each at most PATH_CEILING code lines
     "how backward() works": ("autograd/node.py", "autograd/engine.py"),

@@ -31,6 +31,14 @@ def _flags_may_be_set() -> None:
     torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    """The order of our sums depends on how many threads share them; here it does not depend on the machine."""
+    import dovetail as dv
+
+    dv.set_num_threads(2)
+
+
 @pytest.fixture(autouse=True)
 def _arguments_of_distributions_are_checked() -> None:
     """`torch.compile`, which some programs call, turns PyTorch's checks off for the whole process."""

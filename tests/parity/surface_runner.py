@@ -55,6 +55,7 @@ class Seen:
         self.error: BaseException | None = None
         self.coarse = False  # whether gradients pass through a type of fewer digits
         self.inputs = {name: self._input(name, wide) for name in sample.uses}
+        threads = T.get_num_threads()  # in whose parts long sums are taken, which shows in float32
         T.default_generator.manual_seed(0)  # manual_seed of PyTorch also queues the seed for GPUs, with a traceback each time
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -70,6 +71,7 @@ class Seen:
                 T.set_default_dtype(T.float32)
                 T.set_default_device(None)  # in PyTorch a mode, under which l1_loss forgets its weight
                 T.set_grad_enabled(True)
+                T.set_num_threads(threads)
                 pins._dir = None  # hub.set_dir
                 T.set_float32_matmul_precision("highest")  # "medium" lets PyTorch multiply in bfloat16
             self.facts["inputs"] = {name: self._after(t) for name, t in self.inputs.items()}

@@ -184,3 +184,28 @@ def test_half_precision_beside_numbers_and_tensors_without_dimensions(name, kind
                     out.sum().backward()
                     found[-1].append(a.grad.float().tolist())
             assert found[0] == found[1]
+
+
+FACTORS = {
+    "add": lambda T, x, y, a, b: T.add(x, y, alpha=a), "sub": lambda T, x, y, a, b: T.sub(x, y, alpha=a),
+    "rsub": lambda T, x, y, a, b: T.rsub(x, y, alpha=a), "add_": lambda T, x, y, a, b: x.clone().add_(y, alpha=a),
+    "number": lambda T, x, y, a, b: T.add(x, a, alpha=b), "number from": lambda T, x, y, a, b: T.rsub(x, a, alpha=b),
+    "addmv": lambda T, x, y, a, b: T.addmv(x[:8], x.reshape(8, 8), y[:8], beta=a, alpha=b),
+    "addmv without input": lambda T, x, y, a, b: T.addmv(x[:8], x.reshape(8, 8), y[:8], beta=0, alpha=b),
+    "addr": lambda T, x, y, a, b: T.addr(x.reshape(8, 8), x[:8], y[:8], beta=a, alpha=b),
+    "addr without input": lambda T, x, y, a, b: T.addr(x.reshape(8, 8), x[:8], y[:8], beta=0, alpha=b),
+    "xlogy": lambda T, x, y, a, b: T.xlogy(x, y.abs()), "xlogy by a number": lambda T, x, y, a, b: T.xlogy(x, a),
+    "xlogy of a number": lambda T, x, y, a, b: T.xlogy(a, y.abs()), "xlog1py": lambda T, x, y, a, b: T.special.xlog1py(x, y.abs()),
+    "xlog1py by a number": lambda T, x, y, a, b: T.special.xlog1py(x, a),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", FACTORS)
+def test_factors_and_logarithms_in_half_precision(name, kind):
+    """Which steps are rounded, to the last bit; of 64 elements, which PyTorch's vectors take without a rest."""
+    draw = np.random.default_rng(0)
+    for _ in range(8):
+        x, y, (a, b) = draw.normal(size=64).tolist(), draw.normal(size=64).tolist(), draw.uniform(0.2, 2, 2).tolist()
+        found = [FACTORS[name](T, *(T.tensor(v, dtype=getattr(T, kind)) for v in (x, y)), a, b).float().tolist() for T in (torch, dv)]
+        assert found[0] == found[1]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import dovetail as dv
 from tests.parity.known import KNOWN_SURFACE
 from tests.parity.surface_runner import difference, refuses
 from tests.parity.surface_samples import MARKS, Name, names
@@ -43,6 +44,13 @@ def test_name(name: Name, record_property: Any) -> None:
 def test_known_differences_are_of_samples() -> None:
     there = {(name.id, sample.text) for name in NAMES for sample in name.samples}
     assert not (gone := [row for row in KNOWN_SURFACE if row not in there]), f"no such samples: {gone}"
+
+
+def test_no_sample_changes_how_later_ones_are_computed() -> None:
+    before = dv.get_num_threads()
+    (row,) = [name for name in NAMES if name.id == "protocol_info.set_num_threads"]
+    assert before > 1 and any("set_num_threads(1)" in sample.text and difference(sample) is None for sample in row.samples)
+    assert dv.get_num_threads() == before
 
 
 def test_names_have_samples() -> None:

@@ -154,5 +154,5 @@ _KINDS: dict[str, Callable[[Any, Any], Any]] = {
     **{kind.__name__.lower(): unpacked for kind, (_, unpacked) in _FORMS.items()},
     "dict": lambda v, inner: {inner(k): inner(x) for k, x in v},
     "ordered": lambda v, inner: OrderedDict((inner(k), inner(x)) for k, x in v),
-    "namespace": lambda v, inner: import_module("argparse").Namespace(**{k: inner(x) for k, x in v.items()}),
+    "namespace": lambda v, inner: (it := import_module("argparse").Namespace(), vars(it).update((k, inner(x)) for k, x in v.items()))[0],
 }

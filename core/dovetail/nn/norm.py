@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 from ..autograd.node import Tensor
@@ -126,4 +128,4 @@ class CrossMapLRN2d(LocalResponseNorm):
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    return tuple(normalized_shape) if isinstance(normalized_shape, Iterable) else (index(normalized_shape),)

@@ -27,6 +27,8 @@ REAL = frozenset(
     "mse_loss nansum polygamma prelu rad2deg relu resample rnn_layer round signbit smooth_l1_loss softmax softplus softshrink sort "
     "threshold topk xlogy".split()
 )
+# beside half precision a number among the arguments of these is rounded to it; see _prepare.py
+ROUNDED = frozenset(("add_scaled", "hardshrink"))
 # the tensors of these have one type; nothing is promoted
 ONE_TYPE = frozenset("gru_layer lstm_layer rnn_layer".split())
 # keepdim means nothing to these where dim is not given
@@ -40,4 +42,4 @@ _REALS = _FLOATS | {np.dtype(t) for t in "?BHILQbhilq"}
 def plain_types(name: str, dtypes: str | None) -> frozenset[Any]:
     """The NumPy types that an op takes as they are, when all its arrays have that one."""
     found = _REALS if dtypes in (None, "promote") else _FLOATS
-    return found if name in REAL else found | _COMPLEX
+    return (found if name in REAL else found | _COMPLEX) - ({np.dtype("e")} if name in ROUNDED else set())

@@ -25,7 +25,7 @@ from ._live import exhausted
 from ._out import into
 from ._override import overridden
 from ._quiet import IGNORE, hush, restore
-from ._refuse import flags
+from ._refuse import flags, native
 
 if TYPE_CHECKING:
     from ._op import Impl, Op
@@ -231,7 +231,7 @@ def reflected(op: Op) -> Callable[..., Any]:
 def operand(other: Any) -> Any:
     """A scalar or array of NumPy's beside a tensor, as a number or a tensor; NotImplemented for what is no tensor."""
     if isinstance(other, np.generic):
-        return other.item()
+        return native(other)
     return wrap(other) if isinstance(other, np.ndarray) else other if other.__class__ in ASKED else NotImplemented
 
 

@@ -94,7 +94,6 @@ class Op:
         kinds = [str(notes.get(p, "")).removesuffix(" | None") for p in self.params]
         self.arrays = tuple(i for i, k in enumerate(kinds) if k in ("Array", "Arrays"))
         self.fixed = tuple(i for i, k in enumerate(kinds) if k == "Fixed")
-        self.scalars = tuple(i for i, p in enumerate(self.params) if p in ("alpha", "beta", "value") and i not in self.arrays)
         self.lists = frozenset(self.arrays.index(i) for i, k in enumerate(kinds) if k == "Arrays")
         self.edge_of = {i: at for at, i in enumerate(self.arrays)}
         self.strict = frozenset(self.arrays if self.name in TENSORS else self.arrays[: self.name in TENSOR_FIRST])  # no numbers here
@@ -102,6 +101,8 @@ class Op:
         self.keepdim = self.params.index("keepdim") if "keepdim" in self.params else None
         self.real, self.plain = self.name in REAL, plain_types(self.name, self.dtypes)
         self.numbers = tuple(i for i, k in enumerate(kinds) if k in ("int", "float", "bool"))
+        factors = (i for i, p in enumerate(self.params) if p in ("alpha", "beta", "value") and i not in self.arrays)
+        self.scalars = tuple({*self.numbers, *factors})
         n, given = len(self.params), self.forward.__defaults__ or ()
         self.required = n - len(given)
         self.defaults = (MISSING,) * self.required + given

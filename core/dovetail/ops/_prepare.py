@@ -15,7 +15,7 @@ from ..device import CPU, device_of, module_for, xp
 from ..errors import DeviceError, DovetailError, DtypeError, NotATensor, RangeError, ShapeError, TypeMismatch, as_tensor_remedy
 from ._layout import converted
 from ._live import exhausted, owner
-from ._refuse import NotForType, not_for, type_name
+from ._refuse import NotForType, native, not_for, type_name
 
 if TYPE_CHECKING:
     from ._op import Op
@@ -87,10 +87,8 @@ def unwrap(op: Op, args: Any) -> tuple[list[Any], tuple[Any, ...], int, str, Any
             if x.__class__ not in NUMBERS or i in op.strict:
                 raw[i] = _foreign(op, i, x)
     for i in op.scalars:
-        if raw[i].__class__ in CLASSES:
-            if raw[i].ndim:
-                raise TypeMismatch(f"{op.name}()", f"argument {op.params[i]!r} must be Number, not Tensor")
-            raw[i] = raw[i].item()
+        if raw[i].__class__ not in NUMBERS:
+            raw[i] = _scalar(op, i, raw[i])
     for i in op.fixed:
         raw[i] = x = bare(raw[i])
         plain = plain and (x.__class__ is _NDARRAY or x is None)
@@ -122,10 +120,17 @@ def _unwrap_list(op: Op, i: int, tensors: Any) -> tuple[list[Any], list[Any]]:
     return [t._a for t in tensors], [t._n for t in tensors]
 
 
+def _scalar(op: Op, i: int, x: Any) -> Any:
+    """A tensor of one element or a scalar of NumPy's as a number; what else a parameter takes stays as it is."""
+    if x.__class__ in CLASSES and x.ndim:
+        raise TypeMismatch(f"{op.name}()", f"argument {op.params[i]!r} must be Number, not Tensor")
+    return x.item() if x.__class__ in CLASSES else native(x) if isinstance(x, np.generic) else x
+
+
 def _foreign(op: Op, i: int, x: Any) -> Any:
     """Accept NumPy's scalars as numbers; refuse what is neither tensor nor number."""
     if isinstance(x, np.generic) and i not in op.strict:
-        return x.item()
+        return native(x)
     raise _no_tensor(op, i, x, "Tensor" if i in op.strict else "Tensor or Number")
 
 
@@ -205,19 +210,21 @@ def _promote(op: Op, raw: list[Any], arrays: list[Any]) -> Any:
             if a.dtype != target:
                 raw[i] = converted(a, np.float32 if target in dt.HALF and not a.ndim and (op.name, i) in _EXACT else target)
         elif a.__class__ in NUMBERS:
-            raw[i] = _rounded(a, target) if target in dt.HALF and (op.name, i) in _ROUNDED else number(a, common)
+            raw[i] = rounded(a, target) if target in dt.HALF and (op.name, i) in _ROUNDED else number(a, common)
+    if target in dt.HALF:
+        raw[:] = [rounded(a, target) if i in op.scalars and (op.name, i) in _ROUNDED else a for i, a in enumerate(raw)]
     return target
 
 
 # Beside half precision: where a number is rounded to it, as PyTorch does, and where a tensor without dimensions is not.
-_ROUNDED = {*product("add sub pow atan2 eq ne lt le gt ge remainder fmod".split(), (0, 1))}
+_ROUNDED = {*product("add sub pow atan2 eq ne lt le gt ge remainder fmod add_scaled".split(), (0, 1)), ("add_scaled", 2), ("hardshrink", 1)}
 _EXACT = {*product("mul div floor_divide floor_quotient truncated_quotient".split(), (1,))}
 
 
 @np.errstate(over="ignore")
-def _rounded(value: Any, kind: Any) -> float:
+def rounded(value: Any, kind: Any) -> Any:
     """A number as half precision holds it."""
-    return float(kind.type(value))
+    return value if isinstance(value, complex) else float(kind.type(value))
 
 
 _C_NAMES = {
@@ -340,4 +347,19 @@ def _mismatch(raw: Any) -> str:
     return ""
 
 
-__all__ = ["aliases", "attend", "bare", "explain", "lowered", "note_view", "number", "observed", "raised", "share", "told", "unwrap", "xp"]
+__all__ = [
+    "aliases",
+    "attend",
+    "bare",
+    "explain",
+    "lowered",
+    "note_view",
+    "number",
+    "observed",
+    "raised",
+    "rounded",
+    "share",
+    "told",
+    "unwrap",
+    "xp",
+]

@@ -11,8 +11,8 @@ from ..autograd.node import ASKED, CLASSES
 from ..errors import DovetailError, DtypeError, GradError, NotATensor, RangeError, TypeMismatch
 
 __all__ = [
-    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "listing", "no_bools", "no_zeros", "not_for",
-    "ordered", "refuse_scalar", "refuse_types", "tensors", "type_name", "underived", "whole_numbers",
+    "DivisionByZero", "NotForType", "fits", "flags", "floats_only", "integers_only", "listing", "native", "no_bools", "no_zeros",
+    "not_for", "ordered", "refuse_scalar", "refuse_types", "tensors", "type_name", "underived", "whole_numbers",
 ]  # fmt: skip
 
 _NAMES = {
@@ -76,9 +76,14 @@ def no_zeros(op: str, divisor: Any) -> None:
         raise DivisionByZero(op, "ZeroDivisionError (the divisor holds a zero)", "integers divide by nonzero numbers only")
 
 
+def native(x: Any) -> Any:
+    """A scalar of NumPy's as a number of Python's; a bool or long double is a float, as PyTorch takes it."""
+    return float(x) if x.dtype.char in "?g" else x.item()
+
+
 def fits(where: str, value: Any, dtype: Any) -> Any:
     """A number as a type holds it: whole among integers, a negative one wrapped around if unsigned. Refuses what does not fit."""
-    kind = dtype.kind
+    kind, value = dtype.kind, native(value) if isinstance(value, np.generic) else value
     if kind in "iu":
         low, most = np.iinfo(dtype).min, np.iinfo(dtype).max
         bad = value != value or value.imag != 0 or not (low if low or isinstance(value, float) else -most) <= value.real <= most

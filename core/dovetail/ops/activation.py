@@ -40,10 +40,10 @@ def _relu(input: Array) -> Array:
     if input.__class__ is np.ndarray:
         none = _ZEROS.get(input.dtype)
         if none is not None:  # on many elements the loop of clip is the quick one
-            return input.clip(0, math.inf) if input.size > 4096 else np.maximum(input, none)
+            return input.clip(0, math.inf) if input.size > 4096 else np.maximum(none, input)  # in this order -0 stays
     if input.dtype.kind == "b":
         raise DtypeError("relu", "Boolean inputs not supported for relu")
-    return xp(input).maximum(input, 0)
+    return xp(input).maximum(0, input)
 
 
 _relu.vjp(lambda g, out: relu_grad(g, out))
@@ -72,7 +72,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 def _leaky_relu(input: Array, negative_slope: float) -> Array:
     floats_only("leaky_relu", input)
     scaled = input * negative_slope
-    if 0 <= negative_slope <= 1:
+    if 0 < negative_slope <= 1:  # 0 times infinity would count as the larger one
         return xp(input).maximum(input, scaled)
     return choose(input > 0, input, scaled)
 

@@ -304,7 +304,7 @@ def softshrink(input: Array, lambd: float = 0.5) -> Array:
     >>> F.softshrink(dv.tensor([0.2, 2.]))
     tensor([0.0000, 1.5000])
     """
-    if lambd < 0:
+    if not 0 <= lambd < float("inf"):
         raise DtypeError("softshrink", f"lambda must be in range [0, inf), but found {lambd}")
     m = xp(input)
     return m.where(input > lambd, input - lambd, m.where(input < -lambd, input + lambd, input * 0))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.node import Tensor
+from ..dtypes import HALF
 from ..errors import ShapeError
 from ._op import Array, op
+from ._prepare import rounded
 from ._refuse import fits
 from .arithmetic import _alpha, add, mul
 from .inplace import inplace
@@ -61,6 +63,8 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     >>> dv.addmv(dv.ones(1), dv.ones(1, 2), dv.ones(2))
     tensor([3.])
     """
+    if (kind := input._a.dtype) in HALF:  # PyTorch rounds here, and not beside a matrix
+        input, beta, alpha = mul(input, rounded(beta, kind)) if beta else input, int(beta != 0), rounded(alpha, kind)
     return addmm(input, *_vector(mat, vec), beta=beta, alpha=alpha)
 
 
@@ -83,8 +87,11 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     """
     whole = input if input._a.shape else input[None]  # a number counts for the type too
     whole, a, b = listed("addr", [whole, *_vectors(vec1, vec2)])
-    beta, alpha = (_alpha("addr", whole._a.dtype, number) for number in (beta, alpha))
-    out = mul(mul(a, alpha), b)  # half precision is rounded at every step
+    kind = whole._a.dtype
+    beta, alpha = (_alpha("addr", kind, number) for number in (beta, alpha))
+    if kind in HALF:  # rounded at every step, the numbers too
+        beta, alpha = rounded(beta, kind), rounded(alpha, kind)
+    out = mul(mul(a, alpha), b)
     whole = whole.expand(out._a.shape)
     return add(mul(whole, beta) if beta else whole[:, :0].sum(-1, True, dtype=whole.dtype), out)  # zeros that know their history
 

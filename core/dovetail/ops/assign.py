@@ -91,8 +91,8 @@ def setitem(input: Tensor, at: Any, value: Any) -> None:
     elif _set_quickly(input, first, value):
         return
     if value.__class__ in CLASSES:
-        value = _fitting(input, value, then)
-    elif not isinstance(value, NUMBERS):
+        value = _fitting(input, value if input._a.dtype.kind in "fcV" else value.detach(), then)
+    elif not isinstance(value, (NUMBERS, np.integer)):
         kind = type_name(input._a.dtype)
         raise TypeMismatch("setitem", f"can't assign a {type(value).__name__} to a dovetail.{kind}Tensor", "expected a Tensor or a number")
     elif input._a.dtype.kind != "c" and (value.__class__ is complex or (input._a.dtype.kind in "iu" and not abs(value) < float("inf"))):

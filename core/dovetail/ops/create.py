@@ -14,7 +14,7 @@ from ..tensor_repr import set_printoptions
 from ._dims import sizes_of, tuple_of
 from ._layout import order_of
 from ._live import exhausted
-from ._refuse import fits
+from ._refuse import fits, native
 from .convert import as_tensor, asarray, finished, from_dlpack, from_numpy, frombuffer, placed, tensor
 from .convert import new_tensor as _new_tensor
 from .memory import memory_format, preserve_format
@@ -122,6 +122,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Te
         fill_value = fill_value.item()
     if not isinstance(fill_value, int | float | complex | np.generic):
         raise TypeMismatch("full()", f"argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")
+    fill_value = native(fill_value) if isinstance(fill_value, np.generic) else fill_value
     dtype = dtype or scalar_dtype(fill_value)
     return _filled("full", sizes_of("full", (size,)), _as(fill_value, dtype), dtype=dtype, **options)
 

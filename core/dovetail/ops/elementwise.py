@@ -219,7 +219,7 @@ def logaddexp2(input: Array, other: Array) -> Array:
 logaddexp2.vjp(lambda g, input, other: _share(g, exp2, input, other), lambda g, input, other: _share(g, exp2, other, input))
 
 
-@op(dtypes="float")
+@op(dtypes="float", halves=True)  # in half precision the logarithm is rounded too
 def xlogy(input: Array, other: Array) -> Array:
     """``x log y``, and 0 where x is 0, unless y is NaN; broadcast.
 

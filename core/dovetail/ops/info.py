@@ -15,7 +15,7 @@ from ..dtypes import dtype, from_numpy_dtype, result_dtype
 from ..errors import GradError, NotATensor, ShapeError, TypeMismatch, ValueRangeError
 from ._call import INFERENCE_BOX
 from ._override import overridden
-from ._refuse import tensors
+from ._refuse import native, tensors
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "detach", "detach_", "get_default_device", "get_deterministic_debug_mode", "get_device",
@@ -197,7 +197,7 @@ def result_type(tensor: Any, other: Any) -> dtype:
     for x in (tensor, other):
         if x.__class__ not in CLASSES and not isinstance(x, int | float | complex | np.generic):
             raise TypeMismatch("result_type()", f"received an invalid combination of arguments - got {type(x).__name__}")
-    return result_dtype([x._a if x.__class__ in CLASSES else x for x in (tensor, other)])
+    return result_dtype([x._a if x.__class__ in CLASSES else native(x) if isinstance(x, np.generic) else x for x in (tensor, other)])
 
 
 def set_default_device(device: Any) -> None:

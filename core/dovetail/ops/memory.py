@@ -18,6 +18,7 @@ from ..errors import DtypeError, GradError, ShapeError, TypeMismatch
 from ..size import Spoken
 from . import _layout
 from ._arrays import broadcast
+from ._arrays import strided as strided_array
 from ._dims import sizes_of
 from ._op import Array, op
 from ._override import of_plugin
@@ -253,9 +254,10 @@ def set_(input: Tensor, source: Any = None, storage_offset: int = 0, size: Any =
 
 
 def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
-    """Change the shape in place: elements stay in their order in memory, new ones are not initialised.
+    """Change the shape in place: the elements are those that follow in memory, new ones are not initialised.
 
-    Raises a GradError (RuntimeError) for a tensor that requires a gradient.
+    A view goes on looking at the memory of its base while that is long enough; else, and where it is empty, the tensor takes
+    memory of its own. Raises a GradError (RuntimeError) for a tensor that requires a gradient.
 
     >>> import dovetail as dv
     >>> dv.tensor([[1, 2], [3, 4]]).resize_(3)
@@ -270,12 +272,12 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     turned = memory_format is not None and memory_format.fits(shape)
     if shape == a.shape and not turned:
         return input
-    flat = old = a.ravel("K")  # the elements as they lie
-    if count > a.size:
-        flat = module_for(device_of(a)).empty(count, a.dtype)
-        flat[: a.size] = old
+    first, flat = storage_offset(input), memory(a)
+    if first + count > flat.size or not a.size:  # where an empty view lies in its base, NumPy does not keep
+        old, flat = flat, module_for(device_of(a)).empty(first + count, a.dtype)
+        flat[: old.size] = old[: flat.size]
         input._v = [0, 0, None, None]
-    a = flat[:count].reshape([shape[d] for d in memory_format.order] if turned else shape)
+    a = flat[first : first + count].reshape([shape[d] for d in memory_format.order] if turned else shape)
     input._a = a.transpose(memory_format.back) if turned else a
     changed(input._v, "resize_")
     return input
@@ -312,6 +314,14 @@ def storage(a: Any) -> Any:
         if not hasattr(base, "strides"):
             return owner
         owner = base
+
+
+def memory(a: Any) -> Any:
+    """All the memory that the array looks into, as one dimension of its elements."""
+    owner = storage(a)
+    if owner.dtype != a.dtype:
+        return owner.view(a.dtype).reshape(-1)
+    return strided_array(owner, (owner.nbytes // a.itemsize,), (a.itemsize,))
 
 
 def address(a: Any) -> int:

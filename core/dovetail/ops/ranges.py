@@ -13,7 +13,7 @@ from ..dtypes import bool_, get_default_dtype, int64, to_numpy_dtype
 from ..errors import ShapeError, TypeMismatch
 from ._dims import sizes_of
 from ._live import exhausted
-from ._refuse import not_for
+from ._refuse import native, not_for
 from .convert import finished, placed
 from .create import ones, settled
 from .diag import tril, triu
@@ -24,7 +24,7 @@ __all__ = ["arange", "eye", "linspace", "logspace", "range", "tril_indices", "tr
 
 
 def _number(x: Any) -> Any:
-    return x.item() if hasattr(x, "item") else x
+    return native(x) if isinstance(x, np.generic) else x.item() if hasattr(x, "item") else x
 
 
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any) -> Tensor:

@@ -17,6 +17,7 @@ from ._viewing import viewing
 from .arithmetic import div
 from .index import getitem_grad, index
 from .memory import address, storage, storage_offset
+from .memory import memory as everything
 
 __all__ = ["as_strided", "as_strided_", "diagonal"]
 METHODS = ("as_strided", "as_strided_", "diagonal", "unfold")
@@ -132,13 +133,12 @@ def _reach(size: Any, stride: Any) -> int:
 @op(dtypes=None, alias="always", name="as_strided")
 def _as_strided(input: Array, size: Any, stride: Any, offset: Any, steps: Any) -> Array:
     """Any sizes and strides on the memory of a tensor of strides `steps`; `offset` counts from its first element."""
-    owner = storage(input)
-    first, count = (address(input) - address(owner)) // input.itemsize + offset, owner.nbytes // input.itemsize
-    room = count - first
+    flat = everything(input)
+    first = (address(input) - address(storage(input))) // input.itemsize + offset
+    room = flat.size - first
     if first < 0 or _reach(size, stride) > room:
         text = f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {first} are out of bounds for storage of size"
-        raise ShapeError("as_strided", f"{text} {owner.nbytes}")
-    flat = strided(owner, (count,), (input.itemsize,)) if owner.dtype == input.dtype else owner.view(input.dtype).reshape(-1)
+        raise ShapeError("as_strided", f"{text} {flat.nbytes}")
     return strided(flat[first:] if room else flat[:0], tuple(size), tuple(s * input.itemsize for s in stride))
 
 

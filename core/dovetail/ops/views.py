@@ -244,11 +244,11 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     d, new = dim_of("unflatten", dim, len(shape)), list(sizes_of("unflatten", (sizes,), "sizes"))
     if not new:
         raise ShapeError("unflatten", "sizes must be non-empty")
-    rest = prod(n for n in new if n != -1)
-    if new.count(-1) == 1 and rest and shape[d] % rest == 0:
-        new[new.index(-1)] = shape[d] // rest
-    if prod(new) != shape[d] or min(new) < 0:
-        text = f"Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({shape[d]}) in the input tensor"
+    rest, length = prod(n for n in new if n != -1), sum(shape[d : d + 1])  # 0 where there are no dimensions
+    if new.count(-1) == 1 and rest and length % rest == 0:
+        new[new.index(-1)] = length // rest
+    if prod(new) != length or min(new) < 0:
+        text = f"Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({length}) in the input tensor"
         raise ShapeError("unflatten", text)
     return _view(input, (*shape[:d], *new, *shape[d + 1 :]))
 

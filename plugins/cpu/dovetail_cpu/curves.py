@@ -82,7 +82,9 @@ hardsigmoid = _activation(HARDSIGMOID, lambda g, input: slope(g, input, HARDSIGM
 hardshrink = _activation(HARDSHRINK, lambda g, input, lambd: slope(g, input, HARDSHRINK, lambd, 0.0, 0.0))
 threshold = _activation(THRESHOLD, lambda g, input, threshold: slope(g, input, THRESHOLD, threshold, 0.0, 0.0))
 softshrink = Kernel(
-    lambda input, lambd: _native.curve(SOFTSHRINK, input, lambd, 0.0, 0.0) if lambd >= 0 else NotImplemented,  # the reference refuses it
+    lambda input, lambd: (
+        _native.curve(SOFTSHRINK, input, lambd, 0.0, 0.0) if 0 <= lambd < math.inf else NotImplemented
+    ),  # the reference refuses it
     lambda g, input, lambd: slope(g, input, SOFTSHRINK, lambd, 0.0, 0.0),
 )
 

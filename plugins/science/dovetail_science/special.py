@@ -169,11 +169,11 @@ def zeta(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return pair("zeta", _zeta, input, other, out)
 
 
-@op(dtypes="float", name="science/xlog1py")
+@op(dtypes="float", name="science/xlog1py", halves=True)  # in half precision the logarithm is rounded too, as PyTorch's is
 def _xlog1py(input: Array, other: Array) -> Array:
     """``input · log(1 + other)``."""
-    out = scipy_function("xlog1py")(input, other)
-    return np.where((np.asarray(input) == 0) & ~np.isnan(other), 0.0, out).astype(out.dtype)
+    out = input * np.log1p(other)
+    return np.where((input == 0) & (other == other), out.dtype.type(0), out)
 
 
 def xlog1py(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:

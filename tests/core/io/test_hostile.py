@@ -172,7 +172,6 @@ TREES = [
         kind("dict", 5),
         kind("ordered", {"a": 1}),
         kind("namespace", [["a", 1]]),
-        kind("namespace", {"self": 1}),
     ),
     *(kind("bytes", "!!"), kind("bytes", 3), kind("bytearray", [1]), kind("dtype", "object"), kind("dtype", ["x"]), kind("dtype", None)),
     *(kind("device", "moon"), kind("device", ["cpu"]), kind("device", None), kind(None, None), {"tree": {"$": "tensor"}}),

@@ -35,6 +35,8 @@ def same(a, b):
     return type(a) is type(b) and (a == b or (a != a and b != b))
 
 
+NAMED_SELF = argparse.Namespace(lr=0.1)
+vars(NAMED_SELF).update(self=dv.float16)
 VALUES = [
     *(
         None,
@@ -56,7 +58,7 @@ VALUES = [
     ),
     *([], (), {}, set(), [1, [2.0, ["x"]]], (1, (2,)), {1, 2, 3}, frozenset({"a"}), dv.Size([2, 3])),
     *({"a": {"b": None}}, {0: "a", 1.5: "b", None: "c", (1, 2): "d", True: 3}, {"$": "tensor", "v": "x"}, OrderedDict(b=1, a=2)),
-    *(argparse.Namespace(), argparse.Namespace(lr=0.1, steps=(1, 2), model={"net": argparse.Namespace(dtype=dv.float8_e5m2)})),
+    *(argparse.Namespace(), NAMED_SELF, argparse.Namespace(lr=0.1, steps=(1, 2), model={"net": argparse.Namespace(dtype=dv.float8_e5m2)})),
     *(dv.float32, dv.bfloat16, dv.device("cpu"), {"__metadata__": dv.ones(1), "": dv.zeros(1), "a.b": dv.ones(2), "a": {"b": dv.zeros(2)}}),
 ]
 

@@ -201,7 +201,8 @@ def _check_types(row: Row, given: Any, kind: str | None, follows: list[bool], ca
             assert real in accepted, f"the result is {o.dtype}, expected {' or '.join(map(str, accepted))}"
     if floating and row.ref is not None:
         agree(row, given, "types")
-    if mixture == ("float16",) and common is dv.float16:
+    inside = row.op == "xlogy"  # its logarithm is rounded too, as PyTorch's; tests/parity/test_promotion.py holds it to the last bit
+    if mixture == ("float16",) and common is dv.float16 and not inside:
         raised = tree(given, Made, lambda m: Made(spec=m.spec, array=m.array.astype("f4") if m.array.dtype == np.float16 else m.array))
         args, kwargs, _ = inputs(row, raised, grad=False)
         for o, w, follow in zip(outs, flat(call(*args, **kwargs)), follows, strict=True):

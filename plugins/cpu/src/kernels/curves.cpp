@@ -34,8 +34,8 @@ template <class T> INLINE Vec<T> expm1_of_negative(Vec<T> x) {
     const Vec<T> scale = power_of_two<T>(n), y = exp_minus_one<T>(r) * scale + (scale - T(1));
     return ((x != x) | (x == T(0))) ? x : y;
 }
-// x between two bounds; a NaN stays.
-template <class T> INLINE Vec<T> between(Vec<T> x, T low, T high) { return lesser<T>(greater<T>(x, splat(low)), splat(high)); }
+// x between two bounds; a NaN stays, and so does the sign of a zero at a bound of zero.
+template <class T> INLINE Vec<T> between(Vec<T> x, T low, T high) { return lesser<T>(splat(high), greater<T>(splat(low), x)); }
 // 1, 0 or -1; a NaN stays.
 template <class T> INLINE Vec<T> sign(Vec<T> x) { return x > T(0) ? splat(T(1)) : x < T(0) ? splat(T(-1)) : x; }
 
@@ -47,7 +47,7 @@ template <class T> void value(Curve curve, const Shape& s, const T* x, T* out, l
         return each(x, out, n, [=](V v) INLINE_LAMBDA { return v > T(0) ? v : v * a; });
     case Curve::elu:
         return each(x, out, n, [=](V v) INLINE_LAMBDA {
-            const V low = lesser<T>(v, V{}) * c;
+            const V low = lesser<T>(V{}, v) * c;
             return v <= T(0) ? expm1_of_negative<T>(low) * ab : v * b;
         });
     case Curve::softplus:
@@ -105,8 +105,8 @@ template <class T> void slope(Curve curve, const Shape& s, const T* grad, long s
         });
     case Curve::hardsigmoid:  // the factor has float's precision for every type, as PyTorch's
         return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return ((v > T(-3)) & (v < T(3))) ? g * T(1 / 6.f) : V{}; });
-    case Curve::magnitude:
-        return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return g * sign<T>(v); });
+    case Curve::magnitude:  // where the difference is a NaN, PyTorch's sign of it is 0
+        return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return g * (v == v ? sign<T>(v) : V{}); });
     case Curve::huber:
         return each(grad, step, x, out, n, [=](V g, V v) INLINE_LAMBDA { return g * (magnitude<T>(v) < a ? v : sign<T>(v) * a) / b; });
     case Curve::softshrink:

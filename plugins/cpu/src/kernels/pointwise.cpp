@@ -96,7 +96,7 @@ template <class T> void unary(Unary function, const T* x, T* out, long n) {
     case Unary::sigmoid:
         return map(x, out, n, [](V v) INLINE_LAMBDA { return sigmoid<T>(v); });
     case Unary::relu:
-        return map(x, out, n, [](V v) INLINE_LAMBDA { return greater<T>(v, V{}); });
+        return map(x, out, n, [](V v) INLINE_LAMBDA { return greater<T>(V{}, v); });  // the second of two zeros: -0 stays
     case Unary::silu:
         return map(x, out, n, [](V v) INLINE_LAMBDA { return v / (exp<T>(-v) + T(1)); });
     case Unary::gelu:

@@ -136,7 +136,7 @@ template <class T> void finish_rows(long m, long n, T* c, long ldc, const Finish
             Vec<T> v = rest == W ? load(to) : load(to, rest);
             if (f.by_row) v += add;
             if (by_column) v += part(by_column + column + j, rest);
-            if (f.then == Then::relu) v = greater<T>(v, Vec<T>{});
+            if (f.then == Then::relu) v = greater<T>(Vec<T>{}, v);
             if (rest == W) store(to, v);
             else store(to, v, rest);
         }

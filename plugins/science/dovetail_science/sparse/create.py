@@ -265,17 +265,35 @@ def new(input: Any, *args: Any, device: Any = None) -> Any:
     """A COO tensor of the same type: of a size, or of indices and values."""
     if args and isinstance(args[0], Tensor):
         return sparse_coo_tensor(*args, device=device)
-    return empty_like(input, (0,) if not args else args[0] if isinstance(args[0], Size | tuple | list) else args, device=device)
+    _need_here("new", input, device)
+    return empty(input, (0,) if not args else tuple(args[0] if isinstance(args[0], Size | tuple | list) else args))
 
 
-@known("zeros_like", "empty_like")
-def empty_like(input: Any, size: Any = None, *, dtype: Any = None, **options: Any) -> Any:
+@known("zeros_like")
+def zeros_like(
+    input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Any:  # fmt: skip
     """Nothing kept, in the layout and type of another."""
-    if options.get("layout") == dv.strided:
-        return dv.zeros(tuple(input.shape), dtype=dtype or input.dtype)
-    if dv.empty(0, device=options.get("device")).device != input.device:  # a RuntimeError where there is no such device
-        raise UnsupportedError("empty_like", f"no sparse tensors on the device {options['device']}", "expected the CPU")
-    size = tuple(input.shape if size is None or isinstance(size, type(None)) else size)
+    if layout == dv.strided:
+        return dv.zeros(tuple(input.shape), dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    _need_here("zeros_like", input, device)
+    if layout not in (None, input.form):
+        raise ShapeError("zeros_like", f"empty_like with different sparse layout is not supported (self is {input.form}, not {layout})")
+    if memory_format is not None:
+        raise ShapeError("zeros_like", "memory format option is only supported by strided tensors", f"got {memory_format}")
+    return empty(input, tuple(input.shape), dtype=dtype, requires_grad=requires_grad)
+
+
+@known("empty_like")
+def empty_like(input: Any, **options: Any) -> Any:
+    """Nothing kept, in the layout and type of another; of compressed layouts zeros, in the places of its elements."""
+    compressed = input.form != COO and options.get("layout") in (None, input.form)
+    return full_like(input, 0, **options) if compressed else zeros_like(input, **options)
+
+
+def empty(input: Any, size: tuple[int, ...], *, dtype: Any = None, requires_grad: bool = False) -> Any:
+    """Nothing kept, of a size, in the layout and type of another."""
     value = input.value.detach()[:0] if dtype is None else input.value.detach()[:0].to(dtype)
     if input.form == COO:
         split = input.sparse_dim() if len(size) == input.ndim else len(size)
@@ -283,8 +301,15 @@ def empty_like(input: Any, size: Any = None, *, dtype: Any = None, **options: An
         out = SparseTensor(COO, (dv.zeros(split, 0, dtype=dv.int64),), value, size, True)
     else:
         kind = input.index[0].dtype
-        out = SparseTensor(input.form, (dv.zeros(len(input.index[0]), dtype=kind), dv.zeros(0, dtype=kind)), value, size)
-    return out.requires_grad_(bool(options.get("requires_grad")))
+        pointers = dv.zeros(len(input.index[0]), dtype=kind)
+        out = SparseTensor(input.form, (pointers, dv.zeros(0, dtype=kind)), value, size)
+    return out.requires_grad_(requires_grad)
+
+
+def _need_here(where: str, input: Any, device: Any) -> None:
+    """An UnsupportedError for another device than the tensor's own; a RuntimeError where there is no such device."""
+    if dv.empty(0, device=device).device != input.device:
+        raise UnsupportedError(where, f"no sparse tensors on the device {device}", "expected the CPU")
 
 
 @known("full_like")
@@ -309,6 +334,13 @@ def ones_like(input: Any, **options: Any) -> Any:
 
 
 @known("new_zeros", "new_empty")
-def new_empty(input: Any, *size: Any, dtype: Any = None, **options: Any) -> Any:
+def new_empty(
+    input: Any, *size: Any, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Any:
     """Nothing kept, of a size, in the layout and type of another."""
-    return empty_like(input, size[0] if isinstance(size[0], Size | tuple | list) else size, dtype=dtype, **options)
+    size = tuple(size[0] if isinstance(size[0], Size | tuple | list) else size)
+    if layout == dv.strided:
+        return dv.zeros(size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    if layout not in (None, input.form):
+        raise ShapeError("new_empty", f"a tensor of the layout {input.form} makes new ones of it or strided ones", f"got layout={layout}")
+    return empty(input, size, dtype=dtype, requires_grad=requires_grad)

@@ -12,6 +12,7 @@ from dovetail.errors import DtypeError, ShapeError, TypeMismatch, UnsupportedErr
 from dovetail.extend import Array, Fixed, Function, op
 
 from .convert import as_coo, coalesce, gathered, rows_and_columns
+from .create import empty
 from .table import COO, CSC, CSR, TABLE, known, unsupported
 from .tensor import SparseTensor
 
@@ -295,7 +296,7 @@ def smm(input: Any, mat: Any) -> SparseTensor:
     [[1.0], [1.0]]
     """
     _of_sparse("smm", input)
-    return sspaddmm(TABLE["zeros_like"](input, (input.shape[0], mat.shape[1])), input, mat, beta=0)
+    return sspaddmm(empty(input, (input.shape[0], mat.shape[1])), input, mat, beta=0)
 
 
 def sspaddmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> SparseTensor:
