@@ -84,6 +84,32 @@ def test_what_strangers_packages_import(tmp_path):
     assert done.stdout == "True ([], []) True\nscatter all_reduce True\nNamed p [3.0, 3.0] True\n"
 
 
+def test_more_of_what_strangers_packages_import(tmp_path):
+    code = (
+        "import torch\n"
+        "from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype as groups, _get_fused_kernels_supported_devices\n"
+        "from torch._vmap_internals import _vmap\nfrom torch.serialization import DEFAULT_PROTOCOL\n"
+        "x = [torch.ones(1), torch.ones(2).double(), torch.zeros(1)]\n"
+        "for (device, dtype), (lists, places) in groups([x, [None, 'b', 'c'], []], True).items(): print(device, dtype, lists, places)\n"
+        "print(groups([x[:1]]), 'cpu' in _get_fused_kernels_supported_devices(), DEFAULT_PROTOCOL, _vmap(torch.neg)(x[1]).tolist())\n"
+        "for lists in [], [[]], [x, x[:1]]:\n"
+        "    try:\n        groups(lists)\n    except RuntimeError as error:\n        print('RuntimeError', f'got lists of {[len(a) for a in lists]} elements' in str(error))\n"
+        "try:\n    _vmap(torch.neg, allow_none_pass_through=True)\nexcept RuntimeError as error:\n    print('zeros' in str(error))\n"
+        "print('USE_MKL=OFF' in torch.__config__.show(), 'USE_CUDA=' in torch.__config__.show(), torch.__config__._cxx_flags() == '')\n"
+        "print('at::get_num_threads() : ' in torch.__config__.parallel_info(), torch.cuda._is_in_bad_fork())\n"
+        "print(torch.utils.data.dataloader.default_collate([1, 2]), torch.utils.data.sampler.Sampler.__name__, torch.utils.data.dataset.Dataset.__name__)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "cpu torch.float32 [[tensor([1.]), tensor([0.])], [None, 'c'], []] [0, 2]",
+        "cpu torch.float64 [[tensor([1., 1.], dtype=torch.float64)], ['b'], []] [1]",
+        "{(device(type='cpu'), torch.float32): ([[tensor([1.])]], [])} True 2 [-1.0, -1.0]",
+        "RuntimeError True", "RuntimeError True", "RuntimeError True", "True", "True True True", "True False",
+        "tensor([1, 2]) Sampler Dataset",
+    ]  # fmt: skip
+
+
 def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     code = (
         "import torch, torch.multiprocessing as mp\n"

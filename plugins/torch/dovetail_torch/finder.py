@@ -39,7 +39,7 @@ class _Face(ModuleType):
         self.__dict__[name] = self  # torch.torch, as programs that were renamed by a tool have it
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") and name != "__config__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:
             return getattr(self.__dict__["_home"], name)

@@ -29,6 +29,7 @@ _MOVED = {
 _INNER = {
     "_C": ("dovetail_torch.faces.internals",),
     "_VF": ("dovetail",),
+    "__config__": ("dovetail_torch.faces.configuration",),
     "_dynamo": ("dovetail_torch.faces.dynamo",),
     "_dynamo.config": ("dovetail_torch.faces.dynamo:config",),
     "_dynamo.eval_frame": ("dovetail_torch.faces.dynamo",),
@@ -38,6 +39,7 @@ _INNER = {
     "_inductor.config": ("dovetail_torch.faces.dynamo:inductor_config",),
     "_lowrank": ("dovetail",),
     "_utils": ("dovetail_torch.faces.flat",),
+    "_vmap_internals": ("dovetail_torch.faces.vmap_internals",),
     "autograd.anomaly_mode": ("dovetail.autograd",),
     "autograd.grad_mode": ("dovetail.autograd", "dovetail"),
     "cuda.amp.autocast_mode": ("dovetail.cuda.amp", "dovetail.amp.autocast_mode"),
@@ -45,6 +47,7 @@ _INNER = {
     "functional": ("dovetail", "dovetail_torch.faces.internals"),
     "nn._reduction": ("dovetail_torch.faces._reduction",),
     "nn.parallel.scatter_gather": ("dovetail_torch.faces.parallel",),
+    "utils._foreach_utils": ("dovetail_torch.faces.foreach",),
     "utils.checkpoint": ("dovetail.utils.checkpoint", "dovetail_torch.faces.device_states"),
     "utils.model_zoo": ("dovetail.utils.model_zoo", "tqdm"),  # programs take its progress bar from there
 }
