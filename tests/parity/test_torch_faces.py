@@ -212,3 +212,50 @@ T.version.debug, T.version.hip, T.version.xpu, T.version.rocm, T.version.cuda
 @pytest.mark.parametrize("call", OTHERS)
 def test_others(call: str) -> None:
     same(call)
+
+
+EQUAL = """
+t.assertEqual(x, x + 1e-7)
+t.assertEqual(x, x + 1e-3)
+t.assertEqual(x, x.double())
+t.assertEqual(x, x.double(), exact_dtype=False)
+t.assertEqual(x[0], [0.0, 1.0, 2.0])
+t.assertEqual([0.0, 1.0, 2.5], x[0])
+t.assertEqual([1, 2.0, "a", None], (1, 2.0, "a", None))
+t.assertEqual([x], [x, x])
+t.assertEqual({"a": [x]}, {"a": [x.clone()]})
+t.assertEqual({"a": x}, {"b": x})
+t.assertEqual("a", "b")
+t.assertEqual(1, 1.0)
+t.assertEqual(x[0, 1], 1)
+t.assertEqual(x[0, 1], 1.1)
+t.assertEqual(x, x + 0.1, atol=0.2, rtol=0)
+t.assertEqual(x, x, atol=1.0)
+t.assertEqual(x.double().numpy(), x.double())
+t.assertEqual(x.numpy(), x.numpy() + 1)
+t.assertEqual(x.shape, (2, 3))
+t.assertEqual(x.log() * 0, x.log() * 0)
+t.assertEqual(float("nan"), float("nan"), equal_nan=False)
+t.assertEqual({1, 2}, {2, 1})
+t.assertEqual(T.float32, T.float32)
+t.assertEqual(True, False)
+t.assertNotEqual(x, x)
+t.assertNotEqual(x, x + 1)
+(t.setUp(), T.rand(2))[1]
+U.make_tensor(2, 3, dtype=T.int64, device="cpu", low=0, high=2).shape
+"""
+
+
+@pytest.mark.parametrize("call", [line for line in EQUAL.splitlines() if line])
+def test_the_base_of_other_packages_tests(call: str) -> None:
+    found = []
+    for T, home in (torch, "torch.testing._internal.common_utils"), (dv, "dovetail_torch.faces.test_cases"):
+        U = importlib.import_module(home)
+        case = type("Case", (U.TestCase,), {"runTest": lambda self: None})
+        try:
+            found.append((plain(eval(call, {"T": T, "U": U, "t": case(), "x": T.arange(6.0).reshape(2, 3)})), None))  # noqa: S307 - our own table
+        except Exception as error:
+            found.append((None, error))
+    (theirs, expected), (mine, error) = found
+    assert mine == theirs and (error is None) == (expected is None), f"{mine!r} {error!r}; PyTorch {theirs!r} {expected!r}"
+    assert expected is None or caught_alike(error, expected), f"{error!r}; PyTorch {expected!r}"

@@ -97,6 +97,12 @@ def test_more_of_what_strangers_packages_import(tmp_path):
         "try:\n    _vmap(torch.neg, allow_none_pass_through=True)\nexcept RuntimeError as error:\n    print('zeros' in str(error))\n"
         "print('USE_MKL=OFF' in torch.__config__.show(), 'USE_CUDA=' in torch.__config__.show(), torch.__config__._cxx_flags() == '')\n"
         "print('at::get_num_threads() : ' in torch.__config__.parallel_info(), torch.cuda._is_in_bad_fork())\n"
+        "from torch.testing._internal.common_utils import TestCase, run_tests, set_rng_seed\n"
+        "class Case(TestCase):\n    def test_it(self):\n        self.assertEqual(torch.ones(2), [1.0, 1.0])\n"
+        "import io, unittest\n"
+        "print(unittest.TextTestRunner(io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromTestCase(Case)).wasSuccessful())\n"
+        "file = io.BytesIO()\ntorch.save([1], file, pickle_module=torch.serialization.pickle, pickle_protocol=DEFAULT_PROTOCOL)\n"
+        "try:\n    torch.serialization.pickle.loads\nexcept AttributeError as error:\n    print('nothing is pickled here' in str(error), file.tell() > 0)\n"
         "print(torch.utils.data.dataloader.default_collate([1, 2]), torch.utils.data.sampler.Sampler.__name__, torch.utils.data.dataset.Dataset.__name__)\n"
     )
     done = run(code, tmp_path=tmp_path)
@@ -106,7 +112,7 @@ def test_more_of_what_strangers_packages_import(tmp_path):
         "cpu torch.float64 [[tensor([1., 1.], dtype=torch.float64)], ['b'], []] [1]",
         "{(device(type='cpu'), torch.float32): ([[tensor([1.])]], [])} True 2 [-1.0, -1.0]",
         "RuntimeError True", "RuntimeError True", "RuntimeError True", "True", "True True True", "True False",
-        "tensor([1, 2]) Sampler Dataset",
+        "True", "True True", "tensor([1, 2]) Sampler Dataset",
     ]  # fmt: skip
 
 

@@ -47,6 +47,8 @@ _INNER = {
     "functional": ("dovetail", "dovetail_torch.faces.internals"),
     "nn._reduction": ("dovetail_torch.faces._reduction",),
     "nn.parallel.scatter_gather": ("dovetail_torch.faces.parallel",),
+    "testing._internal": ("dovetail_torch.faces.test_cases",),
+    "testing._internal.common_utils": ("dovetail_torch.faces.test_cases",),
     "utils._foreach_utils": ("dovetail_torch.faces.foreach",),
     "utils.checkpoint": ("dovetail.utils.checkpoint", "dovetail_torch.faces.device_states"),
     "utils.model_zoo": ("dovetail.utils.model_zoo", "tqdm"),  # programs take its progress bar from there

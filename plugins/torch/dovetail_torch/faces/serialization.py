@@ -23,6 +23,16 @@ _safe: list[Any] = []
 _options: dict[str, Any] = {"endianness": None, "crc32": True, "mmap": 2}  # 2: MAP_PRIVATE
 
 
+class _NotPickled:
+    """What programs pass on as ``pickle_module=``: nothing is pickled here."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"serialization.pickle.{name}: nothing is pickled here; use save and load, or Python's own module")
+
+
+pickle = _NotPickled()
+
+
 class SourceChangeWarning(Warning):
     """PyTorch's warning that a pickled module's source has changed; no source is compared here."""
 
