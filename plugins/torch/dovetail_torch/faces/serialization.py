@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 import dovetail as dv
 from dovetail.errors import NoDevice, TypeMismatch, UnsupportedError
 
 __all__ = [
-    "DEFAULT_PROTOCOL", "LoadEndianness", "SourceChangeWarning", "add_safe_globals", "check_module_version_greater_or_equal", "clear_safe_globals",
+    "DEFAULT_PROTOCOL", "FILE_LIKE", "MAP_LOCATION",
+    "LoadEndianness", "SourceChangeWarning", "add_safe_globals", "check_module_version_greater_or_equal", "clear_safe_globals",
     "default_restore_location", "get_crc32_options", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals",
     "get_unsafe_globals_in_checkpoint", "load", "location_tag", "register_package", "safe_globals", "save", "set_crc32_options",
     "set_default_load_endianness", "set_default_mmap_options", "skip_data", "validate_cuda_device",
 ]  # fmt: skip
 
 load, save = dv.load, dv.save
+FILE_LIKE: TypeAlias = str | os.PathLike[str] | IO[bytes]
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | dv.device | str | dict[str, str] | None
 DEFAULT_PROTOCOL = 2  # of pickle, which nothing here writes: what programs pass on as `pickle_protocol=`
 _safe: list[Any] = []
 _options: dict[str, Any] = {"endianness": None, "crc32": True, "mmap": 2}  # 2: MAP_PRIVATE

@@ -23,7 +23,7 @@ def set_rng_seed(seed: int = 1234) -> None:
     """Seed the random numbers of Dovetail, Python and NumPy."""
     dv.manual_seed(seed)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - the stream that tests draw from
+    np.random.seed(seed)
 
 
 def run_tests(argv: list[str] | None = None) -> None:
