@@ -28,6 +28,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
     def each(self: Any, *args: Any, **more: Any) -> Any:
         if isinstance(self, int | float | complex):  # _foreach_pow(2, exponents)
             return tuple(getattr(dovetail, method)(self, t) for t in args[0])
+        keys = ("scalar", "other", "ord") if kind.startswith("addc") else ("scalar", "scalars", "other", "ord")
+        args = (*args, *(more.pop(key) for key in keys if key in more))  # by other names than those of the methods
         _check(name, kind, self, args)
         if isinstance(more.get("scalars"), Tensor):
             more["scalars"] = more["scalars"].tolist()
