@@ -167,14 +167,16 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> dv.promote_types(dv.int64, dv.float16), dv.promote_types(dv.uint8, dv.int8)
     (dovetail.float16, dovetail.int16)
     """
-    _demand("promote_types", type1, type2)
+    type1, type2 = _demanded("promote_types", type1, type2)
     return type1 if type1 is type2 else _promote(type1, type2)
 
 
-def _demand(where: str, *kinds: Any) -> None:
-    kind = next((k for k in kinds if k.__class__ is not dtype), None)
+def _demanded(where: str, *kinds: Any) -> list[Any]:
+    found = [_PYTHON.get(k, k) if k.__class__ is type else k for k in kinds]  # float stands for float64
+    kind = next((k for k in found if k.__class__ is not dtype), None)
     if kind is not None:
         raise TypeMismatch(f"{where}()", f"argument must be dovetail.dtype, not {type(kind).__name__}")
+    return found
 
 
 @functools.cache
@@ -230,7 +232,7 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     >>> dv.can_cast(dv.int64, dv.float32), dv.can_cast(dv.float32, dv.int64)
     (True, False)
     """
-    _demand("can_cast", from_, to)
+    from_, to = _demanded("can_cast", from_, to)
     return from_.category <= to.category
 
 
@@ -245,8 +247,7 @@ class finfo:
     __slots__ = ("bits", "dtype", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
 
     def __init__(self, type: dtype | None = None) -> None:
-        type = type or _Default.float
-        _demand("finfo", type)
+        (type,) = _demanded("finfo", type or _Default.float)
         if type.category < _FLOAT:
             raise TypeMismatch("finfo", f"requires a floating-point type, got {type}", "", "use iinfo for integers")
         if type.name in _ML:
@@ -282,7 +283,7 @@ class iinfo:
     __slots__ = ("bits", "dtype", "max", "min")
 
     def __init__(self, type: dtype) -> None:
-        _demand("iinfo", type)
+        (type,) = _demanded("iinfo", type)
         if type.category != _INT:
             raise TypeMismatch("iinfo", f"requires an integer type, got {type}", "", "use finfo for floats")
         info = np.iinfo(type.np)

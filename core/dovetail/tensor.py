@@ -23,17 +23,6 @@ __all__ = ["Tensor"]
 _COMMUTE = {"add", "mul", "and", "or", "xor"}
 
 
-def _equality(function: Callable[..., Any], otherwise: bool) -> Callable[..., Any]:
-    """== and != answer a plain bool for what cannot be compared."""
-    compare = operator(function.op)
-
-    def equality(self: Any, other: Any) -> Any:
-        found = compare(self, other)
-        return otherwise if found is NotImplemented else found
-
-    return equality
-
-
 def _augmented(name: str) -> Callable[..., Any]:
     def assign(self: Any, other: Any) -> Any:
         if other.__class__ not in CLASSES and other.__class__ not in NUMBERS:
@@ -62,11 +51,9 @@ def _bind() -> None:
             bound["__invert__"] = _inverted
         elif name in ("neg", "pos", "abs"):
             bound[f"__{name}__"] = function
-        elif name in ("eq", "ne"):
-            bound[f"__{name}__"] = _equality(function, name == "ne")
         else:
             bound[f"__{name}__"] = operator(function.op)
-            if name not in ("lt", "le", "gt", "ge"):
+            if name not in ("eq", "ne", "lt", "le", "gt", "ge"):  # Python asks the other operand itself
                 bound[f"__r{name}__"] = bound[f"__{name}__"] if name in _COMMUTE else _REFLECTED.get(name) or reflected(function.op)
                 if name != "matmul":  # x @= y is x = x @ y
                     bound[f"__i{name}__"] = _augmented(f"{_METHOD_OF.get(name, name)}_")

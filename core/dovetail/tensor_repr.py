@@ -15,7 +15,7 @@ from .errors import ValueRangeError
 __all__ = ["set_printoptions", "text"]
 
 
-class _Options:
+class Options:
     """What `set_printoptions` sets."""
 
     precision, threshold, edgeitems, linewidth = 4, 1000.0, 3, 80
@@ -43,7 +43,7 @@ def set_printoptions(
     tensor(3.14)
     >>> dv.set_printoptions(profile="default")
     """
-    o = _Options
+    o = Options
     if profile is not None:
         if profile not in _PROFILES:
             raise ValueRangeError("set_printoptions", f"unknown profile {profile!r}", f"expected one of {sorted(_PROFILES)}")
@@ -68,17 +68,17 @@ class _Writer:
                 low, high = float(np.abs(values).min()), float(np.abs(values).max())
                 self.whole = bool((values == np.ceil(values)).all())
                 self.sci = high / low > 1000.0 or high > 1.0e8 or (not self.whole and low < 1.0e-4)
-                self.sci = self.sci if _Options.sci_mode is None else _Options.sci_mode
+                self.sci = self.sci if Options.sci_mode is None else Options.sci_mode
         self.width = max(map(len, map(self._plain, values.tolist())), default=1)
 
     def _plain(self, value: Any) -> str:
         if self.kind != "f":
             return str(value)
         if self.sci:
-            return f"{value:.{_Options.precision}e}"
+            return f"{value:.{Options.precision}e}"
         if self.whole:
             return f"{value:.0f}." if math.isfinite(value) else f"{value:.0f}"
-        return f"{value:.{_Options.precision}f}"
+        return f"{value:.{Options.precision}f}"
 
     def __call__(self, value: Any) -> str:
         return self._plain(value).rjust(self.width)
@@ -102,18 +102,19 @@ def _rows(a: Any, indent: int, cut: list[bool], write: Any) -> str:
         return str(write(a.item()))
     parts = [write(v) for v in a.tolist()] if a.ndim == 1 else [_rows(row, indent + 1, cut[1:], write) for row in a]
     if cut[0]:
-        parts.insert(_Options.edgeitems, " ..." if a.ndim == 1 and parts else "...")
+        parts.insert(Options.edgeitems, " ..." if a.ndim == 1 and parts else "...")
     if a.ndim == 1:  # broken into lines of the allowed length
-        each = max(1, math.floor((_Options.linewidth - indent) / (write.width + 2)))
+        each = max(1, math.floor((Options.linewidth - indent) / (write.width + 2)))
         parts = [", ".join(parts[i : i + each]) for i in range(0, len(parts), each)]
     return "[" + ("," + "\n" * max(1, a.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
 
 
-def _body(a: Any, indent: int) -> str:
+def body(a: Any, indent: int) -> str:
+    """The numbers of an array in their brackets, which begin in a column."""
     if a.dtype.kind == "V" or a.dtype == np.float16:
         a = a.astype(np.float32)
-    k = _Options.edgeitems
-    cut = [a.size > _Options.threshold and n > 2 * k for n in a.shape]
+    k = Options.edgeitems
+    cut = [a.size > Options.threshold and n > 2 * k for n in a.shape]
     for d, n in enumerate(a.shape):
         if cut[d]:
             a = a.take(np.r_[0:k, n - k : n], d)
@@ -127,7 +128,7 @@ def _suffixes(t: Tensor, a: Any, kind: Any) -> list[str]:
     if where != CPU:
         out.append(f"device='{where}'")
     default = get_default_dtype()
-    if where.type == "meta" or (not _Options.edgeitems if a.size else a.ndim != 1):
+    if where.type == "meta" or (not Options.edgeitems if a.size else a.ndim != 1):
         out.append(f"size={tuple(a.shape)}")
     if kind not in ((default, default.to_complex(), int64, bool_) if a.size and where.type != "meta" else (default,)):
         out.append(f"dtype={kind!r}")
@@ -141,11 +142,11 @@ def text(t: Tensor, prefix: str = "tensor(") -> str:
     meta = device_of(t._a).type == "meta"
     a = t._a if meta else move(t._a, CPU)
     indent = len(prefix)
-    out = prefix + ("..." if meta else _body(a, indent) if a.size else "[]")
+    out = prefix + ("..." if meta else body(a, indent) if a.size else "[]")
     at = len(out) - out.rfind("\n") + 1
     for one in _suffixes(t, a, from_numpy_dtype(t._a.dtype)):
         room = len(one.replace("dovetail.", "torch."))  # so that lines break where PyTorch's do
-        if at + room + 2 > _Options.linewidth:
+        if at + room + 2 > Options.linewidth:
             out += ",\n" + " " * indent + one
             at = indent + room
         else:

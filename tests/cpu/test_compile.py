@@ -6,7 +6,7 @@ import functools
 import random
 import time
 from collections import namedtuple
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pytest
@@ -158,6 +158,13 @@ def test_what_a_call_depends_on_records_it_anew() -> None:
 
 
 SCALE, TABLE = 2.0, {"a": [1.0, 2.0]}
+Kind = TypeVar("Kind")
+Numbers = list[float] | tuple[float, ...]
+
+
+def test_what_only_annotates_cannot_change() -> None:
+    f = dv.compile(lambda x: cast(Kind, x) * len(cast(Numbers, [1.0, 2.0])), fullgraph=True)
+    assert [f(dv.ones(1)).item() for _ in range(2)] == [2, 2] and programs(f) == 1
 
 
 def test_globals_closures_and_attributes_are_compared() -> None:

@@ -352,6 +352,10 @@ def foreach_functions(T):
         T._foreach_addcmul(a, b, b),
         T._foreach_addcdiv(a, a, a, scalars=[1.0, 2.0]), error(lambda: T._foreach_rubbish), T._foreach_sub_(a, b, alpha=2), a,
         T._foreach_add(a, T.tensor(2.0)),
+        T._foreach_mul(a, scalar=0.5), T._foreach_mul_(b, scalar=3), T._foreach_pow(a, exponent=2.0), T._foreach_add(a, other=b, alpha=2),
+        T._foreach_lerp(a, b, weight=0.25), T._foreach_clamp_max(a, scalar=0.1), T._foreach_div(a, scalars=[2.0, 4.0]),
+        T._foreach_norm(a, ord=1),
+        T._foreach_minimum(a, other=b), T._foreach_add(a, scalars=[1, 2]), T._foreach_add_(a, scalar=0.5), a, b,
     )  # fmt: skip
 
 

@@ -57,3 +57,16 @@ def test_the_same_is_read(tmp_path: Path) -> None:
         assert ours.keys() == right.keys() and ours
         for tag in right:
             assert ours[tag] == right[tag], tag
+
+
+@pytest.mark.parametrize("value", ["abc", "1.5", ["a", "b"], [1.0], (1,), {"a": 1}, None, True, [[1.0]], b"2"])
+def test_a_scalar_is_a_number(value: Any, tmp_path: Path) -> None:
+    found = []
+    for T in (torch, dv):
+        with importlib.import_module(f"{T.__name__}.utils.tensorboard").SummaryWriter(str(tmp_path / T.__name__)) as w:
+            try:
+                w.add_scalar("a", value)
+                found.append(read(Path(w.log_dir)))
+            except Exception as error:
+                found.append(next(c for c in type(error).__mro__ if c.__module__ == "builtins" and c is not object))
+    assert found[0] == found[1]

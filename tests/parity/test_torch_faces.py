@@ -212,3 +212,125 @@ T.version.debug, T.version.hip, T.version.xpu, T.version.rocm, T.version.cuda
 @pytest.mark.parametrize("call", OTHERS)
 def test_others(call: str) -> None:
     same(call)
+
+
+EQUAL = """
+t.assertEqual(x, x + 1e-7)
+t.assertEqual(x, x + 1e-3)
+t.assertEqual(x, x.double())
+t.assertEqual(x, x.double(), exact_dtype=False)
+t.assertEqual(x[0], [0.0, 1.0, 2.0])
+t.assertEqual([0.0, 1.0, 2.5], x[0])
+t.assertEqual([1, 2.0, "a", None], (1, 2.0, "a", None))
+t.assertEqual([x], [x, x])
+t.assertEqual({"a": [x]}, {"a": [x.clone()]})
+t.assertEqual({"a": x}, {"b": x})
+t.assertEqual("a", "b")
+t.assertEqual(1, 1.0)
+t.assertEqual(x[0, 1], 1)
+t.assertEqual(x[0, 1], 1.1)
+t.assertEqual(x, x + 0.1, atol=0.2, rtol=0)
+t.assertEqual(x, x, atol=1.0)
+t.assertEqual(x.double().numpy(), x.double())
+t.assertEqual(x.numpy(), x.numpy() + 1)
+t.assertEqual(x.shape, (2, 3))
+t.assertEqual(x.log() * 0, x.log() * 0)
+t.assertEqual(float("nan"), float("nan"), equal_nan=False)
+t.assertEqual({1, 2}, {2, 1})
+t.assertEqual(T.float32, T.float32)
+t.assertEqual(True, False)
+t.assertNotEqual(x, x)
+t.assertNotEqual(x, x + 1)
+(t.setUp(), T.rand(2))[1]
+U.make_tensor(2, 3, dtype=T.int64, device="cpu", low=0, high=2).shape
+"""
+
+
+@pytest.mark.parametrize("call", [line for line in EQUAL.splitlines() if line])
+def test_the_base_of_other_packages_tests(call: str) -> None:
+    found = []
+    for T, home in (torch, "torch.testing._internal.common_utils"), (dv, "dovetail_torch.faces.test_cases"):
+        U = importlib.import_module(home)
+        case = type("Case", (U.TestCase,), {"runTest": lambda self: None})
+        try:
+            found.append((plain(eval(call, {"T": T, "U": U, "t": case(), "x": T.arange(6.0).reshape(2, 3)})), None))  # noqa: S307 - our own table
+        except Exception as error:
+            found.append((None, error))
+    (theirs, expected), (mine, error) = found
+    assert mine == theirs and (error is None) == (expected is None), f"{mine!r} {error!r}; PyTorch {theirs!r} {expected!r}"
+    assert expected is None or caught_alike(error, expected), f"{error!r}; PyTorch {expected!r}"
+
+
+INNER = """
+aten.add.Tensor(x, x, alpha=2), str(aten.add.Tensor), repr(aten.add), repr(aten.add.Tensor), aten.add.Tensor.name()
+aten.add.Tensor is aten.add.Tensor
+aten.slice.Tensor(x, 1, 1, 3), aten.slice.Tensor(x, 0, 0, 9, 2), aten.select.int(x, 0, 1), aten.index.Tensor(x, [None, T.tensor([0, 2])])
+aten._to_copy.default(x, dtype=T.float64), aten.clone.default(x), aten.alias.default(x).data_ptr() == x.data_ptr()
+aten.flip.default(x, [1])
+tuple(aten.sort.stable(x, stable=True, dim=0, descending=True)), aten.cat.default([x, x], dim=1)
+aten._softmax.default(x.double(), 1, False)
+aten.add.Tensor.overloadpacket is aten.add, hasattr(aten, "no_such_operator")
+aten.no_such_operator
+lbfgs._cubic_interpolate(*map(T.tensor, (0.0, 4.0, -4.0, 3.0, 1.0, 2.0)))
+lbfgs._cubic_interpolate(*map(T.tensor, (3.0, 1.0, 2.0, 0.0, 4.0, -4.0)), bounds=(0.0, 1.5))
+lbfgs._cubic_interpolate(*map(T.tensor, (0.0, 0.0, 1.0, 1.0, 1.0, 1.0)))
+[round(float(v), 9) for v in lbfgs._strong_wolfe(bowl, T.zeros(2).double(), 0.5, d, 4.0, -d, -float(d @ d))[::2]]
+[round(float(v), 9) for v in lbfgs._strong_wolfe(bowl, T.zeros(2).double(), 9.0, d, 4.0, -d, -float(d @ d))[::2]]
+A._as_tuple(x, "inputs", "f")[0], A._as_tuple((x, x), "inputs", "f")[0]
+A._construct_standard_basis_for((x[0, :1], x[0, 1:].double()), (1, 2))
+A._as_tuple((x, 1), "inputs", "f")
+A._as_tuple(1, "inputs", "f")
+A._tuple_postprocess((1,), False), A._tuple_postprocess(((1,), (2,)), (False, False)), A._tuple_postprocess(((1, 2), (3, 4)), (True, False))
+A._grad_postprocess((x.clone().requires_grad_() * 2,), False)[0].requires_grad
+A._grad_postprocess((x.clone().requires_grad_() * 2,), True)[0].requires_grad
+O._get_value(T.tensor(2.0)), O._get_value(3), O._default_to_fused_or_foreach([x], False), O._get_scalar_dtype(), O._stack_if_compiling([1])
+C._are_functorch_transforms_active(), C._get_default_device(), C._convert_indices_from_coo_to_csr(T.tensor([0, 0, 2]), 4)
+C._convert_indices_from_coo_to_csr(T.tensor([], dtype=T.int64), 2, out_int32=True)
+C._convert_indices_from_csr_to_coo(T.tensor([0, 2, 2, 3]), T.tensor([1, 0, 1]))
+C._convert_indices_from_csr_to_coo(T.tensor([0, 2, 2, 3]), T.tensor([1, 0, 1]), transpose=True, out_int32=True)
+fx.wrap(len)([1]), isinstance(x, fx.Proxy), issubclass(fx.GraphModule, T.nn.Module), hub.HASH_REGEX.search("net-5c106cde.pth").group(1)
+S._tensor_str(x, 0), S._tensor_str(x.double().div(3), 4), S.PRINT_OPTS.threshold, S._tensor_str(T.zeros(0), 0)
+fake.is_fake(x), isinstance(x, fake.FakeTensor)
+"""
+
+
+@pytest.mark.parametrize("call", [line for line in INNER.splitlines() if line])
+def test_parts_of_the_inside_that_packages_take(call: str) -> None:
+    faces = {
+        "lbfgs": ("torch.optim.lbfgs", "optimizer_parts"), "A": ("torch.autograd.functional", "optimizer_parts"),
+        "O": ("torch.optim.optimizer", "optimizer_parts"), "C": ("torch._C", "internals"), "fx": ("torch.fx", "fx"),
+        "hub": ("torch.hub", "hub_parts"),
+        "S": ("torch._tensor_str", "tensor_str"), "fake": ("torch._subclasses.fake_tensor", "fake_tensor"),
+    }  # fmt: skip
+    found = []
+    for i, T in enumerate((torch, dv)):
+        homes = {
+            name: importlib.import_module(f"dovetail_torch.faces.{home[1]}" if i else home[0])
+            for name, home in faces.items()
+            if name != "aten"
+        }
+        ops = torch.ops if not i else importlib.import_module("dovetail_torch.faces.ops_by_name")
+        inside = torch if not i else homes["C"]  # at the top of PyTorch there are functions that its `_C` has through another module
+        homes["C"] = type(
+            "Both", (), {"__getattr__": lambda self, name, a=homes["C"], b=inside: getattr(a, name, None) or getattr(b, name)}
+        )()
+
+        def bowl(x: Any, t: float, d: Any) -> tuple[float, Any]:
+            to = x + t * d - 2
+            return float(to @ to) / 2 + float((to**4).sum()), to + 4 * to**3
+
+        names = {
+            **homes,
+            "T": T,
+            "aten": ops.aten,
+            "x": T.arange(6.0).reshape(2, 3),
+            "bowl": bowl,
+            "d": T.tensor([1.0, 3.0], dtype=T.float64),
+        }
+        try:
+            found.append((plain(eval(call, names)), None))  # noqa: S307 - our own table
+        except Exception as error:
+            found.append((None, error))
+    (theirs, expected), (mine, error) = found
+    assert mine == theirs and (error is None) == (expected is None), f"{mine!r} {error!r}; PyTorch {theirs!r} {expected!r}"
+    assert expected is None or caught_alike(error, expected), f"{error!r}; PyTorch {expected!r}"

@@ -8,7 +8,7 @@ from dovetail_torch import report
 
 # program, {name: (lines, part of the remedy)}
 CRAFTED = [
-    ("import torch.fx as fx\ntraced = fx.symbolic_trace(net)\n", {"torch.fx": ([1, 2], "dovetail.graph.trace")}),
+    ("import torch.fx as fx\ntraced = fx.symbolic_trace(net)\n", {"torch.fx.symbolic_trace": ([2], "dovetail.graph.trace")}),
     ("from torch.export import export\n\nexport(net, (x,))\n", {"torch.export": ([1, 3], "dovetail.onnx.export")}),
     ("import torch\nq = torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)\n", {"torch.quantize_per_tensor": ([2], "no quantization")}),
     ("from torch.ao.quantization import quantize_dynamic\n", {"torch.ao": ([1], "no quantization")}),

@@ -115,6 +115,74 @@ def test_the_switches_for_how_modules_are_converted(tmp_path):
     ]  # fmt: skip
 
 
+def test_more_of_what_strangers_packages_import(tmp_path):
+    code = (
+        "import torch\n"
+        "from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype as groups, _get_fused_kernels_supported_devices\n"
+        "from torch._vmap_internals import _vmap\nfrom torch.serialization import DEFAULT_PROTOCOL\n"
+        "x = [torch.ones(1), torch.ones(2).double(), torch.zeros(1)]\n"
+        "for (device, dtype), (lists, places) in groups([x, [None, 'b', 'c'], []], True).items(): print(device, dtype, lists, places)\n"
+        "print(groups([x[:1]]), 'cpu' in _get_fused_kernels_supported_devices(), DEFAULT_PROTOCOL, _vmap(torch.neg)(x[1]).tolist())\n"
+        "for lists in [], [[]], [x, x[:1]]:\n"
+        "    try:\n        groups(lists)\n    except RuntimeError as error:\n        print('RuntimeError', "
+        "f'got lists of {[len(a) for a in lists]} elements' in str(error))\n"
+        "try:\n    _vmap(torch.neg, allow_none_pass_through=True)\nexcept RuntimeError as error:\n    print('zeros' in str(error))\n"
+        "print('USE_MKL=OFF' in torch.__config__.show(), 'USE_CUDA=' in torch.__config__.show(), torch.__config__._cxx_flags() == '')\n"
+        "print('at::get_num_threads() : ' in torch.__config__.parallel_info(), torch.cuda._is_in_bad_fork())\n"
+        "from torch.testing._internal.common_utils import TestCase, run_tests, set_rng_seed\n"
+        "class Case(TestCase):\n    def test_it(self):\n        self.assertEqual(torch.ones(2), [1.0, 1.0])\n"
+        "import io, unittest\n"
+        "print(unittest.TextTestRunner(io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromTestCase(Case)).wasSuccessful())\n"
+        "file = io.BytesIO()\ntorch.save([1], file, pickle_module=torch.serialization.pickle, pickle_protocol=DEFAULT_PROTOCOL)\n"
+        "try:\n    torch.serialization.pickle.loads\nexcept AttributeError as error:\n"
+        "    print('nothing is pickled here' in str(error), file.tell() > 0)\n"
+        "print(torch.utils.data.dataloader.default_collate([1, 2]), torch.utils.data.sampler.Sampler.__name__, "
+        "torch.utils.data.dataset.Dataset.__name__)\n"
+    )
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "cpu torch.float32 [[tensor([1.]), tensor([0.])], [None, 'c'], []] [0, 2]",
+        "cpu torch.float64 [[tensor([1., 1.], dtype=torch.float64)], ['b'], []] [1]",
+        "{(device(type='cpu'), torch.float32): ([[tensor([1.])]], [])} True 2 [-1.0, -1.0]",
+        "RuntimeError True", "RuntimeError True", "RuntimeError True", "True", "True True True", "True False",
+        "True", "True True", "tensor([1, 2]) Sampler Dataset",
+    ]  # fmt: skip
+
+
+def test_modules_of_the_inside_are_imported_by_their_names(tmp_path):
+    code = (
+        "import torch, torch.fx, torch.fx.experimental.proxy_tensor as p, torch._subclasses.fake_tensor as fake, torch._tensor_str\n"
+        "from torch.jit.annotations import List\nfrom torch._jit_internal import _copy_to_script_wrapper\n"
+        "from torch.distributed import rpc\n"
+        "from torch.utils.tensorboard.writer import SummaryWriter\nfrom torch.utils.data.dataloader import DataLoader, "
+        "_BaseDataLoaderIter\n"
+        "from torch.optim.optimizer import Optimizer, _use_grad_for_differentiable\nfrom torch.hub import HASH_REGEX, urlparse, get_dir\n"
+        "from torch._C import Value, Graph\nfrom torch.serialization import FILE_LIKE, MAP_LOCATION\nimport torch.ops\n"
+        "print(p.get_proxy_mode(), rpc.is_available(), hasattr(rpc, 'rpc_async'), Optimizer is torch.optim.Optimizer, "
+        "DataLoader is torch.utils.data.DataLoader)\n"
+        "class Halving(Optimizer):\n    @_use_grad_for_differentiable\n    def step(self):\n        return torch.is_grad_enabled()\n"
+        "w = [torch.nn.Parameter(torch.ones(1))]\n"
+        "print(Halving(w, {'differentiable': False}).step(), Halving(w, {'differentiable': True}).step())\n"
+        "@torch.library.custom_op('here::twice', mutates_args=())\ndef twice(x: torch.Tensor) -> torch.Tensor:\n    return x * 2\n"
+        "print(torch.ops.here.twice(w[0].detach()).item(), torch.ops.here.twice.default(w[0].detach()).item(), "
+        "hasattr(torch.ops.here, 'thrice'))\n"
+        "for refused in lambda: torch.fx.Graph(), lambda: fake.FakeTensorMode(), lambda: torch.ops.load_library('a.so'), "
+        "lambda: torch.fx.symbolic_trace:\n"
+        "    try:\n        refused()\n    except (RuntimeError, AttributeError) as error:\n        print(type(error).__name__, "
+        "str(error)[:60])\n"
+    )  # fmt: skip
+    done = run(code, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "None False False True True", "False True", "2.0 2.0 False",
+        "UnsupportedError fx.Graph: there is no fx; dovetail.graph.trace records a run",
+        "UnsupportedError FakeTensorMode: there are no fake tensors; make tensors with",
+        "UnsupportedError ops.load_library: a.so was built against PyTorch; use what t",
+        "AttributeError torch.fx.symbolic_trace: Dovetail does not have it; dovetail",
+    ]  # fmt: skip
+
+
 def test_what_a_program_spawns_runs_on_dovetail_too(tmp_path):
     code = (
         "import torch, torch.multiprocessing as mp\n"
@@ -166,7 +234,7 @@ def test_types_print_under_our_name_when_the_import_is_ours():
     ("line", "says"),
     [
         ("torch.onees(2)", "torch.onees: Dovetail does not have it; nearest: ones"),
-        ("import torch.fx", "import torch.fx: there is no counterpart; dovetail.graph.trace records a run as a graph"),
+        ("import torch.fx.passes", "import torch.fx.passes: there is no counterpart; dovetail.graph.trace records a run as a graph"),
         ("import torch.distributed.fsdp", "leave the calls out where the world has one member"),
         ("import torchaudio", "No module named 'torchaudio'"),
     ],
@@ -206,7 +274,7 @@ PROGRAM = """\
 import torch
 import torch.nn as nn, torchvision
 from torch.nn import functional as F, Lineer
-import torch.fx
+import torch.fx.passes
 
 class Net(nn.Module):
     def forward(self, x):
@@ -222,7 +290,7 @@ def test_reports():
     names = {name.name: name for name in dovetail_torch.report(PROGRAM).names}
     assert names["torch.nn.functional.relu"].state == "there" and names["torch.nn.functional.relu"].lines == [8]
     assert names["torch.nn.Lineer"].state == "missing" and "Linear" in names["torch.nn.Lineer"].advice
-    assert names["torch.fx"].state == "missing" and "graph.trace" in names["torch.fx"].advice
+    assert names["torch.fx.passes"].state == "missing" and "graph.trace" in names["torch.fx.passes"].advice
     assert names["torch.save"].state == "different" and "safetensors" in names["torch.save"].advice
     text = str(dovetail_torch.report(PROGRAM))
     assert text.splitlines()[0].endswith("1 differs, 2 are missing") and "line 3: torch.nn.Lineer is missing: nearest: " in text
@@ -244,10 +312,10 @@ def test_the_port_command(tmp_path):
     broken.write_text("def")
     assert CliRunner().invoke(port, [str(good)]).exit_code == 0
     found = CliRunner().invoke(port, [str(good), str(bad)])
-    assert found.exit_code == 1 and "torch.fx is missing" in found.output
+    assert found.exit_code == 1 and "torch.fx.passes is missing" in found.output
     assert f"{good}: 1 name is there, 0 differ, 0 are missing" in found.output
     rows = json.loads(CliRunner().invoke(port, [str(bad), "--json"]).output)[str(bad)]
-    assert {"name": "torch.fx", "lines": [4], "state": "missing", "advice": "dovetail.graph.trace records a run as a graph"} in rows
+    assert {"name": "torch.fx.passes", "lines": [4], "state": "missing", "advice": "dovetail.graph.trace records a run as a graph"} in rows
     found = CliRunner().invoke(port, [str(broken)])
     assert found.exit_code == 1 and "this is no Python program" in found.output
 

@@ -100,6 +100,11 @@ class Function:
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """What PyTorch calls in forward mode, and a subclass may write; here tangents come from backward, and it is not called."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: a GradError (RuntimeError). ``Function.apply`` is what calls."""
         raise GradError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 from ..autograd.node import ASKED, CLASSES, Tensor
@@ -51,9 +52,9 @@ def _kinds(args: Any, kwargs: Any) -> list[type]:
     return [type(y) for x in (*args, *kwargs.values()) for y in (x if isinstance(x, tuple | list) else (x,))]
 
 
-def _public(function: Any, count: int) -> Any:
+def _public(function: Any, count: int, home: Any) -> Any:
     """The function that programs know by an op's name, where it takes the op's first arguments by position."""
-    found: Any = getattr(Tensor, function.op.name, function)
+    found: Any = getattr(home, function.op.name.lstrip("_"), function)
     return found if parameter_names(inspect.unwrap(found))[:count] == function.op.params[:count] else function
 
 
@@ -68,8 +69,8 @@ def overridden(function: Any, error: Exception, args: Any, kwargs: Any) -> Any:
     Raises a TypeMismatch (TypeError) where every answer is NotImplemented.
     """
     able = tuple(dict.fromkeys(kind for kind in _kinds(args, kwargs) if kind not in CLASSES and getattr(kind, "__torch_function__", None)))
-    if hasattr(function, "op") and not ASKED.isdisjoint(able):  # these compare it with what the program calls
-        function = _public(function, len(args))
+    if hasattr(function, "op") and not any(issubclass(kind, OtherTensor) for kind in able):  # others compare it with what the program calls
+        function = _public(function, len(args), sys.modules["dovetail"] if ASKED.isdisjoint(able) else Tensor)
     for kind in sorted(able, key=lambda kind: -len(kind.__mro__)):
         found = kind.__torch_function__(function, able, tuple(args), dict(kwargs))
         if found is not NotImplemented:

@@ -67,7 +67,7 @@ def _wrong(a: Any, positive: bool) -> Any:
 
 def _fails(name: str, a: Any) -> bool:
     try:
-        return getattr(xp(a).linalg, name)(a) is None
+        return bool(xp(a).isnan(getattr(xp(a).linalg, name)(a)).any()) and name == "cholesky"  # NumPy lets NaN through
     except np.linalg.LinAlgError:
         return True
 

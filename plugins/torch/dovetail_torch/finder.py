@@ -13,7 +13,7 @@ from dovetail.errors import DovetailError
 from dovetail.size import Spoken
 
 from .faces.torch_version import TorchVersion
-from .moved import beside, counterpart
+from .moved import above_others, beside, counterpart
 
 __all__ = ["HOMES", "Missing", "install", "installed", "uninstall"]
 
@@ -40,9 +40,11 @@ class _Face(ModuleType):
         self.__dict__[name] = self  # torch.torch, as programs that were renamed by a tool have it
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__future__":
+        if name.startswith("__") and name not in ("__config__", "__future__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:
+            if name == "ops" and self.__name__ == "torch":  # Dovetail's own module of that name is another thing
+                return beside(name)
             return getattr(self.__dict__["_home"], name)
         except AttributeError:
             if self.__name__ == "torch":
@@ -101,6 +103,8 @@ class _Finder(MetaPathFinder):
                 raise  # a module of the program's own, or of a library, that the counterpart needs
             what = "there is no counterpart" if rest else f"{distribution} is not installed"
             raise Missing(f"import {fullname}", what, remedy(fullname) if rest else f"pip install {distribution}") from None
+        if rest and above_others(rest) and not hasattr(module, "__path__"):
+            module.__path__ = []
         return _Spec(fullname, _Loader(module if rest else _Face(top, module)), is_package=hasattr(module, "__path__"))
 
 

@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["beside", "counterpart"]
+__all__ = ["above_others", "beside", "counterpart"]
 
 _V2 = ("transforms.v2", "transforms.v2.functional", "transforms.v2._utils")
 _KINDS = ("transforms.v2.functional", "tv_tensors", "transforms.v2._utils", "transforms._helpers", "transforms._functional_tensor")
@@ -30,6 +30,7 @@ _INNER = {
     "_C": ("dovetail_torch.faces.internals",),
     "__future__": ("dovetail_torch.faces.future",),
     "_VF": ("dovetail",),
+    "__config__": ("dovetail_torch.faces.configuration",),
     "_dynamo": ("dovetail_torch.faces.dynamo",),
     "_dynamo.config": ("dovetail_torch.faces.dynamo:config",),
     "_dynamo.eval_frame": ("dovetail_torch.faces.dynamo",),
@@ -37,17 +38,36 @@ _INNER = {
     "_functorch.config": ("dovetail_torch.faces.dynamo:functorch_config",),
     "_inductor": ("dovetail_torch.faces.dynamo:inductor",),
     "_inductor.config": ("dovetail_torch.faces.dynamo:inductor_config",),
+    "_jit_internal": ("dovetail_torch.faces.jit_internal", "dovetail.jit"),
     "_lowrank": ("dovetail",),
+    "_subclasses": ("dovetail_torch.faces.fake_tensor",),
+    "_subclasses.fake_tensor": ("dovetail_torch.faces.fake_tensor",),
+    "_tensor_str": ("dovetail_torch.faces.tensor_str",),
     "_utils": ("dovetail_torch.faces.flat",),
+    "_vmap_internals": ("dovetail_torch.faces.vmap_internals",),
     "autograd.anomaly_mode": ("dovetail.autograd",),
+    "autograd.functional": ("dovetail.autograd.functional", "dovetail_torch.faces.optimizer_parts"),
     "autograd.grad_mode": ("dovetail.autograd", "dovetail"),
     "cuda.amp.autocast_mode": ("dovetail.cuda.amp", "dovetail.amp.autocast_mode"),
     "cuda.amp.grad_scaler": ("dovetail.cuda.amp", "dovetail.amp.grad_scaler"),
     "functional": ("dovetail", "dovetail_torch.faces.internals"),
+    "fx": ("dovetail_torch.faces.fx",),
+    **{f"fx.{name}": ("dovetail_torch.faces.fx",) for name in "experimental graph graph_module interpreter node proxy".split()},
+    "fx.experimental.proxy_tensor": ("dovetail_torch.faces.fx",),
+    "hub": ("dovetail.hub", "dovetail_torch.faces.hub_parts"),
+    "jit.annotations": ("dovetail_torch.faces.jit_internal", "typing"),
     "nn._reduction": ("dovetail_torch.faces._reduction",),
     "nn.parallel.scatter_gather": ("dovetail_torch.faces.parallel",),
+    "ops": ("dovetail_torch.faces.ops_by_name",),
+    "optim.lbfgs": ("dovetail.optim.lbfgs", "dovetail_torch.faces.optimizer_parts"),
+    "optim.optimizer": ("dovetail.optim.optimizer", "dovetail_torch.faces.optimizer_parts"),
+    "testing._internal": ("dovetail_torch.faces.test_cases",),
+    "testing._internal.common_utils": ("dovetail_torch.faces.test_cases",),
+    "utils._foreach_utils": ("dovetail_torch.faces.foreach",),
     "utils.checkpoint": ("dovetail.utils.checkpoint", "dovetail_torch.faces.device_states"),
+    "utils.data.dataloader": ("dovetail.utils.data.dataloader", "dovetail_torch.faces.loader_iterators"),
     "utils.model_zoo": ("dovetail.utils.model_zoo", "tqdm"),  # programs take its progress bar from there
+    "utils.tensorboard.writer": ("dovetail.utils.tensorboard",),
 }
 
 
@@ -89,6 +109,11 @@ def _named(name: str) -> ModuleType:
     module, _, inside = name.partition(":")
     found = importlib.import_module(module)
     return getattr(found, inside) if inside else found
+
+
+def above_others(rest: str) -> bool:
+    """Whether a module below ``torch`` has others below it, as only a package may."""
+    return any(name.startswith(f"{rest}.") for name in _INNER)
 
 
 def beside(name: str) -> Any:

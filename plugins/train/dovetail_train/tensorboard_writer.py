@@ -80,9 +80,17 @@ class SummaryWriter(tensorboardX.SummaryWriter):
         self, tag: str, scalar_value: Any, global_step: Any = None, walltime: float | None = None, new_style: bool = False,
         double_precision: bool = False,
     ) -> None:  # fmt: skip
-        """A number at a step. Raises an AssertionError for more than one, an UnsupportedError for ``new_style=True``."""
+        """A number at a step, or text that is one.
+
+        Raises an AssertionError for several, a ValueError for other text, and an UnsupportedError (NotImplementedError) for
+        what is no number, array or tensor, and for ``new_style=True``.
+        """
         if new_style:
             raise UnsupportedError("add_scalar", "new_style=True is not written", "TensorBoard shows the usual form alike", "leave it out")
+        if not np.isscalar(scalar_value) and not isinstance(scalar_value, np.ndarray | Tensor):
+            what = f"scalar_value is {type(scalar_value).__name__}"
+            raise UnsupportedError("add_scalar", what, "expected a number, or an array or a tensor of one element", "")
+        scalar_value = float(scalar_value) if isinstance(scalar_value, str | bytes) else scalar_value
         super().add_scalar(tag, plain(scalar_value), plain(global_step), walltime)
 
     def add_scalars(self, main_tag: str, tag_scalar_dict: dict[str, Any], global_step: Any = None, walltime: float | None = None) -> None:

@@ -12,7 +12,7 @@ import sys
 import types
 from collections import OrderedDict
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -52,7 +52,8 @@ _STATELESS = {
 _METHODS = (str, bytes, list, tuple, dict, set, frozenset, int, float, complex, bool, slice, range, type, types.MappingProxyType,
             types.GeneratorType, type({}.items()), type({}.keys()), type({}.values()))  # fmt: skip
 _QUIET = (type, types.BuiltinFunctionType, np.ufunc, np.generic, staticmethod, classmethod, property, Enum, type(len.__call__),
-          types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType, types.MethodDescriptorType)  # fmt: skip
+          types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType, types.MethodDescriptorType,
+          types.GenericAlias, types.UnionType, TypeVar)  # fmt: skip
 
 
 class Refused(Exception):

@@ -22,3 +22,8 @@ def set_device_states(devices: Sequence[int], states: Sequence[dv.Tensor], *, de
     """Set the states of these GPUs' generators."""
     for device, state in zip(devices, states, strict=True):
         dv.cuda.set_rng_state(state, device)
+
+
+def _is_in_bad_fork() -> bool:
+    """`torch.cuda._is_in_bad_fork`: False; that a child of a process which has used a GPU cannot, CUDA itself says."""
+    return False

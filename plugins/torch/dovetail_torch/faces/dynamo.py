@@ -65,6 +65,11 @@ functorch = Settings("torch._functorch", config=functorch_config, __path__=[])
 inductor = Settings("torch._inductor", config=inductor_config, __path__=[])
 
 
+def is_dynamo_supported() -> bool:
+    """False: `compile` is Dovetail's own."""
+    return False
+
+
 def optimize(backend: Any = "inductor", *, nopython: bool = False, **_: Any) -> Callable[[Any], Any]:
     """A decorator that compiles, as programs wrote before ``torch.compile``.
 

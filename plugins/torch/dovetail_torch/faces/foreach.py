@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dovetail
@@ -28,6 +28,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
     def each(self: Any, *args: Any, **more: Any) -> Any:
         if isinstance(self, int | float | complex):  # _foreach_pow(2, exponents)
             return tuple(getattr(dovetail, method)(self, t) for t in args[0])
+        keys = ("scalar", "other", "ord") if kind.startswith("addc") else ("scalar", "scalars", "other", "ord")
+        args = (*args, *(more.pop(key) for key in keys if key in more))  # by other names than those of the methods
         _check(name, kind, self, args)
         if isinstance(more.get("scalars"), Tensor):
             more["scalars"] = more["scalars"].tolist()
@@ -45,6 +47,50 @@ def __getattr__(name: str) -> Callable[..., Any]:
         return self if method.endswith("_") else tuple(found)
 
     return each
+
+
+def _group_tensors_by_device_and_dtype(
+    tensorlistlist: Sequence[Sequence[Any]], with_indices: bool = False
+) -> dict[tuple[dovetail.device, dovetail.dtype], tuple[list[list[Any]], list[int]]]:
+    """The lists, cut alike into groups of one device and type each, by the tensors of the first; with the places that each group had.
+
+    Raises a RuntimeError for an empty first list, and for one of another length that is not empty.
+
+    >>> groups = _group_tensors_by_device_and_dtype([[dovetail.ones(1), dovetail.tensor(2)], ["a", "b"]], with_indices=True)
+    >>> [(str(dtype), lists[1], places) for (_, dtype), (lists, places) in groups.items()]
+    [('dovetail.float32', ['a'], [0]), ('dovetail.int64', ['b'], [1])]
+    """
+    counts = [len(one) for one in tensorlistlist]
+    if not counts or not counts[0] or {*counts[1:]} - {0, counts[0]}:
+        what, expected = f"got lists of {counts} elements", "tensors in the first, and as many elements, or none, in the others"
+        raise ShapeError("_group_tensors_by_device_and_dtype", what, expected, "leave the call out where there are no tensors")
+    groups: dict[Any, tuple[list[list[Any]], list[int]]] = {}
+    for i, t in enumerate(tensorlistlist[0]):
+        lists, places = groups.setdefault((t.device, t.dtype), ([[] for _ in tensorlistlist], []))
+        for part, whole in zip(lists, tensorlistlist, strict=True):
+            part += [whole[i]] if whole else []  # an optimizer's lists of state may be empty
+        places += [i] if with_indices else []
+    return groups
+
+
+def _get_foreach_kernels_supported_devices() -> list[str]:
+    """The kinds of GPU for which optimizers take these functions by default: none is faster here than a loop."""
+    return []
+
+
+def _get_fused_kernels_supported_devices() -> list[str]:
+    """The kinds of device whose optimizers have a step in one kernel."""
+    return ["cuda", "cpu"]
+
+
+def _has_foreach_support(tensors: list[Any], device: dovetail.device) -> bool:
+    """Whether all are tensors, and of no class of one's own."""
+    return _device_has_foreach_support(device) and all(t is None or type(t) is Tensor for t in tensors)
+
+
+def _device_has_foreach_support(device: dovetail.device) -> bool:
+    """Whether these functions are there on this device."""
+    return device.type in ("cuda", "cpu")
 
 
 def _check(name: str, kind: str, tensors: Any, args: tuple[Any, ...]) -> None:

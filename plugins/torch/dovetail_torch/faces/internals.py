@@ -43,6 +43,52 @@ def _get_tracing_state() -> None:
     """None: nothing is traced."""
 
 
+def _are_functorch_transforms_active() -> bool:
+    """False: inside `vmap` and `grad` too a tensor is one with values, on which any path of a program works."""
+    return False
+
+
+def _get_privateuse1_backend_name() -> str:
+    """The name of a device of other makers, of which there is none."""
+    return "privateuseone"
+
+
+def _get_default_device() -> str:
+    """The kind of device on which tensors are made."""
+    return dv.get_default_device().type
+
+
+def _convert_indices_from_coo_to_csr(input: Tensor, size: int, *, out_int32: bool = False) -> Tensor:
+    """Where each of ``size`` rows begins among sorted indices, and where the last ends.
+
+    >>> _convert_indices_from_coo_to_csr(dv.tensor([0, 0, 2]), 3)
+    tensor([0, 2, 2, 3])
+    """
+    return dv.searchsorted(input, dv.arange(size + 1, dtype=input.dtype, device=input.device)).to(dv.int32 if out_int32 else dv.int64)
+
+
+def _convert_indices_from_csr_to_coo(
+    crow_indices: Tensor, col_indices: Tensor, *, out_int32: bool = False, transpose: bool = False
+) -> Tensor:
+    """The rows and the columns, or the columns and the rows, of each element.
+
+    >>> _convert_indices_from_csr_to_coo(dv.tensor([0, 2, 2, 3]), dv.tensor([0, 1, 0]))
+    tensor([[0, 0, 2],
+            [0, 1, 0]])
+    """
+    rows = dv.arange(crow_indices.numel() - 1, device=crow_indices.device).repeat_interleave(crow_indices.diff().to(dv.int64))
+    pair = (col_indices, rows) if transpose else (rows, col_indices)
+    return dv.stack([one.to(dv.int32 if out_int32 else dv.int64) for one in pair])
+
+
+class Value:
+    """A value in TorchScript's graph, which programs name in annotations: there is none."""
+
+
+class Graph:
+    """TorchScript's graph, which programs name in annotations: there is none."""
+
+
 def _infer_size(a: Any, b: Any) -> Size:
     """The shape that two broadcast to."""
     return dv.broadcast_shapes(a, b)

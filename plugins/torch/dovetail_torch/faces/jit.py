@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from dovetail.errors import UnsupportedError
 
 __all__ = [
-    "Attribute", "CompilationUnit", "Error", "Final", "ScriptFunction", "annotate", "freeze", "isinstance", "load",
+    "Attribute", "CompilationUnit", "Error", "Final", "ScriptFunction", "TracerWarning", "annotate", "freeze", "isinstance", "load",
     "optimize_for_inference", "save",
 ]  # fmt: skip
 
@@ -25,6 +25,10 @@ Attribute = namedtuple("Attribute", ["value", "type"])
 
 class Error(Exception):
     """What a compiled program raises: none does here."""
+
+
+class TracerWarning(Warning):
+    """What a tracer says of a branch that it cannot see: it is there to be filtered, and none is given."""
 
 
 class ScriptFunction:

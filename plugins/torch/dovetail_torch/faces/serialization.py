@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import enum
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 import dovetail as dv
 from dovetail.errors import NoDevice, TypeMismatch, UnsupportedError
 
 __all__ = [
+    "DEFAULT_PROTOCOL", "FILE_LIKE", "MAP_LOCATION",
     "LoadEndianness", "SourceChangeWarning", "add_safe_globals", "check_module_version_greater_or_equal", "clear_safe_globals",
     "default_restore_location", "get_crc32_options", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals",
     "get_unsafe_globals_in_checkpoint", "load", "location_tag", "register_package", "safe_globals", "save", "set_crc32_options",
@@ -19,8 +21,21 @@ __all__ = [
 ]  # fmt: skip
 
 load, save = dv.load, dv.save
+FILE_LIKE: TypeAlias = str | os.PathLike[str] | IO[bytes]
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | dv.device | str | dict[str, str] | None
+DEFAULT_PROTOCOL = 2  # of pickle, which nothing here writes: what programs pass on as `pickle_protocol=`
 _safe: list[Any] = []
 _options: dict[str, Any] = {"endianness": None, "crc32": True, "mmap": 2}  # 2: MAP_PRIVATE
+
+
+class _NotPickled:
+    """What programs pass on as ``pickle_module=``: nothing is pickled here."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"serialization.pickle.{name}: nothing is pickled here; use save and load, or Python's own module")
+
+
+pickle = _NotPickled()
 
 
 class SourceChangeWarning(Warning):
