@@ -150,9 +150,18 @@ _FORMS: dict[type, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] 
     dtype: (lambda value, inner: value.name, _dtype),
     Device: (lambda value, inner: str(value), lambda v, inner: Device(v)),
 }
+
+
+def _namespace(attributes: dict[str, Any]) -> Any:
+    """An ``argparse.Namespace``, whose attributes may have any name, ``self`` too."""
+    made = import_module("argparse").Namespace()
+    vars(made).update(attributes)
+    return made
+
+
 _KINDS: dict[str, Callable[[Any, Any], Any]] = {
     **{kind.__name__.lower(): unpacked for kind, (_, unpacked) in _FORMS.items()},
     "dict": lambda v, inner: {inner(k): inner(x) for k, x in v},
     "ordered": lambda v, inner: OrderedDict((inner(k), inner(x)) for k, x in v),
-    "namespace": lambda v, inner: (it := import_module("argparse").Namespace(), vars(it).update((k, inner(x)) for k, x in v.items()))[0],
+    "namespace": lambda v, inner: _namespace({k: inner(x) for k, x in v.items()}),
 }

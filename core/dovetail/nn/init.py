@@ -265,13 +265,8 @@ def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 # without the underscore, what older programs call; with `_no_grad_`, what layers of other authors do
-_no_grad_uniform_, _no_grad_normal_, _no_grad_trunc_normal_, _no_grad_fill_, _no_grad_zero_ = (
-    uniform_,
-    normal_,
-    trunc_normal_,
-    constant_,
-    zeros_,
-)
+_no_grad_uniform_, _no_grad_normal_, _no_grad_trunc_normal_ = uniform_, normal_, trunc_normal_
+_no_grad_fill_, _no_grad_zero_ = constant_, zeros_
 uniform, normal, constant, eye, dirac, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal, sparse = map(
     _old,  # type: ignore[arg-type]
     (uniform_, normal_, constant_, eye_, dirac_, xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_, orthogonal_, sparse_),

@@ -348,18 +348,6 @@ def _mismatch(raw: Any) -> str:
 
 
 __all__ = [
-    "aliases",
-    "attend",
-    "bare",
-    "explain",
-    "lowered",
-    "note_view",
-    "number",
-    "observed",
-    "raised",
-    "rounded",
-    "share",
-    "told",
-    "unwrap",
+    "aliases", "attend", "bare", "explain", "lowered", "note_view", "number", "observed", "raised", "rounded", "share", "told", "unwrap",
     "xp",
-]
+]  # fmt: skip
