@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -144,6 +144,7 @@ _FORMS: dict[type, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] 
     tuple: (_items, lambda v, inner: tuple(inner(x) for x in v)),
     set: (lambda value, inner: _items(sorted(value, key=repr), inner), lambda v, inner: {inner(x) for x in v}),
     frozenset: (lambda value, inner: _items(sorted(value, key=repr), inner), lambda v, inner: frozenset(inner(x) for x in v)),
+    deque: (lambda value, inner: [value.maxlen, *_items(value, inner)], lambda v, inner: deque((inner(x) for x in v[1:]), v[0])),
     Size: (lambda value, inner: list(value), lambda v, inner: Size(int(x) for x in v)),
     bytes: (lambda value, inner: base64.b64encode(value).decode(), lambda v, inner: base64.b64decode(v, validate=True)),
     bytearray: (lambda value, inner: base64.b64encode(value).decode(), lambda v, inner: bytearray(base64.b64decode(v, validate=True))),

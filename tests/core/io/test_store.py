@@ -7,7 +7,7 @@ import io
 import math
 import subprocess
 import sys
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ VALUES = [
         bytearray(b"ab"),
         1 - 2j,
     ),
-    *([], (), {}, set(), [1, [2.0, ["x"]]], (1, (2,)), {1, 2, 3}, frozenset({"a"}), dv.Size([2, 3])),
+    *([], (), {}, set(), [1, [2.0, ["x"]]], (1, (2,)), {1, 2, 3}, frozenset({"a"}), deque([1, (2,)], 2), deque(), dv.Size([2, 3])),
     *({"a": {"b": None}}, {0: "a", 1.5: "b", None: "c", (1, 2): "d", True: 3}, {"$": "tensor", "v": "x"}, OrderedDict(b=1, a=2)),
     *(argparse.Namespace(), NAMED_SELF, argparse.Namespace(lr=0.1, steps=(1, 2), model={"net": argparse.Namespace(dtype=dv.float8_e5m2)})),
     *(dv.float32, dv.bfloat16, dv.device("cpu"), {"__metadata__": dv.ones(1), "": dv.zeros(1), "a.b": dv.ones(2), "a": {"b": dv.zeros(2)}}),
@@ -276,3 +276,10 @@ def test_other_readers_can_read_it(tmp_path):
 def test_saving_needs_no_other_package():
     code = "import io, sys, dovetail as dv; dv.save({'a': dv.ones(2)}, io.BytesIO()); assert 'safetensors' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_deque_keeps_its_length(tmp_path):
+    dv.save({"last": deque([dv.ones(1), 2], 2)}, tmp_path / "x.dv")
+    last = dv.load(tmp_path / "x.dv")["last"]
+    last.append(3)
+    assert last.maxlen == 2 and list(last) == [2, 3]
