@@ -73,10 +73,18 @@ def _ops(families: list[str]) -> Iterator[Group]:
 def _functions() -> dict[str, Any]:
     """The functions of the ops at the top of the package, with those of families that are imported when they are first used."""
     from dovetail import ops
-    from dovetail.absent import answers
 
-    _, find, names = answers("dovetail")
-    return ops.namespace() | {name: value for name in names() if _family(value := find(name))}
+    return ops.namespace() | _later("dovetail")
+
+
+def _later(module: str) -> dict[str, Any]:
+    """The functions of ops that a module imports when they are first asked for."""
+    from dovetail import absent
+
+    package, _, name = module.partition(".")
+    homes = absent._table().get(name, {}).get("homes", {}) if package == "dovetail" else {}
+    found = {name: getattr(importlib.import_module(module), name) for name, home in homes.items() if home.startswith("ops.")}
+    return {name: value for name, value in found.items() if _family(value)}
 
 
 def _rest(_: list[str]) -> Iterator[Group]:
@@ -142,7 +150,7 @@ def _public(module: ModuleType) -> dict[str, Any]:
     found = {name: getattr(module, name) for name in names}
     if listed is None:
         home = module.__name__.partition(".")[0]
-        found = {n: v for n, v in found.items() if _home(v).partition(".")[0] == home and n not in _TOOLS}
+        found = {n: v for n, v in found.items() if _home(v).partition(".")[0] == home and n not in _TOOLS} | _later(module.__name__)
     return {name: value for name, value in found.items() if not inspect.ismodule(value)}
 
 

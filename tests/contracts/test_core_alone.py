@@ -13,7 +13,7 @@ ELSEWHERE = {
     "dovetail-science": """
         creation.sparse_coo_tensor creation.sparse_csc_tensor creation.sparse_csr_tensor creation.sparse_bsc_tensor
         creation.sparse_bsr_tensor creation.sparse_compressed_tensor protocol_conversions.to_sparse
-        protocol_legacy.sparse.FloatTensor optim.SparseAdam
+        protocol_legacy.sparse.FloatTensor
         elementwise.igamma protocol_linalg.ldl_factor protocol_linalg.ldl_factor_ex protocol_linalg.ldl_solve nn_utils.prune
     """,
     "dovetail-train": "other_surfaces.utils.tensorboard.SummaryWriter",

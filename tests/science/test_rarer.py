@@ -10,7 +10,7 @@ import pytest
 
 import dovetail as dv
 
-NAMES = ("optim.SparseAdam", "linalg.ldl_factor", "linalg.ldl_solve")
+NAMES = ("linalg.ldl_factor", "linalg.ldl_solve")
 
 
 def test_without_the_plugin_the_error_says_what_to_install() -> None:

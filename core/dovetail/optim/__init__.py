@@ -28,8 +28,7 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from dovetail_science.sparse_adam import SparseAdam
-
     from . import lr_scheduler, swa_utils
+    from .sparse_adam import SparseAdam
 else:
-    __getattr__, __dir__ = later(__name__)  # what is loaded when it is asked for, and what plugins bring
+    __getattr__, __dir__ = later(__name__)  # what is imported when it is first used

@@ -12,8 +12,8 @@ import dovetail as dv
 
 MODULES = """
 func autograd.derivatives autograd.forward_ad nn.grad nn.utils.fusion nn.utils.parametrizations nn.utils.parametrize nn.utils.stateless
-optim.swa_utils cpu.streams cuda.streams ops.count_draws ops.grouped ops.inverse_stft ops.linalg_more ops.lowrank ops.lu_factors
-ops.segments ops.sequences ops.statistics ops.windows_more
+optim.swa_utils optim.sparse_adam cpu.streams cuda.streams ops.count_draws ops.grouped ops.inverse_stft ops.linalg_more ops.lowrank
+ops.lu_factors ops.segments ops.sequences ops.statistics ops.windows_more
 """.split()
 
 

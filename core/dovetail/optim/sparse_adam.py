@@ -1,14 +1,13 @@
-"""SparseAdam: Adam for sparse gradients; under ``dovetail.optim``."""
+"""SparseAdam: Adam for sparse gradients, whose arithmetic comes with the sparse tensors themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from dovetail.errors import UnsupportedError
-from dovetail.optim.optimizer import Optimizer, check, checked, number
-
-from .sparse.steps import step
+from ..errors import UnsupportedError
+from ..ops._override import of_plugin
+from .optimizer import Optimizer, check, checked, number
 
 __all__ = ["SparseAdam"]
 
@@ -45,5 +44,5 @@ class SparseAdam(Optimizer):
             if any(not p.grad.is_sparse for p in given):
                 raise UnsupportedError("SparseAdam", "SparseAdam does not support dense gradients, please consider Adam instead")
             if given:
-                step(self, group, given)
+                of_plugin("step")(self, group, given)
         return loss
