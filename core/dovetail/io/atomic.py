@@ -30,6 +30,7 @@ def replacing(path: str | os.PathLike[str], group: str = "") -> Iterator[Path]:
     """Yield a temporary path beside ``path``; when the block ends well, it takes the place of ``path``.
 
     A new file's mode follows the umask, an old one's is kept; a symbolic link stays one, and its target is replaced.
+    A device or a pipe, such as ``/dev/null``, is written into and stays what it is.
     What writers that were killed left behind is removed first: of this path, or of every path of its ``group``.
     Raises a FileNotFoundError where there is no folder.
 
@@ -45,6 +46,14 @@ def replacing(path: str | os.PathLike[str], group: str = "") -> Iterator[Path]:
         raise MissingFolder(errno.ENOENT, "cannot save: there is no such folder", str(target.parent))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot save: the path is a folder; add a file name", str(target))
+    if target.exists() and not target.is_file():  # a device or a pipe is written into, and never replaced
+        from tempfile import TemporaryDirectory  # seldom asked for
+
+        with TemporaryDirectory() as folder:
+            yield (made := Path(folder) / "made")
+            with target.open("wb") as into:
+                into.write(made.read_bytes())
+        return
     prefix = f".{(group or target.name)[:200]}."  # a name may have 255 bytes in all
     _sweep(target, prefix)
     temporary, fd = _create(target, prefix)
