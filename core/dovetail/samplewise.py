@@ -107,7 +107,7 @@ def _captured(func: Any) -> list[Tensor]:
 
 def _run(sample: Callable[[int], Any], size: int, randomness: str, shared: list[Tensor]) -> list[Any]:
     """The results of all samples, under the rules about random numbers and about tensors that all samples share."""
-    states = [(g, g.get_state()) for g in alive]
+    states = [] if randomness == "different" else [(g, g.get_state()) for g in alive]
     watched = [(t, t._version) for t in shared if not t.is_inference()]
     changed: list[tuple[Tensor, Tensor]] = []
     outs = []

@@ -235,7 +235,9 @@ def _(g: Any, U: Any, S: Any, Vh: Any) -> Any:
     U, gu = _leading(U, g[0], S)
     V, gv = _leading(Vh.mH, None if g[2] is None else g[2].mH, S)
     gap = row * row - column * column + eye
-    _phase_free("svd", sum(v.mH @ by for v, by in ((U, gu), (V, gv)) if by is not None) + gap * 0)
+    turns = [v.mH @ by for v, by in ((U, gu), (V, gv)) if by is not None and v.is_complex()]  # of real vectors nothing is to be asked
+    if turns:
+        _phase_free("svd", sum(turns))
     inner = (S * 0 if g[1] is None else g[1])[..., None] * eye
     if gu is not None:
         inner = inner + _skew(U.mH @ gu) / gap * row
